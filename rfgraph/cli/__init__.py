@@ -1,0 +1,69 @@
+"""The command line: parse, run, and turn whatever goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+from rfgraph.cli.output import flush
+from rfgraph.cli.parser import parse
+from rfgraph.errors import RfgraphError, printable
+from rfgraph.report.escape import one_line
+
+FAILED = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: the process's) and return its exit code: 0, 1 or 2."""
+    subject = ""
+    try:
+        command, options = parse(list(sys.argv[1:] if argv is None else argv))
+        subject = getattr(options, "model", "")
+        code = command(options)
+        flush()
+    except SystemExit as end:
+        return _ended(end)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get("RFGRAPH_DEBUG") == "1":
+            import traceback
+
+            traceback.print_exc()
+        return _fail(_message(error), subject)
+    return code
+
+
+def _ended(end: SystemExit) -> int:
+    """Return the exit code of --help and --version, which argparse prints itself."""
+    try:
+        flush()
+    except OSError as error:
+        return _fail(_message(error), "")
+    return end.code if isinstance(end.code, int) else 0
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, RfgraphError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = printable(str(error.filename)) if error.filename else "input or output"
+        return f"{where}: {error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return f"internal error: {type(error).__name__}: {error}, please report it"
+
+
+def _fail(message: str, subject: str) -> int:
+    """Print the one line about `subject`, a file, on stderr, which may itself be closed."""
+    if subject:
+        prefix = f"{printable(subject, 120)}: "
+        message = message if message.startswith(prefix) else prefix + message
+    with contextlib.suppress(OSError, AttributeError, ValueError):
+        print(one_line(f"rfgraph: {message}"), file=sys.stderr, flush=True)
+    return FAILED

@@ -1,0 +1,74 @@
+"""What an operator's rule says (rfgraph explain Conv), or what a finding means (RF001)."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import inspect
+import pkgutil
+import re
+from typing import TYPE_CHECKING
+
+from rfgraph import __version__
+from rfgraph.cli.options import add_output
+from rfgraph.cli.output import emit, style_of
+from rfgraph.errors import UsageError, quoted
+
+if TYPE_CHECKING:
+    from rfgraph.cli.parser import Parser
+    from rfgraph.ops.registry import RuleEntry
+
+_CODE = re.compile(r"rf\d{3}")
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph explain`."""
+    parser.add_argument(
+        "subject", metavar="CODE|OPERATOR", help="RF001, Conv, or with its domain com.microsoft.Gelu"
+    )
+    add_output(parser, ("text", "json"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write what is known of the subject."""
+    subject = options.subject
+    found = _finding(subject) if _CODE.fullmatch(subject.lower()) else _operator(subject)
+    if options.format == "json":
+        from rfgraph.report.document import dumps
+
+        entries = [{"title": title, "text": text} for title, text in found]
+        emit(options, dumps({"schema": 1, "version": __version__, "explanations": entries}))
+    else:
+        style = style_of(options)
+        emit(options, "\n\n".join(f"{style.bold(title)}\n\n{text}" for title, text in found) + "\n")
+    return 0
+
+
+def _finding(code: str) -> list[tuple[str, str]]:
+    """Return what the module of a check says of its finding."""
+    import rfgraph.checks
+
+    known = [info.name for info in pkgutil.iter_modules(rfgraph.checks.__path__)]
+    codes = sorted(name.upper() for name in known if _CODE.fullmatch(name))
+    if code.upper() not in codes:
+        raise UsageError(f"no finding {quoted(code)}; known are {', '.join(codes) or 'none'}")
+    module = importlib.import_module(f"rfgraph.checks.{code.lower()}")
+    return [(code.upper(), inspect.getdoc(module) or "")]
+
+
+def _operator(name: str) -> list[tuple[str, str]]:
+    """Return what the rules of the operators of that name say, in each domain that has one."""
+    import rfgraph.ops.registry
+
+    entries = rfgraph.ops.registry.all_rules().values()
+    found = [entry for entry in entries if name in _names(entry)]
+    if not found:
+        near = difflib.get_close_matches(name, sorted({entry.op_type for entry in entries}), n=3)
+        hint = f"; the nearest names are {', '.join(map(quoted, near))}" if near else ""
+        raise UsageError(f"no rule for operator {quoted(name)}{hint} (rfgraph ops lists all)")
+    return [(_names(entry)[1], entry.doc) for entry in found]
+
+
+def _names(entry: RuleEntry) -> tuple[str, str]:
+    return entry.op_type, f"{entry.domain or 'ai.onnx'}.{entry.op_type}"

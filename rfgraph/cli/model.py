@@ -1,0 +1,79 @@
+"""Receptive fields of an ONNX model, from the file alone.
+
+  rfgraph MODEL             what the outputs read of the inputs
+  rfgraph MODEL --layers    the same layer by layer, as a table
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from rfgraph.cli.options import add_model, add_output, load_model
+from rfgraph.cli.output import emit, style_of
+
+if TYPE_CHECKING:
+    from rfgraph.cli.parser import Parser
+    from rfgraph.report.style import Style
+    from rfgraph.report.view import View
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph MODEL`."""
+    add_model(parser)
+    parser.add_argument("--layers", action="store_true", help="a table with a row for each layer")
+    parser.add_argument("--tensor", metavar="NAME", action="append", help="this tensor (repeatable)")
+    parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
+    add_output(parser, ("text", "json", "csv", "markdown"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Analyse the model and write the report."""
+    from rfgraph.analysis import analyze
+    from rfgraph.report.view import view
+
+    result = analyze(load_model(options))
+    chosen = view(result, options.input, options.tensor)
+    render = _layers if options.layers else _summary
+    emit(options, render(chosen, options.format, style_of(options)))
+    return 0
+
+
+def _summary(chosen: View, form: str, style: Style) -> str:
+    if form == "json":
+        from rfgraph.report import document
+
+        return document.report(chosen)
+    if form == "csv":
+        from rfgraph.report import records
+
+        return records.field_records(chosen)
+    if form == "markdown":
+        from rfgraph.report import markdown
+
+        return markdown.summary(chosen)
+    from rfgraph.report import text
+
+    return text.summary(chosen, style)
+
+
+def _layers(chosen: View, form: str, style: Style) -> str:
+    if form in ("json", "csv"):
+        return _layer_fields(chosen, form)
+    if form == "markdown":
+        from rfgraph.report import markdown
+
+        return markdown.layer_table(chosen)
+    from rfgraph.report import layers_text
+
+    return layers_text.layer_table(chosen, style)
+
+
+def _layer_fields(chosen: View, form: str) -> str:
+    from rfgraph.report import document, records
+    from rfgraph.report.layers import layers
+
+    fields = [layer.field for name in chosen.inputs for layer in layers(chosen, name)]
+    if form == "json":
+        return document.report(chosen, fields)
+    return records.field_records(chosen, fields)

@@ -1,0 +1,114 @@
+"""The options that commands share, and what they say."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.errors import UsageError, quoted
+
+if TYPE_CHECKING:
+    from rfgraph.cli.parser import Parser
+    from rfgraph.graph import Model
+
+_LENGTHS = re.compile(r"-?\d{1,19}(,-?\d{1,19})*", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,1000}", re.ASCII)
+_TRUTH = {"true": True, "false": False}
+
+
+def add_model(parser: Parser) -> None:
+    """Add the model and how its inputs are bound."""
+    parser.add_argument("model", metavar="MODEL", help="an ONNX file")
+    parser.add_argument(
+        "--input-shape",
+        metavar="NAME=1,3,224,224",
+        action="append",
+        type=named_shape,
+        default=[],
+        help="lengths of an input that the file leaves open; NAME= may be left out when there is one",
+    )
+    parser.add_argument(
+        "--input-value",
+        metavar="NAME=VALUE",
+        action="append",
+        type=named_value,
+        default=[],
+        help="make an input a constant: a number, numbers separated by commas, or @FILE.npy",
+    )
+
+
+def add_output(parser: Parser, formats: Sequence[str]) -> None:
+    """Add how and where the report is written."""
+    parser.add_argument("--format", choices=formats, default=formats[0], help="default: %(default)s")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the report there, not to stdout")
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="auto: on a terminal, unless NO_COLOR is set",
+    )
+    parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
+
+
+def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """Return the name ("" where it is left out) and the lengths of NAME=1,3,224,224."""
+    name, _, lengths = text.rpartition("=")
+    if not _LENGTHS.fullmatch(lengths):
+        raise argparse.ArgumentTypeError(f"required NAME=1,3,224,224, found {quoted(text)}")
+    return name, tuple(map(int, lengths.split(",")))
+
+
+def named_value(text: str) -> tuple[str, str]:
+    """Return the name and the value of NAME=VALUE; a name may hold "=", a file's as well."""
+    name, found, value = text.partition("=@")
+    if found:
+        return name, f"@{value}"
+    name, _, value = text.rpartition("=")
+    if not name or not value:
+        raise argparse.ArgumentTypeError(
+            f"required NAME=NUMBER or NAME=@FILE.npy, found {quoted(text)}"
+        )
+    return name, value
+
+
+def load_model(options: argparse.Namespace) -> Model:
+    """Load the model of the command line with its inputs bound."""
+    from rfgraph.analysis import load
+
+    shapes = _once("--input-shape", options.input_shape)
+    values = {
+        name: _value(name, text) for name, text in _once("--input-value", options.input_value).items()
+    }
+    return load(options.model, input_shapes=shapes, input_values=values)
+
+
+def _once(option: str, pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"{option} is given {names.count(name)} times for input {quoted(name)}")
+    return dict(pairs)
+
+
+def _value(name: str, text: str) -> Any:
+    if text.startswith("@"):
+        from rfgraph.cli.arrays import read_array
+
+        return read_array(text[1:])
+    items = [_number(name, item) for item in text.split(",")]
+    return items[0] if len(items) == 1 else items
+
+
+def _number(name: str, text: str) -> int | float | bool:
+    if text.lower() in _TRUTH:
+        return _TRUTH[text.lower()]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(
+            f"--input-value of {quoted(name)} requires a number or @FILE.npy, found {quoted(text)}"
+        ) from None

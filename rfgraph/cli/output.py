@@ -1,0 +1,95 @@
+"""Where a report goes, and whether it may be coloured."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rfgraph.errors import RfgraphError, UsageError, printable
+from rfgraph.report.style import Style
+
+WIDTH = 80
+_LEAST, _MOST = 40, 120
+
+
+def style_of(options: argparse.Namespace) -> Style:
+    """Return how to render text: 80 columns without colour, unless a terminal reads it."""
+    terminal = options.output is None and _is_terminal()
+    wanted = options.color == "always" or (
+        options.color == "auto"
+        and terminal
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )
+    if not terminal:
+        return Style(wanted, WIDTH)
+    return Style(wanted, min(max(shutil.get_terminal_size().columns, _LEAST), _MOST))
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def emit(options: argparse.Namespace, text: str) -> None:
+    """Write a report to the file asked for, or to stdout."""
+    if options.output is None or options.output == "-":
+        _print(text)
+        return
+    path = Path(options.output)
+    model = getattr(options, "model", None)
+    with contextlib.suppress(OSError, ValueError):
+        if model is not None and path.samefile(model):
+            raise UsageError("--output is the model itself, which is not overwritten")
+    try:
+        path.write_bytes(text.encode("utf-8", "backslashreplace"))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a file name"
+        raise RfgraphError(f"--output {printable(options.output)}: {reason}") from None
+
+
+def _print(text: str) -> None:
+    """Write to stdout, bytes where it takes them, so that no system changes the line ends."""
+    if sys.stdout is None:
+        raise RfgraphError("standard output is closed")
+    encoding = sys.stdout.encoding or "utf-8"
+    data = text.encode(encoding, "backslashreplace")
+    buffer = getattr(sys.stdout, "buffer", None)
+    with _reader_gone():
+        if buffer is None:
+            sys.stdout.write(data.decode(encoding))
+        else:
+            sys.stdout.flush()
+            buffer.write(data)
+            buffer.flush()
+
+
+def flush() -> None:
+    """Flush stdout, while an error can still be told."""
+    if sys.stdout is not None:
+        with _reader_gone():
+            sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _reader_gone() -> Iterator[None]:
+    """Let a reader that has read enough (`| head`) go quietly; any other error is told."""
+    try:
+        yield
+    except BrokenPipeError:
+        _discard_stdout()
+    except OSError as error:
+        _discard_stdout()
+        raise RfgraphError(f"standard output: {error.strerror}") from None
+
+
+def _discard_stdout() -> None:
+    """Point stdout at nothing, for the interpreter flushes it once more when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

@@ -1,0 +1,85 @@
+"""Which command is meant, and its options."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn, TypeAlias
+
+from rfgraph import __version__
+from rfgraph.errors import UsageError, quoted
+
+Command: TypeAlias = Callable[[argparse.Namespace], int]
+
+# What a word in first place means; any other is a model. Each names its module in this package,
+# imported when it is asked for.
+COMMANDS = {
+    "unit": "exactly what some units of a tensor read",
+    "ops": "every operator and how exactly it is modelled",
+    "explain": "what an operator's rule says, or what a finding means",
+}
+MODEL = "model"
+
+_NEGATIVE = re.compile(r"-\d")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, raised, and which takes "-1,2" for a value."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError instead of printing the usage."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Parse, with the value of an option that starts with a negative number joined to it."""
+        joined: list[str] = []
+        for word in arguments:
+            if joined and _NEGATIVE.match(word) and re.fullmatch(r"--[a-z-]+", joined[-1]):
+                joined[-1] += f"={word}"
+            else:
+                joined.append(word)
+        return self.parse_args(joined)
+
+
+def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
+    """Return the function to run and its options; a usage error is a UsageError."""
+    if arguments and arguments[0] in COMMANDS:
+        name, rest = arguments[0], arguments[1:]
+        parser = _parser(f"rfgraph {name}", _module(name))
+    else:
+        name, rest = MODEL, arguments
+        parser = _parser("rfgraph", _module(name))
+        parser.add_argument("--version", action="version", version=f"rfgraph {__version__}")
+        parser.epilog = _overview()
+    options = parser.parse(rest)
+    if name == MODEL and options.model in COMMANDS and not Path(options.model).exists():
+        raise UsageError(f"{quoted(options.model)} is a command and comes first: rfgraph {options.model}")
+    command: Command = _module(name).run
+    return command, options
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"rfgraph.cli.{name}")
+
+
+def _parser(prog: str, module: ModuleType) -> Parser:
+    parser = Parser(
+        prog=prog,
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    return parser
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  rfgraph {name:<{width}}  {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        ["commands (rfgraph COMMAND --help says more):", *lines, "", "a model file of such a name: ./unit"]
+    )

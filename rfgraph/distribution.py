@@ -1,0 +1,363 @@
+"""The distribution of receptive fields over paths, and the paths themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from rfgraph import __version__
+from rfgraph.analysis import Json, Result, Source, analyze, pick_input, pick_tensor, some
+from rfgraph.domains.closed_form import ClosedForm, closed_form
+from rfgraph.domains.paths import counting
+from rfgraph.domains.paths.enumerate import in_order
+from rfgraph.domains.paths.states import Kind, Question, StateGraph, state_graph
+from rfgraph.domains.paths.statistics import decimal, quantile, root
+from rfgraph.errors import UsageError, quoted
+from rfgraph.graph import Model
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Count: TypeAlias = Literal["routes", "paths"]
+Order: TypeAlias = Literal["largest", "smallest"]
+
+
+@dataclass(frozen=True, slots=True)
+class AxisHistogram:
+    """The distribution along one input axis.
+
+    `counts` maps the size (largest over phases, in input positions) of paths that are local on this
+    axis to their exact number, or is None beyond the bounds on listing; `local`, `one_sided`,
+    `global_` and `unknown` count all paths by scope. `min`, `max`, `mean`, `variance` are exact over
+    the local paths whether or not they are listed, None if there are none. `covering` counts local
+    paths at least as large as the input.
+    """
+
+    axis: int
+    local: int
+    one_sided: int
+    global_: int
+    unknown: int
+    counts: Mapping[int, int] | None
+    min: int | None
+    max: int | None
+    mean: Fraction | None
+    variance: Fraction | None
+    covering: int | None
+
+    @property
+    def std(self) -> float | None:
+        """The standard deviation, correctly rounded; None without local paths."""
+        return None if self.variance is None else _float(self.variance, root)
+
+    @property
+    def median(self) -> int | None:
+        """The smallest size with at least half of the paths at or below it."""
+        return self.quantile(0.5)
+
+    def quantile(self, share: float | Fraction) -> int | None:
+        """Return the smallest size with at least `share` of the local paths at or below it.
+
+        None if the histogram is not listed or empty; UsageError if `share` is not in [0, 1].
+        """
+        if not 0 <= share <= 1:
+            raise UsageError(f"a quantile requires a share from 0 to 1, found {share}")
+        return None if self.counts is None else quantile(self.counts, Fraction(share))
+
+    def to_arrays(self) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+        """Return sizes and exact counts (Python integers) as arrays, for a Series or a plot.
+
+        UsageError if the histogram is not listed.
+        """
+        import numpy as np
+
+        if self.counts is None:
+            raise UsageError("the histogram is beyond the bounds on listing: ask for it in full")
+        sizes = np.array(list(self.counts), dtype=np.int64)
+        counts = np.empty(len(sizes), dtype=object)
+        counts[:] = list(self.counts.values())
+        return sizes, counts
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        listed = None if self.counts is None else [[k, decimal(n)] for k, n in self.counts.items()]
+        return {
+            "axis": self.axis,
+            "local": decimal(self.local),
+            "one_sided": decimal(self.one_sided),
+            "global": decimal(self.global_),
+            "unknown": decimal(self.unknown),
+            "histogram": listed,
+            "min": self.min,
+            "max": self.max,
+            "mean": None if self.mean is None else _float(self.mean, float),
+            "median": self.median,
+            "std": self.std,
+            "covering": None if self.covering is None else decimal(self.covering),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One path: the operators it passes, in order, and its size on each spatial axis of the input."""
+
+    nodes: tuple[str, ...]
+    sizes: Mapping[int, int]
+    op_types: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        return tuple(self.sizes.values())
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {"size": list(self.size), "nodes": list(self.nodes)}
+
+
+@dataclass(frozen=True, slots=True)
+class PathHistogram:
+    """The distribution over the paths from one input to one tensor; `axes` by input axis number.
+
+    `depth` maps the number of windows with extent > 1 to the number of paths; `joint` maps sizes on
+    all spatial axes to the number of paths local on all of them (None unless asked for, or beyond the
+    bounds). Source of the idea: Li et al. 2017; Veit et al. 2016.
+    """
+
+    input: str
+    tensor: str
+    count: Count
+    total: int
+    axes: Mapping[int, AxisHistogram]
+    depth: Mapping[int, int] | None
+    joint: Mapping[tuple[int, ...], int] | None = None
+    with_joint: bool = False
+
+    @property
+    def listed(self) -> bool:
+        """Whether all histograms are within the bounds on listing."""
+        return self.depth is not None and all(axis.counts is not None for axis in self.axes.values())
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        found: Json = {
+            "input": self.input,
+            "tensor": self.tensor,
+            "total": decimal(self.total),
+            "listed": self.listed,
+            "axes": [_listed(axis, self.listed) for axis in self.axes.values()],
+            "depth": _pairs(self.depth) if self.listed else None,
+        }
+        if self.with_joint:
+            found["joint"] = (
+                [[list(sizes), decimal(n)] for sizes, n in self.joint.items()]
+                if self.joint is not None and self.listed
+                else None
+            )
+        return found
+
+    def __repr__(self) -> str:
+        ranges = ", ".join(
+            f"{axis.axis}: {axis.min}..{axis.max}" if axis.local else f"{axis.axis}: no local path"
+            for axis in self.axes.values()
+        )
+        bits = self.total.bit_length()
+        total = str(self.total) if bits <= 64 else f"about 2^{bits - 1}"
+        return f"PathHistogram({self.tensor!r} on {self.input!r}, {total} {self.count}, {{{ranges}}})"
+
+    def _repr_html_(self) -> str:
+        from rfgraph.report.notebook import histogram_html
+
+        return histogram_html(self)
+
+
+def _listed(axis: AxisHistogram, listed: bool) -> Json:  # noqa: FBT001
+    found = axis.to_dict()
+    if not listed:
+        found.update(histogram=None, median=None, covering=None)
+    return found
+
+
+def _pairs(counts: Mapping[int, int] | None) -> list[list[int | str]] | None:
+    return None if counts is None else [[number, decimal(count)] for number, count in counts.items()]
+
+
+def _float(value: Fraction, convert: Any) -> float | None:
+    try:
+        return float(convert(value))
+    except OverflowError:
+        return None
+
+
+def path_histogram(
+    model: Model | Result | Source,
+    *,
+    tensor: str | None = None,
+    input: str | None = None,  # noqa: A002
+    count: Count = "routes",
+    joint: bool = False,
+    full: bool = False,
+    through: Sequence[str] = (),
+    avoiding: Sequence[str] = (),
+) -> PathHistogram:
+    """Return the exact distribution of receptive fields over the paths from `input` to `tensor`.
+
+    `input` may be left out when the model has one, `tensor` when it has one output. `count` is
+    "routes" (paths that differ only in pointwise edges are one) or "paths". `joint` adds the joint
+    distribution over the axes, `full` lists histograms of any length. `through` and `avoiding` name
+    operators or tensors. An empty distribution if nothing leads there; UsageError for unknown names.
+    """
+    result = model if isinstance(model, Result) else None
+    loaded = result.model if result else _loaded(model)
+    question = _question(result, loaded, tensor, input, count, through, avoiding)
+    form = question.form
+    shape = loaded.graph.nodes[form.input]["shape"]
+    probed = next(item.probed for item in loaded.inputs if item.name == form.input)
+    depth, total = _depth(question, full=full)
+    axes = {
+        axis: _axis(question, axis, None if axis in probed else shape[axis], full=full)
+        for axis in form.spatial_axes
+    }
+    vectors = counting.joint(state_graph(question, form.spatial_axes), full=full) if joint else None
+    return PathHistogram(
+        form.input,
+        question.target,
+        count,
+        total,
+        MappingProxyType(axes),
+        depth,
+        vectors,
+        with_joint=joint,
+    )
+
+
+def _loaded(model: Model | Result | Source) -> Model:
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, Result):
+        return model.model
+    return analyze(model).model
+
+
+def _question(
+    result: Result | None,
+    model: Model,
+    tensor: str | None,
+    source: str | None,
+    count: str,
+    through: Sequence[str],
+    avoiding: Sequence[str],
+) -> Question:
+    if count not in ("routes", "paths"):
+        raise UsageError(f"count requires 'routes' or 'paths', found {quoted(count)}")
+    name = pick_input(model, source)
+    form = result.forms[name] if result else _form(model, name)
+    for wanted in (*through, *avoiding):
+        _check_name(model, wanted)
+    return Question(
+        model.graph, form, pick_tensor(model, tensor), count, tuple(through), tuple(avoiding)
+    )
+
+
+def _form(model: Model, name: str) -> ClosedForm:
+    cache: dict[str, ClosedForm] = model.graph.graph.setdefault("closed_forms", {})
+    if name not in cache:
+        cache[name] = closed_form(model.graph, name)
+    return cache[name]
+
+
+def _check_name(model: Model, wanted: str) -> None:
+    if wanted in model.graph:
+        return
+    labels = {
+        data["producer"].label
+        for _, data in model.graph.nodes(data=True)
+        if data["producer"] is not None
+    }
+    if wanted not in labels:
+        import difflib
+
+        near = difflib.get_close_matches(wanted, sorted(labels)[:20000], n=3, cutoff=0.0)
+        raise UsageError(f"no node or tensor {quoted(wanted)}; the nearest names are {some(near)}")
+
+
+def _depth(question: Question, *, full: bool) -> tuple[Mapping[int, int] | None, int]:
+    made = state_graph(question, (), depth=True)
+    ends = counting.moments(made)
+    total = sum(value.total for value in ends.values())
+    return counting.histogram(made, ends, full=full, offset=False), total
+
+
+def _axis(question: Question, axis: int, length: int | None, *, full: bool) -> AxisHistogram:
+    made = state_graph(question, (axis,))
+    ends = counting.moments(made)
+    numbers = {kind: _total(made, ends, kind) for kind in Kind}
+    found = counting.total_moments(made, ends)
+    mean = variance = None
+    if found is not None:
+        mean = Fraction(found.first, found.total)
+        variance = Fraction(found.second, found.total) - mean * mean
+    counts = counting.histogram(made, ends, full=full)
+    covering = None
+    if counts is not None and length is not None:
+        covering = sum(number for size, number in counts.items() if size >= length)
+    return AxisHistogram(
+        axis,
+        numbers[Kind.LOCAL],
+        numbers[Kind.ONE_SIDED],
+        numbers[Kind.GLOBAL],
+        numbers[Kind.UNKNOWN],
+        None if counts is None else MappingProxyType(counts),
+        found.least if found else None,
+        found.largest if found else None,
+        mean,
+        variance,
+        covering,
+    )
+
+
+def _total(made: StateGraph, ends: Mapping[int, counting.Moments], kind: Kind) -> int:
+    return sum(value.total for value in counting.of_kind(made, ends, kind).values())
+
+
+def paths(
+    model: Model | Result | Source,
+    tensor: str | None = None,
+    input: str | None = None,  # noqa: A002
+    *,
+    order: Order = "largest",
+    count: Count = "routes",
+    through: Sequence[str] = (),
+    avoiding: Sequence[str] = (),
+) -> Iterator[Path]:
+    """Yield the paths that are local on every spatial axis, largest (or smallest) first, lazily.
+
+    The order is lexicographic over the spatial axes, ties by the operators' order in the file. With
+    "routes", one path stands for all that differ only in pointwise edges. UsageError for unknown
+    names or orders.
+    """
+    if order not in ("largest", "smallest"):
+        raise UsageError(f"order requires 'largest' or 'smallest', found {quoted(order)}")
+    result = model if isinstance(model, Result) else None
+    question = _question(result, _loaded(model), tensor, input, count, through, avoiding)
+    return _paths(question, largest=order == "largest")
+
+
+def _paths(question: Question, *, largest: bool) -> Iterator[Path]:
+    axes = question.form.spatial_axes
+    made = state_graph(question, axes)
+    for found in in_order(made, question.graph, largest=largest):
+        operators = [edge.operator for edge in found.edges]
+        yield Path(
+            tuple(operator.label for operator in operators),
+            MappingProxyType(dict(zip(axes, found.sizes, strict=True))),
+            tuple(operator.op_type for operator in operators),
+        )
+
+
+def report(count: Count, entries: Sequence[Json]) -> Json:
+    """Return the JSON report of `rfgraph paths`."""
+    return {"schema": 1, "version": __version__, "count": count, "paths": list(entries)}

@@ -1,0 +1,1 @@
+"""Interpretations of relations: each domain answers one question and knows no operator."""

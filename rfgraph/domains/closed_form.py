@@ -1,0 +1,365 @@
+"""The closed form: the unclipped field of every tensor in one forward pass.
+
+Paths that agree on how each input axis stands to the tensor's axes (on which ones it depends, or that
+it is lost) form a class; within a class, what paths read is united, and the smallest and largest size
+over single paths and their common centre are kept beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import NamedTuple, TypeAlias
+
+from rfgraph.domains import table as tables
+from rfgraph.domains.pattern import BASE, Key, normal
+from rfgraph.domains.periodic import join
+from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, carry_step, own_position
+from rfgraph.graph import Graph, Operator
+from rfgraph.relations import Relation, Shape, Step
+
+MAX_STATES = 4096
+
+
+class Extent(NamedTuple):
+    """The single paths of one pattern: the pattern's piece, least and largest base, twice the centre.
+
+    A path's base is hi - lo at the first position that reads anything; `twice` is lo + hi there,
+    None where paths disagree.
+    """
+
+    piece: Piece
+    least: int
+    largest: int
+    twice: int | None
+
+
+Spread: TypeAlias = "dict[Key, Extent] | None"
+
+
+class AxisField(NamedTuple):
+    """What the paths of a class read along one input axis, united, and how single ones spread."""
+
+    pieces: tuple[Piece, ...]
+    spread: Spread
+
+
+# How a path stands to an input axis: the tensor axes it depends on, or why it is not local.
+Status: TypeAlias = "frozenset[int] | Lost | str"
+Layout: TypeAlias = "tuple[Status, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that is known of a tensor and one graph input.
+
+    `classes` by layout; `through`: per input axis the losses on the way, as a set of bits by their
+    number in `ClosedForm.losses`.
+    """
+
+    classes: Mapping[Layout, tuple[AxisField | None, ...]]
+    through: tuple[int, ...]
+
+
+def input_state(rank: int) -> State:
+    """Return the state of a graph input."""
+    fields = []
+    for axis in range(rank):
+        piece = own_position(axis)
+        key, extent = _normal(piece, BASE, BASE, BASE)
+        fields.append(AxisField((piece,), {key: extent}))
+    layout: Layout = tuple(frozenset((axis,)) for axis in range(rank))
+    return State({layout: tuple(fields)}, (0,) * rank)
+
+
+class Loss(NamedTuple):
+    """An edge on which paths stop being local: the tensor it reads and the operator."""
+
+    tensor: str
+    operator: Operator
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedForm:
+    """The states of all tensors that one graph input reaches, and the input's spatial axes."""
+
+    input: str
+    states: Mapping[str, State]
+    spatial_axes: tuple[int, ...]
+    losses: tuple[Loss, ...]
+
+
+def closed_form(graph: Graph, source: str) -> ClosedForm:
+    """Propagate the field of graph input `source` through the whole graph, once."""
+    shape: Shape = graph.nodes[source]["shape"]
+    states: dict[str, State] = {source: input_state(len(shape))}
+    spatial: set[int] = set()
+    losses: dict[Loss, int] = {}
+    predecessors = graph.pred
+    for tensor in graph:
+        arriving = [
+            (states[before], edge["relation"], Loss(before, edge["operator"]))
+            for before, edges in predecessors[tensor].items()
+            if before in states
+            for edge in edges.values()
+        ]
+        if arriving:
+            carried = [
+                _carry_state(state, relation, losses, loss, spatial)
+                for state, relation, loss in arriving
+            ]
+            merged = merge_states(carried)
+            if merged.classes:
+                states[tensor] = merged
+    axes = sorted(spatial) or list(range(1, len(shape))) or list(range(len(shape)))
+    return ClosedForm(source, states, tuple(axes), tuple(losses))
+
+
+def _carry_state(
+    state: State, relation: Relation, losses: dict[Loss, int], loss: Loss, spatial: set[int]
+) -> State:
+    if relation.is_identity:
+        return state
+    if relation.spatial:
+        _mark_spatial(state, relation.spatial, spatial)
+    parts = []
+    for layout, fields in state.classes.items():
+        parts.append(_carry_class(layout, fields, relation, losses, loss, state.through))
+    return parts[0] if len(parts) == 1 else merge_states(parts)
+
+
+def _mark_spatial(state: State, windowed: tuple[int, ...], spatial: set[int]) -> None:
+    for layout in state.classes:
+        for axis, status in enumerate(layout):
+            if isinstance(status, frozenset) and not status.isdisjoint(windowed):
+                spatial.add(axis)
+
+
+def _carry_class(
+    layout: Layout,
+    fields: tuple[AxisField | None, ...],
+    relation: Relation,
+    losses: dict[Loss, int],
+    loss: Loss,
+    through: tuple[int, ...],
+) -> State:
+    rest: list[AxisField | None] = []
+    lost: list[Lost | None] = []
+    for field, status in zip(fields, layout, strict=True):
+        kept, why = (None, status) if field is None else carry_field(field, relation)
+        rest.append(kept)
+        lost.append(why if isinstance(why, Lost) else None)
+    if any(kept is None and why is not None and why is Lost.EMPTY for kept, why in zip(rest, lost, strict=True)):
+        return State({}, through)
+    classes: dict[Layout, tuple[AxisField | None, ...]] = {}
+    for taken in _choices(rest, lost):
+        classes[tuple(_status(item) for item in taken)] = tuple(
+            item if isinstance(item, AxisField) else None for item in taken
+        )
+    return State(classes, _blamed(layout, classes, losses, loss, through))
+
+
+def _choices(
+    rest: list[AxisField | None], lost: list[Lost | None]
+) -> list[tuple[AxisField | Lost, ...]]:
+    """Return the class of the paths that stay local, and that of those that were lost."""
+    stay = tuple(kept if kept is not None else why for kept, why in zip(rest, lost, strict=True))
+    gone = tuple(
+        why if why is not None and why is not Lost.EMPTY else kept
+        for kept, why in zip(rest, lost, strict=True)
+    )
+    found = [stay] if stay == gone else [stay, gone]
+    return [tuple(item for item in taken if item is not None) for taken in found]
+
+
+def _status(item: AxisField | Lost) -> Status:
+    if isinstance(item, Lost):
+        return item
+    piece = item.pieces[0]
+    if piece.open_lo:
+        return "before"
+    if piece.open_hi:
+        return "after"
+    return frozenset().union(*(piece.axes for piece in item.pieces))
+
+
+def _blamed(
+    layout: Layout,
+    classes: Mapping[Layout, object],
+    losses: dict[Loss, int],
+    loss: Loss,
+    through: tuple[int, ...],
+) -> tuple[int, ...]:
+    blamed = through
+    for axis, before in enumerate(layout):
+        if isinstance(before, Lost) or not any(after[axis] != before and not isinstance(after[axis], frozenset) for after in classes):
+            continue
+        bit = 1 << losses.setdefault(loss, len(losses))
+        blamed = (*blamed[:axis], blamed[axis] | bit, *blamed[axis + 1 :])
+    return blamed
+
+
+def merge_states(states: Iterable[State]) -> State:
+    """Return the state of a tensor that several edges feed."""
+    found = list(dict.fromkeys(map(_Same, states)))
+    if len(found) == 1:
+        return found[0].state
+    gathered: dict[Layout, list[tuple[AxisField | None, ...]]] = {}
+    for same in found:
+        for layout, fields in same.state.classes.items():
+            gathered.setdefault(layout, []).append(fields)
+    classes = {
+        layout: parts[0] if len(parts) == 1 else tuple(map(_merge_fields, *parts))
+        for layout, parts in gathered.items()
+    }
+    blamed = tuple(
+        reduce(or_, columns) for columns in zip(*(same.state.through for same in found), strict=True)
+    )
+    return State(classes, blamed)
+
+
+class _Same:
+    """Wraps a state so that the very same one is merged once."""
+
+    __slots__ = ("state",)
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def __hash__(self) -> int:
+        return id(self.state)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.state is other.state
+
+
+def _merge_fields(*fields: AxisField | None) -> AxisField | None:
+    there = [field for field in fields if field is not None]
+    if not there:
+        return None
+    first = there[0]
+    if all(field is first for field in there):
+        return first
+    pieces = merge_pieces(piece for field in there for piece in field.pieces)
+    return AxisField(pieces, merge_spreads([field.spread for field in there]))
+
+
+# -- one axis ------------------------------------------------------------------------------------
+
+
+def carry_field(field: AxisField, relation: Relation) -> tuple[AxisField | None, Lost | None]:
+    """Return what is left of a field after a relation, and why the rest was lost."""
+    pieces = field.pieces
+    spread = field.spread
+    lost: Lost | None = None
+    for step, shape in relation.plan:
+        made: list[Piece] = []
+        for piece in pieces:
+            result = carry_step(piece, step, shape)
+            if isinstance(result, Lost):
+                keep = lost is not None and (result is Lost.EMPTY or lost is Lost.UNKNOWN)
+                lost = lost if keep else result
+            else:
+                made.append(result)
+        if not made:
+            return None, lost
+        pieces = merge_pieces(made)
+        spread = _carry_spread(spread, step, shape)
+    return AxisField(pieces, spread), lost
+
+
+def merge_pieces(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+    """Unite pieces that can be one: maps of one carrier, support and rate, tables of one form."""
+    listed = tuple(pieces)
+    if len(listed) == 1:
+        return listed
+    merged: dict[object, Piece] = {}
+    for piece in listed:
+        key = _merge_key(piece)
+        before = merged.get(key)
+        if before is None:
+            merged[key] = piece
+        elif before != piece if isinstance(piece, Mapped) else True:
+            united = _unite(before, piece)
+            if united is None:
+                merged[key, piece] = piece
+            else:
+                merged[key] = united
+    return tuple(merged.values()) if len(merged) <= MAX_STATES else _blurred(merged.values())
+
+
+def _merge_key(piece: Piece) -> object:
+    if isinstance(piece, Mapped):
+        rate: object = piece.map.q if piece.map.p == 1 else piece.map.rate
+        return piece.carrier, rate, piece.support, piece.open_lo, piece.open_hi
+    if isinstance(piece, Tabled):
+        return piece.table.lo.shape, piece.open_lo, piece.open_hi
+    return "blur", piece.open_lo, piece.open_hi
+
+
+def _unite(first: Piece, second: Piece) -> Piece | None:
+    if isinstance(first, Mapped) and isinstance(second, Mapped):
+        united = join(first.map, second.map)
+        return None if united is None else first._replace(map=united)
+    if isinstance(first, Tabled) and isinstance(second, Tabled):
+        return first._replace(table=tables.join(first.table, second.table))
+    return Blur(first.axes | second.axes, first.open_lo, first.open_hi)
+
+
+def _blurred(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+    return (Blur(frozenset().union(*(piece.axes for piece in pieces))),)
+
+
+# -- single paths ----------------------------------------------------------------------------------
+
+
+def _normal(piece: Piece, least: int, largest: int, twice: int | None) -> tuple[Key, Extent]:
+    """Return the pattern of a piece, with the translations taken out added to its numbers."""
+    pattern = normal(piece)
+    lo, hi = pattern.lo, pattern.hi
+    exact = twice is not None and not isinstance(piece, Blur)
+    return pattern.key, Extent(
+        pattern.piece,
+        least + hi - lo,
+        largest + hi - lo,
+        twice + lo + hi if exact and twice is not None else None,
+    )
+
+
+def _carry_spread(spread: Spread, step: Step, shape: Shape) -> Spread:
+    if spread is None:
+        return None
+    made: dict[Key, Extent] = {}
+    for extent in spread.values():
+        result = carry_step(extent.piece, step, shape)
+        if isinstance(result, Lost):
+            continue
+        key, moved = _normal(result, extent.least, extent.largest, extent.twice)
+        _add_extent(made, key, moved)
+    return made if len(made) <= MAX_STATES else None
+
+
+def merge_spreads(spreads: list[Spread]) -> Spread:
+    """Return the spread over the paths of several edges."""
+    made: dict[Key, Extent] = {}
+    for spread in spreads:
+        if spread is None:
+            return None
+        for key, extent in spread.items():
+            _add_extent(made, key, extent)
+    return made if len(made) <= MAX_STATES else None
+
+
+def _add_extent(made: dict[Key, Extent], key: Key, extent: Extent) -> None:
+    before = made.get(key)
+    if before is None:
+        made[key] = extent
+    else:
+        made[key] = Extent(
+            extent.piece,
+            min(before.least, extent.least),
+            max(before.largest, extent.largest),
+            extent.twice if before.twice == extent.twice else None,
+        )

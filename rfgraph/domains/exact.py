@@ -1,0 +1,122 @@
+"""The exact clipped region of every unit: the graph run forward in the (min, max) semiring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+import numpy as np
+
+from rfgraph.domains import table as tables
+from rfgraph.domains.table import NOTHING, Table
+from rfgraph.errors import BoundError
+from rfgraph.graph import Graph
+from rfgraph.relations import (
+    Everything,
+    Permute,
+    Pointwise,
+    Regroup,
+    Relation,
+    Shape,
+    Step,
+)
+
+MAX_TOTAL = 1 << 27
+
+Regions: TypeAlias = tuple[Table, ...]
+
+
+def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> dict[str, Regions]:
+    """Return, per tensor and axis of graph input `source`, the tables of what its units read.
+
+    Only `tensors` and what leads to them if given (a topological order is kept). Raises BoundError
+    where tables grow too large.
+    """
+    wanted = None if tensors is None else _ancestors(graph, tensors)
+    shape: Shape = graph.nodes[source]["shape"]
+    found = {source: tuple(tables.ramp(shape, axis) for axis in range(len(shape)))}
+    total = 0
+    for name in graph:
+        if wanted is not None and name not in wanted:
+            continue
+        arriving = [
+            (found[before], data["relation"])
+            for before, edges in graph.pred[name].items()
+            if before in found
+            for data in edges.values()
+        ]
+        if not arriving:
+            continue
+        found[name] = _arrive(arriving)
+        total += sum(table.lo.size for table in found[name])
+        if total > MAX_TOTAL:
+            raise BoundError(f"the tables of all tensors exceed the bound of {MAX_TOTAL} entries")
+    return found
+
+
+def _ancestors(graph: Graph, tensors: Iterable[str]) -> set[str]:
+    seen = set(tensors)
+    stack = list(seen)
+    while stack:
+        for before in graph.pred[stack.pop()]:
+            if before not in seen:
+                seen.add(before)
+                stack.append(before)
+    return seen
+
+
+def _arrive(arriving: list[tuple[Regions, Relation]]) -> Regions:
+    united: Regions | None = None
+    for regions, relation in arriving:
+        carried = tuple(carry(table, relation) for table in regions)
+        if united is None:
+            united = carried
+        else:
+            united = tuple(map(tables.join, united, carried))
+    assert united is not None  # noqa: S101 - there is at least one edge
+    return united
+
+
+def carry(table: Table, relation: Relation) -> Table:
+    """Return the table of a tensor that reads this one by `relation`."""
+    if relation.is_identity:
+        return table
+    for step, shape in zip(relation.steps, relation.shapes, strict=False):
+        table = _step(table, step, shape)
+    return table
+
+
+def _step(table: Table, step: Step, shape: Shape) -> Table:
+    if isinstance(step, Everything):
+        return _everything(table, len(step.shape))
+    if isinstance(step, Pointwise):
+        return tables.broadcast(table, len(step.shape))
+    if isinstance(step, Permute):
+        return tables.permute(table, step.perm)
+    if isinstance(step, Regroup):
+        return tables.regroup(table, shape, step.shape)
+    for axis, rule in step.rules:
+        table = tables.along(table, axis, rule, clipped=True)
+    return table
+
+
+def _everything(table: Table, rank: int) -> Table:
+    dims = (1,) * rank
+    lo = table.lo.min(initial=NOTHING).reshape(dims)
+    return Table(np.asarray(lo), np.asarray(table.hi.max(initial=-NOTHING).reshape(dims)))
+
+
+def region(regions: Regions, index: tuple[int | None, ...]) -> tuple[tuple[int, int], ...] | None:
+    """Return the tight box read by the units at `index` (None: the whole axis); None if it is empty."""
+    box = []
+    for table in regions:
+        lo, hi = table
+        for axis, at in enumerate(index):
+            if at is not None:
+                place = at if lo.shape[axis] > 1 else 0
+                lo, hi = lo.take([place], axis=axis), hi.take([place], axis=axis)
+        low, high = int(lo.min(initial=NOTHING)), int(hi.max(initial=-NOTHING))
+        if low > high:
+            return None
+        box.append((low, high))
+    return tuple(box)

@@ -1,0 +1,275 @@
+"""The numbers of a closed-form field: size, stride, start, reach, period, and whether paths agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+from itertools import product as cartesian
+
+import numpy as np
+
+from rfgraph.domains import table as tables
+from rfgraph.domains.closed_form import AxisField, Extent, Spread
+from rfgraph.domains.pattern import excess
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join, join_spans
+from rfgraph.domains.pieces import Blur, Mapped, Piece, Support, Tabled, to_table
+from rfgraph.domains.table import Table
+from rfgraph.errors import BoundError
+from rfgraph.relations import Shape
+
+MAX_VARIANTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a local field measures along one input axis; None is not known or not defined."""
+
+    size: int | None = None
+    size_min: int | None = None
+    stride: Fraction | None = None
+    start: int | None = None
+    center: Fraction | None = None
+    before: Fraction | None = None
+    after: Fraction | None = None
+    period: tuple[int, int] | None = None
+    regular: bool = False
+    shortest: int | None = None
+    longest: int | None = None
+
+
+def measure(field: AxisField, shape: Shape, *, shared: bool) -> Numbers:
+    """Return the numbers of a local field on a tensor of `shape`.
+
+    `shared`: another input axis lies on the same tensor axis (a Reshape merged them), so that the
+    field is irregular.
+    """
+    shortest, longest = path_sizes(field.spread)
+    united = None if shared else _united(field.pieces, shape)
+    if united is None:
+        size, size_min = _sizes_of_units(field.pieces, shape)
+        return Numbers(size, size_min, shortest=shortest, longest=longest)
+    sizes = [
+        0 if span is None else span[1] - span[0] + 1
+        for variant in _variants(field.pieces)
+        for span in _spans(variant)
+    ]
+    rate, first = united.rate, united.spans[0]
+    before, after = reach(united)
+    return Numbers(
+        max(sizes),
+        min(sizes),
+        rate,
+        None if first is None else first[0],
+        None if first is None else Fraction(first[0] + first[1], 2),
+        before,
+        after,
+        (united.p, united.q),
+        regular=True,
+        shortest=shortest,
+        longest=longest,
+    )
+
+
+def bounded_reach(field: AxisField, shape: Shape) -> tuple[Fraction | None, Fraction | None]:
+    """Return before and after of a field of which some paths are one-sided; None where unbounded."""
+    closed = [piece._replace(open_lo=False, open_hi=False) for piece in field.pieces]
+    united = _united(tuple(closed), shape)
+    if united is None:
+        return None, None
+    before, after = reach(united)
+    opened_lo = any(piece.open_lo for piece in field.pieces)
+    opened_hi = any(piece.open_hi for piece in field.pieces)
+    return (None if opened_lo else before), (None if opened_hi else after)
+
+
+def reach(united: PeriodicMap) -> tuple[Fraction | None, Fraction | None]:
+    """Return how far the field goes before and after stride * o, at most over the phases."""
+    there = [(r, span) for r, span in enumerate(united.spans) if span is not None]
+    if not there:
+        return None, None
+    rate = united.rate
+    return max(rate * r - span[0] for r, span in there), max(span[1] - rate * r for r, span in there)
+
+
+def _united(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:
+    """Return the union as one map, None where it is not regular."""
+    maps: list[PeriodicMap] = []
+    carriers = set()
+    for piece in pieces:
+        if not isinstance(piece, Mapped):
+            return None
+        maps.append(piece.map)
+        carriers.add(piece.carrier)
+    if len(carriers) != 1:
+        return None
+    united: PeriodicMap | None = maps[0]
+    for other in maps[1:]:
+        if united is None or united.rate != other.rate:
+            return None
+        united = join(united, other)
+    (carrier,) = carriers
+    length = 1 if carrier is None else shape[carrier]
+    return united if united is not None and united.p <= max(length, 1) else None
+
+
+def _spans(variant: Sequence[Piece]) -> tuple[Span, ...]:
+    """Return the phases of the pieces that are active together, all maps of one rate."""
+    if not variant:
+        return (None,)
+    maps = [piece.map for piece in variant if isinstance(piece, Mapped)]
+    if len(maps) == 1:
+        return maps[0].spans
+    period = math.lcm(*(item.p for item in maps))
+    if period > MAX_PERIOD:
+        return tuple(span for item in maps for span in item.spans)
+    return tuple(join_spans(item.at(o) for item in maps) for o in range(period))
+
+
+def _variants(pieces: Sequence[Piece]) -> list[tuple[Piece, ...]]:
+    """Return which pieces are active together, over all positions of the axes that restrict them."""
+    if not any(isinstance(piece, Mapped) and piece.support for piece in pieces):
+        return [tuple(pieces)]
+    supports: list[Support] = [piece.support if isinstance(piece, Mapped) else () for piece in pieces]
+    axes = sorted({axis for support in supports for axis, _ in support})
+    atoms = [_atoms([dict(support).get(axis) for support in supports]) for axis in axes]
+    if math.prod(map(len, atoms)) > MAX_VARIANTS:
+        return [tuple(pieces), ()]
+    active = {reduce(lambda a, b: a & b, combination) for combination in cartesian(*atoms)}
+    return [tuple(piece for k, piece in enumerate(pieces) if mask >> k & 1) for mask in sorted(active)]
+
+
+def _atoms(bits: Sequence[int | None]) -> set[int]:
+    """Return the sets of pieces (as bit sets) that are active together at some position of an axis."""
+    everywhere = sum(1 << k for k, item in enumerate(bits) if item is None)
+    cells: list[tuple[int, int]] = []
+    rest = 0
+    for item in bits:
+        rest |= item or 0
+    for k, item in enumerate(bits):
+        if item is None:
+            continue
+        split: list[tuple[int, int]] = []
+        covered = 0
+        for cell, active in cells:
+            covered |= cell
+            if cell & item:
+                split.append((cell & item, active | 1 << k))
+            if cell & ~item:
+                split.append((cell & ~item, active))
+        if item & ~covered:
+            split.append((item & ~covered, 1 << k))
+        cells = split
+    return {active | everywhere for _, active in cells} | ({everywhere} if _leaves_gap(rest) else set())
+
+
+def _leaves_gap(covered: int) -> bool:
+    """Whether some position below the last covered one is not covered."""
+    return covered & (covered + 1) != 0
+
+
+def _sizes_of_units(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:
+    """Return the largest and the smallest size over the units that exist."""
+    try:
+        table = tabulate(pieces, shape)
+    except BoundError:
+        return None, None
+    if table is None or table.lo.size == 0:
+        return None, None
+    sizes = np.where(table.lo <= table.hi, table.hi - table.lo + 1, 0)
+    return int(sizes.max()), int(sizes.min())
+
+
+def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
+    """Return the union over the units that exist; None where a piece is too large to tell."""
+    united: Table | None = None
+    for piece in pieces:
+        made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
+        if isinstance(made, Blur):
+            return None
+        united = made.table if united is None else tables.join(united, made.table)
+    return united
+
+
+def path_sizes(spread: Spread) -> tuple[int | None, int | None]:
+    """Return the smallest and the largest size over single paths."""
+    if not spread or any(isinstance(extent.piece, Blur) for extent in spread.values()):
+        return None, None
+    found = [(extent, excess(extent.piece)) for extent in spread.values()]
+    return (
+        min(extent.least + more + 1 for extent, more in found),
+        max(extent.largest + more + 1 for extent, more in found),
+    )
+
+
+# -- alignment -------------------------------------------------------------------------------------
+
+
+def aligned(spreads: Sequence[Spread]) -> bool:
+    """Whether all paths agree in stride and in centre averaged over one period."""
+    extents: list[Extent] = []
+    for spread in spreads:
+        if spread is None:
+            return False
+        extents.extend(spread.values())
+    if any(extent.twice is None for extent in extents):
+        return False
+    if len(extents) <= 1:
+        return True
+    if any(not isinstance(extent.piece, Mapped) for extent in extents):
+        return _tables_agree(extents)
+    return len({_centre(extent) for extent in extents}) == 1
+
+
+def _centre(extent: Extent) -> tuple[Fraction, Fraction]:
+    """Return stride and twice the mean of centre - stride * o over the phases that read anything."""
+    piece = extent.piece
+    assert isinstance(piece, Mapped) and extent.twice is not None  # noqa: S101, PT018
+    there = [(r, span) for r, span in enumerate(piece.map.spans) if span is not None]
+    base = there[0][1][0] + there[0][1][1]
+    rate = piece.map.rate
+    total = sum((span[0] + span[1] - base - 2 * rate * r for r, span in there), Fraction(0))
+    return rate, extent.twice + total / len(there)
+
+
+def _tables_agree(extents: Sequence[Extent]) -> bool:
+    """Whether tables have the same centre at every unit that they share."""
+    centres = []
+    for extent in extents:
+        if not isinstance(extent.piece, Tabled) or extent.twice is None:
+            return False
+        lo, hi = extent.piece.table
+        there = lo <= hi
+        total = np.where(there, lo + hi, 0)
+        first = int(np.argmax(there))
+        centres.append((there, total - int(total.reshape(-1)[first]) + extent.twice))
+    shape, base = centres[0][1].shape, centres[0]
+    return all(
+        total.shape == shape and bool((total == base[1])[there & base[0]].all())
+        for there, total in centres[1:]
+    )
+
+
+# -- single units ----------------------------------------------------------------------------------
+
+
+def unclipped_span(
+    pieces: Sequence[Piece], shape: Shape, index: Sequence[int | None]
+) -> Span:
+    """Return the hull of what mapped pieces read at `index` (None: a whole axis), unclipped."""
+    spans: list[Span] = []
+    for piece in pieces:
+        if not isinstance(piece, Mapped) or not _active(piece, index):
+            continue
+        at = None if piece.carrier is None else index[piece.carrier]
+        if piece.carrier is None or at is not None:
+            spans.append(piece.map.at(at or 0))
+        else:
+            spans.append(piece.map.hull(range(shape[piece.carrier])))
+    return join_spans(spans)
+
+
+def _active(piece: Mapped, index: Sequence[int | None]) -> bool:
+    return all(index[axis] is None or bits >> (index[axis] or 0) & 1 for axis, bits in piece.support)

@@ -1,0 +1,171 @@
+"""Which edges add paths at a tensor: all of them, or, for routes, those that add a new trace.
+
+A path's trace leaves out transparent edges: pointwise ones and weightless reductions over axes that
+carry no spatial input axis. So the traces at a tensor are those of its origins, the other edges from
+which it is reached through transparent ones; where edges bring the same origins, one of them counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from rfgraph.domains.closed_form import ClosedForm
+from rfgraph.graph import Graph, Operator
+from rfgraph.relations import Relation
+
+
+class Edge(NamedTuple):
+    """One data edge of the graph."""
+
+    source: str
+    target: str
+    relation: Relation
+    operator: Operator
+
+
+class Origins(NamedTuple):
+    """A set of edge numbers: bit k of `bits` stands for number `shift` + k.
+
+    `reset` are those reached through a reduction, which reads units that the plain walk does not.
+    """
+
+    shift: int
+    bits: int
+    reset: int
+
+    def aligned(self, shift: int) -> tuple[int, int]:
+        return self.bits << (self.shift - shift), self.reset << (self.shift - shift)
+
+
+@dataclass(slots=True)
+class Arrival:
+    """What is counted at one tensor: whole edges, and origins whose edge brings too much."""
+
+    edges: list[Edge] = field(default_factory=list)
+    origins: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The arrivals of every relevant tensor in topological order; origins are numbers of `numbered`."""
+
+    tensors: Sequence[str]
+    arrivals: Mapping[str, Arrival]
+    numbered: Sequence[Edge]
+
+
+def relevant(graph: Graph, source: str, target: str) -> list[str]:
+    """Return the tensors on walks from `source` to `target`, in topological order."""
+    backward = _reach(graph.pred, target)
+    if source not in backward:
+        return []
+    forward = _reach(graph.succ, source, backward)
+    return [name for name in graph if name in forward]
+
+
+def _reach(
+    neighbours: Mapping[str, Mapping[str, object]], start: str, within: set[str] | None = None
+) -> set[str]:
+    seen = {start}
+    stack = [start]
+    while stack:
+        for name in neighbours[stack.pop()]:
+            if name not in seen and (within is None or name in within):
+                seen.add(name)
+                stack.append(name)
+    return seen
+
+
+def edges_into(graph: Graph, tensor: str, within: frozenset[str]) -> Iterator[Edge]:
+    """Yield the edges into a tensor from tensors of `within`, by slot and part."""
+    found = [
+        (data["slot"], data["part"], Edge(before, tensor, data["relation"], data["operator"]))
+        for before, edges in graph.pred[tensor].items()
+        if before in within
+        for data in edges.values()
+    ]
+    found.sort(key=lambda item: item[:2])
+    return (edge for _, _, edge in found)
+
+
+def every_path(graph: Graph, tensors: Sequence[str]) -> Plan:
+    """Return the plan that counts each walk."""
+    within = frozenset(tensors)
+    arrivals = {name: Arrival(list(edges_into(graph, name, within))) for name in tensors}
+    return Plan(tensors, arrivals, ())
+
+
+def is_transparent(edge: Edge, form: ClosedForm) -> bool:
+    """Whether a trace leaves the edge out."""
+    relation = edge.relation
+    if relation.is_pointwise:
+        return True
+    reduced = relation.reduced
+    if reduced is None:
+        return False
+    state = form.states.get(edge.source)
+    return state is not None and not any(
+        isinstance(layout[axis], frozenset) and not reduced.isdisjoint(layout[axis])
+        for layout in state.classes
+        for axis in form.spatial_axes
+    )
+
+
+def routes(graph: Graph, tensors: Sequence[str], form: ClosedForm) -> Plan:
+    """Return the plan that counts each trace once."""
+    within = frozenset(tensors)
+    numbered: list[Edge] = []
+    arrivals: dict[str, Arrival] = {}
+    origins: dict[str, Origins] = {}
+    readers = {name: sum(1 for after in graph.succ[name] if after in within) for name in tensors}
+    for name in tensors:
+        brought: list[tuple[Edge, Origins]] = []
+        for edge in edges_into(graph, name, within):
+            if is_transparent(edge, form):
+                found = origins[edge.source]
+                if not edge.relation.is_pointwise:
+                    found = found._replace(reset=found.bits)
+            else:
+                found = Origins(len(numbered), 1, 0)
+                numbered.append(edge)
+            brought.append((edge, found))
+        if brought:
+            arrivals[name], origins[name] = _arrive(brought)
+        else:
+            # The graph input is its own origin.
+            arrivals[name], origins[name] = Arrival(), Origins(len(numbered), 1, 0)
+            numbered.append(Edge("", name, Relation((), ()), Operator(-1, "", "")))
+        for before in {edge.source for edge, _ in brought}:
+            readers[before] -= 1
+            if not readers[before]:
+                del origins[before]
+    return Plan(tensors, arrivals, numbered)
+
+
+def _arrive(brought: list[tuple[Edge, Origins]]) -> tuple[Arrival, Origins]:
+    """Choose edges that bring each origin once, those through a reduction first."""
+    shift = min(found.shift for _, found in brought)
+    arrival = Arrival()
+    total = total_reset = 0
+    for edge, found in sorted(brought, key=lambda item: not item[1].reset):
+        bits, reset = found.aligned(shift)
+        if not bits & total:
+            arrival.edges.append(edge)
+        elif not total & ~bits and not total_reset & ~reset:
+            arrival = Arrival([edge])
+        else:
+            new = bits & ~total
+            arrival.origins.extend(shift + k for k in _positions(new))
+        total |= bits
+        total_reset |= reset
+    low = (total & -total).bit_length() - 1
+    return arrival, Origins(shift + low, total >> low, total_reset >> low)
+
+
+def _positions(bits: int) -> Iterator[int]:
+    while bits:
+        low = bits & -bits
+        yield low.bit_length() - 1
+        bits ^= low

@@ -1,0 +1,322 @@
+"""The state graph: paths folded by what matters to their sizes, with a shift on every arc.
+
+A state is a tensor and, per tracked input axis, the pattern of the paths that reach it or how they
+were lost. An arc carries the paths of one state on to another and adds a constant to their bases. All
+counting, the moments and the enumeration run on this graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple, TypeAlias
+
+from rfgraph.domains.closed_form import ClosedForm
+from rfgraph.domains.paths.liveness import needed_axes
+from rfgraph.domains.paths.routes import Edge, Plan, every_path, relevant, routes
+from rfgraph.domains.pattern import excess, normal
+from rfgraph.domains.periodic import constant
+from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, carry, own_position
+from rfgraph.errors import BoundError
+from rfgraph.graph import Graph
+from rfgraph.relations import Pointwise, Relation
+
+MAX_STATES = 200_000
+
+Shift: TypeAlias = tuple[int, ...]
+
+
+class Kind(Enum):
+    """How a path stands to an input axis."""
+
+    LOCAL = "local"
+    ONE_SIDED = "one_sided"
+    GLOBAL = "global"
+    UNKNOWN = "unknown"
+
+
+class Track(NamedTuple):
+    """One axis of a state: its kind, its pattern's key, and the piece that stands for it."""
+
+    kind: Kind
+    key: object
+    piece: Piece
+
+    def same(self) -> tuple[Kind, object]:
+        return self.kind, self.key
+
+
+class Arc(NamedTuple):
+    """Paths of state `source` go on to state `target`, their bases grown by `shift`.
+
+    `edge` is the graph's edge; None for a transparent walk from an origin's tensor.
+    """
+
+    source: int
+    target: int
+    shift: Shift
+    edge: Edge | None
+
+
+@dataclass(slots=True)
+class StateGraph:
+    """States numbered in topological order; `arcs` in the order in which to follow them."""
+
+    axes: tuple[int, ...]
+    tensors: list[str] = field(default_factory=list)
+    tracks: list[tuple[Track, ...]] = field(default_factory=list)
+    arcs: list[Arc] = field(default_factory=list)
+    start: int = 0
+    ends: list[int] = field(default_factory=list)
+
+    def kinds(self, state: int) -> tuple[Kind, ...]:
+        return tuple(track.kind for track in self.tracks[state])
+
+    def sizes(self, state: int, base: Sequence[int]) -> tuple[int | None, ...]:
+        """Return the sizes of a path that ends in `state` with `base`; None where it is not local."""
+        return tuple(
+            number + excess(track.piece) + 1 if track.kind is Kind.LOCAL else None
+            for track, number in zip(self.tracks[state], base, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Paths from a graph input to a tensor; `through` and `avoiding` name operators or tensors."""
+
+    graph: Graph
+    form: ClosedForm
+    target: str
+    count: str = "routes"
+    through: tuple[str, ...] = ()
+    avoiding: tuple[str, ...] = ()
+
+    def plan(self) -> Plan | None:
+        """Return which edges to count, None if no walk leads to the tensor."""
+        graph = self.graph
+        if self.avoiding:
+            graph = _without(graph, set(self.avoiding))
+        if self.form.input not in graph or self.target not in graph:
+            return None
+        tensors = relevant(graph, self.form.input, self.target)
+        if not tensors:
+            return None
+        if self.count == "paths":
+            return every_path(graph, tensors)
+        return routes(graph, tensors, self.form)
+
+
+def _without(graph: Graph, names: set[str]) -> Graph:
+    """Return the graph without the named tensors and the outputs of the named operators."""
+    kept = [
+        name
+        for name, data in graph.nodes(data=True)
+        if name not in names and (data["producer"] is None or data["producer"].label not in names)
+    ]
+    return graph.subgraph(kept)
+
+
+def state_graph(question: Question, axes: tuple[int, ...], *, depth: bool = False) -> StateGraph:
+    """Fold the paths of a question, tracking the input axes `axes`.
+
+    With `depth`, one more number counts windows with extent > 1.
+    """
+    plan = question.plan()
+    made = StateGraph(axes)
+    if plan is None:
+        return made
+    return _Folder(question, plan, made, depth=depth).fold()
+
+
+class _Folder:
+    """Builds a state graph, tensor by tensor."""
+
+    def __init__(self, question: Question, plan: Plan, made: StateGraph, *, depth: bool) -> None:
+        self.question, self.plan, self.made, self.depth = question, plan, made, depth
+        self.nodes = question.graph.nodes
+        self.needed = needed_axes(question.graph, plan.tensors)
+        self.cache: dict[tuple[int, object], tuple[Track, int] | None] = {}
+        self.kept: list[object] = []
+        self.wanted = {number for arrival in plan.arrivals.values() for number in arrival.origins}
+        self.numbers = {id(edge): k for k, edge in enumerate(plan.numbered) if k in self.wanted}
+        self.at: dict[str, dict[object, int]] = {}
+        self.origins: dict[int, dict[object, int]] = {}
+
+    def fold(self) -> StateGraph:
+        made, plan = self.made, self.plan
+        self._begin(plan.tensors[0])
+        for name in plan.tensors[1:]:
+            here = self.at.setdefault(name, {})
+            arrival = plan.arrivals[name]
+            for edge in arrival.edges:
+                self._follow(self.at.get(edge.source, {}), edge.relation, edge, name, here)
+            for number in arrival.origins:
+                self._from_origin(number, name, here)
+            self._keep_origins(name)
+            if len(made.tracks) > MAX_STATES:
+                raise BoundError(f"the states of the path count exceed the bound of {MAX_STATES}")
+        flags = (1 << len(self.question.through)) - 1
+        ends = self.at.get(self.question.target, {})
+        made.ends = [state for key, state in ends.items() if key[0] == flags]  # type: ignore[index]
+        return made
+
+    def _begin(self, name: str) -> None:
+        tracks = []
+        for axis in self.made.axes:
+            pattern = normal(own_position(axis))
+            tracks.append(Track(Kind.LOCAL, pattern.key, pattern.piece))
+        if self.depth or not tracks:
+            tracks.append(_presence(Kind.GLOBAL, Mapped(None, constant((0, 0)))))
+        key = (self._flags(name, 0, None), *(track.same() for track in tracks))
+        self.made.start = self._state(name, key, tuple(tracks), self.at.setdefault(name, {}))
+        if self.wanted:
+            first = next((k for k, edge in enumerate(self.plan.numbered) if edge.target == name), None)
+            if first in self.wanted:
+                self.origins[first] = dict(self.at[name])  # type: ignore[index]
+
+    def _state(
+        self, name: str, key: object, tracks: tuple[Track, ...], here: dict[object, int]
+    ) -> int:
+        found = here.get(key)
+        if found is None:
+            found = here[key] = len(self.made.tracks)
+            self.made.tracks.append(tracks)
+            self.made.tensors.append(name)
+        return found
+
+    def _flags(self, tensor: str, flags: int, edge: Edge | None) -> int:
+        for bit, name in enumerate(self.question.through):
+            if name == tensor or (edge is not None and edge.operator.label == name):
+                flags |= 1 << bit
+        return flags
+
+    def _follow(
+        self,
+        sources: dict[object, int],
+        relation: Relation,
+        edge: Edge | None,
+        name: str,
+        here: dict[object, int],
+    ) -> None:
+        """Carry all states of a tensor over one edge."""
+        weight = (int(relation.is_window),) if self.depth else ()
+        for key, state in sources.items():
+            carried = self._carry(self.made.tracks[state], relation, name)
+            if carried is None:
+                continue
+            tracks, shift = carried
+            flags = self._flags(name, key[0], edge)  # type: ignore[index]
+            found = self._state(name, (flags, *(t.same() for t in tracks)), tracks, here)
+            grown = (*shift[: len(self.made.axes)], *weight)
+            self.made.arcs.append(Arc(state, found, grown, edge))
+
+    def _carry(
+        self, tracks: tuple[Track, ...], relation: Relation, name: str
+    ) -> tuple[tuple[Track, ...], Shift] | None:
+        moved: list[Track] = []
+        shifts: list[int] = []
+        for track in tracks:
+            if relation.is_identity and not self._drops(track, name):
+                moved.append(track)
+                shifts.append(0)
+                continue
+            result = self._carry_track(track, relation, name)
+            if result is None:
+                return None
+            moved.append(result[0])
+            shifts.append(result[1])
+        return tuple(moved), tuple(shifts)
+
+    def _drops(self, track: Track, name: str) -> bool:
+        piece = track.piece
+        return isinstance(piece, Mapped) and any(
+            axis not in self.needed[name] for axis, _ in piece.support
+        )
+
+    def _carry_track(self, track: Track, relation: Relation, name: str) -> tuple[Track, int] | None:
+        needed = self.needed[name]
+        key = (id(relation), needed, track.same())
+        if key in self.cache:
+            return self.cache[key]
+        self.kept.append(relation)
+        result = _carry_track(track, relation, needed)
+        self.cache[key] = result
+        return result
+
+    def _from_origin(self, number: int, name: str, here: dict[object, int]) -> None:
+        """Carry an origin's own paths over the transparent walk that leads from it."""
+        origin = self.plan.numbered[number].target
+        shape, old = self.nodes[name]["shape"], self.nodes[origin]["shape"]
+        walk = Relation(old, (Pointwise(shape),))
+        self.kept.append(walk)
+        self._follow(self.origins[number], walk, None, name, here)
+
+    def _keep_origins(self, name: str) -> None:
+        """Give the edges whose paths are wanted on their own states of their own."""
+        if not self.wanted:
+            return
+        for edge in self.plan.arrivals[name].edges:
+            number = self.numbers.get(id(edge))
+            if number is not None:
+                own: dict[object, int] = {}
+                self._follow(self.at.get(edge.source, {}), edge.relation, edge, name, own)
+                self.origins[number] = own
+
+
+def _presence(kind: Kind, piece: Piece) -> Track:
+    """Return a track that only says where there is something to read."""
+    pattern = normal(piece)
+    return Track(kind, pattern.key, pattern.piece)
+
+
+def _carry_track(
+    track: Track, relation: Relation, needed: frozenset[int]
+) -> tuple[Track, int] | None:
+    """Carry one axis of a state; None if nothing is left to read."""
+    result = carry(track.piece, relation)
+    if result is Lost.EMPTY:
+        return None
+    if track.kind in (Kind.GLOBAL, Kind.UNKNOWN) or isinstance(result, Lost):
+        kind = track.kind
+        if isinstance(result, Lost) and track.kind in (Kind.LOCAL, Kind.ONE_SIDED):
+            kind = Kind.UNKNOWN if result is Lost.UNKNOWN else Kind.GLOBAL
+        piece = _trimmed(_where(track.piece, relation) if isinstance(result, Lost) else result, needed)
+        if piece is None:
+            return None
+        return _presence(kind, piece), 0
+    pattern = normal(_trimmed_piece(result, needed))
+    if result.open_lo or result.open_hi:
+        return Track(Kind.ONE_SIDED, pattern.key, pattern.piece), 0
+    if isinstance(result, Blur):
+        return _presence(Kind.UNKNOWN, Mapped(None, constant((0, 0)))), 0
+    return Track(Kind.LOCAL, pattern.key, pattern.piece), pattern.hi - pattern.lo
+
+
+def _where(piece: Piece, relation: Relation) -> Piece | None:
+    """Return where a path that was lost on an axis still reads something."""
+    support = piece.support if isinstance(piece, Mapped) else ()
+    result = carry(Mapped(None, constant((0, 0)), support), relation)
+    if result is Lost.EMPTY:
+        return None
+    return Mapped(None, constant((0, 0))) if isinstance(result, Lost) else result
+
+
+def _trimmed(piece: Piece | None, needed: frozenset[int]) -> Piece | None:
+    return None if piece is None else _trimmed_piece(piece, needed)
+
+
+def _trimmed_piece(piece: Piece, needed: frozenset[int]) -> Piece:
+    if isinstance(piece, Mapped) and piece.support:
+        support = tuple(pair for pair in piece.support if pair[0] in needed)
+        if len(support) != len(piece.support):
+            return piece._replace(support=support)
+    return piece
+
+
+def successors(made: StateGraph) -> list[list[Arc]]:
+    """Return the arcs that leave each state."""
+    leaving: list[list[Arc]] = [[] for _ in made.tracks]
+    for arc in made.arcs:
+        leaving[arc.source].append(arc)
+    return leaving

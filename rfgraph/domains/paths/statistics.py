@@ -1,0 +1,48 @@
+"""Exact statistics of a distribution, rounded once at the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+
+_DIGITS_AT_ONCE = 4000
+
+
+def quantile(counts: Mapping[int, int], share: Fraction) -> int | None:
+    """Return the smallest size with at least `share` of the paths at or below it, None without paths."""
+    total = sum(counts.values())
+    if not total:
+        return None
+    needed = share * total
+    below = 0
+    size = None
+    for size, count in sorted(counts.items()):
+        below += count
+        if below >= needed:
+            return size
+    return size
+
+
+def root(value: Fraction) -> float:
+    """Return the square root, correctly rounded."""
+    if value == 0:
+        return 0.0
+    # 2^places scales the root to well over 53 bits; a last bit that is never exact keeps the rounding right.
+    size = value.numerator.bit_length() - value.denominator.bit_length()
+    places = max(0, 80 - size // 2)
+    scaled = value * 4**places
+    floor = math.isqrt(scaled.numerator // scaled.denominator)
+    inexact = floor * floor != scaled
+    return float(Fraction(2 * floor + inexact, 2 ** (places + 1)))
+
+
+def decimal(number: int) -> str:
+    """Return an integer of any length in decimal digits, whatever the interpreter's limit."""
+    if number < 0:
+        return "-" + decimal(-number)
+    if number.bit_length() < _DIGITS_AT_ONCE * 3:
+        return str(number)
+    half = number.bit_length() * 30103 // 200000
+    high, low = divmod(number, 10**half)
+    return decimal(high) + decimal(low).rjust(half, "0")

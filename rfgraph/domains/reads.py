@@ -1,0 +1,201 @@
+"""Which input positions are read at all: sets of positions per axis, carried backward.
+
+For relations that treat axes apart the projections are exact; where a Reshape mixes axes, what is
+carried on is the product of the projections, which may hold a position too many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfgraph.domains.table import along, bounded, ramp, regroup_plan
+from rfgraph.graph import Graph
+from rfgraph.relations import (
+    AxisRule,
+    Band,
+    Blocks,
+    Everything,
+    Listed,
+    Permute,
+    Pick,
+    Pointwise,
+    Regroup,
+    Relation,
+    Repeat,
+    Resample,
+    Shape,
+    Shift,
+    Step,
+    Transposed,
+    Whole,
+    Window,
+    product,
+    progressions,
+)
+
+Mask: TypeAlias = NDArray[np.bool_]
+Masks: TypeAlias = tuple[Mask, ...]
+
+
+def read_positions(
+    graph: Graph, source: str, target: str, index: Sequence[int | None] | None = None
+) -> Masks | None:
+    """Return per axis of graph input `source` which positions the units of `target` read.
+
+    `index` restricts the units (None on an axis: all of it). None if nothing is read. Raises
+    BoundError for axes too long to tabulate.
+    """
+    shape: Shape = graph.nodes[target]["shape"] or ()
+    for length in shape:
+        bounded(length)
+    start = [np.ones(length, dtype=bool) for length in shape]
+    for axis, at in enumerate(index or ()):
+        if at is not None:
+            start[axis][:] = False
+            start[axis][at] = True
+    needed: dict[str, Masks] = {target: tuple(start)}
+    for name in _backward(graph, target):
+        masks = needed.pop(name, None)
+        if masks is None:
+            continue
+        if name == source:
+            return masks
+        for before, edges in graph.pred[name].items():
+            for data in edges.values():
+                read = carry_back(masks, data["relation"])
+                if all(mask.any() for mask in read):
+                    known = needed.get(before)
+                    needed[before] = read if known is None else tuple(map(np.logical_or, known, read))
+    return None
+
+
+def _backward(graph: Graph, target: str) -> list[str]:
+    seen = {target}
+    stack = [target]
+    while stack:
+        for before in graph.pred[stack.pop()]:
+            if before not in seen:
+                seen.add(before)
+                stack.append(before)
+    return [name for name in reversed(list(graph)) if name in seen]
+
+
+def carry_back(masks: Masks, relation: Relation) -> Masks:
+    """Return which positions of the relation's input the given positions of its output read."""
+    if relation.is_identity:
+        return masks
+    for step, shape in reversed(tuple(zip(relation.steps, relation.shapes, strict=False))):
+        masks = _step_back(masks, step, shape)
+    return masks
+
+
+def _step_back(masks: Masks, step: Step, shape: Shape) -> Masks:
+    if isinstance(step, Everything):
+        some = all(mask.any() for mask in masks)
+        for length in shape:
+            bounded(length)
+        return tuple(np.full(length, some) for length in shape)
+    if isinstance(step, Pointwise):
+        extra = len(masks) - len(shape)
+        return tuple(
+            mask if len(mask) == length else np.full(length, mask.any())
+            for mask, length in zip(masks[extra:], shape, strict=True)
+        )
+    if isinstance(step, Permute):
+        back = sorted(range(len(step.perm)), key=step.perm.__getitem__)
+        return tuple(masks[axis] for axis in back)
+    if isinstance(step, Regroup):
+        return _regroup_back(masks, shape, step.shape)
+    changed = list(masks)
+    for axis, rule in reversed(step.rules):
+        bounded(rule.in_len)
+        changed[axis] = positions_read(rule, changed[axis])
+    return tuple(changed)
+
+
+def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
+    back: list[Mask] = [np.ones(1, dtype=bool)] * len(old)
+    for before, after in regroup_plan(old, new):
+        if len(before) == len(after) == 1:
+            back[before[0]] = masks[after[0]]
+            continue
+        bounded(product(old[axis] for axis in before))
+        flat = np.ones(1, dtype=bool)
+        for axis in after:
+            flat = np.logical_and.outer(flat, masks[axis]).reshape(-1)
+        joint = flat.reshape([old[axis] for axis in before])
+        for place, axis in enumerate(before):
+            others = tuple(k for k in range(len(before)) if k != place)
+            back[axis] = joint.any(axis=others)
+    return tuple(back)
+
+
+def positions_read(rule: AxisRule, mask: Mask) -> Mask:
+    """Return which positions of an axis are read by the output positions of `mask`."""
+    read = np.zeros(rule.in_len, dtype=bool)
+    chosen = np.nonzero(mask)[0]
+    if len(chosen) == 0 or rule.in_len == 0:
+        return read
+    if isinstance(rule, Whole):
+        read[:] = True
+    elif isinstance(rule, Blocks):
+        size = max(rule.out_len // rule.groups, 1)
+        blocks = np.zeros(rule.groups, dtype=bool)
+        blocks[chosen // size] = True
+        read = blocks.repeat(rule.in_len // rule.groups)
+    elif isinstance(rule, Listed):
+        for o in chosen:
+            there = [tap for tap in rule.lists[o] if 0 <= tap < rule.in_len]
+            read[there] = True
+    elif isinstance(rule, Band):
+        _read_band(rule, chosen, read)
+    elif isinstance(rule, Window | Transposed) or (isinstance(rule, Resample) and not rule.crop):
+        _read_progressions(rule, chosen, read)
+    else:
+        _read_single(rule, chosen, read)
+    return read
+
+
+def _read_band(rule: Band, chosen: NDArray[np.intp], read: Mask) -> None:
+    delta = np.zeros(rule.in_len + 1, dtype=np.int64)
+    low = np.zeros_like(chosen) if rule.before is None else np.maximum(chosen - rule.before, 0)
+    top = rule.in_len - 1
+    high = np.full_like(chosen, top) if rule.after is None else np.minimum(chosen + rule.after, top)
+    there = low <= high
+    np.add.at(delta, low[there], 1)
+    np.add.at(delta, high[there] + 1, -1)
+    read[:] = np.cumsum(delta)[:-1] > 0
+
+
+def _read_progressions(
+    rule: Window | Transposed | Resample, chosen: NDArray[np.intp], read: Mask
+) -> None:
+    first, step, count = progressions(rule)
+    first, count = first[chosen], count[chosen]
+    bounded(len(chosen) * max(int(count.max(initial=0)), 1) // 64)
+    for tap in range(int(count.max(initial=0))):
+        at = (first + tap * step)[count > tap]
+        if isinstance(rule, Resample) and rule.clamp:
+            at = np.clip(at, 0, rule.in_len - 1)
+        read[at[(at >= 0) & (at < rule.in_len)]] = True
+
+
+def _read_single(
+    rule: Shift | Repeat | Pick | Resample, chosen: NDArray[np.intp], read: Mask
+) -> None:
+    """Mark what rules read whose table tells it: at most one position, or a cropped coordinate's few."""
+    if isinstance(rule, Resample):
+        for o in chosen:
+            if 0 <= rule.coordinate(int(o)) <= rule.in_len - 1:
+                at = np.clip(np.array(rule.taps(int(o)), dtype=np.int64), 0, rule.in_len - 1)
+                read[at] = True
+        return
+    table = along(ramp((rule.in_len,), 0), 0, rule, clipped=True)
+    lo = np.broadcast_to(table.lo, (rule.out_len,))[chosen]
+    hi = np.broadcast_to(table.hi, (rule.out_len,))[chosen]
+    read[lo[lo <= hi]] = True
+

@@ -1,0 +1,389 @@
+"""Intervals tabulated for the units that exist, and what each axis rule does to them.
+
+A table is a pair of integer arrays that broadcast to the tensor's shape (length 1 on every axis along
+which they are constant). A unit that reads nothing has lo = NOTHING > hi = -NOTHING, so that joins are
+plain minima and maxima.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span
+from rfgraph.errors import BoundError
+from rfgraph.relations import (
+    AxisRule,
+    Band,
+    Blocks,
+    Listed,
+    Pick,
+    Repeat,
+    Resample,
+    Shape,
+    Shift,
+    Whole,
+    Window,
+    product,
+    progressions,
+)
+
+NOTHING = 1 << 62
+MAX_VALUE = 1 << 60
+MAX_TABLE = 1 << 24
+
+Ints: TypeAlias = NDArray[np.int64]
+Reducer: TypeAlias = Callable[[Ints, Ints], Ints]
+
+
+class Table(NamedTuple):
+    """lo and hi of every unit that exists."""
+
+    lo: Ints
+    hi: Ints
+
+    @property
+    def axes(self) -> frozenset[int]:
+        """The tensor axes along which it varies."""
+        return frozenset(axis for axis, length in enumerate(self.lo.shape) if length > 1)
+
+    @property
+    def is_empty(self) -> bool:
+        return bool((self.lo > self.hi).all())
+
+
+def ramp(shape: Shape, axis: int) -> Table:
+    """Return the table of a tensor that reads its own position along `axis`."""
+    bounded(shape[axis])
+    dims = [1] * len(shape)
+    dims[axis] = shape[axis]
+    position = np.arange(shape[axis], dtype=np.int64).reshape(dims)
+    return Table(position, position)
+
+
+def from_spans(spans: list[Span], rank: int, axis: int) -> Table:
+    """Return the table that varies along one axis only; raise BoundError if a value is too large."""
+    pairs = [(NOTHING, -NOTHING) if span is None else span for span in spans]
+    if any(span is not None and max(map(abs, span)) > MAX_VALUE for span in spans):
+        raise BoundError(f"a position exceeds the bound of {MAX_VALUE} for tabulated regions")
+    dims = [1] * rank
+    dims[axis] = len(spans)
+    array = np.array(pairs, dtype=np.int64).reshape(len(spans), 2)
+    return Table(array[:, 0].reshape(dims), array[:, 1].reshape(dims))
+
+
+def bounded(size: int) -> None:
+    """Raise BoundError if a table of `size` entries would be too large."""
+    if size > MAX_TABLE:
+        raise BoundError(f"a table of {size} entries exceeds the bound of {MAX_TABLE}")
+
+
+def join(first: Table, second: Table) -> Table:
+    """Return the union; shapes must broadcast."""
+    shape = np.broadcast_shapes(first.lo.shape, second.lo.shape)
+    bounded(product(shape))
+    return Table(np.minimum(first.lo, second.lo), np.maximum(first.hi, second.hi))
+
+
+def masked(table: Table, mask: NDArray[np.bool_]) -> Table:
+    """Return the table with nothing read where `mask` (broadcastable) is false."""
+    bounded(product(np.broadcast_shapes(table.lo.shape, mask.shape)))
+    return Table(np.where(mask, table.lo, NOTHING), np.where(mask, table.hi, -NOTHING))
+
+
+def permute(table: Table, perm: tuple[int, ...]) -> Table:
+    return Table(table.lo.transpose(perm), table.hi.transpose(perm))
+
+
+def broadcast(table: Table, rank: int) -> Table:
+    """Return the table with leading axes added up to `rank`."""
+    dims = (1,) * (rank - table.lo.ndim) + table.lo.shape
+    return Table(table.lo.reshape(dims), table.hi.reshape(dims))
+
+
+Plan: TypeAlias = "tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]"
+
+
+@lru_cache(maxsize=1024)
+def regroup_plan(old: Shape, new: Shape) -> Plan:
+    """Return the least groups of axes of equal product, in order, as (old axes, new axes)."""
+    groups: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+    i = j = 0
+    while i < len(old) or j < len(new):
+        if i < len(old) and j < len(new) and old[i] == new[j]:
+            groups.append(((i,), (j,)))
+            i, j = i + 1, j + 1
+        elif i < len(old) and old[i] == 1:
+            groups.append(((i,), ()))
+            i += 1
+        elif j < len(new) and new[j] == 1:
+            groups.append(((), (j,)))
+            j += 1
+        else:
+            i, j, group = _group(old, new, i, j)
+            groups.append(group)
+    return tuple(groups)
+
+
+def _group(
+    old: Shape, new: Shape, i: int, j: int
+) -> tuple[int, int, tuple[tuple[int, ...], tuple[int, ...]]]:
+    start_i, start_j = i, j
+    left = right = 1
+    while left != right or i == start_i or j == start_j:
+        if (left <= right and i < len(old)) or j >= len(new):
+            if i >= len(old):
+                break
+            left *= old[i]
+            i += 1
+        else:
+            right *= new[j]
+            j += 1
+    return i, j, (tuple(range(start_i, i)), tuple(range(start_j, j)))
+
+
+def regroup(table: Table, old: Shape, new: Shape) -> Table:
+    """Return the table of the tensor under another shape."""
+    full, dims = list(table.lo.shape), [1] * len(new)
+    for before, after in regroup_plan(old, new):
+        if any(table.lo.shape[axis] > 1 for axis in before):
+            for axis in before:
+                full[axis] = old[axis]
+            for axis in after:
+                dims[axis] = new[axis]
+    bounded(product(full))
+    lo, hi = (np.broadcast_to(array, full).reshape(dims) for array in table)
+    return Table(lo, hi)
+
+
+def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
+    """Return the table of a tensor that reads this one along `axis` by `rule`.
+
+    With `clipped`, padding is what the model does (reflect, edge, wrap); else it reads nothing.
+    """
+    in_len, out_len = rule.in_len, rule.out_len
+    varies = table.lo.shape[axis] > 1
+    if isinstance(rule, Whole):
+        return _whole(table, axis, in_len)
+    if not varies:
+        return _where_read(table, axis, rule, clipped=clipped)
+    bounded(table.lo.size // in_len * max(out_len, 1))
+    if isinstance(rule, Blocks):
+        return _blocks(table, axis, rule)
+    if isinstance(rule, Band) and (rule.before is None or rule.after is None):
+        return _prefix(table, axis, rule)
+    if isinstance(rule, Shift | Repeat | Pick):
+        return _take(table, axis, _indices(rule, clipped=clipped))
+    if isinstance(rule, Listed):
+        return _listed(table, axis, rule)
+    return _windowed(table, axis, *_ranges(rule))
+
+
+def _whole(table: Table, axis: int, in_len: int) -> Table:
+    if in_len == 0:
+        return masked(table, np.zeros((1,) * table.lo.ndim, dtype=bool))
+    return Table(table.lo.min(axis=axis, keepdims=True), table.hi.max(axis=axis, keepdims=True))
+
+
+def _where_read(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
+    reads = reads_any(rule, clipped=clipped)
+    if reads is None or bool(reads.all()):
+        return table
+    dims = [1] * table.lo.ndim
+    dims[axis] = len(reads)
+    return masked(table, reads.reshape(dims))
+
+
+def reads_any(rule: AxisRule, *, clipped: bool) -> NDArray[np.bool_] | None:
+    """Return for each output position whether it reads anything that exists; None if all do."""
+    if isinstance(rule, Blocks) or (isinstance(rule, Repeat) and rule.in_len):
+        return None
+    if isinstance(rule, Whole):
+        return None if rule.in_len else np.zeros(rule.out_len, dtype=bool)
+    if isinstance(rule, Shift) and rule.start >= 0 and _last(rule) < rule.in_len:
+        return None
+    if isinstance(rule, Window) and _never_in_padding(rule):
+        return None
+    bounded(rule.out_len)
+    if isinstance(rule, Shift | Repeat | Pick):
+        return _indices(rule, clipped=clipped) >= 0
+    if isinstance(rule, Listed):
+        return np.array([any(0 <= tap < rule.in_len for tap in taps) for taps in rule.lists])
+    if isinstance(rule, Band):
+        return _band_reads(rule)
+    first, _, count = _ranges(rule)
+    return count > 0
+
+
+def _last(rule: Shift) -> int:
+    ends = (rule.start, rule.start + (rule.out_len - 1) * rule.step)
+    return rule.in_len if min(ends) < 0 else max(ends)
+
+
+def _never_in_padding(rule: Window) -> bool:
+    """Whether contiguous taps always meet the input: neither end lies wholly in the padding."""
+    last = (rule.out_len - 1) * rule.stride - rule.pad_begin
+    return rule.dilation == 1 and 0 <= rule.pad_begin < rule.kernel and last < rule.in_len
+
+
+def _band_reads(rule: Band) -> NDArray[np.bool_]:
+    position = np.arange(rule.out_len, dtype=np.int64)
+    lo = np.zeros_like(position) if rule.before is None else np.maximum(position - rule.before, 0)
+    top = rule.in_len - 1
+    hi = np.full_like(position, top) if rule.after is None else np.minimum(position + rule.after, top)
+    return lo <= hi
+
+
+def _indices(rule: Shift | Repeat | Pick, *, clipped: bool) -> Ints:
+    """Return the one position read by each output position, -1 for none."""
+    bounded(rule.out_len)
+    if isinstance(rule, Pick):
+        return np.array(rule.indices, dtype=np.int64)
+    position = np.arange(rule.out_len, dtype=np.int64)
+    if isinstance(rule, Repeat):
+        return position % rule.in_len
+    at, length = rule.start + position * rule.step, rule.in_len
+    if length == 0:
+        return np.full_like(at, -1)
+    if clipped and rule.outside == "edge":
+        return np.clip(at, 0, length - 1)
+    if clipped and rule.outside == "wrap":
+        return at % length
+    if clipped and rule.outside == "reflect":
+        turn = at % max(2 * (length - 1), 1)
+        return np.minimum(turn, 2 * (length - 1) - turn)
+    return np.where((at >= 0) & (at < length), at, -1)
+
+
+def _take(table: Table, axis: int, indices: Ints) -> Table:
+    there = np.maximum(indices, 0)
+    taken = Table(table.lo.take(there, axis=axis), table.hi.take(there, axis=axis))
+    if (indices >= 0).all():
+        return taken
+    dims = [1] * table.lo.ndim
+    dims[axis] = len(indices)
+    return masked(taken, (indices >= 0).reshape(dims))
+
+
+def _blocks(table: Table, axis: int, rule: Blocks) -> Table:
+    shape = table.lo.shape
+    split = (*shape[:axis], rule.groups, rule.in_len // rule.groups, *shape[axis + 1 :])
+    lo = table.lo.reshape(split).min(axis=axis + 1)
+    hi = table.hi.reshape(split).max(axis=axis + 1)
+    repeats = rule.out_len // rule.groups
+    return Table(lo.repeat(repeats, axis=axis), hi.repeat(repeats, axis=axis))
+
+
+def _prefix(table: Table, axis: int, rule: Band) -> Table:
+    """Everything before (or after, or both) a bound that moves with the position."""
+    if rule.before is None and rule.after is None:
+        return _whole(table, axis, rule.in_len)
+    if rule.before is None:
+        lo, hi = np.minimum.accumulate(table.lo, axis=axis), np.maximum.accumulate(table.hi, axis=axis)
+        at = np.arange(rule.out_len, dtype=np.int64) + (rule.after or 0)
+        at = np.minimum(at, rule.in_len - 1)
+    else:
+        lo, hi = (np.flip(array, axis) for array in table)
+        lo = np.flip(np.minimum.accumulate(lo, axis=axis), axis)
+        hi = np.flip(np.maximum.accumulate(hi, axis=axis), axis)
+        at = np.maximum(np.arange(rule.out_len, dtype=np.int64) - rule.before, 0)
+        at = np.where(at < rule.in_len, at, -1)
+    return _take(Table(lo, hi), axis, np.maximum(at, -1))
+
+
+def _listed(table: Table, axis: int, rule: Listed) -> Table:
+    parts = []
+    for taps in rule.lists:
+        there = np.array([tap for tap in taps if 0 <= tap < rule.in_len], dtype=np.int64)
+        part = Table(table.lo.take(there, axis=axis), table.hi.take(there, axis=axis))
+        parts.append(
+            (
+                part.lo.min(axis=axis, keepdims=True, initial=NOTHING),
+                part.hi.max(axis=axis, keepdims=True, initial=-NOTHING),
+            )
+        )
+    lo, hi = (np.concatenate([part[side] for part in parts], axis=axis) for side in (0, 1))
+    return Table(lo, hi)
+
+
+def _ranges(rule: Any) -> tuple[Ints, int, Ints]:
+    """Return first position, step and count of the taps that exist, per output position."""
+    if isinstance(rule, Band):
+        before, after = rule.before or 0, rule.after or 0
+        rule = Window(max(before + after + 1, 0), 1, 1, before, rule.in_len, rule.out_len)
+    first, step, count = progressions(rule)
+    top = rule.in_len - 1
+    last = first + (count - 1) * step
+    if isinstance(rule, Resample) and rule.clamp:
+        first, last = np.clip(first, 0, top), np.clip(last, 0, top)
+    skipped = np.maximum(-(first // step), 0)
+    first = first + skipped * step
+    beyond = np.maximum(-((top - last) // step), 0)
+    count = np.maximum((last - beyond * step - first) // step + 1, 0) * (count > 0)
+    if isinstance(rule, Resample) and rule.crop:
+        inside = [0 <= rule.coordinate(o) <= top for o in range(rule.out_len)]
+        count = count * np.array(inside, dtype=np.int64)
+    return first, step, count
+
+
+def _windowed(table: Table, axis: int, first: Ints, step: int, count: Ints) -> Table:
+    lo = _reduce_ranges(table.lo, axis, first, step, count, np.minimum, NOTHING)
+    hi = _reduce_ranges(table.hi, axis, first, step, count, np.maximum, -NOTHING)
+    return Table(lo, hi)
+
+
+def _reduce_ranges(
+    array: Ints, axis: int, first: Ints, step: int, count: Ints, reducer: Any, neutral: int
+) -> Ints:
+    """Reduce arithmetic progressions of positions by doubling: level j covers 2**j taps."""
+    source = np.moveaxis(array, axis, 0)
+    out = np.full((len(first), *source.shape[1:]), neutral, dtype=np.int64)
+    levels = np.frexp(np.maximum(count, 1).astype(np.float64))[1] - 1
+    level_table = source
+    for level in range(int(levels.max(initial=0)) + 1):
+        rows = np.nonzero((levels == level) & (count > 0))[0]
+        if len(rows):
+            begin = first[rows]
+            end = begin + (count[rows] - (1 << level)) * step
+            out[rows] = reducer(level_table[begin], level_table[end])
+        offset = step << level
+        if offset >= len(level_table):
+            break
+        level_table = reducer(level_table[:-offset], level_table[offset:])
+    return np.moveaxis(out, 0, axis)
+
+
+def fit(table: Table, axis: int) -> PeriodicMap | None:
+    """Return the map of least period that says what a table that varies along `axis` alone says.
+
+    None if there is none: a period must be seen more than twice, a line needs two positions.
+    """
+    lo, hi = table.lo.reshape(-1), table.hi.reshape(-1)
+    length = table.lo.shape[axis]
+    empty = lo > hi
+    if bool(empty.all()):
+        return None
+    for p in range(1, max(2, min((length + 1) // 2, MAX_PERIOD + 1))):
+        if p < length and _fits(lo, hi, empty, p):
+            return _map_of(lo, hi, empty, p)
+    return None
+
+
+def _fits(lo: Ints, hi: Ints, empty: NDArray[np.bool_], p: int) -> bool:
+    if not np.array_equal(empty[p:], empty[:-p]):
+        return False
+    there = ~empty[p:]
+    step = (lo[p:] - lo[:-p])[there]
+    if step.size == 0:
+        return False
+    return bool((step == step[0]).all() and ((hi[p:] - hi[:-p])[there] == step[0]).all())
+
+
+def _map_of(lo: Ints, hi: Ints, empty: NDArray[np.bool_], p: int) -> PeriodicMap:
+    there = np.nonzero(~empty[p:])[0][0]
+    spans = tuple(None if empty[r] else (int(lo[r]), int(hi[r])) for r in range(p))
+    return PeriodicMap(p, int(lo[there + p] - lo[there]), spans)

@@ -1,0 +1,70 @@
+"""The graph that everything but the reader works on: a node per tensor, an edge per data dependence.
+
+Nodes are tensor names, in topological order. Node attributes: `shape` (tuple, or None if it could not
+be determined) and `producer` (an `Operator`, None for a graph input). Edge attributes: `relation`,
+`operator`, `slot` (operator input), `output` (operator output) and `part`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from rfgraph.relations import Shape
+
+Graph: TypeAlias = "nx.MultiDiGraph[str]"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator node of the file: its place in file order, its name, its type and domain."""
+
+    index: int
+    name: str
+    op_type: str
+    domain: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, or type and number where the file gives no name."""
+        return self.name or f"{self.op_type}_{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """A graph input: its shape as analysed, the names of its symbolic dims, and those that were probed."""
+
+    name: str
+    shape: Shape
+    symbolic: dict[int, str] = field(default_factory=dict)
+    probed: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unanalysed:
+    """An operator that could not be followed exactly: why, and the tensors it made."""
+
+    operator: Operator
+    reason: str
+    tensors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model file as a graph of data dependences; made by `rfgraph.load`."""
+
+    file: str
+    ir_version: int
+    opsets: dict[str, int]
+    producer: str
+    nodes: int
+    inputs: tuple[ModelInput, ...]
+    outputs: tuple[str, ...]
+    graph: Graph
+    unanalysed: tuple[Unanalysed, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Model({self.file!r}, nodes={self.nodes}, inputs={len(self.inputs)}, outputs={len(self.outputs)})"

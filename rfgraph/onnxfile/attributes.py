@@ -1,0 +1,100 @@
+"""Attributes of a node as plain Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import onnx
+from onnx import AttributeProto
+
+from rfgraph.errors import ModelError, quoted
+from rfgraph.onnxfile import tensors
+from rfgraph.ops.node import Value
+
+
+def decode_all(
+    node: onnx.NodeProto, outer: Mapping[str, AttributeProto] | None = None
+) -> dict[str, Any]:
+    """Return the node's attributes by name; references are looked up in the calling node's `outer`."""
+    decoded: dict[str, Any] = {}
+    for attribute in node.attribute:
+        found = resolve(attribute, outer)
+        if found is None:
+            continue
+        if attribute.name in decoded:
+            raise ModelError(f"attribute {quoted(attribute.name)} is given twice")
+        decoded[attribute.name] = decode(found)
+    return decoded
+
+
+def resolve(
+    attribute: AttributeProto, outer: Mapping[str, AttributeProto] | None
+) -> AttributeProto | None:
+    """Return the attribute, or the caller's that it refers to; None if the caller gives none."""
+    if not attribute.ref_attr_name:
+        return attribute
+    return (outer or {}).get(attribute.ref_attr_name)
+
+
+def tensor_value(tensor: onnx.TensorProto) -> Value:
+    """Return a stored tensor as a constant; its data is None if it was dropped or lies outside."""
+    if any(length < 0 for length in tensor.dims):
+        raise ModelError(
+            f"tensor {quoted(tensor.name)} has negative dimensions {list(tensor.dims)[:8]}"
+        )
+    return Value(tuple(tensor.dims), constant=True, data=tensors.value(tensor))
+
+
+def _sparse(sparse: onnx.SparseTensorProto) -> Value:
+    return Value(tuple(max(length, 0) for length in sparse.dims), constant=True)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace")
+
+
+_DECODERS: dict[int, Callable[[AttributeProto], Any]] = {
+    AttributeProto.FLOAT: lambda a: a.f,
+    AttributeProto.INT: lambda a: a.i,
+    AttributeProto.STRING: lambda a: _text(a.s),
+    AttributeProto.TENSOR: lambda a: tensor_value(a.t),
+    AttributeProto.GRAPH: lambda a: a.g,
+    AttributeProto.SPARSE_TENSOR: lambda a: _sparse(a.sparse_tensor),
+    AttributeProto.FLOATS: lambda a: list(a.floats),
+    AttributeProto.INTS: lambda a: list(a.ints),
+    AttributeProto.STRINGS: lambda a: [_text(item) for item in a.strings],
+    AttributeProto.TENSORS: lambda a: [tensor_value(item) for item in a.tensors],
+    AttributeProto.GRAPHS: lambda a: list(a.graphs),
+    AttributeProto.TYPE_PROTO: lambda a: a.tp,
+}
+
+_FIELDS = (
+    ("f", AttributeProto.FLOAT),
+    ("i", AttributeProto.INT),
+    ("s", AttributeProto.STRING),
+    ("t", AttributeProto.TENSOR),
+    ("g", AttributeProto.GRAPH),
+)
+_LISTS = (
+    ("floats", AttributeProto.FLOATS),
+    ("ints", AttributeProto.INTS),
+    ("strings", AttributeProto.STRINGS),
+)
+
+
+def decode(attribute: AttributeProto) -> Any:
+    """Return one attribute's value; files of the first IR versions leave its type to the field used."""
+    kind = attribute.type or _guess(attribute)
+    decoder = _DECODERS.get(kind)
+    return None if decoder is None else decoder(attribute)
+
+
+def _guess(attribute: AttributeProto) -> int:
+    for name, kind in _LISTS:
+        if getattr(attribute, name):
+            return kind
+    for name, kind in _FIELDS:
+        if attribute.HasField(name):
+            return kind
+    return AttributeProto.INTS

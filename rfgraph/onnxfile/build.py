@@ -1,0 +1,417 @@
+"""From the file's nodes to the graph of data dependences, in one forward walk.
+
+For each node its rule says the shapes of the outputs and what they read; what no data reaches is a
+constant, evaluated where it may steer a shape. Nodes that cannot be followed become unknown edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+import onnx
+
+from rfgraph.errors import BoundError, ModelError, printable, quoted
+from rfgraph.graph import Graph, ModelInput, Operator, Unanalysed
+from rfgraph.onnxfile import control, fold, inference, sequences
+from rfgraph.onnxfile.attributes import decode_all, tensor_value
+from rfgraph.onnxfile.scope import Entry, Scope
+from rfgraph.ops import registry
+from rfgraph.ops.node import Link, OpNode, Outcome, UnresolvedError, Value
+from rfgraph.relations import Everything, Pointwise, Relation, Shape, product
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_RANK = 64
+
+
+class Builder:
+    """Builds the graph of one model for one choice of input shapes."""
+
+    def __init__(self, proto: onnx.ModelProto, inputs: Iterable[ModelInput]) -> None:
+        self.graph: Graph = nx.MultiDiGraph()
+        self.inputs = list(inputs)
+        self.unanalysed: list[Unanalysed] = []
+        self.functions = _functions(proto)
+        self.expanded = 0
+        self._index = 0
+        self._relations: dict[object, Relation] = {}
+        self._declared: dict[str, Shape] = inference.declared_shapes(proto.graph)
+        self._proto = proto
+
+    def build(self, constants: Mapping[str, Value]) -> list[Entry]:
+        """Fill the graph and return what the graph outputs stand for."""
+        scope = Scope("", opsets_of(self._proto.opset_import))
+        for name, value in constants.items():
+            scope.define(name, Entry(value))
+        for item in self.inputs:
+            scope.define(item.name, Entry(Value(item.shape), item.name))
+            self.graph.add_node(item.name, shape=item.shape, producer=None)
+        graph = self._proto.graph
+        for item in graph.input:
+            if item.name not in scope.names:
+                scope.define(item.name, Entry(Value(None), item.name))
+                self.graph.add_node(item.name, shape=None, producer=None)
+        self.walk(graph.node, scope)
+        return [self._output(value.name, scope) for value in graph.output]
+
+    def walk(self, nodes: Sequence[onnx.NodeProto], scope: Scope) -> None:
+        """Add the nodes of one graph body, in an order in which inputs come first."""
+        for node in in_order(nodes, scope):
+            try:
+                self._node(node, scope)
+            except NodeError:
+                raise
+            except (ModelError, BoundError) as error:
+                raise NodeError(f"{describe(node)}: {error}") from None
+
+    def _output(self, name: str, scope: Scope) -> Entry:
+        found = scope.find(name)
+        if found is None:
+            raise ModelError(f"graph output {quoted(name)} requires a tensor of that name, which nothing produces")
+        return found
+
+    # -- one node --------------------------------------------------------------------------------
+
+    def _node(self, node: onnx.NodeProto, scope: Scope) -> None:
+        operator = Operator(self._index, scope.prefix + node.name, node.op_type, node.domain)
+        self._index += 1
+        entries = [scope.find(name) if name else None for name in node.input]
+        function = self.functions.get((node.domain, node.op_type, node.overload))
+        if function is not None:
+            made = control.call(self, function, node, entries, scope)
+        elif node.domain in ("", "ai.onnx") and node.op_type in control.HANDLERS:
+            made = control.HANDLERS[node.op_type](self, operator, node, entries, scope)
+        elif node.domain in ("", "ai.onnx") and node.op_type in sequences.HANDLERS:
+            made = sequences.HANDLERS[node.op_type](self, operator, node, entries, scope)
+        else:
+            made = self._operator(operator, node, entries, scope)
+        for name, entry in zip(node.output, made, strict=False):
+            if name:
+                scope.define(name, entry)
+
+    def _operator(
+        self, operator: Operator, node: onnx.NodeProto, entries: Sequence[Entry | None], scope: Scope
+    ) -> list[Entry]:
+        values = [None if entry is None else entry.value for entry in entries]
+        version = scope.opsets.get(registry.normal_domain(node.domain), 0)
+        op_node = OpNode(
+            node.op_type,
+            values,
+            [bool(name) for name in node.output],
+            decode_all(node, scope.attributes),
+            version or 1,
+            registry.normal_domain(node.domain),
+            node.name,
+        )
+        outcome, reason = self._outcome(op_node, node, values, scope)
+        made = self._connect(operator, node, entries, outcome, scope)
+        if reason and any(entry.tensor is not None for entry in made):
+            tensors = tuple(entry.tensor for entry in made if entry.tensor is not None)
+            self.unanalysed.append(Unanalysed(operator, reason, tensors))
+        return made
+
+    def _outcome(
+        self, op_node: OpNode, node: onnx.NodeProto, values: Sequence[Value | None], scope: Scope
+    ) -> tuple[Outcome, str]:
+        """Return what the rule says, or all that can be said without it and why."""
+        entry = registry.find_rule(op_node.domain, op_node.op_type)
+        if entry is None:
+            domain = f" of domain {quoted(node.domain)}" if op_node.domain else ""
+            reason = f"operator {quoted(node.op_type)}{domain} has no rule"
+        else:
+            try:
+                return entry.function(op_node), ""
+            except UnresolvedError as error:
+                reason = str(error)
+        shapes = inference.inferred_shapes(node, values, scope.opsets)
+        shapes = [
+            self._declared.get(name) if shape is None and not scope.prefix else shape
+            for name, shape in zip(node.output, shapes, strict=True)
+        ]
+        return unknown_outcome(op_node, shapes), reason
+
+    def _connect(
+        self,
+        operator: Operator,
+        node: onnx.NodeProto,
+        entries: Sequence[Entry | None],
+        outcome: Outcome,
+        scope: Scope,
+    ) -> list[Entry]:
+        """Add the outputs that data reaches as tensors with their edges; the others are constants."""
+        count = len(node.output)
+        shapes = [*outcome.shapes, *([None] * count)][:count]
+        for shape in shapes:
+            _check_shape(shape)
+        links: dict[int, list[Link]] = {}
+        for link in outcome.links:
+            if link.output < count and link.input < len(entries):
+                entry = entries[link.input]
+                if entry is not None and entry.tensor is not None:
+                    links.setdefault(link.output, []).append(link)
+        if not links:
+            return self._constants(node, entries, outcome, shapes, scope)
+        made = []
+        for number, (name, shape) in enumerate(zip(node.output, shapes, strict=True)):
+            if not name or number not in links:
+                made.append(Entry(Value(shape, constant=True)))
+                continue
+            tensor = self.add_tensor(scope.prefix + name, shape, operator)
+            parts: dict[int, int] = {}
+            for link in links[number]:
+                source = entries[link.input]
+                assert source is not None  # noqa: S101 - filtered above
+                self.add_edge(source, tensor, operator, link, shape, parts)
+            made.append(Entry(Value(shape), tensor))
+        return made
+
+    def _constants(
+        self,
+        node: onnx.NodeProto,
+        entries: Sequence[Entry | None],
+        outcome: Outcome,
+        shapes: Sequence[Shape | None],
+        scope: Scope,
+    ) -> list[Entry]:
+        data: list[NDArray[Any] | None] = [*outcome.values, *([None] * len(shapes))]
+        if not outcome.values and _may_fold(node, entries, shapes):
+            inputs = [None if entry is None else entry.value.data for entry in entries]
+            results = fold.evaluate(_plain(node, scope), scope.opsets.get("", 1), inputs)
+            data = [*(results or []), *([None] * len(shapes))]
+        made = []
+        for shape, array in zip(shapes, data, strict=False):
+            known = shape if array is None else tuple(array.shape)
+            made.append(Entry(Value(known, constant=True, data=array)))
+        return made
+
+    # -- the graph -------------------------------------------------------------------------------
+
+    def add_tensor(self, name: str, shape: Shape | None, operator: Operator) -> str:
+        """Add a tensor and return its name in the graph, which differs if that one is taken."""
+        unique, number = name, 1
+        while unique in self.graph:
+            number += 1
+            unique = f"{name}#{number}"
+        self.graph.add_node(unique, shape=shape, producer=operator)
+        return unique
+
+    def add_edge(
+        self,
+        source: Entry,
+        tensor: str,
+        operator: Operator,
+        link: Link,
+        shape: Shape | None,
+        parts: dict[int, int],
+    ) -> None:
+        """Add the edge of one link; parallel links of one input are numbered as its parts."""
+        part = parts.get(link.input, 0)
+        parts[link.input] = part + 1
+        self.graph.add_edge(
+            source.tensor,
+            tensor,
+            relation=self._relation(source.value.shape, link, shape),
+            operator=operator,
+            slot=link.input,
+            output=link.output,
+            part=part,
+        )
+
+    def _relation(self, source: Shape | None, link: Link, shape: Shape | None) -> Relation:
+        if source is None or shape is None:
+            key: object = None
+            if key not in self._relations:
+                self._relations[key] = Relation((), (Everything((), unknown=True),))
+            return self._relations[key]
+        key = (source, link.steps, link.spatial)
+        found = self._relations.get(key)
+        if found is None:
+            found = self._relations[key] = Relation(source, link.steps, link.spatial)
+            if found.out_shape != shape:
+                raise ModelError(f"requires shape {list(shape)}, but its inputs give {list(found.out_shape)}")
+        return found
+
+    def alias(self, name: str, source: Entry, operator: Operator, scope: Scope) -> Entry:
+        """Add a tensor that reads another one as it is."""
+        return self.merged(name, [source], operator, scope)
+
+    def merged(
+        self, name: str, sources: Sequence[Entry], operator: Operator, scope: Scope
+    ) -> Entry:
+        """Add a tensor that is one of several alternatives; a constant if none is fed by data."""
+        shapes = {entry.value.shape for entry in sources}
+        shape = shapes.pop() if len(shapes) == 1 else None
+        if all(entry.tensor is None for entry in sources):
+            return Entry(Value(shape, constant=True))
+        tensor = self.add_tensor(scope.prefix + name, shape, operator)
+        for slot, entry in enumerate(sources):
+            if entry.tensor is not None:
+                steps = () if shape is None else (Pointwise(shape),)
+                self.add_edge(entry, tensor, operator, Link(slot, steps), shape, {})
+        return Entry(Value(shape), tensor)
+
+
+class NodeError(ModelError):
+    """An error that already names its node."""
+
+
+def describe(node: onnx.NodeProto) -> str:
+    """Name a node for an error: by its name, else by its first output."""
+    kind = printable(node.op_type or "without type", 40)
+    if node.name:
+        return f"node {quoted(node.name)} ({kind})"
+    first = next((name for name in node.output if name), "")
+    return f"node that makes {quoted(first)} ({kind})" if first else f"a node ({kind})"
+
+
+def opsets_of(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    """Return the version of each imported operator set, the default domain as the empty string."""
+    found: dict[str, int] = {}
+    for item in imports:
+        domain = registry.normal_domain(item.domain)
+        found[domain] = max(found.get(domain, 0), item.version)
+    found.setdefault("", 1)
+    return found
+
+
+def unknown_outcome(op_node: OpNode, shapes: Sequence[Shape | None]) -> Outcome:
+    """Return the outcome of an operator of which nothing is known: all outputs may read all inputs."""
+    links = tuple(
+        Link(slot, (Everything(shape or (), unknown=True),), number)
+        for number, shape in enumerate(shapes)
+        for slot in op_node.data_inputs()
+    )
+    return Outcome(tuple(shapes), links)
+
+
+def in_order(nodes: Sequence[onnx.NodeProto], scope: Scope) -> Iterable[onnx.NodeProto]:
+    """Yield the nodes so that each comes after those it reads; the file's order where it is one.
+
+    Raises ModelError for a cycle or an input that nothing produces.
+    """
+    waiting: list[onnx.NodeProto] = []
+    for number, node in enumerate(nodes):
+        if _missing(node, scope) is None:
+            yield node
+        else:
+            waiting = list(nodes[number:])
+            break
+    while waiting:
+        left = []
+        for node in waiting:
+            if _missing(node, scope) is None:
+                yield node
+            else:
+                left.append(node)
+        if len(left) == len(waiting):
+            raise _stuck(left, scope)
+        waiting = left
+
+
+def _missing(node: onnx.NodeProto, scope: Scope) -> str | None:
+    for name in node.input:
+        if name and scope.find(name) is None:
+            return name
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            missing = _missing_inside(attribute.g, scope)
+            if missing is not None:
+                return missing
+    return None
+
+
+def _missing_inside(graph: onnx.GraphProto, scope: Scope) -> str | None:
+    """Return a name that a subgraph takes from outside and that does not exist yet."""
+    stack = [graph]
+    made: set[str] = set()
+    wanted: list[str] = []
+    while stack:
+        body = stack.pop()
+        made.update(value.name for value in body.input)
+        made.update(tensor.name for tensor in body.initializer)
+        made.update(sparse.values.name for sparse in body.sparse_initializer)
+        for node in body.node:
+            made.update(node.output)
+            wanted.extend(node.input)
+            stack.extend(item.g for item in node.attribute if item.HasField("g"))
+        wanted.extend(value.name for value in body.output)
+    for name in wanted:
+        if name and name not in made and scope.find(name) is None:
+            return name
+    return None
+
+
+def _stuck(left: Sequence[onnx.NodeProto], scope: Scope) -> ModelError:
+    made = {name for node in left for name in node.output}
+    for node in left:
+        missing = _missing(node, scope)
+        if missing is not None and missing not in made:
+            return NodeError(f"{describe(node)}: requires tensor {quoted(missing)}, which nothing produces")
+    return NodeError(f"{describe(left[0])}: lies on a cycle")
+
+
+def _functions(proto: onnx.ModelProto) -> dict[tuple[str, str, str], onnx.FunctionProto]:
+    found: dict[tuple[str, str, str], onnx.FunctionProto] = {}
+    for function in proto.functions:
+        key = (function.domain, function.name, function.overload)
+        if key in found:
+            raise ModelError(f"function {quoted(function.name)} is defined twice")
+        found[key] = function
+    return found
+
+
+def _check_shape(shape: Shape | None) -> None:
+    if shape is None:
+        return
+    if len(shape) > MAX_RANK:
+        raise ModelError(f"requires at most {MAX_RANK} dimensions, found {len(shape)}")
+    if any(length < 0 for length in shape):
+        raise ModelError(f"gives a negative length: {list(shape)}")
+
+
+def _may_fold(
+    node: onnx.NodeProto, entries: Sequence[Entry | None], shapes: Sequence[Shape | None]
+) -> bool:
+    if node.op_type not in fold.FOLDABLE or node.domain not in ("", "ai.onnx"):
+        return False
+    if any(entry is not None and entry.value.data is None for entry in entries):
+        return False
+    sizes = [entry.value.data.size for entry in entries if entry is not None and entry.value.data is not None]
+    sizes += [product(shape) for shape in shapes if shape is not None]
+    known = all(shape is not None for shape, name in zip(shapes, node.output, strict=True) if name)
+    return max(sizes, default=0) <= fold.MAX_FOLD and (known or node.op_type in ("NonZero", "Compress", "Unique"))
+
+
+def _plain(node: onnx.NodeProto, scope: Scope) -> onnx.NodeProto:
+    """Return the node with attribute references replaced by what the caller gives."""
+    if not any(attribute.ref_attr_name for attribute in node.attribute):
+        return node
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    del copy.attribute[:]
+    for attribute in node.attribute:
+        if attribute.ref_attr_name:
+            given = scope.attributes.get(attribute.ref_attr_name)
+            if given is None:
+                continue
+            added = copy.attribute.add()
+            added.CopyFrom(given)
+            added.name = attribute.name
+        else:
+            copy.attribute.add().CopyFrom(attribute)
+    return copy
+
+
+def initial_constants(graph: onnx.GraphProto) -> dict[str, Value]:
+    """Return the graph's stored tensors by name."""
+    found: dict[str, Value] = {}
+    for tensor in graph.initializer:
+        if tensor.name in found:
+            raise ModelError(f"initializer {quoted(tensor.name)} is given twice")
+        found[tensor.name] = tensor_value(tensor)
+    for sparse in graph.sparse_initializer:
+        found[sparse.values.name] = Value(tuple(sparse.dims), constant=True)
+    return found

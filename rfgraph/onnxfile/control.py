@@ -1,0 +1,205 @@
+"""Function calls and control flow: bodies become part of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import onnx
+from onnx import AttributeProto
+
+from rfgraph.errors import BoundError, ModelError, quoted
+from rfgraph.graph import Operator, Unanalysed
+from rfgraph.onnxfile.attributes import resolve, tensor_value
+from rfgraph.onnxfile.scope import Entry, Scope
+from rfgraph.ops.node import Link, Value
+from rfgraph.relations import Everything, Pointwise
+
+if TYPE_CHECKING:
+    from rfgraph.onnxfile.build import Builder
+
+Handler: TypeAlias = Callable[
+    ["Builder", Operator, onnx.NodeProto, Sequence["Entry | None"], Scope], "list[Entry]"
+]
+
+MAX_NESTING = 64
+MAX_EXPANDED = 200_000
+
+
+def call(
+    builder: Builder,
+    function: onnx.FunctionProto,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+) -> list[Entry]:
+    """Inline a model-local function: its body with the caller's inputs and attributes."""
+    from rfgraph.onnxfile.build import opsets_of
+
+    inner = _inner_scope(builder, scope, node, len(function.node), calls=1)
+    inner.outer = None
+    inner.opsets = {**scope.opsets, **opsets_of(function.opset_import)}
+    inner.attributes = _call_attributes(function, node, scope)
+    if len(entries) > len(function.input):
+        raise ModelError(f"requires at most {len(function.input)} inputs, found {len(entries)}")
+    for name, entry in zip(function.input, entries, strict=False):
+        if entry is not None:
+            inner.define(name, entry)
+    builder.walk(_without_absent(function, entries), inner)
+    found = []
+    for name in function.output:
+        entry = inner.find(name)
+        if entry is None:
+            raise ModelError(f"function output {quoted(name)} is not produced")
+        found.append(entry)
+    return found
+
+
+def _without_absent(
+    function: onnx.FunctionProto, entries: Sequence[Entry | None]
+) -> Sequence[onnx.NodeProto]:
+    """Return the body's nodes with optional inputs that the caller leaves out emptied."""
+    given = {name for name, entry in zip(function.input, entries, strict=False) if entry is not None}
+    absent = set(function.input) - given
+    if not absent:
+        return function.node
+    nodes = []
+    for node in function.node:
+        if absent.isdisjoint(node.input):
+            nodes.append(node)
+            continue
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.input[:] = ["" if name in absent else name for name in node.input]
+        nodes.append(copy)
+    return nodes
+
+
+def _call_attributes(
+    function: onnx.FunctionProto, node: onnx.NodeProto, scope: Scope
+) -> Mapping[str, AttributeProto]:
+    given = {attribute.name: attribute for attribute in function.attribute_proto}
+    for attribute in node.attribute:
+        found = resolve(attribute, scope.attributes)
+        if found is not None:
+            given[attribute.name] = found
+    return given
+
+
+def _inner_scope(
+    builder: Builder, scope: Scope, node: onnx.NodeProto, nodes: int, calls: int = 0
+) -> Scope:
+    if scope.depth >= MAX_NESTING:
+        what = "function calls" if calls else "subgraphs"
+        raise BoundError(f"nesting of {what} exceeds the bound of {MAX_NESTING}")
+    builder.expanded += nodes
+    if builder.expanded > MAX_EXPANDED:
+        raise BoundError(f"nodes expanded from functions and subgraphs exceed the bound of {MAX_EXPANDED}")
+    label = node.name or next((name for name in node.output if name), node.op_type)
+    return Scope(
+        f"{scope.prefix}{label}/",
+        scope.opsets,
+        scope.attributes,
+        scope,
+        depth=scope.depth + 1,
+    )
+
+
+def body_scope(builder: Builder, scope: Scope, node: onnx.NodeProto, body: onnx.GraphProto) -> Scope:
+    """Return the scope of a subgraph, with its stored tensors; names of the enclosing one are seen."""
+    inner = _inner_scope(builder, scope, node, len(body.node))
+    for tensor in body.initializer:
+        inner.define(tensor.name, Entry(tensor_value(tensor)))
+    return inner
+
+
+def run_body(
+    builder: Builder,
+    scope: Scope,
+    node: onnx.NodeProto,
+    body: onnx.GraphProto,
+    arguments: Sequence[Entry],
+) -> list[Entry]:
+    """Add a subgraph's nodes for the given arguments and return its outputs."""
+    inner = body_scope(builder, scope, node, body)
+    if len(arguments) != len(body.input):
+        raise ModelError(f"the body requires {len(body.input)} inputs, found {len(arguments)}")
+    for formal, entry in zip(body.input, arguments, strict=True):
+        inner.names[formal.name] = entry
+    builder.walk(body.node, inner)
+    found = []
+    for value in body.output:
+        entry = inner.find(value.name)
+        if entry is None:
+            raise ModelError(f"subgraph output {quoted(value.name)} is not produced")
+        found.append(entry)
+    return found
+
+
+def subgraph(node: onnx.NodeProto, name: str, scope: Scope) -> onnx.GraphProto:
+    """Return a subgraph attribute, which is required."""
+    for attribute in node.attribute:
+        if attribute.name == name:
+            found = resolve(attribute, scope.attributes)
+            if found is not None and found.HasField("g"):
+                return found.g
+    raise ModelError(f"requires attribute {quoted(name)} with a graph, which is missing")
+
+
+def if_branches(
+    builder: Builder,
+    operator: Operator,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+) -> list[Entry]:
+    """An If: the branch that a constant condition takes, else both as alternatives."""
+    condition = entries[0] if entries else None
+    if condition is None:
+        raise ModelError("requires input 0, which is missing")
+    names = ["then_branch", "else_branch"]
+    data = condition.value.data
+    if data is not None and data.size == 1:
+        names = names[:1] if bool(data.reshape(-1)[0]) else names[1:]
+    branches = [
+        run_body(builder, scope, node, subgraph(node, name, scope), ()) for name in names
+    ]
+    count = len(node.output)
+    if any(len(branch) != count for branch in branches):
+        raise ModelError(f"requires {count} outputs of each branch")
+    if len(branches) == 1:
+        return branches[0]
+    return [
+        _alternatives(builder, operator, node.output[k], [b[k] for b in branches], condition, scope)
+        for k in range(count)
+    ]
+
+
+def _alternatives(
+    builder: Builder,
+    operator: Operator,
+    name: str,
+    sources: Sequence[Entry],
+    condition: Entry,
+    scope: Scope,
+) -> Entry:
+    """One output of an If: either branch's, and the condition that chooses."""
+    shapes = {entry.value.shape for entry in sources}
+    shape = shapes.pop() if len(shapes) == 1 else None
+    if condition.tensor is None and all(entry.tensor is None for entry in sources):
+        return Entry(Value(shape, constant=True))
+    tensor = builder.add_tensor(scope.prefix + name, shape, operator)
+    for slot, entry in enumerate((condition, *sources)):
+        if entry.tensor is None:
+            continue
+        scalar = slot == 0 and entry.value.shape is not None
+        fits = shape is not None and (entry.value.shape == shape or (scalar and len(entry.value.shape or ()) <= len(shape)))
+        steps = (Pointwise(shape),) if fits and shape is not None else (Everything(shape or (), unknown=True),)
+        builder.add_edge(entry, tensor, operator, Link(slot, steps), shape, {})
+    if shape is None:
+        reason = "its branches give different shapes"
+        builder.unanalysed.append(Unanalysed(operator, reason, (tensor,)))
+    return Entry(Value(shape), tensor)
+
+
+HANDLERS: dict[str, Handler] = {"If": if_branches}

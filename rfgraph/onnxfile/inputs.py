@@ -1,0 +1,122 @@
+"""The graph inputs with concrete shapes: declared, bound by the user, or probed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import onnx
+
+from rfgraph.errors import ModelError, UsageError, quoted
+from rfgraph.graph import ModelInput
+from rfgraph.relations import Shape
+
+PROBES = (256, 224, 512, 1024)
+MAX_LENGTH = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A graph input as the file declares it: each axis an integer or a symbol; None if there is no shape."""
+
+    name: str
+    dims: tuple[int | str, ...] | None
+    is_tensor: bool = True
+
+
+def declared_inputs(graph: onnx.GraphProto, constants: Mapping[str, object]) -> list[Declared]:
+    """Return the graph's inputs without those that are constants."""
+    found = [_declared(value) for value in graph.input if value.name not in constants]
+    names = [item.name for item in found]
+    for name in names:
+        if not name:
+            raise ModelError("a graph input has no name")
+        if names.count(name) > 1 and len(names) < 1000:
+            raise ModelError(f"graph input {quoted(name)} is declared twice")
+    if len(set(names)) != len(names):
+        raise ModelError("a graph input is declared twice")
+    return found
+
+
+def _declared(value: onnx.ValueInfoProto) -> Declared:
+    if not value.type.HasField("tensor_type"):
+        return Declared(value.name, None, is_tensor=not value.type.WhichOneof("value"))
+    tensor = value.type.tensor_type
+    if not tensor.HasField("shape"):
+        return Declared(value.name, None)
+    return Declared(value.name, tuple(_dim(dim) for dim in tensor.shape.dim))
+
+
+def _dim(dim: onnx.TensorShapeProto.Dimension) -> int | str:
+    """An axis without a positive length is symbolic: exporters write -1, 0, "?" or nothing."""
+    if dim.HasField("dim_value") and dim.dim_value > 0:
+        return dim.dim_value
+    return dim.dim_param or "?"
+
+
+def concrete_inputs(
+    declared: Sequence[Declared], bound: Mapping[str, Shape], probe: int
+) -> list[ModelInput]:
+    """Return the inputs with every axis bound or probed (axis 0: 1, others: `probe`).
+
+    Raises UsageError where a bound shape contradicts the declared one, ModelError where an input has
+    neither a declared nor a bound shape.
+    """
+    symbols: dict[str, int] = {}
+    for item in declared:
+        if item.name in bound:
+            _bind(item, bound[item.name], symbols)
+    found = []
+    for item in declared:
+        if not item.is_tensor:
+            continue
+        if item.name in bound:
+            dims = item.dims or ()
+            symbolic = {axis: dim for axis, dim in enumerate(dims) if isinstance(dim, str)}
+            found.append(ModelInput(item.name, bound[item.name], symbolic, {}))
+        else:
+            found.append(_probed(item, symbols, probe))
+    return found
+
+
+def _bind(item: Declared, shape: Shape, symbols: dict[str, int]) -> None:
+    for length in shape:
+        if not 0 < length <= MAX_LENGTH:
+            raise UsageError(
+                f"input {quoted(item.name)} requires lengths from 1 to 2^62, found {length}"
+            )
+    if item.dims is None:
+        return
+    if len(item.dims) != len(shape):
+        raise UsageError(
+            f"input {quoted(item.name)} requires {len(item.dims)} dimensions, found {list(shape)}"
+        )
+    for axis, (dim, length) in enumerate(zip(item.dims, shape, strict=True)):
+        if isinstance(dim, int):
+            if dim != length:
+                raise UsageError(
+                    f"input {quoted(item.name)} requires length {dim} on axis {axis}, found {length}"
+                )
+        elif dim != "?" and symbols.setdefault(dim, length) != length:
+            raise UsageError(
+                f"dimension {quoted(dim)} is bound to {symbols[dim]} and, by input "
+                f"{quoted(item.name)}, to {length}"
+            )
+
+
+def _probed(item: Declared, symbols: dict[str, int], probe: int) -> ModelInput:
+    if item.dims is None:
+        raise ModelError(
+            f"input {quoted(item.name)} has no declared shape: give --input-shape with its dimensions"
+        )
+    shape, symbolic, probed = [], {}, {}
+    for axis, dim in enumerate(item.dims):
+        if isinstance(dim, int):
+            shape.append(dim)
+            continue
+        symbolic[axis] = dim
+        known = symbols.get(dim) if dim != "?" else None
+        if known is None:
+            known = probed[axis] = 1 if axis == 0 else probe
+        shape.append(known)
+    return ModelInput(item.name, tuple(shape), symbolic, probed)

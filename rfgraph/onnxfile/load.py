@@ -1,0 +1,115 @@
+"""From a model source to a `Model`: read, bind the inputs, fold and build."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from rfgraph.errors import ModelError, RfgraphError, UsageError, quoted
+from rfgraph.graph import Model
+from rfgraph.onnxfile.build import Builder, initial_constants, opsets_of
+from rfgraph.onnxfile.inputs import PROBES, Declared, concrete_inputs, declared_inputs
+from rfgraph.onnxfile.read import read
+from rfgraph.ops.node import Value
+from rfgraph.relations import Shape
+
+
+def load(
+    source: str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto,
+    input_shapes: Mapping[str, Shape],
+    input_values: Mapping[str, NDArray[Any]],
+) -> Model:
+    """Return the model in `source` as a graph; see `rfgraph.load`."""
+    found = read(source)
+    proto = found.proto
+    constants = initial_constants(proto.graph)
+    given = {name: Value(tuple(array.shape), constant=True, data=array) for name, array in input_values.items()}
+    declared = declared_inputs(proto.graph, constants | given)
+    shapes = _bindings(proto.graph, declared, input_shapes, input_values)
+    for name, array in input_values.items():
+        _check_value(proto.graph, name, array)
+    builder, outputs = _build(proto, declared, shapes, constants | given)
+    return Model(
+        file=found.name,
+        ir_version=proto.ir_version,
+        opsets=opsets_of(proto.opset_import),
+        producer=" ".join(filter(None, (proto.producer_name, proto.producer_version))),
+        nodes=len(proto.graph.node),
+        inputs=tuple(builder.inputs),
+        outputs=outputs,
+        graph=builder.graph,
+        unanalysed=tuple(builder.unanalysed),
+    )
+
+
+def _bindings(
+    graph: onnx.GraphProto,
+    declared: list[Declared],
+    input_shapes: Mapping[str, Shape],
+    input_values: Mapping[str, NDArray[Any]],
+) -> dict[str, Shape]:
+    """Return the bound shapes by input name; the name may be left out when there is one input."""
+    names = [item.name for item in declared]
+    shapes: dict[str, Shape] = {}
+    for name, shape in input_shapes.items():
+        if not name and len(names) != 1:
+            raise UsageError(f"an input shape requires a name: the model has {len(names)} inputs")
+        shapes[name or names[0]] = tuple(shape)
+    known = {value.name for value in graph.input}
+    for name in (*shapes, *input_values):
+        if name not in known or (name in shapes and name not in names):
+            raise UsageError(f"no input {quoted(name)}; the inputs are {', '.join(map(quoted, names[:8]))}")
+    return shapes
+
+
+def _check_value(graph: onnx.GraphProto, name: str, array: NDArray[Any]) -> None:
+    if array.dtype.kind not in "biuf":
+        raise UsageError(f"the value of input {quoted(name)} requires numbers, found {array.dtype}")
+
+
+def _build(
+    proto: onnx.ModelProto,
+    declared: list[Declared],
+    shapes: Mapping[str, Shape],
+    constants: Mapping[str, Value],
+) -> tuple[Builder, tuple[str, ...]]:
+    """Build with the first probe size that the graph accepts."""
+    first: RfgraphError | None = None
+    for probe in PROBES:
+        inputs = concrete_inputs(declared, shapes, probe)
+        builder = Builder(proto, inputs)
+        try:
+            entries = builder.build(constants)
+        except ModelError as error:
+            first = first or error
+            if not any(item.probed for item in inputs):
+                break
+            continue
+        return builder, tuple(_output_names(proto, builder, entries))
+    assert first is not None  # noqa: S101 - a build either returns or fails
+    raise first
+
+
+def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) -> list[str]:
+    """Return the tensors of the graph outputs; a constant one stands in the graph without edges."""
+    names = []
+    for value, entry in zip(proto.graph.output, entries, strict=True):
+        if entry.tensor is None and value.name not in builder.graph:
+            builder.graph.add_node(value.name, shape=entry.value.shape, producer=None)
+        names.append(entry.tensor or value.name)
+    return names
+
+
+def as_array(value: object) -> NDArray[Any]:
+    """Return a given input value as an array of numbers."""
+    array = np.asarray(value)
+    if array.dtype.kind == "i":
+        return array.astype(np.int64)
+    if array.dtype.kind == "f":
+        return array.astype(np.float32)
+    return array

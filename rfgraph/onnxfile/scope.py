@@ -1,0 +1,52 @@
+"""Names while a graph is built: what each one stands for, in the graph itself and those around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from onnx import AttributeProto
+
+from rfgraph.errors import ModelError, quoted
+from rfgraph.ops.node import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A named value: its tensor in the graph being built (None for constants) and what is known of it.
+
+    `items` are the elements of a sequence of known length.
+    """
+
+    value: Value
+    tensor: str | None = None
+    items: tuple[Entry, ...] | None = None
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names of one graph body; those it lacks are looked up in the enclosing one."""
+
+    prefix: str
+    opsets: Mapping[str, int]
+    attributes: Mapping[str, AttributeProto] = field(default_factory=dict)
+    outer: Scope | None = None
+    names: dict[str, Entry] = field(default_factory=dict)
+    depth: int = 0
+    calls: int = 0
+
+    def find(self, name: str) -> Entry | None:
+        """Return what `name` stands for, None if nothing does."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope.names.get(name)
+            if found is not None:
+                return found
+            scope = scope.outer
+        return None
+
+    def define(self, name: str, entry: Entry) -> None:
+        """Give `name` its one meaning in this body."""
+        if name in self.names:
+            raise ModelError(f"tensor {quoted(name)} is produced twice")
+        self.names[name] = entry

@@ -1,0 +1,251 @@
+"""What a rule is given (an operator node with what is known of its inputs) and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfgraph.errors import ModelError, RfgraphError, quoted
+from rfgraph.relations import Shape, Step, step_shape
+
+Array: TypeAlias = NDArray[Any]
+# The names of the builtins, which OpNode's methods take within the class.
+Int: TypeAlias = int
+Str: TypeAlias = str
+Float: TypeAlias = float
+MAX_INDEX_ELEMENTS = 1 << 24
+
+
+class RuleError(ModelError):
+    """The node is invalid: what is required and what was found."""
+
+
+class UnresolvedError(RfgraphError):
+    """The node cannot be analysed exactly: which fact is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What is known of an input before the model runs.
+
+    `shape` is None if it could not be determined; `data` holds the value of a constant, None if the
+    tensor is dynamic or its value was not kept; `constant` says that no graph input reaches it;
+    `items` are the elements of a sequence whose length is known.
+    """
+
+    shape: Shape | None
+    constant: bool = False
+    data: Array | None = None
+    items: tuple[Value, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What output number `output` reads of input number `input`, as steps from input to output."""
+
+    input: int
+    steps: tuple[Step, ...]
+    output: int = 0
+    spatial: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The shape of each output (None: not determined) and the links that feed it.
+
+    Links from constant inputs may be given; they are dropped when the graph is built. `values` are
+    the outputs that are constants for want of any data (Shape, EyeLike).
+    """
+
+    shapes: tuple[Shape | None, ...]
+    links: tuple[Link, ...] = ()
+    values: tuple[Array | None, ...] = ()
+
+
+class OpNode:
+    """One operator node: its attributes, its inputs as far as they are known, its version."""
+
+    __slots__ = ("attributes", "domain", "inputs", "n_outputs", "name", "op_type", "outputs", "read", "version")
+
+    def __init__(
+        self,
+        op_type: str,
+        inputs: Sequence[Value | None],
+        outputs: Sequence[bool] = (True,),
+        attributes: Mapping[str, Any] | None = None,
+        version: int = 23,
+        domain: str = "",
+        name: str = "",
+    ) -> None:
+        self.op_type = op_type
+        self.domain = domain
+        self.name = name
+        self.version = version
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.n_outputs = len(self.outputs)
+        self.attributes: Mapping[str, Any] = attributes or {}
+        self.read: set[str] = set()
+
+    # -- inputs ------------------------------------------------------------------------------
+
+    def has(self, index: int) -> bool:
+        """Whether optional input `index` is there."""
+        return index < len(self.inputs) and self.inputs[index] is not None
+
+    def value(self, index: int) -> Value:
+        """Return input `index`; an absent one is an error."""
+        found = self.inputs[index] if index < len(self.inputs) else None
+        if found is None:
+            raise RuleError(f"requires input {index}, which is missing")
+        return found
+
+    def shape(self, index: int = 0) -> Shape:
+        """Return the shape of input `index`; raise UnresolvedError if it is not known."""
+        shape = self.value(index).shape
+        if shape is None:
+            raise UnresolvedError(f"the shape of input {index} is not known")
+        return shape
+
+    def ranked(self, index: int, least: int, most: int | None = None) -> Shape:
+        """Return the shape of input `index`, whose rank must lie in [least, most]."""
+        shape = self.shape(index)
+        if len(shape) < least or (most is not None and len(shape) > most):
+            wanted = f"at least {least}" if most is None else str(least) if least == most else f"{least} to {most}"
+            raise RuleError(f"input {index} requires rank {wanted}, found shape {list(shape)}")
+        return shape
+
+    def data_inputs(self) -> list[int]:
+        """Return the numbers of the inputs that are there."""
+        return [i for i, value in enumerate(self.inputs) if value is not None]
+
+    def known(self, index: int) -> Array | None:
+        """Return the value of constant input `index`; None if absent; UnresolvedError if not known."""
+        if not self.has(index):
+            return None
+        found = self.value(index)
+        if found.data is None:
+            what = "its value was not kept" if found.constant else "it is computed from data"
+            raise UnresolvedError(f"input {index} is needed as a constant, but {what}")
+        return found.data
+
+    def known_ints(self, index: int) -> list[int] | None:
+        """Return constant input `index` as Python integers (flattened), None if it is absent."""
+        data = self.known(index)
+        if data is None:
+            return None
+        if data.dtype.kind not in "iub":
+            raise RuleError(f"input {index} requires integers, found {data.dtype}")
+        return [int(item) for item in data.reshape(-1)]
+
+    # -- attributes --------------------------------------------------------------------------
+
+    def attribute(self, name: str) -> Any:
+        """Return the attribute as decoded (int, float, str, bytes, list, array, subgraph) or None."""
+        self.read.add(name)
+        return self.attributes.get(name)
+
+    def int(self, name: Str, default: Int | None = None) -> Int:
+        """Return an integer attribute."""
+        found = self.attribute(name)
+        if found is None:
+            if default is None:
+                raise RuleError(f"requires attribute {quoted(name)}, which is missing")
+            return default
+        if not isinstance(found, int):
+            raise RuleError(f"attribute {quoted(name)} requires an integer, found {_kind(found)}")
+        return found
+
+    def ints(self, name: Str) -> list[Int] | None:
+        """Return an attribute that is a list of integers, None if it is absent."""
+        found = self.attribute(name)
+        if found is None:
+            return None
+        if not isinstance(found, list) or not all(isinstance(item, int) for item in found):
+            raise RuleError(f"attribute {quoted(name)} requires integers, found {_kind(found)}")
+        return list(found)
+
+    def str(self, name: Str, default: Str) -> Str:
+        """Return a string attribute."""
+        found = self.attribute(name)
+        if found is None:
+            return default
+        if not isinstance(found, str):
+            raise RuleError(f"attribute {quoted(name)} requires a string, found {_kind(found)}")
+        return found
+
+    def float(self, name: Str, default: Float) -> Float:
+        """Return a number attribute."""
+        found = self.attribute(name)
+        if found is None:
+            return default
+        if not isinstance(found, int | float):
+            raise RuleError(f"attribute {quoted(name)} requires a number, found {_kind(found)}")
+        return float(found)
+
+    def floats(self, name: Str) -> list[Float] | None:
+        """Return an attribute that is a list of numbers, None if it is absent."""
+        found = self.attribute(name)
+        if found is None:
+            return None
+        if not isinstance(found, list) or not all(isinstance(item, int | float) for item in found):
+            raise RuleError(f"attribute {quoted(name)} requires numbers, found {_kind(found)}")
+        return [float(item) for item in found]
+
+    def axis(self, name: Str, default: Int, rank: Int) -> Int:
+        """Return an axis attribute, negative ones counted from the end, checked against `rank`."""
+        return normal_axis(self.int(name, default), rank)
+
+
+@dataclass(slots=True)
+class Chain:
+    """A builder of steps that knows the shape it has reached."""
+
+    shape: Shape
+    steps: list[Step] = field(default_factory=list)
+
+    def add(self, *steps: Step) -> Chain:
+        for step in steps:
+            self.steps.append(step)
+            self.shape = step_shape(step, self.shape)
+        return self
+
+    def link(self, source: int, output: int = 0, spatial: Iterable[int] = ()) -> Link:
+        return Link(source, tuple(self.steps), output, tuple(spatial))
+
+
+def normal_axis(axis: int, rank: int) -> int:
+    """Return a non-negative axis; raise RuleError if it is out of range."""
+    if not -rank <= axis < rank:
+        raise RuleError(f"axis requires a value in [{-rank}, {rank - 1}], found {axis}")
+    return axis % rank if rank else 0
+
+
+def normal_axes(axes: Iterable[int], rank: int) -> tuple[int, ...]:
+    """Return distinct non-negative axes in the order given."""
+    found = [normal_axis(axis, rank) for axis in axes]
+    if len(set(found)) != len(found):
+        raise RuleError(f"axes requires distinct values, found {list(found)[:8]}")
+    return tuple(found)
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """Return the numpy broadcast of the shapes; raise RuleError if they do not fit."""
+    rank = max(map(len, shapes), default=0)
+    out = [1] * rank
+    for shape in shapes:
+        for axis, length in enumerate(shape, rank - len(shape)):
+            if length != 1:
+                if out[axis] not in (1, length):
+                    listed = " and ".join(str(list(s)) for s in shapes[:4])
+                    raise RuleError(f"shapes {listed} do not broadcast together")
+                out[axis] = length
+    return tuple(out)
+
+
+def _kind(found: object) -> str:
+    return "a list" if isinstance(found, list) else type(found).__name__

@@ -1,0 +1,65 @@
+"""The registry of operator rules: a rule is one function from a node to what its outputs read."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rfgraph.ops.node import OpNode, Outcome
+
+Rule: TypeAlias = Callable[[OpNode], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEntry:
+    """A rule with the operator it speaks for.
+
+    `ignored` names the attributes that cannot change what an output reads; `since` is the first
+    operator version that the rule understands.
+    """
+
+    domain: str
+    op_type: str
+    function: Rule
+    ignored: frozenset[str]
+    since: int
+
+    @property
+    def doc(self) -> str:
+        return inspect.getdoc(self.function) or ""
+
+
+_RULES: dict[tuple[str, str], RuleEntry] = {}
+
+
+def rule(
+    *op_types: str, domain: str = "", ignores: tuple[str, ...] = (), since: int = 1
+) -> Callable[[Rule], Rule]:
+    """Register the decorated function as the rule of the named operators of `domain`."""
+
+    def register(function: Rule) -> Rule:
+        for op_type in op_types:
+            key = (domain, op_type)
+            if key in _RULES:
+                raise ValueError(f"operator {domain}.{op_type} has a rule already")
+            _RULES[key] = RuleEntry(domain, op_type, function, frozenset(ignores), since)
+        return function
+
+    return register
+
+
+def find_rule(domain: str, op_type: str) -> RuleEntry | None:
+    """Return the rule of an operator, or None; "ai.onnx" is the empty domain."""
+    return _RULES.get((normal_domain(domain), op_type))
+
+
+def all_rules() -> Mapping[tuple[str, str], RuleEntry]:
+    """Return every registered rule by (domain, operator)."""
+    return dict(_RULES)
+
+
+def normal_domain(domain: str) -> str:
+    """Return the domain with the default one spelt as the empty string."""
+    return "" if domain == "ai.onnx" else domain

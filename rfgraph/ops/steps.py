@@ -1,0 +1,210 @@
+"""Steps that several families build: constant index lists, masks, statistics, parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from rfgraph.errors import BoundError
+from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.relations import (
+    Permute,
+    Pick,
+    Pointwise,
+    Reduce,
+    Regroup,
+    Select,
+    Shape,
+    Shift,
+    Step,
+    Whole,
+    product,
+)
+
+MAX_FLAT_ELEMENTS = 1 << 20
+
+
+def trimmed(node: OpNode, shapes: Sequence[Shape | None], links: Iterable[Link]) -> Outcome:
+    """Return the outcome of an operator of optional outputs, trimmed to those that are there."""
+    count = node.n_outputs
+    return Outcome(tuple(shapes[:count]), tuple(link for link in links if link.output < count))
+
+
+def bounded(count: int, what: str) -> int:
+    """Return `count` if a list of so many indices may be made; raise BoundError otherwise."""
+    if count > MAX_INDEX_ELEMENTS:
+        raise BoundError(
+            f"{what} takes {count} indices, more than MAX_INDEX_ELEMENTS ({MAX_INDEX_ELEMENTS})"
+        )
+    return count
+
+
+def boundless(*lengths: int) -> bool:
+    """Whether axes of these lengths are too long to list every combination of positions."""
+    return product(max(length, 1) for length in lengths) > MAX_FLAT_ELEMENTS
+
+
+def reshaped(shape: Shape, target: Shape) -> tuple[Step, ...]:
+    """Return the steps of a Reshape; one that changes nothing is pointwise."""
+    return (Pointwise(shape),) if shape == target else (Regroup(target),)
+
+
+def selected(shape: Shape, shifts: Iterable[tuple[int, Shift]]) -> tuple[Step, ...]:
+    """Return the steps of a slice, crop, pad or concat; one that changes nothing is pointwise."""
+    rules = tuple((axis, shift) for axis, shift in shifts if not is_identity(shift))
+    return (Select(rules),) if rules else (Pointwise(shape),)
+
+
+def is_identity(shift: Shift) -> bool:
+    """Whether every position reads itself and all of the axis is there."""
+    return shift.start == 0 and shift.step == 1 and shift.in_len == shift.out_len
+
+
+def whole(shape: Shape, axes: Iterable[int], weighted: bool = False) -> tuple[Step, ...]:
+    """Return the steps that reduce `axes` to length 1."""
+    rules = tuple((axis, Whole(shape[axis], 1)) for axis in axes)
+    return (Reduce(rules, weighted),) if rules else ()
+
+
+def without(shape: Shape, axes: Iterable[int]) -> Shape:
+    """Return `shape` with `axes` left out."""
+    dropped = set(axes)
+    return tuple(length for axis, length in enumerate(shape) if axis not in dropped)
+
+
+def normalized(
+    shape: Shape, axes: Iterable[int], source: int = 0, output: int = 0
+) -> tuple[Link, ...]:
+    """Return the links of an output that reads its own index and, as second part, `axes` whole."""
+    own = Link(source, (Pointwise(shape),), output)
+    statistics = whole(shape, axes)
+    return (own, Link(source, (*statistics, Pointwise(shape)), output)) if statistics else (own,)
+
+
+def broadcasts(found: Shape, shape: Shape) -> bool:
+    """Whether a tensor of shape `found` broadcasts to `shape` and does not make it larger."""
+    pairs = zip(reversed(found), reversed(shape), strict=False)
+    return len(found) <= len(shape) and all(own in (1, length) for own, length in pairs)
+
+
+def scalar(node: OpNode, index: int, shape: Shape, output: int = 0) -> Link:
+    """Return the link of an input of one element that every output reads."""
+    found = node.shape(index)
+    if product(found) != 1:
+        raise RuleError(f"input {index} requires one element, found shape {list(found)}")
+    steps = reshaped(found, ()) if len(found) > len(shape) else ()
+    return Link(index, (*steps, Pointwise(shape)), output)
+
+
+def along_axis(length: int, axis: int, rank: int) -> Shape:
+    """Return the shape in which a vector broadcasts along `axis` of a tensor of `rank`."""
+    return tuple(length if a == axis else 1 for a in range(rank))
+
+
+def parameter(
+    node: OpNode, index: int, shape: Shape, axis: int, output: int = 0
+) -> tuple[Link, ...]:
+    """Return the link of an optional vector that belongs to `axis` of a tensor of `shape`.
+
+    One element goes for every position.
+    """
+    if not node.has(index):
+        return ()
+    found = node.shape(index)
+    if product(found) == 1:
+        target: Shape = (1,) * len(shape)
+    elif len(found) == 1 and axis < len(shape) and found[0] == shape[axis]:
+        target = along_axis(found[0], axis, len(shape))
+    else:
+        wanted = shape[axis] if axis < len(shape) else 1
+        raise RuleError(f"input {index} requires {wanted} elements, found shape {list(found)}")
+    return (Chain(found).add(*reshaped(found, target), Pointwise(shape)).link(index, output),)
+
+
+# -- constant indices ------------------------------------------------------------------------------
+
+
+def normal_indices(indices: Array, length: int, what: str = "indices") -> Array:
+    """Return the integers of `indices` counted from the start of an axis of `length`."""
+    if indices.dtype.kind not in "iu":
+        raise RuleError(f"{what} requires integers, found {indices.dtype}")
+    bounded(indices.size, what)
+    found = indices.astype(np.int64)
+    if found.size and not -length <= int(found.min()) <= int(found.max()) < length:
+        raise RuleError(
+            f"{what} requires values in [{-length}, {length - 1}], found {_extremes(found)}"
+        )
+    return np.where(found < 0, found + length, found)
+
+
+def _extremes(values: Array) -> str:
+    return f"{int(values.min())} to {int(values.max())}"
+
+
+def lines_along(values: Array, axis: int) -> Array:
+    """Return a matrix of the lines of `values` along `axis`, one per row."""
+    length = values.shape[axis]
+    return np.moveaxis(values, axis, -1).reshape(product(values.shape) // max(length, 1), length)
+
+
+def pick_steps(indices: Array, axis: int, in_len: int) -> tuple[Step, ...]:
+    """Return the steps by which position o of `axis` reads `indices[o]`, nothing if negative.
+
+    An arithmetic progression is a slice; with nothing around it, a slice put into an empty axis.
+    """
+    there = np.flatnonzero(indices >= 0)
+    if len(there) == 0 or len(there) != there[-1] - there[0] + 1:
+        return (_pick(indices, axis, in_len),)
+    before, run = int(there[0]), indices[there]
+    gaps = np.diff(run)
+    if len(gaps) and (gaps[0] == 0 or not np.all(gaps == gaps[0])):
+        return (_pick(indices, axis, in_len),)
+    cut = Shift(int(run[0]), int(gaps[0]) if len(gaps) else 1, in_len, len(run))
+    put = Shift(-before, 1, len(run), len(indices), "absent")
+    return tuple(Select(((axis, shift),)) for shift in (cut, put) if not is_identity(shift))
+
+
+def _pick(indices: Array, axis: int, in_len: int) -> Select:
+    return Select(((axis, Pick(tuple(indices.tolist()), in_len)),))
+
+
+def mask_steps(mask: Array, shape: Shape) -> tuple[Step, ...] | None:
+    """Return the steps that leave of a tensor of `shape` only where `mask`, broadcast, is true.
+
+    None if nothing is left. Beyond MAX_FLAT_ELEMENTS positions that vary, all is left.
+    """
+    mask = mask.reshape((1,) * (len(shape) - mask.ndim) + mask.shape)
+    if mask.size > MAX_INDEX_ELEMENTS:
+        return ()
+    for axis in range(mask.ndim):
+        first = mask.take([0], axis) if mask.shape[axis] else mask
+        if mask.shape[axis] > 1 and np.array_equal(mask, np.broadcast_to(first, mask.shape)):
+            mask = first
+    if not mask.any():
+        return None
+    varying = [axis for axis in range(mask.ndim) if mask.shape[axis] > 1]
+    sides = [mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)) for axis in varying]
+    if int(mask.sum()) == product(int(side.sum()) for side in sides):
+        return tuple(
+            step
+            for axis, side in zip(varying, sides, strict=True)
+            for step in pick_steps(_kept(np.asarray(side)), axis, shape[axis])
+        )
+    return _flat_mask(mask, varying, shape)
+
+
+def _kept(mask: Array) -> Array:
+    return np.where(mask, np.arange(len(mask)), -1)
+
+
+def _flat_mask(mask: Array, varying: list[int], shape: Shape) -> tuple[Step, ...]:
+    if mask.size > MAX_FLAT_ELEMENTS:
+        return ()
+    perm = (*varying, *(axis for axis in range(len(shape)) if axis not in varying))
+    chain = Chain(shape).add(Permute(perm))
+    moved = chain.shape
+    flat = _kept(mask.reshape(-1))
+    chain.add(Regroup((mask.size, *moved[len(varying) :])), *pick_steps(flat, 0, mask.size))
+    inverse = tuple(perm.index(axis) for axis in range(len(shape)))
+    return tuple(chain.add(Regroup(moved), Permute(inverse)).steps)

@@ -1,0 +1,381 @@
+"""The relation algebra: what an output element reads, as data.
+
+A relation is a short chain of steps from an input tensor to an output tensor. Along one axis a step
+carries an *axis rule*, which says for an output position which input positions it reads. Rules know
+no operator and no domain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Shape: TypeAlias = tuple[int, ...]
+Filter: TypeAlias = Literal["floor", "ceil", "round_prefer_floor", "round_prefer_ceil", "linear", "cubic"]
+Outside: TypeAlias = Literal["pad", "absent", "edge", "reflect", "wrap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Position o reads o*stride - pad_begin + t*dilation for t in [0, kernel)."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    pad_begin: int
+    in_len: int
+    out_len: int
+
+    @property
+    def extent(self) -> int:
+        return (self.kernel - 1) * self.dilation + 1
+
+    def period(self) -> tuple[int, int]:
+        return 1, self.stride
+
+    def taps(self, o: int) -> range:
+        first = o * self.stride - self.pad_begin
+        return range(first, first + self.extent, self.dilation)
+
+
+@dataclass(frozen=True, slots=True)
+class Transposed:
+    """Position o reads every i with o + pad_begin - i*stride = t*dilation for some t in [0, kernel)."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    pad_begin: int
+    in_len: int
+    out_len: int
+
+    @property
+    def extent(self) -> int:
+        return (self.kernel - 1) * self.dilation + 1
+
+    def period(self) -> tuple[int, int]:
+        return self.stride, 1
+
+    def taps(self, o: int) -> range:
+        shared = math.gcd(self.stride, self.dilation)
+        at = o + self.pad_begin
+        if at % shared:
+            return range(0)
+        stride, dilation = self.stride // shared, self.dilation // shared
+        # t*dilation = at/shared (mod stride): one residue of t, then i falls by `dilation` per step.
+        t = at // shared * pow(dilation, -1, stride) % stride if stride > 1 else 0
+        if t >= self.kernel:
+            return range(0)
+        count = (self.kernel - 1 - t) // stride + 1
+        last = (at // shared - t * dilation) // stride
+        return range(last - (count - 1) * dilation, last + 1, dilation)
+
+
+@dataclass(frozen=True, slots=True)
+class Resample:
+    """Position o reads around the coordinate o*ratio + offset, as `filter` says.
+
+    `reach` widens an antialiasing filter: every position nearer than it. Outside the input a tap is
+    moved to the border, or dropped (`clamp` false); with `crop`, a coordinate outside reads nothing.
+    """
+
+    ratio: Fraction
+    offset: Fraction
+    filter: Filter
+    in_len: int
+    out_len: int
+    reach: Fraction | None = None
+    clamp: bool = True
+    crop: bool = False
+
+    def period(self) -> tuple[int, int]:
+        return self.ratio.denominator, self.ratio.numerator
+
+    def coordinate(self, o: int) -> Fraction:
+        return o * self.ratio + self.offset
+
+    def taps(self, o: int) -> range:
+        x = self.coordinate(o)
+        if self.reach is not None:
+            return range(math.floor(x - self.reach) + 1, math.ceil(x + self.reach))
+        at = math.floor(x)
+        match self.filter:
+            case "floor":
+                return range(at, at + 1)
+            case "ceil":
+                return range(math.ceil(x), math.ceil(x) + 1)
+            case "round_prefer_floor":
+                near = math.ceil(x - Fraction(1, 2))
+                return range(near, near + 1)
+            case "round_prefer_ceil":
+                near = math.floor(x + Fraction(1, 2))
+                return range(near, near + 1)
+            case "linear":
+                return range(at, at + 1 if x == at else at + 2)
+            case "cubic":
+                return range(at, at + 1) if x == at else range(at - 1, at + 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Position o reads start + o*step, and `outside` says what that means beyond the input.
+
+    "pad": nothing is read there, and the unclipped field goes on as if the input had no end;
+    "absent": there is nothing (another operand of a Concat); "edge", "reflect", "wrap": the Pad modes,
+    which the unclipped field leaves out.
+    """
+
+    start: int
+    step: int
+    in_len: int
+    out_len: int
+    outside: Outside = "pad"
+
+    def period(self) -> tuple[int, int]:
+        return 1, self.step
+
+    def taps(self, o: int) -> range:
+        at = self.start + o * self.step
+        return range(at, at + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Position o reads o modulo the input's length (Tile)."""
+
+    in_len: int
+    out_len: int
+
+    def period(self) -> tuple[int, int]:
+        return self.in_len, 0
+
+    def taps(self, o: int) -> range:
+        at = o % self.in_len
+        return range(at, at + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Position o reads indices[o]; a negative index reads nothing."""
+
+    indices: tuple[int, ...]
+    in_len: int
+
+    @property
+    def out_len(self) -> int:
+        return len(self.indices)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Position o reads every position of taps[o] (any list: constant scatter, constant sampling grid)."""
+
+    lists: tuple[tuple[int, ...], ...]
+    in_len: int
+
+    @property
+    def out_len(self) -> int:
+        return len(self.lists)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Every position reads the whole axis; `unknown` where that is for want of knowledge."""
+
+    in_len: int
+    out_len: int
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The axis falls into `groups` equal blocks on both sides; a position reads all of its own block."""
+
+    groups: int
+    in_len: int
+    out_len: int
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Position o reads [o - before, o + after]; None is without end on that side."""
+
+    before: int | None
+    after: int | None
+    in_len: int
+    out_len: int
+
+
+TapRule: TypeAlias = Window | Transposed | Resample | Listed
+SelectRule: TypeAlias = Shift | Repeat | Pick
+ReduceRule: TypeAlias = Whole | Blocks
+AxisRule: TypeAlias = TapRule | SelectRule | ReduceRule | Band
+
+
+@dataclass(frozen=True, slots=True)
+class Pointwise:
+    """The same index, by numpy broadcasting to `shape`; a broadcast axis reads index 0."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Permute:
+    """Output axis a is input axis perm[a]."""
+
+    perm: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Regroup:
+    """The same elements in row-major order under another shape (Reshape)."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """Along some axes a list of positions per output position, separable over the axes."""
+
+    rules: tuple[tuple[int, TapRule], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Along some axes at most one position per output position."""
+
+    rules: tuple[tuple[int, SelectRule], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """All of some axes, or all of one's own block; `weighted` if learned weights take part."""
+
+    rules: tuple[tuple[int, ReduceRule], ...]
+    weighted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Everything up to, from, or in a band around one's own position."""
+
+    rules: tuple[tuple[int, Band], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """All elements; `unknown` if that is for want of knowledge."""
+
+    shape: Shape
+    unknown: bool = False
+
+
+Along: TypeAlias = Taps | Select | Reduce | Prefix
+Step: TypeAlias = Pointwise | Permute | Regroup | Taps | Select | Reduce | Prefix | Everything
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A chain of steps from a tensor of `in_shape` to one of `out_shape`.
+
+    `spatial` are the input tensor's axes that the operator treats as spatial (the windowed axes of a
+    Conv, a pool, a Resize, ...).
+    """
+
+    in_shape: Shape
+    steps: tuple[Step, ...]
+    spatial: tuple[int, ...] = ()
+    shapes: tuple[Shape, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        shapes = [self.in_shape]
+        for step in self.steps:
+            shapes.append(step_shape(step, shapes[-1]))
+        object.__setattr__(self, "shapes", tuple(shapes))
+
+    @property
+    def out_shape(self) -> Shape:
+        return self.shapes[-1]
+
+    @cached_property
+    def is_pointwise(self) -> bool:
+        return all(isinstance(step, Pointwise) for step in self.steps)
+
+    @cached_property
+    def is_identity(self) -> bool:
+        return self.is_pointwise and self.in_shape == self.out_shape
+
+    @cached_property
+    def reduced(self) -> frozenset[int] | None:
+        """The reduced axes if there is nothing but pointwise and weightless reductions, else None."""
+        axes: set[int] = set()
+        for step, shape in zip(self.steps, self.shapes, strict=False):
+            if isinstance(step, Reduce) and not step.weighted:
+                axes.update(axis for axis, _ in step.rules)
+            elif not isinstance(step, Pointwise) or len(step.shape) != len(shape):
+                return None
+        return frozenset(axes) if axes else None
+
+    @cached_property
+    def plan(self) -> tuple[tuple[Step, Shape], ...]:
+        """The steps with the shape each is applied to; a reduction goes before taps on other axes.
+
+        The order does not matter to what is read, but a reduction merges what taps then do once.
+        """
+        steps = self.steps
+        if len(steps) == 2 and isinstance(steps[0], Taps) and isinstance(steps[1], Reduce):
+            tapped = {axis for axis, _ in steps[0].rules}
+            if tapped.isdisjoint(axis for axis, _ in steps[1].rules):
+                between = step_shape(steps[1], self.in_shape)
+                return (steps[1], self.in_shape), (steps[0], between)
+        return tuple(zip(steps, self.shapes, strict=False))
+
+    @cached_property
+    def is_window(self) -> bool:
+        """Whether it counts for `depth`: a window with extent > 1."""
+        return any(
+            isinstance(rule, Window | Transposed) and rule.extent > 1
+            for step in self.steps
+            if isinstance(step, Taps)
+            for _, rule in step.rules
+        )
+
+
+def step_shape(step: Step, shape: Shape) -> Shape:
+    """Return the shape after `step` of a tensor of `shape`."""
+    if isinstance(step, Pointwise | Regroup | Everything):
+        return step.shape
+    if isinstance(step, Permute):
+        return tuple(shape[axis] for axis in step.perm)
+    lengths = list(shape)
+    for axis, rule in step.rules:
+        lengths[axis] = rule.out_len
+    return tuple(lengths)
+
+
+def progressions(rule: Window | Transposed | Resample) -> tuple[NDArray[np.int64], int, NDArray[np.int64]]:
+    """Return first position, common difference and count of the taps of every output position."""
+    if isinstance(rule, Window):
+        first = np.arange(rule.out_len, dtype=np.int64) * rule.stride - rule.pad_begin
+        return first, rule.dilation, np.full(rule.out_len, rule.kernel, dtype=np.int64)
+    period, shift = rule.period()
+    phases = [rule.taps(o) for o in range(min(period, rule.out_len))]
+    firsts = np.array([taps.start for taps in phases], dtype=np.int64)
+    counts = np.array([len(taps) for taps in phases], dtype=np.int64)
+    step = max((taps.step for taps in phases), default=1)
+    turn, phase = np.divmod(np.arange(rule.out_len, dtype=np.int64), period)
+    return firsts[phase] + turn * shift, step, counts[phase]
+
+
+def product(lengths: Iterable[int]) -> int:
+    """Return the product as an exact integer."""
+    return math.prod(lengths)

@@ -1,0 +1,83 @@
+"""Names that come from a file, made harmless for each place where they are shown."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+from rfgraph.errors import MAX_LINE, printable
+
+# Longer names than this are cut in the middle before anything else is done with them.
+_MAX_NAME = 4096
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~:@$^])")
+_FORMULA = tuple("=+-@\t\r" + "＝＋－＠")
+
+
+def one_line(message: str, limit: int = MAX_LINE) -> str:
+    """Return a message on one line of at most `limit` characters, with nothing a terminal obeys.
+
+    Unlike `printable` it leaves backslashes alone, for the names in a message are escaped already.
+    """
+    text = "\\".join(printable(part, limit) for part in message[: 2 * limit].split("\\"))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def safe(name: str) -> str:
+    """Return a whole name, escaped; only absurdly long ones lose their middle."""
+    if len(name) > _MAX_NAME:
+        name = name[: _MAX_NAME // 2] + "…" + name[-_MAX_NAME // 2 :]
+    return printable(name, _MAX_NAME + 1)
+
+
+def shortened(name: str, width: int) -> str:
+    """Return a name, escaped, in at most `width` terminal cells, shortened in the middle."""
+    text = safe(name)
+    if cells(text) <= width:
+        return text
+    room = max(width - 1, 0)
+    tail = _last_cells(text, room - room // 2)
+    return _first_cells(text, room - cells(tail)) + "…" + tail
+
+
+def cells(text: str) -> int:
+    """Return how many terminal cells a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cell, text))
+
+
+def _cell(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _first_cells(text: str, room: int) -> str:
+    used = 0
+    for number, char in enumerate(text):
+        used += _cell(char)
+        if used > room:
+            return text[:number]
+    return text
+
+
+def _last_cells(text: str, room: int) -> str:
+    return _first_cells(text[::-1], room)[::-1]
+
+
+def for_csv(text: str) -> str:
+    """Return a text as the value of a CSV cell that no spreadsheet takes for a formula."""
+    escaped = safe(text)
+    return f"'{escaped}" if escaped.lstrip().startswith(_FORMULA) else escaped
+
+
+def for_markdown(text: str) -> str:
+    """Return a text with all that Markdown, its tables and HTML would act on escaped."""
+    escaped = _MARKDOWN.sub(r"\\\1", safe(text))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def for_html(text: str) -> str:
+    """Return a text for HTML, in an element or an attribute."""
+    return html.escape(safe(text), quote=True)

@@ -1,0 +1,154 @@
+"""The table of `--layers`: a row for each layer that changes what is read.
+
+A layer is an operator with a window (convolutions, pools, resizes) or one whose field differs from
+that of everything it reads from (merges, pads, crops, gates).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rfgraph.analysis import Axis, ReceptiveField
+from rfgraph.report.view import View, fraction, numbers, ratio, span
+
+HEADER = ("n", "stride", "size", "start", "center", "before", "after", "paths")
+MARKS = {"global": "*", "one-sided": "<", "unknown": "?"}
+UNALIGNED = "!"
+
+Cells: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One row: the tensor's field, what to call it, and the cells of each spatial axis."""
+
+    field: ReceptiveField
+    label: str
+    cells: Mapping[int, Cells]
+
+    def groups(self) -> list[tuple[tuple[int, ...], Cells]]:
+        """Return the cells with the axes that they hold for."""
+        found: dict[Cells, list[int]] = {}
+        for axis, row in self.cells.items():
+            found.setdefault(row, []).append(axis)
+        return [(tuple(axes), row) for row, axes in found.items()]
+
+    def scopes(self) -> set[str]:
+        """Return the scopes on the spatial axes."""
+        return {self.field.axes[axis].scope for axis in self.cells}
+
+
+def layers(view: View, source: str) -> list[Layer]:
+    """Return the rows of one input, in the order of the file; of `view.tensors` where some are named."""
+    if view.tensors is not None:
+        named = [field for name in view.tensors for field in view.fields_of(name)]
+        return [_layer(view, field, field.tensor) for field in named if field.input == source]
+    fields = {field.tensor: field for field in view.result.receptive_fields() if field.input == source}
+    kept = [fields[name] for name in _changing(view, fields)]
+    names = [field.node for field in kept]
+    return [
+        _layer(view, field, field.node if field.node and names.count(field.node) == 1 else field.tensor)
+        for field in kept
+    ]
+
+
+def _layer(view: View, field: ReceptiveField, label: str) -> Layer:
+    spatial = view.spatial_axes(field)
+    return Layer(field, label, {axis: _cells(view, field, axis) for axis in spatial})
+
+
+def _cells(view: View, field: ReceptiveField, number: int) -> Cells:
+    axis = field.axes[number]
+    length = view.length(field, number)
+    found = numbers(axis)
+    mark = MARKS.get(axis.scope, "")
+    count = "-" if length is None else str(length)
+    if axis.scope == "none":
+        return (count, "-", "none", "-", "-", "-", "-", "-")
+    if found is None:
+        reach = (fraction(axis.before), fraction(axis.after))
+        return (count, "-", axis.scope + mark, "-", "-", *reach, "-")
+    return (
+        count,
+        ratio(found.stride),
+        span(found.size_min, found.size) + mark,
+        fraction(found.start),
+        fraction(found.center),
+        fraction(found.before),
+        fraction(found.after),
+        span(found.shortest, found.longest) + (UNALIGNED if field.aligned is False else ""),
+    )
+
+
+# -- which tensors ---------------------------------------------------------------------------------
+
+
+def _changing(view: View, fields: Mapping[str, ReceptiveField]) -> Iterator[str]:
+    graph = view.result.graph
+    keys = {name: _key(view, field) for name, field in fields.items()}
+    shown: dict[object, object] = {}
+    for name in fields:
+        before = [source for source in graph.pred[name] if source in fields]
+        if before and not _windowed(view, name) and any(keys[name] == keys[b] for b in before):
+            continue
+        producer = graph.nodes[name]["producer"]
+        if producer is not None and shown.get(producer.index) == keys[name]:
+            continue
+        if producer is not None:
+            shown[producer.index] = keys[name]
+        yield name
+
+
+def _key(view: View, field: ReceptiveField) -> object:
+    spatial = view.spatial_axes(field)
+    return field.aligned, tuple((view.length(field, axis), _facts(field.axes[axis])) for axis in spatial)
+
+
+def _facts(axis: Axis) -> object:
+    return axis.scope, axis.before, axis.after, numbers(axis)
+
+
+def _windowed(view: View, tensor: str) -> bool:
+    """Whether an operator with spatial axes made the tensor, which does not flow through it unread."""
+    edges = view.result.graph.pred[tensor].values()
+    return any(data["relation"].spatial for parallel in edges for data in parallel.values())
+
+
+# -- legend ----------------------------------------------------------------------------------------
+
+
+def legend(rows: Sequence[Layer]) -> list[str]:
+    """Return what the columns and the marks that occur mean, a paragraph each."""
+    lines = [
+        "n: units on the axis. stride (jump): input positions from one unit to the next. size: "
+        "of the receptive field. start, center: of unit 0's, input positions counted from 0 (-start is "
+        "the effective padding; calculators that count from 0.5 print center + 0.5). before, after: "
+        "reach around a unit's own position. paths: sizes of single paths, smallest..largest."
+    ]
+    scopes = set().union(*(layer.scopes() for layer in rows)) if rows else set()
+    notes: dict[str, str] = {
+        "global": "reads the whole input, whatever its size",
+        "one-sided": "reads all that came before, or all that follows",
+        "unknown": "some of what is read could not be followed",
+    }
+    for scope, note in notes.items():
+        if scope in scopes:
+            lines.append(f"{MARKS[scope]} {scope}: {note}; any numbers are those of its local paths.")
+    if any(layer.field.aligned is False for layer in rows):
+        lines.append(f"{UNALIGNED} not aligned: paths that meet differ in stride or center.")
+    return lines
+
+
+
+def table_rows(rows: Sequence[Layer]) -> tuple[bool, list[tuple[str, str, Cells]]]:
+    """Return whether axes differ anywhere, and (label, axes, cells) for each line of the table."""
+    differ = any(len(layer.groups()) > 1 for layer in rows)
+    lines = []
+    for layer in rows:
+        label = layer.label
+        for axes, cells in layer.groups():
+            lines.append((label, ",".join(map(str, axes)), cells))
+            label = "" if differ else label
+    return differ, lines

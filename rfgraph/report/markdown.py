@@ -1,0 +1,100 @@
+"""Reports as Markdown tables, for a pull request or a wiki."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rfgraph.analysis import ReceptiveField
+from rfgraph.graph import ModelInput
+from rfgraph.report.escape import for_markdown
+from rfgraph.report.explained import field_rows, scope_sentence
+from rfgraph.report.layers import HEADER, layers, legend, table_rows
+from rfgraph.report.view import View, axes_text, shape_text
+
+
+def summary(view: View) -> str:
+    """Return the report of `rfgraph MODEL` as Markdown."""
+    model = view.result.model
+    parts = [f"# {for_markdown(model.file)}", _inputs(view)]
+    items = {item.name: item for item in model.inputs}
+    for title, field in _shown(view):
+        parts.append(f"## {title}")
+        rows = list(field_rows(field, view.spatial_axes(field), items[field.input]))
+        parts.append(table(("", "value", ""), [tuple(map(for_markdown, row)) for row in rows]))
+    parts.extend(_sentences(view))
+    if view.result.findings:
+        parts.append("## Findings")
+        found = [
+            (item.code, item.severity, for_markdown(item.node or item.tensor or ""), for_markdown(item.message))
+            for item in view.result.findings
+        ]
+        parts.append(table(("code", "severity", "at", "message"), found))
+    return "\n\n".join(parts) + "\n"
+
+
+def _inputs(view: View) -> str:
+    rows = [
+        (
+            for_markdown(item.name),
+            shape_text(item.shape),
+            axes_text(view.result.forms[item.name].spatial_axes),
+            _probed(item),
+        )
+        for item in view.model_inputs
+    ]
+    return table(("input", "shape", "spatial", "lengths that the file leaves open"), rows)
+
+
+def _probed(item: ModelInput) -> str:
+    taken = (f"axis {axis} taken as {length}" for axis, length in item.probed.items())
+    return ", ".join(taken)
+
+
+def _shown(view: View) -> Iterator[tuple[str, ReceptiveField]]:
+    """Yield what has a section: the tensors asked for, or the last local ones of the outputs."""
+    if view.tensors is not None:
+        names = dict.fromkeys(view.tensors)
+    else:
+        outputs = view.result.outputs
+        names = dict.fromkeys(name for item in outputs for name in item.before_global or (item.name,))
+    for name in names:
+        for field in view.fields_of(name):
+            title = f"{for_markdown(name)}, {shape_text(field.shape)}"
+            several = len(view.result.model.inputs) > 1
+            yield title + (f", on input {for_markdown(field.input)}" if several else ""), field
+
+
+def _sentences(view: View) -> Iterator[str]:
+    """Say what the outputs without a local path read."""
+    for output in view.result.outputs if view.tensors is None else ():
+        if not output.before_global:
+            continue
+        for field in view.fields_of(output.name):
+            sentence = for_markdown(scope_sentence(field, view.spatial_axes(field)))
+            yield f"Output {for_markdown(output.name)}, input {for_markdown(field.input)}: {sentence}"
+
+
+def layer_table(view: View) -> str:
+    """Return the table of `--layers` as Markdown."""
+    parts = [f"# {for_markdown(view.result.model.file)}"]
+    shown = []
+    for item in view.model_inputs:
+        rows = layers(view, item.name)
+        if not rows:
+            continue
+        shown.extend(rows)
+        parts.append(f"Reading input {for_markdown(item.name)}, {shape_text(item.shape)}:")
+        _, lines = table_rows(rows)
+        cells = [
+            (for_markdown(label), axes.replace(",", ", "), *map(for_markdown, cells))
+            for label, axes, cells in lines
+        ]
+        parts.append(table(("layer", "axes", *HEADER), cells))
+    parts.extend(for_markdown(text) for text in legend(shown))
+    return "\n\n".join(parts) + "\n"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of cells, names among them escaped already."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,54 @@
+"""Results as HTML, where a notebook shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rfgraph.analysis import Axis, ReceptiveField, Result
+from rfgraph.report.escape import for_html
+from rfgraph.report.view import fraction, numbers, ratio, shape_text, span
+
+_HEADER = ("axis", "scope", "size", "stride", "start", "center", "before", "after", "paths")
+
+
+def field_html(field: ReceptiveField) -> str:
+    """Return a field as a table with a row for each axis of the input."""
+    shape = shape_text(field.shape)
+    caption = f"{field.tensor} ({shape}) on input {field.input}"
+    return _table(caption, _HEADER, [_axis_cells(axis) for axis in field.axes.values()])
+
+
+def _axis_cells(axis: Axis) -> list[str]:
+    scope = f"{axis.scope} through {', '.join(axis.through)}" if axis.through else axis.scope
+    found = numbers(axis)
+    if found is None:
+        return [str(axis.axis), scope, "-", "-", "-", "-", fraction(axis.before), fraction(axis.after), "-"]
+    return [
+        str(axis.axis),
+        scope if axis.scope in ("local", "none") else f"{scope}; local paths:",
+        span(found.size_min, found.size),
+        ratio(found.stride),
+        fraction(found.start),
+        fraction(found.center),
+        fraction(found.before),
+        fraction(found.after),
+        span(found.shortest, found.longest),
+    ]
+
+
+def result_html(result: Result) -> str:
+    """Return an analysis as the tables of its outputs, or of what comes before a global one."""
+    names: dict[str, None] = {}
+    for output in result.outputs:
+        names.update(dict.fromkeys(output.before_global or (output.name,)))
+    fields = result.receptive_fields(list(names))
+    return "".join([f"<p>{for_html(result.model.file)}</p>", *map(field_html, fields)])
+
+
+def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{for_html(cell)}</th>" for cell in header)
+    body = "".join(f"<tr>{''.join(f'<td>{for_html(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return (
+        f"<table><caption>{for_html(caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )

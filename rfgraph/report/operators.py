@@ -1,0 +1,84 @@
+"""The table of operator rules, from what the rules say of themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rfgraph.ops.registry import RuleEntry
+from rfgraph.report import markdown
+from rfgraph.report.document import dumps
+from rfgraph.report.escape import for_markdown
+from rfgraph.report.records import csv_text
+from rfgraph.report.style import Style
+from rfgraph.report.table import lay_out
+
+HEADER = ("operator", "domain", "modelled", "versions")
+
+_EXACTNESS = re.compile(r"(?<!\w)(Exact|Upper bound|Unknown)(?=[.,:;\s]|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRow:
+    """One operator: how exactly it is modelled, the versions covered, and its rule's own words."""
+
+    domain: str
+    operator: str
+    modelled: str
+    versions: str
+    doc: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry of the JSON."""
+        return {
+            "domain": self.domain,
+            "operator": self.operator,
+            "modelled": self.modelled,
+            "versions": self.versions,
+            "doc": self.doc,
+        }
+
+    def cells(self) -> tuple[str, str, str, str]:
+        """Return the row of a table."""
+        return self.operator, self.domain or "ai.onnx", self.modelled, self.versions
+
+
+def operator_rows(entries: Iterable[RuleEntry]) -> list[OperatorRow]:
+    """Return a row for each rule, by domain and name."""
+    ordered = sorted(entries, key=lambda entry: (entry.domain, entry.op_type))
+    return [_row(entry) for entry in ordered]
+
+
+def _row(entry: RuleEntry) -> OperatorRow:
+    exactness = _EXACTNESS.search(entry.doc)
+    covered = "all" if entry.since == 1 else f"since {entry.since}"
+    modelled = exactness[1].lower() if exactness else "not stated"
+    return OperatorRow(entry.domain, entry.op_type, modelled, covered, entry.doc)
+
+
+def text(rows: Iterable[OperatorRow], style: Style) -> str:
+    """Return the operators as a table for a terminal."""
+    note = [
+        "",
+        "exact: what is read, no more and no less. upper bound: that, or less. unknown: depends on",
+        "data. `rfgraph explain OPERATOR` says what a rule reads, and when it is less exact.",
+    ]
+    return "\n".join([*lay_out(HEADER, [row.cells() for row in rows], style), *note]) + "\n"
+
+
+def as_json(rows: Iterable[OperatorRow], version: str) -> str:
+    """Return the operators as JSON."""
+    entries = [row.to_dict() for row in rows]
+    return dumps({"schema": 1, "version": version, "operators": entries})
+
+
+def as_csv(rows: Iterable[OperatorRow]) -> str:
+    """Return the operators as CSV."""
+    return csv_text(HEADER, (row.cells() for row in rows))
+
+
+def as_markdown(rows: Iterable[OperatorRow]) -> str:
+    """Return the operators as a Markdown table."""
+    return markdown.table(HEADER, [tuple(map(for_markdown, row.cells())) for row in rows]) + "\n"

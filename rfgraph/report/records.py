@@ -1,0 +1,77 @@
+"""Reports as CSV (RFC 4180): a row for each tensor, input and axis of the input."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+
+from rfgraph.analysis import ReceptiveField
+from rfgraph.report.escape import for_csv
+from rfgraph.report.view import View
+
+_NUMBERS = (
+    "size",
+    "size_min",
+    "stride",
+    "start",
+    "center",
+    "before",
+    "after",
+    "period",
+    "shortest",
+    "longest",
+    "covers_input",
+    "regular",
+)
+HEADER = (
+    *("tensor", "node", "op_type", "shape", "input", "aligned", "axis", "n", "scope"),
+    *_NUMBERS,
+    *(f"local.{key}" for key in _NUMBERS),
+    "through",
+)
+
+
+def field_records(view: View, fields: Iterable[ReceptiveField] | None = None) -> str:
+    """Return the fields with the keys of the JSON, and n, the tensor's length on that axis.
+
+    Lists are separated by spaces (`through` by "; "), what is null is empty.
+    """
+    chosen = view.fields() if fields is None else fields
+    return csv_text(HEADER, (row for field in chosen for row in _rows(view, field)))
+
+
+def _rows(view: View, field: ReceptiveField) -> Iterator[list[str]]:
+    names = [for_csv(field.tensor), for_csv(field.node or ""), for_csv(field.op_type or "")]
+    start = [*names, _cell(field.shape), for_csv(field.input), _cell(field.aligned)]
+    for axis in field.axes.values():
+        entry = axis.to_dict()
+        local = entry["local"] or {}
+        yield [
+            *start,
+            str(axis.axis),
+            _cell(view.length(field, axis.axis)),
+            axis.scope,
+            *(_cell(entry[key]) for key in _NUMBERS),
+            *(_cell(local.get(key)) for key in _NUMBERS),
+            for_csv("; ".join(axis.through)),
+        ]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return str(value)
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return rows of cells, names among them escaped already, as CSV."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return out.getvalue()

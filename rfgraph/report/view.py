@@ -1,0 +1,129 @@
+"""What of a result is shown: which tensors, which inputs, and the facts that renderers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from rfgraph.analysis import Axis, ReceptiveField, Result, pick_input, pick_tensor, some
+from rfgraph.errors import UsageError, quoted
+from rfgraph.graph import ModelInput
+from rfgraph.report.escape import shortened
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A result and what was asked of it; `tensors` is None where the default is meant."""
+
+    result: Result
+    inputs: tuple[str, ...]
+    tensors: tuple[str, ...] | None = None
+
+    @property
+    def model_inputs(self) -> tuple[ModelInput, ...]:
+        """The inputs that were asked for."""
+        return tuple(item for item in self.result.model.inputs if item.name in self.inputs)
+
+    def fields(self) -> Iterator[ReceptiveField]:
+        """Yield the fields that were asked for: of all tensors, by default."""
+        for field in self.result.receptive_fields(self.tensors):
+            if field.input in self.inputs:
+                yield field
+
+    def fields_of(self, tensor: str) -> list[ReceptiveField]:
+        """Return the fields of one tensor on the inputs that reach it."""
+        found = self.result.receptive_fields([tensor])
+        return [field for field in found if field.input in self.inputs]
+
+    def spatial_axes(self, field: ReceptiveField) -> tuple[int, ...]:
+        """Return the spatial axes of the input that the field lies on."""
+        return self.result.forms[field.input].spatial_axes
+
+    def length(self, field: ReceptiveField, axis: int) -> int | None:
+        """Return n: how many units lie on the tensor's axis that carries the input's `axis`.
+
+        None where no axis carries it (after a global pool), or several do.
+        """
+        if field.shape is None:
+            return None
+        classes = self.result.forms[field.input].states[field.tensor].classes
+        carriers = [status for layout in classes if isinstance(status := layout[axis], frozenset)]
+        lengths = {_length(field.shape, carrier) for carrier in carriers}
+        return lengths.pop() if len(lengths) == 1 else None
+
+
+def _length(shape: Sequence[int], carrier: frozenset[int]) -> int | None:
+    if len(carrier) > 1:
+        return None
+    return shape[next(iter(carrier))] if carrier else 1
+
+
+def view(result: Result, input_name: str | None, tensors: Sequence[str] | None) -> View:
+    """Return the view asked for; UsageError where a name does not exist or no input reaches it."""
+    names = tuple(item.name for item in result.model.inputs)
+    inputs = names if input_name is None else (pick_input(result.model, input_name),)
+    if tensors is None:
+        return View(result, inputs)
+    for name in tensors:
+        pick_tensor(result.model, name)
+        if not any(name in result.forms[item].states for item in inputs):
+            raise UsageError(f"tensor {quoted(name)} reads nothing of input {some(inputs)}")
+    return View(result, inputs, tuple(dict.fromkeys(tensors)))
+
+
+def numbers(axis: Axis) -> Axis | None:
+    """Return the numbers to show of an axis: its own, or those of its local paths."""
+    return axis if axis.scope in ("local", "none") else axis.local
+
+
+def fraction(value: Fraction | int | None) -> str:
+    """Return a number for people: 7, 7.5, 7/3; "-" where there is none."""
+    if value is None:
+        return "-"
+    if value.denominator == 2:
+        return f"{'-' if value < 0 else ''}{abs(value.numerator) // 2}.5"
+    return str(value)
+
+
+def ratio(value: Fraction | int | None) -> str:
+    """Return a number for people that is read as a ratio: 2, 1/2."""
+    return "-" if value is None else str(value)
+
+
+def span(least: int | None, most: int | None) -> str:
+    """Return two sizes for people: 7, or 3..7 where they differ."""
+    if most is None:
+        return "-"
+    return str(most) if least in (None, most) else f"{least}..{most}"
+
+
+def times(values: Sequence[object]) -> str:
+    """Return one value per axis as people write them: 224 x 224."""
+    return " x ".join(map(str, values))
+
+
+def shape_text(shape: Sequence[int] | None) -> str:
+    """Return a shape for people."""
+    if shape is None:
+        return "of unknown shape"
+    return times(shape) if shape else "a scalar"
+
+
+def axes_text(axes: Sequence[int]) -> str:
+    """Return axis numbers for people."""
+    listed = ", ".join(map(str, axes))
+    return f"axis {listed}" if len(axes) == 1 else f"axes {listed}"
+
+
+def some_names(names: Sequence[str], limit: int = 5) -> str:
+    """Return names for a sentence, the first few of them."""
+    listed = ", ".join(shortened(name, 40) for name in names[:limit])
+    return listed + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def input_lengths(item: ModelInput) -> Mapping[int, int | None]:
+    """Return the input's length by axis, None where it was probed."""
+    return {
+        axis: None if axis in item.probed else length for axis, length in enumerate(item.shape)
+    }

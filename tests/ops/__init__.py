@@ -1,0 +1,1 @@
+"""Tests of the operator rules, one module per family."""

@@ -1,0 +1,57 @@
+"""What an import costs, and where names may be imported from."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted((ROOT / "rfgraph").rglob("*.py"))
+
+IMPORT_PACKAGE = "import rfgraph"
+PRINT_VERSION = """
+import runpy
+sys.argv = ["rfgraph", "--version"]
+try:
+    runpy.run_module("rfgraph", run_name="__main__")
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+
+
+def loaded_by(statements: str) -> set[str]:
+    """The top-level names in sys.modules after the statements, in a fresh interpreter."""
+    script = f"import sys\n{statements}\nprint('\\n', *sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+
+
+def test_importing_the_package_is_free():
+    loaded = loaded_by(IMPORT_PACKAGE)
+    assert "rfgraph" in loaded
+    assert loaded.isdisjoint({"onnx", "networkx", "matplotlib", "rich"})
+
+
+def test_printing_the_version_needs_no_dependency():
+    loaded = loaded_by(PRINT_VERSION)
+    assert "rfgraph" in loaded
+    assert loaded.isdisjoint({"onnx", "networkx", "numpy", "matplotlib", "rich"})
+
+
+def test_the_measurement_sees_an_import():
+    assert "numpy" in loaded_by("import numpy.linalg")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_submodules_import_the_defining_module_never_the_package(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            assert "rfgraph" not in [alias.name for alias in node.names], node.lineno
+        elif isinstance(node, ast.ImportFrom) and node.module == "rfgraph":
+            assert [alias.name for alias in node.names] == ["__version__"], node.lineno
