@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnx
 from onnx import AttributeProto
@@ -11,6 +10,9 @@ from onnx import AttributeProto
 from rfgraph.errors import ModelError, quoted
 from rfgraph.onnxfile import tensors
 from rfgraph.ops.node import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 def decode_all(

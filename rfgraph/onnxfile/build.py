@@ -6,25 +6,30 @@ constant, evaluated where it may steer a shape. Nodes that cannot be followed be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import onnx
 
-from rfgraph.errors import BoundError, ModelError, printable, quoted
+from rfgraph.errors import BoundError, ModelError, quoted
 from rfgraph.graph import Graph, ModelInput, Operator, Unanalysed
-from rfgraph.onnxfile import control, fold, inference, sequences
+from rfgraph.onnxfile import control, fold, inference, loops, sequences
 from rfgraph.onnxfile.attributes import decode_all, tensor_value
-from rfgraph.onnxfile.scope import Entry, Scope
+from rfgraph.onnxfile.order import NodeError, describe, in_order
+from rfgraph.onnxfile.scope import Entry, Scope, opsets_of
 from rfgraph.ops import registry
 from rfgraph.ops.node import Link, OpNode, Outcome, UnresolvedError, Value
 from rfgraph.relations import Everything, Pointwise, Relation, Shape, product
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from numpy.typing import NDArray
 
 MAX_RANK = 64
+
+
+HANDLERS: dict[str, control.Handler] = {**control.HANDLERS, **sequences.HANDLERS, **loops.HANDLERS}
 
 
 class Builder:
@@ -70,7 +75,9 @@ class Builder:
     def _output(self, name: str, scope: Scope) -> Entry:
         found = scope.find(name)
         if found is None:
-            raise ModelError(f"graph output {quoted(name)} requires a tensor of that name, which nothing produces")
+            raise ModelError(
+                f"graph output {quoted(name)} requires a tensor of that name, which nothing produces"
+            )
         return found
 
     # -- one node --------------------------------------------------------------------------------
@@ -82,19 +89,32 @@ class Builder:
         function = self.functions.get((node.domain, node.op_type, node.overload))
         if function is not None:
             made = control.call(self, function, node, entries, scope)
-        elif node.domain in ("", "ai.onnx") and node.op_type in control.HANDLERS:
-            made = control.HANDLERS[node.op_type](self, operator, node, entries, scope)
-        elif node.domain in ("", "ai.onnx") and node.op_type in sequences.HANDLERS:
-            made = sequences.HANDLERS[node.op_type](self, operator, node, entries, scope)
         else:
-            made = self._operator(operator, node, entries, scope)
+            handler = None
+            if node.domain in ("", "ai.onnx"):
+                handler = HANDLERS.get(node.op_type)
+            handled = handler(self, operator, node, entries, scope) if handler else None
+            if handled is None:
+                handled = self.operator(operator, node, entries, scope)
+            made = handled
         for name, entry in zip(node.output, made, strict=False):
             if name:
-                scope.define(name, entry)
+                scope.define(name, self._named(name, entry, operator, scope))
 
-    def _operator(
-        self, operator: Operator, node: onnx.NodeProto, entries: Sequence[Entry | None], scope: Scope
+    def operator(
+        self,
+        operator: Operator,
+        node: onnx.NodeProto,
+        entries: Sequence[Entry | None],
+        scope: Scope,
     ) -> list[Entry]:
+        """Apply the operator's rule; without one, its definition as a function; else all is unknown."""
+        entries = [self._whole(entry, operator, scope) for entry in entries]
+        if registry.find_rule(node.domain, node.op_type) is None:
+            values = [None if entry is None else entry.value for entry in entries]
+            body = inference.function_body(node, values, scope.opsets)
+            if body is not None:
+                return control.call(self, body, node, entries, scope)
         values = [None if entry is None else entry.value for entry in entries]
         version = scope.opsets.get(registry.normal_domain(node.domain), 0)
         op_node = OpNode(
@@ -124,7 +144,7 @@ class Builder:
         else:
             try:
                 return entry.function(op_node), ""
-            except UnresolvedError as error:
+            except (UnresolvedError, BoundError) as error:
                 reason = str(error)
         shapes = inference.inferred_shapes(node, values, scope.opsets)
         shapes = [
@@ -163,8 +183,8 @@ class Builder:
             parts: dict[int, int] = {}
             for link in links[number]:
                 source = entries[link.input]
-                assert source is not None  # noqa: S101 - filtered above
-                self.add_edge(source, tensor, operator, link, shape, parts)
+                if source is not None:
+                    self.add_edge(source, tensor, operator, link, shape, parts)
             made.append(Entry(Value(shape), tensor))
         return made
 
@@ -210,6 +230,8 @@ class Builder:
         """Add the edge of one link; parallel links of one input are numbered as its parts."""
         part = parts.get(link.input, 0)
         parts[link.input] = part + 1
+        if source.tensor is None:
+            return
         self.graph.add_edge(
             source.tensor,
             tensor,
@@ -231,12 +253,29 @@ class Builder:
         if found is None:
             found = self._relations[key] = Relation(source, link.steps, link.spatial)
             if found.out_shape != shape:
-                raise ModelError(f"requires shape {list(shape)}, but its inputs give {list(found.out_shape)}")
+                raise ModelError(
+                    f"requires shape {list(shape)}, but its inputs give {list(found.out_shape)}"
+                )
         return found
 
-    def alias(self, name: str, source: Entry, operator: Operator, scope: Scope) -> Entry:
-        """Add a tensor that reads another one as it is."""
-        return self.merged(name, [source], operator, scope)
+    def _whole(self, entry: Entry | None, operator: Operator, scope: Scope) -> Entry | None:
+        """Return a sequence that an operator reads as a whole as one tensor of unknown shape."""
+        if entry is None or entry.items is None:
+            return entry
+        sources = [item for item in entry.items if item.tensor is not None]
+        if not sources:
+            return Entry(Value(None, constant=True))
+        tensor = self.add_tensor(f"{scope.prefix}{operator.label}/sequence", None, operator)
+        for slot, item in enumerate(sources):
+            self.add_edge(item, tensor, operator, Link(slot, ()), None, {})
+        return Entry(Value(None), tensor)
+
+    def _named(self, name: str, entry: Entry, operator: Operator, scope: Scope) -> Entry:
+        """Return the value under a node's output name; a tensor of another one is read as it is."""
+        wanted = scope.prefix + name
+        if entry.tensor is None or entry.tensor == wanted or entry.tensor.startswith(f"{wanted}#"):
+            return entry
+        return self.merged(name, [entry], operator, scope)
 
     def merged(
         self, name: str, sources: Sequence[Entry], operator: Operator, scope: Scope
@@ -251,30 +290,39 @@ class Builder:
             if entry.tensor is not None:
                 steps = () if shape is None else (Pointwise(shape),)
                 self.add_edge(entry, tensor, operator, Link(slot, steps), shape, {})
+        if shape is None and len(sources) > 1:
+            reason = "its alternatives have different shapes"
+            self.unanalysed.append(Unanalysed(operator, reason, (tensor,)))
+        return Entry(Value(shape), tensor)
+
+    def unknown(
+        self,
+        name: str,
+        sources: Sequence[Entry | None],
+        operator: Operator,
+        scope: Scope,
+        reason: str,
+        shape: Shape | None = None,
+    ) -> Entry:
+        """Add a tensor that may read all of several values, and report why that is all there is to say."""
+        fed = [entry for source in sources for entry in parts_of(source)]
+        if not fed or not name:
+            return Entry(Value(shape, constant=True))
+        tensor = self.add_tensor(scope.prefix + name, shape, operator)
+        for slot, entry in enumerate(fed):
+            link = Link(slot, (Everything(shape or (), unknown=True),))
+            self.add_edge(entry, tensor, operator, link, shape, {})
+        self.unanalysed.append(Unanalysed(operator, reason, (tensor,)))
         return Entry(Value(shape), tensor)
 
 
-class NodeError(ModelError):
-    """An error that already names its node."""
-
-
-def describe(node: onnx.NodeProto) -> str:
-    """Name a node for an error: by its name, else by its first output."""
-    kind = printable(node.op_type or "without type", 40)
-    if node.name:
-        return f"node {quoted(node.name)} ({kind})"
-    first = next((name for name in node.output if name), "")
-    return f"node that makes {quoted(first)} ({kind})" if first else f"a node ({kind})"
-
-
-def opsets_of(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
-    """Return the version of each imported operator set, the default domain as the empty string."""
-    found: dict[str, int] = {}
-    for item in imports:
-        domain = registry.normal_domain(item.domain)
-        found[domain] = max(found.get(domain, 0), item.version)
-    found.setdefault("", 1)
-    return found
+def parts_of(entry: Entry | None) -> list[Entry]:
+    """Return what data there is in a value: itself, the elements of a sequence, or nothing."""
+    if entry is None:
+        return []
+    if entry.items is not None:
+        return [part for item in entry.items for part in parts_of(item)]
+    return [entry] if entry.tensor is not None else []
 
 
 def unknown_outcome(op_node: OpNode, shapes: Sequence[Shape | None]) -> Outcome:
@@ -285,72 +333,6 @@ def unknown_outcome(op_node: OpNode, shapes: Sequence[Shape | None]) -> Outcome:
         for slot in op_node.data_inputs()
     )
     return Outcome(tuple(shapes), links)
-
-
-def in_order(nodes: Sequence[onnx.NodeProto], scope: Scope) -> Iterable[onnx.NodeProto]:
-    """Yield the nodes so that each comes after those it reads; the file's order where it is one.
-
-    Raises ModelError for a cycle or an input that nothing produces.
-    """
-    waiting: list[onnx.NodeProto] = []
-    for number, node in enumerate(nodes):
-        if _missing(node, scope) is None:
-            yield node
-        else:
-            waiting = list(nodes[number:])
-            break
-    while waiting:
-        left = []
-        for node in waiting:
-            if _missing(node, scope) is None:
-                yield node
-            else:
-                left.append(node)
-        if len(left) == len(waiting):
-            raise _stuck(left, scope)
-        waiting = left
-
-
-def _missing(node: onnx.NodeProto, scope: Scope) -> str | None:
-    for name in node.input:
-        if name and scope.find(name) is None:
-            return name
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            missing = _missing_inside(attribute.g, scope)
-            if missing is not None:
-                return missing
-    return None
-
-
-def _missing_inside(graph: onnx.GraphProto, scope: Scope) -> str | None:
-    """Return a name that a subgraph takes from outside and that does not exist yet."""
-    stack = [graph]
-    made: set[str] = set()
-    wanted: list[str] = []
-    while stack:
-        body = stack.pop()
-        made.update(value.name for value in body.input)
-        made.update(tensor.name for tensor in body.initializer)
-        made.update(sparse.values.name for sparse in body.sparse_initializer)
-        for node in body.node:
-            made.update(node.output)
-            wanted.extend(node.input)
-            stack.extend(item.g for item in node.attribute if item.HasField("g"))
-        wanted.extend(value.name for value in body.output)
-    for name in wanted:
-        if name and name not in made and scope.find(name) is None:
-            return name
-    return None
-
-
-def _stuck(left: Sequence[onnx.NodeProto], scope: Scope) -> ModelError:
-    made = {name for node in left for name in node.output}
-    for node in left:
-        missing = _missing(node, scope)
-        if missing is not None and missing not in made:
-            return NodeError(f"{describe(node)}: requires tensor {quoted(missing)}, which nothing produces")
-    return NodeError(f"{describe(left[0])}: lies on a cycle")
 
 
 def _functions(proto: onnx.ModelProto) -> dict[tuple[str, str, str], onnx.FunctionProto]:
@@ -379,10 +361,16 @@ def _may_fold(
         return False
     if any(entry is not None and entry.value.data is None for entry in entries):
         return False
-    sizes = [entry.value.data.size for entry in entries if entry is not None and entry.value.data is not None]
+    sizes = [
+        entry.value.data.size
+        for entry in entries
+        if entry is not None and entry.value.data is not None
+    ]
     sizes += [product(shape) for shape in shapes if shape is not None]
     known = all(shape is not None for shape, name in zip(shapes, node.output, strict=True) if name)
-    return max(sizes, default=0) <= fold.MAX_FOLD and (known or node.op_type in ("NonZero", "Compress", "Unique"))
+    return max(sizes, default=0) <= fold.MAX_FOLD and (
+        known or node.op_type in ("NonZero", "Compress", "Unique")
+    )
 
 
 def _plain(node: onnx.NodeProto, scope: Scope) -> onnx.NodeProto:

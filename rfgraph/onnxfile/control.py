@@ -9,17 +9,18 @@ import onnx
 from onnx import AttributeProto
 
 from rfgraph.errors import BoundError, ModelError, quoted
-from rfgraph.graph import Operator, Unanalysed
+from rfgraph.graph import Operator
 from rfgraph.onnxfile.attributes import resolve, tensor_value
-from rfgraph.onnxfile.scope import Entry, Scope
+from rfgraph.onnxfile.scope import Entry, Scope, opsets_of
 from rfgraph.ops.node import Link, Value
-from rfgraph.relations import Everything, Pointwise
+from rfgraph.relations import Everything, Pointwise, Shape, Step
 
 if TYPE_CHECKING:
     from rfgraph.onnxfile.build import Builder
 
+# What replaces a rule for an operator that needs the builder; None leaves it to the rule after all.
 Handler: TypeAlias = Callable[
-    ["Builder", Operator, onnx.NodeProto, Sequence["Entry | None"], Scope], "list[Entry]"
+    ["Builder", Operator, onnx.NodeProto, Sequence["Entry | None"], Scope], "list[Entry] | None"
 ]
 
 MAX_NESTING = 64
@@ -34,8 +35,6 @@ def call(
     scope: Scope,
 ) -> list[Entry]:
     """Inline a model-local function: its body with the caller's inputs and attributes."""
-    from rfgraph.onnxfile.build import opsets_of
-
     inner = _inner_scope(builder, scope, node, len(function.node), calls=1)
     inner.outer = None
     inner.opsets = {**scope.opsets, **opsets_of(function.opset_import)}
@@ -59,10 +58,12 @@ def _without_absent(
     function: onnx.FunctionProto, entries: Sequence[Entry | None]
 ) -> Sequence[onnx.NodeProto]:
     """Return the body's nodes with optional inputs that the caller leaves out emptied."""
-    given = {name for name, entry in zip(function.input, entries, strict=False) if entry is not None}
+    given = {
+        name for name, entry in zip(function.input, entries, strict=False) if entry is not None
+    }
     absent = set(function.input) - given
     if not absent:
-        return function.node
+        return list(function.node)
     nodes = []
     for node in function.node:
         if absent.isdisjoint(node.input):
@@ -94,7 +95,9 @@ def _inner_scope(
         raise BoundError(f"nesting of {what} exceeds the bound of {MAX_NESTING}")
     builder.expanded += nodes
     if builder.expanded > MAX_EXPANDED:
-        raise BoundError(f"nodes expanded from functions and subgraphs exceed the bound of {MAX_EXPANDED}")
+        raise BoundError(
+            f"nodes expanded from functions and subgraphs exceed the bound of {MAX_EXPANDED}"
+        )
     label = node.name or next((name for name in node.output if name), node.op_type)
     return Scope(
         f"{scope.prefix}{label}/",
@@ -105,7 +108,9 @@ def _inner_scope(
     )
 
 
-def body_scope(builder: Builder, scope: Scope, node: onnx.NodeProto, body: onnx.GraphProto) -> Scope:
+def body_scope(
+    builder: Builder, scope: Scope, node: onnx.NodeProto, body: onnx.GraphProto
+) -> Scope:
     """Return the scope of a subgraph, with its stored tensors; names of the enclosing one are seen."""
     inner = _inner_scope(builder, scope, node, len(body.node))
     for tensor in body.initializer:
@@ -129,10 +134,10 @@ def run_body(
     builder.walk(body.node, inner)
     found = []
     for value in body.output:
-        entry = inner.find(value.name)
-        if entry is None:
+        made = inner.find(value.name)
+        if made is None:
             raise ModelError(f"subgraph output {quoted(value.name)} is not produced")
-        found.append(entry)
+        found.append(made)
     return found
 
 
@@ -161,9 +166,7 @@ def if_branches(
     data = condition.value.data
     if data is not None and data.size == 1:
         names = names[:1] if bool(data.reshape(-1)[0]) else names[1:]
-    branches = [
-        run_body(builder, scope, node, subgraph(node, name, scope), ()) for name in names
-    ]
+    branches = [run_body(builder, scope, node, subgraph(node, name, scope), ()) for name in names]
     count = len(node.output)
     if any(len(branch) != count for branch in branches):
         raise ModelError(f"requires {count} outputs of each branch")
@@ -186,20 +189,37 @@ def _alternatives(
     """One output of an If: either branch's, and the condition that chooses."""
     shapes = {entry.value.shape for entry in sources}
     shape = shapes.pop() if len(shapes) == 1 else None
+    if any(entry.items is not None for entry in sources):
+        if all(
+            entry.items is not None and len(entry.items) == len(sources[0].items or ())
+            for entry in sources
+        ):
+            columns = zip(*(entry.items or () for entry in sources), strict=True)
+            items = tuple(
+                _alternatives(builder, operator, f"{name}/{k}", column, condition, scope)
+                for k, column in enumerate(columns)
+            )
+            return Entry(Value(None), None, items)
+        reason = "its branches give sequences of different lengths"
+        return builder.unknown(name, (condition, *sources), operator, scope, reason)
     if condition.tensor is None and all(entry.tensor is None for entry in sources):
         return Entry(Value(shape, constant=True))
-    tensor = builder.add_tensor(scope.prefix + name, shape, operator)
-    for slot, entry in enumerate((condition, *sources)):
-        if entry.tensor is None:
-            continue
-        scalar = slot == 0 and entry.value.shape is not None
-        fits = shape is not None and (entry.value.shape == shape or (scalar and len(entry.value.shape or ()) <= len(shape)))
-        steps = (Pointwise(shape),) if fits and shape is not None else (Everything(shape or (), unknown=True),)
-        builder.add_edge(entry, tensor, operator, Link(slot, steps), shape, {})
     if shape is None:
         reason = "its branches give different shapes"
-        builder.unanalysed.append(Unanalysed(operator, reason, (tensor,)))
+        return builder.unknown(name, (condition, *sources), operator, scope, reason)
+    tensor = builder.add_tensor(scope.prefix + name, shape, operator)
+    for slot, entry in enumerate([condition, *sources]):
+        if entry.tensor is not None:
+            builder.add_edge(entry, tensor, operator, Link(slot, _choice(entry, shape)), shape, {})
     return Entry(Value(shape), tensor)
+
+
+def _choice(entry: Entry, shape: Shape) -> tuple[Step, ...]:
+    """A branch is read as it is; a condition of one element by every unit."""
+    own = entry.value.shape
+    if own == shape or (own is not None and set(own) <= {1} and len(own) <= len(shape)):
+        return (Pointwise(shape),)
+    return (Everything(shape),)
 
 
 HANDLERS: dict[str, Handler] = {"If": if_branches}

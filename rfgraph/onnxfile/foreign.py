@@ -45,6 +45,6 @@ def _text(head: bytes) -> str | None:
         return "an HTML page (a failed download?)"
     if start.startswith(b"<?xml"):
         return "an XML file (OpenVINO IR?)"
-    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
+    if head and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
         return "text; a model in text has one of the endings .textproto, .json, .onnxtxt"
     return None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import onnx
 
-from rfgraph.ops.node import Value
-from rfgraph.relations import Shape
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rfgraph.ops.node import Value
+    from rfgraph.relations import Shape
 
 
 def declared_shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
@@ -43,7 +46,7 @@ def inferred_shapes(
             types,
             opset_imports=[onnx.helper.make_opsetid(*pair) for pair in opsets.items()],
         )
-    except Exception:  # noqa: BLE001 - inference raises what it likes; the shape is then unknown
+    except Exception:
         return unknown
     return [_shape(made.get(name)) for name in node.output]
 
@@ -55,3 +58,28 @@ def _shape(found: onnx.TypeProto | None) -> Shape | None:
     if not all(dim.HasField("dim_value") for dim in dims):
         return None
     return tuple(dim.dim_value for dim in dims)
+
+
+def function_body(
+    node: onnx.NodeProto, inputs: Sequence[Value | None], opsets: Mapping[str, int]
+) -> onnx.FunctionProto | None:
+    """Return the function by which ONNX defines the operator, None if it does not."""
+    version = opsets.get("" if node.domain == "ai.onnx" else node.domain, 0)
+    try:
+        schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)
+        if schema.has_function:
+            body: onnx.FunctionProto = schema.function_body
+            return body
+        if schema.has_context_dependent_function:
+            types = [
+                onnx.helper.make_tensor_type_proto(
+                    onnx.TensorProto.FLOAT, value.shape if value is not None else None
+                ).SerializeToString()
+                for value in inputs
+            ]
+            made = schema.get_context_dependent_function(node.SerializeToString(), types)
+            context: onnx.FunctionProto = onnx.FunctionProto.FromString(made)
+            return context
+    except Exception:
+        return None
+    return None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import onnx
+from typing import TYPE_CHECKING
 
 from rfgraph.errors import ModelError, UsageError, quoted
 from rfgraph.graph import ModelInput
-from rfgraph.relations import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import onnx
+
+    from rfgraph.relations import Shape
 
 PROBES = (256, 224, 512, 1024)
 MAX_LENGTH = 1 << 62

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import onnx
-from numpy.typing import NDArray
 
 from rfgraph.errors import ModelError, RfgraphError, UsageError, quoted
 from rfgraph.graph import Model
-from rfgraph.onnxfile.build import Builder, initial_constants, opsets_of
+from rfgraph.onnxfile.build import Builder, initial_constants
 from rfgraph.onnxfile.inputs import PROBES, Declared, concrete_inputs, declared_inputs
 from rfgraph.onnxfile.read import read
+from rfgraph.onnxfile.scope import opsets_of
 from rfgraph.ops.node import Value
-from rfgraph.relations import Shape
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    import onnx
+    from numpy.typing import NDArray
+
+    from rfgraph.relations import Shape
 
 
 def load(
@@ -28,7 +33,10 @@ def load(
     found = read(source)
     proto = found.proto
     constants = initial_constants(proto.graph)
-    given = {name: Value(tuple(array.shape), constant=True, data=array) for name, array in input_values.items()}
+    given = {
+        name: Value(tuple(array.shape), constant=True, data=array)
+        for name, array in input_values.items()
+    }
     declared = declared_inputs(proto.graph, constants | given)
     shapes = _bindings(proto.graph, declared, input_shapes, input_values)
     for name, array in input_values.items():
@@ -63,7 +71,9 @@ def _bindings(
     known = {value.name for value in graph.input}
     for name in (*shapes, *input_values):
         if name not in known or (name in shapes and name not in names):
-            raise UsageError(f"no input {quoted(name)}; the inputs are {', '.join(map(quoted, names[:8]))}")
+            raise UsageError(
+                f"no input {quoted(name)}; the inputs are {', '.join(map(quoted, names[:8]))}"
+            )
     return shapes
 
 
@@ -91,7 +101,7 @@ def _build(
                 break
             continue
         return builder, tuple(_output_names(proto, builder, entries))
-    assert first is not None  # noqa: S101 - a build either returns or fails
+    assert first is not None
     raise first
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnx
 from onnx import AttributeProto
 
 from rfgraph.errors import ModelError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Attributes of these types have no name but their own; most attributes are of these types.
 _PLAIN = frozenset(

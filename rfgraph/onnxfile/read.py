@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import onnx
 from google.protobuf.message import Error as ProtobufError  # type: ignore[import-untyped]
@@ -16,6 +15,9 @@ from rfgraph.onnxfile.source import BytesSource, Source, open_source, read_whole
 from rfgraph.onnxfile.tensors import dropped_index
 from rfgraph.onnxfile.textual import parse_text, text_format
 from rfgraph.onnxfile.wire import Dropped, MalformedError, Stripped, UnusualError, strip
+
+if TYPE_CHECKING:
+    import os
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,9 +80,10 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto) ->
     with origin.reader() as reader:
         head = reader.read(0, min(reader.size, foreign.HEAD))
     if not head:
-        raise ModelError("the file is empty")
+        raise ModelError("empty (0 bytes)")
     form = None if isinstance(source, onnx.ModelProto) else text_format(origin.name)
     if form is not None:
+        head = b""
         origin = BytesSource(origin.name, _serialized(parse_text(read_whole(origin), form)))
     try:
         origin, stripped = _stripped(origin)
@@ -127,9 +130,11 @@ def _serialized(proto: onnx.ModelProto) -> bytes:
 
 
 def _cause(error: Exception) -> str:
-    """Return the end of protobuf's message, which is where it says why."""
+    """Return the end of protobuf's message, which is where it says why; its versions differ."""
+    if isinstance(error, UnicodeDecodeError):
+        return "text in it is not valid UTF-8"
     text = " ".join(str(error).split()).rpartition(": ")[2]
-    deep = any(word in text.lower() for word in ("depth", "recursion"))
+    deep = any(word in text.lower() for word in ("depth", "nesting", "recursion"))
     return "messages nested deeper than protobuf's limit of 100" if deep else printable(text, 120)
 
 

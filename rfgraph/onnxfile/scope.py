@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from onnx import AttributeProto
+from typing import TYPE_CHECKING
 
 from rfgraph.errors import ModelError, quoted
-from rfgraph.ops.node import Value
+from rfgraph.ops.registry import normal_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import onnx
+    from onnx import AttributeProto
+
+    from rfgraph.ops.node import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +56,13 @@ class Scope:
         if name in self.names:
             raise ModelError(f"tensor {quoted(name)} is produced twice")
         self.names[name] = entry
+
+
+def opsets_of(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    """Return the version of each imported operator set, the default domain as the empty string."""
+    found: dict[str, int] = {}
+    for item in imports:
+        domain = normal_domain(item.domain)
+        found[domain] = max(found.get(domain, 0), item.version)
+    found.setdefault("", 1)
+    return found

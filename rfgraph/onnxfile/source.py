@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from rfgraph.errors import ModelError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 # Protobuf's own bound on one message; what has to be read whole may not exceed it.
 WHOLE_LIMIT = 2**31 - 1
@@ -79,8 +81,7 @@ class StreamSource:
         try:
             yield Reader(self.size, self._read)
         finally:
-            if not self.stream.closed:
-                self.stream.seek(self.start)
+            _call(self.stream.seek, self.start)
 
     def _read(self, offset: int, length: int) -> bytes:
         _call(self.stream.seek, self.start + offset)

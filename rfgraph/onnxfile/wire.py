@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from onnx import TensorProto
 
 from rfgraph.errors import ModelError
 from rfgraph.onnxfile.source import WHOLE_LIMIT, Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 # Integer and bool tensors steer shapes and indices; of the others only small ones are looked at.
 KEEP_STEERING = 1 << 20

@@ -202,13 +202,12 @@ def one_hot(node: OpNode) -> Outcome:
     count = _depth(node)
     at = normal_axis(axis, len(indices) + 1)
     shape = (*indices[:at], count, *indices[at:])
-    links = [Link(0, (*reshaped(indices, (*indices[:at], 1, *indices[at:])), Pointwise(shape)))]
-    if node.has(2):
-        (values,) = node.ranked(2, 1, 1)
-        if values != 2:
-            raise RuleError(f"input 2 requires 2 elements, found {values}")
-        links.append(Link(2, (*whole((values,), [0]), Pointwise(shape))))
-    return Outcome((shape,), tuple(links))
+    (values,) = node.ranked(2, 1, 1)
+    if values != 2:
+        raise RuleError(f"input 2 requires 2 elements, found {values}")
+    own = (*reshaped(indices, (*indices[:at], 1, *indices[at:])), Pointwise(shape))
+    both = (*whole((values,), [0]), Pointwise(shape))
+    return Outcome((shape,), (Link(0, own), Link(2, both)))
 
 
 def _depth(node: OpNode) -> int:

@@ -16,6 +16,7 @@ from rfgraph.ops.node import (
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     along_axis,
+    bounded,
     boundless,
     lines_along,
     mask_steps,
@@ -24,8 +25,9 @@ from rfgraph.ops.steps import (
     reshaped,
     scalar,
     selected,
+    separated,
 )
-from rfgraph.relations import Pointwise, Reduce, Regroup, Shape, Shift, Whole, product
+from rfgraph.relations import Pointwise, Reduce, Regroup, Shift, Whole, product
 
 MAX_FLAT_INDEX = 1 << 62
 
@@ -124,27 +126,35 @@ def gather_nd(node: OpNode) -> Outcome:
         chain.add(*reshaped(shape, flat))
         chain.add(Reduce(((batch, Whole(flat[batch], count, unknown=True)),)))
     else:
-        lead = shape[: batch + depth]
-        flat_indices = _flat_nd(indices, batch, lead)
-        chain.add(*reshaped(shape, (product(lead), *rest)))
-        chain.add(*pick_steps(flat_indices, 0, product(lead)))
-    chain.add(*reshaped(chain.shape, out))
+        _pick_tuples(chain, indices, batch, batch + depth)
+    if chain.shape != out or not chain.steps:
+        chain.add(*reshaped(chain.shape, out))
     own = Chain(where).add(Reduce(((len(where) - 1, Whole(depth, 1)),)))
     own.add(*reshaped(own.shape, (*where[:-1], *(1,) * len(rest))), Pointwise(out))
     return Outcome((out,), (chain.link(0), own.link(1)))
 
 
-def _flat_nd(indices: Array, batch: int, lead: Shape) -> Array:
-    """Return the place, in row-major order of the axes `lead`, that each index tuple names."""
-    places = np.zeros(indices.shape[:-1], dtype=np.int64)
-    for axis, length in enumerate(lead):
-        if axis < batch:
-            line = [-1 if a == axis else 1 for a in range(places.ndim)]
-            component = np.arange(length).reshape(line)
-        else:
-            component = normal_indices(indices[..., axis - batch], length)
-        places = places * length + component
-    return places.reshape(-1)
+def _pick_tuples(chain: Chain, indices: Array, batch: int, depth: int) -> None:
+    """Add what reads index tuples into the first `depth` axes, of which `batch` are shared."""
+    lead, rest = chain.shape[:depth], chain.shape[depth:]
+    outer = indices.shape[:-1]
+    places = [
+        normal_indices(indices[..., axis - batch], length)
+        if axis >= batch
+        else np.broadcast_to(np.arange(length).reshape(along_axis(length, axis, len(outer))), outer)
+        for axis, length in enumerate(lead)
+    ]
+    lists = separated(places) if places else None
+    if lists is not None:
+        for axis, line in enumerate(lists):
+            chain.add(*pick_steps(line, axis, lead[axis]))
+        return
+    bounded(product(outer), "GatherND")
+    flat = np.zeros(outer, dtype=np.int64)
+    for place, length in zip(places, lead, strict=True):
+        flat = flat * length + place
+    chain.add(*reshaped(chain.shape, (product(lead), *rest)))
+    chain.add(*pick_steps(flat.reshape(-1), 0, product(lead)))
 
 
 @rule("Compress")

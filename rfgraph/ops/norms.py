@@ -127,7 +127,7 @@ def layer_normalization(node: OpNode) -> Outcome:
     axes = range(axis, len(shape))
     links = list(normalized(shape, axes))
     for slot in (1, 2):
-        if node.has(slot):
+        if slot == 1 or node.has(slot):
             found = node.shape(slot)
             if not broadcasts(found, shape):
                 raise RuleError(

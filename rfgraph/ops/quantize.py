@@ -20,9 +20,8 @@ def quantize_linear(node: OpNode) -> Outcome:
     """
     shape = node.shape(0)
     links = [Link(0, (Pointwise(shape),))]
-    for slot in (1, 2):
-        if node.has(slot):
-            links.extend(_scale(node, slot, shape))
+    for slot in (1, 2) if node.has(2) else (1,):
+        links.extend(_scale(node, slot, shape))
     return Outcome((shape,), tuple(links))
 
 

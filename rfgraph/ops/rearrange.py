@@ -18,7 +18,7 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import boundless, is_identity, mask_steps, reshaped, selected
+from rfgraph.ops.steps import boundless, is_identity, mask_steps, reshaped, selected, trimmed
 from rfgraph.relations import Outside, Pointwise, Select, Shape, Shift, product
 
 # -- Pad -------------------------------------------------------------------------------------------
@@ -119,6 +119,9 @@ def _fill(
 # -- slices ----------------------------------------------------------------------------------------
 
 
+_ENDLESS = ((1 << 31) - 1, (1 << 63) - 1)
+
+
 @rule("Slice")
 def slice_(node: OpNode) -> Outcome:
     """Output o reads position start + o*step on each sliced axis.
@@ -170,9 +173,15 @@ def _sliced(
 
 
 def _shift(start: int, end: int, step: int, length: int) -> Shift:
-    """Return the slice of an axis; bounds are clamped, on the way back down to just below 0."""
+    """Return the slice of an axis; bounds are clamped, on the way back down to just below 0.
+
+    The largest integer as end means the last position on the way, in onnxruntime on the way back
+    too, where the specification has an empty slice.
+    """
     if step == 0:
         raise RuleError("steps requires values other than 0, found 0")
+    if step < 0 and end in _ENDLESS:
+        end = -length - 1
     start, end = (at + length if at < 0 else at for at in (start, end))
     if step > 0:
         start, end = min(max(start, 0), length), min(max(end, 0), length)
@@ -208,7 +217,7 @@ def split(node: OpNode) -> Outcome:
         shapes.append(chain.shape)
         links.append(chain.link(0, output))
         offset += length
-    return Outcome(tuple(shapes), tuple(links))
+    return trimmed(node, shapes, links)
 
 
 def _lengths(node: OpNode, length: int) -> list[int]:

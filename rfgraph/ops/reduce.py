@@ -12,7 +12,7 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import normalized, reshaped, selected, trimmed, whole, without
+from rfgraph.ops.steps import normalized, reshaped, scalar, selected, trimmed, whole, without
 from rfgraph.relations import (
     Band,
     Everything,
@@ -118,7 +118,9 @@ def cumulative(node: OpNode) -> Outcome:
     after = -1 if node.int("exclusive", 0) else 0
     reverse = node.int("reverse", 0) != 0
     if node.has(1) and node.value(1).data is None:
-        return Outcome((shape,), (Link(0, (Everything(shape, unknown=True),)),))
+        return Outcome(
+            (shape,), (Link(0, (Everything(shape, unknown=True),)), scalar(node, 1, shape))
+        )
     found = node.known_ints(1)
     if not found or len(found) != 1:
         raise RuleError(f"input 1 requires one integer, the axis, found {found and found[:8]}")

@@ -16,6 +16,7 @@ from rfgraph.ops.steps import (
     normal_indices,
     pick_steps,
     reshaped,
+    separated,
     without,
 )
 from rfgraph.relations import (
@@ -65,10 +66,8 @@ def scatter_elements(node: OpNode) -> Outcome:
     elif boundless(*shape):
         return _scattered(node, shape, where, axis)
     else:
-        view, places = (
-            _View(shape, (product(shape),), (product(where),), 0),
-            _flat(found, shape, axis),
-        )
+        view = _View(shape, (product(shape),), (product(where),), 0)
+        places = _flat(found, shape, axis)
     if boundless(view.data[view.axis]):
         return _scattered(node, shape, where, axis)
     return _written(node, view, places, combined)
@@ -122,9 +121,9 @@ def scatter_nd(node: OpNode) -> Outcome:
     if indices is None:
         return _scattered_nd(shape, where)
     found = [normal_indices(indices[..., a], shape[a]) for a in range(depth)]
-    lists = _separated(found)
+    lists = separated(found)
     lead = shape[:depth]
-    if lists is not None and not boundless(max(lead)):
+    if lists is not None and _distinct(lists) and not boundless(max(lead)):
         return _box(shape, lists, combined)
     if boundless(*lead):
         return _scattered_nd(shape, where)
@@ -144,20 +143,8 @@ def _scattered_nd(shape: Shape, where: Shape) -> Outcome:
     return Outcome((shape,), (Link(0, (Pointwise(shape),)), indices.link(1), updates.link(2)))
 
 
-def _separated(found: list[Array]) -> list[Array] | None:
-    """Return the list of positions on each axis if the indices are all their combinations."""
-    if found[0].ndim != len(found) or found[0].size == 0:
-        return None
-    lists = []
-    for axis, component in enumerate(found):
-        line = component[tuple(slice(None) if a == axis else 0 for a in range(component.ndim))]
-        shaped = line.reshape([-1 if a == axis else 1 for a in range(component.ndim)])
-        if len(np.unique(line)) != len(line) or not np.array_equal(
-            component, np.broadcast_to(shaped, component.shape)
-        ):
-            return None
-        lists.append(line)
-    return lists
+def _distinct(lists: list[Array]) -> bool:
+    return all(len(np.unique(line)) == len(line) > 0 for line in lists)
 
 
 def _box(shape: Shape, lists: list[Array], combined: bool) -> Outcome:

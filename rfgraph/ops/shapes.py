@@ -183,10 +183,10 @@ def depth_to_space(node: OpNode) -> Outcome:
     """
     batch, channels, *space = node.ranked(0, 4, 4)
     block = _block(node)
+    crd = choice(node, "mode", "DCR", ("DCR", "CRD")) == "CRD"
     depth, rest = divmod(channels, block * block)
     if rest:
         raise RuleError(f"requires a multiple of {block * block} channels, found {channels}")
-    crd = choice(node, "mode", "DCR", ("DCR", "CRD")) == "CRD"
     split = (depth, block, block) if crd else (block, block, depth)
     perm = (0, 1, 4, 2, 5, 3) if crd else (0, 3, 4, 1, 5, 2)
     out = (batch, depth, space[0] * block, space[1] * block)
@@ -202,10 +202,10 @@ def space_to_depth(node: OpNode) -> Outcome:
     """
     batch, channels, height, width = node.ranked(0, 4, 4)
     block = _block(node)
+    crd = choice(node, "mode", "DCR", ("DCR", "CRD")) == "CRD"
     if height % block or width % block:
         raise RuleError(f"requires lengths that are multiples of {block}, found {[height, width]}")
     rows, columns = height // block, width // block
-    crd = choice(node, "mode", "DCR", ("DCR", "CRD")) == "CRD"
     perm = (0, 1, 3, 5, 2, 4) if crd else (0, 3, 5, 1, 2, 4)
     out = (batch, channels * block * block, rows, columns)
     split = Regroup((batch, channels, rows, block, columns, block))

@@ -107,14 +107,21 @@ def constant_of_shape(node: OpNode) -> Outcome:
     Exact. Unknown: where the shape depends on data. All versions.
     """
     shape = _lengths(node.known_ints(0), "input 0")
+    fill = _fill(node)
+    if fill is None or boundless(*shape):
+        return Outcome((shape,), values=(None,))
+    return Outcome((shape,), values=(np.full(shape, fill.reshape(-1)[0], fill.dtype),))
+
+
+def _fill(node: OpNode) -> Array | None:
+    """Return the one element that fills the output, None if its value is not known."""
     found = node.attribute("value")
-    fill = np.zeros(1, dtype=np.float32) if found is None else found
-    if isinstance(fill, Value):
-        fill = fill.data
-    if not isinstance(fill, np.ndarray) or fill.size != 1:
+    if found is None:
+        return np.zeros(1, dtype=np.float32)
+    stored = _stored("value", found)
+    if product(stored.shapes[0] or ()) != 1:
         raise RuleError("attribute 'value' requires a tensor of one element")
-    value = None if boundless(*shape) else np.full(shape, fill.reshape(-1)[0], fill.dtype)
-    return Outcome((shape,), values=(value,))
+    return stored.values[0]
 
 
 def _lengths(found: list[int] | None, what: str) -> Shape:

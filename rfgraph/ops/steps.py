@@ -27,8 +27,9 @@ MAX_FLAT_ELEMENTS = 1 << 20
 
 def trimmed(node: OpNode, shapes: Sequence[Shape | None], links: Iterable[Link]) -> Outcome:
     """Return the outcome of an operator of optional outputs, trimmed to those that are there."""
-    count = node.n_outputs
-    return Outcome(tuple(shapes[:count]), tuple(link for link in links if link.output < count))
+    there = [output for output, named in enumerate(node.outputs) if named]
+    kept = tuple(link for link in links if link.output in there)
+    return Outcome(tuple(shapes[: node.n_outputs]), kept)
 
 
 def bounded(count: int, what: str) -> int:
@@ -105,12 +106,10 @@ def along_axis(length: int, axis: int, rank: int) -> Shape:
 def parameter(
     node: OpNode, index: int, shape: Shape, axis: int, output: int = 0
 ) -> tuple[Link, ...]:
-    """Return the link of an optional vector that belongs to `axis` of a tensor of `shape`.
+    """Return the link of a vector that belongs to `axis` of a tensor of `shape`.
 
     One element goes for every position.
     """
-    if not node.has(index):
-        return ()
     found = node.shape(index)
     if product(found) == 1:
         target: Shape = (1,) * len(shape)
@@ -146,6 +145,20 @@ def lines_along(values: Array, axis: int) -> Array:
     """Return a matrix of the lines of `values` along `axis`, one per row."""
     length = values.shape[axis]
     return np.moveaxis(values, axis, -1).reshape(product(values.shape) // max(length, 1), length)
+
+
+def separated(components: list[Array]) -> list[Array] | None:
+    """Return one list of positions per component if the indices are all combinations of them."""
+    if components[0].ndim != len(components) or components[0].size == 0:
+        return None
+    lists = []
+    for axis, component in enumerate(components):
+        line = component[tuple(slice(None) if a == axis else 0 for a in range(component.ndim))]
+        shaped = line.reshape(along_axis(len(line), axis, component.ndim))
+        if not np.array_equal(component, np.broadcast_to(shaped, component.shape)):
+            return None
+        lists.append(line)
+    return lists
 
 
 def pick_steps(indices: Array, axis: int, in_len: int) -> tuple[Step, ...]:

@@ -179,6 +179,14 @@ def test_a_name_that_is_not_utf8_is_refused(parts):
         assert "UTF-8" in refusal(data.replace(NAME, bad))
 
 
+def test_a_protobuf_that_refuses_such_names_itself_is_one_line_too(monkeypatch):
+    def strict(_):
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    monkeypatch.setattr(reading.onnx.ModelProto, "FromString", strict, raising=False)
+    assert "UTF-8" in refusal(message(7, message(2, b"g")))
+
+
 def test_documentation_may_be_anything():
     assert read(message(6, b"caf\xe9") + message(7, message(2, b"g"))).proto.graph.name == "g"
 

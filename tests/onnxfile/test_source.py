@@ -105,10 +105,10 @@ class Broken(io.RawIOBase):
 def test_file_objects_that_fail():
     assert "RuntimeError: lost" in refusal(Broken())
     assert "str, not bytes" in refusal(io.StringIO("ir_version: 8"))
-    assert refusal(io.BytesIO()) == "the file is empty"
+    assert refusal(io.BytesIO()) == "empty (0 bytes)"
     past = io.BytesIO(b"\x08\x08")
     past.seek(50)
-    assert refusal(past) == "the file is empty"
+    assert refusal(past) == "empty (0 bytes)"
     closed = io.BytesIO(b"\x08\x08")
     closed.close()
     assert "closed" in refusal(closed)

@@ -89,4 +89,4 @@ def test_text_that_is_no_model(tmp_path, suffix, content):
 def test_text_without_a_graph(tmp_path):
     path = tmp_path / "m.textproto"
     path.write_text("ir_version: 8")
-    assert refusal(path)
+    assert refusal(path) == "not an ONNX model (no graph in it)"

@@ -362,7 +362,7 @@ def responses(case: Case, slot: int = 0, base: float = 0.0, tolerance: float = 2
 def claims(case: Case, slot: int = 0) -> Reading:
     """Return what the rule says that each unit of the first output reads of one input."""
     (shape, *_) = outcome(case).shapes
-    linked = relations(case)[slot]
+    linked = relations(case).get(slot, [])
     return {
         index: set().union(*(reads(relation, index) for relation in linked))
         for index in indices(shape)

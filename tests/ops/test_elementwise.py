@@ -196,6 +196,8 @@ def test_a_known_condition_that_varies_too_far_is_an_upper_bound():
     mask = np.tri(1100, dtype=bool)
     (relation,) = relations(Case("Where", [mask, (1100, 1100), ()], version=16))[1]
     assert relation.is_pointwise
+    mask = np.broadcast_to(np.array(True), (1 << 13, 1 << 12))
+    assert set(relations(Case("Where", [mask, mask.shape, ()], version=16))) == {0, 1, 2}
 
 
 def test_a_known_condition_that_is_a_box_keeps_axes_apart():

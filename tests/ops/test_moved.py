@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.evaluate import Case, claims, one_node, outcome
+from ops.evaluate import Case, one_node, outcome, reads, relations
 from oracle.perturb import session
 
 EXAMPLES = 60
@@ -22,14 +22,15 @@ def ints(values):
 
 
 def check(case, slot=0):
-    """Compare what the rule says of input `slot` (the only one that is not constant) with its values."""
+    """Compare what the rule says of input `slot`, the only one not constant, with its values."""
     data = case.data()[slot]
     count = int(np.prod(data.shape))
     values = np.arange(1, count + 1, dtype=data.dtype).reshape(data.shape)
     (moved,) = session(one_node(case)).run(None, {f"x{slot}": values})
     assert outcome(case).shapes == (moved.shape,)
-    said = claims(case, slot) if moved.size and count else {}
-    for index, found in said.items():
+    linked = relations(case).get(slot, [])
+    for index in np.ndindex(moved.shape):
+        found = set().union(*(reads(relation, index) for relation in linked))
         place = int(moved[index])
         expected = {tuple(map(int, np.unravel_index(place - 1, data.shape)))} if place else set()
         assert found == expected, index
@@ -109,6 +110,30 @@ def gathers_of_tuples(draw):
 
 
 @st.composite
+def gathers_of_boxes(draw):
+    """GatherND as exporters write x[:, rows][:, :, columns]: every combination of positions."""
+    shape = draw(shapes)
+    depth = draw(st.integers(1, len(shape)))
+    lists = [draw(st.lists(st.integers(-n, n - 1), min_size=1, max_size=4)) for n in shape[:depth]]
+    return Case("GatherND", [shape, ints(np.stack(np.meshgrid(*lists, indexing="ij"), -1))])
+
+
+@st.composite
+def gathers_within_batches(draw):
+    shape = draw(st.lists(lengths, min_size=2, max_size=4).map(tuple))
+    batch = draw(st.integers(1, len(shape) - 1))
+    depth = draw(st.integers(1, len(shape) - batch))
+    where = [*shape[:batch], *draw(st.sampled_from([[], [2]]))]
+    count = int(np.prod(where))
+    parts = [
+        draw(st.lists(st.integers(-n, n - 1), min_size=count, max_size=count))
+        for n in shape[batch : batch + depth]
+    ]
+    indices = ints(np.stack(parts, -1)).reshape([*where, depth])
+    return Case("GatherND", [shape, indices], {"batch_dims": batch})
+
+
+@st.composite
 def scatters(draw):
     """The data of ScatterND (the updates are zeros) or its updates (the data are zeros)."""
     shape = draw(shapes)
@@ -159,7 +184,7 @@ def masks(draw):
     own = [draw(st.sampled_from([1, n])) for n in shape]
     flags = draw(st.lists(st.booleans(), min_size=int(np.prod(own)), max_size=int(np.prod(own))))
     mask = np.array(flags).reshape(own)
-    return Case("Where", [mask, shape, np.zeros((), np.float32)], version=16)
+    return Case("Where", [mask, shape, np.zeros((), np.float32)], version=16), 1
 
 
 @st.composite
@@ -180,19 +205,25 @@ def moves(draw):
     return Case(kind, [(*shape, 1), ints([2, *shape, draw(lengths)])])
 
 
-@given(st.one_of(slices(), pads(), gathers(), gathers_of_elements(), gathers_of_tuples()))
-@settings(max_examples=5 * EXAMPLES)
+@given(st.one_of(slices(), pads(), gathers(), gathers_of_elements()))
+@settings(max_examples=4 * EXAMPLES)
 def test_what_is_cut_padded_or_picked(case):
     check(case)
 
 
-@given(st.one_of(masks(), moves()))
-@settings(max_examples=2 * EXAMPLES)
-def test_what_is_masked_or_moved(case):
+@given(st.one_of(gathers_of_tuples(), gathers_of_boxes(), gathers_within_batches()))
+@settings(max_examples=3 * EXAMPLES)
+def test_what_index_tuples_pick(case):
     check(case)
 
 
-@given(st.one_of(scatters(), scatters_of_boxes(), scatters_of_elements()))
-@settings(max_examples=3 * EXAMPLES)
-def test_what_is_overwritten(case_and_slot):
+@given(moves())
+@settings(max_examples=EXAMPLES)
+def test_what_is_moved_or_repeated(case):
+    check(case)
+
+
+@given(st.one_of(masks(), scatters(), scatters_of_boxes(), scatters_of_elements()))
+@settings(max_examples=4 * EXAMPLES)
+def test_what_is_masked_or_overwritten(case_and_slot):
     check(*case_and_slot)

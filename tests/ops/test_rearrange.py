@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from rfgraph.errors import BoundError
 from rfgraph.ops.node import RuleError, UnresolvedError
 from rfgraph.relations import Reduce, Select, Shift, Whole
 
@@ -100,6 +101,7 @@ SLICES = [
     slice_((7,), (-1,), (INT_MIN,), (0,), (-1,)),
     slice_((7,), (INT_MAX,), (INT_MIN,), (0,), (-2,)),
     slice_((7,), (5,), (1,), (0,), (-2,)),
+    slice_((7,), (5,), (INT_MAX,), (0,), (-2,)),
     slice_((7,), (-100,), (INT_MIN,), (0,), (-1,)),
     slice_((7,), (-100,), (100,), (0,), (2,)),
     slice_((7,), (4,), (2,), (0,), (1,)),
@@ -340,10 +342,24 @@ def test_a_list_that_would_be_too_long_is_an_upper_bound():
     case = Case("ScatterND", [shape, np.array([[0, 1], [5, 5]]), (2,)], version=16)
     assert read_at(case, 0, (0, 1)) == {(0, 1)}
     assert read_at(case, 2, (7, 7)) == {(0,), (1,)}
+    case = Case("ScatterND", [shape, nd(range(1, 2047), range(1, 2047)), (2046, 2046)], version=16)
+    assert read_at(case, 0, (5, 5)) == {(5, 5)}
+    assert read_at(case, 2, (5, 5)) == {(4, 4)}
+    line = (1 << 21,)
+    case = Case("ScatterElements", [line, ints(3), (1,)], version=16)
+    assert read_at(case, 0, (3,)) == {(3,)}
+    assert read_at(case, 2, (7,)) == {(0,)}
+    case = Case("ScatterElements", [shape, np.array([[3, 4]]), (1, 2)], version=16)
+    assert read_at(case, 0, (3, 0)) == {(3, 0)}
     case = Case("Trilu", [shape], version=14)
     assert read_at(case, 0, (9, 1)) == {(9, 1)}
     case = pad(shape, (1, 1, 1, 1), value=())
     assert read_at(case, 2, (5, 5)) == {()}
+
+
+def test_a_list_of_indices_has_a_bound():
+    with pytest.raises(BoundError, match="MAX_INDEX_ELEMENTS"):
+        outcome(Case("GatherND", [(3, 4), np.zeros((1 << 40, 0), I64)]))
 
 
 INVALID = [

@@ -295,6 +295,7 @@ def test_an_axis_that_depends_on_data_is_unknown():
     case = Case("CumSum", [(2, 3), Data((), "int64")], version=14)
     (relation,) = relations(case)[0]
     assert relation.steps == (Everything((2, 3), unknown=True),)
+    assert read_at(case, 1, (1, 2)) == {()}
 
 
 def test_samples_read_their_row():
@@ -360,6 +361,8 @@ INVALID = [
     (Case("InstanceNormalization", [(2, 3, 4), (2,), (3,)]), "3 elements"),
     (Case("GroupNormalization", [(2, 4, 3), (4,), (4,)], {"num_groups": 3}), "divisor"),
     (Case("GroupNormalization", [(2, 4, 3), (4,), (4,)], {"num_groups": 0}), "divisor"),
+    (Case("InstanceNormalization", [(2, 3, 4), (3,)]), "input 2"),
+    (Case("LayerNormalization", [(2, 3)], version=17), "input 1"),
     (Case("LayerNormalization", [(2, 3), (4,)], version=17), "broadcasts to"),
     (Case("LayerNormalization", [(2, 3), (5, 2, 3)], version=17), "broadcasts to"),
     (Case("MatMul", [(), (2,)]), "multiply"),
@@ -372,6 +375,7 @@ INVALID = [
     (Case("Gemm", [(2, 3), (3, 4), (1, 2, 4)]), "broadcasts to"),
     (Case("Einsum", [(2, 3), (4,)], {"equation": "ij,j"}), "one length"),
     (Case("Einsum", [(2, 3)], {"equation": "i,j"}), "2 inputs"),
+    (Case("Einsum", [(1,) * 1100], {"equation": "..."}), "rank 1024"),
     (Case("Einsum", [(2, 3)], {"equation": "ij->ii"}), "different"),
     (Case("Einsum", [(2, 3)], {"equation": "ij->k"}), "known"),
     (Case("Einsum", [(2, 3)], {"equation": "i...->i"}), "ellipsis"),

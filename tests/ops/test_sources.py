@@ -122,6 +122,13 @@ def test_constant_whose_payload_was_dropped_has_a_shape_only():
     assert (found.shapes, found.values) == (((5, 7),), (None,))
 
 
+def test_a_fill_whose_value_is_not_known_leaves_the_shape():
+    found = outcome(Case("ConstantOfShape", [ints(2)], {"value": Value((1,), True)}))
+    assert (found.shapes, found.values) == (((2,),), (None,))
+    found = outcome(Case("ConstantOfShape", [ints(2)], {"value": Value((), True, number(7))}))
+    np.testing.assert_array_equal(found.values[0], [7, 7])
+
+
 def test_has_element():
     absent = OpNode("OptionalHasElement", [], version=18)
     (value,) = outcome_of(absent).values
@@ -155,6 +162,8 @@ def test_huge_shapes_cost_nothing():
 INVALID = [
     (Case("ConstantOfShape", [ints(-1)]), "at least 0"),
     (Case("ConstantOfShape", [ints(2)], {"value": ints(1, 2)}), "one element"),
+    (Case("ConstantOfShape", [ints(2)], {"value": Value((2,), True)}), "one element"),
+    (Case("ConstantOfShape", [ints(2)], {"value": 2}), "tensor"),
     (Case("ConstantOfShape", [floats(2)[0]]), "integers"),
     (Case("Range", [number(1), number(2), number(0)]), "delta"),
     (Case("Range", floats(0, float("nan"), 1)), "delta"),

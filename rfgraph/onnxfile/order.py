@@ -1,0 +1,98 @@
+"""The nodes of a graph body in an order in which each comes after what it reads."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+from rfgraph.errors import ModelError, printable, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import onnx
+
+    from rfgraph.onnxfile.scope import Scope
+
+
+class NodeError(ModelError):
+    """An error that already names its node."""
+
+
+def describe(node: onnx.NodeProto) -> str:
+    """Name a node for an error: by its name, else by its first output."""
+    kind = printable(node.op_type or "without type", 40)
+    if node.name:
+        return f"node {quoted(node.name)} ({kind})"
+    first = next((name for name in node.output if name), "")
+    return f"node that makes {quoted(first)} ({kind})" if first else f"a node ({kind})"
+
+
+def in_order(nodes: Sequence[onnx.NodeProto], scope: Scope) -> Sequence[onnx.NodeProto]:
+    """Return the nodes in file order if that is one, else sorted, ties in file order.
+
+    Raises ModelError for a cycle or an input that nothing produces.
+    """
+    wanted = [needed(node) for node in nodes]
+    made: set[str] = set()
+    for node, names in zip(nodes, wanted, strict=True):
+        if any(name not in made and scope.find(name) is None for name in names):
+            return _sorted(nodes, wanted, scope)
+        made.update(node.output)
+    return nodes
+
+
+def _sorted(
+    nodes: Sequence[onnx.NodeProto], wanted: Sequence[list[str]], scope: Scope
+) -> list[onnx.NodeProto]:
+    maker = {name: k for k, node in enumerate(nodes) for name in node.output if name}
+    readers: list[list[int]] = [[] for _ in nodes]
+    waits = [0] * len(nodes)
+    for k, names in enumerate(wanted):
+        for name in set(names):
+            if name in maker:
+                readers[maker[name]].append(k)
+                waits[k] += 1
+            elif scope.find(name) is None:
+                raise NodeError(
+                    f"{describe(nodes[k])}: requires tensor {quoted(name)}, which nothing produces"
+                )
+    ready = [k for k, count in enumerate(waits) if not count]
+    found: list[onnx.NodeProto] = []
+    while ready:
+        k = heapq.heappop(ready)
+        found.append(nodes[k])
+        for reader in readers[k]:
+            waits[reader] -= 1
+            if not waits[reader]:
+                heapq.heappush(ready, reader)
+    if len(found) < len(nodes):
+        stuck = next(node for node, count in zip(nodes, waits, strict=True) if count)
+        raise NodeError(f"{describe(stuck)}: lies on a cycle, or reads what a cycle makes")
+    return found
+
+
+def needed(node: onnx.NodeProto) -> list[str]:
+    """Return the names that a node reads, those that its subgraphs take from outside included."""
+    names = [name for name in node.input if name]
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            names.extend(_captured(attribute.g))
+    return names
+
+
+def _captured(graph: onnx.GraphProto) -> Iterator[str]:
+    """Yield the names that a subgraph takes from outside, in any order, possibly more than once."""
+    stack = [(graph, frozenset[str]())]
+    while stack:
+        body, outer = stack.pop()
+        inside = {*outer, *(value.name for value in body.input)}
+        inside.update(tensor.name for tensor in body.initializer)
+        inside.update(sparse.values.name for sparse in body.sparse_initializer)
+        for node in body.node:
+            inside.update(node.output)
+        here = frozenset(inside)
+        for node in body.node:
+            yield from (name for name in node.input if name and name not in here)
+            stack.extend((item.g, here) for item in node.attribute if item.HasField("g"))
+        yield from (value.name for value in body.output if value.name not in here)

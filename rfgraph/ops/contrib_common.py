@@ -1,0 +1,203 @@
+"""What the families of onnxruntime's own operators share: standard rules on other operands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rfgraph.errors import quoted
+from rfgraph.ops.node import (
+    Chain,
+    Link,
+    OpNode,
+    Outcome,
+    RuleError,
+    UnresolvedError,
+    Value,
+)
+from rfgraph.ops.registry import find_rule
+from rfgraph.ops.steps import broadcasts, reshaped
+from rfgraph.relations import (
+    Permute,
+    Pointwise,
+    Prefix,
+    Reduce,
+    Select,
+    Shape,
+    Step,
+    Taps,
+    product,
+)
+
+DOMAIN = "com.microsoft"
+# The version of the standard operators that the others are described by.
+STANDARD = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An input of the node as a standard operator takes it: `steps` lead from it to `value`."""
+
+    slot: int
+    value: Value
+    steps: tuple[Step, ...] = ()
+
+
+def given(node: OpNode, slot: int) -> Operand | None:
+    """Return an optional input as it is."""
+    return Operand(slot, node.value(slot)) if node.has(slot) else None
+
+
+def permuted(node: OpNode, slot: int, perm: tuple[int, ...]) -> Operand:
+    """Return an input with its axes permuted."""
+    value = node.value(slot)
+    if perm == tuple(range(len(perm))):
+        return Operand(slot, value)
+    shape = tuple(node.shape(slot)[axis] for axis in perm)
+    data = None if value.data is None else value.data.transpose(perm)
+    return Operand(slot, Value(shape, value.constant, data), (Permute(perm),))
+
+
+def standard(
+    node: OpNode,
+    op_type: str,
+    operands: Sequence[Operand | None],
+    attributes: Mapping[str, Any] | None = None,
+    version: int = STANDARD,
+) -> Outcome:
+    """Return what the rule of the standard operator `op_type` says of these operands.
+
+    Its links lead from the inputs of the node. Attributes are those of the node unless given.
+    """
+    entry = find_rule("", op_type)
+    if entry is None:
+        raise UnresolvedError(f"the standard operator {quoted(op_type)} has no rule")
+    view = OpNode(
+        op_type,
+        [None if operand is None else operand.value for operand in operands],
+        node.outputs,
+        node.attributes if attributes is None else attributes,
+        version,
+        name=node.name,
+    )
+    view.read = node.read
+    found = entry.function(view)
+    links = [_from(operands[link.input], link) for link in found.links]
+    return Outcome(found.shapes, tuple(links), found.values)
+
+
+def _from(operand: Operand | None, link: Link) -> Link:
+    """Return the link as one from the input that the operand was made of."""
+    assert operand is not None  # noqa: S101 - rules link inputs that are there
+    spatial = link.spatial
+    for step in operand.steps:
+        if isinstance(step, Permute):
+            spatial = tuple(step.perm[axis] for axis in spatial)
+    return Link(operand.slot, (*operand.steps, *link.steps), link.output, tuple(sorted(spatial)))
+
+
+# -- channels last ---------------------------------------------------------------------------------
+
+
+def channels_first(rank: int) -> tuple[int, ...]:
+    """Return the permutation from (batch, space..., channel) to (batch, channel, space...)."""
+    return (0, rank - 1, *range(1, rank - 1))
+
+
+def channels_last(rank: int) -> tuple[int, ...]:
+    """Return the permutation from (batch, channel, space...) to (batch, space..., channel)."""
+    return (0, *range(2, rank), 1)
+
+
+def with_channels_last(
+    node: OpNode, op_type: str, version: int = STANDARD, slots: Sequence[int] = (0,)
+) -> Outcome:
+    """Return what a standard operator reads whose `slots` and outputs hold the channels last."""
+    operands = [given(node, slot) for slot in range(len(node.inputs))]
+    for slot in slots:
+        operands[slot : slot + 1] = [
+            permuted(node, slot, channels_first(len(node.ranked(slot, 3))))
+        ]
+    found = standard(node, op_type, operands, version=version)
+    shapes = tuple(None if shape is None else _last(shape) for shape in found.shapes)
+    links = [
+        Link(link.input, _relaid(node.shape(link.input), link.steps), link.output, link.spatial)
+        for link in found.links
+    ]
+    return Outcome(shapes, tuple(links))
+
+
+def _last(shape: Shape) -> Shape:
+    return tuple(shape[axis] for axis in channels_last(len(shape))) if len(shape) > 2 else shape
+
+
+def _relaid(shape: Shape, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return `steps` followed by the channels' way to the end.
+
+    Where all of them keep the axes apart, the axes are renamed instead, which moves nothing.
+    """
+    chain = Chain(shape).add(*steps)
+    rank = len(chain.shape)
+    if rank < 3:
+        return steps
+    first = channels_first(rank)
+    if steps and steps[0] == Permute(first):
+        renamed = [_renamed(step, first) for step in steps[1:]]
+        if renamed and None not in renamed:
+            return tuple(step for step in renamed if step is not None)
+    return (*steps, Permute(channels_last(rank)))
+
+
+def _renamed(step: Step, axes: tuple[int, ...]) -> Step | None:
+    """Return a step with axis a called axes[a], None if it does not keep the axes apart."""
+    if isinstance(step, Pointwise) and len(step.shape) == len(axes):
+        return Pointwise(_last(step.shape))
+    if isinstance(step, Taps):
+        return Taps(tuple(sorted((axes[a], rule) for a, rule in step.rules)))
+    if isinstance(step, Select):
+        return Select(tuple(sorted((axes[a], rule) for a, rule in step.rules)))
+    if isinstance(step, Reduce):
+        return Reduce(tuple(sorted((axes[a], rule) for a, rule in step.rules)), step.weighted)
+    if isinstance(step, Prefix):
+        return Prefix(tuple(sorted((axes[a], rule) for a, rule in step.rules)))
+    return None
+
+
+# -- operands --------------------------------------------------------------------------------------
+
+
+def pointwise(node: OpNode, slot: int, shape: Shape, output: int = 0) -> tuple[Link, ...]:
+    """Return the link of an optional input that broadcasts to `shape`."""
+    if not node.has(slot):
+        return ()
+    found = node.shape(slot)
+    if not broadcasts(found, shape):
+        raise RuleError(
+            f"input {slot} requires a shape that broadcasts to {list(shape)}, found {list(found)}"
+        )
+    return (Link(slot, (Pointwise(shape),), output),)
+
+
+def placed(
+    node: OpNode, slot: int, under: Shape, shape: Shape, output: int = 0
+) -> tuple[Link, ...]:
+    """Return the link of an optional input that broadcasts to `shape` once it has shape `under`."""
+    if not node.has(slot):
+        return ()
+    chain = Chain(node.shape(slot))
+    if chain.shape != under:
+        if product(chain.shape) != product(under):
+            raise RuleError(
+                f"input {slot} requires shape {list(under)}, found {list(chain.shape)}"
+            )
+        chain.add(*reshaped(chain.shape, under))
+    return (chain.add(Pointwise(shape)).link(slot, output),)
+
+
+def required(node: OpNode, slot: int, shape: Shape) -> Shape:
+    """Return the shape of an input, which must be `shape`."""
+    found = node.shape(slot)
+    if found != shape:
+        raise RuleError(f"input {slot} requires shape {list(shape)}, found {list(found)}")
+    return found

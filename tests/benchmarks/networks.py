@@ -1,0 +1,125 @@
+"""Networks for timing, made in memory: as long, as wide and as deep as asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+
+class Net:
+    """A graph under construction; every method returns the name of the tensor that it made."""
+
+    def __init__(self, shape: list[int | str]) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: dict[str, onnx.TensorProto] = {}
+        self.shape = shape
+
+    def add(self, op: str, *inputs: str, **attributes: object) -> str:
+        name = f"t{len(self.nodes)}"
+        self.nodes.append(
+            helper.make_node(op, list(inputs), [name], name=f"n{len(self.nodes)}", **attributes)
+        )
+        return name
+
+    def conv(self, source: str, kernel: int = 3, channels: int = 1, **attributes: object) -> str:
+        rank = len(self.shape) - 2
+        key = f"w{kernel}_{channels}"
+        if key not in self.weights:
+            shape = (channels, channels, *([kernel] * rank))
+            self.weights[key] = numpy_helper.from_array(np.zeros(shape, np.float32), key)
+        attributes.setdefault("pads", [kernel // 2] * (2 * rank))
+        return self.add("Conv", source, key, **attributes)
+
+    def model(self, *outputs: str) -> onnx.ModelProto:
+        graph = helper.make_graph(
+            self.nodes,
+            "benchmark",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+            initializer=list(self.weights.values()),
+        )
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def chain(length: int) -> onnx.ModelProto:
+    """Convolutions and activations in turn."""
+    net = Net([1, 1, 32, 32])
+    at = "x"
+    for k in range(length):
+        at = net.conv(at) if k % 2 == 0 else net.add("Relu", at)
+    return net.model(at)
+
+
+def residual(blocks: int) -> onnx.ModelProto:
+    """Residual blocks of one 3x3 convolution."""
+    net = Net([1, 1, 32, 32])
+    at = "x"
+    for _ in range(blocks):
+        at = net.add("Add", at, net.add("Relu", net.conv(at)))
+    return net.model(at)
+
+
+def fan(branches: int) -> onnx.ModelProto:
+    """Branches of one convolution each, summed."""
+    net = Net([1, 1, 32, 32])
+    parts = [net.conv("x", kernel=1 + 2 * (k % 7)) for k in range(branches)]
+    return net.model(net.add("Sum", *parts))
+
+
+def complete(tensors: int) -> onnx.ModelProto:
+    """Every tensor reads the sum of all before it through a convolution."""
+    net = Net([1, 1, 32, 32])
+    made = ["x"]
+    for _ in range(tensors - 1):
+        made.append(net.conv(net.add("Sum", *made)))
+    return net.model(made[-1])
+
+
+def powers(levels: int) -> onnx.ModelProto:
+    """Residual blocks whose kernels grow like powers of two: each path has a size of its own."""
+    net = Net([1, 1, 64])
+    at = "x"
+    for level in range(levels):
+        wide = net.conv(at, kernel=3, dilations=[2**level], pads=[2**level] * 2)
+        at = net.add("Add", at, wide)
+    return net.model(at)
+
+
+def many_outputs(count: int) -> onnx.ModelProto:
+    """A chain of which every tensor is an output."""
+    net = Net([1, 1, 32, 32])
+    made = []
+    at = "x"
+    for _ in range(count):
+        at = net.conv(at)
+        made.append(at)
+    return net.model(*made)
+
+
+def weighty(path: str, size: int) -> None:
+    """Write one graph whose weights take `size` bytes, sparsely."""
+    net = Net([1, 1, 32, 32])
+    at = "x"
+    for _ in range(200):
+        at = net.add("Relu", net.conv(at))
+    proto = net.model(at)
+    data = proto.SerializeToString()
+    with open(path, "wb") as file:  # noqa: PTH123 - a plain script
+        file.write(data)
+        # One more initializer, unused, appended to the graph as a second occurrence of field 7.
+        tensor = TensorProto(dims=[size // 4], data_type=TensorProto.FLOAT, name="bulk")
+        head = tensor.SerializeToString() + b"\x4a" + _varint(size)
+        inner = b"\x2a" + _varint(len(head) + size) + head
+        file.write(b"\x3a" + _varint(len(inner) + size) + inner)
+        file.seek(size - 1, 1)
+        file.write(b"\0")
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
