@@ -35,11 +35,17 @@ HANDLERS: dict[str, control.Handler] = {**control.HANDLERS, **sequences.HANDLERS
 class Builder:
     """Builds the graph of one model for one choice of input shapes."""
 
-    def __init__(self, proto: onnx.ModelProto, inputs: Iterable[ModelInput]) -> None:
+    def __init__(
+        self,
+        proto: onnx.ModelProto,
+        inputs: Iterable[ModelInput],
+        rules: Mapping[tuple[str, str], registry.Rule],
+    ) -> None:
         self.graph: Graph = nx.MultiDiGraph()
         self.inputs = list(inputs)
         self.unanalysed: list[Unanalysed] = []
         self.functions = _functions(proto)
+        self.rules = rules
         self.expanded = 0
         self._index = 0
         self._relations: dict[object, Relation] = {}
@@ -110,7 +116,7 @@ class Builder:
     ) -> list[Entry]:
         """Apply the operator's rule; without one, its definition as a function; else all is unknown."""
         entries = [self._whole(entry, operator, scope) for entry in entries]
-        if registry.find_rule(node.domain, node.op_type) is None:
+        if self._rule(node.domain, node.op_type) is None:
             values = [None if entry is None else entry.value for entry in entries]
             body = inference.function_body(node, values, scope.opsets)
             if body is not None:
@@ -128,7 +134,7 @@ class Builder:
         )
         outcome, reason = self._outcome(op_node, node, values, scope)
         made = self._connect(operator, node, entries, outcome, scope)
-        if reason and any(entry.tensor is not None for entry in made):
+        if reason and not self._follows_from_another(entries) and any(e.tensor for e in made):
             tensors = tuple(entry.tensor for entry in made if entry.tensor is not None)
             self.unanalysed.append(Unanalysed(operator, reason, tensors))
         return made
@@ -137,13 +143,13 @@ class Builder:
         self, op_node: OpNode, node: onnx.NodeProto, values: Sequence[Value | None], scope: Scope
     ) -> tuple[Outcome, str]:
         """Return what the rule says, or all that can be said without it and why."""
-        entry = registry.find_rule(op_node.domain, op_node.op_type)
-        if entry is None:
+        rule = self._rule(op_node.domain, op_node.op_type)
+        if rule is None:
             domain = f" of domain {quoted(node.domain)}" if op_node.domain else ""
             reason = f"operator {quoted(node.op_type)}{domain} has no rule"
         else:
             try:
-                return entry.function(op_node), ""
+                return rule(op_node), ""
             except (UnresolvedError, BoundError) as error:
                 reason = str(error)
         shapes = inference.inferred_shapes(node, values, scope.opsets)
@@ -152,6 +158,24 @@ class Builder:
             for name, shape in zip(node.output, shapes, strict=True)
         ]
         return unknown_outcome(op_node, shapes), reason
+
+    def _follows_from_another(self, entries: Sequence[Entry | None]) -> bool:
+        """Whether an input has no shape because an operator before it was not followed."""
+        return any(
+            entry is not None
+            and entry.tensor is not None
+            and entry.value.shape is None
+            and self.graph.nodes[entry.tensor]["producer"] is not None
+            for entry in entries
+        )
+
+    def _rule(self, domain: str, op_type: str) -> registry.Rule | None:
+        """Return the caller's own rule for an operator, else the registered one."""
+        own = self.rules.get((registry.normal_domain(domain), op_type))
+        if own is not None:
+            return own
+        entry = registry.find_rule(domain, op_type)
+        return None if entry is None else entry.function
 
     def _connect(
         self,

@@ -15,6 +15,7 @@ from rfgraph.onnxfile.scope import opsets_of
 from rfgraph.ops.node import Value
 
 if TYPE_CHECKING:
+    from rfgraph.ops.registry import Rule
     import os
     from collections.abc import Mapping
 
@@ -28,6 +29,7 @@ def load(
     source: str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto,
     input_shapes: Mapping[str, Shape],
     input_values: Mapping[str, NDArray[Any]],
+    rules: Mapping[tuple[str, str], Rule],
 ) -> Model:
     """Return the model in `source` as a graph; see `rfgraph.load`."""
     found = read(source)
@@ -41,7 +43,7 @@ def load(
     shapes = _bindings(proto.graph, declared, input_shapes, input_values)
     for name, array in input_values.items():
         _check_value(proto.graph, name, array)
-    builder, outputs = _build(proto, declared, shapes, constants | given)
+    builder, outputs = _build(proto, declared, shapes, constants | given, rules)
     return Model(
         file=found.name,
         ir_version=proto.ir_version,
@@ -87,12 +89,13 @@ def _build(
     declared: list[Declared],
     shapes: Mapping[str, Shape],
     constants: Mapping[str, Value],
+    rules: Mapping[tuple[str, str], Rule],
 ) -> tuple[Builder, tuple[str, ...]]:
     """Build with the first probe size that the graph accepts."""
     first: RfgraphError | None = None
     for probe in PROBES:
         inputs = concrete_inputs(declared, shapes, probe)
-        builder = Builder(proto, inputs)
+        builder = Builder(proto, inputs, rules)
         try:
             entries = builder.build(constants)
         except ModelError as error:
