@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -15,10 +14,12 @@ from rfgraph.domains.paths import counting
 from rfgraph.domains.paths.enumerate import in_order
 from rfgraph.domains.paths.states import Kind, Question, StateGraph, state_graph
 from rfgraph.domains.paths.statistics import decimal, quantile, root
-from rfgraph.errors import UsageError, quoted
+from rfgraph.errors import BoundError, UsageError, quoted
 from rfgraph.graph import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -139,7 +140,9 @@ class PathHistogram:
     @property
     def listed(self) -> bool:
         """Whether all histograms are within the bounds on listing."""
-        return self.depth is not None and all(axis.counts is not None for axis in self.axes.values())
+        return self.depth is not None and all(
+            axis.counts is not None for axis in self.axes.values()
+        )
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
@@ -166,7 +169,9 @@ class PathHistogram:
         )
         bits = self.total.bit_length()
         total = str(self.total) if bits <= 64 else f"about 2^{bits - 1}"
-        return f"PathHistogram({self.tensor!r} on {self.input!r}, {total} {self.count}, {{{ranges}}})"
+        return (
+            f"PathHistogram({self.tensor!r} on {self.input!r}, {total} {self.count}, {{{ranges}}})"
+        )
 
     def _repr_html_(self) -> str:
         from rfgraph.report.notebook import histogram_html
@@ -174,7 +179,7 @@ class PathHistogram:
         return histogram_html(self)
 
 
-def _listed(axis: AxisHistogram, listed: bool) -> Json:  # noqa: FBT001
+def _listed(axis: AxisHistogram, listed: bool) -> Json:
     found = axis.to_dict()
     if not listed:
         found.update(histogram=None, median=None, covering=None)
@@ -182,7 +187,9 @@ def _listed(axis: AxisHistogram, listed: bool) -> Json:  # noqa: FBT001
 
 
 def _pairs(counts: Mapping[int, int] | None) -> list[list[int | str]] | None:
-    return None if counts is None else [[number, decimal(count)] for number, count in counts.items()]
+    return (
+        None if counts is None else [[number, decimal(count)] for number, count in counts.items()]
+    )
 
 
 def _float(value: Fraction, convert: Any) -> float | None:
@@ -196,7 +203,7 @@ def path_histogram(
     model: Model | Result | Source,
     *,
     tensor: str | None = None,
-    input: str | None = None,  # noqa: A002
+    input: str | None = None,
     count: Count = "routes",
     joint: bool = False,
     full: bool = False,
@@ -216,22 +223,60 @@ def path_histogram(
     form = question.form
     shape = loaded.graph.nodes[form.input]["shape"]
     probed = next(item.probed for item in loaded.inputs if item.name == form.input)
-    depth, total = _depth(question, full=full)
-    axes = {
-        axis: _axis(question, axis, None if axis in probed else shape[axis], full=full)
-        for axis in form.spatial_axes
-    }
-    vectors = counting.joint(state_graph(question, form.spatial_axes), full=full) if joint else None
+    lengths = {axis: None if axis in probed else shape[axis] for axis in form.spatial_axes}
+    found = _Distribution(question, lengths, full=full)
     return PathHistogram(
         form.input,
         question.target,
         count,
-        total,
-        MappingProxyType(axes),
-        depth,
-        vectors,
+        found.total,
+        MappingProxyType(found.axes),
+        found.depth,
+        found.joint() if joint else None,
         with_joint=joint,
     )
+
+
+class _Distribution:
+    """Counts once for all axes where their states allow it, else for each axis apart."""
+
+    def __init__(
+        self, question: Question, lengths: Mapping[int, int | None], *, full: bool
+    ) -> None:
+        self.question, self.full = question, full
+        self.plan = question.plan()
+        axes = tuple(lengths)
+        try:
+            made = state_graph(question, axes, self.plan)
+            graphs = [made]
+        except BoundError:
+            graphs = [state_graph(question, (axis,), self.plan) for axis in axes]
+        last = counting.survey(graphs[0], len(graphs[0].axes))
+        self.total = sum(value.total for value in last.ends.values())
+        self.depth = counting.depths(graphs[0], last, full=full)
+        self.axes: dict[int, AxisHistogram] = {}
+        for made in graphs:
+            for column, axis in enumerate(made.axes):
+                self.axes[axis] = self._axis(made, column, lengths)
+
+    def _axis(
+        self, made: StateGraph, column: int, lengths: Mapping[int, int | None]
+    ) -> AxisHistogram:
+        axis = made.axes[column]
+        for earlier in range(column):
+            if counting.same_columns(made, earlier, column):
+                counts = self.axes[made.axes[earlier]]
+                covering = _covering(counts.counts, lengths[axis])
+                return replace(counts, axis=axis, covering=covering)
+        return _axis(made, column, lengths[axis], full=self.full)
+
+    def joint(self) -> Mapping[tuple[int, ...], int] | None:
+        """Return the joint distribution, None beyond the bounds."""
+        try:
+            made = state_graph(self.question, tuple(self.axes), self.plan)
+        except BoundError:
+            return None
+        return counting.joint(made, full=self.full)
 
 
 def _loaded(model: Model | Result | Source) -> Model:
@@ -284,28 +329,17 @@ def _check_name(model: Model, wanted: str) -> None:
         raise UsageError(f"no node or tensor {quoted(wanted)}; the nearest names are {some(near)}")
 
 
-def _depth(question: Question, *, full: bool) -> tuple[Mapping[int, int] | None, int]:
-    made = state_graph(question, (), depth=True)
-    ends = counting.moments(made)
-    total = sum(value.total for value in ends.values())
-    return counting.histogram(made, ends, full=full, offset=False), total
-
-
-def _axis(question: Question, axis: int, length: int | None, *, full: bool) -> AxisHistogram:
-    made = state_graph(question, (axis,))
-    ends = counting.moments(made)
-    numbers = {kind: _total(made, ends, kind) for kind in Kind}
-    found = counting.total_moments(made, ends)
+def _axis(made: StateGraph, column: int, length: int | None, *, full: bool) -> AxisHistogram:
+    survey = counting.survey(made, column)
+    numbers = {kind: _total(made, survey, kind) for kind in Kind}
+    found = counting.size_moments(made, survey)
     mean = variance = None
     if found is not None:
         mean = Fraction(found.first, found.total)
         variance = Fraction(found.second, found.total) - mean * mean
-    counts = counting.histogram(made, ends, full=full)
-    covering = None
-    if counts is not None and length is not None:
-        covering = sum(number for size, number in counts.items() if size >= length)
+    counts = counting.sizes(made, survey, full=full)
     return AxisHistogram(
-        axis,
+        made.axes[column],
         numbers[Kind.LOCAL],
         numbers[Kind.ONE_SIDED],
         numbers[Kind.GLOBAL],
@@ -315,18 +349,24 @@ def _axis(question: Question, axis: int, length: int | None, *, full: bool) -> A
         found.largest if found else None,
         mean,
         variance,
-        covering,
+        _covering(counts, length),
     )
 
 
-def _total(made: StateGraph, ends: Mapping[int, counting.Moments], kind: Kind) -> int:
-    return sum(value.total for value in counting.of_kind(made, ends, kind).values())
+def _covering(counts: Mapping[int, int] | None, length: int | None) -> int | None:
+    if counts is None or length is None:
+        return None
+    return sum(number for size, number in counts.items() if size >= length)
+
+
+def _total(made: StateGraph, survey: counting.Survey, kind: Kind) -> int:
+    return sum(value.total for value in counting.of_kind(made, survey, kind).values())
 
 
 def paths(
     model: Model | Result | Source,
     tensor: str | None = None,
-    input: str | None = None,  # noqa: A002
+    input: str | None = None,
     *,
     order: Order = "largest",
     count: Count = "routes",
@@ -348,7 +388,7 @@ def paths(
 
 def _paths(question: Question, *, largest: bool) -> Iterator[Path]:
     axes = question.form.spatial_axes
-    made = state_graph(question, axes)
+    made = state_graph(question, axes, question.plan())
     for found in in_order(made, question.graph, largest=largest):
         operators = [edge.operator for edge in found.edges]
         yield Path(

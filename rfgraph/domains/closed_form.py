@@ -16,7 +16,9 @@ from typing import NamedTuple, TypeAlias
 from rfgraph.domains import table as tables
 from rfgraph.domains.pattern import BASE, Key, normal
 from rfgraph.domains.periodic import join
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, carry_step, own_position
+from rfgraph.domains.carry import carry_step
+from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position, settle
+from rfgraph.errors import BoundError
 from rfgraph.graph import Graph, Operator
 from rfgraph.relations import Relation, Shape, Step
 
@@ -271,32 +273,44 @@ def carry_field(field: AxisField, relation: Relation) -> tuple[AxisField | None,
 
 
 def merge_pieces(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
-    """Unite pieces that can be one: maps of one carrier, support and rate, tables of one form."""
+    """Unite pieces that can be one: maps of one carrier, support and rate, and tables."""
     listed = tuple(pieces)
     if len(listed) == 1:
         return listed
+    merged = _merged(listed)
+    settled = tuple(map(_settled, merged))
+    if any(now is not before and isinstance(now, Mapped) for now, before in zip(settled, merged, strict=True)):
+        merged = _merged(settled)
+    return merged if len(merged) <= MAX_STATES else _blurred(merged)
+
+
+def _merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     merged: dict[object, Piece] = {}
-    for piece in listed:
+    for piece in pieces:
         key = _merge_key(piece)
         before = merged.get(key)
         if before is None:
             merged[key] = piece
-        elif before != piece if isinstance(piece, Mapped) else True:
+        elif before != piece if isinstance(piece, Mapped) else before is not piece:
             united = _unite(before, piece)
             if united is None:
-                merged[key, piece] = piece
+                merged[key, id(piece)] = piece
             else:
                 merged[key] = united
-    return tuple(merged.values()) if len(merged) <= MAX_STATES else _blurred(merged.values())
+    return tuple(merged.values())
+
+
+def _settled(piece: Piece) -> Piece:
+    if isinstance(piece, Tabled):
+        return settle(piece.table, piece.axes, open_lo=piece.open_lo, open_hi=piece.open_hi)
+    return piece
 
 
 def _merge_key(piece: Piece) -> object:
     if isinstance(piece, Mapped):
         rate: object = piece.map.q if piece.map.p == 1 else piece.map.rate
         return piece.carrier, rate, piece.support, piece.open_lo, piece.open_hi
-    if isinstance(piece, Tabled):
-        return piece.table.lo.shape, piece.open_lo, piece.open_hi
-    return "blur", piece.open_lo, piece.open_hi
+    return type(piece), piece.open_lo, piece.open_hi
 
 
 def _unite(first: Piece, second: Piece) -> Piece | None:
@@ -304,7 +318,11 @@ def _unite(first: Piece, second: Piece) -> Piece | None:
         united = join(first.map, second.map)
         return None if united is None else first._replace(map=united)
     if isinstance(first, Tabled) and isinstance(second, Tabled):
-        return first._replace(table=tables.join(first.table, second.table))
+        try:
+            table = tables.join(first.table, second.table)
+        except BoundError:
+            return None
+        return Tabled(table, first.axes | second.axes, first.open_lo, first.open_hi)
     return Blur(first.axes | second.axes, first.open_lo, first.open_hi)
 
 

@@ -15,7 +15,8 @@ from rfgraph.domains import table as tables
 from rfgraph.domains.closed_form import AxisField, Extent, Spread
 from rfgraph.domains.pattern import excess
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join, join_spans
-from rfgraph.domains.pieces import Blur, Mapped, Piece, Support, Tabled, to_table
+from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled, to_table
+from rfgraph.domains.support import Support
 from rfgraph.domains.table import Table
 from rfgraph.errors import BoundError
 from rfgraph.relations import Shape
@@ -53,7 +54,7 @@ def measure(field: AxisField, shape: Shape, *, shared: bool) -> Numbers:
         return Numbers(size, size_min, shortest=shortest, longest=longest)
     sizes = [
         0 if span is None else span[1] - span[0] + 1
-        for variant in _variants(field.pieces)
+        for variant in _variants(field.pieces, shape)
         for span in _spans(variant)
     ]
     rate, first = united.rate, united.spans[0]
@@ -128,20 +129,20 @@ def _spans(variant: Sequence[Piece]) -> tuple[Span, ...]:
     return tuple(join_spans(item.at(o) for item in maps) for o in range(period))
 
 
-def _variants(pieces: Sequence[Piece]) -> list[tuple[Piece, ...]]:
+def _variants(pieces: Sequence[Piece], shape: Shape) -> list[tuple[Piece, ...]]:
     """Return which pieces are active together, over all positions of the axes that restrict them."""
     if not any(isinstance(piece, Mapped) and piece.support for piece in pieces):
         return [tuple(pieces)]
     supports: list[Support] = [piece.support if isinstance(piece, Mapped) else () for piece in pieces]
     axes = sorted({axis for support in supports for axis, _ in support})
-    atoms = [_atoms([dict(support).get(axis) for support in supports]) for axis in axes]
+    atoms = [_atoms([dict(support).get(axis) for support in supports], shape[axis]) for axis in axes]
     if math.prod(map(len, atoms)) > MAX_VARIANTS:
         return [tuple(pieces), ()]
     active = {reduce(lambda a, b: a & b, combination) for combination in cartesian(*atoms)}
     return [tuple(piece for k, piece in enumerate(pieces) if mask >> k & 1) for mask in sorted(active)]
 
 
-def _atoms(bits: Sequence[int | None]) -> set[int]:
+def _atoms(bits: Sequence[int | None], length: int) -> set[int]:
     """Return the sets of pieces (as bit sets) that are active together at some position of an axis."""
     everywhere = sum(1 << k for k, item in enumerate(bits) if item is None)
     cells: list[tuple[int, int]] = []
@@ -162,12 +163,8 @@ def _atoms(bits: Sequence[int | None]) -> set[int]:
         if item & ~covered:
             split.append((item & ~covered, 1 << k))
         cells = split
-    return {active | everywhere for _, active in cells} | ({everywhere} if _leaves_gap(rest) else set())
-
-
-def _leaves_gap(covered: int) -> bool:
-    """Whether some position below the last covered one is not covered."""
-    return covered & (covered + 1) != 0
+    gap = rest != (1 << length) - 1
+    return {active | everywhere for _, active in cells} | ({everywhere} if gap else set())
 
 
 def _sizes_of_units(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:

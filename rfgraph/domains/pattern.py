@@ -58,8 +58,8 @@ def _normal_table(piece: Tabled) -> Pattern:
     first = int(np.argmax(there))
     lo0, hi0 = int(lo.reshape(-1)[first]), int(hi.reshape(-1)[first]) - BASE
     moved = Table(np.where(there, lo - lo0, NOTHING), np.where(there, hi - hi0, -NOTHING))
-    key = (lo.shape, moved.lo.tobytes(), moved.hi.tobytes(), piece.open_lo, piece.open_hi)
-    return Pattern(key, piece._replace(table=moved), lo0, hi0)
+    form = (lo.shape, piece.axes, piece.open_lo, piece.open_hi)
+    return Pattern((form, moved.lo.tobytes(), moved.hi.tobytes()), piece._replace(table=moved), lo0, hi0)
 
 
 def excess(piece: Piece) -> int:

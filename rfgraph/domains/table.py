@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span
+from rfgraph.domains.periodic import Span
 from rfgraph.errors import BoundError
 from rfgraph.relations import (
     AxisRule,
@@ -26,6 +26,7 @@ from rfgraph.relations import (
     Resample,
     Shape,
     Shift,
+    Transposed,
     Whole,
     Window,
     product,
@@ -199,12 +200,17 @@ def _where_read(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Ta
 
 
 def reads_any(rule: AxisRule, *, clipped: bool) -> NDArray[np.bool_] | None:
-    """Return for each output position whether it reads anything that exists; None if all do."""
+    """Return for each output position whether it reads anything; None if all do.
+
+    With `clipped`, only what exists counts.
+    """
+    if not clipped:
+        return reads_endlessly(rule)
     if isinstance(rule, Blocks) or (isinstance(rule, Repeat) and rule.in_len):
         return None
     if isinstance(rule, Whole):
         return None if rule.in_len else np.zeros(rule.out_len, dtype=bool)
-    if isinstance(rule, Shift) and rule.start >= 0 and _last(rule) < rule.in_len:
+    if isinstance(rule, Shift) and _lies_inside(rule):
         return None
     if isinstance(rule, Window) and _never_in_padding(rule):
         return None
@@ -217,6 +223,38 @@ def reads_any(rule: AxisRule, *, clipped: bool) -> NDArray[np.bool_] | None:
         return _band_reads(rule)
     first, _, count = _ranges(rule)
     return count > 0
+
+
+def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
+    """Return for each output position whether it reads anything if the input had no end.
+
+    None if all do. A position that another operand of a Concat fills still reads nothing.
+    """
+    if rule.in_len == 0:
+        return np.zeros(rule.out_len, dtype=bool)
+    if isinstance(rule, Transposed):
+        phases = [bool(rule.taps(o)) for o in range(min(rule.stride, rule.out_len))]
+        bounded(rule.out_len)
+        reads = None if all(phases) else np.resize(np.array(phases), rule.out_len)
+    elif isinstance(rule, Pick):
+        reads = np.array(rule.indices, dtype=np.int64) >= 0
+    elif isinstance(rule, Listed):
+        reads = np.array([bool(taps) for taps in rule.lists], dtype=bool)
+    elif isinstance(rule, Shift) and rule.outside == "absent" and not _lies_inside(rule):
+        reads = _indices(rule, clipped=False) >= 0
+    elif isinstance(rule, Band) and not _has_width(rule):
+        reads = np.zeros(rule.out_len, dtype=bool)
+    else:
+        reads = None
+    return None if reads is None or bool(reads.all()) else reads
+
+
+def _lies_inside(rule: Shift) -> bool:
+    return rule.start >= 0 and _last(rule) < rule.in_len
+
+
+def _has_width(rule: Band) -> bool:
+    return rule.before is None or rule.after is None or rule.before + rule.after >= 0
 
 
 def _last(rule: Shift) -> int:
@@ -355,35 +393,3 @@ def _reduce_ranges(
             break
         level_table = reducer(level_table[:-offset], level_table[offset:])
     return np.moveaxis(out, 0, axis)
-
-
-def fit(table: Table, axis: int) -> PeriodicMap | None:
-    """Return the map of least period that says what a table that varies along `axis` alone says.
-
-    None if there is none: a period must be seen more than twice, a line needs two positions.
-    """
-    lo, hi = table.lo.reshape(-1), table.hi.reshape(-1)
-    length = table.lo.shape[axis]
-    empty = lo > hi
-    if bool(empty.all()):
-        return None
-    for p in range(1, max(2, min((length + 1) // 2, MAX_PERIOD + 1))):
-        if p < length and _fits(lo, hi, empty, p):
-            return _map_of(lo, hi, empty, p)
-    return None
-
-
-def _fits(lo: Ints, hi: Ints, empty: NDArray[np.bool_], p: int) -> bool:
-    if not np.array_equal(empty[p:], empty[:-p]):
-        return False
-    there = ~empty[p:]
-    step = (lo[p:] - lo[:-p])[there]
-    if step.size == 0:
-        return False
-    return bool((step == step[0]).all() and ((hi[p:] - hi[:-p])[there] == step[0]).all())
-
-
-def _map_of(lo: Ints, hi: Ints, empty: NDArray[np.bool_], p: int) -> PeriodicMap:
-    there = np.nonzero(~empty[p:])[0][0]
-    spans = tuple(None if empty[r] else (int(lo[r]), int(hi[r])) for r in range(p))
-    return PeriodicMap(p, int(lo[there + p] - lo[there]), spans)

@@ -14,6 +14,7 @@ class Net:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: dict[str, onnx.TensorProto] = {}
         self.shape = shape
+        self.more: list[str] = []
 
     def add(self, op: str, *inputs: str, **attributes: object) -> str:
         name = f"t{len(self.nodes)}"
@@ -35,7 +36,10 @@ class Net:
         graph = helper.make_graph(
             self.nodes,
             "benchmark",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, self.shape)
+                for name in ("x", *self.more)
+            ],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
             initializer=list(self.weights.values()),
         )
@@ -83,6 +87,16 @@ def powers(levels: int) -> onnx.ModelProto:
     for level in range(levels):
         wide = net.conv(at, kernel=3, dilations=[2**level], pads=[2**level] * 2)
         at = net.add("Add", at, wide)
+    return net.model(at)
+
+
+def many_inputs(count: int) -> onnx.ModelProto:
+    """Inputs that are convolved and summed one after the other."""
+    net = Net([1, 1, 32, 32])
+    at = "x"
+    for k in range(1, count):
+        net.more.append(f"x{k}")
+        at = net.add("Add", net.conv(at), f"x{k}")
     return net.model(at)
 
 

@@ -1,13 +1,15 @@
 """Counts and moments over the state graph, exactly.
 
 Each algorithm is one forward pass in which a state's value is the sum, over its arcs, of the source's
-value shifted; a value is released when the last arc that reads it is done.
+value shifted; a value is released when the last arc that reads it is done. A *column* is the place of
+one number in the shifts: a tracked axis, or the last one, the number of windows (depth).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from rfgraph.domains.paths.states import Kind, Shift, StateGraph
@@ -18,9 +20,11 @@ MAX_SIZES = 10_000
 MAX_DIGITS = 10_000_000
 # A packed histogram takes (range of sizes / step) * (bits of the total) bits.
 MAX_PACKED_BITS = 1 << 31
+MAX_SET_BITS = 1 << 22
 
 V = TypeVar("V")
 Histogram: TypeAlias = dict[int, int]
+Vectors: TypeAlias = dict[tuple[int, ...], int]
 
 
 class Moments(NamedTuple):
@@ -33,17 +37,19 @@ class Moments(NamedTuple):
     largest: int
 
     def shifted(self, shift: int) -> Moments:
+        """Return the moments with `shift` added to every base."""
         if not shift:
             return self
         return Moments(
             self.total,
             self.first + shift * self.total,
-            self.second + 2 * shift * self.first + shift * shift * self.total,
+            self.second + shift * (2 * self.first + shift * self.total),
             self.least + shift,
             self.largest + shift,
         )
 
     def plus(self, other: Moments) -> Moments:
+        """Return the moments of both sets of paths."""
         return Moments(
             self.total + other.total,
             self.first + other.first,
@@ -56,6 +62,22 @@ class Moments(NamedTuple):
 ONE_PATH = Moments(1, 0, 0, 0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The moments of one column at the end states, and what bounds a histogram of it.
+
+    `step` divides all bases, which lie in [low, high] at every state; no state has more than `most`
+    paths.
+    """
+
+    column: int
+    ends: Mapping[int, Moments]
+    step: int
+    low: int
+    high: int
+    most: int
+
+
 def forward(
     made: StateGraph, one: V, shifted: Callable[[V, Shift], V], plus: Callable[[V, V], V]
 ) -> dict[int, V]:
@@ -65,148 +87,159 @@ def forward(
     readers = [0] * len(made.tracks)
     for arc in made.arcs:
         readers[arc.source] += 1
-    ends = set(made.ends)
+    for state in made.ends:
+        readers[state] += 1
     values: dict[int, V] = {made.start: one}
-    for arc in made.arcs:
-        value = values[arc.source]
-        readers[arc.source] -= 1
-        if not readers[arc.source] and arc.source not in ends:
-            del values[arc.source]
-        value = shifted(value, arc.shift)
-        before = values.get(arc.target)
-        values[arc.target] = value if before is None else plus(before, value)
+    for source, target, shift, _ in made.arcs:
+        value = values[source]
+        readers[source] -= 1
+        if not readers[source]:
+            del values[source]
+        value = shifted(value, shift)
+        before = values.get(target)
+        values[target] = value if before is None else plus(before, value)
     return {state: values[state] for state in made.ends if state in values}
 
 
-def moments(made: StateGraph) -> dict[int, Moments]:
-    """Return the moments of the bases of each end state; the state graph tracks one number."""
-    return forward(made, ONE_PATH, lambda value, shift: value.shifted(shift[0]), Moments.plus)
+def survey(made: StateGraph, column: int) -> Survey:
+    """Return the moments of one column and the bounds of its histogram."""
+    low = high = 0
+    most = 1
+
+    def shifted(value: Moments, shift: Shift) -> Moments:
+        nonlocal low, high
+        moved = value.shifted(shift[column])
+        low, high = min(low, moved.least), max(high, moved.largest)
+        return moved
+
+    def plus(a: Moments, b: Moments) -> Moments:
+        nonlocal most
+        joined = a.plus(b)
+        most = max(most, joined.total)
+        return joined
+
+    ends = forward(made, ONE_PATH, shifted, plus)
+    step = math.gcd(*{arc.shift[column] for arc in made.arcs}) or 1
+    return Survey(column, ends, step, low, high, most)
 
 
-def of_kind(made: StateGraph, values: Mapping[int, V], kind: Kind) -> dict[int, V]:
-    """Return the values of the end states of one kind on the tracked axis."""
-    return {state: value for state, value in values.items() if made.tracks[state][0].kind is kind}
+def same_columns(made: StateGraph, first: int, second: int) -> bool:
+    """Whether two tracked axes have the same distribution because nothing tells them apart."""
+    return all(arc.shift[first] == arc.shift[second] for arc in made.arcs) and all(
+        tracks[first].kind is tracks[second].kind
+        and (tracks[first].kind is not Kind.LOCAL or _excess(made, state, first) == _excess(made, state, second))
+        for state, tracks in ((state, made.tracks[state]) for state in made.ends)
+    )
 
 
-def total_moments(made: StateGraph, values: Mapping[int, Moments]) -> Moments | None:
+def _excess(made: StateGraph, state: int, column: int) -> int:
+    return excess(made.tracks[state][column].piece)
+
+
+def of_kind(made: StateGraph, found: Survey, kind: Kind) -> dict[int, Moments]:
+    """Return the moments of the end states that stand so to the surveyed axis."""
+    return {
+        state: value
+        for state, value in found.ends.items()
+        if made.tracks[state][found.column].kind is kind
+    }
+
+
+def size_moments(made: StateGraph, found: Survey) -> Moments | None:
     """Return the moments of the sizes of all local paths, None if there is none."""
-    found: Moments | None = None
-    for state, value in of_kind(made, values, Kind.LOCAL).items():
-        sizes = value.shifted(excess(made.tracks[state][0].piece) + 1)
-        found = sizes if found is None else found.plus(sizes)
-    return found
+    united: Moments | None = None
+    for state, value in of_kind(made, found, Kind.LOCAL).items():
+        sizes = value.shifted(_excess(made, state, found.column) + 1)
+        united = sizes if united is None else united.plus(sizes)
+    return united
 
 
 # -- histograms ------------------------------------------------------------------------------------
 
 
-def histogram(
-    made: StateGraph, ends: Mapping[int, Moments], *, full: bool, offset: bool = True
-) -> Histogram | None:
-    """Return the number of local paths by size, None beyond the bounds unless `full`.
+def sizes(made: StateGraph, found: Survey, *, full: bool) -> Histogram | None:
+    """Return the number of local paths by size, None beyond the bounds unless `full`."""
+    offsets = {
+        state: _excess(made, state, found.column) + 1
+        for state in of_kind(made, found, Kind.LOCAL)
+    }
+    return _histogram(made, found, offsets, full=full)
 
-    Without `offset`, the tracked number is a count of its own (depth) and not a base.
-    """
-    useful = of_kind(made, ends, Kind.LOCAL) if offset else dict(ends)
-    if not useful:
+
+def depths(made: StateGraph, found: Survey, *, full: bool) -> Histogram | None:
+    """Return the number of paths by number of windows, None beyond the bounds unless `full`."""
+    return _histogram(made, found, dict.fromkeys(found.ends, 0), full=full)
+
+
+def _histogram(
+    made: StateGraph, found: Survey, offsets: Mapping[int, int], *, full: bool
+) -> Histogram | None:
+    if not offsets:
         return {}
-    step = math.gcd(*(arc.shift[0] for arc in made.arcs)) or 1
-    low, high = _extremes(made, ends)
-    fields = (high - low) // step + 1
+    fields = (found.high - found.low) // found.step + 1
     if not full and fields > MAX_SIZES:
-        distinct = _distinct(made, useful, step, low, fields, offset=offset)
-        if distinct is None or distinct > MAX_SIZES:
+        distinct = _distinct(made, found, offsets, fields)
+        if distinct is not None and distinct > MAX_SIZES:
             return None
-    total = sum(value.total for value in useful.values())
-    if fields * total.bit_length() <= MAX_PACKED_BITS:
-        by_state = _packed(made, step, low, _largest_total(made))
+    if fields * found.most.bit_length() <= MAX_PACKED_BITS:
+        by_state = _packed(made, found)
     else:
-        found = _sparse(made, None if full else 4 * MAX_SIZES)
-        if found is None:
+        counted = _sparse(made, found.column, None if full else 4 * MAX_SIZES)
+        if counted is None:
             return None
-        by_state = found
+        by_state = counted
     united: Histogram = {}
-    for state in useful:
-        more = excess(made.tracks[state][0].piece) + 1 if offset else 0
+    for state, offset in offsets.items():
         for base, count in by_state[state].items():
-            united[base + more] = united.get(base + more, 0) + count
-    listed = dict(sorted(united.items()))
-    return listed if full or _digits(listed.values()) <= MAX_DIGITS else None
+            united[base + offset] = united.get(base + offset, 0) + count
+    return _within(dict(sorted(united.items())), full=full)
+
+
+def _within(listed: dict[V, int], *, full: bool) -> dict[V, int] | None:
+    fits = len(listed) <= MAX_SIZES and _digits(listed.values()) <= MAX_DIGITS
+    return listed if full or fits else None
 
 
 def _digits(counts: Iterable[int]) -> int:
     return sum(int(count.bit_length() * 0.30103) + 1 for count in counts)
 
 
-def _extremes(made: StateGraph, ends: Mapping[int, Moments]) -> tuple[int, int]:
-    """Return the least base of any state and the largest of the end states."""
-    least = forward_all(made, 0, lambda value, shift: value + shift[0], min)
-    largest = forward_all(made, 0, lambda value, shift: value + shift[0], max)
-    del ends
-    return min(least), max(largest)
-
-
-def forward_all(
-    made: StateGraph, one: V, shifted: Callable[[V, Shift], V], plus: Callable[[V, V], V]
-) -> list[V]:
-    """Return the values of all states that are reached."""
-    values: dict[int, V] = {made.start: one}
-    for arc in made.arcs:
-        value = shifted(values[arc.source], arc.shift)
-        before = values.get(arc.target)
-        values[arc.target] = value if before is None else plus(before, value)
-    return list(values.values())
-
-
-def _largest_total(made: StateGraph) -> int:
-    return max(forward_all(made, 1, lambda value, _: value, lambda a, b: a + b))
-
-
 def _distinct(
-    made: StateGraph,
-    useful: Mapping[int, object],
-    step: int,
-    low: int,
-    fields: int,
-    *,
-    offset: bool,
+    made: StateGraph, found: Survey, offsets: Mapping[int, int], fields: int
 ) -> int | None:
     """Return the number of distinct sizes, by sets of bits; None if they span too far for that."""
-    if fields > 1 << 22:
+    if fields > MAX_SET_BITS:
         return None
-    first = -low // step
+    first, step, column = -found.low // found.step, found.step, found.column
     sets = forward(
-        made, 1 << first, lambda value, shift: _moved(value, shift[0] // step), lambda a, b: a | b
+        made,
+        1 << first,
+        lambda value, shift: _moved(value, shift[column] // step),
+        lambda a, b: a | b,
     )
-    sizes: set[int] = set()
-    for state in useful:
-        more = excess(made.tracks[state][0].piece) + 1 if offset else 0
-        bits = sets[state]
-        while bits:
-            lowest = bits & -bits
-            sizes.add((lowest.bit_length() - 1 - first) * step + more)
-            bits ^= lowest
-            if len(sizes) > MAX_SIZES:
-                return len(sizes)
-    return len(sizes)
+    distinct: set[int] = set()
+    for state, offset in offsets.items():
+        digits = bin(sets[state])[:1:-1]
+        distinct.update((k - first) * step + offset for k, bit in enumerate(digits) if bit == "1")
+    return len(distinct)
 
 
 def _moved(bits: int, places: int) -> int:
     return bits << places if places >= 0 else bits >> -places
 
 
-def _packed(made: StateGraph, step: int, low: int, total: int) -> dict[int, Histogram]:
+def _packed(made: StateGraph, found: Survey) -> dict[int, Histogram]:
     """Count with one long integer per state, whose fields are the counts by base.
 
     Adding histograms is then one addition, and a shift of all bases a shift of bits.
     """
-    width = total.bit_length() + 1
+    width = found.most.bit_length() + 1
     width += -width % 8
-    first = -low // step
+    first, step, column = -found.low // found.step, found.step, found.column
     values = forward(
         made,
         1 << first * width,
-        lambda value, shift: _moved(value, shift[0] // step * width),
+        lambda value, shift: _moved(value, shift[column] // step * width),
         lambda a, b: a + b,
     )
     return {state: _unpacked(value, width, first, step) for state, value in values.items()}
@@ -227,52 +260,44 @@ class _TooManyError(Exception):
     """A histogram has more distinct bases than the bound."""
 
 
-def _sparse(made: StateGraph, bound: int | None) -> dict[int, Histogram] | None:
+def _summed(a: dict[V, int], b: dict[V, int], bound: int | None) -> dict[V, int]:
+    joined = dict(a)
+    for base, count in b.items():
+        joined[base] = joined.get(base, 0) + count
+    if bound is not None and len(joined) > bound:
+        raise _TooManyError
+    return joined
+
+
+def _sparse(made: StateGraph, column: int, bound: int | None) -> dict[int, Histogram] | None:
     """Count with one dictionary per state; None if one outgrows `bound`."""
 
-    def plus(a: Histogram, b: Histogram) -> Histogram:
-        joined = dict(a)
-        for base, count in b.items():
-            joined[base] = joined.get(base, 0) + count
-        if bound is not None and len(joined) > bound:
-            raise _TooManyError
-        return joined
-
     def shifted(value: Histogram, shift: Shift) -> Histogram:
-        if not shift[0]:
-            return value
-        return {base + shift[0]: count for base, count in value.items()}
+        more = shift[column]
+        return {base + more: count for base, count in value.items()} if more else value
 
     try:
-        return forward(made, {0: 1}, shifted, plus)
+        return forward(made, {0: 1}, shifted, lambda a, b: _summed(a, b, bound))
     except _TooManyError:
         return None
 
 
-Vectors: TypeAlias = dict[tuple[int, ...], int]
-
-
 def joint(made: StateGraph, *, full: bool) -> Vectors | None:
     """Return the number of paths by size on every axis, of those local on all; None beyond the bound."""
-
-    def plus(a: Vectors, b: Vectors) -> Vectors:
-        joined = dict(a)
-        for base, count in b.items():
-            joined[base] = joined.get(base, 0) + count
-        if not full and len(joined) > 4 * MAX_SIZES:
-            raise _TooManyError
-        return joined
+    axes = len(made.axes)
 
     def shifted(value: Vectors, shift: Shift) -> Vectors:
-        if not any(shift):
+        more = shift[:axes]
+        if not any(more):
             return value
         return {
-            tuple(a + b for a, b in zip(base, shift, strict=True)): count
+            tuple(a + b for a, b in zip(base, more, strict=True)): count
             for base, count in value.items()
         }
 
+    bound = None if full else 4 * MAX_SIZES
     try:
-        values = forward(made, {(0,) * len(made.axes): 1}, shifted, plus)
+        values = forward(made, {(0,) * axes: 1}, shifted, lambda a, b: _summed(a, b, bound))
     except _TooManyError:
         return None
     united: Vectors = {}
@@ -280,12 +305,10 @@ def joint(made: StateGraph, *, full: bool) -> Vectors | None:
         if any(kind is not Kind.LOCAL for kind in made.kinds(state)):
             continue
         for base, count in value.items():
-            sizes = _whole(made.sizes(state, base))
-            united[sizes] = united.get(sizes, 0) + count
-    if not full and (len(united) > MAX_SIZES or _digits(united.values()) > MAX_DIGITS):
-        return None
-    return dict(sorted(united.items()))
+            vector = _whole(made.sizes(state, base))
+            united[vector] = united.get(vector, 0) + count
+    return _within(dict(sorted(united.items())), full=full)
 
 
-def _whole(sizes: Sequence[int | None]) -> tuple[int, ...]:
-    return tuple(size for size in sizes if size is not None)
+def _whole(found: Sequence[int | None]) -> tuple[int, ...]:
+    return tuple(size for size in found if size is not None)

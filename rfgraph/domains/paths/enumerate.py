@@ -91,7 +91,7 @@ def in_order(made: StateGraph, graph: Graph, *, largest: bool) -> Iterator[Found
         for arc in leaving[state]:
             if arc.target not in best:
                 continue
-            grown = tuple(a + sign * b for a, b in zip(base, arc.shift, strict=True))
+            grown = tuple(a + sign * b for a, b in zip(base, arc.shift, strict=False))
             reach = tuple(a + b for a, b in zip(grown, best[arc.target], strict=True))
             index = step.index if arc.edge is None else arc.edge.operator.index
             heapq.heappush(heap, (reach, Step(index, arc, step), arc.target, grown, False))
@@ -114,7 +114,7 @@ def _best_completions(made: StateGraph, sign: int) -> dict[int, Vector]:
         after = best.get(arc.target)
         if after is None:
             continue
-        here = tuple(a + sign * b for a, b in zip(after, arc.shift, strict=True))
+        here = tuple(a + sign * b for a, b in zip(after, arc.shift, strict=False))
         before = best.get(arc.source)
         if before is None or here < before:
             best[arc.source] = here

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rfgraph.domains.paths.routes import edges_into
+from rfgraph.domains.paths.routes import Entering
 from rfgraph.domains.table import regroup_plan
-from rfgraph.graph import Graph
 from rfgraph.relations import (
     AxisRule,
     Everything,
@@ -29,20 +28,18 @@ from rfgraph.relations import (
 )
 
 
-def needed_axes(graph: Graph, tensors: Sequence[str]) -> dict[str, frozenset[int]]:
+def needed_axes(tensors: Sequence[str], edges: Entering) -> dict[str, frozenset[int]]:
     """Return for each tensor the axes whose support a later edge may select from."""
-    within = frozenset(tensors)
     needed: dict[str, set[int]] = {name: set() for name in tensors}
     for name in reversed(tensors):
         after = frozenset(needed[name])
-        for edge in edges_into(graph, name, within):
-            needed[edge.source] |= _before(edge.relation, after)
+        for edge in edges[name]:
+            if after or not edge.relation.is_pointwise:
+                needed[edge.source] |= _before(edge.relation, after)
     return {name: frozenset(axes) for name, axes in needed.items()}
 
 
 def _before(relation: Relation, after: frozenset[int]) -> frozenset[int]:
-    if not after and relation.is_pointwise:
-        return after
     for step, shape in reversed(tuple(zip(relation.steps, relation.shapes, strict=False))):
         after = _before_step(step, shape, after)
     return after

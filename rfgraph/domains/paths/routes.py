@@ -7,9 +7,11 @@ which it is reached through transparent ones; where edges bring the same origins
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
 
 from rfgraph.domains.closed_form import ClosedForm
 from rfgraph.graph import Graph, Operator
@@ -54,6 +56,7 @@ class Plan:
     tensors: Sequence[str]
     arrivals: Mapping[str, Arrival]
     numbered: Sequence[Edge]
+    edges: Entering
 
 
 def relevant(graph: Graph, source: str, target: str) -> list[str]:
@@ -78,23 +81,33 @@ def _reach(
     return seen
 
 
-def edges_into(graph: Graph, tensor: str, within: frozenset[str]) -> Iterator[Edge]:
-    """Yield the edges into a tensor from tensors of `within`, by slot and part."""
-    found = [
-        (data["slot"], data["part"], Edge(before, tensor, data["relation"], data["operator"]))
-        for before, edges in graph.pred[tensor].items()
-        if before in within
-        for data in edges.values()
-    ]
-    found.sort(key=lambda item: item[:2])
-    return (edge for _, _, edge in found)
+Entering: TypeAlias = Mapping[str, Sequence[Edge]]
 
 
-def every_path(graph: Graph, tensors: Sequence[str]) -> Plan:
-    """Return the plan that counts each walk."""
+def entering(graph: Graph, tensors: Sequence[str]) -> Entering:
+    """Return the edges into each tensor from the others of `tensors`, by slot and part."""
     within = frozenset(tensors)
-    arrivals = {name: Arrival(list(edges_into(graph, name, within))) for name in tensors}
-    return Plan(tensors, arrivals, ())
+    found: dict[str, list[Edge]] = {}
+    for name in tensors:
+        sorted_edges = sorted(
+            (
+                (data["slot"], data["part"], before, data)
+                for before, edges in graph.pred[name].items()
+                if before in within
+                for data in edges.values()
+            ),
+            key=itemgetter(0, 1),
+        )
+        found[name] = [
+            Edge(before, name, data["relation"], data["operator"])
+            for _, _, before, data in sorted_edges
+        ]
+    return found
+
+
+def every_path(tensors: Sequence[str], edges: Entering) -> Plan:
+    """Return the plan that counts each walk."""
+    return Plan(tensors, {name: Arrival(list(edges[name])) for name in tensors}, (), edges)
 
 
 def is_transparent(edge: Edge, form: ClosedForm) -> bool:
@@ -113,16 +126,15 @@ def is_transparent(edge: Edge, form: ClosedForm) -> bool:
     )
 
 
-def routes(graph: Graph, tensors: Sequence[str], form: ClosedForm) -> Plan:
+def routes(tensors: Sequence[str], edges: Entering, form: ClosedForm) -> Plan:
     """Return the plan that counts each trace once."""
-    within = frozenset(tensors)
     numbered: list[Edge] = []
     arrivals: dict[str, Arrival] = {}
     origins: dict[str, Origins] = {}
-    readers = {name: sum(1 for after in graph.succ[name] if after in within) for name in tensors}
+    readers = Counter(before for name in tensors for before in {e.source for e in edges[name]})
     for name in tensors:
         brought: list[tuple[Edge, Origins]] = []
-        for edge in edges_into(graph, name, within):
+        for edge in edges[name]:
             if is_transparent(edge, form):
                 found = origins[edge.source]
                 if not edge.relation.is_pointwise:
@@ -141,7 +153,7 @@ def routes(graph: Graph, tensors: Sequence[str], form: ClosedForm) -> Plan:
             readers[before] -= 1
             if not readers[before]:
                 del origins[before]
-    return Plan(tensors, arrivals, numbered)
+    return Plan(tensors, arrivals, numbered, edges)
 
 
 def _arrive(brought: list[tuple[Edge, Origins]]) -> tuple[Arrival, Origins]:

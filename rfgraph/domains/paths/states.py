@@ -14,10 +14,11 @@ from typing import NamedTuple, TypeAlias
 
 from rfgraph.domains.closed_form import ClosedForm
 from rfgraph.domains.paths.liveness import needed_axes
-from rfgraph.domains.paths.routes import Edge, Plan, every_path, relevant, routes
+from rfgraph.domains.paths.routes import Edge, Plan, entering, every_path, relevant, routes
 from rfgraph.domains.pattern import excess, normal
 from rfgraph.domains.periodic import constant
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, carry, own_position
+from rfgraph.domains.carry import carry
+from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, own_position
 from rfgraph.errors import BoundError
 from rfgraph.graph import Graph
 from rfgraph.relations import Pointwise, Relation
@@ -44,6 +45,7 @@ class Track(NamedTuple):
     piece: Piece
 
     def same(self) -> tuple[Kind, object]:
+        """Return what tells tracks apart."""
         return self.kind, self.key
 
 
@@ -71,13 +73,14 @@ class StateGraph:
     ends: list[int] = field(default_factory=list)
 
     def kinds(self, state: int) -> tuple[Kind, ...]:
+        """Return how the paths of a state stand to the tracked axes."""
         return tuple(track.kind for track in self.tracks[state])
 
     def sizes(self, state: int, base: Sequence[int]) -> tuple[int | None, ...]:
         """Return the sizes of a path that ends in `state` with `base`; None where it is not local."""
         return tuple(
             number + excess(track.piece) + 1 if track.kind is Kind.LOCAL else None
-            for track, number in zip(self.tracks[state], base, strict=True)
+            for track, number in zip(self.tracks[state], base, strict=False)
         )
 
 
@@ -102,9 +105,10 @@ class Question:
         tensors = relevant(graph, self.form.input, self.target)
         if not tensors:
             return None
+        edges = entering(graph, tensors)
         if self.count == "paths":
-            return every_path(graph, tensors)
-        return routes(graph, tensors, self.form)
+            return every_path(tensors, edges)
+        return routes(tensors, edges, self.form)
 
 
 def _without(graph: Graph, names: set[str]) -> Graph:
@@ -117,25 +121,26 @@ def _without(graph: Graph, names: set[str]) -> Graph:
     return graph.subgraph(kept)
 
 
-def state_graph(question: Question, axes: tuple[int, ...], *, depth: bool = False) -> StateGraph:
-    """Fold the paths of a question, tracking the input axes `axes`.
+def state_graph(question: Question, axes: tuple[int, ...], plan: Plan | None) -> StateGraph:
+    """Fold the paths of a question's plan, tracking the input axes `axes`.
 
-    With `depth`, one more number counts windows with extent > 1.
+    The last number of every shift counts windows with extent > 1. Raises BoundError if there are too
+    many states.
     """
-    plan = question.plan()
     made = StateGraph(axes)
-    if plan is None:
-        return made
-    return _Folder(question, plan, made, depth=depth).fold()
+    return made if plan is None else _Folder(question, plan, made).fold()
 
 
 class _Folder:
     """Builds a state graph, tensor by tensor."""
 
-    def __init__(self, question: Question, plan: Plan, made: StateGraph, *, depth: bool) -> None:
-        self.question, self.plan, self.made, self.depth = question, plan, made, depth
+    def __init__(self, question: Question, plan: Plan, made: StateGraph) -> None:
+        self.question, self.plan, self.made = question, plan, made
         self.nodes = question.graph.nodes
-        self.needed = needed_axes(question.graph, plan.tensors)
+        self.needed = needed_axes(plan.tensors, plan.edges)
+        # Joint states may be products of single ones: beyond this many, count axis by axis.
+        alone = len(made.axes) <= 1
+        self.bound = MAX_STATES if alone else max(1000, 8 * len(plan.tensors))
         self.cache: dict[tuple[int, object], tuple[Track, int] | None] = {}
         self.kept: list[object] = []
         self.wanted = {number for arrival in plan.arrivals.values() for number in arrival.origins}
@@ -154,8 +159,8 @@ class _Folder:
             for number in arrival.origins:
                 self._from_origin(number, name, here)
             self._keep_origins(name)
-            if len(made.tracks) > MAX_STATES:
-                raise BoundError(f"the states of the path count exceed the bound of {MAX_STATES}")
+            if len(made.tracks) > self.bound:
+                raise BoundError(f"the states of the path count exceed the bound of {self.bound}")
         flags = (1 << len(self.question.through)) - 1
         ends = self.at.get(self.question.target, {})
         made.ends = [state for key, state in ends.items() if key[0] == flags]  # type: ignore[index]
@@ -166,7 +171,7 @@ class _Folder:
         for axis in self.made.axes:
             pattern = normal(own_position(axis))
             tracks.append(Track(Kind.LOCAL, pattern.key, pattern.piece))
-        if self.depth or not tracks:
+        if not tracks:
             tracks.append(_presence(Kind.GLOBAL, Mapped(None, constant((0, 0)))))
         key = (self._flags(name, 0, None), *(track.same() for track in tracks))
         self.made.start = self._state(name, key, tuple(tracks), self.at.setdefault(name, {}))
@@ -200,16 +205,25 @@ class _Folder:
         here: dict[object, int],
     ) -> None:
         """Carry all states of a tensor over one edge."""
-        weight = (int(relation.is_window),) if self.depth else ()
+        window = int(relation.is_window)
+        still = (0,) * len(self.made.axes) + (window,)
+        keeps = relation.is_identity and not self.question.through
+        arcs, tracks_of = self.made.arcs, self.made.tracks
         for key, state in sources.items():
-            carried = self._carry(self.made.tracks[state], relation, name)
+            if keeps and not self._any_drops(state, name):
+                arcs.append(Arc(state, self._state(name, key, tracks_of[state], here), still, edge))
+                continue
+            carried = self._carry(tracks_of[state], relation, name)
             if carried is None:
                 continue
             tracks, shift = carried
             flags = self._flags(name, key[0], edge)  # type: ignore[index]
             found = self._state(name, (flags, *(t.same() for t in tracks)), tracks, here)
-            grown = (*shift[: len(self.made.axes)], *weight)
-            self.made.arcs.append(Arc(state, found, grown, edge))
+            grown = (*shift[: len(self.made.axes)], window)
+            arcs.append(Arc(state, found, grown, edge))
+
+    def _any_drops(self, state: int, name: str) -> bool:
+        return any(self._drops(track, name) for track in self.made.tracks[state])
 
     def _carry(
         self, tracks: tuple[Track, ...], relation: Relation, name: str

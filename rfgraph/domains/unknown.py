@@ -1,0 +1,39 @@
+"""Which operators a model has that could not be followed exactly, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rfgraph.graph import Unanalysed
+from rfgraph.relations import Everything, Reduce, Whole
+
+if TYPE_CHECKING:
+    from rfgraph.graph import Model, Operator
+    from rfgraph.relations import Relation
+
+DEPENDS = "which positions it reads depends on data"
+
+
+def not_followed(model: Model) -> Iterator[Unanalysed]:
+    """Yield the operators without a rule and those that read what depends on data, in file order."""
+    found: dict[Operator, Unanalysed] = {}
+    for item in model.unanalysed:
+        found.setdefault(item.operator, item)
+    for _, tensor, data in model.graph.edges(data=True):
+        operator = data["operator"]
+        if operator not in found and has_unknown(data["relation"]):
+            found[operator] = Unanalysed(operator, DEPENDS, (tensor,))
+    yield from sorted(found.values(), key=lambda item: item.operator.index)
+
+
+def has_unknown(relation: Relation) -> bool:
+    """Whether some step reads a whole axis, or everything, for want of knowledge."""
+    for step in relation.steps:
+        if isinstance(step, Everything) and step.unknown:
+            return True
+        if isinstance(step, Reduce):
+            for _, rule in step.rules:
+                if isinstance(rule, Whole) and rule.unknown:
+                    return True
+    return False

@@ -1,0 +1,110 @@
+"""Benchmarks: `python -m benchmarks [startup|weights|analysis|paths|scale|all]` in tests/.
+
+Every figure is a time of this run or a ratio of two; there are no limits that fail.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import networks, timing
+
+FIXTURES = timing.ROOT / "fixtures"
+
+
+def say(*cells: object) -> None:
+    """Print one row."""
+    print("  ".join(str(cell) for cell in cells), flush=True)  # noqa: T201 - a script
+
+
+def startup() -> None:
+    """Whole processes against the floor of importing what they need."""
+    floor = timing.process([sys.executable, "-c", "import onnx, networkx, numpy"], 9)
+    say("import onnx, networkx, numpy", f"{floor.wall:.3f} s", f"{floor.peak:.0f} MB")
+    for name in ("resnet50", "densenet201", "unet_nearest"):
+        model = str(FIXTURES / f"{name}.onnx")
+        run = timing.process([sys.executable, "-m", "rfgraph", model, "--format", "json"], 9)
+        say(f"rfgraph {name} --format json", f"{run.wall:.3f} s", f"{run.wall / floor.wall:.2f} times the floor", f"{run.peak:.0f} MB")
+    run = timing.process([sys.executable, "-m", "rfgraph", "--version"], 9)
+    say("rfgraph --version", f"{run.wall:.3f} s")
+
+
+def weights() -> None:
+    """One graph with 1 MB and with 1 GB of weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = []
+        for size in (1 << 20, 1 << 30):
+            path = str(Path(folder) / f"{size}.onnx")
+            networks.weighty(path, size)
+            runs.append(timing.process([sys.executable, "-m", "rfgraph", path, "--format", "json"], 7))
+            say(f"{size >> 20} MB of weights", f"{runs[-1].wall:.3f} s", f"{runs[-1].peak:.0f} MB")
+        say("ratio", f"{runs[1].wall / runs[0].wall:.2f}", f"{runs[1].peak - runs[0].peak:.0f} MB more")
+
+
+def analysis() -> None:
+    """Calls after import."""
+    import rfgraph
+    import rfgraph.onnxfile.load  # noqa: F401 - not part of what is timed
+
+    for path in [*sorted(FIXTURES.glob("*.onnx")), *sorted(FIXTURES.glob("exports/*.onnx"))]:
+        data = path.read_bytes()
+        rfgraph.load(data)
+        load = timing.call(lambda data=data: rfgraph.load(data), 5)
+        model = rfgraph.load(data)
+        fields = timing.call(lambda model=model: rfgraph.analyze(model), 5)
+        say(f"{path.stem:30}", f"{model.nodes:5} nodes", f"load {load * 1000:7.1f} ms", f"analyze {fields * 1000:7.1f} ms")
+
+
+def paths() -> None:
+    """The distribution, from DenseNet-201 to 20,000 residual blocks."""
+    import rfgraph
+
+    result = rfgraph.analyze(str(FIXTURES / "densenet201.onnx"))
+    target = result.outputs[0].before_global[0]
+    best = timing.call(lambda: rfgraph.path_histogram(result, tensor=target), 5)
+    first = timing.call(lambda: [path for path, _ in zip(rfgraph.paths(result, target), range(10), strict=False)], 3)
+    say("densenet201: histogram", f"{best * 1000:.0f} ms,", "first 10 paths", f"{first * 1000:.0f} ms")
+    for network, size in (("residual", 2000), ("residual", 20000), ("complete", 1000), ("powers", 40)):
+        found = timing.apart("benchmarks.one", network, str(size), "paths")
+        say(
+            f"{network} {size}: load {found['load']:.1f} s, analyze {found['analyze']:.1f} s, "
+            f"histogram {found['histogram']:.1f} s (listed: {found['listed']}, total has {found['bits']} bits), "
+            f"first path {found['enumerate']:.2f} s, peak {found['peak']:.0f} MB"
+        )
+
+
+def scale() -> None:
+    """Ten times the nodes: how many times the time and the memory."""
+    for network, sizes in (
+        ("chain", (10_000, 100_000)),
+        ("fan", (10_000, 100_000)),
+        ("residual", (2_000, 20_000)),
+        ("many_outputs", (100, 1_000)),
+        ("many_inputs", (100, 1_000)),
+    ):
+        found = [timing.apart("benchmarks.one", network, str(size)) for size in sizes]
+        spent = [item["load"] + item["analyze"] for item in found]
+        say(
+            f"{network} {sizes[0]} -> {sizes[1]}: {spent[0]:.2f} s -> {spent[1]:.2f} s "
+            f"({spent[1] / spent[0]:.1f} times), {found[0]['more']:.0f} MB -> {found[1]['more']:.0f} MB "
+            f"({found[1]['more'] / max(found[0]['more'], 1):.1f} times)"
+        )
+
+
+PARTS = {"startup": startup, "weights": weights, "analysis": analysis, "paths": paths, "scale": scale}
+
+
+def main() -> None:
+    """Run the parts named on the command line, all of them by default."""
+    for name in sys.argv[1:] or PARTS:
+        if name not in (*PARTS, "all"):
+            raise SystemExit(f"no part {name}; there are {', '.join(PARTS)}")
+        for part in PARTS if name == "all" else [name]:
+            say(f"-- {part}")
+            PARTS[part]()
+
+
+if __name__ == "__main__":
+    main()
