@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
-from rfgraph.domains.closed_form import AxisField, ClosedForm, Layout, State, closed_form, merge_spreads, merge_pieces
+from rfgraph import __version__
+from rfgraph.domains.closed_form import (
+    AxisField,
+    ClosedForm,
+    Layout,
+    State,
+    closed_form,
+    merge_pieces,
+    merge_spreads,
+)
 from rfgraph.domains.measure import Numbers, aligned, bounded_reach, measure
 from rfgraph.domains.pieces import Lost
 from rfgraph.domains.reads import Masks, read_positions
+from rfgraph.domains.unknown import not_followed
 from rfgraph.errors import BoundError, RfgraphError, UsageError, printable, quoted
 from rfgraph.graph import Graph, Model, Operator
 from rfgraph.relations import Permute, Regroup, Shape
-from rfgraph import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from fractions import Fraction
+
     import numpy as np
     import onnx
     from numpy.typing import ArrayLike, NDArray
+
+    from rfgraph.ops.registry import Rule
 
 Scope: TypeAlias = Literal["none", "local", "one-sided", "global", "unknown"]
 Source: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto"
@@ -36,20 +48,23 @@ def load(
     *,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, ArrayLike] | None = None,
+    rules: Mapping[tuple[str, str], Rule] | None = None,
 ) -> Model:
     """Return an ONNX model as a graph of data dependences, without reading its weights.
 
     `source` is a path, bytes, a binary file object or an onnx.ModelProto. `input_shapes` binds the
     dimensions of inputs (the name "" stands for the only input); dimensions left open are probed and
-    reported. `input_values` makes inputs constants. Raises RfgraphError, one line that names file,
+    reported. `input_values` makes inputs constants. `rules` are your own, by (domain, operator); they
+    come before those of rfgraph. Raises RfgraphError, one line that names file,
     node or tensor.
     """
-    from rfgraph.onnxfile.load import as_array, load as load_file
+    from rfgraph.onnxfile.load import as_array
+    from rfgraph.onnxfile.load import load as load_file
 
     shapes = {name: tuple(int(n) for n in shape) for name, shape in (input_shapes or {}).items()}
     values = {name: as_array(value) for name, value in (input_values or {}).items()}
     try:
-        return load_file(source, shapes, values)
+        return load_file(source, shapes, values, rules or {})
     except RfgraphError as error:
         raise type(error)(f"{source_name(source)}: {error}") from None
 
@@ -215,7 +230,9 @@ class Result:
     def graph(self) -> Graph:
         return self.model.graph
 
-    def receptive_field(self, tensor: str | None = None, input: str | None = None) -> ReceptiveField:  # noqa: A002
+    def receptive_field(
+        self, tensor: str | None = None, input: str | None = None
+    ) -> ReceptiveField:
         """Return the field of `tensor` (default: the only output) on `input` (default: the only one).
 
         Raises UsageError, with the nearest names, for a name that does not exist, and where the
@@ -262,14 +279,19 @@ class Result:
         """The graph outputs."""
         nodes = self.graph.nodes
         return tuple(
-            Output(name, nodes[name]["shape"], self.before_global(name)) for name in self.model.outputs
+            Output(name, nodes[name]["shape"], self.before_global(name))
+            for name in self.model.outputs
         )
 
-    def before_global(self, output: str) -> tuple[str, ...]:
-        """Return the tensors on the way to `output` after which no path is local, none if one is."""
+    def before_global(self, output: str, input: str | None = None) -> tuple[str, ...]:  # noqa: A002
+        """Return the tensors on the way to `output` after which no path is local, none if one is.
+
+        Of the paths from one `input`, or from any.
+        """
         found: dict[str, None] = {}
-        for form in self.forms.values():
-            found.update(dict.fromkeys(_before_global(self.graph, form, output)))
+        for name, form in self.forms.items():
+            if input in (None, name):
+                found.update(dict.fromkeys(_before_global(self.graph, form, output)))
         order = {name: number for number, name in enumerate(self.graph)} if len(found) > 1 else {}
         return tuple(sorted(found, key=lambda name: order.get(name, 0)))
 
@@ -284,7 +306,7 @@ class Result:
                 item.operator.label,
                 item.tensors[0],
             )
-            for item in self.model.unanalysed
+            for item in not_followed(self.model)
         )
 
     def to_dict(self, tensors: Sequence[str] | None = None) -> Json:
@@ -367,7 +389,9 @@ def pick_tensor(model: Model, name: str | None) -> str:
     """Return the tensor meant; UsageError with the nearest names."""
     if name is None:
         if len(model.outputs) != 1:
-            raise UsageError(f"the model has {len(model.outputs)} outputs ({some(model.outputs)}): name one")
+            raise UsageError(
+                f"the model has {len(model.outputs)} outputs ({some(model.outputs)}): name one"
+            )
         return model.outputs[0]
     if name not in model.graph:
         import difflib
@@ -394,7 +418,9 @@ def is_local(layout: Layout, axes: Sequence[int]) -> bool:
 def has_local_path(form: ClosedForm, tensor: str) -> bool:
     """Whether some path to the tensor is local on every spatial axis."""
     state = form.states.get(tensor)
-    return state is not None and any(is_local(layout, form.spatial_axes) for layout in state.classes)
+    return state is not None and any(
+        is_local(layout, form.spatial_axes) for layout in state.classes
+    )
 
 
 def _measure_state(
@@ -428,7 +454,9 @@ def _measure_state(
 
 def _through(form: ClosedForm, losses: int) -> tuple[str, ...]:
     """Return the names of the first operators of a set of losses."""
-    operators = sorted({form.losses[k].operator for k in _bits(losses)}, key=lambda item: item.index)
+    operators = sorted(
+        {form.losses[k].operator for k in _bits(losses)}, key=lambda item: item.index
+    )
     return tuple(operator.label for operator in operators[:MAX_THROUGH])
 
 
@@ -459,7 +487,10 @@ def _axis(
     inner = None
     if local and all(isinstance(layout[axis], frozenset) for layout in local):
         inner = _local_axis(axis, local, shape, length)
-    return Axis(axis, scope, before=before, after=after, local=inner)
+    found = Axis(axis, scope, before=before, after=after, local=inner)
+    return (
+        found if inner is None else replace(found, shortest=inner.shortest, longest=inner.longest)
+    )
 
 
 def _scope(statuses: Sequence[object]) -> Scope:
@@ -554,7 +585,9 @@ def _unflattened(graph: Graph, form: ClosedForm, tensor: str) -> str:
     """Step back over moves of elements while the spatial axes lie merged with others."""
     at = tensor
     while _is_merged(form, at):
-        edges = [(before, data) for before, many in graph.pred[at].items() for data in many.values()]
+        edges = [
+            (before, data) for before, many in graph.pred[at].items() for data in many.values()
+        ]
         if len(edges) != 1 or edges[0][0] not in form.states:
             return tensor
         before, data = edges[0]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Shape: TypeAlias = tuple[int, ...]
-Filter: TypeAlias = Literal["floor", "ceil", "round_prefer_floor", "round_prefer_ceil", "linear", "cubic"]
+Filter: TypeAlias = Literal[
+    "floor", "ceil", "round_prefer_floor", "round_prefer_ceil", "linear", "cubic"
+]
 Outside: TypeAlias = Literal["pad", "absent", "edge", "reflect", "wrap"]
 
 
@@ -362,7 +364,9 @@ def step_shape(step: Step, shape: Shape) -> Shape:
     return tuple(lengths)
 
 
-def progressions(rule: Window | Transposed | Resample) -> tuple[NDArray[np.int64], int, NDArray[np.int64]]:
+def progressions(
+    rule: Window | Transposed | Resample,
+) -> tuple[NDArray[np.int64], int, NDArray[np.int64]]:
     """Return first position, common difference and count of the taps of every output position."""
     if isinstance(rule, Window):
         first = np.arange(rule.out_len, dtype=np.int64) * rule.stride - rule.pad_begin

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph import __version__
 from rfgraph.analysis import Json, Result, Scope, Source, analyze, pick_input, pick_tensor, rational
 from rfgraph.domains import exact
-from rfgraph.domains.closed_form import ClosedForm
 from rfgraph.domains.measure import unclipped_span
 from rfgraph.errors import UsageError, quoted
-from rfgraph.graph import Model
-from rfgraph.relations import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.domains.closed_form import ClosedForm
+    from rfgraph.graph import Model
+    from rfgraph.relations import Shape
 
 Box: TypeAlias = tuple[tuple[int, int], ...]
 Index: TypeAlias = tuple[int | None, ...]
@@ -94,7 +97,7 @@ def unit(
     model: Model | Result | Source,
     tensor: str,
     index: Sequence[int | None],
-    input: str | None = None,  # noqa: A002
+    input: str | None = None,
 ) -> Unit:
     """Return exactly what the units of `tensor` at `index` read of each graph input (or of `input`).
 
@@ -106,19 +109,27 @@ def unit(
     name = pick_tensor(result.model, tensor)
     shape: Shape | None = result.graph.nodes[name]["shape"]
     if shape is None:
-        raise UsageError(f"the shape of tensor {quoted(name)} is not known, so it has no units to name")
+        raise UsageError(
+            f"the shape of tensor {quoted(name)} is not known, so it has no units to name"
+        )
     at = _normal_index(name, shape, index)
     sources = [item.name for item in result.model.inputs]
     if input is not None:
         sources = [pick_input(result.model, input)]
-    regions = [_region(result, name, at, source) for source in sources if name in result.forms[source].states]
+    regions = [
+        _region(result, name, at, source)
+        for source in sources
+        if name in result.forms[source].states
+    ]
     return Unit(name, at, tuple(regions))
 
 
 def _normal_index(tensor: str, shape: Shape, index: Sequence[int | None]) -> Index:
     described = f"tensor {quoted(tensor)} has shape {list(shape)}"
     if len(index) != len(shape):
-        raise UsageError(f"the index requires {len(shape)} entries, found {len(index)}: {described}")
+        raise UsageError(
+            f"the index requires {len(shape)} entries, found {len(index)}: {described}"
+        )
     found: list[int | None] = []
     for axis, (at, length) in enumerate(zip(index, shape, strict=True)):
         if length == 0:
@@ -139,7 +150,9 @@ def _region(result: Result, tensor: str, index: Index, source: str) -> Region:
     scopes = tuple(axis.scope for axis in field.axes.values())
     unclipped = tuple(
         _unclipped(result, form, tensor, index, axis)
-        if field.axes[axis].scope == "local" and field.axes[axis].regular and axis in form.spatial_axes
+        if field.axes[axis].scope == "local"
+        and field.axes[axis].regular
+        and axis in form.spatial_axes
         else None
         for axis in field.axes
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import os
 import stat
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import NDArray
 
 from rfgraph.errors import UsageError, quoted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_BYTES = 1 << 28
 
@@ -32,7 +34,9 @@ def read_array(name: str) -> NDArray[Any]:
 
 def _open_regular(name: str) -> BinaryIO:
     """Open without waiting for a writer, as a pipe would; only regular files are read."""
-    descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(
+        name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
     file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         file.close()
@@ -54,5 +58,3 @@ def _read(file: BinaryIO) -> NDArray[Any]:
         raise UsageError(f"required at most {MAX_BYTES} bytes, found {found}")
     array = np.frombuffer(file.read(found), dtype=dtype)
     return array.reshape(shape, order="F" if fortran else "C")
-
-

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import textwrap
 from typing import TYPE_CHECKING
 
 from rfgraph import __version__
@@ -25,7 +26,9 @@ _CODE = re.compile(r"rf\d{3}")
 def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph explain`."""
     parser.add_argument(
-        "subject", metavar="CODE|OPERATOR", help="RF001, Conv, or with its domain com.microsoft.Gelu"
+        "subject",
+        metavar="CODE|OPERATOR",
+        help="RF001, Conv, or with its domain com.microsoft.Gelu",
     )
     add_output(parser, ("text", "json"))
 
@@ -41,8 +44,18 @@ def run(options: argparse.Namespace) -> int:
         emit(options, dumps({"schema": 1, "version": __version__, "explanations": entries}))
     else:
         style = style_of(options)
-        emit(options, "\n\n".join(f"{style.bold(title)}\n\n{text}" for title, text in found) + "\n")
+        parts = [f"{style.bold(title)}\n\n{_wrapped(text, style.width)}" for title, text in found]
+        emit(options, "\n\n".join(parts) + "\n")
     return 0
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Fit paragraphs to the width; those with indented lines (tables, examples) stay."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(
+        part if re.search(r"^\s", part, re.MULTILINE) else textwrap.fill(part, width)
+        for part in paragraphs
+    )
 
 
 def _finding(code: str) -> list[tuple[str, str]]:
@@ -67,7 +80,10 @@ def _operator(name: str) -> list[tuple[str, str]]:
         near = difflib.get_close_matches(name, sorted({entry.op_type for entry in entries}), n=3)
         hint = f"; the nearest names are {', '.join(map(quoted, near))}" if near else ""
         raise UsageError(f"no rule for operator {quoted(name)}{hint} (rfgraph ops lists all)")
-    return [(_names(entry)[1], entry.doc) for entry in found]
+    titles: dict[str, list[str]] = {}
+    for entry in sorted(found, key=lambda entry: entry.domain):
+        titles.setdefault(entry.doc, []).append(_names(entry)[1])
+    return [(", ".join(names), doc) for doc, names in titles.items()]
 
 
 def _names(entry: RuleEntry) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Receptive fields of an ONNX model, from the file alone.
 
-  rfgraph MODEL             what the outputs read of the inputs
-  rfgraph MODEL --layers    the same layer by layer, as a table
+rfgraph MODEL             what the outputs read of the inputs
+rfgraph MODEL --layers    the same layer by layer, as a table
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph MODEL`."""
     add_model(parser)
     parser.add_argument("--layers", action="store_true", help="a table with a row for each layer")
-    parser.add_argument("--tensor", metavar="NAME", action="append", help="this tensor (repeatable)")
+    parser.add_argument(
+        "--tensor", metavar="NAME", action="append", help="this tensor (repeatable)"
+    )
     parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
     add_output(parser, ("text", "json", "csv", "markdown"))
 

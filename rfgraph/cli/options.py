@@ -21,13 +21,18 @@ _TRUTH = {"true": True, "false": False}
 def add_model(parser: Parser) -> None:
     """Add the model and how its inputs are bound."""
     parser.add_argument("model", metavar="MODEL", help="an ONNX file")
+    add_bindings(parser)
+
+
+def add_bindings(parser: Parser) -> None:
+    """Add how the inputs are bound."""
     parser.add_argument(
         "--input-shape",
         metavar="NAME=1,3,224,224",
         action="append",
         type=named_shape,
         default=[],
-        help="lengths of an input that the file leaves open; NAME= may be left out when there is one",
+        help="lengths that the file leaves open; NAME= may be left out when there is one input",
     )
     parser.add_argument(
         "--input-value",
@@ -41,8 +46,12 @@ def add_model(parser: Parser) -> None:
 
 def add_output(parser: Parser, formats: Sequence[str]) -> None:
     """Add how and where the report is written."""
-    parser.add_argument("--format", choices=formats, default=formats[0], help="default: %(default)s")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the report there, not to stdout")
+    parser.add_argument(
+        "--format", choices=formats, default=formats[0], help=f"default: {formats[0]}"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write the report there, not to stdout"
+    )
     parser.add_argument(
         "--color",
         choices=("auto", "always", "never"),
@@ -77,22 +86,26 @@ def load_model(options: argparse.Namespace) -> Model:
     """Load the model of the command line with its inputs bound."""
     from rfgraph.analysis import load
 
-    shapes = _once("--input-shape", options.input_shape)
+    shapes = once("--input-shape", options.input_shape)
     values = {
-        name: _value(name, text) for name, text in _once("--input-value", options.input_value).items()
+        name: value_of(name, text)
+        for name, text in once("--input-value", options.input_value).items()
     }
     return load(options.model, input_shapes=shapes, input_values=values)
 
 
-def _once(option: str, pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
+def once(option: str, pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
+    """Return what an option that is repeated by name says; UsageError for a name given twice."""
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"{option} is given {names.count(name)} times for input {quoted(name)}")
+            which = f"input {quoted(name)}" if name else "the only input"
+            raise UsageError(f"{option} is given {names.count(name)} times for {which}")
     return dict(pairs)
 
 
-def _value(name: str, text: str) -> Any:
+def value_of(name: str, text: str) -> Any:
+    """Return the value that an input gets: a number, several, or the array in @FILE.npy."""
     if text.startswith("@"):
         from rfgraph.cli.arrays import read_array
 

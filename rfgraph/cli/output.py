@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rfgraph.errors import RfgraphError, UsageError, printable
+from rfgraph.report.histogram import BLOCKS
 from rfgraph.report.style import Style
 
 WIDTH = 80
@@ -26,9 +27,19 @@ def style_of(options: argparse.Namespace) -> Style:
         and not os.environ.get("NO_COLOR")
         and os.environ.get("TERM") != "dumb"
     )
-    if not terminal:
-        return Style(wanted, WIDTH)
-    return Style(wanted, min(max(shutil.get_terminal_size().columns, _LEAST), _MOST))
+    width = min(max(shutil.get_terminal_size().columns, _LEAST), _MOST) if terminal else WIDTH
+    return Style(wanted, width, blocks=_has_blocks(options))
+
+
+def _has_blocks(options: argparse.Namespace) -> bool:
+    """Whether block characters can be written: to a file always, for it is in UTF-8."""
+    if sys.stdout is None or options.output not in (None, "-"):
+        return True
+    try:
+        BLOCKS.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeError, LookupError):
+        return False
+    return True
 
 
 def _is_terminal() -> bool:
@@ -39,14 +50,19 @@ def emit(options: argparse.Namespace, text: str) -> None:
     """Write a report to the file asked for, or to stdout."""
     if options.output is None or options.output == "-":
         _print(text)
-        return
+    else:
+        save(options, text.encode("utf-8", "backslashreplace"))
+
+
+def save(options: argparse.Namespace, data: bytes) -> None:
+    """Write to the file asked for, which may not be the model."""
     path = Path(options.output)
     model = getattr(options, "model", None)
     with contextlib.suppress(OSError, ValueError):
         if model is not None and path.samefile(model):
             raise UsageError("--output is the model itself, which is not overwritten")
     try:
-        path.write_bytes(text.encode("utf-8", "backslashreplace"))
+        path.write_bytes(data)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
         raise RfgraphError(f"--output {printable(options.output)}: {reason}") from None

@@ -18,7 +18,10 @@ Command: TypeAlias = Callable[[argparse.Namespace], int]
 # What a word in first place means; any other is a model. Each names its module in this package,
 # imported when it is asked for.
 COMMANDS = {
+    "paths": "the distribution of receptive fields over paths, and the paths",
     "unit": "exactly what some units of a tensor read",
+    "plot": "that distribution as a picture: .png, .svg or .pdf",
+    "check": "the gate for a pipeline: does the receptive field reach what is required",
     "ops": "every operator and how exactly it is modelled",
     "explain": "what an operator's rule says, or what a finding means",
 }
@@ -57,7 +60,9 @@ def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
         parser.epilog = _overview()
     options = parser.parse(rest)
     if name == MODEL and options.model in COMMANDS and not Path(options.model).exists():
-        raise UsageError(f"{quoted(options.model)} is a command and comes first: rfgraph {options.model}")
+        raise UsageError(
+            f"{quoted(options.model)} is a command and comes first: rfgraph {options.model}"
+        )
     command: Command = _module(name).run
     return command, options
 
@@ -81,5 +86,10 @@ def _overview() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  rfgraph {name:<{width}}  {what}" for name, what in COMMANDS.items()]
     return "\n".join(
-        ["commands (rfgraph COMMAND --help says more):", *lines, "", "a model file of such a name: ./unit"]
+        [
+            "commands (rfgraph COMMAND --help says more):",
+            *lines,
+            "",
+            "a model file of such a name: ./unit",
+        ]
     )

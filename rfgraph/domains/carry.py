@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rfgraph.domains import support, table as tables
+from rfgraph.domains.fitting import depends
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, settle, tabulated, to_table
 from rfgraph.domains.support import Support
@@ -97,20 +98,28 @@ def _regroup(piece: Piece, old: Shape, new: Shape) -> Piece | Lost:
         if moved is not None:
             return moved
         piece = to_table(piece, old)
+    behind = _behind(piece.axes, plan, new)
     if isinstance(piece, Tabled):
         try:
-            table = tables.regroup(piece.table, old, new)
-            return settle(table, frozenset(), open_lo=piece.open_lo, open_hi=piece.open_hi)
+            return _regroup_table(piece, behind, old, new)
         except BoundError:
             piece = Blur(piece.axes, piece.open_lo, piece.open_hi)
-    depends = {
-        axis
-        for before, after in plan
-        if piece.depends & set(before)
-        for axis in after
-        if new[axis] > 1
-    }
-    return piece._replace(depends=frozenset(depends))
+    return piece._replace(depends=behind)
+
+
+def _behind(axes: frozenset[int], plan: tables.Plan, new: Shape) -> frozenset[int]:
+    """Return the axes of the new shape that the old `axes` became part of."""
+    found = set()
+    for before, after in plan:
+        if not axes.isdisjoint(before):
+            found.update(axis for axis in after if new[axis] > 1)
+    return frozenset(found)
+
+
+def _regroup_table(piece: Tabled, behind: frozenset[int], old: Shape, new: Shape) -> Piece:
+    table = tables.regroup(piece.table, old, new)
+    axes = depends(table, behind) or behind
+    return settle(table, axes, open_lo=piece.open_lo, open_hi=piece.open_hi)
 
 
 def _regroup_mapped(piece: Mapped, old: Shape, new: Shape, plan: tables.Plan) -> Mapped | None:
@@ -189,8 +198,9 @@ def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Piec
         return _along_blur(Blur(piece.axes, open_lo, open_hi), axis, rule)
     if table.is_empty:
         return Lost.EMPTY
-    axes = piece.axes & {axis} if rule.out_len == 1 else frozenset()
-    return settle(table, axes, open_lo=open_lo, open_hi=open_hi)
+    # What is left of the one axis it depends on still carries it.
+    carrier = axis if rule.out_len == 1 and piece.axes == {axis} else None
+    return settle(table, piece.axes, carrier, open_lo=open_lo, open_hi=open_hi)
 
 
 def _along_carrier(piece: Mapped, rule: AxisRule, shape: Shape) -> Piece | Lost:

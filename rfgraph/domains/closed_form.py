@@ -278,6 +278,8 @@ def merge_pieces(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     if len(listed) == 1:
         return listed
     merged = _merged(listed)
+    if not any(isinstance(piece, Tabled) for piece in merged):
+        return merged if len(merged) <= MAX_STATES else _blurred(merged)
     settled = tuple(map(_settled, merged))
     if any(now is not before and isinstance(now, Mapped) for now, before in zip(settled, merged, strict=True)):
         merged = _merged(settled)
@@ -351,8 +353,13 @@ def _carry_spread(spread: Spread, step: Step, shape: Shape) -> Spread:
         return None
     made: dict[Key, Extent] = {}
     for extent in spread.values():
-        result = carry_step(extent.piece, step, shape)
+        piece = extent.piece
+        result = carry_step(piece, step, shape)
         if isinstance(result, Lost):
+            continue
+        if isinstance(result, Mapped) and isinstance(piece, Mapped) and result.map is piece.map:
+            # Only the axes changed: a pattern it was, a pattern it is.
+            _add_extent(made, result, Extent(result, *extent[1:]))
             continue
         key, moved = _normal(result, extent.least, extent.largest, extent.twice)
         _add_extent(made, key, moved)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,18 +21,27 @@ def squeezed(table: Table) -> Table:
     return Table(lo, hi)
 
 
-def folded(table: Table) -> Table:
-    """Return the intervals alone: without the axes that only say whether something is read.
+def folded(table: Table, axes: Iterable[int]) -> Table:
+    """Return the hulls over `axes`."""
+    lo, hi = table
+    for axis in sorted(axes):
+        lo, hi = lo.min(axis=axis, keepdims=True), hi.max(axis=axis, keepdims=True)
+    return Table(lo, hi)
 
-    An axis is left out if all units along it that read anything read the same.
+
+def depends(table: Table, candidates: Iterable[int]) -> frozenset[int]:
+    """Return the axes on which the intervals depend, of `candidates`; the others only mask.
+
+    An axis only masks if all units along it that read anything read the same.
     """
     lo, hi = table
-    for axis in sorted(table.axes):
-        there = lo <= hi
-        one_lo, one_hi = lo.min(axis=axis, keepdims=True), hi.max(axis=axis, keepdims=True)
-        if bool((~there | ((lo == one_lo) & (hi == one_hi))).all()):
-            lo, hi = one_lo, one_hi
-    return Table(lo, hi)
+    found = set(candidates)
+    for axis in sorted(found & table.axes):
+        one = folded(Table(lo, hi), (axis,))
+        if bool(((lo > hi) | ((lo == one.lo) & (hi == one.hi))).all()):
+            lo, hi = one
+            found.discard(axis)
+    return frozenset(found & table.axes)
 
 
 def fit(table: Table, axis: int) -> PeriodicMap | None:

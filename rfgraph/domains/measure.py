@@ -108,7 +108,7 @@ def _united(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:
         return None
     united: PeriodicMap | None = maps[0]
     for other in maps[1:]:
-        if united is None or united.rate != other.rate:
+        if united is None or united.q * other.p != other.q * united.p:
             return None
         united = join(united, other)
     (carrier,) = carriers
@@ -213,17 +213,30 @@ def aligned(spreads: Sequence[Spread]) -> bool:
         extents.extend(spread.values())
     if any(extent.twice is None for extent in extents):
         return False
-    if len(extents) <= 1:
+    first = extents[0] if extents else None
+    if all(extent is first or _same_line(extent, first) for extent in extents):
         return True
     if any(not isinstance(extent.piece, Mapped) for extent in extents):
         return _tables_agree(extents)
     return len({_centre(extent) for extent in extents}) == 1
 
 
+def _same_line(extent: Extent, first: Extent | None) -> bool:
+    """Whether two affine maps have one rate and centre, which is cheap to tell."""
+    if first is None or extent.twice != first.twice:
+        return False
+    one, other = extent.piece, first.piece
+    if not isinstance(one, Mapped) or not isinstance(other, Mapped):
+        return False
+    return one.map.p == other.map.p == 1 and one.map.q == other.map.q
+
+
 def _centre(extent: Extent) -> tuple[Fraction, Fraction]:
     """Return stride and twice the mean of centre - stride * o over the phases that read anything."""
     piece = extent.piece
     assert isinstance(piece, Mapped) and extent.twice is not None  # noqa: S101, PT018
+    if piece.map.p == 1:
+        return Fraction(piece.map.q), Fraction(extent.twice)
     there = [(r, span) for r, span in enumerate(piece.map.spans) if span is not None]
     base = there[0][1][0] + there[0][1][1]
     rate = piece.map.rate

@@ -126,18 +126,21 @@ def supported(piece: Mapped, table: Table, shape: Shape) -> Tabled | Blur:
     return Tabled(table, piece.axes, piece.open_lo, piece.open_hi)
 
 
-def settle(table: Table, axes: frozenset[int], *, open_lo: bool, open_hi: bool) -> Mapped | Tabled:
-    """Return a table that depends on some of `axes` as a map, if it is one and repeats."""
+def settle(
+    table: Table, axes: frozenset[int], carrier: int | None = None, *, open_lo: bool, open_hi: bool
+) -> Mapped | Tabled:
+    """Return a table whose intervals depend on `axes` as a map, if it is one and repeats.
+
+    `carrier` is the axis of a map that turns out to be constant.
+    """
     table = squeezed(table)
-    core = folded(table)
+    core = folded(table, table.axes - axes)
     tabled = Tabled(table, core.axes, open_lo, open_hi)
     bounds = _apart(table, core)
     if len(core.axes) > 1 or bounds is None:
         return tabled
     if not core.axes:
         lo, hi = int(core.lo.reshape(-1)[0]), int(core.hi.reshape(-1)[0])
-        # What is left of the one axis it depended on still carries it.
-        carrier = min(axes) if len(axes) == 1 and table.lo.size == 1 else None
         return Mapped(carrier, constant((lo, hi) if lo <= hi else None), bounds, open_lo, open_hi)
     (axis,) = core.axes
     mapped = fit(core, axis)

@@ -16,7 +16,7 @@ DEPENDS = "which positions it reads depends on data"
 
 
 def not_followed(model: Model) -> Iterator[Unanalysed]:
-    """Yield the operators without a rule and those that read what depends on data, in file order."""
+    """Yield operators without a rule and those whose positions depend on data, in file order."""
     found: dict[Operator, Unanalysed] = {}
     for item in model.unanalysed:
         found.setdefault(item.operator, item)

@@ -35,14 +35,13 @@ def load(
     found = read(source)
     proto = found.proto
     constants = initial_constants(proto.graph)
+    arrays = {name: _fitted(proto.graph, name, array) for name, array in input_values.items()}
     given = {
         name: Value(tuple(array.shape), constant=True, data=array)
-        for name, array in input_values.items()
+        for name, array in arrays.items()
     }
     declared = declared_inputs(proto.graph, constants | given)
     shapes = _bindings(proto.graph, declared, input_shapes, input_values)
-    for name, array in input_values.items():
-        _check_value(proto.graph, name, array)
     builder, outputs = _build(proto, declared, shapes, constants | given, rules)
     return Model(
         file=found.name,
@@ -79,9 +78,36 @@ def _bindings(
     return shapes
 
 
-def _check_value(graph: onnx.GraphProto, name: str, array: NDArray[Any]) -> None:
+def _fitted(graph: onnx.GraphProto, name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return a given input value in the type and, for a single number, the rank that is declared."""
     if array.dtype.kind not in "biuf":
         raise UsageError(f"the value of input {quoted(name)} requires numbers, found {array.dtype}")
+    for value in graph.input:
+        if value.name == name and value.type.HasField("tensor_type"):
+            tensor = value.type.tensor_type
+            kind = _NUMBERS.get(tensor.elem_type)
+            if kind is not None:
+                array = array.astype(kind)
+            if array.size == 1 and tensor.HasField("shape") and len(tensor.shape.dim) < 8:
+                array = array.reshape((1,) * len(tensor.shape.dim))
+    return array
+
+
+# NumPy's names of the element types that a given value may take.
+_NUMBERS = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    4: "uint16",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+    12: "uint32",
+    13: "uint64",
+}
 
 
 def _build(

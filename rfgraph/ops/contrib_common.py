@@ -17,7 +17,7 @@ from rfgraph.ops.node import (
     Value,
 )
 from rfgraph.ops.registry import find_rule
-from rfgraph.ops.steps import broadcasts, reshaped
+from rfgraph.ops.steps import broadcasts, parameter, reshaped
 from rfgraph.relations import (
     Permute,
     Pointwise,
@@ -111,14 +111,19 @@ def channels_last(rank: int) -> tuple[int, ...]:
 
 
 def with_channels_last(
-    node: OpNode, op_type: str, version: int = STANDARD, slots: Sequence[int] = (0,)
+    node: OpNode,
+    op_type: str,
+    slots: Sequence[int | None],
+    version: int = STANDARD,
 ) -> Outcome:
-    """Return what a standard operator reads whose `slots` and outputs hold the channels last."""
-    operands = [given(node, slot) for slot in range(len(node.inputs))]
-    for slot in slots:
-        operands[slot : slot + 1] = [
-            permuted(node, slot, channels_first(len(node.ranked(slot, 3))))
-        ]
+    """Return what a standard operator reads that holds the channels last.
+
+    `slots` are the node's inputs in the order of that operator; the first one and the output hold
+    the channels on the last axis.
+    """
+    operands = [None if slot is None else given(node, slot) for slot in slots]
+    first = slots[0] or 0
+    operands[0] = permuted(node, first, channels_first(len(node.ranked(first, 3))))
     found = standard(node, op_type, operands, version=version)
     shapes = tuple(None if shape is None else _last(shape) for shape in found.shapes)
     links = [
@@ -177,6 +182,15 @@ def pointwise(node: OpNode, slot: int, shape: Shape, output: int = 0) -> tuple[L
             f"input {slot} requires a shape that broadcasts to {list(shape)}, found {list(found)}"
         )
     return (Link(slot, (Pointwise(shape),), output),)
+
+
+def vector(
+    node: OpNode, slot: int, shape: Shape, axis: int = -1, output: int = 0
+) -> tuple[Link, ...]:
+    """Return the link of an optional input that holds one value, or one per position of `axis`."""
+    if not node.has(slot) or not shape:
+        return ()
+    return parameter(node, slot, shape, axis % len(shape), output)
 
 
 def placed(

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis import ReceptiveField
-from rfgraph.report.view import View
+from rfgraph.report.paths import counted, pairs
+
+if TYPE_CHECKING:
+    from rfgraph.analysis import ReceptiveField
+    from rfgraph.report.view import View
 
 
 def report(view: View, fields: Sequence[ReceptiveField] | None = None) -> str:
     """Return the JSON of `rfgraph MODEL`; `fields` are those asked for, where not all are."""
     document = view.result.to_dict([])
+    findings = document.pop("findings")
     chosen = view.fields() if fields is None else fields
     document["receptive_fields"] = [field.to_dict() for field in chosen]
+    document["paths"] = [counted(view, *pair).to_dict() for pair in pairs(view)]
+    document["findings"] = findings
     return dumps(document)
 
 

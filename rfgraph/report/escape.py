@@ -10,8 +10,8 @@ from rfgraph.errors import MAX_LINE, printable
 
 # Longer names than this are cut in the middle before anything else is done with them.
 _MAX_NAME = 4096
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~:@$^])")
-_FORMULA = tuple("=+-@\t\r" + "＝＋－＠")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]#!|~@$^]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 
 
 def one_line(message: str, limit: int = MAX_LINE) -> str:
@@ -30,13 +30,16 @@ def safe(name: str) -> str:
     return printable(name, _MAX_NAME + 1)
 
 
-def shortened(name: str, width: int) -> str:
-    """Return a name, escaped, in at most `width` terminal cells, shortened in the middle."""
+def shortened(name: str, width: int, head: float = 0.5) -> str:
+    """Return a name, escaped, in at most `width` terminal cells, shortened in the middle.
+
+    `head` is the share of the room that its beginning gets.
+    """
     text = safe(name)
     if cells(text) <= width:
         return text
     room = max(width - 1, 0)
-    tail = _last_cells(text, room - room // 2)
+    tail = _last_cells(text, room - int(room * head))
     return _first_cells(text, room - cells(tail)) + "…" + tail
 
 
@@ -72,9 +75,14 @@ def for_csv(text: str) -> str:
     return f"'{escaped}" if escaped.lstrip().startswith(_FORMULA) else escaped
 
 
-def for_markdown(text: str) -> str:
-    """Return a text with all that Markdown, its tables and HTML would act on escaped."""
-    escaped = _MARKDOWN.sub(r"\\\1", safe(text))
+def for_markdown(name: str) -> str:
+    """Return a name with all that terminals, Markdown, its tables and HTML act on escaped."""
+    return markdown_text(safe(name))
+
+
+def markdown_text(text: str) -> str:
+    """Return a text, names in it made printable already, with what Markdown acts on escaped."""
+    escaped = _MARKDOWN.sub(r"\\\1", text)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.analysis import Axis, ReceptiveField
-from rfgraph.graph import ModelInput
 from rfgraph.report.escape import shortened
 from rfgraph.report.view import axes_text, fraction, input_lengths, numbers, ratio, span, times
+
+if TYPE_CHECKING:
+    from rfgraph.analysis import Axis, ReceptiveField
+    from rfgraph.graph import ModelInput
 
 Row: TypeAlias = tuple[str, str, str]
 MAX_THROUGH = 2
@@ -17,6 +19,9 @@ MAX_THROUGH = 2
 
 def field_rows(field: ReceptiveField, spatial: Sequence[int], item: ModelInput) -> Iterator[Row]:
     """Yield what a field is along the spatial axes; axes of one kind share their rows."""
+    if not spatial:
+        yield "receptive field", "the whole input, which has no axes", ""
+        return
     groups: dict[object, list[Axis]] = {}
     for number in spatial:
         axis = field.axes[number]
@@ -31,8 +36,11 @@ def field_rows(field: ReceptiveField, spatial: Sequence[int], item: ModelInput) 
 
 
 def _kind(axis: Axis) -> object:
+    """Return what axes must share to share their words."""
     found = numbers(axis)
-    return axis.scope, axis.through, found is None, found is not None and found.stride is None
+    absent = (found is None, found and found.size is None, found and found.stride is None)
+    said = None if axis.scope == "local" else _scope_words(axis, brief=found is not None)
+    return axis.scope, absent, said
 
 
 def _axes_rows(axes: Sequence[Axis], lengths: Mapping[int, int | None]) -> Iterator[Row]:
@@ -61,7 +69,11 @@ def _numbers_rows(label: str, axes: Sequence[Axis], lengths: Sequence[int | None
     if axes[0].stride is None:
         yield "stride (jump)", "none", "it differs from unit to unit"
     else:
-        yield "stride (jump)", times([ratio(axis.stride) for axis in axes]), "from one unit to the next"
+        yield (
+            "stride (jump)",
+            times([ratio(axis.stride) for axis in axes]),
+            "from one unit to the next",
+        )
         padding = times([_minus(axis.start) for axis in axes])
         yield "effective padding", padding, "before the input, at unit 0"
         yield "reach", _reach(axes), _causal(axes)
@@ -74,18 +86,21 @@ def _minus(value: int | None) -> str:
 
 
 def _reach(axes: Sequence[Axis]) -> str:
-    return f"{_once(axes, lambda axis: axis.before)} before, {_once(axes, lambda axis: axis.after)} after"
+    before = _once([axis.before for axis in axes])
+    return f"{before} before, {_once([axis.after for axis in axes])} after"
 
 
-def _once(axes: Sequence[Axis], value: Callable[[Axis], Fraction | None]) -> str:
+def _once(values: Sequence[Fraction | None]) -> str:
     """Return the value of each axis, once where all agree."""
-    texts = [fraction(value(axis)) for axis in axes]
+    texts = [fraction(value) for value in values]
     return texts[0] if len(set(texts)) == 1 else times(texts)
 
 
 def _causal(axes: Sequence[Axis]) -> str:
     ahead = [axis.after for axis in axes]
-    if all(after is not None and after <= 0 for after in ahead):
+    if all(after is not None and after <= 0 for after in ahead) and any(
+        axis.before for axis in axes
+    ):
         return "causal: nothing ahead is read"
     return "around a unit's own position"
 
@@ -93,10 +108,12 @@ def _causal(axes: Sequence[Axis]) -> str:
 def _covers(axes: Sequence[Axis], lengths: Sequence[int | None]) -> str:
     """Say whether the smallest region is as long as the input, and how much of it it is."""
     if all(axis.covers_input is None for axis in axes):
-        open_axes = [axis.axis for axis, length in zip(axes, lengths, strict=True) if length is None]
+        open_axes = [
+            axis.axis for axis, length in zip(axes, lengths, strict=True) if length is None
+        ]
         if not open_axes:
             return "not known"
-        return f"depends on the length of {axes_text(open_axes)} (--input-shape sets it)"
+        return f"depends on {axes_text(open_axes)}, open in the file (--input-shape)"
     if all(axis.covers_input for axis in axes):
         return f"yes: at least as large as its {times([str(n) for n in lengths])}"
     parts = [_part(axis, length) for axis, length in zip(axes, lengths, strict=True)]
@@ -131,6 +148,8 @@ def _alignment(field: ReceptiveField) -> Row:
 
 def scope_sentence(field: ReceptiveField, spatial: Sequence[int]) -> str:
     """Return a sentence on a field without local paths, once for axes that agree."""
+    if not spatial:
+        return "It reads the input, which has no axes."
     said: dict[str, list[int]] = {}
     for number in spatial:
         axis = field.axes[number]
@@ -148,13 +167,15 @@ def _scope_words(axis: Axis, *, brief: bool = False) -> str:
     if axis.scope == "global":
         if brief:
             return f"global{through}: the whole input"
-        some = ", but for positions that no window reaches" if axis.covers_input is False else ""
-        return f"global{through}: every unit reads the whole input, whatever its size{some}"
+        rest = ", except positions that no window reaches" if axis.covers_input is False else ""
+        return f"global{through}: every unit reads the whole input, whatever its size{rest}"
     if axis.scope == "one-sided":
         return f"one-sided{through}: {_side(axis)}"
     if axis.scope == "unknown":
         return f"unknown{through}: what is read there could not be followed"
-    return "nothing of the input is read" if axis.scope == "none" else "local"
+    if axis.scope == "none":
+        return "nothing of the input is read"
+    return f"local, receptive field {span(axis.size_min, axis.size)}"
 
 
 def _side(axis: Axis) -> str:

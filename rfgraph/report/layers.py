@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.analysis import Axis, ReceptiveField
 from rfgraph.report.view import View, fraction, numbers, ratio, span
+
+if TYPE_CHECKING:
+    from rfgraph.analysis import Axis, ReceptiveField
 
 HEADER = ("n", "stride", "size", "start", "center", "before", "after", "paths")
 MARKS = {"global": "*", "one-sided": "<", "unknown": "?"}
 UNALIGNED = "!"
+ITS_NUMBERS = "any numbers are those of its local paths"
 
 Cells: TypeAlias = tuple[str, ...]
 
@@ -29,11 +32,15 @@ class Layer:
     cells: Mapping[int, Cells]
 
     def groups(self) -> list[tuple[tuple[int, ...], Cells]]:
-        """Return the cells with the axes that they hold for."""
+        """Return the cells with the axes that they hold for; lengths alone make no difference."""
         found: dict[Cells, list[int]] = {}
         for axis, row in self.cells.items():
-            found.setdefault(row, []).append(axis)
-        return [(tuple(axes), row) for row, axes in found.items()]
+            found.setdefault(row[1:], []).append(axis)
+        return [(tuple(axes), (self._lengths(axes), *row)) for row, axes in found.items()]
+
+    def _lengths(self, axes: Sequence[int]) -> str:
+        lengths = [self.cells[axis][0] for axis in axes]
+        return lengths[0] if len(set(lengths)) == 1 else "x".join(lengths)
 
     def scopes(self) -> set[str]:
         """Return the scopes on the spatial axes."""
@@ -41,15 +48,21 @@ class Layer:
 
 
 def layers(view: View, source: str) -> list[Layer]:
-    """Return the rows of one input, in the order of the file; of `view.tensors` where some are named."""
+    """Return the rows of one input in the order of the file, or those of the tensors asked for."""
+    if not view.result.forms[source].spatial_axes:
+        return []
     if view.tensors is not None:
         named = [field for name in view.tensors for field in view.fields_of(name)]
         return [_layer(view, field, field.tensor) for field in named if field.input == source]
-    fields = {field.tensor: field for field in view.result.receptive_fields() if field.input == source}
+    fields = {
+        field.tensor: field for field in view.result.receptive_fields() if field.input == source
+    }
     kept = [fields[name] for name in _changing(view, fields)]
     names = [field.node for field in kept]
     return [
-        _layer(view, field, field.node if field.node and names.count(field.node) == 1 else field.tensor)
+        _layer(
+            view, field, field.node if field.node and names.count(field.node) == 1 else field.tensor
+        )
         for field in kept
     ]
 
@@ -91,7 +104,11 @@ def _changing(view: View, fields: Mapping[str, ReceptiveField]) -> Iterator[str]
     shown: dict[object, object] = {}
     for name in fields:
         before = [source for source in graph.pred[name] if source in fields]
-        if before and not _windowed(view, name) and any(keys[name] == keys[b] for b in before):
+        if (
+            before
+            and not _windowed(view, fields[name])
+            and any(keys[name] == keys[b] for b in before)
+        ):
             continue
         producer = graph.nodes[name]["producer"]
         if producer is not None and shown.get(producer.index) == keys[name]:
@@ -103,16 +120,20 @@ def _changing(view: View, fields: Mapping[str, ReceptiveField]) -> Iterator[str]
 
 def _key(view: View, field: ReceptiveField) -> object:
     spatial = view.spatial_axes(field)
-    return field.aligned, tuple((view.length(field, axis), _facts(field.axes[axis])) for axis in spatial)
+    return field.aligned, tuple(
+        (view.length(field, axis), _facts(field.axes[axis])) for axis in spatial
+    )
 
 
 def _facts(axis: Axis) -> object:
     return axis.scope, axis.before, axis.after, numbers(axis)
 
 
-def _windowed(view: View, tensor: str) -> bool:
-    """Whether an operator with spatial axes made the tensor, which does not flow through it unread."""
-    edges = view.result.graph.pred[tensor].values()
+def _windowed(view: View, field: ReceptiveField) -> bool:
+    """Whether an operator with spatial axes made the tensor, where there is a window to tell of."""
+    if all(numbers(field.axes[axis]) is None for axis in view.spatial_axes(field)):
+        return False
+    edges = view.result.graph.pred[field.tensor].values()
     return any(data["relation"].spatial for parallel in edges for data in parallel.values())
 
 
@@ -121,25 +142,26 @@ def _windowed(view: View, tensor: str) -> bool:
 
 def legend(rows: Sequence[Layer]) -> list[str]:
     """Return what the columns and the marks that occur mean, a paragraph each."""
+    if not rows:
+        return ["No input with axes reaches what was asked for."]
     lines = [
-        "n: units on the axis. stride (jump): input positions from one unit to the next. size: "
-        "of the receptive field. start, center: of unit 0's, input positions counted from 0 (-start is "
-        "the effective padding; calculators that count from 0.5 print center + 0.5). before, after: "
+        "n: units on the axis. stride (jump): input positions from one unit to the next. size: of "
+        "the receptive field. start, center: of unit 0's, in input positions from 0 (-start is the "
+        "effective padding; calculators that count from 0.5 print center + 0.5). before, after: "
         "reach around a unit's own position. paths: sizes of single paths, smallest..largest."
     ]
-    scopes = set().union(*(layer.scopes() for layer in rows)) if rows else set()
+    scopes = set().union(*(layer.scopes() for layer in rows))
     notes: dict[str, str] = {
         "global": "reads the whole input, whatever its size",
-        "one-sided": "reads all that came before, or all that follows",
+        "one-sided": "reads all that lies on one side (the other has a number)",
         "unknown": "some of what is read could not be followed",
     }
     for scope, note in notes.items():
         if scope in scopes:
-            lines.append(f"{MARKS[scope]} {scope}: {note}; any numbers are those of its local paths.")
+            lines.append(f"{MARKS[scope]} {scope}: {note}; {ITS_NUMBERS}.")
     if any(layer.field.aligned is False for layer in rows):
         lines.append(f"{UNALIGNED} not aligned: paths that meet differ in stride or center.")
     return lines
-
 
 
 def table_rows(rows: Sequence[Layer]) -> tuple[bool, list[tuple[str, str, Cells]]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import textwrap
+from typing import TYPE_CHECKING
 
 from rfgraph.report.escape import safe, shortened
 from rfgraph.report.layers import HEADER, Layer, layers, legend, table_rows
-from rfgraph.report.style import Style
 from rfgraph.report.table import lay_out
 from rfgraph.report.view import View, axes_text, shape_text
+
+if TYPE_CHECKING:
+    from rfgraph.report.style import Style
 
 
 def layer_table(view: View, style: Style) -> str:
@@ -22,8 +25,10 @@ def layer_table(view: View, style: Style) -> str:
         shown.extend(rows)
         axes = view.result.forms[item.name].spatial_axes
         name = shortened(item.name, style.width // 2)
-        caption = f"Reading input {name}  {shape_text(item.shape)}"
-        parts.append([*textwrap.wrap(f"{caption}, {axes_text(axes)}", style.width), *_table(rows, style)])
+        caption = f"Input  {name}  {shape_text(item.shape)}, {axes_text(axes)}"
+        parts.append(
+            [*textwrap.wrap(caption, style.width, drop_whitespace=False), *_table(rows, style)]
+        )
     parts.append([line for text in legend(shown) for line in _legend_lines(text, style)])
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
@@ -35,5 +40,9 @@ def _legend_lines(text: str, style: Style) -> list[str]:
 def _table(rows: list[Layer], style: Style) -> list[str]:
     differ, lines = table_rows(rows)
     if differ:
-        return lay_out(("layer", "axis", *HEADER), [(label, *rest, *cells) for label, *rest, cells in lines], style)
+        return lay_out(
+            ("layer", "axis", *HEADER),
+            [(label, *rest, *cells) for label, *rest, cells in lines],
+            style,
+        )
     return lay_out(("layer", *HEADER), [(label, *cells) for label, _, cells in lines], style)

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from rfgraph.analysis import ReceptiveField
-from rfgraph.graph import ModelInput
-from rfgraph.report.escape import for_markdown
+from rfgraph.report.escape import for_markdown, markdown_text, one_line
 from rfgraph.report.explained import field_rows, scope_sentence
 from rfgraph.report.layers import HEADER, layers, legend, table_rows
 from rfgraph.report.view import View, axes_text, shape_text
+
+if TYPE_CHECKING:
+    from rfgraph.analysis import ReceptiveField
+    from rfgraph.graph import ModelInput
 
 
 def summary(view: View) -> str:
     """Return the report of `rfgraph MODEL` as Markdown."""
     model = view.result.model
-    parts = [f"# {for_markdown(model.file)}", _inputs(view)]
+    parts = [f"# {for_markdown(model.file)}", _inputs(view), *_outputs(view)]
     items = {item.name: item for item in model.inputs}
     for title, field in _shown(view):
         parts.append(f"## {title}")
         rows = list(field_rows(field, view.spatial_axes(field), items[field.input]))
-        parts.append(table(("", "value", ""), [tuple(map(for_markdown, row)) for row in rows]))
-    parts.extend(_sentences(view))
+        parts.append(table(("", "value", ""), [tuple(map(markdown_text, row)) for row in rows]))
     if view.result.findings:
         parts.append("## Findings")
         found = [
-            (item.code, item.severity, for_markdown(item.node or item.tensor or ""), for_markdown(item.message))
+            (
+                item.code,
+                item.severity,
+                for_markdown(item.node or item.tensor or ""),
+                markdown_text(one_line(item.message, 2000)),
+            )
             for item in view.result.findings
         ]
         parts.append(table(("code", "severity", "at", "message"), found))
@@ -56,7 +63,13 @@ def _shown(view: View) -> Iterator[tuple[str, ReceptiveField]]:
         names = dict.fromkeys(view.tensors)
     else:
         outputs = view.result.outputs
-        names = dict.fromkeys(name for item in outputs for name in item.before_global or (item.name,))
+        inputs = {item.name for item in view.result.model.inputs}
+        names = dict.fromkeys(
+            name
+            for item in outputs
+            for name in item.before_global or (item.name,)
+            if not (item.before_global and name in inputs)
+        )
     for name in names:
         for field in view.fields_of(name):
             title = f"{for_markdown(name)}, {shape_text(field.shape)}"
@@ -64,14 +77,25 @@ def _shown(view: View) -> Iterator[tuple[str, ReceptiveField]]:
             yield title + (f", on input {for_markdown(field.input)}" if several else ""), field
 
 
-def _sentences(view: View) -> Iterator[str]:
-    """Say what the outputs without a local path read."""
-    for output in view.result.outputs if view.tensors is None else ():
-        if not output.before_global:
-            continue
-        for field in view.fields_of(output.name):
-            sentence = for_markdown(scope_sentence(field, view.spatial_axes(field)))
-            yield f"Output {for_markdown(output.name)}, input {for_markdown(field.input)}: {sentence}"
+def _outputs(view: View) -> Iterator[str]:
+    """Return the table of outputs, with a sentence for those without a local path."""
+    if view.tensors is not None:
+        return
+    rows = []
+    for output in view.result.outputs:
+        fields = view.fields_of(output.name)
+        said = ["See below."] if fields else ["Constant: no input reaches it."]
+        if output.before_global:
+            said = [scope_sentence(field, view.spatial_axes(field)) for field in fields]
+        rows.append(
+            (
+                for_markdown(output.name),
+                shape_text(output.shape),
+                " ".join(dict.fromkeys(map(markdown_text, said))),
+                ", ".join(map(for_markdown, output.before_global)),
+            )
+        )
+    yield table(("output", "shape", "reads", "last feature map with local paths"), rows)
 
 
 def layer_table(view: View) -> str:
@@ -83,7 +107,7 @@ def layer_table(view: View) -> str:
         if not rows:
             continue
         shown.extend(rows)
-        parts.append(f"Reading input {for_markdown(item.name)}, {shape_text(item.shape)}:")
+        parts.append(f"Input {for_markdown(item.name)}, {shape_text(item.shape)}:")
         _, lines = table_rows(rows)
         cells = [
             (for_markdown(label), axes.replace(",", ", "), *map(for_markdown, cells))

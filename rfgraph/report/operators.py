@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rfgraph.ops.registry import RuleEntry
 from rfgraph.report import markdown
 from rfgraph.report.document import dumps
 from rfgraph.report.escape import for_markdown
 from rfgraph.report.records import csv_text
-from rfgraph.report.style import Style
 from rfgraph.report.table import lay_out
+
+if TYPE_CHECKING:
+    from rfgraph.ops.registry import RuleEntry
+    from rfgraph.report.style import Style
 
 HEADER = ("operator", "domain", "modelled", "versions")
 
@@ -60,12 +63,12 @@ def _row(entry: RuleEntry) -> OperatorRow:
 
 def text(rows: Iterable[OperatorRow], style: Style) -> str:
     """Return the operators as a table for a terminal."""
-    note = [
-        "",
-        "exact: what is read, no more and no less. upper bound: that, or less. unknown: depends on",
-        "data. `rfgraph explain OPERATOR` says what a rule reads, and when it is less exact.",
-    ]
-    return "\n".join([*lay_out(HEADER, [row.cells() for row in rows], style), *note]) + "\n"
+    note = (
+        "exact: what is read, no more and no less. upper bound: that, or less. unknown: depends on "
+        "data. rfgraph explain OPERATOR says what a rule reads, and where it is less exact."
+    )
+    table = lay_out(HEADER, [row.cells() for row in rows], style)
+    return "\n".join([*table, "", *textwrap.wrap(note, style.width)]) + "\n"
 
 
 def as_json(rows: Iterable[OperatorRow], version: str) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from rfgraph.analysis import ReceptiveField
 from rfgraph.report.escape import for_csv
-from rfgraph.report.view import View
+
+if TYPE_CHECKING:
+    from rfgraph.analysis import ReceptiveField
+    from rfgraph.report.view import View
 
 _NUMBERS = (
     "size",

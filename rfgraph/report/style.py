@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How to render text for people: with colour or without, and in how many columns."""
+    """How to render text for people: with colour or without, in how many columns.
+
+    `blocks`: the encoding has the block characters that histograms are drawn with.
+    """
 
     color: bool = False
     width: int = 80
+    blocks: bool = True
 
     def bold(self, text: str) -> str:
         """Set off what the eye should find first."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from rfgraph.analysis import Finding, Output, ReceptiveField
-from rfgraph.graph import Model, ModelInput
+from rfgraph.analysis import has_local_path
 from rfgraph.report.escape import one_line, safe, shortened
 from rfgraph.report.explained import field_rows, scope_sentence
-from rfgraph.report.style import Style
+from rfgraph.report.paths_summary import distribution_lines
 from rfgraph.report.view import View, axes_text, shape_text, some_names
+
+if TYPE_CHECKING:
+    from rfgraph.analysis import Finding, Output, ReceptiveField
+    from rfgraph.graph import Model, ModelInput
+    from rfgraph.report.style import Style
 
 MAX_OUTPUTS = 12
 LABEL = 17
@@ -75,82 +80,63 @@ def _heading(kind: str, name: str, shape: str, style: Style, indent: str = "") -
 
 def _outputs(view: View, style: Style) -> Iterator[list[str]]:
     outputs = view.result.outputs
+    shown = {item.name for item in view.result.model.inputs}
     for output in outputs[:MAX_OUTPUTS]:
-        yield list(_output_lines(view, output, style))
+        yield list(_output_lines(view, output, shown, style))
     if len(outputs) > MAX_OUTPUTS:
         rest = len(outputs) - MAX_OUTPUTS
         yield _wrap(f"{rest} more outputs: --tensor NAME shows one, --format json all.", style, "")
 
 
-def _output_lines(view: View, output: Output, style: Style) -> Iterator[str]:
+def _output_lines(view: View, output: Output, shown: set[str], style: Style) -> Iterator[str]:
+    """Give the fields of an output; where none is local, those of what comes before it."""
     yield from _heading("Output", output.name, shape_text(output.shape), style)
     fields = view.fields_of(output.name)
+    forms = view.result.forms
+    local = [field for field in fields if has_local_path(forms[field.input], output.name)]
+    others = [field for field in fields if field not in local]
     if not fields:
         yield from _wrap("Constant: no input reaches it.", style)
-    elif not output.before_global:
-        yield from _fields_lines(view, fields, style)
-    else:
-        yield from _wrap(_why_not_local(view, fields), style)
-        yield from _before_global(view, output, style)
+    yield from _fields_lines(view, local, style)
+    if others:
+        yield from _wrap(_why_not_local(others, view), style)
+        yield from _before_global(view, others, shown, style)
 
 
-def _why_not_local(view: View, fields: Sequence[ReceptiveField]) -> str:
-    """Say of an output without a local path what it reads."""
+def _why_not_local(fields: Sequence[ReceptiveField], view: View) -> str:
+    """Say of fields without a local path what is read."""
     said: dict[str, list[str]] = {}
     for field in fields:
         sentence = scope_sentence(field, view.spatial_axes(field))
         said.setdefault(sentence, []).append(field.input)
-    if len(said) == 1:
+    if len(view.result.model.inputs) == 1:
         return next(iter(said))
-    return " ".join(f"Input {some_names(names)}: {sentence}" for sentence, names in said.items())
+    return " ".join(f"On input {some_names(names)}: {text}" for text, names in said.items())
 
 
-def _before_global(view: View, output: Output, style: Style) -> Iterator[str]:
-    inputs = {item.name for item in view.result.model.inputs}
-    for name in output.before_global:
-        if name in inputs:
-            text = f"No local feature map lies between input {shortened(name, 40)} and it."
-            yield from _wrap(text, style)
+def _before_global(
+    view: View, fields: Sequence[ReceptiveField], shown: set[str], style: Style
+) -> Iterator[str]:
+    """Give the last feature maps with local paths; each once, the inputs never."""
+    result = view.result
+    for name in dict.fromkeys(
+        name for field in fields for name in result.before_global(field.tensor, field.input)
+    ):
+        found = view.fields_of(name)
+        local = all(
+            field.axes[axis].scope == "local"
+            for field in found
+            for axis in view.spatial_axes(field)
+        )
+        kind = "last local feature map" if local else "last feature map with local paths"
+        if name in shown:
+            where = "an input" if name in result.forms else "shown above"
+            yield from _wrap(f"The {kind} before it is {shortened(name, 60)}, {where}.", style)
             continue
-        fields = view.fields_of(name)
-        if not fields:
-            continue
-        yield from _wrap("The last local feature map before it:", style)
-        shown = _unflattened(view, name)
-        shape = shape_text(fields[0].shape)
-        yield from _heading("", name, shape, style, "  ")
-        if shown != name:
-            fields = view.fields_of(shown)
-            made = f"the same values as {shortened(shown, 40)} ({shape_text(fields[0].shape)}), shown here:"
-            yield from _wrap(made, style)
-        yield from _fields_lines(view, fields, style)
-
-
-def _unflattened(view: View, tensor: str) -> str:
-    """Return the feature map that a flattened tensor is made of: there a stride is defined."""
-    graph = view.result.graph
-    name = tensor
-    while _irregular(view, name):
-        before = list(graph.pred[name])
-        if len(before) != 1 or _count(view, before[0]) != _count(view, name):
-            return tensor
-        name = before[0]
-    return name
-
-
-def _count(view: View, tensor: str) -> int | None:
-    shape = view.result.graph.nodes[tensor]["shape"]
-    count = 1
-    for length in shape or ():
-        count *= length
-    return None if shape is None else count
-
-
-def _irregular(view: View, tensor: str) -> bool:
-    for field in view.fields_of(tensor):
-        if not all(field.axes[axis].regular for axis in view.spatial_axes(field)):
-            return True
-    return False
+        shown.add(name)
+        yield from _wrap(f"The {kind} before it:", style)
+        yield from _heading("", name, shape_text(found[0].shape), style, "  ")
+        yield from _fields_lines(view, found, style)
 
 
 # -- tensors ---------------------------------------------------------------------------------------
@@ -169,7 +155,8 @@ def _fields_lines(view: View, fields: Sequence[ReceptiveField], style: Style) ->
     same: dict[tuple[str, ...], list[str]] = {}
     for field in fields:
         rows = field_rows(field, view.spatial_axes(field), items[field.input])
-        same.setdefault(tuple(_row_lines(rows, style)), []).append(field.input)
+        distribution = distribution_lines(view, field, LABEL + 6, style)
+        same.setdefault((*_row_lines(rows, style), *distribution), []).append(field.input)
     for lines, names in same.items():
         if len(items) > 1:
             yield from _wrap(f"on input {some_names(names)}:", style)
@@ -202,7 +189,9 @@ def _finding_lines(findings: Sequence[Finding], style: Style) -> list[str]:
     lines = [style.bold("Findings")]
     for (code, severity, message), places in grouped.items():
         where = f" (at {some_names(places)})" if any(places) else ""
-        wrapped = _wrap(f"{severity} {code}: {one_line(message, 2000)}{where}", style, "  ", "      ")
+        wrapped = _wrap(
+            f"{severity} {code}: {one_line(message, 2000)}{where}", style, "  ", "      "
+        )
         wrapped[0] = wrapped[0].replace(severity, style.severity(severity), 1)
         lines.extend(wrapped)
     return lines

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rfgraph.report.escape import safe, shortened
-from rfgraph.report.style import Style
 from rfgraph.report.table import lay_out
+
+if TYPE_CHECKING:
+    from rfgraph.report.style import Style
 
 HEADER = ("axis", "scope", "reads", "unclipped", "size", "center")
 

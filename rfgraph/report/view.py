@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from rfgraph.analysis import Axis, ReceptiveField, Result, pick_input, pick_tensor, some
 from rfgraph.errors import UsageError, quoted
-from rfgraph.graph import ModelInput
 from rfgraph.report.escape import shortened
+
+if TYPE_CHECKING:
+    from rfgraph.graph import ModelInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ def shape_text(shape: Sequence[int] | None) -> str:
 
 def axes_text(axes: Sequence[int]) -> str:
     """Return axis numbers for people."""
+    if not axes:
+        return "no axes"
     listed = ", ".join(map(str, axes))
     return f"axis {listed}" if len(axes) == 1 else f"axes {listed}"
 
@@ -124,6 +129,4 @@ def some_names(names: Sequence[str], limit: int = 5) -> str:
 
 def input_lengths(item: ModelInput) -> Mapping[int, int | None]:
     """Return the input's length by axis, None where it was probed."""
-    return {
-        axis: None if axis in item.probed else length for axis, length in enumerate(item.shape)
-    }
+    return {axis: None if axis in item.probed else length for axis, length in enumerate(item.shape)}

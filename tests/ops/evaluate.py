@@ -288,15 +288,18 @@ def prober(case: Case) -> Prober:
 
 
 def mismatches(
-    case: Case, hull_only: Collection[int] = (), within: Collection[int] = ()
+    case: Case,
+    hull_only: Collection[int] = (),
+    within: Collection[int] = (),
+    probe: Any = None,
 ) -> list[str]:
     """Return where the rule and onnxruntime differ, empty if nowhere.
 
     Shapes of all outputs are compared, and for every unit of every output what it reads of every
     probed input: the exact set; the hull for the slots in `hull_only`; for those in `within`, that
-    nothing outside the rule's set is read.
+    nothing outside the rule's set is read. `probe` takes the place of the usual prober.
     """
-    probe = prober(case)
+    probe = prober(case) if probe is None else probe
     shapes = outcome(case).shapes
     found = []
     for number, there in enumerate(case.outputs):

@@ -1,0 +1,1 @@
+"""The findings: one module for each code, and what runs them."""

@@ -1,0 +1,150 @@
+"""A stored `rfgraph MODEL --format json` to compare with, checked as it is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from rfgraph.errors import UsageError, printable, quoted
+
+MAX_BYTES = 1 << 30
+SCHEMA = 1
+SCOPES = ("none", "local", "one-sided", "global", "unknown")
+
+Numbers: TypeAlias = Mapping[str, int | Fraction | None]
+
+_INTEGERS = ("size", "size_min", "shortest", "longest")
+_RATIONALS = ("before", "after")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAxis:
+    """What was stored of one axis: its scope, its numbers, and those of its local paths."""
+
+    scope: str
+    numbers: Numbers
+    local: Numbers | None
+    covers: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The stored fields by tensor and input, the outputs, and the inputs' spatial axes."""
+
+    file: str
+    fields: Mapping[tuple[str, str], Mapping[int, StoredAxis]]
+    outputs: Mapping[str, tuple[str, ...]]
+    spatial: Mapping[str, tuple[int, ...]]
+
+
+def read(path: Path) -> Baseline:
+    """Return the result stored in a file; UsageError names the file and what is wrong with it."""
+    name = printable(str(path), 120)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"baseline {name}: required at most {MAX_BYTES} bytes")
+        if not path.is_file():
+            raise UsageError(f"baseline {name}: required a regular file")
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or "not valid JSON"
+        raise UsageError(f"baseline {name}: {reason}") from None
+    try:
+        return parse(document, name)
+    except UsageError as error:
+        raise UsageError(f"baseline {name}: {error}") from None
+
+
+def parse(document: object, file: str = "") -> Baseline:
+    """Return the result in a JSON document; UsageError says what it requires."""
+    report = _Entry(document, "the document")
+    if report.get("schema") != SCHEMA:
+        raise UsageError(f"required the result of rfgraph MODEL --format json, of schema {SCHEMA}")
+    fields: dict[tuple[str, str], Mapping[int, StoredAxis]] = {}
+    for entry in report.entries("receptive_fields"):
+        axes = {item.integer("axis") or 0: _axis(item) for item in entry.entries("axes")}
+        fields[entry.text("tensor"), entry.text("input")] = axes
+    outputs = {item.text("name"): item.texts("before_global") for item in report.entries("outputs")}
+    spatial = {
+        item.text("name"): item.integers("spatial_axes") for item in report.entries("inputs")
+    }
+    return Baseline(file, fields, outputs, spatial)
+
+
+def _axis(entry: _Entry) -> StoredAxis:
+    scope = entry.text("scope")
+    if scope not in SCOPES:
+        raise UsageError(f"scope requires one of {', '.join(SCOPES)}, found {quoted(scope)}")
+    inner = entry.get("local")
+    covers = entry.get("covers_input")
+    return StoredAxis(
+        scope,
+        _numbers(entry),
+        None if inner is None else _numbers(_Entry(inner, "local")),
+        covers if isinstance(covers, bool) else None,
+    )
+
+
+def _numbers(entry: _Entry) -> Numbers:
+    found: dict[str, int | Fraction | None] = {key: entry.integer(key) for key in _INTEGERS}
+    found.update({key: entry.rational(key) for key in _RATIONALS})
+    return found
+
+
+class _Entry:
+    """A JSON object whose values are checked as they are read."""
+
+    def __init__(self, value: object, what: str) -> None:
+        if not isinstance(value, dict):
+            raise UsageError(f"{what} requires an object")
+        self._values: Mapping[str, Any] = value
+
+    def get(self, key: str) -> object:
+        return self._values.get(key)
+
+    def entries(self, key: str) -> list[_Entry]:
+        return [_Entry(item, key) for item in self._list(key)]
+
+    def text(self, key: str) -> str:
+        value = self.get(key)
+        if not isinstance(value, str):
+            raise UsageError(f"{key} requires a text")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        found = self._list(key)
+        if not all(isinstance(item, str) for item in found):
+            raise UsageError(f"{key} requires a list of texts")
+        return tuple(found)
+
+    def integers(self, key: str) -> tuple[int, ...]:
+        found = self._list(key)
+        if not all(type(item) is int for item in found):
+            raise UsageError(f"{key} requires a list of integers")
+        return tuple(found)
+
+    def integer(self, key: str) -> int | None:
+        value = self.get(key)
+        if value is not None and type(value) is not int:
+            raise UsageError(f"{key} requires an integer or null")
+        return value
+
+    def rational(self, key: str) -> Fraction | None:
+        value = self.get(key)
+        try:
+            if value is None or type(value) is int:
+                return None if value is None else Fraction(value)
+            numerator, denominator = (int(part) for part in str(value).split("/"))
+            return Fraction(numerator, denominator)
+        except (ValueError, ZeroDivisionError):
+            raise UsageError(f'{key} requires an integer, "p/q" or null') from None
+
+    def _list(self, key: str) -> Sequence[Any]:
+        value = self.get(key)
+        if not isinstance(value, list):
+            raise UsageError(f"{key} requires a list")
+        return value

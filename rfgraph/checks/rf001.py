@@ -1,0 +1,243 @@
+"""The receptive field does not reach what is required.
+
+At each output, or where an output has no local path (after a global pooling or a flatten) at the
+feature maps that feed it, the receptive field must be at least as large as the input on every
+spatial axis: a unit that reads less cannot answer what the whole input shows. By default this is
+asked of the smallest of all paths from the input to the tensor (--stat min), for that is what
+every path then fulfils; in a network with skip connections the paths differ, and the smallest is
+small.
+
+Why it matters: Araujo, Norris and Sim ("Computing Receptive Fields of Convolutional Neural
+Networks", Distill 2019) find that accuracy grows with the receptive field until it covers the
+input; Veit et al. (2016) that in residual networks the short paths carry most of the gradient.
+
+How to fix it: more stride early, larger windows or dilation, more layers, or a smaller input. If
+the region itself is what counts, and not every path, ask for --stat union; for most paths ask
+for --stat median or --min-covering 0.5.
+
+How to silence it: --min-rf N for a required number of positions, --at TENSOR for another place,
+--ignore RF001.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from rfgraph.analysis import Axis, Finding, some
+from rfgraph.checks.settings import OUTPUT, STATS, percentile
+from rfgraph.checks.subject import Subject, where
+from rfgraph.checks.wording import joined, percent, rational_text
+from rfgraph.distribution import AxisHistogram, path_histogram
+from rfgraph.errors import BoundError, UsageError, quoted
+
+if TYPE_CHECKING:
+    from rfgraph.graph import ModelInput
+
+UNDETERMINED = "could not be determined"
+NO_PATH = "no local path"
+
+
+class Value(NamedTuple):
+    """What a statistic found, in words, and whether it reaches what is required."""
+
+    stat: str
+    text: str
+    holds: bool
+
+    def __str__(self) -> str:
+        return f"{self.stat} ({self.text})"
+
+
+@dataclass(slots=True)
+class Place:
+    """One tensor on one input; the distribution over its paths is counted when it is needed."""
+
+    subject: Subject
+    item: ModelInput
+    tensor: str
+    output: str | None
+    _axes: dict[int, AxisHistogram] | None = field(default=None, init=False)
+
+    def histogram(self, axis: int) -> AxisHistogram | None:
+        """Return the distribution along an axis, None where counting exceeds a bound."""
+        if self._axes is None:
+            try:
+                found = path_histogram(
+                    self.subject.result,
+                    tensor=self.tensor,
+                    input=self.item.name,
+                    count=self.subject.settings.count,
+                )
+                self._axes = dict(found.axes)
+            except BoundError:
+                self._axes = {}
+        return self._axes.get(axis)
+
+    @property
+    def vacuous(self) -> bool:
+        """Whether a statement about all paths holds where there is none."""
+        return self.subject.settings.at == OUTPUT
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Yield a finding for each tensor, input and axis that falls short."""
+    asked = False
+    items = subject.inputs()
+    required = {item.name: _required(subject, item) for item in items}
+    for item in items:
+        for tensor, output in subject.targets(item).items():
+            asked = True
+            place = Place(subject, item, tensor, output)
+            for axis, length in required[item.name].items():
+                yield from _axis(place, axis, length)
+    if not asked:
+        names = some([item.name for item in items]) or "none"
+        at = subject.settings.at
+        what = f"tensor {quoted(at)} reads" if at in subject.result.graph else "the outputs read"
+        yield Finding("RF001", "error", f"{what} nothing of the inputs to check ({names})")
+
+
+def _required(subject: Subject, item: ModelInput) -> dict[int, int]:
+    """Return what is required on each spatial axis."""
+    axes = subject.spatial_axes(item)
+    given = subject.settings.min_rf
+    if given is None:
+        return {axis: subject.length(item, axis) for axis in axes}
+    if len(given) not in (1, len(axes)):
+        raise UsageError(
+            f"--min-rf requires one number, or one for each of the {len(axes)} spatial axes of "
+            f"input {quoted(item.name)}, found {len(given)}"
+        )
+    return dict(zip(axes, given * len(axes) if len(given) == 1 else given, strict=True))
+
+
+def _axis(place: Place, axis: int, required: int) -> Iterator[Finding]:
+    subject = place.subject
+    found = subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
+    start = where(place.tensor, place.item, [axis])
+    if found.scope == "unknown":
+        through = f", through {some(found.through)}" if found.through else ""
+        message = f"{start}: required {required}, found unknown: what is read is not known{through}"
+        yield subject.finding("RF001", "error", message, place.tensor)
+        return
+    stat, least = subject.settings.stat, subject.settings.min_covering
+    if stat is not None:
+        value = _value(place, found, stat, required)
+        if not value.holds:
+            message = f"{start}: required {required}, found {value.text} ({stat})"
+            rest = _others(place, found, stat, required)
+            yield subject.finding("RF001", "error", f"{message}; {rest}", place.tensor)
+    if least is not None:
+        share = _covering(place, axis, required)
+        if share is None or share < least:
+            text = UNDETERMINED if share is None else percent(share)
+            wanted = f"{percent(least)} of local paths to cover {required}"
+            message = f"{start}: required {wanted}, found {text}"
+            rest = _others(place, found, None, required)
+            yield subject.finding("RF001", "error", f"{message}; {rest}", place.tensor)
+
+
+# -- statistics ------------------------------------------------------------------------------------
+
+
+def _value(place: Place, axis: Axis, stat: str, required: int) -> Value:
+    if stat == "union":
+        return _union(place, axis, required)
+    if stat in ("min", "max"):
+        return _extreme(place, axis, stat, required)
+    histogram = place.histogram(axis.axis)
+    if histogram is None:
+        return Value(stat, UNDETERMINED, holds=False)
+    if not histogram.local:
+        return Value(stat, NO_PATH, place.vacuous)
+    number = histogram.mean
+    if stat != "mean":
+        part = Fraction(1, 2) if stat == "median" else percentile(stat)
+        number = _fraction(None if part is None else histogram.quantile(part))
+    if number is None:
+        return Value(stat, "beyond the bounds on listing", holds=False)
+    return Value(stat, rational_text(number), number >= required)
+
+
+def _fraction(number: int | None) -> Fraction | None:
+    return None if number is None else Fraction(number)
+
+
+def _union(place: Place, axis: Axis, required: int) -> Value:
+    if axis.scope == "global":
+        covers = axis.covers_input
+        if covers is None:
+            place.subject.length(place.item, axis.axis)
+            return Value("union", UNDETERMINED, holds=False)
+        text = "the whole axis" if covers else "global, but some positions are never read"
+        return Value("union", text, covers)
+    numbers = axis if axis.scope == "local" else axis.local
+    size = None if numbers is None else numbers.size_min
+    if size is None:
+        text = "one-sided" if axis.scope == "one-sided" else UNDETERMINED
+        return Value("union", text, holds=False)
+    return Value("union", rational_text(size), size >= required)
+
+
+def _extreme(place: Place, axis: Axis, stat: str, required: int) -> Value:
+    numbers = axis if axis.scope == "local" else axis.local
+    size = None
+    if numbers is not None:
+        size = numbers.shortest if stat == "min" else numbers.longest
+    if size is None:
+        histogram = place.histogram(axis.axis)
+        if histogram is None:
+            return Value(stat, UNDETERMINED, holds=False)
+        if not histogram.local:
+            return Value(stat, NO_PATH, place.vacuous)
+        size = histogram.min if stat == "min" else histogram.max
+    if size is None:
+        return Value(stat, UNDETERMINED, holds=False)
+    return Value(stat, rational_text(size), size >= required)
+
+
+def _covering(place: Place, axis: int, required: int) -> Fraction | None:
+    """Return the share of local paths that cover what is required, None where it is not known."""
+    histogram = place.histogram(axis)
+    if histogram is None or histogram.counts is None:
+        return None
+    if not histogram.local:
+        return Fraction(int(place.vacuous))
+    covering = sum(count for size, count in histogram.counts.items() if size >= required)
+    return Fraction(covering, histogram.local)
+
+
+# -- the rest of the message -----------------------------------------------------------------------
+
+
+def _others(place: Place, axis: Axis, asked: str | None, required: int) -> str:
+    """Say how the other statistics stand, and which of them would pass."""
+    values = [_value(place, axis, stat, required) for stat in _ORDER if stat != asked]
+    passing = [str(value) for value in values if value.holds]
+    failing = [str(value) for value in values if not value.holds]
+    parts = []
+    if passing:
+        parts.append(f"--stat {joined(passing)} would pass")
+    if failing:
+        parts.append(f"{joined(failing, 'or')} would not")
+    text = ", ".join(parts)
+    share = _covering(place, axis.axis, required)
+    if share is not None and asked is not None:
+        text += f"; {percent(share)} of local paths cover it"
+    return text + _at_output(place, axis.axis, passes=bool(passing))
+
+
+_ORDER = tuple(sorted(STATS, key="union max min mean median".split().index))
+
+
+def _at_output(place: Place, axis: int, *, passes: bool) -> str:
+    """Say so where nothing passes here, but the output that this tensor feeds reads everything."""
+    if passes or place.output in (None, place.tensor):
+        return ""
+    found = place.subject.result.receptive_field(place.output, place.item.name).axes[axis]
+    if found.scope != "global" or not found.covers_input:
+        return ""
+    return "; --at output --stat union (the whole axis) would pass"

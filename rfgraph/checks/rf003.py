@@ -1,0 +1,148 @@
+"""Input positions are never read, or the region has gaps.
+
+Two things that a size does not show. First, positions of the input that no output reads at all:
+strides that leave the last rows over, windows narrower than their stride, crops. Second, gaps
+inside the region of a single unit: dilations with a common factor, such as 2, 2, 2, read every
+second position only (gridding), and so does a stride larger than the window before a wider one.
+The region's size is then larger than what is seen of it. The units asked are in the middle of
+the tensor, one for each phase (up to 16), away from the border.
+
+Why it matters: what is not read cannot influence the answer, and the cost of it is paid all the
+same; Wang et al. ("Understanding Convolution for Semantic Segmentation", 2018) and Yu, Koltun
+and Funkhouser ("Dilated Residual Networks", 2017) show gridding as artefacts in the output.
+
+How to fix it: dilations without a common factor (1, 2, 3 or 1, 2, 5), windows at least as wide
+as their stride, padding or an input length that the strides divide.
+
+How to silence it: --ignore RF003; --at TENSOR asks the regions elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rfgraph.checks.subject import Subject, carriers, named_axes, where
+from rfgraph.checks.wording import ranges
+from rfgraph.domains.reads import Mask, Masks, read_positions
+from rfgraph.errors import BoundError, quoted
+
+if TYPE_CHECKING:
+    from rfgraph.analysis import Finding
+    from rfgraph.graph import ModelInput
+    from rfgraph.relations import Shape
+
+MAX_PHASES = 16
+# Of the units on the axes that do not carry the input's: the shares of the axis where they stand.
+PLACES = (0, 1, 2)
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Yield what no output reads of each input, then the gaps in what units of each target read."""
+    for item in subject.inputs():
+        yield from _unread(subject, item)
+        for tensor in subject.targets(item):
+            yield from _gaps(subject, item, tensor)
+
+
+def _undetermined(subject: Subject, what: str, error: BoundError, tensor: str | None) -> Finding:
+    message = f"{what} could not be determined: {error}"
+    return subject.finding("RF003", "warning", message, tensor)
+
+
+# -- positions that no output reads ----------------------------------------------------------------
+
+
+def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
+    axes = subject.spatial_axes(item)
+    for axis in axes:
+        subject.length(item, axis)
+    result = subject.result
+    try:
+        masks = [read_positions(result.graph, item.name, name) for name in result.model.outputs]
+    except BoundError as error:
+        what = f"which positions of input {quoted(item.name)} are read"
+        yield _undetermined(subject, what, error, item.name)
+        return
+    read = [found for found in masks if found is not None]
+    if not read:
+        message = f"no output reads anything of input {quoted(item.name)}"
+        yield subject.finding("RF003", "warning", message, item.name)
+        return
+    for axis in axes:
+        unread = np.nonzero(~reduce(np.logical_or, [found[axis] for found in read]))[0]
+        if len(unread):
+            count = f"{len(unread)} of {item.shape[axis]} positions"
+            message = (
+                f"input {quoted(item.name)}, {named_axes(item, [axis])}: no output reads {count}: "
+                f"{ranges(unread.tolist())}"
+            )
+            yield subject.finding("RF003", "warning", message, item.name)
+
+
+# -- gaps in what one unit reads -------------------------------------------------------------------
+
+
+def _gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
+    result = subject.result
+    shape: Shape | None = result.graph.nodes[tensor]["shape"]
+    if shape is None or 0 in shape:
+        return
+    left = set(subject.spatial_axes(item))
+    try:
+        for index in _units(subject, item, tensor, shape):
+            masks = read_positions(result.graph, item.name, tensor, index)
+            for axis in sorted(left):
+                message = None if masks is None else _gap(masks, axis)
+                if message:
+                    left.discard(axis)
+                    start = where(tensor, item, [axis])
+                    text = f"{start}: the unit at {list(index)} reads {message}"
+                    yield subject.finding("RF003", "warning", text, tensor)
+    except BoundError as error:
+        yield _undetermined(subject, f"gaps in what {quoted(tensor)} reads", error, tensor)
+
+
+def _gap(masks: Masks, axis: int) -> str | None:
+    """Return what is missing between the first and the last position that a unit reads."""
+    mask: Mask = masks[axis]
+    there = np.nonzero(mask)[0]
+    if len(there) == 0:
+        return None
+    first, last = int(there[0]), int(there[-1])
+    missing = np.nonzero(~mask[first : last + 1])[0] + first
+    if len(missing) == 0:
+        return None
+    span = last - first + 1
+    return f"{len(there)} of the {span} positions {first}..{last}, not {ranges(missing.tolist())}"
+
+
+def _units(
+    subject: Subject, item: ModelInput, tensor: str, shape: Shape
+) -> Iterator[tuple[int, ...]]:
+    """Yield units in the middle: every phase along the axes that carry the input's, up to 16."""
+    form = subject.result.forms[item.name]
+    field = subject.result.receptive_field(tensor, item.name)
+    phases = 1
+    carrying: set[int] = set()
+    for axis in form.spatial_axes:
+        carrying |= carriers(form, tensor, axis)
+        found = field.axes[axis].local or field.axes[axis]
+        phases = max(phases, found.period[0] if found.period else MAX_PHASES)
+    seen: set[tuple[int, ...]] = set()
+    for phase in range(min(phases, MAX_PHASES)):
+        for place in PLACES:
+            index = tuple(
+                _middle(length, phase) if axis in carrying else (length - 1) * place // 2
+                for axis, length in enumerate(shape)
+            )
+            if index not in seen:
+                seen.add(index)
+                yield index
+
+
+def _middle(length: int, phase: int) -> int:
+    return min(length // 2 + phase, length - 1)

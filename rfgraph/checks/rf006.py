@@ -1,0 +1,102 @@
+"""The receptive field is off-centre.
+
+Averaged over the units of a tensor, the centre of what they read should be the centre of the
+input. If it is not, the whole feature map is shifted against the input: one-sided padding or
+cropping, an even window padded on one side, strides that do not fit the input's length. What is
+measured is the union of the local paths, unclipped, so that padding counts as if the input went
+on.
+
+Why it matters: boxes and masks that are decoded from the map by its stride alone are shifted by
+the amount that is reported; Araujo, Norris and Sim (Distill 2019) derive the centre from the
+effective padding, and show how frameworks' SAME padding moves it with the input's size. Many
+classifiers are off by up to half a stride, which does no harm there.
+
+How to fix it: pad and crop alike on both sides, choose an input length of the form k * stride +
+1 (225 instead of 224), or add the offset where positions are decoded.
+
+How to silence it: --ignore RF006. A causal network is off-centre on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rfgraph.checks.subject import Subject, carriers, local_fields, where
+from rfgraph.checks.wording import rational_text
+from rfgraph.domains.measure import tabulate
+from rfgraph.errors import BoundError
+from rfgraph.relations import product
+
+if TYPE_CHECKING:
+    from rfgraph.analysis import Axis, Finding
+    from rfgraph.domains.pieces import Piece
+    from rfgraph.graph import ModelInput
+    from rfgraph.relations import Shape
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Yield a note for each target, input and spatial axis that is off-centre."""
+    for item in subject.inputs():
+        lengths = {axis: subject.length(item, axis) for axis in subject.spatial_axes(item)}
+        for tensor in subject.targets(item):
+            for axis, length in lengths.items():
+                yield from _axis(subject, item, tensor, axis, length)
+
+
+def _axis(
+    subject: Subject, item: ModelInput, tensor: str, axis: int, length: int
+) -> Iterator[Finding]:
+    form = subject.result.forms[item.name]
+    shape: Shape | None = subject.result.graph.nodes[tensor]["shape"]
+    pieces = [piece for field in local_fields(form, tensor, axis) for piece in field.pieces]
+    if not pieces or shape is None:
+        return
+    field = subject.result.receptive_field(tensor, item.name).axes[axis]
+    numbers = field if field.scope == "local" else field.local
+    start = where(tensor, item, [axis])
+    try:
+        mean = _mean(numbers, pieces, shape, carriers(form, tensor, axis))
+    except BoundError as error:
+        text = f"{start}: whether it is centred could not be determined: {error}"
+        yield subject.finding("RF006", "note", text, tensor)
+        return
+    if mean is None:
+        return
+    off = mean - Fraction(length - 1, 2)
+    if off:
+        text = f"{start}: off-centre by {_amount(off, numbers)}"
+        yield subject.finding("RF006", "note", text, tensor)
+
+
+def _amount(off: Fraction, numbers: Axis | None) -> str:
+    side = "towards the end" if off > 0 else "towards the start"
+    text = f"{rational_text(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
+    stride = None if numbers is None else numbers.stride
+    if stride and abs(stride) != 1:
+        text += f" ({rational_text(abs(off / stride))} strides of {rational_text(abs(stride))})"
+    return text
+
+
+def _mean(
+    numbers: Axis | None, pieces: list[Piece], shape: Shape, carrying: frozenset[int]
+) -> Fraction | None:
+    """Return the centre of what is read, averaged over the units that exist; None if none reads."""
+    if numbers is not None and numbers.period is not None and numbers.period[0] == 1:
+        if numbers.center is None or numbers.stride is None:
+            return None
+        count = product(shape[axis] for axis in carrying)
+        return numbers.center + numbers.stride * Fraction(count - 1, 2)
+    table = tabulate(pieces, shape)
+    if table is None:
+        raise BoundError("the table of its units is too large")
+    lo, hi = np.broadcast_arrays(table.lo, table.hi)
+    there = lo <= hi
+    count = int(there.sum())
+    if not count:
+        return None
+    total = int(lo[there].sum(dtype=np.int64)) + int(hi[there].sum(dtype=np.int64))
+    return Fraction(total, 2 * count)

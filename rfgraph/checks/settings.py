@@ -1,0 +1,203 @@
+"""What a check asks, validated: the same for Python, command line and configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
+
+from rfgraph.errors import UsageError, printable, quoted
+
+if TYPE_CHECKING:
+    from rfgraph.checks.baseline import Baseline
+
+Count: TypeAlias = Literal["routes", "paths"]
+
+# Every code there is, and what it finds; the module of that name says the rest.
+CODES: Mapping[str, str] = {
+    "RF001": "The receptive field does not reach what is required",
+    "RF002": "Paths that merge are not aligned",
+    "RF003": "Input positions are never read, or the region has gaps",
+    "RF004": "Unproductive layer: what it reads already covers the input",
+    "RF005": "An operator without a rule, or whose positions depend on data",
+    "RF006": "The receptive field is off-centre",
+    "RF007": "The receptive field is smaller than in the baseline",
+}
+DEFAULT = ("RF001",)
+STATS = ("min", "max", "union", "median", "mean")
+
+AUTO = "auto"
+OUTPUT = "output"
+BEFORE_GLOBAL = "before-global"
+
+_PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,6})?)", re.ASCII)
+_SHARE = re.compile(r"\d{1,20}(\.\d{0,20})?|\.\d{1,20}|\d{1,18}/\d{1,18}", re.ASCII)
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to ask of a model; made by `make_settings`, which validates.
+
+    `min_rf` is None for the input's own lengths, else input positions: one number for all spatial
+    axes or one for each. `at` is "auto" (each output or, where it has no local path, its
+    before_global tensors), "output" or a tensor. `tensors` are those compared with the baseline
+    (default: its outputs). `input_shapes` and `input_values` bind inputs when a file is loaded.
+    """
+
+    select: tuple[str, ...] = DEFAULT
+    min_rf: tuple[int, ...] | None = None
+    stat: str | None = "min"
+    at: str = AUTO
+    min_covering: Fraction | None = None
+    inputs: tuple[str, ...] = ()
+    count: Count = "routes"
+    baseline: Baseline | None = None
+    tensors: tuple[str, ...] = ()
+    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    input_values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def make_settings(
+    *,
+    min_rf: object = None,
+    stat: str | None = None,
+    at: str | None = None,
+    min_covering: object = None,
+    select: str | Sequence[str] | None = None,
+    ignore: str | Sequence[str] = (),
+    inputs: Sequence[str] = (),
+    count: str = "routes",
+    baseline: Baseline | None = None,
+    tensors: Sequence[str] = (),
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    input_values: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Return validated settings; UsageError names the setting, what it requires and what was found.
+
+    Without `stat`, the smallest path is asked for, unless a share of paths is (`min_covering`).
+    Without `select`, a baseline alone asks for the comparison with it; else RF001 is selected, and
+    the comparison with it where there is a baseline.
+    """
+    asked = any(value is not None for value in (min_rf, stat, at, min_covering))
+    covering = None if min_covering is None else share(min_covering)
+    return Settings(
+        select=_selected(select, ignore, asked=asked, compared=baseline is not None),
+        min_rf=None if min_rf is None else lengths(min_rf),
+        stat=("min" if covering is None else None) if stat is None else statistic(stat),
+        at=place(at),
+        min_covering=covering,
+        inputs=tuple(inputs),
+        count=_count(count),
+        baseline=baseline,
+        tensors=tuple(tensors),
+        input_shapes={name: tuple(shape) for name, shape in (input_shapes or {}).items()},
+        input_values=dict(input_values or {}),
+    )
+
+
+def _selected(
+    select: str | Sequence[str] | None, ignore: str | Sequence[str], *, asked: bool, compared: bool
+) -> tuple[str, ...]:
+    """Return the codes to run, by number; a baseline that is given is always compared with."""
+    if select is not None:
+        wanted = set(codes("select", select))
+        if not compared and wanted == {"RF007"}:
+            raise UsageError("RF007 compares with a baseline: give one (--baseline FILE)")
+    else:
+        wanted = set() if compared and not asked else set(DEFAULT)
+    wanted = wanted | {"RF007"} if compared else wanted - {"RF007"}
+    chosen = wanted - set(codes("ignore", ignore))
+    if not chosen:
+        raise UsageError("no finding is left to check for: select ignores every code")
+    return tuple(code for code in CODES if code in chosen)
+
+
+def codes(name: str, value: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the codes of "RF001,RF003" or of a sequence; "all" stands for every one."""
+    found: list[str] = []
+    for item in value.split(",") if isinstance(value, str) else value:
+        code = item.strip().upper() if isinstance(item, str) else item
+        if code == "ALL":
+            found.extend(CODES)
+        elif code in CODES:
+            found.append(code)
+        else:
+            known = ", ".join(CODES)
+            raise UsageError(f"{name} requires codes of {known}, or all; found {_shown(item)}")
+    return tuple(dict.fromkeys(found))
+
+
+def lengths(value: object) -> tuple[int, ...] | None:
+    """Return the required lengths in input positions, None for "input", the input's own."""
+    if value == "input":
+        return None
+    items: Sequence[object] = [value]
+    if isinstance(value, str):
+        items = [int(part) if _LENGTH.fullmatch(part) else part for part in value.split(",")]
+    elif isinstance(value, Sequence):
+        items = value
+    found = tuple(item for item in items if _is_length(item))
+    if not items or len(found) != len(items):
+        raise UsageError(
+            "min-rf requires input, N or N,N... (positions, one number for each spatial axis), "
+            f"found {_shown(value)}"
+        )
+    return found
+
+
+def _is_length(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def statistic(value: object) -> str:
+    """Return the name of a statistic over paths: min, max, union, median, mean, p0 to p100."""
+    if isinstance(value, str) and (value in STATS or percentile(value) is not None):
+        return value
+    raise UsageError(f"stat requires {', '.join(STATS)} or p0 to p100, found {_shown(value)}")
+
+
+def percentile(stat: str) -> Fraction | None:
+    """Return the share that pNN stands for, None for another statistic."""
+    found = _PERCENTILE.fullmatch(stat)
+    if found is None or Fraction(found[1]) > 100:
+        return None
+    return Fraction(found[1]) / 100
+
+
+def share(value: object) -> Fraction:
+    """Return a share of paths exactly: 0.9 is nine tenths, whatever a float makes of it."""
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
+            raise TypeError
+        if isinstance(value, str) and not _SHARE.fullmatch(value):
+            raise ValueError
+        found = Fraction(repr(value) if isinstance(value, float) else value)
+        if 0 <= found <= 1:
+            return found
+    except (TypeError, ValueError, ZeroDivisionError):
+        pass
+    raise UsageError(f"min-covering requires a share from 0 to 1, found {_shown(value)}")
+
+
+def place(value: object) -> str:
+    """Return where to ask: "auto", "output" or the name of a tensor."""
+    if value is None or value == BEFORE_GLOBAL:
+        return AUTO
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"at requires output, before-global or a tensor, found {_shown(value)}")
+    return value
+
+
+def _count(value: str) -> Count:
+    if value == "routes":
+        return "routes"
+    if value == "paths":
+        return "paths"
+    raise UsageError(f"count requires routes or paths, found {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    return quoted(value) if isinstance(value, str) else printable(repr(value))

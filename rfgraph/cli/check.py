@@ -1,0 +1,245 @@
+"""The gate for a pipeline: exit code 0 if every rule holds, 1 if one fails, 2 if it cannot be told.
+
+rfgraph check MODEL...    the smallest receptive field over all paths covers the input (RF001)
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import glob
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.cli.options import add_bindings, add_output, once, value_of
+from rfgraph.cli.output import emit, style_of
+from rfgraph.cli.progress import Progress
+from rfgraph.errors import UsageError, printable, quoted
+
+if TYPE_CHECKING:
+    from rfgraph.checks.run import Report
+    from rfgraph.checks.settings import Settings
+    from rfgraph.cli.parser import Parser
+    from rfgraph.config import Config
+
+RENDERERS = {
+    "json": "rfgraph.report.findings_json",
+    "sarif": "rfgraph.report.sarif",
+    "junit": "rfgraph.report.junit",
+    "github": "rfgraph.report.github",
+}
+FORMATS = ("text", *RENDERERS)
+FAILS, UNANSWERED = 1, 2
+MAX_JOBS = 1024
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph check`."""
+    parser.add_argument(
+        "models", metavar="MODEL", nargs="+", help="an ONNX file, a folder of them, or a pattern"
+    )
+    add = parser.add_argument
+    add("--min-rf", metavar="input|N[,N...]", help="what is required, in positions (input)")
+    add("--stat", metavar="STAT", help="min (default), max, union, median, mean or pNN over paths")
+    add(
+        "--at",
+        metavar="PLACE",
+        help="output, before-global (where an output is global) or a tensor",
+    )
+    add("--min-covering", metavar="SHARE", help="at least this share of paths covers, 0 to 1")
+    add("--select", metavar="RFnnn,...", help="which findings fail the check (RF001); or all")
+    add("--ignore", metavar="RFnnn,...", help="which of them do not")
+    add("--baseline", metavar="FILE", help="JSON of an earlier rfgraph MODEL: nothing got smaller")
+    add("--tensor", metavar="NAME", action="append", help="compare this tensor (repeatable)")
+    add("--input", metavar="NAME", action="append", help="check this input only (repeatable)")
+    add("--count", choices=("routes", "paths"), help="what the statistics count (routes)")
+    add_bindings(parser)
+    add("--config", metavar="FILE", help="TOML; default: [tool.rfgraph] of pyproject.toml")
+    add("--exit-zero", action="store_true", default=None, help="exit code 0 though a rule fails")
+    add("--jobs", metavar="N", type=jobs, help="processes that check models at once (1)")
+    add_output(parser, FORMATS)
+    parser.set_defaults(format=None)
+
+
+def jobs(text: str) -> int:
+    """Return the number of processes."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_JOBS:
+        raise argparse.ArgumentTypeError(f"required 1 to {MAX_JOBS}, found {quoted(text)}")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check the models, write the report and return the exit code."""
+    config = _config(options)
+    models = files(options.models)
+    settings = _settings(options, config, models)
+    _spare(options.output, models)
+    form = options.format or config.run.get("format", "text")
+    reports = list(_reports(models, settings, options, config))
+    _tell_errors(reports, form)
+    emit(options, render(reports, form, options))
+    return exit_code(reports, exit_zero=options.exit_zero or config.run.get("exit_zero", False))
+
+
+def exit_code(reports: Sequence[Report], *, exit_zero: bool) -> int:
+    """Return the highest of the models' codes; `exit_zero` lets findings pass, never errors."""
+    if any(report.error is not None for report in reports):
+        return UNANSWERED
+    return FAILS if not exit_zero and any(report.findings for report in reports) else 0
+
+
+def render(reports: Sequence[Report], form: str, options: argparse.Namespace) -> str:
+    """Return the report in one of the formats."""
+    if form == "text":
+        from rfgraph.report import findings_text
+
+        return findings_text.render(reports, style_of(options))
+    found: str = import_module(RENDERERS[form]).render(reports)
+    return found
+
+
+def _spare(output: str | None, models: Sequence[str]) -> None:
+    for model in models if output not in (None, "-") else ():
+        with contextlib.suppress(OSError, ValueError):
+            if Path(str(output)).samefile(model):
+                raise UsageError(f"--output is the model {printable(model, 120)} itself")
+
+
+# -- what to check ---------------------------------------------------------------------------------
+
+
+def files(arguments: Sequence[str]) -> list[str]:
+    """Return the files meant, each once: folders and patterns expanded, sorted within each.
+
+    UsageError for a folder without a model and a pattern that matches nothing.
+    """
+    found: dict[str, None] = {}
+    for argument in arguments:
+        found.update(dict.fromkeys(_files(argument)))
+    return list(found)
+
+
+def _files(argument: str) -> list[str]:
+    if os.path.isdir(argument):  # noqa: PTH112 - Path would raise for a null byte, this does not
+        inside = sorted(str(path) for path in Path(argument).rglob("*.onnx") if path.is_file())
+        if not inside:
+            raise UsageError(f"{printable(argument, 120)}: a folder without an .onnx file")
+        return inside
+    if glob.has_magic(argument) and not os.path.lexists(argument):
+        matching = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - also from the root
+        expanded = [name for match in matching for name in _matched(match)]
+        if not expanded:
+            raise UsageError(f"{printable(argument, 120)}: no file matches")
+        return expanded
+    return [argument]
+
+
+def _matched(name: str) -> list[str]:
+    path = Path(name)
+    return sorted(map(str, path.rglob("*.onnx"))) if path.is_dir() else [name]
+
+
+def _config(options: argparse.Namespace) -> Config:
+    from rfgraph import config
+
+    if options.config is not None:
+        return config.read(Path(options.config))
+    path = config.find(Path.cwd())
+    return config.empty() if path is None else config.read(path)
+
+
+def _settings(options: argparse.Namespace, config: Config, models: Sequence[str]) -> list[Settings]:
+    """Return the settings of each model: defaults, then the file, then the command line."""
+    from rfgraph.checks.settings import make_settings
+
+    given = _given(options)
+    made: dict[str, Settings] = {}
+    found = []
+    for model in models:
+        merged = config.for_model(model)
+        for key, value in given.items():
+            both = isinstance(value, dict) and key in merged
+            merged[key] = {**merged[key], **value} if both else value
+        key = repr(sorted(merged.items(), key=lambda item: item[0]))
+        if key not in made:
+            made[key] = make_settings(**_resolved(merged))
+        found.append(made[key])
+    if options.baseline is not None and len(models) > 1:
+        raise UsageError(f"--baseline is of one model, found {len(models)} models")
+    return found
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the command line says, by the names of `make_settings`."""
+    found = {
+        "min_rf": options.min_rf,
+        "stat": options.stat,
+        "at": options.at,
+        "min_covering": options.min_covering,
+        "select": options.select,
+        "ignore": options.ignore,
+        "baseline": options.baseline,
+        "tensors": options.tensor,
+        "inputs": options.input,
+        "count": options.count,
+        "input_shapes": dict(once("--input-shape", options.input_shape)) or None,
+        "input_values": {
+            name: text if text.startswith("@") else value_of(name, text)
+            for name, text in once("--input-value", options.input_value).items()
+        }
+        or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _resolved(merged: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `make_settings` with the files that they name read."""
+    resolved = dict(merged)
+    if "baseline" in resolved:
+        from rfgraph.checks.baseline import read
+
+        resolved["baseline"] = read(Path(resolved["baseline"]))
+    values = resolved.get("input_values", {})
+    resolved["input_values"] = {
+        name: value_of(name, value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
+    return resolved
+
+
+# -- running ---------------------------------------------------------------------------------------
+
+
+def _reports(
+    models: Sequence[str],
+    settings: Sequence[Settings],
+    options: argparse.Namespace,
+    config: Config,
+) -> Iterator[Report]:
+    from rfgraph.checks.run import check_many
+
+    wanted = min(options.jobs or config.run.get("jobs", 1), len(models))
+    with ExitStack() as stack:
+        executor = None
+        if wanted > 1:
+            from rfgraph.cli.workers import pool
+
+            executor = stack.enter_context(pool(wanted))
+        progress = stack.enter_context(Progress(len(models), quiet=options.quiet))
+        for report in check_many(models, settings, executor):
+            progress.step()
+            yield report
+
+
+def _tell_errors(reports: Sequence[Report], form: str) -> None:
+    from rfgraph.report.escape import one_line
+
+    for report in reports:
+        if report.error is not None and sys.stderr is not None:
+            line = one_line(f"rfgraph: {report.error}")
+            print(line.replace("##[", "##\\x5b") if form == "github" else line, file=sys.stderr)

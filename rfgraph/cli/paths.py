@@ -1,0 +1,158 @@
+"""The distribution of receptive fields over the paths from an input to a tensor, and the paths."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from rfgraph.cli.options import add_model, add_output, load_model
+from rfgraph.cli.output import emit, style_of
+from rfgraph.errors import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.analysis import Result
+    from rfgraph.cli.parser import Parser
+    from rfgraph.distribution import Path
+    from rfgraph.report.paths import Entry
+    from rfgraph.report.view import View
+
+MAX_LIST = 1_000_000
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph paths`."""
+    add_model(parser)
+    add_target(parser)
+    parser.add_argument(
+        "--joint", action="store_true", help="the joint distribution over the axes as well"
+    )
+    parser.add_argument(
+        "--full", action="store_true", help="list histograms of any length (bound: 10,000 sizes)"
+    )
+    parser.add_argument(
+        "--list", metavar="N", type=number, help="the first N paths, with their nodes"
+    )
+    parser.add_argument(
+        "--order",
+        choices=("largest", "smallest"),
+        default="largest",
+        help="which paths are the first (default: %(default)s)",
+    )
+    _add_filters(parser)
+    add_output(parser, ("text", "json", "csv", "markdown"))
+
+
+def add_target(parser: Parser) -> None:
+    """Add between what to count, and how; the plot shares these."""
+    parser.add_argument(
+        "--tensor",
+        metavar="NAME",
+        action="append",
+        help="paths to this tensor (repeatable); default: the outputs, or what is before a global",
+    )
+    parser.add_argument("--input", metavar="NAME", help="paths from this input only")
+    parser.add_argument(
+        "--count",
+        choices=("routes", "paths"),
+        default="routes",
+        help="routes: paths that differ in pointwise operators only are one (default)",
+    )
+
+
+def _add_filters(parser: Parser) -> None:
+    for option, what in (("--through", "pass"), ("--avoiding", "do not pass")):
+        parser.add_argument(
+            option,
+            metavar="NODE",
+            action="append",
+            default=[],
+            help=f"only paths that {what} this node or tensor (repeatable)",
+        )
+
+
+def number(text: str) -> int:
+    """Return the N of --list N."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MAX_LIST):
+        raise argparse.ArgumentTypeError(
+            f"required a number of paths from 0 to {MAX_LIST}, found {quoted(text)}"
+        )
+    return int(text)
+
+
+def target(result: Result, options: argparse.Namespace) -> View:
+    """Return what to count for; UsageError for a name that does not exist."""
+    from rfgraph.analysis import pick_input, pick_tensor
+    from rfgraph.report.view import View
+
+    names = tuple(item.name for item in result.model.inputs)
+    inputs = names if options.input is None else (pick_input(result.model, options.input),)
+    if options.tensor is None:
+        return View(result, inputs)
+    tensors = [pick_tensor(result.model, name) for name in options.tensor]
+    return View(result, inputs, tuple(dict.fromkeys(tensors)))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Count the paths and write the report."""
+    from rfgraph.analysis import analyze
+
+    result = analyze(load_model(options))
+    view = target(result, options)
+    entries = _entries(view, options)
+    emit(options, _render(view, entries, options))
+    return 0
+
+
+def _entries(view: View, options: argparse.Namespace) -> list[Entry]:
+    from rfgraph.distribution import path_histogram
+    from rfgraph.report.paths import all_counted
+
+    count = partial(
+        path_histogram,
+        count=options.count,
+        joint=options.joint,
+        full=options.full,
+        through=options.through,
+        avoiding=options.avoiding,
+    )
+    first = None if options.list is None else partial(_first, options)
+    return all_counted(view, count, first)
+
+
+def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Path, ...]:
+    """Return the first N paths in the order asked for."""
+    from rfgraph.distribution import paths
+
+    found = paths(
+        result,
+        **pair,
+        order=options.order,
+        count=options.count,
+        through=options.through,
+        avoiding=options.avoiding,
+    )
+    return tuple(islice(found, options.list))
+
+
+def _render(view: View, entries: Sequence[Entry], options: argparse.Namespace) -> str:
+    file = view.result.model.file
+    if options.format == "json":
+        from rfgraph.distribution import report
+        from rfgraph.report.document import dumps
+
+        return dumps(report(options.count, [item.to_dict() for item in entries]))
+    if options.format == "csv":
+        from rfgraph.report.paths import path_records
+
+        return path_records(entries)
+    if options.format == "markdown":
+        from rfgraph.report.paths_markdown import paths_markdown
+
+        return paths_markdown(file, entries)
+    from rfgraph.report.paths_text import paths_text
+
+    return paths_text(file, entries, style_of(options))

@@ -1,0 +1,68 @@
+"""The distribution over paths as a picture: rfgraph plot MODEL -o FILE.png (or .svg, .pdf)."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rfgraph.cli.options import add_model, load_model
+from rfgraph.cli.output import save
+from rfgraph.cli.paths import add_target, target
+from rfgraph.errors import quoted
+
+if TYPE_CHECKING:
+    from rfgraph.cli.parser import Parser
+
+FORMATS = ("png", "svg", "pdf")
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph plot`."""
+    add_model(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=picture,
+        required=True,
+        help="where to write it; .png, .svg or .pdf says what",
+    )
+    add_target(parser)
+    parser.add_argument(
+        "--log",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="logarithmic counts; auto: where they span many decades",
+    )
+    parser.add_argument("--title", metavar="TEXT", help="a title above the picture")
+    parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
+
+
+def picture(text: str) -> str:
+    """Return the name of a file whose extension says what kind of picture it is."""
+    if Path(text).suffix.lower().removeprefix(".") not in FORMATS:
+        raise argparse.ArgumentTypeError(
+            f"required a file name that ends in .png, .svg or .pdf, found {quoted(text)}"
+        )
+    return text
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw the distributions and write the picture."""
+    from rfgraph.analysis import analyze
+    from rfgraph.distribution import path_histogram
+    from rfgraph.report import plot
+    from rfgraph.report.paths import all_counted
+
+    if options.quiet:
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    plot.require()
+    result = analyze(load_model(options))
+    entries = all_counted(target(result, options), partial(path_histogram, count=options.count))
+    form = Path(options.output).suffix.lower().removeprefix(".")
+    log = {"auto": None, "on": True, "off": False}[options.log]
+    save(options, plot.draw(entries, form, log=log, title=options.title))
+    return 0

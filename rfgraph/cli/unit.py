@@ -1,0 +1,58 @@
+"""Exactly what some units of a tensor read: rfgraph unit MODEL --tensor T --index 0,*,3,3."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import TYPE_CHECKING
+
+from rfgraph.cli.options import add_model, add_output, load_model
+from rfgraph.cli.output import emit, style_of
+from rfgraph.errors import quoted
+
+if TYPE_CHECKING:
+    from rfgraph.cli.parser import Parser
+
+_ENTRY = re.compile(r"\*|-?\d{1,19}", re.ASCII)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph unit`."""
+    add_model(parser)
+    parser.add_argument("--tensor", metavar="NAME", help="default: the only output")
+    parser.add_argument(
+        "--index",
+        metavar="0,*,3,3",
+        type=index,
+        required=True,
+        help="for each axis of the tensor a number (-1: the last unit) or * for the whole axis",
+    )
+    parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
+    add_output(parser, ("text", "json"))
+
+
+def index(text: str) -> tuple[int | None, ...]:
+    """Return the entries of 0,*,3,3, None for the whole axis; "" is the index of a scalar."""
+    entries = [entry.strip() for entry in text.split(",")] if text.strip() else []
+    if not all(_ENTRY.fullmatch(entry) for entry in entries):
+        raise argparse.ArgumentTypeError(
+            f"required integers or * as in 0,*,3,3, found {quoted(text)}"
+        )
+    return tuple(None if entry == "*" else int(entry) for entry in entries)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the regions of the units."""
+    from rfgraph.analysis import analyze, pick_tensor
+    from rfgraph.report.document import dumps
+    from rfgraph.report.unit import unit_text
+    from rfgraph.units import unit
+
+    result = analyze(load_model(options))
+    tensor = pick_tensor(result.model, options.tensor)
+    entry = unit(result, tensor, options.index, options.input).to_dict()
+    if options.format == "json":
+        emit(options, dumps(entry))
+    else:
+        emit(options, unit_text(result.model.file, entry, style_of(options)))
+    return 0

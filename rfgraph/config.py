@@ -1,0 +1,273 @@
+"""The settings of `rfgraph check` in [tool.rfgraph] of pyproject.toml, or in a TOML file."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from rfgraph.checks import settings
+from rfgraph.errors import UsageError, printable, quoted
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FORMATS = ("text", "json", "sarif", "junit", "github")
+MAX_BYTES = 1 << 20
+
+Values: TypeAlias = dict[str, Any]
+Reader: TypeAlias = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a configuration file says: settings, and further ones for models that match a pattern.
+
+    The settings are arguments of `make_settings`, by name; `run` are those of the command itself.
+    Paths are relative to `folder`.
+    """
+
+    folder: Path
+    settings: Values
+    run: Values
+    patterns: tuple[tuple[re.Pattern[str], Values], ...]
+
+    def for_model(self, model: str) -> Values:
+        """Return the settings for a model file: those for all, then each pattern's that matches."""
+        found = dict(self.settings)
+        path = Path(model).absolute()
+        try:
+            name = path.relative_to(self.folder).as_posix()
+        except ValueError:
+            name = path.as_posix()
+        for pattern, values in self.patterns:
+            if pattern.fullmatch(name):
+                found.update(values)
+        return found
+
+
+def find(start: Path) -> Path | None:
+    """Return the nearest pyproject.toml, from `start` upward, that has a section for rfgraph."""
+    for folder in (start, *start.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file() and _section(path, _parsed(path)) is not None:
+            return path
+    return None
+
+
+def read(path: Path) -> Config:
+    """Return what a file says: its [tool.rfgraph], or all of it where it has no [tool].
+
+    UsageError names the file, the key, what it requires and what was found.
+    """
+    document = _parsed(path)
+    section = _section(path, document)
+    if section is None:
+        section = {} if "tool" in document else document
+    try:
+        return _config(path.absolute().parent, section)
+    except UsageError as error:
+        raise UsageError(f"{printable(str(path), 120)}: {error}") from None
+
+
+def empty() -> Config:
+    """Return the configuration of who has none."""
+    return Config(Path.cwd(), {}, {}, ())
+
+
+def _parsed(path: Path) -> Values:
+    name = printable(str(path), 120)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise UsageError(f"{name}: required at most {MAX_BYTES} bytes")
+        return tomllib.loads(data.decode())
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror or 'cannot be read'}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{name}: not valid TOML: {printable(str(error), 120)}") from None
+
+
+def _section(path: Path, document: Mapping[str, Any]) -> Values | None:
+    tool = document.get("tool")
+    section = tool.get("rfgraph") if isinstance(tool, dict) else None
+    if section is None or isinstance(section, dict):
+        return section
+    raise UsageError(f"{printable(str(path), 120)}: tool.rfgraph requires a table")
+
+
+def _config(folder: Path, section: Mapping[str, Any]) -> Config:
+    values = _read_all(section, {**SETTINGS, **RUN, "models": _tables}, "tool.rfgraph")
+    patterns = []
+    for number, table in enumerate(values.pop("models", ()), 1):
+        where = f"tool.rfgraph.models, table {number}"
+        found = _read_all(table, {"pattern": _text, **SETTINGS}, where)
+        if "pattern" not in found:
+            raise UsageError(f"{where}: the key pattern is required")
+        patterns.append((_compiled(found.pop("pattern")), _placed(found, folder)))
+    run = {
+        key: values.pop(key) for key in (name.replace("-", "_") for name in RUN) if key in values
+    }
+    return Config(folder, _placed(values, folder), run, tuple(patterns))
+
+
+def _read_all(table: Mapping[str, Any], readers: Mapping[str, Reader], where: str) -> Values:
+    found: Values = {}
+    for key, value in table.items():
+        reader = readers.get(key)
+        if reader is None:
+            raise UsageError(f"{where}: no key {quoted(key)}; known are {', '.join(readers)}")
+        try:
+            found[_NAMES.get(key, key.replace("-", "_"))] = reader(value)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from None
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"{where}: {key} requires {error}, found {printable(repr(value))}"
+            ) from None
+    return found
+
+
+def _placed(values: Values, folder: Path) -> Values:
+    """Return the values with the files that they name in `folder`."""
+    placed = dict(values)
+    if "baseline" in placed:
+        placed["baseline"] = str(folder / placed["baseline"])
+    if "input_values" in placed:
+        placed["input_values"] = {
+            name: f"@{folder / value[1:]}" if isinstance(value, str) else value
+            for name, value in placed["input_values"].items()
+        }
+    return placed
+
+
+# -- one value -------------------------------------------------------------------------------------
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("a text")
+    return value
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (_text(value),)
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise TypeError("a name or a list of names")
+    return tuple(value)
+
+
+def _codes(name: str) -> Reader:
+    def reader(value: object) -> tuple[str, ...]:
+        if not isinstance(value, str | list):
+            raise TypeError("a text or a list of codes")
+        return settings.codes(name, value)
+
+    return reader
+
+
+def _min_rf(value: object) -> object:
+    found = settings.lengths(value)
+    return "input" if found is None else found
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(item) is int and item > 0 for item in value):
+        raise TypeError("a list of lengths, or a table of them by input name")
+    return tuple(value)
+
+
+def _shapes(value: object) -> dict[str, tuple[int, ...]]:
+    if isinstance(value, dict):
+        return {name: _shape(shape) for name, shape in value.items()}
+    return {"": _shape(value)}
+
+
+def _values(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict) or not all(map(_is_value, value.values())):
+        raise TypeError('a table of numbers, lists of numbers or "@FILE.npy" by input name')
+    return value
+
+
+def _is_value(value: object) -> bool:
+    if isinstance(value, str):
+        return value.startswith("@")
+    if isinstance(value, list):
+        return all(isinstance(item, int | float) for item in value)
+    return isinstance(value, int | float)
+
+
+def _choice(known: tuple[str, ...]) -> Reader:
+    def reader(value: object) -> str:
+        if value not in known:
+            raise ValueError(f"one of {', '.join(known)}")
+        return str(value)
+
+    return reader
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("true or false")
+    return value
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise TypeError("a number from 1 on")
+    return value
+
+
+def _tables(value: object) -> list[Values]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise TypeError("tables: [[tool.rfgraph.models]]")
+    return value
+
+
+# The keys, for all models or for those of a pattern, and the names that Python has for them.
+SETTINGS: Mapping[str, Reader] = {
+    "select": _codes("select"),
+    "ignore": _codes("ignore"),
+    "min-rf": _min_rf,
+    "stat": settings.statistic,
+    "at": _text,
+    "min-covering": settings.share,
+    "input": _names,
+    "count": _choice(("routes", "paths")),
+    "input-shape": _shapes,
+    "input-value": _values,
+    "baseline": _text,
+    "tensor": _names,
+}
+RUN: Mapping[str, Reader] = {
+    "format": _choice(FORMATS),
+    "jobs": _number,
+    "exit-zero": _truth,
+}
+_NAMES = {
+    "input": "inputs",
+    "tensor": "tensors",
+    "input-shape": "input_shapes",
+    "input-value": "input_values",
+}
+
+
+# -- patterns --------------------------------------------------------------------------------------
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern as a regular expression: "*" within a folder, "**" across folders.
+
+    A pattern without a slash is matched with the file's name in any folder.
+    """
+    prefix = "" if "/" in pattern else "(?:.*/)?"
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern.removeprefix("./"))
+    known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile(prefix + "".join(known.get(part) or re.escape(part) for part in parts), re.S)

@@ -1,0 +1,18 @@
+"""The findings of `rfgraph check` as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rfgraph import __version__
+from rfgraph.report.document import dumps
+
+if TYPE_CHECKING:
+    from rfgraph.checks.run import Report
+
+
+def render(reports: Sequence[Report]) -> str:
+    """Return the JSON report, one model to a line."""
+    models = [report.to_dict() for report in reports]
+    return dumps({"schema": 1, "version": __version__, "models": models})

@@ -1,0 +1,51 @@
+"""The findings of `rfgraph check` for people: one line for each, and one for the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rfgraph.errors import printable, quoted
+
+if TYPE_CHECKING:
+    from rfgraph.analysis import Finding
+    from rfgraph.checks.run import Report
+    from rfgraph.report.style import Style
+
+
+def render(reports: Sequence[Report], style: Style) -> str:
+    """Return the lines of what fails, and how many models hold, fail or could not be checked."""
+    lines = [
+        f"{style.bold(printable(report.file, 300))}: {finding.code} "
+        f"{style.severity(finding.severity)}: {located(finding)}"
+        for report in reports
+        for finding in report.findings
+    ]
+    return "\n".join([*lines, summary(reports)]) + "\n"
+
+
+def located(finding: Finding) -> str:
+    """Return the message, with the operator where the message does not name it."""
+    if finding.node is None or quoted(finding.node) in finding.message:
+        return finding.message
+    return f"{finding.message} (at {quoted(finding.node)})"
+
+
+def summary(reports: Sequence[Report]) -> str:
+    """Return how many models hold, fail or could not be checked, and which rules are meant."""
+    broken = sum(report.error is not None for report in reports)
+    failing = [report for report in reports if report.findings]
+    checked = f"{len(reports)} model{'' if len(reports) == 1 else 's'}"
+    codes = ", ".join(sorted({code for report in reports for code in report.codes}))
+    if not broken and not failing:
+        return f"{checked}: every rule holds ({codes})"
+    parts = []
+    if failing:
+        found = sorted({finding.code for report in failing for finding in report.findings})
+        parts.append(f"{len(failing)} fail{'s' if len(failing) == 1 else ''} ({', '.join(found)})")
+    if broken:
+        parts.append(f"{broken} could not be checked")
+    holding = len(reports) - len(failing) - broken
+    if holding:
+        parts.append(f"{holding} hold{'s' if holding == 1 else ''}")
+    return f"{checked}: {', '.join(parts)}"

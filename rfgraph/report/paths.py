@@ -1,0 +1,172 @@
+"""The distributions to show: one for each pair of input and tensor, as JSON and as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.analysis import has_local_path
+from rfgraph.distribution import path_histogram
+from rfgraph.domains.paths.statistics import decimal
+from rfgraph.errors import BoundError
+from rfgraph.report.escape import for_csv
+from rfgraph.report.records import csv_text
+from rfgraph.report.view import input_lengths
+
+if TYPE_CHECKING:
+    from rfgraph.analysis import Output
+    from rfgraph.distribution import AxisHistogram, Path, PathHistogram
+    from rfgraph.relations import Shape
+    from rfgraph.report.view import View
+
+HEADER = ("input", "tensor", "axis", "kind", "size", "count")
+LIST_HEADER = ("input", "tensor", "number", "size", "nodes")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One distribution and what to show beside it.
+
+    `lengths` are the input's by axis, None where the file leaves one open. `histogram` is None
+    where counting exceeds the bound that `bound` names. `first` are the paths of `--list`.
+    """
+
+    input: str
+    tensor: str
+    shape: Shape | None
+    lengths: Mapping[int, int | None]
+    histogram: PathHistogram | None
+    bound: str | None = None
+    first: tuple[Path, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry of the JSON report; nulls, and the bound, where it was not counted."""
+        if self.histogram is None:
+            absent = {"total": None, "listed": False, "axes": None, "depth": None}
+            return {"input": self.input, "tensor": self.tensor, **absent, "bound": self.bound}
+        found = self.histogram.to_dict()
+        if self.first is not None:
+            found["list"] = [path.to_dict() for path in self.first]
+        return found
+
+
+def pairs(view: View) -> list[tuple[str, str]]:
+    """Return the pairs of input and tensor to count for.
+
+    Without `--tensor` these are the outputs; instead of an output without a local path, its
+    `before_global` tensors that have one from the input.
+    """
+    if view.tensors is not None:
+        return [(source, tensor) for tensor in view.tensors for source in view.inputs]
+    found = (
+        (source, tensor)
+        for output in view.result.outputs
+        for source in view.inputs
+        for tensor in _last_local(view, output, source)
+    )
+    return list(dict.fromkeys(found))
+
+
+def _last_local(view: View, output: Output, source: str) -> Sequence[str]:
+    form = view.result.forms[source]
+    if has_local_path(form, output.name):
+        return (output.name,)
+    return [name for name in output.before_global if has_local_path(form, name)] or (output.name,)
+
+
+def counted(
+    view: View,
+    source: str,
+    tensor: str,
+    count: Callable[..., PathHistogram] = path_histogram,
+    first: Callable[..., tuple[Path, ...]] | None = None,
+) -> Entry:
+    """Count the paths of one pair.
+
+    `count` is `path_histogram` with its options, `first` returns the paths to list; both are called
+    with the result and the pair as `tensor` and `input`.
+    """
+    shape = view.result.graph.nodes[tensor]["shape"]
+    item = next(item for item in view.result.model.inputs if item.name == source)
+    lengths = input_lengths(item)
+    try:
+        found = count(view.result, tensor=tensor, input=source)
+        listed = None if first is None else first(view.result, tensor=tensor, input=source)
+    except BoundError as error:
+        return Entry(source, tensor, shape, lengths, None, str(error))
+    return Entry(source, tensor, shape, lengths, found, None, listed)
+
+
+def all_counted(
+    view: View,
+    count: Callable[..., PathHistogram] = path_histogram,
+    first: Callable[..., tuple[Path, ...]] | None = None,
+) -> list[Entry]:
+    """Count the paths of every pair; BoundError where that succeeds for none."""
+    entries = [counted(view, *pair, count, first) for pair in pairs(view)]
+    bounds = [item.bound for item in entries if item.bound is not None]
+    if bounds and len(bounds) == len(entries):
+        raise BoundError(bounds[0])
+    return entries
+
+
+def groups(shown: Entry) -> list[list[AxisHistogram]]:
+    """Return the axes, those with the same distribution and the same input length together."""
+    same: dict[object, list[AxisHistogram]] = {}
+    for axis in shown.histogram.axes.values() if shown.histogram else ():
+        counts = None if axis.counts is None else tuple(axis.counts.items())
+        scopes = (axis.local, axis.one_sided, axis.global_, axis.unknown)
+        numbers = (axis.min, axis.max, axis.mean, axis.variance)
+        key = (scopes, numbers, counts, shown.lengths[axis.axis])
+        same.setdefault(key, []).append(axis)
+    return list(same.values())
+
+
+# -- CSV -------------------------------------------------------------------------------------------
+
+
+def path_records(entries: Sequence[Entry]) -> str:
+    """Return the histograms, or the paths of `--list`, as CSV.
+
+    The counts of one axis add up to the total: a row for each size of the local paths (without a
+    size where they are not listed), and one for each other kind that occurs. The rows of `depth`
+    have the depth for size, those of `joint` several axes and as many sizes.
+    """
+    if any(item.first is not None for item in entries):
+        return csv_text(LIST_HEADER, (row for item in entries for row in _list_rows(item)))
+    return csv_text(HEADER, (row for item in entries for row in _rows(item)))
+
+
+def _rows(item: Entry) -> Iterator[list[str]]:
+    start = [for_csv(item.input), for_csv(item.tensor)]
+    found = item.histogram
+    if found is None:
+        yield [*start, "", "bound", "", ""]
+        return
+    for axis in found.axes.values():
+        for kind, size, count in _axis_rows(axis):
+            yield [*start, str(axis.axis), kind, size, decimal(count)]
+    for depth, count in (found.depth or {}).items():
+        yield [*start, "", "depth", str(depth), decimal(count)]
+    axes = " ".join(map(str, found.axes))
+    for sizes, count in (found.joint or {}).items():
+        yield [*start, axes, "joint", " ".join(map(decimal, sizes)), decimal(count)]
+
+
+def _axis_rows(axis: AxisHistogram) -> Iterator[tuple[str, str, int]]:
+    if axis.counts is None:
+        yield "local", "", axis.local
+    for size, count in (axis.counts or {}).items():
+        yield "local", decimal(size), count
+    others = {"one-sided": axis.one_sided, "global": axis.global_, "unknown": axis.unknown}
+    for kind, count in others.items():
+        if count:
+            yield kind, "", count
+
+
+def _list_rows(item: Entry) -> Iterator[list[str]]:
+    for number, path in enumerate(item.first or (), 1):
+        names = [for_csv(item.input), for_csv(item.tensor)]
+        sizes = " ".join(map(decimal, path.size))
+        yield [*names, str(number), sizes, for_csv("; ".join(path.nodes))]

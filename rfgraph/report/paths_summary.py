@@ -1,0 +1,62 @@
+"""The distribution over paths in a few lines, for the summary of a model."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rfgraph.report import histogram
+from rfgraph.report.paths import counted, groups
+from rfgraph.report.paths_numbers import figure, others, share, short
+from rfgraph.report.view import axes_text
+
+if TYPE_CHECKING:
+    from rfgraph.analysis import ReceptiveField
+    from rfgraph.distribution import AxisHistogram
+    from rfgraph.report.style import Style
+    from rfgraph.report.view import View
+
+MOST_COLUMNS = 56
+
+
+def distribution_lines(view: View, field: ReceptiveField, label: int, style: Style) -> list[str]:
+    """Return how many paths lead to a tensor and how their sizes are distributed.
+
+    `label` is the width of the column of labels.
+    """
+    shown = counted(view, field.input, field.tensor)
+    found = shown.histogram
+    if found is None:
+        return _row("paths", "too many to count", label, style)
+    lines = []
+    together = groups(shown)
+    for axes in together:
+        first = axes[0]
+        about = f"{short(found.total)} {found.count[:-1] if found.total == 1 else found.count}"
+        if len(together) > 1:
+            about = f"{axes_text([axis.axis for axis in axes])}: {about}"
+        facts = [about, *_facts(first, shown.lengths[first.axis])]
+        lines.extend(_row("paths", ", ".join(facts), label, style))
+        if first.counts and len(first.counts) > 1:
+            columns = min(style.width - label, MOST_COLUMNS)
+            lines.append(" " * label + histogram.line(first.counts, columns, blocks=style.blocks))
+    return lines
+
+
+def _facts(axis: AxisHistogram, length: int | None) -> Iterator[str]:
+    yield from others(axis)
+    if axis.min != axis.max:
+        yield f"mean size {figure(axis.mean)}"
+    if length is not None and axis.covering is not None and axis.local > 1:
+        yield f"{share(axis.covering, axis.local)} cover the input"
+
+
+def _row(label: str, value: str, width: int, style: Style) -> list[str]:
+    return textwrap.wrap(
+        value,
+        style.width,
+        initial_indent=f"{'    ' + label:<{width}}",
+        subsequent_indent=" " * width,
+        break_on_hyphens=False,
+    )
