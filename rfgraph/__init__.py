@@ -8,6 +8,8 @@ from rfgraph.errors import BoundError, ModelError, RfgraphError, UsageError
 
 if TYPE_CHECKING:
     from rfgraph.analysis import Axis, Finding, ReceptiveField, Result, analyze, load
+    from rfgraph.checks.run import Report, check, check_many
+    from rfgraph.checks.settings import Settings, make_settings
     from rfgraph.distribution import AxisHistogram, Path, PathHistogram, path_histogram, paths
     from rfgraph.graph import Model
     from rfgraph.units import Region, Unit, unit
@@ -23,10 +25,15 @@ _HOMES = {
     "PathHistogram": "rfgraph.distribution",
     "ReceptiveField": "rfgraph.analysis",
     "Region": "rfgraph.units",
+    "Report": "rfgraph.checks.run",
     "Result": "rfgraph.analysis",
+    "Settings": "rfgraph.checks.settings",
     "Unit": "rfgraph.units",
     "analyze": "rfgraph.analysis",
+    "check": "rfgraph.checks.run",
+    "check_many": "rfgraph.checks.run",
     "load": "rfgraph.analysis",
+    "make_settings": "rfgraph.checks.settings",
     "path_histogram": "rfgraph.distribution",
     "paths": "rfgraph.distribution",
     "unit": "rfgraph.units",
@@ -43,13 +50,18 @@ __all__ = [
     "PathHistogram",
     "ReceptiveField",
     "Region",
+    "Report",
     "Result",
     "RfgraphError",
+    "Settings",
     "Unit",
     "UsageError",
     "__version__",
     "analyze",
+    "check",
+    "check_many",
     "load",
+    "make_settings",
     "path_histogram",
     "paths",
     "unit",

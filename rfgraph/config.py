@@ -61,16 +61,16 @@ def find(start: Path) -> Path | None:
 
 
 def read(path: Path) -> Config:
-    """Return what a file says: its [tool.rfgraph], or all of it where it has no [tool].
+    """Return what a file says: in its [tool.rfgraph], or as a whole where it has no [tool].
 
     UsageError names the file, the key, what it requires and what was found.
     """
     document = _parsed(path)
     section = _section(path, document)
-    if section is None:
-        section = {} if "tool" in document else document
+    if section is None and "tool" in document:
+        raise UsageError(f"{printable(str(path), 120)}: a section [tool.rfgraph] is required")
     try:
-        return _config(path.absolute().parent, section)
+        return _config(path.absolute().parent, document if section is None else section)
     except UsageError as error:
         raise UsageError(f"{printable(str(path), 120)}: {error}") from None
 

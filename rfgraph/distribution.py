@@ -69,16 +69,17 @@ class AxisHistogram:
             raise UsageError(f"a quantile requires a share from 0 to 1, found {share}")
         return None if self.counts is None else quantile(self.counts, Fraction(share))
 
-    def to_arrays(self) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    def to_arrays(self) -> tuple[NDArray[np.int64 | np.object_], NDArray[np.object_]]:
         """Return sizes and exact counts (Python integers) as arrays, for a Series or a plot.
 
-        UsageError if the histogram is not listed.
+        Sizes beyond 64 bits are Python integers as well. UsageError if the histogram is not listed.
         """
         import numpy as np
 
         if self.counts is None:
             raise UsageError("the histogram is beyond the bounds on listing: ask for it in full")
-        sizes = np.array(list(self.counts), dtype=np.int64)
+        fits = max(self.counts, default=0) < 1 << 63
+        sizes = np.array(list(self.counts), dtype=np.int64 if fits else object)
         counts = np.empty(len(sizes), dtype=object)
         counts[:] = list(self.counts.values())
         return sizes, counts

@@ -177,7 +177,9 @@ def test_csv_has_a_row_for_each_size(run):
     code, out, _ = run("paths", HIGHRES3D, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert code == 0
-    sizes = [(int(r["size"]), int(r["count"])) for r in rows if (r["axis"], r["kind"]) == ("3", "local")]
+    sizes = [
+        (int(r["size"]), int(r["count"])) for r in rows if (r["axis"], r["kind"]) == ("3", "local")
+    ]
     assert sizes == list(HIGHRES.items())
     depths = {int(r["size"]): int(r["count"]) for r in rows if r["kind"] == "depth"}
     assert depths == BINOMIAL_9
@@ -206,7 +208,9 @@ def test_markdown_has_the_histogram(run):
         assert f"| {size} | {count} |" in out
 
 
-@pytest.mark.parametrize(("encoding", "seen"), [("utf-8", "▄▄▇▇██"), ("ascii", "..####"), ("cp437", "..####")])
+@pytest.mark.parametrize(
+    ("encoding", "seen"), [("utf-8", "▄▄▇▇██"), ("ascii", "..####"), ("cp437", "..####")]
+)
 def test_blocks_only_where_the_terminal_has_them(encoding, seen):
     """The two lower rows of a chart of 22 columns, drawn twice each."""
     for arguments in (["paths", str(HIGHRES3D)], [str(HIGHRES3D)]):
@@ -222,10 +226,12 @@ def test_blocks_only_where_the_terminal_has_them(encoding, seen):
 
 
 def test_the_summary_shows_the_histogram(run):
-    code, out, _ = run(FOLDER / "resnet50.onnx")
+    code, out, _ = run(HIGHRES3D)
     assert code == 0
-    assert "65536 routes, mean size 219" in out
-    assert "11 ▁▁▁▁▁▁▂▂▃▄▅▆" in out
+    assert "512 routes, mean size 45, none covers the input" in out
+    eighths = [-(-8 * count // 48) for count in HIGHRES.values()]  # of the largest, rounded up
+    drawn = "".join("▁▂▃▄▅▆▇█"[level - 1] * 2 for level in eighths)
+    assert f"3 {drawn} 87\n" in out
 
 
 def test_output_goes_to_the_file(run, tmp_path):
@@ -242,7 +248,9 @@ def test_a_second_run_is_the_same(run, form):
 @pytest.mark.parametrize("form", ["text", "json", "csv", "markdown"])
 def test_names_of_a_file_act_on_nothing(run, tmp_path, form):
     file = models.saved(models.hostile(), tmp_path / "m.onnx")
-    code, out, err = run("paths", file, "--tensor", models.HOSTILE_TENSOR, "--list", 2, "--format", form)
+    code, out, err = run(
+        "paths", file, "--tensor", models.HOSTILE_TENSOR, "--list", 2, "--format", form
+    )
     assert (code, err) == (0, "")
     assert not set(out) & set("\x1b\u202e")
     if form == "markdown":
@@ -296,7 +304,9 @@ def test_the_extension_says_what_is_drawn(run, tmp_path, extension):
 
 @pytest.mark.parametrize("name", ["out.gif", "out", "png", "-", "out.png.txt"])
 def test_an_extension_that_is_not_known_is_refused(run, tmp_path, name):
-    refused(run("plot", HIGHRES3D, "-o", tmp_path / name if "." in name else name), ".png, .svg or .pdf")
+    refused(
+        run("plot", HIGHRES3D, "-o", tmp_path / name if "." in name else name), ".png, .svg or .pdf"
+    )
 
 
 def test_a_picture_needs_a_file_and_one_that_can_be_written(run, tmp_path):

@@ -37,7 +37,9 @@ def doubling(blocks):
     for k in range(blocks):
         before = f"a{k - 1}" if k else "x"
         pads, dilation = [2**k, 2**k], [2**k]
-        nodes.append(helper.make_node("Conv", [before, "w"], [f"c{k}"], pads=pads, dilations=dilation))
+        nodes.append(
+            helper.make_node("Conv", [before, "w"], [f"c{k}"], pads=pads, dilations=dilation)
+        )
         nodes.append(helper.make_node("Add", [before, f"c{k}"], [f"a{k}"]))
     last = f"a{blocks - 1}"
     return models.model(nodes, {"x": [1, 1, 64]}, {last: None}, {"w": models.weights(1, 1, 3)})
@@ -131,7 +133,13 @@ def test_no_path_is_an_empty_distribution():
     found = rfgraph.path_histogram(build("siamese"), tensor="right.relu1", input="left")
     assert found.total == 0
     for axis in found.axes.values():
-        assert (axis.counts, axis.min, axis.mean, axis.median, axis.std) == ({}, None, None, None, None)
+        assert (axis.counts, axis.min, axis.mean, axis.median, axis.std) == (
+            {},
+            None,
+            None,
+            None,
+            None,
+        )
     assert "no local path" in repr(found)
 
 
@@ -180,7 +188,12 @@ def test_the_entry_is_that_of_the_contract():
 def test_a_global_path_is_counted_apart():
     # An SE gate: the path beside it, and the one through its global pooling.
     (axis, _) = rfgraph.path_histogram(build("se_gate"), tensor="conv2").to_dict()["axes"]
-    assert (axis["local"], axis["global"], axis["one_sided"], axis["unknown"]) == ("1", "1", "0", "0")
+    assert (axis["local"], axis["global"], axis["one_sided"], axis["unknown"]) == (
+        "1",
+        "1",
+        "0",
+        "0",
+    )
 
 
 def test_a_repr_is_short_and_says_how_many(distribution):

@@ -110,16 +110,14 @@ def _selected(
         wanted = set() if compared and not asked else set(DEFAULT)
     wanted = wanted | {"RF007"} if compared else wanted - {"RF007"}
     chosen = wanted - set(codes("ignore", ignore))
-    if not chosen:
-        raise UsageError("no finding is left to check for: select ignores every code")
     return tuple(code for code in CODES if code in chosen)
 
 
-def codes(name: str, value: str | Sequence[str]) -> tuple[str, ...]:
+def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
     """Return the codes of "RF001,RF003" or of a sequence; "all" stands for every one."""
     found: list[str] = []
     for item in value.split(",") if isinstance(value, str) else value:
-        code = item.strip().upper() if isinstance(item, str) else item
+        code = item.strip().upper() if isinstance(item, str) else ""
         if code == "ALL":
             found.extend(CODES)
         elif code in CODES:

@@ -32,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
+    # Path counts and sizes have as many digits as they have; the bounds on output are rfgraph's own.
+    if hasattr(sys, "set_int_max_str_digits"):
+        sys.set_int_max_str_digits(0)
     subject = ""
     try:
         command, options = parse(list(argv))

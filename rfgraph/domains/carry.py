@@ -109,7 +109,7 @@ def _regroup(piece: Piece, old: Shape, new: Shape) -> Piece | Lost:
 
 def _behind(axes: frozenset[int], plan: tables.Plan, new: Shape) -> frozenset[int]:
     """Return the axes of the new shape that the old `axes` became part of."""
-    found = set()
+    found: set[int] = set()
     for before, after in plan:
         if not axes.isdisjoint(before):
             found.update(axis for axis in after if new[axis] > 1)

@@ -130,7 +130,7 @@ def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
         joint = flat.reshape([old[axis] for axis in before])
         for place, axis in enumerate(before):
             others = tuple(k for k in range(len(before)) if k != place)
-            back[axis] = joint.any(axis=others)
+            back[axis] = np.asarray(joint.any(axis=others))
     return tuple(back)
 
 

@@ -17,10 +17,17 @@ from rfgraph.ops.node import (
     Outcome,
     RuleError,
     UnresolvedError,
-    broadcast,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import along_axis, boundless, mask_steps, reshaped, selected, trimmed
+from rfgraph.ops.steps import (
+    along_axis,
+    boundless,
+    broadcasts,
+    mask_steps,
+    reshaped,
+    selected,
+    trimmed,
+)
 from rfgraph.relations import (
     Band,
     Permute,
@@ -197,7 +204,8 @@ def _row_operands(node: OpNode, heads: Heads, reach: Reach) -> Iterator[tuple[in
         batch, own_heads, _, keys = chain.shape
         chain.add(Pointwise((batch, own_heads, heads.queries, keys)))
         allowed = reach.allowed(heads.queries, heads.total)
-        if keys == heads.total and not _cut(chain, allowed):
+        broadcast = keys != heads.total and node.version < 24
+        if allowed is not None and not broadcast and not _cut(chain, allowed[:, :keys]):
             return
         yield MASK, chain.add(Reduce(((3, Whole(keys, 1)),)))
     if _computed(node, VALID):
@@ -363,7 +371,7 @@ def _mask_limit(node: OpNode, heads: Heads) -> int:
     keys = found[-1] if found else 1
     shorter = node.version >= 24 and bool(found) and keys < heads.total
     fitted = (*found[:-1], heads.total) if shorter else found
-    if broadcast(fitted, heads.scores) != heads.scores:
+    if not broadcasts(fitted, heads.scores):
         raise RuleError(
             f"input {MASK} requires a shape that broadcasts to {list(heads.scores)}, "
             f"found {list(found)}"

@@ -38,7 +38,7 @@ def summary(reports: Sequence[Report]) -> str:
     checked = f"{len(reports)} model{'' if len(reports) == 1 else 's'}"
     codes = ", ".join(sorted({code for report in reports for code in report.codes}))
     if not broken and not failing:
-        return f"{checked}: every rule holds ({codes})"
+        return f"{checked}: {f'every rule holds ({codes})' if codes else 'no rule is selected'}"
     parts = []
     if failing:
         found = sorted({finding.code for report in failing for finding in report.findings})

@@ -77,6 +77,13 @@ def share(part: int, total: int) -> str:
     return f"{float(hundredths) / 100:.4g} %"
 
 
+def covering(number: int, local: int) -> str:
+    """Return in words how many of the local paths are at least as long as the input."""
+    if number in (0, local):
+        return "all cover the input" if number else "none covers the input"
+    return f"{share(number, local)} cover the input"
+
+
 def others(axis: AxisHistogram) -> list[str]:
     """Return in words how many paths are not local on an axis."""
     kinds = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.report import histogram
 from rfgraph.report.paths import counted, groups
-from rfgraph.report.paths_numbers import figure, others, share, short
+from rfgraph.report.paths_numbers import covering, figure, others, short
 from rfgraph.report.view import axes_text
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
     shown = counted(view, field.input, field.tensor)
     found = shown.histogram
     if found is None:
-        return _row("paths", "too many to count", label, style)
+        return _row("distribution", "too many to count", label, style)
     lines = []
     together = groups(shown)
     for axes in together:
@@ -37,7 +37,7 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
         if len(together) > 1:
             about = f"{axes_text([axis.axis for axis in axes])}: {about}"
         facts = [about, *_facts(first, shown.lengths[first.axis])]
-        lines.extend(_row("paths", ", ".join(facts), label, style))
+        lines.extend(_row("distribution", ", ".join(facts), label, style))
         if first.counts and len(first.counts) > 1:
             columns = min(style.width - label, MOST_COLUMNS)
             lines.append(" " * label + histogram.line(first.counts, columns, blocks=style.blocks))
@@ -45,11 +45,14 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
 
 
 def _facts(axis: AxisHistogram, length: int | None) -> Iterator[str]:
-    yield from others(axis)
+    scopes = others(axis)
+    if scopes and axis.local:
+        yield f"{short(axis.local)} local"
+    yield from scopes
     if axis.min != axis.max:
         yield f"mean size {figure(axis.mean)}"
     if length is not None and axis.covering is not None and axis.local > 1:
-        yield f"{share(axis.covering, axis.local)} cover the input"
+        yield covering(axis.covering, axis.local)
 
 
 def _row(label: str, value: str, width: int, style: Style) -> list[str]:

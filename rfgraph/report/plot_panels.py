@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rfgraph.errors import UsageError
 from rfgraph.report.histogram import binned
 from rfgraph.report.paths import groups
-from rfgraph.report.paths_numbers import figure, log10, others, share, short, whole
+from rfgraph.report.paths_numbers import covering, figure, log10, others, short, whole
 from rfgraph.report.view import axes_text
 
 if TYPE_CHECKING:
@@ -125,15 +125,10 @@ def _facts(axis: AxisHistogram, found: PathHistogram, length: int | None) -> tup
     if axis.min != axis.max:
         facts = [f"mean {figure(axis.mean, 4)}, std {figure(axis.std, 4)}"]
     if length is not None and axis.covering is not None:
-        facts.append(_covering(axis.covering, axis.local))
+        text = covering(axis.covering, axis.local)
+        text = text.replace("more than", ">").replace("less than", "<")
+        facts.append(text if axis.covering in (0, axis.local) else f"{text} (dark)")
     return first, ", ".join(facts)
-
-
-def _covering(number: int, local: int) -> str:
-    if number in (0, local):
-        return f"{'all' if number else 'none'} cover{'' if number else 's'} the input"
-    part = share(number, local).replace("more than", ">").replace("less than", "<")
-    return f"{part} cover the input (dark)"
 
 
 def _many(number: int) -> str:
@@ -172,7 +167,7 @@ def _width(sizes: Sequence[int], gaps: Sequence[int]) -> float:
         return 0.05 * max(sizes[0], 1)
     if len(sizes) > SEPARATE:
         return min(gaps)
-    return min(0.8 * min(gaps), (sizes[-1] - sizes[0]) / 15)
+    return min(0.8 * min(gaps), (sizes[-1] - sizes[0]) / 25)
 
 
 # -- counts as heights -----------------------------------------------------------------------------

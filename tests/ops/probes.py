@@ -73,12 +73,13 @@ def expanded(case: Case) -> onnx.ModelProto:
     (node,) = model.graph.node
     function = definition(case, node)
     function.domain, function.name = "defined", case.op
-    function.opset_import[0].version = version = min(function.opset_import[0].version, NEWEST)
+    versions = [opset.version for opset in function.opset_import if opset.domain == ""]
+    opset = onnx.helper.make_opsetid("", min([*versions, NEWEST]))
+    del function.opset_import[:], model.opset_import[:]
+    function.opset_import.append(opset)
+    model.opset_import.extend([opset, onnx.helper.make_opsetid("defined", 1)])
     node.domain = "defined"
     model.functions.append(function)
-    del model.opset_import[:]
-    model.opset_import.append(onnx.helper.make_opsetid("", version))
-    model.opset_import.append(onnx.helper.make_opsetid("defined", 1))
     return inliner.inline_local_functions(model)
 
 

@@ -47,7 +47,7 @@ HEADS = {"q_num_heads": 2, "kv_num_heads": 1}
 PLAIN = [
     attention(apart()),
     attention(apart(heads=4, groups=2, keys=2, batch=2), version=24),
-    attention(apart(3, 3, size=1), **MASKED),
+    attention(apart(3, 3, groups=2, size=1), **MASKED),
     attention(apart(2, 4), **MASKED),
     attention(apart(4, 2), 24, **MASKED),
     attention(packed(), **HEADS),
@@ -60,7 +60,6 @@ PLAIN = [
     attention([*packed(2, 1), None, *past(3)], 24, (True, True, True), is_causal=1, **HEADS),
     attention([*apart(), (3, 4)]),
     attention([*apart(batch=2), (2, 1, 3, 4)], **MASKED),
-    attention([*apart(), (2, 1, 4)], 24),
     attention([*packed(2, 1), (2, 4), *past(3)], 23, (True, True, True), is_causal=1, **HEADS),
     *(
         attention([*apart(3, 5), None, None, None, ints(count)], 24, is_causal=causal)
@@ -79,7 +78,7 @@ PLAIN = [
 @pytest.mark.parametrize("case", PLAIN, ids=str)
 def test_what_queries_attend_to(case):
     """A query of a single key weighs it with one, whatever its score: keys are then a bound."""
-    alone = case.attributes.get("is_causal", 0) or 3 > min(case.inputs[1][-2:])
+    alone = case.attributes.get("is_causal", 0) or min(case.inputs[1][-2:]) < 3
     scored = (0, 1, 3, 4) if alone else ()
     assert mismatches(case, within=scored, probe=Steps(case)) == []
 
@@ -101,11 +100,23 @@ def test_what_queries_attend_to(case):
         attention([*apart(3, 5), (2, 3, 3)], 24, ALL, qk_matmul_output_mode=3, is_causal=1),
         attention([*apart(3, 5), (3, 4), None, None, ints(3)], 24),
         attention([*apart(3, 5), (4,)], 25),
+        attention([*apart(), (2, 1, 4)], 24),
+        attention([*apart(), (1, 4)], 25, ALL, qk_matmul_output_mode=2),
     ],
     ids=str,
 )
 def test_windows_and_shorter_masks_by_the_definition(case):
     assert mismatches(case, within=(0, 1, 3, 4), probe=Steps(case, expanded(case))) == []
+
+
+def test_of_a_shorter_mask_as_much_is_read_as_there_are_keys():
+    for case in (
+        attention([*apart(3, 5), (3, 4), None, None, ints(3)], 24),
+        attention([*apart(3, 5), (3, 3)], 25, right_window_size=1),
+    ):
+        assert mismatches(case, probe=Steps(case, expanded(case))) == []
+    case = attention([*apart(2, 3), (2, 1)], **MASKED)
+    assert claims(case, 3)[0, 0, 1, 0] == {(1, 0)}
 
 
 def test_a_key_is_read_by_every_query_that_may_attend_to_it():
@@ -130,6 +141,10 @@ def test_computed_numbers_of_valid_keys_leave_the_last_bound():
     causal = attention(inputs, 24, **MASKED)
     assert mismatches(causal, within=(0, 1, 2), probe=Steps(causal)) == []
     assert {at[2] for at in claims(causal, 2)[0, 0, 1, 0]} == {0, 1, 2, 3}
+    scored = attention(inputs, 24, ALL, qk_matmul_output_mode=3)
+    scored = Case("Attention", scored.inputs, scored.attributes, 24, (True, False, False, True))
+    assert mismatches(scored, within=(0, 1, 2), probe=Steps(scored)) == []
+    assert claims_of(scored, 6, 3)[1, 0, 0, 0] == {(1,)}
     windowed = attention(inputs, 25, left_window_size=1, **MASKED)
     assert claims(windowed, 2) == claims(causal, 2)
 
@@ -163,8 +178,19 @@ def test_a_query_without_keys_reads_nothing():
     case = attention([*apart(4, 3), None, None, None, ints(2)], 24, **MASKED)
     assert claims(case, 0)[0, 0, 1, 0] == set()
     assert {at[2] for at in claims(case, 0)[0, 0, 2, 0]} == {2}
-    empty = attention([*apart(4, 3), (4, 3), None, None, ints(0)], 24, ALL)
-    assert all(not found for slot in range(4) for found in claims(empty, slot).values())
+    masked = [*apart(4, 3), (4, 3), None, None, ints(0)]
+    empty = attention(masked, 24, ALL, qk_matmul_output_mode=3, is_causal=1)
+    assert not any(claims(empty, slot)[0, 0, 3, 0] for slot in range(4))
+    assert not any(relations(empty, 3).get(slot) for slot in range(4))
+
+
+def claims_of(case, slot, output):
+    found = relations(case, output)[slot]
+    shape = found[0].out_shape
+    return {
+        index: set().union(*(reads(relation, index) for relation in found))
+        for index in np.ndindex(*shape)
+    }
 
 
 def flex(inputs, **attributes):
@@ -197,7 +223,7 @@ INVALID = [
     (attention([*apart(), None, None, None, ints(1, 1)], 24), "input 6 requires shape [1]"),
     (attention([*apart(), None, None, None, ints(5)], 24), "values in [0, 4], found 5 to 5"),
     (attention([*apart(), (3, 3)]), "broadcasts to [1, 2, 3, 4], found [3, 3]"),
-    (attention([*apart(), (3, 5)], 24), "do not broadcast"),
+    (attention([*apart(), (3, 5)], 24), "found [3, 5]"),
     (attention(apart(), qk_matmul_output_mode=4), "requires a value in [0, 3], found 4"),
     (attention([(3, 2), (3, 2), (3, 2)]), "requires rank 3 to 4"),
 ]
@@ -219,4 +245,4 @@ def test_a_huge_length_costs_nothing_and_gives_an_upper_bound():
         (1, 2, HUGE, HUGE),
     )
     wide = attention(apart(), 25, left_window_size=HUGE, right_window_size=HUGE)
-    assert {at[2] for at in claims(wide, 1)[0, 0, 1, 0]} == {0, 1, 2, 3}
+    assert relations(wide)[2][0].steps[0] == Prefix(((2, Band(HUGE, HUGE, 4, 3)),))

@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 
 from rfgraph.report.histogram import ASCII_DENSITY, BLOCKS, binned, chart, levels, line
 
-HISTOGRAMS = st.dictionaries(
-    st.integers(0, 2000), st.integers(1, 10**40), min_size=1, max_size=60
-)
+HISTOGRAMS = st.dictionaries(st.integers(0, 2000), st.integers(1, 10**40), min_size=1, max_size=60)
 
 
 @given(counts=HISTOGRAMS, columns=st.integers(1, 80))

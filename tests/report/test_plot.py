@@ -177,6 +177,7 @@ def test_logarithms_are_as_asked():
     assert "number of routes (log scale)" in dense
     times = "\N{MULTIPLICATION SIGN}"
     assert f"3.17 {times} {power_of_ten(29)} routes" in dense
+    assert any(text.endswith("> 99.99 % cover the input (dark)") for text in dense)
 
 
 HOSTILE = {

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from rfgraph.domains.paths.states import Kind, Shift, StateGraph
+from rfgraph.domains.paths.states import Growth, Kind, StateGraph
 from rfgraph.domains.pattern import excess
 
 # Beyond these a histogram is not listed unless it is asked for in full.
@@ -79,7 +79,7 @@ class Survey:
 
 
 def forward(
-    made: StateGraph, one: V, shifted: Callable[[V, Shift], V], plus: Callable[[V, V], V]
+    made: StateGraph, one: V, shifted: Callable[[V, Growth], V], plus: Callable[[V, V], V]
 ) -> dict[int, V]:
     """Return the values of the end states."""
     if not made.tracks:
@@ -106,7 +106,7 @@ def survey(made: StateGraph, column: int) -> Survey:
     low = high = 0
     most = 1
 
-    def shifted(value: Moments, shift: Shift) -> Moments:
+    def shifted(value: Moments, shift: Growth) -> Moments:
         nonlocal low, high
         moved = value.shifted(shift[column])
         low, high = min(low, moved.least), max(high, moved.largest)
@@ -272,7 +272,7 @@ def _summed(a: dict[V, int], b: dict[V, int], bound: int | None) -> dict[V, int]
 def _sparse(made: StateGraph, column: int, bound: int | None) -> dict[int, Histogram] | None:
     """Count with one dictionary per state; None if one outgrows `bound`."""
 
-    def shifted(value: Histogram, shift: Shift) -> Histogram:
+    def shifted(value: Histogram, shift: Growth) -> Histogram:
         more = shift[column]
         return {base + more: count for base, count in value.items()} if more else value
 
@@ -286,7 +286,7 @@ def joint(made: StateGraph, *, full: bool) -> Vectors | None:
     """Return the number of paths by size on every axis, of those local on all; None beyond the bound."""
     axes = len(made.axes)
 
-    def shifted(value: Vectors, shift: Shift) -> Vectors:
+    def shifted(value: Vectors, shift: Growth) -> Vectors:
         more = shift[:axes]
         if not any(more):
             return value

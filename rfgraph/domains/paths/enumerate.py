@@ -25,7 +25,7 @@ class Step:
 
     def __init__(self, index: int, arc: Arc | None, parent: Step | None) -> None:
         self.index, self.arc, self.parent = index, arc, parent
-        self.depth = 0 if parent is None else parent.depth + 1
+        self.depth: int = 0 if parent is None else parent.depth + 1
         self.jump: Step = self
         if parent is not None:
             far = parent.jump

@@ -119,11 +119,10 @@ def is_transparent(edge: Edge, form: ClosedForm) -> bool:
     if reduced is None:
         return False
     state = form.states.get(edge.source)
-    return state is not None and not any(
-        isinstance(layout[axis], frozenset) and not reduced.isdisjoint(layout[axis])
-        for layout in state.classes
-        for axis in form.spatial_axes
-    )
+    if state is None:
+        return False
+    spatial = (layout[axis] for layout in state.classes for axis in form.spatial_axes)
+    return all(not isinstance(axes, frozenset) or reduced.isdisjoint(axes) for axes in spatial)
 
 
 def routes(tensors: Sequence[str], edges: Entering, form: ClosedForm) -> Plan:

@@ -21,11 +21,11 @@ from rfgraph.domains.carry import carry
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, own_position
 from rfgraph.errors import BoundError
 from rfgraph.graph import Graph
-from rfgraph.relations import Pointwise, Relation
+from rfgraph.relations import Pointwise, Relation, Select, Shift
 
 MAX_STATES = 200_000
 
-Shift: TypeAlias = tuple[int, ...]
+Growth: TypeAlias = tuple[int, ...]
 
 
 class Kind(Enum):
@@ -57,7 +57,7 @@ class Arc(NamedTuple):
 
     source: int
     target: int
-    shift: Shift
+    shift: Growth
     edge: Edge | None
 
 
@@ -141,7 +141,7 @@ class _Folder:
         # Joint states may be products of single ones: beyond this many, count axis by axis.
         alone = len(made.axes) <= 1
         self.bound = MAX_STATES if alone else max(1000, 8 * len(plan.tensors))
-        self.cache: dict[tuple[int, object], tuple[Track, int] | None] = {}
+        self.cache: dict[object, tuple[Track, int] | None] = {}
         self.kept: list[object] = []
         self.wanted = {number for arrival in plan.arrivals.values() for number in arrival.origins}
         self.numbers = {id(edge): k for k, edge in enumerate(plan.numbered) if k in self.wanted}
@@ -176,9 +176,9 @@ class _Folder:
         key = (self._flags(name, 0, None), *(track.same() for track in tracks))
         self.made.start = self._state(name, key, tuple(tracks), self.at.setdefault(name, {}))
         if self.wanted:
-            first = next((k for k, edge in enumerate(self.plan.numbered) if edge.target == name), None)
+            first = next(k for k, edge in enumerate(self.plan.numbered) if not edge.source)
             if first in self.wanted:
-                self.origins[first] = dict(self.at[name])  # type: ignore[index]
+                self.origins[first] = dict(self.at[name])
 
     def _state(
         self, name: str, key: object, tracks: tuple[Track, ...], here: dict[object, int]
@@ -227,7 +227,7 @@ class _Folder:
 
     def _carry(
         self, tracks: tuple[Track, ...], relation: Relation, name: str
-    ) -> tuple[tuple[Track, ...], Shift] | None:
+    ) -> tuple[tuple[Track, ...], Growth] | None:
         moved: list[Track] = []
         shifts: list[int] = []
         for track in tracks:
@@ -288,6 +288,8 @@ def _carry_track(
     track: Track, relation: Relation, needed: frozenset[int]
 ) -> tuple[Track, int] | None:
     """Carry one axis of a state; None if nothing is left to read."""
+    if _passes_by(track.piece, relation, needed):
+        return track, 0
     result = carry(track.piece, relation)
     if result is Lost.EMPTY:
         return None
@@ -305,6 +307,26 @@ def _carry_track(
     if isinstance(result, Blur):
         return _presence(Kind.UNKNOWN, Mapped(None, constant((0, 0)))), 0
     return Track(Kind.LOCAL, pattern.key, pattern.piece), pattern.hi - pattern.lo
+
+
+def _passes_by(piece: Piece, relation: Relation, needed: frozenset[int]) -> bool:
+    """Whether a relation leaves a piece as it is: it moves along other axes, which nobody needs."""
+    if not isinstance(piece, Mapped) or piece.support:
+        return False
+    return all(
+        isinstance(step, Select)
+        and all(
+            axis != piece.carrier and axis not in needed and isinstance(rule, Shift) and _reads(rule)
+            for axis, rule in step.rules
+        )
+        for step in relation.steps
+    )
+
+
+def _reads(rule: Shift) -> bool:
+    """Whether some output position of a shift reads a position that exists."""
+    ends = (rule.start, rule.start + (rule.out_len - 1) * rule.step)
+    return abs(rule.step) == 1 and max(ends) >= 0 and min(ends) < rule.in_len
 
 
 def _where(piece: Piece, relation: Relation) -> Piece | None:

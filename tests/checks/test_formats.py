@@ -1,0 +1,259 @@
+"""The formats that pipelines read, against their schemas, and against names that would forge."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+import xmlschema
+
+import rfgraph
+from checks import nets
+from rfgraph.checks.settings import CODES
+from rfgraph.report import findings_json, findings_text, github, junit, sarif
+from rfgraph.report.style import Style
+
+SCHEMAS = Path(__file__).parent / "schemas"
+HOSTILE = [
+    "a\n::error file=x::forged",
+    "b\r\n::set-output name=x::forged",
+    "c%0A::error::forged",
+    "d]]><failure message='forged'/>",
+    "e\x1b[31m\x00\x07\ufffe\u202e",
+    "f[click](https://forged.example) {0} {x}",
+    'g"&<>\\',
+    "##[error]forged",
+    "\ud800".encode("utf-8", "surrogatepass").decode("utf-8", "replace"),
+]
+
+
+def report_of(path, **settings):
+    (report,) = rfgraph.check_many([path], rfgraph.make_settings(**settings))
+    return report
+
+
+@pytest.fixture(scope="module")
+def ordinary(tmp_path_factory):
+    """Reports of a model that fails, one that holds, and one that cannot be read."""
+    broken = tmp_path_factory.mktemp("models") / "broken.onnx"
+    broken.write_bytes(b"not a model")
+    return [
+        report_of(nets.fixture("bagnet9"), select="all"),
+        report_of(nets.fixture("alexnet"), select="all"),
+        report_of(broken, select="all"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """Reports of models whose tensors, nodes and files have names that would do harm."""
+    folder = tmp_path_factory.mktemp("models")
+    found = []
+    for number, name in enumerate(HOSTILE):
+        file = name.replace("/", "").replace("\x00", "")
+        path = folder / f"{number}{file}.onnx"
+        path.write_bytes(nets.joined_branches(name, f"other {name}").SerializeToString())
+        found.append(report_of(path, select="all"))
+        found.append(report_of(folder / f"missing{number}{file}"))
+    assert all(report.findings or report.error for report in found)
+    named = [report for report in found if report.findings]
+    assert all({"RF001", "RF002"} <= {item.code for item in r.findings} for r in named)
+    return found
+
+
+def every(ordinary, hostile):
+    return [*ordinary, *hostile]
+
+
+# -- SARIF -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sarif_schema():
+    schema = json.loads((SCHEMAS / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
+    return jsonschema.Draft7Validator(schema)
+
+
+def test_sarif_is_valid(ordinary, hostile, sarif_schema):
+    for reports in ([], ordinary, hostile):
+        document = json.loads(sarif.render(reports))
+        assert [error.message for error in sarif_schema.iter_errors(document)] == []
+    document["runs"][0]["results"][0]["level"] = "fatal"
+    assert not sarif_schema.is_valid(document)
+
+
+def test_sarif_says_what_was_found(ordinary):
+    (run,) = json.loads(sarif.render(ordinary))["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == list(CODES)
+    for rule in rules:
+        assert rule["shortDescription"]["text"] == f"{CODES[rule['id']]}."
+        assert f"ignore {rule['id']}" in rule["help"]["text"]
+    results = run["results"]
+    assert len(results) == len(ordinary[0].findings)
+    for result, finding in zip(results, ordinary[0].findings, strict=True):
+        assert result["ruleId"] == finding.code == rules[result["ruleIndex"]]["id"]
+        assert result["level"] == finding.severity
+        assert result["level"] == rules[result["ruleIndex"]]["defaultConfiguration"]["level"]
+        (location,) = result["locations"]
+        names = [item["name"] for item in location.get("logicalLocations", [])]
+        assert names == [name for name in (finding.node, finding.tensor) if name]
+    (invocation,) = run["invocations"]
+    assert invocation["executionSuccessful"] is False
+    (notification,) = invocation["toolExecutionNotifications"]
+    assert "broken.onnx: not an ONNX model" in notification["message"]["text"]
+    prints = [result["partialFingerprints"]["rfgraph/v1"] for result in results]
+    assert len(set(prints)) == len(prints)
+
+
+def test_sarif_names_files_by_uri(hostile):
+    (run,) = json.loads(sarif.render(hostile))["runs"]
+    found = [item["locations"][0]["physicalLocation"]["artifactLocation"] for item in run["results"]]
+    files = [report.file for report in hostile for _ in report.findings]
+    for place, file in zip(found, files, strict=True):
+        assert re.fullmatch(r"[A-Za-z0-9._~:/%-]+", place["uri"])
+        parsed = urlparse(place["uri"])
+        assert (parsed.scheme, parsed.query, parsed.fragment) == ("file", "", "")
+        assert unquote(parsed.path) == file
+    relative = rfgraph.Report("a b/c:d#e.onnx", error="x", codes=("RF001",))
+    (run,) = json.loads(sarif.render([relative]))["runs"]
+    (notice,) = run["invocations"][0]["toolExecutionNotifications"]
+    place = notice["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert place == {"uri": "a%20b/c%3Ad%23e.onnx", "uriBaseId": "%SRCROOT%"}
+
+
+def test_sarif_messages_hold_no_link_and_no_placeholder(hostile):
+    (run,) = json.loads(sarif.render(hostile))["runs"]
+    texts = [item["message"]["text"] for item in run["results"]]
+    assert any("click" in text for text in texts)
+    for text in texts:
+        assert not re.search(r"(?<!\\)[][]", text)
+        assert not re.search(r"(?<!\{)\{(?!\{)", text)
+        assert text.isprintable()
+
+
+# -- JUnit -----------------------------------------------------------------------------------------
+
+
+def test_junit_is_valid(ordinary, hostile):
+    schema = xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd"))
+    for reports in ([], ordinary, hostile):
+        schema.validate(junit.render(reports))
+    assert not schema.is_valid("<testsuites><testcase/></testsuites>")
+
+
+def test_junit_has_a_case_for_each_model_and_rule(ordinary):
+    root = ElementTree.fromstring(junit.render(ordinary))
+    suites = root.findall("testsuite")
+    assert [suite.get("name") for suite in suites] == [report.file for report in ordinary]
+    # Beside Jenkins' schema, that of Ant requires these of a suite, in this order of children.
+    for number, suite in enumerate(suites):
+        assert suite.get("id") == str(number)
+        for key in ("timestamp", "hostname", "package", "time", "tests", "failures", "errors"):
+            assert suite.get(key)
+        tags = [child.tag for child in suite]
+        assert tags[0] == "properties"
+        assert tags[-2:] == ["system-out", "system-err"]
+    cases = [[case.get("name")[:5] for case in suite.iter("testcase")] for suite in suites]
+    assert cases == [[code for code in CODES if code != "RF007"]] * 3
+    failing = {
+        case.get("name")[:5]: case.find("failure")
+        for case in suites[0].iter("testcase")
+        if case.find("failure") is not None
+    }
+    assert set(failing) == {finding.code for finding in ordinary[0].findings}
+    assert suites[0].get("failures") == str(len(failing))
+    for code, failure in failing.items():
+        said = [item.message for item in ordinary[0].findings if item.code == code]
+        assert all(text in failure.text for text in said)
+    assert not list(suites[1].iter("failure"))
+    assert suites[2].get("errors") == "6"
+    assert len(list(suites[2].iter("error"))) == 6
+
+
+def test_junit_holds_what_hostile_names_say_as_text(hostile):
+    root = ElementTree.fromstring(junit.render(hostile))
+    failures = list(root.iter("failure"))
+    assert len(failures) == sum(len({f.code for f in r.findings}) for r in hostile)
+    assert all(failure.get("message").isprintable() for failure in failures)
+
+
+# -- GitHub ----------------------------------------------------------------------------------------
+
+
+def commands(text):
+    """What the runner would take for commands: lines that begin with two colons, or hold ##[."""
+    return [line for line in text.split("\n") if line.lstrip().startswith("::") or "\r" in line]
+
+
+def test_github_has_one_annotation_for_each_finding(ordinary):
+    text = github.render(ordinary)
+    found = commands(text)
+    assert len(found) == len(ordinary[0].findings) + 1
+    levels = [line.split(" ")[0] for line in found]
+    assert levels.count("::notice") == sum(f.severity == "note" for f in ordinary[0].findings)
+    assert f"::error file={ordinary[0].file},title=rfgraph RF001::tensor 'layer4" in found[0]
+    assert "0 %25 of local paths" in found[0]
+
+
+def test_no_name_can_forge_a_second_annotation(hostile):
+    text = github.render(hostile)
+    found = commands(text)
+    assert len(found) == sum(len(r.findings) + (r.error is not None) for r in hostile)
+    assert len(text.split("\n")) == len(found) + 2  # the summary, and the end of its line
+    for line in found:
+        match = re.fullmatch(r"::(error|warning|notice) file=([^,:]*),title=([^,:]*)::(.*)", line)
+        assert match, line
+        assert match[3].startswith("rfgraph")
+        assert not re.search(r"%(?!25|0A|0D|3A|2C)", line)
+        assert line.isprintable()
+
+
+def test_escapes_are_undone_by_the_runner(hostile):
+    """Decode a property as the runner does: the file is the one that was checked."""
+    report = next(r for r in hostile if "%0A" in r.file and r.findings)
+    line = github.render([report]).split("\n")[0]
+    value = re.search(r"file=([^,]*),", line)[1]
+    for code, char in (("%2C", ","), ("%3A", ":"), ("%0A", "\n"), ("%0D", "\r"), ("%25", "%")):
+        value = value.replace(code, char)
+    assert value == report.file
+
+
+# -- text and JSON ---------------------------------------------------------------------------------
+
+
+def test_json_is_as_documented(ordinary, hostile):
+    document = json.loads(findings_json.render(every(ordinary, hostile)))
+    assert (document["schema"], document["version"]) == (1, rfgraph.__version__)
+    bad, good, broken = document["models"][:3]
+    assert (bad["file"], bad["ok"], bad["error"]) == (nets.fixture("bagnet9"), False, None)
+    assert bad["findings"] == [finding.to_dict() for finding in ordinary[0].findings]
+    assert (good["ok"], good["error"], good["findings"]) == (True, None, [])
+    assert (broken["ok"], broken["findings"]) == (False, [])
+    assert "not an ONNX model" in broken["error"]
+    assert findings_json.render(hostile).isascii()
+
+
+def test_text_has_one_printable_line_for_each_finding(ordinary, hostile):
+    text = findings_text.render(every(ordinary, hostile), Style())
+    lines = text.splitlines()
+    assert len(lines) == 1 + sum(len(r.findings) for r in every(ordinary, hostile))
+    assert all(line.isprintable() for line in lines)
+    assert findings_text.render(ordinary, Style()).splitlines()[-1] == (
+        "3 models: 1 fails (RF001, RF002, RF003, RF006), 1 could not be checked, 1 holds"
+    )
+    coloured = findings_text.render(ordinary, Style(color=True))
+    assert "\x1b[31merror\x1b[0m" in coloured
+
+
+def test_the_summary_counts():
+    holds = rfgraph.Report("a", codes=("RF001",))
+    nothing = rfgraph.Report("a")
+    assert findings_text.summary([holds]) == "1 model: every rule holds (RF001)"
+    assert findings_text.summary([holds, holds]) == "2 models: every rule holds (RF001)"
+    assert findings_text.summary([nothing]) == "1 model: no rule is selected"
