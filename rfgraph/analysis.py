@@ -481,7 +481,7 @@ def _axis(
         return _local_axis(axis, state.classes, shape, length)
     before = after = None
     if scope == "one-sided":
-        united = _united(axis, state.classes)
+        united = _united(axis, state.classes, shape)
         if united is not None:
             before, after = bounded_reach(united, shape)
     inner = None
@@ -509,7 +509,7 @@ def _local_axis(
     shape: Shape,
     length: int | None,
 ) -> Axis:
-    united = _united(axis, classes)
+    united = _united(axis, classes, shape)
     if united is None:
         return Axis(axis, "none")
     numbers = measure(united, shape, shared=_shared(axis, classes))
@@ -538,11 +538,13 @@ def _axis_of(axis: int, numbers: Numbers, *, covers: bool | None) -> Axis:
     )
 
 
-def _united(axis: int, classes: Mapping[Layout, tuple[AxisField | None, ...]]) -> AxisField | None:
+def _united(
+    axis: int, classes: Mapping[Layout, tuple[AxisField | None, ...]], shape: Shape
+) -> AxisField | None:
     fields = [found for fields in classes.values() if (found := fields[axis]) is not None]
     if len(fields) <= 1:
         return fields[0] if fields else None
-    pieces = merge_pieces(piece for item in fields for piece in item.pieces)
+    pieces = merge_pieces((piece for item in fields for piece in item.pieces), shape)
     return AxisField(pieces, merge_spreads([item.spread for item in fields]))
 
 

@@ -33,9 +33,9 @@ class AxisHistogram:
 
     `counts` maps the size (largest over phases, in input positions) of paths that are local on this
     axis to their exact number, or is None beyond the bounds on listing; `local`, `one_sided`,
-    `global_` and `unknown` count all paths by scope. `min`, `max`, `mean`, `variance` are exact over
-    the local paths whether or not they are listed, None if there are none. `covering` counts local
-    paths at least as large as the input.
+    `global_` and `unknown` count all paths by scope. `min`, `max`, `mean`, `variance` are exact
+    over the local paths whether or not they are listed, None if there are none. `covering` counts
+    local paths at least as large as the input.
     """
 
     axis: int
@@ -67,7 +67,9 @@ class AxisHistogram:
         """
         if not 0 <= share <= 1:
             raise UsageError(f"a quantile requires a share from 0 to 1, found {share}")
-        return None if self.counts is None else quantile(self.counts, Fraction(share))
+        # A float means the decimal fraction that it is written as: 0.1 is a tenth, not a bit more.
+        exact = Fraction(str(share)) if isinstance(share, float) else Fraction(share)
+        return None if self.counts is None else quantile(self.counts, exact)
 
     def to_arrays(self) -> tuple[NDArray[np.int64 | np.object_], NDArray[np.object_]]:
         """Return sizes and exact counts (Python integers) as arrays, for a Series or a plot.
@@ -125,8 +127,8 @@ class PathHistogram:
     """The distribution over the paths from one input to one tensor; `axes` by input axis number.
 
     `depth` maps the number of windows with extent > 1 to the number of paths; `joint` maps sizes on
-    all spatial axes to the number of paths local on all of them (None unless asked for, or beyond the
-    bounds). Source of the idea: Li et al. 2017; Veit et al. 2016.
+    all spatial axes to the number of paths local on all of them (None unless asked for, or beyond
+    the bounds). Source of the idea: Li et al. 2017; Veit et al. 2016.
     """
 
     input: str
@@ -216,7 +218,8 @@ def path_histogram(
     `input` may be left out when the model has one, `tensor` when it has one output. `count` is
     "routes" (paths that differ only in pointwise edges are one) or "paths". `joint` adds the joint
     distribution over the axes, `full` lists histograms of any length. `through` and `avoiding` name
-    operators or tensors. An empty distribution if nothing leads there; UsageError for unknown names.
+    operators or tensors. An empty distribution if nothing leads there; UsageError for unknown
+    names.
     """
     result = model if isinstance(model, Result) else None
     loaded = result.model if result else _loaded(model)

@@ -1,8 +1,8 @@
-"""The graph that everything but the reader works on: a node per tensor, an edge per data dependence.
+"""The graph that everything else works on: a node per tensor, an edge per data dependence.
 
-Nodes are tensor names, in topological order. Node attributes: `shape` (tuple, or None if it could not
-be determined) and `producer` (an `Operator`, None for a graph input). Edge attributes: `relation`,
-`operator`, `slot` (operator input), `output` (operator output) and `part`.
+Nodes are tensor names, in topological order. Node attributes: `shape` (tuple, or None if it could
+not be determined) and `producer` (an `Operator`, None for a graph input). Edge attributes:
+`relation`, `operator`, `slot` (operator input), `output` (operator output) and `part`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """A graph input: its shape as analysed, the names of its symbolic dims, and those that were probed."""
+    """A graph input: its shape as analysed.
+
+    `symbolic` are the names of symbolic dimensions, `probed` the lengths that were chosen for want
+    of any, both by axis.
+    """
 
     name: str
     shape: Shape
@@ -67,4 +71,5 @@ class Model:
     unanalysed: tuple[Unanalysed, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Model({self.file!r}, nodes={self.nodes}, inputs={len(self.inputs)}, outputs={len(self.outputs)})"
+        inputs, outputs = len(self.inputs), len(self.outputs)
+        return f"Model({self.file!r}, nodes={self.nodes}, inputs={inputs}, outputs={outputs})"

@@ -16,8 +16,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from rfgraph.errors import BoundError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# Of the taps of a window, in arrays, and how many phases of one are tabulated.
+MAX_POSITION = 1 << 60
+MAX_PHASES = 1 << 20
 
 Shape: TypeAlias = tuple[int, ...]
 Filter: TypeAlias = Literal[
@@ -39,19 +45,22 @@ class Window:
 
     @property
     def extent(self) -> int:
+        """The positions from the first tap to the last."""
         return (self.kernel - 1) * self.dilation + 1
 
     def period(self) -> tuple[int, int]:
+        """Return (p, q): output position o + p reads what o reads, q input positions further."""
         return 1, self.stride
 
     def taps(self, o: int) -> range:
+        """Return the input positions that output position o reads, as if the axis had no end."""
         first = o * self.stride - self.pad_begin
         return range(first, first + self.extent, self.dilation)
 
 
 @dataclass(frozen=True, slots=True)
 class Transposed:
-    """Position o reads every i with o + pad_begin - i*stride = t*dilation for some t in [0, kernel)."""
+    """Position o reads every i with o + pad_begin - i*stride = t*dilation, t in [0, kernel)."""
 
     kernel: int
     stride: int
@@ -62,18 +71,21 @@ class Transposed:
 
     @property
     def extent(self) -> int:
+        """The positions from the first tap to the last."""
         return (self.kernel - 1) * self.dilation + 1
 
     def period(self) -> tuple[int, int]:
+        """Return (p, q): output position o + p reads what o reads, q input positions further."""
         return self.stride, 1
 
     def taps(self, o: int) -> range:
+        """Return the input positions that output position o reads, as if the axis had no end."""
         shared = math.gcd(self.stride, self.dilation)
         at = o + self.pad_begin
         if at % shared:
             return range(0)
         stride, dilation = self.stride // shared, self.dilation // shared
-        # t*dilation = at/shared (mod stride): one residue of t, then i falls by `dilation` per step.
+        # t*dilation = at/shared (mod stride): one residue of t; then i falls by `dilation` a step.
         t = at // shared * pow(dilation, -1, stride) % stride if stride > 1 else 0
         if t >= self.kernel:
             return range(0)
@@ -87,7 +99,8 @@ class Resample:
     """Position o reads around the coordinate o*ratio + offset, as `filter` says.
 
     `reach` widens an antialiasing filter: every position nearer than it. Outside the input a tap is
-    moved to the border, or dropped (`clamp` false); with `crop`, a coordinate outside reads nothing.
+    moved to the border, or dropped (`clamp` false); with `crop`, a coordinate outside reads
+    nothing.
     """
 
     ratio: Fraction
@@ -100,12 +113,15 @@ class Resample:
     crop: bool = False
 
     def period(self) -> tuple[int, int]:
+        """Return (p, q): output position o + p reads what o reads, q input positions further."""
         return self.ratio.denominator, self.ratio.numerator
 
     def coordinate(self, o: int) -> Fraction:
+        """Return where output position o lies on the input axis."""
         return o * self.ratio + self.offset
 
     def taps(self, o: int) -> range:
+        """Return the input positions that output position o reads, as if the axis had no end."""
         x = self.coordinate(o)
         if self.reach is not None:
             return range(math.floor(x - self.reach) + 1, math.ceil(x + self.reach))
@@ -132,8 +148,8 @@ class Shift:
     """Position o reads start + o*step, and `outside` says what that means beyond the input.
 
     "pad": nothing is read there, and the unclipped field goes on as if the input had no end;
-    "absent": there is nothing (another operand of a Concat); "edge", "reflect", "wrap": the Pad modes,
-    which the unclipped field leaves out.
+    "absent": there is nothing (another operand of a Concat); "edge", "reflect", "wrap": the Pad
+    modes, which the unclipped field leaves out.
     """
 
     start: int
@@ -143,9 +159,11 @@ class Shift:
     outside: Outside = "pad"
 
     def period(self) -> tuple[int, int]:
+        """Return (p, q): output position o + p reads what o reads, q input positions further."""
         return 1, self.step
 
     def taps(self, o: int) -> range:
+        """Return the input position that output position o reads, as if the axis had no end."""
         at = self.start + o * self.step
         return range(at, at + 1)
 
@@ -158,9 +176,11 @@ class Repeat:
     out_len: int
 
     def period(self) -> tuple[int, int]:
+        """Return (p, q): output position o + p reads what o reads, q input positions further."""
         return self.in_len, 0
 
     def taps(self, o: int) -> range:
+        """Return the input position that output position o reads."""
         at = o % self.in_len
         return range(at, at + 1)
 
@@ -174,18 +194,20 @@ class Pick:
 
     @property
     def out_len(self) -> int:
+        """The length of the axis after the rule."""
         return len(self.indices)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Position o reads every position of taps[o] (any list: constant scatter, constant sampling grid)."""
+    """Position o reads every position of lists[o] (a constant scatter or sampling grid)."""
 
     lists: tuple[tuple[int, ...], ...]
     in_len: int
 
     @property
     def out_len(self) -> int:
+        """The length of the axis after the rule."""
         return len(self.lists)
 
 
@@ -200,7 +222,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """The axis falls into `groups` equal blocks on both sides; a position reads all of its own block."""
+    """The axis falls into `groups` equal blocks on both sides; a position reads its whole block."""
 
     groups: int
     in_len: int
@@ -289,8 +311,8 @@ Step: TypeAlias = Pointwise | Permute | Regroup | Taps | Select | Reduce | Prefi
 class Relation:
     """A chain of steps from a tensor of `in_shape` to one of `out_shape`.
 
-    `spatial` are the input tensor's axes that the operator treats as spatial (the windowed axes of a
-    Conv, a pool, a Resize, ...).
+    `spatial` are the input tensor's axes that the operator treats as spatial (the windowed axes of
+    a Conv, a pool, a Resize, ...).
     """
 
     in_shape: Shape
@@ -306,19 +328,27 @@ class Relation:
 
     @property
     def out_shape(self) -> Shape:
+        """The shape of the tensor that reads."""
         return self.shapes[-1]
 
     @cached_property
     def is_pointwise(self) -> bool:
+        """Whether every element reads its own index, by broadcasting."""
         return all(isinstance(step, Pointwise) for step in self.steps)
 
     @cached_property
     def is_identity(self) -> bool:
+        """Whether every element reads its own index of a tensor of the same shape."""
         return self.is_pointwise and self.in_shape == self.out_shape
 
     @cached_property
+    def is_void(self) -> bool:
+        """Whether a tensor on the way has no elements, so that nothing is read."""
+        return any(0 in shape for shape in self.shapes)
+
+    @cached_property
     def reduced(self) -> frozenset[int] | None:
-        """The reduced axes if there is nothing but pointwise and weightless reductions, else None."""
+        """The reduced axes if all steps are pointwise or weightless reductions, else None."""
         axes: set[int] = set()
         for step, shape in zip(self.steps, self.shapes, strict=False):
             if isinstance(step, Reduce) and not step.weighted:
@@ -367,17 +397,34 @@ def step_shape(step: Step, shape: Shape) -> Shape:
 def progressions(
     rule: Window | Transposed | Resample,
 ) -> tuple[NDArray[np.int64], int, NDArray[np.int64]]:
-    """Return first position, common difference and count of the taps of every output position."""
+    """Return first position, common difference and count of the taps of every output position.
+
+    Raises BoundError for positions too large for arrays.
+    """
     if isinstance(rule, Window):
+        last = (rule.out_len - 1) * rule.stride + rule.extent
+        _check(max(last, rule.pad_begin), MAX_POSITION, "MAX_POSITION")
         first = np.arange(rule.out_len, dtype=np.int64) * rule.stride - rule.pad_begin
         return first, rule.dilation, np.full(rule.out_len, rule.kernel, dtype=np.int64)
     period, shift = rule.period()
-    phases = [rule.taps(o) for o in range(min(period, rule.out_len))]
+    count = min(period, rule.out_len)
+    _check(count, MAX_PHASES, "MAX_PHASES")
+    phases = [rule.taps(o) for o in range(count)]
+    step = max((taps.step for taps in phases), default=1)
+    turns = rule.out_len // period + 1
+    reach = max((max(abs(taps.start), abs(taps.stop)) for taps in phases), default=0)
+    _check(max(reach + turns * abs(shift), step), MAX_POSITION, "MAX_POSITION")
     firsts = np.array([taps.start for taps in phases], dtype=np.int64)
     counts = np.array([len(taps) for taps in phases], dtype=np.int64)
-    step = max((taps.step for taps in phases), default=1)
+    if turns == 1:
+        return firsts, step, counts
     turn, phase = np.divmod(np.arange(rule.out_len, dtype=np.int64), period)
     return firsts[phase] + turn * shift, step, counts[phase]
+
+
+def _check(number: int, bound: int, name: str) -> None:
+    if number > bound:
+        raise BoundError(f"a window's positions exceed {name} ({bound})")
 
 
 def product(lengths: Iterable[int]) -> int:

@@ -101,9 +101,9 @@ def unit(
 ) -> Unit:
     """Return exactly what the units of `tensor` at `index` read of each graph input (or of `input`).
 
-    `index` has one entry per axis of the tensor; None stands for the whole axis, negative ones count
-    from the end. Raises UsageError for unknown names, a wrong number of entries and entries out of
-    range, naming the tensor's shape; BoundError where tables grow too large.
+    `index` has one entry per axis of the tensor; None stands for the whole axis, negative ones
+    count from the end. Raises UsageError for unknown names, a wrong number of entries and entries
+    out of range, naming the tensor's shape; BoundError where tables grow too large.
     """
     result = model if isinstance(model, Result) else analyze(model)
     name = pick_tensor(result.model, tensor)

@@ -70,7 +70,7 @@ def test_the_model_in_the_readme_is_there():
 def test_workflows_run_ci_and_nothing_of_their_own():
     for workflow in (ROOT / ".github/workflows").glob("*.yml"):
         commands = re.findall(r"^ *-? *run: *(.*)$", workflow.read_text(encoding="utf-8"), re.M)
-        assert commands == [".ci/run ${{ matrix.mode }}"], workflow.name
+        assert set(commands) <= {".ci/run ${{ matrix.mode }}"}, workflow.name
 
 
 def test_the_command_prints_the_one_version():

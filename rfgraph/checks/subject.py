@@ -19,7 +19,6 @@ from rfgraph.errors import UsageError, quoted
 if TYPE_CHECKING:
     from rfgraph.domains.closed_form import AxisField, ClosedForm
     from rfgraph.graph import ModelInput, Operator
-    from rfgraph.relations import Shape
 
 Severity = Literal["error", "warning", "note"]
 
@@ -132,9 +131,3 @@ def named_axes(item: ModelInput, axes: Sequence[int]) -> str:
         symbol = item.symbolic.get(axis, "?")
         names.append(str(axis) if symbol == "?" else f"{axis} ({quoted(symbol)})")
     return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(names)}"
-
-
-def known_shape(subject: Subject, tensor: str) -> Shape | None:
-    """Return the shape of a tensor, None where it could not be determined."""
-    shape: Shape | None = subject.result.graph.nodes[tensor]["shape"]
-    return shape

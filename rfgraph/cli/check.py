@@ -145,18 +145,20 @@ def _matched(name: str) -> list[str]:
 
 
 def _config(options: argparse.Namespace) -> Config:
-    from rfgraph import config
+    from rfgraph.config import empty, find, read
 
     if options.config is not None:
-        return config.read(Path(options.config))
-    path = config.find(Path.cwd())
-    return config.empty() if path is None else config.read(path)
+        return read(Path(options.config))
+    path = find(Path.cwd())
+    return empty() if path is None else read(path)
 
 
 def _settings(options: argparse.Namespace, config: Config, models: Sequence[str]) -> list[Settings]:
     """Return the settings of each model: defaults, then the file, then the command line."""
     from rfgraph.checks.settings import make_settings
 
+    if options.baseline is not None and len(models) > 1:
+        raise UsageError(f"--baseline is of one model, found {len(models)} models")
     given = _given(options)
     made: dict[str, Settings] = {}
     found = []
@@ -169,8 +171,6 @@ def _settings(options: argparse.Namespace, config: Config, models: Sequence[str]
         if key not in made:
             made[key] = make_settings(**_resolved(merged))
         found.append(made[key])
-    if options.baseline is not None and len(models) > 1:
-        raise UsageError(f"--baseline is of one model, found {len(models)} models")
     return found
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rfgraph.domains import support, table as tables
+from rfgraph.domains import support
+from rfgraph.domains import table as tables
 from rfgraph.domains.fitting import depends
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, settle, tabulated, to_table
-from rfgraph.domains.support import Support
 from rfgraph.errors import BoundError
 from rfgraph.relations import (
     AxisRule,
@@ -31,7 +31,7 @@ from rfgraph.relations import (
 
 def carry(piece: Piece, relation: Relation) -> Piece | Lost:
     """Return what a tensor reads that reads the piece's tensor by `relation`."""
-    state: Piece | Lost = piece
+    state: Piece | Lost = Lost.EMPTY if relation.is_void else piece
     for step, shape in relation.plan:
         if isinstance(state, Lost):
             break
@@ -200,7 +200,8 @@ def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Piec
         return Lost.EMPTY
     # What is left of the one axis it depends on still carries it.
     carrier = axis if rule.out_len == 1 and piece.axes == {axis} else None
-    return settle(table, piece.axes, carrier, open_lo=open_lo, open_hi=open_hi)
+    axes = piece.axes - {axis} if isinstance(rule, Whole) else piece.axes
+    return settle(table, axes, carrier, open_lo=open_lo, open_hi=open_hi)
 
 
 def _along_carrier(piece: Mapped, rule: AxisRule, shape: Shape) -> Piece | Lost:
@@ -274,7 +275,7 @@ def _tabulate(piece: Mapped, rule: AxisRule, shape: Shape) -> Piece | Lost:
     if isinstance(rule, Pick | Listed | Shift):
         made = to_table(piece, shape)
     else:
-        made = _evaluated(piece, rule, shape)
+        made = _evaluated(piece, carrier, rule, shape)
     if isinstance(made, Blur):
         return _along_blur(made, carrier, rule)
     if not isinstance(rule, Pick | Listed | Shift):
@@ -282,9 +283,7 @@ def _tabulate(piece: Mapped, rule: AxisRule, shape: Shape) -> Piece | Lost:
     return _along_table(made, carrier, rule, shape)
 
 
-def _evaluated(piece: Mapped, rule: AxisRule, shape: Shape) -> Tabled | Blur:
-    carrier = piece.carrier
-    assert carrier is not None  # noqa: S101 - narrowed by the caller
+def _evaluated(piece: Mapped, carrier: int, rule: AxisRule, shape: Shape) -> Tabled | Blur:
     periodic = _Grouped(rule) if isinstance(rule, Blocks) else rule
     if rule.out_len > tables.MAX_TABLE >> 4:
         return Blur(piece.axes, piece.open_lo, piece.open_hi)

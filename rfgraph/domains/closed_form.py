@@ -1,32 +1,40 @@
 """The closed form: the unclipped field of every tensor in one forward pass.
 
-Paths that agree on how each input axis stands to the tensor's axes (on which ones it depends, or that
-it is lost) form a class; within a class, what paths read is united, and the smallest and largest size
-over single paths and their common centre are kept beside it.
+Paths that agree on how each input axis stands to the tensor's axes (on which ones it depends, or
+that it is lost) form a class; within a class, what paths read is united, and the smallest and
+largest size over single paths and their common centre are kept beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains import table as tables
+from rfgraph.domains.carry import carry_step
 from rfgraph.domains.pattern import BASE, Key, normal
 from rfgraph.domains.periodic import join
-from rfgraph.domains.carry import carry_step
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position, settle
+from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position, settle, to_table
 from rfgraph.errors import BoundError
-from rfgraph.graph import Graph, Operator
-from rfgraph.relations import Relation, Shape, Step
+from rfgraph.relations import step_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rfgraph.graph import Graph, Operator
+    from rfgraph.relations import Relation, Shape, Step
 
 MAX_STATES = 4096
+# Of these so many may be without a closed form: shifted windows double them with every shift.
+MAX_SCATTERED = 16
+# So many maps that are restricted on several axes are kept apart, more become a table.
+MAX_APART = 4
 
 
 class Extent(NamedTuple):
-    """The single paths of one pattern: the pattern's piece, least and largest base, twice the centre.
+    """The single paths of one pattern: its piece, their least and largest base, twice their centre.
 
     A path's base is hi - lo at the first position that reads anything; `twice` is lo + hi there,
     None where paths disagree.
@@ -112,7 +120,7 @@ def closed_form(graph: Graph, source: str) -> ClosedForm:
                 _carry_state(state, relation, losses, loss, spatial)
                 for state, relation, loss in arriving
             ]
-            merged = merge_states(carried)
+            merged = merge_states(carried, graph.nodes[tensor]["shape"] or ())
             if merged.classes:
                 states[tensor] = merged
     axes = sorted(spatial) or list(range(1, len(shape))) or list(range(len(shape)))
@@ -122,6 +130,8 @@ def closed_form(graph: Graph, source: str) -> ClosedForm:
 def _carry_state(
     state: State, relation: Relation, losses: dict[Loss, int], loss: Loss, spatial: set[int]
 ) -> State:
+    if relation.is_void:
+        return State({}, state.through)
     if relation.is_identity:
         return state
     if relation.spatial:
@@ -129,7 +139,7 @@ def _carry_state(
     parts = []
     for layout, fields in state.classes.items():
         parts.append(_carry_class(layout, fields, relation, losses, loss, state.through))
-    return parts[0] if len(parts) == 1 else merge_states(parts)
+    return parts[0] if len(parts) == 1 else merge_states(parts, relation.out_shape)
 
 
 def _mark_spatial(state: State, windowed: tuple[int, ...], spatial: set[int]) -> None:
@@ -153,7 +163,7 @@ def _carry_class(
         kept, why = (None, status) if field is None else carry_field(field, relation)
         rest.append(kept)
         lost.append(why if isinstance(why, Lost) else None)
-    if any(kept is None and why is not None and why is Lost.EMPTY for kept, why in zip(rest, lost, strict=True)):
+    if any(kept is None and why is Lost.EMPTY for kept, why in zip(rest, lost, strict=True)):
         return State({}, through)
     classes: dict[Layout, tuple[AxisField | None, ...]] = {}
     for taken in _choices(rest, lost):
@@ -196,14 +206,15 @@ def _blamed(
 ) -> tuple[int, ...]:
     blamed = through
     for axis, before in enumerate(layout):
-        if isinstance(before, Lost) or not any(after[axis] != before and not isinstance(after[axis], frozenset) for after in classes):
+        now = {after[axis] for after in classes}
+        if isinstance(before, Lost) or all(isinstance(to, frozenset) for to in now - {before}):
             continue
         bit = 1 << losses.setdefault(loss, len(losses))
         blamed = (*blamed[:axis], blamed[axis] | bit, *blamed[axis + 1 :])
     return blamed
 
 
-def merge_states(states: Iterable[State]) -> State:
+def merge_states(states: Iterable[State], shape: Shape) -> State:
     """Return the state of a tensor that several edges feed."""
     found = list(dict.fromkeys(map(_Same, states)))
     if len(found) == 1:
@@ -213,11 +224,13 @@ def merge_states(states: Iterable[State]) -> State:
         for layout, fields in same.state.classes.items():
             gathered.setdefault(layout, []).append(fields)
     classes = {
-        layout: parts[0] if len(parts) == 1 else tuple(map(_merge_fields, *parts))
+        layout: parts[0]
+        if len(parts) == 1
+        else tuple(_merge_fields(fields, shape) for fields in zip(*parts, strict=True))
         for layout, parts in gathered.items()
     }
     blamed = tuple(
-        reduce(or_, columns) for columns in zip(*(same.state.through for same in found), strict=True)
+        reduce(or_, losses) for losses in zip(*(same.state.through for same in found), strict=True)
     )
     return State(classes, blamed)
 
@@ -237,14 +250,14 @@ class _Same:
         return isinstance(other, _Same) and self.state is other.state
 
 
-def _merge_fields(*fields: AxisField | None) -> AxisField | None:
+def _merge_fields(fields: Iterable[AxisField | None], shape: Shape) -> AxisField | None:
     there = [field for field in fields if field is not None]
     if not there:
         return None
     first = there[0]
     if all(field is first for field in there):
         return first
-    pieces = merge_pieces(piece for field in there for piece in field.pieces)
+    pieces = merge_pieces((piece for field in there for piece in field.pieces), shape)
     return AxisField(pieces, merge_spreads([field.spread for field in there]))
 
 
@@ -267,23 +280,39 @@ def carry_field(field: AxisField, relation: Relation) -> tuple[AxisField | None,
                 made.append(result)
         if not made:
             return None, lost
-        pieces = merge_pieces(made)
+        pieces = merge_pieces(made, step_shape(step, shape))
         spread = _carry_spread(spread, step, shape)
     return AxisField(pieces, spread), lost
 
 
-def merge_pieces(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
-    """Unite pieces that can be one: maps of one carrier, support and rate, and tables."""
+def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
+    """Unite pieces of a tensor of `shape` that can be one: like maps, tables, what is cut apart."""
     listed = tuple(pieces)
     if len(listed) == 1:
         return listed
     merged = _merged(listed)
+    if len(merged) > MAX_APART:
+        merged = _together(merged, shape)
     if not any(isinstance(piece, Tabled) for piece in merged):
         return merged if len(merged) <= MAX_STATES else _blurred(merged)
     settled = tuple(map(_settled, merged))
-    if any(now is not before and isinstance(now, Mapped) for now, before in zip(settled, merged, strict=True)):
+    if any(
+        now is not before and isinstance(now, Mapped)
+        for now, before in zip(settled, merged, strict=True)
+    ):
         merged = _merged(settled)
     return merged if len(merged) <= MAX_STATES else _blurred(merged)
+
+
+def _together(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
+    """Tabulate maps that are restricted on several axes where there are many of them."""
+    apart = [isinstance(piece, Mapped) and len(piece.support) > 1 for piece in pieces]
+    if sum(apart) <= MAX_APART:
+        return pieces
+    return _merged(
+        to_table(piece, shape) if isinstance(piece, Mapped) and cut else piece
+        for piece, cut in zip(pieces, apart, strict=True)
+    )
 
 
 def _merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
@@ -363,7 +392,21 @@ def _carry_spread(spread: Spread, step: Step, shape: Shape) -> Spread:
             continue
         key, moved = _normal(result, extent.least, extent.largest, extent.twice)
         _add_extent(made, key, moved)
-    return made if len(made) <= MAX_STATES else None
+    return _kept(made)
+
+
+def _kept(made: dict[Key, Extent]) -> Spread:
+    """Return the spread unless its patterns, tables among them, are too many to carry on."""
+    if len(made) <= MAX_SCATTERED:
+        return made
+    scattered = sum(map(_is_scattered, made.values()))
+    return made if len(made) <= MAX_STATES and scattered <= MAX_SCATTERED else None
+
+
+def _is_scattered(extent: Extent) -> bool:
+    """Whether a pattern is a table, or restricted on several axes: rolled, windowed, cut apart."""
+    piece = extent.piece
+    return not isinstance(piece, Mapped) or len(piece.support) > 1
 
 
 def merge_spreads(spreads: list[Spread]) -> Spread:
@@ -374,7 +417,7 @@ def merge_spreads(spreads: list[Spread]) -> Spread:
             return None
         for key, extent in spread.items():
             _add_extent(made, key, extent)
-    return made if len(made) <= MAX_STATES else None
+    return _kept(made)
 
 
 def _add_extent(made: dict[Key, Extent], key: Key, extent: Extent) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from functools import reduce
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from rfgraph.domains import table as tables
 from rfgraph.domains.table import NOTHING, Table
 from rfgraph.errors import BoundError
-from rfgraph.graph import Graph
 from rfgraph.relations import (
     Everything,
     Permute,
@@ -20,6 +19,11 @@ from rfgraph.relations import (
     Shape,
     Step,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rfgraph.graph import Graph
 
 MAX_TOTAL = 1 << 27
 
@@ -44,6 +48,7 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
             for before, edges in graph.pred[name].items()
             if before in found
             for data in edges.values()
+            if not data["relation"].is_void
         ]
         if not arriving:
             continue
@@ -66,15 +71,12 @@ def _ancestors(graph: Graph, tensors: Iterable[str]) -> set[str]:
 
 
 def _arrive(arriving: list[tuple[Regions, Relation]]) -> Regions:
-    united: Regions | None = None
-    for regions, relation in arriving:
-        carried = tuple(carry(table, relation) for table in regions)
-        if united is None:
-            united = carried
-        else:
-            united = tuple(map(tables.join, united, carried))
-    assert united is not None  # noqa: S101 - there is at least one edge
-    return united
+    carried = (tuple(carry(table, relation) for table in regions) for regions, relation in arriving)
+    return reduce(_joined, carried)
+
+
+def _joined(first: Regions, second: Regions) -> Regions:
+    return tuple(map(tables.join, first, second))
 
 
 def carry(table: Table, relation: Relation) -> Table:
@@ -107,7 +109,7 @@ def _everything(table: Table, rank: int) -> Table:
 
 
 def region(regions: Regions, index: tuple[int | None, ...]) -> tuple[tuple[int, int], ...] | None:
-    """Return the tight box read by the units at `index` (None: the whole axis); None if it is empty."""
+    """Return the tight box read by the units at `index` (None: a whole axis), None if empty."""
     box = []
     for table in regions:
         lo, hi = table

@@ -1,14 +1,22 @@
-"""What a table says in fewer words: on which axes it truly depends, and the periodic map that it is."""
+"""A table in fewer words: the axes on which it truly depends, and the periodic map that it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap
-from rfgraph.domains.table import NOTHING, Ints, Table
+from rfgraph.domains.table import Ints, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+# So many units are looked at before a table is compared as a whole.
+PROBES = 24
+MAX_COMPARED = 1 << 28
 
 
 def squeezed(table: Table) -> Table:
@@ -47,27 +55,52 @@ def depends(table: Table, candidates: Iterable[int]) -> frozenset[int]:
 def fit(table: Table, axis: int) -> PeriodicMap | None:
     """Return the map of least period that says what a table that varies along `axis` alone says.
 
-    None if there is none: a period must be seen more than twice, a line needs two positions.
+    None if there is none: a period must be seen more than twice, a line needs two positions. None as
+    well where so many periods are refuted late that comparing would exceed MAX_COMPARED.
     """
     lo, hi = table.lo.reshape(-1), table.hi.reshape(-1)
     length = table.lo.shape[axis]
     empty = lo > hi
-    if bool(empty.all()):
+    if bool(empty.all()) or length < 2:
         return None
-    for p in range(1, max(2, min((length + 1) // 2, MAX_PERIOD + 1))):
-        if p < length and _fits(lo, hi, empty, p):
+    compared = 0
+    for p in _candidates(lo, hi, empty):
+        if _misfit(lo, hi, empty, p) is None:
             return _map_of(lo, hi, empty, p)
+        compared += length
+        if compared > MAX_COMPARED:
+            return None
     return None
 
 
-def _fits(lo: Ints, hi: Ints, empty: NDArray[np.bool_], p: int) -> bool:
-    if not np.array_equal(empty[p:], empty[:-p]):
-        return False
-    there = ~empty[p:]
-    step = (lo[p:] - lo[:-p])[there]
-    if step.size == 0:
-        return False
-    return bool((step == step[0]).all() and ((hi[p:] - hi[:-p])[there] == step[0]).all())
+def _candidates(lo: Ints, hi: Ints, empty: NDArray[np.bool_]) -> list[int]:
+    """Return the periods that a few units, spread over the first half, do not refute, least first."""
+    length = len(lo)
+    first = int(empty.argmin())
+    last = max(2, min((length + 1) // 2, MAX_PERIOD + 1))
+    periods = np.arange(1, min(last, length - first))
+    periods = periods[~empty[first + periods]]
+    for unit in sorted({first, *(length * k // (2 * PROBES) for k in range(PROBES))}):
+        beyond = periods + unit >= length
+        there = np.minimum(periods + unit, length - 1)
+        fits = empty[there] == empty[unit]
+        if not empty[unit]:
+            shift = lo[first + periods] - lo[first]
+            fits &= (lo[there] - lo[unit] == shift) & (hi[there] - hi[unit] == shift)
+        periods = periods[fits | beyond]
+    return [int(p) for p in periods]
+
+
+def _misfit(lo: Ints, hi: Ints, empty: NDArray[np.bool_], p: int) -> int | None:
+    """Return a unit that does not read what the one `p` further reads, shifted; None if all do."""
+    wrong = empty[p:] != empty[:-p]
+    there = ~(empty[p:] | empty[:-p])
+    if not there.any():
+        return 0
+    step = lo[p:] - lo[:-p]
+    shift = step[there.argmax()]
+    wrong |= there & ((step != shift) | (hi[p:] - hi[:-p] != shift))
+    return int(wrong.argmax()) if wrong.any() else None
 
 
 def _map_of(lo: Ints, hi: Ints, empty: NDArray[np.bool_], p: int) -> PeriodicMap:

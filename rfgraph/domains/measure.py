@@ -1,25 +1,28 @@
-"""The numbers of a closed-form field: size, stride, start, reach, period, and whether paths agree."""
+"""The numbers of a closed-form field: size, stride, start, reach, period; whether paths agree."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 from itertools import product as cartesian
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rfgraph.domains import table as tables
-from rfgraph.domains.closed_form import AxisField, Extent, Spread
 from rfgraph.domains.pattern import excess
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join, join_spans
 from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled, to_table
-from rfgraph.domains.support import Support
-from rfgraph.domains.table import Table
 from rfgraph.errors import BoundError
-from rfgraph.relations import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rfgraph.domains.closed_form import AxisField, Extent, Spread
+    from rfgraph.domains.table import Table
+    from rfgraph.relations import Shape
 
 MAX_VARIANTS = 4096
 
@@ -75,7 +78,7 @@ def measure(field: AxisField, shape: Shape, *, shared: bool) -> Numbers:
 
 
 def bounded_reach(field: AxisField, shape: Shape) -> tuple[Fraction | None, Fraction | None]:
-    """Return before and after of a field of which some paths are one-sided; None where unbounded."""
+    """Return before and after of a field with one-sided paths, None where it is unbounded."""
     closed = [piece._replace(open_lo=False, open_hi=False) for piece in field.pieces]
     united = _united(tuple(closed), shape)
     if united is None:
@@ -92,7 +95,9 @@ def reach(united: PeriodicMap) -> tuple[Fraction | None, Fraction | None]:
     if not there:
         return None, None
     rate = united.rate
-    return max(rate * r - span[0] for r, span in there), max(span[1] - rate * r for r, span in there)
+    before = max(rate * r - span[0] for r, span in there)
+    after = max(span[1] - rate * r for r, span in there)
+    return before, after
 
 
 def _united(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:
@@ -130,20 +135,22 @@ def _spans(variant: Sequence[Piece]) -> tuple[Span, ...]:
 
 
 def _variants(pieces: Sequence[Piece], shape: Shape) -> list[tuple[Piece, ...]]:
-    """Return which pieces are active together, over all positions of the axes that restrict them."""
+    """Return which pieces are active together, over all positions of the axes that bound them."""
     if not any(isinstance(piece, Mapped) and piece.support for piece in pieces):
         return [tuple(pieces)]
-    supports: list[Support] = [piece.support if isinstance(piece, Mapped) else () for piece in pieces]
-    axes = sorted({axis for support in supports for axis, _ in support})
-    atoms = [_atoms([dict(support).get(axis) for support in supports], shape[axis]) for axis in axes]
+    supports = [dict(piece.support if isinstance(piece, Mapped) else ()) for piece in pieces]
+    axes = sorted({axis for support in supports for axis in support})
+    atoms = [_atoms([support.get(axis) for support in supports], shape[axis]) for axis in axes]
     if math.prod(map(len, atoms)) > MAX_VARIANTS:
         return [tuple(pieces), ()]
     active = {reduce(lambda a, b: a & b, combination) for combination in cartesian(*atoms)}
-    return [tuple(piece for k, piece in enumerate(pieces) if mask >> k & 1) for mask in sorted(active)]
+    return [
+        tuple(piece for k, piece in enumerate(pieces) if mask >> k & 1) for mask in sorted(active)
+    ]
 
 
 def _atoms(bits: Sequence[int | None], length: int) -> set[int]:
-    """Return the sets of pieces (as bit sets) that are active together at some position of an axis."""
+    """Return the sets of pieces (as bit sets) that are active at some position of an axis."""
     everywhere = sum(1 << k for k, item in enumerate(bits) if item is None)
     cells: list[tuple[int, int]] = []
     rest = 0
@@ -216,9 +223,14 @@ def aligned(spreads: Sequence[Spread]) -> bool:
     first = extents[0] if extents else None
     if all(extent is first or _same_line(extent, first) for extent in extents):
         return True
+    lines = {
+        _centre(extent.piece, extent.twice)
+        for extent in extents
+        if isinstance(extent.piece, Mapped) and extent.twice is not None
+    }
     if any(not isinstance(extent.piece, Mapped) for extent in extents):
         return _tables_agree(extents)
-    return len({_centre(extent) for extent in extents}) == 1
+    return len(lines) == 1
 
 
 def _same_line(extent: Extent, first: Extent | None) -> bool:
@@ -231,17 +243,15 @@ def _same_line(extent: Extent, first: Extent | None) -> bool:
     return one.map.p == other.map.p == 1 and one.map.q == other.map.q
 
 
-def _centre(extent: Extent) -> tuple[Fraction, Fraction]:
-    """Return stride and twice the mean of centre - stride * o over the phases that read anything."""
-    piece = extent.piece
-    assert isinstance(piece, Mapped) and extent.twice is not None  # noqa: S101, PT018
+def _centre(piece: Mapped, twice: int) -> tuple[Fraction, Fraction]:
+    """Return stride and twice the mean of centre - stride * o over the phases that read."""
     if piece.map.p == 1:
-        return Fraction(piece.map.q), Fraction(extent.twice)
+        return Fraction(piece.map.q), Fraction(twice)
     there = [(r, span) for r, span in enumerate(piece.map.spans) if span is not None]
     base = there[0][1][0] + there[0][1][1]
     rate = piece.map.rate
     total = sum((span[0] + span[1] - base - 2 * rate * r for r, span in there), Fraction(0))
-    return rate, extent.twice + total / len(there)
+    return rate, twice + total / len(there)
 
 
 def _tables_agree(extents: Sequence[Extent]) -> bool:
@@ -265,9 +275,7 @@ def _tables_agree(extents: Sequence[Extent]) -> bool:
 # -- single units ----------------------------------------------------------------------------------
 
 
-def unclipped_span(
-    pieces: Sequence[Piece], shape: Shape, index: Sequence[int | None]
-) -> Span:
+def unclipped_span(pieces: Sequence[Piece], shape: Shape, index: Sequence[int | None]) -> Span:
     """Return the hull of what mapped pieces read at `index` (None: a whole axis), unclipped."""
     spans: list[Span] = []
     for piece in pieces:
@@ -282,4 +290,6 @@ def unclipped_span(
 
 
 def _active(piece: Mapped, index: Sequence[int | None]) -> bool:
-    return all(index[axis] is None or bits >> (index[axis] or 0) & 1 for axis, bits in piece.support)
+    return all(
+        index[axis] is None or bits >> (index[axis] or 0) & 1 for axis, bits in piece.support
+    )

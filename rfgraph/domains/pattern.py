@@ -1,8 +1,8 @@
 """Patterns: pieces up to separate translations of their lower and upper ends.
 
 Translation along the input never matters to a size, and what a relation does to lo (or hi) does not
-depend on the other end. So paths that share a pattern are carried on as one, with a number apiece: the
-base, hi - lo at the first position that reads anything.
+depend on the other end. So paths that share a pattern are carried on as one, with a number apiece:
+the base, hi - lo at the first position that reads anything.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def _normal_table(piece: Tabled) -> Pattern:
     lo0, hi0 = int(lo.reshape(-1)[first]), int(hi.reshape(-1)[first]) - BASE
     moved = Table(np.where(there, lo - lo0, NOTHING), np.where(there, hi - hi0, -NOTHING))
     form = (lo.shape, piece.axes, piece.open_lo, piece.open_hi)
-    return Pattern((form, moved.lo.tobytes(), moved.hi.tobytes()), piece._replace(table=moved), lo0, hi0)
+    key = (form, moved.lo.tobytes(), moved.hi.tobytes())
+    return Pattern(key, piece._replace(table=moved), lo0, hi0)
 
 
 def excess(piece: Piece) -> int:

@@ -1,16 +1,18 @@
 """Periodic affine maps from a position on a tensor's axis to an interval of input positions.
 
-lo(o + p) = lo(o) + q, with one period tabulated, and the same for hi. Positions run over all integers:
-the map goes on past the border as if the input had no end.
+lo(o + p) = lo(o) + q, with one period tabulated, and the same for hi. Positions run over all
+integers: the map goes on past the border as if the input had no end.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from fractions import Fraction
 from itertools import chain
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_PERIOD = 4096
 
@@ -20,9 +22,13 @@ Span: TypeAlias = "tuple[int, int] | None"
 class PeriodicRule(Protocol):
     """An axis rule whose taps repeat: taps(o + P) = taps(o) + Q with (P, Q) = period()."""
 
-    def period(self) -> tuple[int, int]: ...
+    def period(self) -> tuple[int, int]:
+        """Return (P, Q)."""
+        ...
 
-    def taps(self, o: int) -> range: ...
+    def taps(self, o: int) -> range:
+        """Return the positions that output position o reads."""
+        ...
 
 
 class PeriodicMap(NamedTuple):
@@ -34,6 +40,7 @@ class PeriodicMap(NamedTuple):
 
     @property
     def rate(self) -> Fraction:
+        """Input positions per position of the axis: q / p."""
         return Fraction(self.q, self.p)
 
     def at(self, o: int) -> Span:
@@ -68,7 +75,7 @@ class PeriodicMap(NamedTuple):
         return span[0] + first, span[1] + last
 
     def through(self, rule: PeriodicRule) -> PeriodicMap | None:
-        """Return the map of a tensor that reads this one by `rule`; None if its period is too long."""
+        """Return the map of a tensor that reads this one by `rule`; None beyond MAX_PERIOD."""
         period, shift = rule.period()
         turns = self.p // math.gcd(self.p, shift)
         if period * turns > MAX_PERIOD:

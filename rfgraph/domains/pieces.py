@@ -1,24 +1,27 @@
 """Pieces of a receptive field along one input axis.
 
 A piece says for the units of a tensor which interval of one input axis they read. `Mapped` varies
-along one tensor axis, periodically; `Tabled` is a table of the units that exist; `Blur` knows only on
-which tensor axes it depends.
+along one tensor axis, periodically; `Tabled` is a table of the units that exist; `Blur` knows only
+on which tensor axes it depends.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from rfgraph.domains import support, table as tables
+from rfgraph.domains import support
+from rfgraph.domains import table as tables
 from rfgraph.domains.fitting import fit, folded, squeezed
 from rfgraph.domains.periodic import PeriodicMap, Span, affine, constant
-from rfgraph.domains.support import Support
 from rfgraph.domains.table import Table
 from rfgraph.errors import BoundError
-from rfgraph.relations import Shape
+
+if TYPE_CHECKING:
+    from rfgraph.domains.support import Support
+    from rfgraph.relations import Shape
 
 
 class Lost(Enum):
@@ -43,6 +46,7 @@ class Mapped(NamedTuple):
 
     @property
     def axes(self) -> frozenset[int]:
+        """The tensor axes on which the interval depends."""
         return frozenset() if self.carrier is None else frozenset((self.carrier,))
 
 
@@ -67,6 +71,7 @@ class Blur(NamedTuple):
 
     @property
     def axes(self) -> frozenset[int]:
+        """The tensor axes on which the interval depends."""
         return self.depends
 
 
@@ -131,15 +136,17 @@ def settle(
 ) -> Mapped | Tabled:
     """Return a table whose intervals depend on `axes` as a map, if it is one and repeats.
 
-    `carrier` is the axis of a map that turns out to be constant.
+    A field that has grown until all units read the same still depends on its axes: on a longer
+    input it would not be. `carrier` is the axis of a constant map that depends on none.
     """
     table = squeezed(table)
     core = folded(table, table.axes - axes)
-    tabled = Tabled(table, core.axes, open_lo, open_hi)
+    tabled = Tabled(table, core.axes or axes, open_lo, open_hi)
     bounds = _apart(table, core)
-    if len(core.axes) > 1 or bounds is None:
+    if len(tabled.axes) > 1 or bounds is None:
         return tabled
     if not core.axes:
+        carrier = next(iter(axes), carrier)
         lo, hi = int(core.lo.reshape(-1)[0]), int(core.hi.reshape(-1)[0])
         return Mapped(carrier, constant((lo, hi) if lo <= hi else None), bounds, open_lo, open_hi)
     (axis,) = core.axes

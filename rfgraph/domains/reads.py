@@ -6,14 +6,12 @@ carried on is the product of the projections, which may hold a position too many
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rfgraph.domains.table import along, bounded, ramp, regroup_plan
-from rfgraph.graph import Graph
 from rfgraph.relations import (
     AxisRule,
     Band,
@@ -37,6 +35,11 @@ from rfgraph.relations import (
     progressions,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.graph import Graph
+
 Mask: TypeAlias = NDArray[np.bool_]
 Masks: TypeAlias = tuple[Mask, ...]
 
@@ -49,15 +52,7 @@ def read_positions(
     `index` restricts the units (None on an axis: all of it). None if nothing is read. Raises
     BoundError for axes too long to tabulate.
     """
-    shape: Shape = graph.nodes[target]["shape"] or ()
-    for length in shape:
-        bounded(length)
-    start = [np.ones(length, dtype=bool) for length in shape]
-    for axis, at in enumerate(index or ()):
-        if at is not None:
-            start[axis][:] = False
-            start[axis][at] = True
-    needed: dict[str, Masks] = {target: tuple(start)}
+    needed: dict[str, Masks] = {target: _chosen(graph.nodes[target]["shape"] or (), index or ())}
     for name in _backward(graph, target):
         masks = needed.pop(name, None)
         if masks is None:
@@ -66,11 +61,25 @@ def read_positions(
             return masks
         for before, edges in graph.pred[name].items():
             for data in edges.values():
+                if data["relation"].is_void:
+                    continue
                 read = carry_back(masks, data["relation"])
                 if all(mask.any() for mask in read):
-                    known = needed.get(before)
-                    needed[before] = read if known is None else tuple(map(np.logical_or, known, read))
+                    known = needed.get(before, read)
+                    needed[before] = tuple(map(np.logical_or, known, read))
     return None
+
+
+def _chosen(shape: Shape, index: Sequence[int | None]) -> Masks:
+    """Return the positions of the units at `index` (None: all of an axis)."""
+    for length in shape:
+        bounded(length)
+    chosen = [np.ones(length, dtype=bool) for length in shape]
+    for axis, at in enumerate(index):
+        if at is not None:
+            chosen[axis][:] = False
+            chosen[axis][at] = True
+    return tuple(chosen)
 
 
 def _backward(graph: Graph, target: str) -> list[str]:
@@ -187,7 +196,7 @@ def _read_progressions(
 def _read_single(
     rule: Shift | Repeat | Pick | Resample, chosen: NDArray[np.intp], read: Mask
 ) -> None:
-    """Mark what rules read whose table tells it: at most one position, or a cropped coordinate's few."""
+    """Mark what is read by rules of at most one position, or around a cropped coordinate."""
     if isinstance(rule, Resample):
         for o in chosen:
             if 0 <= rule.coordinate(int(o)) <= rule.in_len - 1:
@@ -198,4 +207,3 @@ def _read_single(
     lo = np.broadcast_to(table.lo, (rule.out_len,))[chosen]
     hi = np.broadcast_to(table.hi, (rule.out_len,))[chosen]
     read[lo[lo <= hi]] = True
-

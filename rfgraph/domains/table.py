@@ -1,20 +1,19 @@
 """Intervals tabulated for the units that exist, and what each axis rule does to them.
 
-A table is a pair of integer arrays that broadcast to the tensor's shape (length 1 on every axis along
-which they are constant). A unit that reads nothing has lo = NOTHING > hi = -NOTHING, so that joins are
-plain minima and maxima.
+A table is a pair of integer arrays that broadcast to the tensor's shape (length 1 on every axis
+along which they are constant). A unit that reads nothing has lo = NOTHING > hi = -NOTHING, so that
+joins are plain minima and maxima.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rfgraph.domains.periodic import Span
 from rfgraph.errors import BoundError
 from rfgraph.relations import (
     AxisRule,
@@ -32,6 +31,9 @@ from rfgraph.relations import (
     product,
     progressions,
 )
+
+if TYPE_CHECKING:
+    from rfgraph.domains.periodic import Span
 
 NOTHING = 1 << 62
 MAX_VALUE = 1 << 60
@@ -54,6 +56,7 @@ class Table(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
+        """Whether no unit reads anything."""
         return bool((self.lo > self.hi).all())
 
 
@@ -67,7 +70,7 @@ def ramp(shape: Shape, axis: int) -> Table:
 
 
 def from_spans(spans: list[Span], rank: int, axis: int) -> Table:
-    """Return the table that varies along one axis only; raise BoundError if a value is too large."""
+    """Return the table that varies along one axis only; BoundError if a value is too large."""
     pairs = [(NOTHING, -NOTHING) if span is None else span for span in spans]
     if any(span is not None and max(map(abs, span)) > MAX_VALUE for span in spans):
         raise BoundError(f"a position exceeds the bound of {MAX_VALUE} for tabulated regions")
@@ -97,6 +100,7 @@ def masked(table: Table, mask: NDArray[np.bool_]) -> Table:
 
 
 def permute(table: Table, perm: tuple[int, ...]) -> Table:
+    """Return the table with its axes in another order."""
     return Table(table.lo.transpose(perm), table.hi.transpose(perm))
 
 
@@ -206,23 +210,30 @@ def reads_any(rule: AxisRule, *, clipped: bool) -> NDArray[np.bool_] | None:
     """
     if not clipped:
         return reads_endlessly(rule)
-    if isinstance(rule, Blocks) or (isinstance(rule, Repeat) and rule.in_len):
-        return None
-    if isinstance(rule, Whole):
-        return None if rule.in_len else np.zeros(rule.out_len, dtype=bool)
-    if isinstance(rule, Shift) and _lies_inside(rule):
-        return None
-    if isinstance(rule, Window) and _never_in_padding(rule):
+    if _always_reads(rule):
         return None
     bounded(rule.out_len)
+    if isinstance(rule, Whole):
+        return np.zeros(rule.out_len, dtype=bool)
     if isinstance(rule, Shift | Repeat | Pick):
         return _indices(rule, clipped=clipped) >= 0
     if isinstance(rule, Listed):
         return np.array([any(0 <= tap < rule.in_len for tap in taps) for taps in rule.lists])
     if isinstance(rule, Band):
         return _band_reads(rule)
-    first, _, count = _ranges(rule)
+    _, _, count = _ranges(rule)
     return count > 0
+
+
+def _always_reads(rule: AxisRule) -> bool:
+    """Whether every output position is plain to read something that exists."""
+    if isinstance(rule, Whole | Repeat):
+        return rule.in_len > 0
+    if isinstance(rule, Shift):
+        return _lies_inside(rule)
+    if isinstance(rule, Window):
+        return _never_in_padding(rule)
+    return isinstance(rule, Blocks)
 
 
 def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
@@ -272,8 +283,9 @@ def _band_reads(rule: Band) -> NDArray[np.bool_]:
     position = np.arange(rule.out_len, dtype=np.int64)
     lo = np.zeros_like(position) if rule.before is None else np.maximum(position - rule.before, 0)
     top = rule.in_len - 1
-    hi = np.full_like(position, top) if rule.after is None else np.minimum(position + rule.after, top)
-    return lo <= hi
+    if rule.after is None:
+        return lo <= top
+    return lo <= np.minimum(position + rule.after, top)
 
 
 def _indices(rule: Shift | Repeat | Pick, *, clipped: bool) -> Ints:
@@ -321,7 +333,8 @@ def _prefix(table: Table, axis: int, rule: Band) -> Table:
     if rule.before is None and rule.after is None:
         return _whole(table, axis, rule.in_len)
     if rule.before is None:
-        lo, hi = np.minimum.accumulate(table.lo, axis=axis), np.maximum.accumulate(table.hi, axis=axis)
+        lo = np.minimum.accumulate(table.lo, axis=axis)
+        hi = np.maximum.accumulate(table.hi, axis=axis)
         at = np.arange(rule.out_len, dtype=np.int64) + (rule.after or 0)
         at = np.minimum(at, rule.in_len - 1)
     else:

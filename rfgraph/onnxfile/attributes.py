@@ -41,10 +41,10 @@ def resolve(
 
 def tensor_value(tensor: onnx.TensorProto) -> Value:
     """Return a stored tensor as a constant; its data is None if it was dropped or lies outside."""
-    if any(length < 0 for length in tensor.dims):
-        raise ModelError(
-            f"tensor {quoted(tensor.name)} has negative dimensions {list(tensor.dims)[:8]}"
-        )
+    try:
+        tensors.check_shape(tensor.dims)
+    except ModelError as error:
+        raise ModelError(f"tensor {quoted(tensor.name)} {error}") from None
     return Value(tuple(tensor.dims), constant=True, data=tensors.value(tensor))
 
 

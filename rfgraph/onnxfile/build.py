@@ -15,18 +15,18 @@ from rfgraph.errors import BoundError, ModelError, quoted
 from rfgraph.graph import Graph, ModelInput, Operator, Unanalysed
 from rfgraph.onnxfile import control, fold, inference, loops, sequences
 from rfgraph.onnxfile.attributes import decode_all, tensor_value
+from rfgraph.onnxfile.budget import Budget
 from rfgraph.onnxfile.order import NodeError, describe, in_order
 from rfgraph.onnxfile.scope import Entry, Scope, opsets_of
+from rfgraph.onnxfile.tensors import check_shape
 from rfgraph.ops import registry
 from rfgraph.ops.node import Link, OpNode, Outcome, UnresolvedError, Value
-from rfgraph.relations import Everything, Pointwise, Relation, Shape, product
+from rfgraph.relations import Everything, Pointwise, Relation, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
-
-MAX_RANK = 64
 
 
 HANDLERS: dict[str, control.Handler] = {**control.HANDLERS, **sequences.HANDLERS, **loops.HANDLERS}
@@ -46,8 +46,9 @@ class Builder:
         self.unanalysed: list[Unanalysed] = []
         self.functions = _functions(proto)
         self.rules = rules
-        self.expanded = 0
+        self.budget = Budget()
         self._index = 0
+        self._numbers: dict[str, int] = {}
         self._relations: dict[object, Relation] = {}
         self._declared: dict[str, Shape] = inference.declared_shapes(proto.graph)
         self._proto = proto
@@ -89,6 +90,8 @@ class Builder:
     # -- one node --------------------------------------------------------------------------------
 
     def _node(self, node: onnx.NodeProto, scope: Scope) -> None:
+        if not any(node.output):
+            return
         operator = Operator(self._index, scope.prefix + node.name, node.op_type, node.domain)
         self._index += 1
         entries = [scope.find(name) if name else None for name in node.input]
@@ -119,8 +122,9 @@ class Builder:
         if self._rule(node.domain, node.op_type) is None:
             values = [None if entry is None else entry.value for entry in entries]
             body = inference.function_body(node, values, scope.opsets)
-            if body is not None:
-                return control.call(self, body, node, entries, scope)
+            made = None if body is None else self._by_definition(body, node, entries, scope)
+            if made is not None:
+                return made
         values = [None if entry is None else entry.value for entry in entries]
         version = scope.opsets.get(registry.normal_domain(node.domain), 0)
         op_node = OpNode(
@@ -139,6 +143,22 @@ class Builder:
             self.unanalysed.append(Unanalysed(operator, reason, tensors))
         return made
 
+    def _by_definition(
+        self,
+        body: onnx.FunctionProto,
+        node: onnx.NodeProto,
+        entries: Sequence[Entry | None],
+        scope: Scope,
+    ) -> list[Entry] | None:
+        """Inline an operator's definition by ONNX; None where that does not fit the node."""
+        tensors, reports = len(self.graph), len(self.unanalysed)
+        try:
+            return control.call(self, body, node, entries, scope)
+        except ModelError:
+            self.graph.remove_nodes_from(list(self.graph)[tensors:])
+            del self.unanalysed[reports:]
+            return None
+
     def _outcome(
         self, op_node: OpNode, node: onnx.NodeProto, values: Sequence[Value | None], scope: Scope
     ) -> tuple[Outcome, str]:
@@ -149,14 +169,19 @@ class Builder:
             reason = f"operator {quoted(node.op_type)}{domain} has no rule"
         else:
             try:
-                return rule(op_node), ""
+                outcome = rule(op_node)
+                self.budget.list_indices(outcome.links)
+                return outcome, ""
             except (UnresolvedError, BoundError) as error:
                 reason = str(error)
+            finally:
+                self.budget.take(op_node.taken)
         shapes = inference.inferred_shapes(node, values, scope.opsets)
         shapes = [
             self._declared.get(name) if shape is None and not scope.prefix else shape
             for name, shape in zip(node.output, shapes, strict=True)
         ]
+        self.budget.connect(len(shapes) * len(op_node.inputs))
         return unknown_outcome(op_node, shapes), reason
 
     def _follows_from_another(self, entries: Sequence[Entry | None]) -> bool:
@@ -189,7 +214,7 @@ class Builder:
         count = len(node.output)
         shapes = [*outcome.shapes, *([None] * count)][:count]
         for shape in shapes:
-            _check_shape(shape)
+            check_shape(shape)
         links: dict[int, list[Link]] = {}
         for link in outcome.links:
             if link.output < count and link.input < len(entries):
@@ -221,24 +246,26 @@ class Builder:
         scope: Scope,
     ) -> list[Entry]:
         data: list[NDArray[Any] | None] = [*outcome.values, *([None] * len(shapes))]
-        if not outcome.values and _may_fold(node, entries, shapes):
+        if not outcome.values and fold.may_fold(node, entries, shapes):
             inputs = [None if entry is None else entry.value.data for entry in entries]
-            results = fold.evaluate(_plain(node, scope), scope.opsets.get("", 1), inputs)
+            results = fold.evaluate(fold.plain(node, scope), scope.opsets.get("", 1), inputs)
             data = [*(results or []), *([None] * len(shapes))]
+        kept = self.budget.fold(data)
         made = []
         for shape, array in zip(shapes, data, strict=False):
             known = shape if array is None else tuple(array.shape)
-            made.append(Entry(Value(known, constant=True, data=array)))
+            made.append(Entry(Value(known, constant=True, data=array if kept else None)))
         return made
 
     # -- the graph -------------------------------------------------------------------------------
 
     def add_tensor(self, name: str, shape: Shape | None, operator: Operator) -> str:
         """Add a tensor and return its name in the graph, which differs if that one is taken."""
-        unique, number = name, 1
+        unique, number = name, self._numbers.get(name, 1)
         while unique in self.graph:
             number += 1
             unique = f"{name}#{number}"
+        self._numbers[name] = number
         self.graph.add_node(unique, shape=shape, producer=operator)
         return unique
 
@@ -256,6 +283,7 @@ class Builder:
         parts[link.input] = part + 1
         if source.tensor is None:
             return
+        self.budget.connect(1)
         self.graph.add_edge(
             source.tensor,
             tensor,
@@ -267,18 +295,16 @@ class Builder:
         )
 
     def _relation(self, source: Shape | None, link: Link, shape: Shape | None) -> Relation:
+        steps, spatial = link.steps, link.spatial
         if source is None or shape is None:
-            key: object = None
-            if key not in self._relations:
-                self._relations[key] = Relation((), (Everything((), unknown=True),))
-            return self._relations[key]
-        key = (source, link.steps, link.spatial)
+            steps, spatial = (Everything(shape or (), unknown=True),), ()
+        key = (source, steps, spatial)
         found = self._relations.get(key)
         if found is None:
-            found = self._relations[key] = Relation(source, link.steps, link.spatial)
-            if found.out_shape != shape:
+            found = self._relations[key] = Relation(source or (), steps, spatial)
+            if found.out_shape != (shape or ()):
                 raise ModelError(
-                    f"requires shape {list(shape)}, but its inputs give {list(found.out_shape)}"
+                    f"requires shape {list(shape or ())}, but its inputs give {list(found.out_shape)}"
                 )
         return found
 
@@ -367,54 +393,6 @@ def _functions(proto: onnx.ModelProto) -> dict[tuple[str, str, str], onnx.Functi
             raise ModelError(f"function {quoted(function.name)} is defined twice")
         found[key] = function
     return found
-
-
-def _check_shape(shape: Shape | None) -> None:
-    if shape is None:
-        return
-    if len(shape) > MAX_RANK:
-        raise ModelError(f"requires at most {MAX_RANK} dimensions, found {len(shape)}")
-    if any(length < 0 for length in shape):
-        raise ModelError(f"gives a negative length: {list(shape)}")
-
-
-def _may_fold(
-    node: onnx.NodeProto, entries: Sequence[Entry | None], shapes: Sequence[Shape | None]
-) -> bool:
-    if node.op_type not in fold.FOLDABLE or node.domain not in ("", "ai.onnx"):
-        return False
-    if any(entry is not None and entry.value.data is None for entry in entries):
-        return False
-    sizes = [
-        entry.value.data.size
-        for entry in entries
-        if entry is not None and entry.value.data is not None
-    ]
-    sizes += [product(shape) for shape in shapes if shape is not None]
-    known = all(shape is not None for shape, name in zip(shapes, node.output, strict=True) if name)
-    return max(sizes, default=0) <= fold.MAX_FOLD and (
-        known or node.op_type in ("NonZero", "Compress", "Unique")
-    )
-
-
-def _plain(node: onnx.NodeProto, scope: Scope) -> onnx.NodeProto:
-    """Return the node with attribute references replaced by what the caller gives."""
-    if not any(attribute.ref_attr_name for attribute in node.attribute):
-        return node
-    copy = onnx.NodeProto()
-    copy.CopyFrom(node)
-    del copy.attribute[:]
-    for attribute in node.attribute:
-        if attribute.ref_attr_name:
-            given = scope.attributes.get(attribute.ref_attr_name)
-            if given is None:
-                continue
-            added = copy.attribute.add()
-            added.CopyFrom(given)
-            added.name = attribute.name
-        else:
-            copy.attribute.add().CopyFrom(attribute)
-    return copy
 
 
 def initial_constants(graph: onnx.GraphProto) -> dict[str, Value]:

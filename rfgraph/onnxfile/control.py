@@ -11,6 +11,7 @@ from onnx import AttributeProto
 from rfgraph.errors import BoundError, ModelError, quoted
 from rfgraph.graph import Operator
 from rfgraph.onnxfile.attributes import resolve, tensor_value
+from rfgraph.onnxfile.budget import MAX_NESTING
 from rfgraph.onnxfile.scope import Entry, Scope, opsets_of
 from rfgraph.ops.node import Link, Value
 from rfgraph.relations import Everything, Pointwise, Shape, Step
@@ -23,8 +24,8 @@ Handler: TypeAlias = Callable[
     ["Builder", Operator, onnx.NodeProto, Sequence["Entry | None"], Scope], "list[Entry] | None"
 ]
 
-MAX_NESTING = 64
-MAX_EXPANDED = 200_000
+# Names inside a body begin with those of the nodes around it, as far as this many characters.
+MAX_PREFIX = 512
 
 
 def call(
@@ -35,7 +36,7 @@ def call(
     scope: Scope,
 ) -> list[Entry]:
     """Inline a model-local function: its body with the caller's inputs and attributes."""
-    inner = _inner_scope(builder, scope, node, len(function.node), calls=1)
+    inner = _inner_scope(builder, scope, node, function)
     inner.outer = None
     inner.opsets = {**scope.opsets, **opsets_of(function.opset_import)}
     inner.attributes = _call_attributes(function, node, scope)
@@ -88,19 +89,21 @@ def _call_attributes(
 
 
 def _inner_scope(
-    builder: Builder, scope: Scope, node: onnx.NodeProto, nodes: int, calls: int = 0
+    builder: Builder,
+    scope: Scope,
+    node: onnx.NodeProto,
+    body: onnx.FunctionProto | onnx.GraphProto,
 ) -> Scope:
     if scope.depth >= MAX_NESTING:
-        what = "function calls" if calls else "subgraphs"
-        raise BoundError(f"nesting of {what} exceeds the bound of {MAX_NESTING}")
-    builder.expanded += nodes
-    if builder.expanded > MAX_EXPANDED:
-        raise BoundError(
-            f"nodes expanded from functions and subgraphs exceed the bound of {MAX_EXPANDED}"
-        )
+        what = "function calls" if isinstance(body, onnx.FunctionProto) else "subgraphs"
+        raise BoundError(f"{what} nest deeper than MAX_NESTING ({MAX_NESTING})")
+    builder.budget.expand(len(body.node), body.ByteSize())
     label = node.name or next((name for name in node.output if name), node.op_type)
+    prefix = f"{scope.prefix}{label}"
+    if len(prefix) > MAX_PREFIX:
+        prefix = f"{prefix[:MAX_PREFIX]}…"
     return Scope(
-        f"{scope.prefix}{label}/",
+        f"{prefix}/",
         scope.opsets,
         scope.attributes,
         scope,
@@ -112,7 +115,7 @@ def body_scope(
     builder: Builder, scope: Scope, node: onnx.NodeProto, body: onnx.GraphProto
 ) -> Scope:
     """Return the scope of a subgraph, with its stored tensors; names of the enclosing one are seen."""
-    inner = _inner_scope(builder, scope, node, len(body.node))
+    inner = _inner_scope(builder, scope, node, body)
     for tensor in body.initializer:
         inner.define(tensor.name, Entry(tensor_value(tensor)))
     return inner
@@ -163,9 +166,9 @@ def if_branches(
     if condition is None:
         raise ModelError("requires input 0, which is missing")
     names = ["then_branch", "else_branch"]
-    data = condition.value.data
-    if data is not None and data.size == 1:
-        names = names[:1] if bool(data.reshape(-1)[0]) else names[1:]
+    truth = condition.number()
+    if truth is not None:
+        names = names[:1] if truth else names[1:]
     branches = [run_body(builder, scope, node, subgraph(node, name, scope), ()) for name in names]
     count = len(node.output)
     if any(len(branch) != count for branch in branches):

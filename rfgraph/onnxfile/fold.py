@@ -6,12 +6,17 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
+
+from rfgraph.relations import product
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import onnx
     from numpy.typing import NDArray
+
+    from rfgraph.onnxfile.scope import Entry, Scope
+    from rfgraph.relations import Shape
 
 MAX_FOLD = 1 << 20
 
@@ -45,4 +50,43 @@ def evaluate(
             results = kernel.run(*inputs)
     except Exception:
         return None
-    return [np.asarray(result) for result in results]
+    arrays = [np.asarray(result) for result in results]
+    return arrays if all(array.dtype.kind in "biuf" for array in arrays) else None
+
+
+def may_fold(
+    node: onnx.NodeProto, entries: Sequence[Entry | None], shapes: Sequence[Shape | None]
+) -> bool:
+    """Whether a node of constants is worth evaluating: foldable, all values known, nothing large."""
+    if node.op_type not in FOLDABLE or node.domain not in ("", "ai.onnx"):
+        return False
+    data = [entry.value.data for entry in entries if entry is not None]
+    # Text grows where numbers do not: a chain of Adds doubles it with each node.
+    if any(array is None or array.dtype.kind not in "biuf" for array in data):
+        return False
+    sizes = [array.size for array in data if array is not None]
+    sizes += [product(shape) for shape in shapes if shape is not None]
+    known = all(shape is not None for shape, name in zip(shapes, node.output, strict=True) if name)
+    return max(sizes, default=0) <= MAX_FOLD and (
+        known or node.op_type in ("NonZero", "Compress", "Unique")
+    )
+
+
+def plain(node: onnx.NodeProto, scope: Scope) -> onnx.NodeProto:
+    """Return the node with attribute references replaced by what the caller gives."""
+    if not any(attribute.ref_attr_name for attribute in node.attribute):
+        return node
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    del copy.attribute[:]
+    for attribute in node.attribute:
+        if attribute.ref_attr_name:
+            given = scope.attributes.get(attribute.ref_attr_name)
+            if given is None:
+                continue
+            added = copy.attribute.add()
+            added.CopyFrom(given)
+            added.name = attribute.name
+        else:
+            copy.attribute.add().CopyFrom(attribute)
+    return copy

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.errors import ModelError, UsageError, quoted
 from rfgraph.graph import ModelInput
+from rfgraph.onnxfile.tensors import MAX_RANK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,8 +64,8 @@ def concrete_inputs(
 ) -> list[ModelInput]:
     """Return the inputs with every axis bound or probed (axis 0: 1, others: `probe`).
 
-    Raises UsageError where a bound shape contradicts the declared one, ModelError where an input has
-    neither a declared nor a bound shape.
+    Raises UsageError where a bound shape contradicts the declared one, ModelError where an input
+    has neither a declared nor a bound shape.
     """
     symbols: dict[str, int] = {}
     for item in declared:
@@ -74,6 +75,7 @@ def concrete_inputs(
     for item in declared:
         if not item.is_tensor:
             continue
+        _check_rank(item.name, bound.get(item.name, item.dims or ()))
         if item.name in bound:
             dims = item.dims or ()
             symbolic = {axis: dim for axis, dim in enumerate(dims) if isinstance(dim, str)}
@@ -81,6 +83,13 @@ def concrete_inputs(
         else:
             found.append(_probed(item, symbols, probe))
     return found
+
+
+def _check_rank(name: str, dims: Sequence[object]) -> None:
+    if len(dims) > MAX_RANK:
+        raise ModelError(
+            f"input {quoted(name)} requires at most {MAX_RANK} dimensions, found {len(dims)}"
+        )
 
 
 def _bind(item: Declared, shape: Shape, symbols: dict[str, int]) -> None:

@@ -73,15 +73,14 @@ def _turns(entries: Sequence[Entry | None]) -> int | None:
     entry = entries[0] if entries else None
     if entry is None:
         return MAX_TURNS + 1
-    data = entry.value.data
-    return None if data is None or data.size != 1 else int(data.reshape(-1)[0])
+    return entry.number()
 
 
 def _truth(entry: Entry | None) -> bool | None:
     if entry is None:
         return True
-    data = entry.value.data
-    return None if data is None or data.size != 1 else bool(data.reshape(-1)[0])
+    number = entry.number()
+    return None if number is None else bool(number)
 
 
 def _too_many(turns: int, body: onnx.GraphProto) -> bool:

@@ -83,16 +83,20 @@ def needed(node: onnx.NodeProto) -> list[str]:
 
 def _captured(graph: onnx.GraphProto) -> Iterator[str]:
     """Yield the names that a subgraph takes from outside, in any order, possibly more than once."""
-    stack = [(graph, frozenset[str]())]
+    stack: list[tuple[onnx.GraphProto, tuple[set[str], ...]]] = [(graph, ())]
     while stack:
-        body, outer = stack.pop()
-        inside = {*outer, *(value.name for value in body.input)}
+        body, around = stack.pop()
+        inside = {value.name for value in body.input}
         inside.update(tensor.name for tensor in body.initializer)
         inside.update(sparse.values.name for sparse in body.sparse_initializer)
         for node in body.node:
             inside.update(node.output)
-        here = frozenset(inside)
+        here = (inside, *around)
         for node in body.node:
-            yield from (name for name in node.input if name and name not in here)
+            yield from (name for name in node.input if name and not _in_any(name, here))
             stack.extend((item.g, here) for item in node.attribute if item.HasField("g"))
-        yield from (value.name for value in body.output if value.name not in here)
+        yield from (value.name for value in body.output if not _in_any(value.name, here))
+
+
+def _in_any(name: str, sets: tuple[set[str], ...]) -> bool:
+    return any(name in one for one in sets)

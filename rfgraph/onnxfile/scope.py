@@ -28,6 +28,13 @@ class Entry:
     tensor: str | None = None
     items: tuple[Entry, ...] | None = None
 
+    def number(self) -> int | None:
+        """Return the one integer (or truth value) that a constant holds, None if it is none."""
+        data = self.value.data
+        if data is None or data.size != 1 or data.dtype.kind not in "biu":
+            return None
+        return int(data.reshape(-1)[0])
+
 
 @dataclass(slots=True)
 class Scope:

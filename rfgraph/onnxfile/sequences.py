@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 MAX_ITEMS = 4096
 
 
+def _tensor(entry: Entry) -> Entry:
+    """Return an element of a sequence; a sequence of sequences, which ONNX lacks, may be endless."""
+    if entry.items is not None:
+        raise ModelError("requires tensors as the elements of a sequence, found a sequence")
+    return entry
+
+
 def _of(items: Sequence[Entry]) -> list[Entry]:
     return [Entry(Value(None), None, tuple(items))]
 
@@ -40,8 +47,7 @@ def _position(entries: Sequence[Entry | None], slot: int, default: int) -> int |
     entry = entries[slot] if slot < len(entries) else None
     if entry is None:
         return default
-    data = entry.value.data
-    return None if data is None or data.size != 1 else int(data.reshape(-1)[0])
+    return entry.number()
 
 
 def _attributes(node: onnx.NodeProto, scope: Scope, entries: Sequence[Entry | None]) -> OpNode:
@@ -68,7 +74,7 @@ def construct(
     scope: Scope,
 ) -> list[Entry]:
     """SequenceConstruct and SequenceEmpty."""
-    return _of([entry for entry in entries if entry is not None])
+    return _of([_tensor(entry) for entry in entries if entry is not None])
 
 
 def at(
@@ -116,7 +122,7 @@ def insert(
             return _whole(
                 builder, operator, node, entries, scope, f"more than {MAX_ITEMS} elements"
             )
-        changed.insert(position, _required(entries, 1))
+        changed.insert(position, _tensor(_required(entries, 1)))
     else:
         del changed[position]
     return _of(changed)
@@ -175,6 +181,8 @@ def _chunks(op_node: OpNode, entries: Sequence[Entry | None], shape: Shape) -> l
         data = entries[1].value.data
         if data is None:
             return None
+        if data.dtype.kind not in "iu" or not data.size:
+            raise ModelError(f"requires integers as chunk lengths, found {data.dtype}")
         sizes = [int(item) for item in data.reshape(-1)]
         if data.ndim:
             if any(size < 0 for size in sizes) or sum(sizes) != total:
@@ -251,7 +259,7 @@ def mapped(
         if len(made) != len(columns):
             raise ModelError(f"requires {len(columns)} outputs of its body, found {len(made)}")
         for column, entry in zip(columns, made, strict=True):
-            column.append(entry)
+            column.append(_tensor(entry))
     return [Entry(Value(None), None, tuple(column)) for column in columns]
 
 

@@ -13,9 +13,12 @@ from rfgraph.errors import ModelError, printable, quoted
 from rfgraph.onnxfile.wire import MARK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-MAX_RANK = 64  # numpy's own
+MAX_RANK = 32  # of NumPy 1; newer ones have 64
+MAX_LENGTH = (1 << 63) - 1  # of a dimension, which is an int64
 _MAX_DIGITS = 20
 
 # The payload fields, and the type in which protobuf holds their numbers.
@@ -159,3 +162,14 @@ def _foreign(tensor: TensorProto) -> NDArray[Any] | None:
 def _bad(tensor: TensorProto, what: str) -> ModelError:
     name = quoted(tensor.name) if tensor.name else "without a name"
     return ModelError(f"tensor {name}: {printable(what, 160)}")
+
+
+def check_shape(shape: Sequence[int] | None) -> None:
+    """Raise ModelError for a shape that no tensor can have."""
+    if shape is None:
+        return
+    if len(shape) > MAX_RANK:
+        raise ModelError(f"requires at most {MAX_RANK} dimensions, found {len(shape)}")
+    if not all(0 <= length <= MAX_LENGTH for length in shape):
+        listed = printable(str(list(shape)), 160)
+        raise ModelError(f"requires lengths from 0 to 2^63 - 1, found {listed}")

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from rfgraph.errors import quoted
+from rfgraph.ops.common import required
 from rfgraph.ops.node import (
     Array,
     Chain,
@@ -324,11 +325,7 @@ def _with_past(node: OpNode, heads: Heads) -> Heads:
         raise RuleError("requires past_key and past_value together, without nonpad_kv_seqlen")
     past = node.ranked(PAST_KEY, 4, 4)[2]
     for slot, size in ((PAST_KEY, heads.size), (PAST_VALUE, heads.value_size)):
-        wanted = (heads.batch, heads.groups, past, size)
-        if node.shape(slot) != wanted:
-            raise RuleError(
-                f"input {slot} requires shape {list(wanted)}, found {list(node.shape(slot))}"
-            )
+        required(node, slot, (heads.batch, heads.groups, past, size))
     return replace(heads, past=past)
 
 
@@ -347,10 +344,7 @@ def _offsets(node: OpNode, heads: Heads) -> tuple[int | None, int, int]:
     """Return the least and largest position of query 0 among the keys, and the keys that count."""
     if not node.has(VALID):
         return heads.past, heads.past, heads.total
-    if node.shape(VALID) != (heads.batch,):
-        raise RuleError(
-            f"input {VALID} requires shape [{heads.batch}], found {list(node.shape(VALID))}"
-        )
+    required(node, VALID, (heads.batch,))
     data = node.value(VALID).data
     if data is None or data.size == 0:
         return None, heads.keys - heads.queries, heads.keys

@@ -45,6 +45,14 @@ def choice(node: OpNode, name: str, default: str, allowed: Sequence[str]) -> str
     return found
 
 
+def required(node: OpNode, slot: int, wanted: Shape) -> Shape:
+    """Return the shape of input `slot`, which must be `wanted`."""
+    found = node.shape(slot)
+    if found != wanted:
+        raise RuleError(f"input {slot} requires shape {list(wanted)}, found {list(found)}")
+    return found
+
+
 def auto_pad(node: OpNode) -> str:
     """Return the attribute `auto_pad`; empty counts as NOTSET."""
     return "NOTSET" if node.str("auto_pad", "") == "" else choice(node, "auto_pad", "", AUTO_PADS)

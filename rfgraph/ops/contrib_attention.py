@@ -19,8 +19,8 @@ from rfgraph.ops.contrib_heads import (
 )
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, trimmed, whole
-from rfgraph.relations import Permute, Pointwise, Regroup, Shape
+from rfgraph.ops.steps import reshaped, trimmed
+from rfgraph.relations import Pointwise, Regroup, Shape
 
 SCALES = ("mask_filter_value", "scale")
 Q, K, V = range(3)
@@ -46,9 +46,11 @@ class Source:
 
     @property
     def shape(self) -> Shape:
+        """The shape of the operand."""
         return self.chain.shape
 
     def start(self) -> Chain:
+        """Return a chain of one's own to the operand."""
         return Chain(self.chain.shape, list(self.chain.steps))
 
 
@@ -61,9 +63,11 @@ def multi_head_attention(node: OpNode) -> Outcome:
     head. Keys and values may be packed with each other or with the query. The new caches hold the
     past and then the new positions; qk reads its query and all its keys.
 
-    Exact. Upper bound: under unidirectional a mask or bias per query counts as read along all keys;
-    with past_sequence_length, which data decides, all of the cache counts as read. Unknown: then
-    also where the new keys go, and with cache_indirection what is read. Versions: all (1).
+    Exact. Upper bound: under unidirectional a mask or bias per query counts as read along all keys,
+    and keys of another number than the queries are not cut; qk counts as normalized, which CPUs
+    leave out; of a single key the query counts as read, whose weight is 1 all the same; with
+    past_sequence_length, which data decides, all of the cache counts as read. Unknown: then also
+    where the new keys go, and with cache_indirection what is read. Versions: all (1).
     """
     causal = node.int("unidirectional", 0) != 0
     found = _multi_head(node, Slots(4, 5, (6, 7), 3, node.has(8)), causal)
@@ -104,8 +108,8 @@ def _multi_head(node: OpNode, slots: Slots, causal: bool) -> Outcome:
     sources = _sources(node)
     past = node.ranked(slots.past[0], 4, 4)[2] if node.has(slots.past[0]) else 0
     heads = _heads(sources, count, past, causal)
-    if slots.shared:
-        # Data tells where the new keys go among the old ones: none is left out.
+    if slots.shared or heads.keys != heads.queries:
+        # Data tells where the new keys go among the old ones, or kernels differ: none is left out.
         heads = replace(heads, causal=False)
     scoring = [heads.asked(sources[Q].start()).link(sources[Q].slot)]
     scoring.append(heads.keyed(sources[K].start(), heads.past).link(sources[K].slot))
@@ -124,7 +128,7 @@ def _multi_head(node: OpNode, slots: Slots, causal: bool) -> Outcome:
         (heads.batch, count, heads.queries, total),
     )
     links.extend(_presents(node, heads, sources, slots))
-    links.extend(_scores(link, node.shape(link.input), heads, shapes[3]) for link in scoring)
+    links.extend(heads.scored(link, node.shape(link.input), shapes[3]) for link in scoring)
     return trimmed(node, shapes, links)
 
 
@@ -230,10 +234,3 @@ def _presents(
         if biases:
             spread = biases[output].add(Pointwise((heads.batch, heads.keys, heads.heads * size)))
             yield stored(spread, heads.heads, heads.past, total).link(slots.projection, output)
-
-
-def _scores(link: Link, shape: Shape, heads: Heads, scores: Shape) -> Link:
-    """Return the link of the products whose weighted sum `link` is about: by head, all keys."""
-    chain = Chain(shape).add(*link.steps).add(*reshaped(heads.shape, heads.apart))
-    chain.add(*whole(heads.apart, [3]), Permute((0, 2, 1, 3)), Pointwise(scores))
-    return chain.link(link.input, 3)

@@ -87,9 +87,18 @@ def standard(
     return Outcome(found.shapes, tuple(links), found.values)
 
 
+def shape_of(found: Outcome) -> Shape:
+    """Return the shape of the first output; raise UnresolvedError if it could not be told."""
+    shape = found.shapes[0] if found.shapes else None
+    if shape is None:
+        raise UnresolvedError("the shape of the output is not known")
+    return shape
+
+
 def _from(operand: Operand | None, link: Link) -> Link:
     """Return the link as one from the input that the operand was made of."""
-    assert operand is not None  # noqa: S101 - rules link inputs that are there
+    if operand is None:
+        raise RuleError("requires an input that is missing")
     spatial = link.spatial
     for step in operand.steps:
         if isinstance(step, Permute):
@@ -202,9 +211,7 @@ def placed(
     chain = Chain(node.shape(slot))
     if chain.shape != under:
         if product(chain.shape) != product(under):
-            raise RuleError(
-                f"input {slot} requires shape {list(under)}, found {list(chain.shape)}"
-            )
+            raise RuleError(f"input {slot} requires shape {list(under)}, found {list(chain.shape)}")
         chain.add(*reshaped(chain.shape, under))
     return (chain.add(Pointwise(shape)).link(slot, output),)
 

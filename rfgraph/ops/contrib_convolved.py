@@ -40,10 +40,12 @@ class Causal:
 
     @property
     def length(self) -> int:
+        """The number of positions of the data."""
         return self.shape[self.axis]
 
     @property
     def state_length(self) -> int:
+        """The number of positions before its own that an output reads."""
         return (self.kernel - 1) * self.dilation
 
     @property
@@ -52,6 +54,7 @@ class Causal:
         return (*self.shape[: self.axis], self.state_length, *self.shape[self.axis + 1 :])
 
     def window(self, pad: int, length: int) -> Window:
+        """Return the window over `length` positions, of which `pad` are missing at the start."""
         return Window(self.kernel, 1, self.dilation, pad, length, self.length)
 
 
@@ -76,9 +79,7 @@ def causal_conv_with_state(node: OpNode) -> Outcome:
     channels = product(shape[2:]) if last else shape[1]
     if kernel[:2] != (channels, 1) or min(kernel[2:]) < 1:
         raise RuleError(f"input 1 requires {channels} kernels of depth 1, found {list(kernel)}")
-    conv = Causal(
-        shape, 1 if last else len(shape) - 1, kernel[-1], _dilation(node), _kept(node)
-    )
+    conv = Causal(shape, 1 if last else len(shape) - 1, kernel[-1], _dilation(node), _kept(node))
     links = [*_weights(node, conv, last)]
     if count > 1:
         return _unpadded(node, conv, links)
@@ -182,11 +183,15 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
     required(node, 4, state)
     conv = Causal(shape, 0, kernel[2], _dilation(node), 0)
     taps = Taps(((0, conv.window(conv.state_length, tokens)),))
-    start = Chain(state).add(Reduce(((0, Whole(state[0], 1, unknown=True)), (2, Whole(state[2], 1)))))
+    start = Chain(state).add(
+        Reduce(((0, Whole(state[0], 1, unknown=True)), (2, Whole(state[2], 1))))
+    )
     links = [
         Link(0, (taps,), spatial=(0,)),
-        Chain(kernel).add(*whole(kernel, (1, 2)), *reshaped((channels, 1, 1), (channels,)))
-        .add(Pointwise(shape)).link(1),
+        Chain(kernel)
+        .add(*whole(kernel, (1, 2)), *reshaped((channels, 1, 1), (channels,)))
+        .add(Pointwise(shape))
+        .link(1),
         Link(2, (Everything(shape),)),
         *vector(node, 3, shape),
         start.add(Regroup((1, channels)), Pointwise(shape)).link(4),
@@ -212,6 +217,7 @@ class Orders:
 
     @property
     def out(self) -> Shape:
+        """The shape of the hashes."""
         return (*self.shape, (self.largest - 1) * self.hashes)
 
     def windows(self, slot: int, found: Shape, shift: int) -> Iterator[Link]:
@@ -247,7 +253,9 @@ def _tables(node: OpNode, orders: Orders, slots: tuple[int, ...], multipliers: i
     links = [link for slot in slots for link in vector(node, slot, out)]
     (count,) = node.ranked(multipliers, 1, 1)
     for order in range(2, orders.largest + 1):
-        chain = Chain((count,)).add(*selected((count,), [(0, Shift(0, 1, count, min(order, count)))]))
+        chain = Chain((count,)).add(
+            *selected((count,), [(0, Shift(0, 1, count, min(order, count)))])
+        )
         chain.add(*whole(chain.shape, [0]), Pointwise(out[:-1]))
         links.append(orders.placed(chain, order).link(multipliers))
     return links

@@ -130,7 +130,7 @@ def gated_add(node: OpNode) -> Outcome:
 
 @rule("LinearAttentionGate", domain=DOMAIN)
 def linear_attention_gate(node: OpNode) -> Outcome:
-    """decay reads the same index of `a` and its head's parameters, beta the same index of `b`.
+    """Decay reads the same index of `a` and its head's parameters, beta the same index of `b`.
 
     Exact. Versions: all (1).
     """

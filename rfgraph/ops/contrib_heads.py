@@ -44,6 +44,7 @@ class Heads:
 
     @property
     def total(self) -> int:
+        """The number of keys, old and new."""
         return self.past + self.keys
 
     @property
@@ -87,6 +88,12 @@ class Heads:
         chain.add(Reduce(((2, Blocks(self.groups, self.groups, self.heads)),)))
         return chain.add(*reshaped(chain.shape, self.shape))
 
+    def led(self, chain: Chain, number: int, start: int) -> Chain:
+        """Lead a query (0), a key (1) or a value (2) to the result."""
+        if number == 0:
+            return self.asked(chain)
+        return (self.keyed if number == 1 else self.valued)(chain, start)
+
     def masked(self, chain: Chain) -> Chain:
         """Lead one number per key, (batch, total), to the queries within whose reach it lies."""
         chain.add(*reshaped(chain.shape, (*chain.shape, 1)))
@@ -101,6 +108,15 @@ class Heads:
         """Lead one number per head to the result."""
         chain.add(*reshaped(chain.shape, (1, 1, self.heads, 1)), Pointwise(self.apart))
         return chain.add(*reshaped(self.apart, self.shape))
+
+    def scored(self, link: Link, shape: Shape, scores: Shape, output: int = 3) -> Link:
+        """Return the link of the products behind a weighted sum: by head, along all keys.
+
+        `link` leads to the result, from an input of `shape` that takes part in the products.
+        """
+        chain = Chain(shape).add(*link.steps).add(*reshaped(self.shape, self.apart))
+        chain.add(*whole(self.apart, [3]), Permute((0, 2, 1, 3)), Pointwise(scores))
+        return chain.link(link.input, output)
 
 
 def cached(chain: Chain) -> Chain:

@@ -10,6 +10,8 @@ from rfgraph.ops.contrib_common import (
     channels_first,
     channels_last,
     given,
+    permuted,
+    shape_of,
     standard,
     with_channels_last,
 )
@@ -57,8 +59,7 @@ def qlinear_average_pool(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     found = pool(node, channels_last=True)
-    (shape,) = found.shapes
-    assert shape is not None  # noqa: S101 - a pool knows its shape
+    shape = shape_of(found)
     scales = channel_links(node, range(1, 5), shape, len(shape) - 1)
     return Outcome(found.shapes, (*found.links, *scales))
 
@@ -73,8 +74,7 @@ def qlinear_conv_transpose(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     found = with_channels_last(node, "ConvTranspose", (0, 3, 8))
-    (shape,) = found.shapes
-    assert shape is not None  # noqa: S101 - a convolution knows its shape
+    shape = shape_of(found)
     scales = channel_links(node, (1, 2, 4, 5, 6, 7), shape, len(shape) - 1)
     return Outcome(found.shapes, (*found.links, *scales))
 
@@ -96,9 +96,10 @@ def max_unpool(node: OpNode) -> Outcome:
     Unknown: every axis, since it is not said how the indices count channels on the last axis.
     Versions: all, those of MaxUnpool.
     """
-    found = with_channels_last(node, "MaxUnpool", range(len(node.inputs)), node.version)
-    (shape,) = found.shapes
-    assert shape is not None  # noqa: S101 - the standard rule knows its shape
+    data = permuted(node, 0, channels_first(len(node.ranked(0, 3))))
+    operands = [data, Operand(1, Value(data.value.shape)), given(node, 2)]
+    found = shape_of(standard(node, "MaxUnpool", operands, version=node.version))
+    shape = tuple(found[axis] for axis in channels_last(len(found)))
     spatial = tuple(range(1, len(shape) - 1))
     anything = (Everything(shape, unknown=True),)
     return Outcome((shape,), tuple(Link(slot, anything, spatial=spatial) for slot in (0, 1)))
@@ -133,7 +134,9 @@ def reorder_output(node: OpNode) -> Outcome:
     """
     shape, channels = node.ranked(0, 3), node.int("channels", 0)
     if not 1 <= channels <= shape[1]:
-        raise RuleError(f"attribute 'channels' requires a number in [1, {shape[1]}], found {channels}")
+        raise RuleError(
+            f"attribute 'channels' requires a number in [1, {shape[1]}], found {channels}"
+        )
     chain = Chain(shape).add(*selected(shape, [(1, Shift(0, 1, shape[1], channels))]))
     if node.int("channels_last", 0):
         chain.add(Permute(channels_last(len(shape))))
@@ -154,8 +157,7 @@ def conv(node: OpNode) -> Outcome:
     found = standard(node, "Conv", operands)
     if not node.has(3):
         return found
-    (shape,) = found.shapes
-    assert shape is not None  # noqa: S101 - a convolution knows its shape
+    shape = shape_of(found)
     added = _filled(node, 3, weights[0])
     if added.value.shape != shape:
         raise RuleError(f"input 3 requires shape {list(shape)}, found {list(node.shape(3))}")

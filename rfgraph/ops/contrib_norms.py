@@ -66,7 +66,7 @@ def _statistics(node: OpNode, slot: int, shape: Shape) -> list[Link]:
     if not node.has(slot):
         return []
     found = node.shape(slot)
-    steps = (*whole(found, [len(found) - 1]), Pointwise((*shape[:-1], 1)))
+    steps = (*whole(found, range(len(found))[-1:]), Pointwise((*shape[:-1], 1)))
     return [Link(slot, steps, output) for output in (1, 2)]
 
 
@@ -100,7 +100,9 @@ def bias_softmax(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 1)
     axes = range(node.axis("axis", 1, len(shape)), len(shape))
-    return Outcome((shape,), (*_normalized(node, 0, shape, axes), *_normalized(node, 1, shape, axes)))
+    return Outcome(
+        (shape,), (*_normalized(node, 0, shape, axes), *_normalized(node, 1, shape, axes))
+    )
 
 
 # -- groups of channels ----------------------------------------------------------------------------
@@ -145,7 +147,9 @@ def _skip_shape(node: OpNode, shape: Shape, own: Shape) -> Shape:
         return found
     if found == (shape[0], max(own)):
         return per_image
-    raise RuleError(f"input 3 requires shape {list(shape)} or {list(per_image)}, found {list(found)}")
+    raise RuleError(
+        f"input 3 requires shape {list(shape)} or {list(per_image)}, found {list(found)}"
+    )
 
 
 def _grouped(node: OpNode, slot: int, under: Shape, shape: Shape, channel: int) -> list[Link]:
@@ -170,8 +174,12 @@ def _in_blocks(slot: int, shape: Shape, count: int) -> tuple[Link, Link]:
     """Return the links of an input normalized in `count` blocks of its last axis."""
     length, axis = shape[-1], len(shape) - 1
     if count < 1 or length % count:
-        raise RuleError(f"requires blocks that divide a last axis of {length}, found {count} blocks")
-    blocks = Reduce(((axis, Blocks(count, length, length)),)) if count > 1 else whole(shape, [axis])[0]
+        raise RuleError(
+            f"requires blocks that divide a last axis of {length}, found {count} blocks"
+        )
+    blocks = (
+        Reduce(((axis, Blocks(count, length, length)),)) if count > 1 else whole(shape, [axis])[0]
+    )
     return Link(slot, (Pointwise(shape),)), Link(slot, (blocks, Pointwise(shape)))
 
 

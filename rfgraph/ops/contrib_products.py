@@ -8,6 +8,7 @@ from rfgraph.ops.contrib_common import (
     given,
     permuted,
     pointwise,
+    shape_of,
     standard,
     vector,
 )
@@ -25,12 +26,6 @@ WEIGHTS = tuple("accuracy_level bits block_size epsilon weight_prepacked".split(
 
 def _extended(found: Outcome, *links: tuple[Link, ...]) -> Outcome:
     return Outcome(found.shapes, (*found.links, *(link for more in links for link in more)))
-
-
-def _shape(found: Outcome) -> Shape:
-    shape = found.shapes[0]
-    assert shape is not None  # noqa: S101 - a product knows its shape
-    return shape
 
 
 def _scalars(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
@@ -104,7 +99,7 @@ def matmul_integer_to_float(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     found = standard(node, "MatMul", [given(node, 0), given(node, 1)])
-    shape = _shape(found)
+    shape = shape_of(found)
     return _extended(found, _scalars(node, shape, 2, 4), _columns(node, shape, 3, 5, 6))
 
 
@@ -117,7 +112,7 @@ def dynamic_quantize_matmul(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     found = standard(node, "MatMul", [given(node, 0), given(node, 1)])
-    left, shape = node.shape(0), _shape(found)
+    left, shape = node.shape(0), shape_of(found)
     chain = Chain(left).add(*whole(left, range(len(left))))
     chain.add(*reshaped(chain.shape, (1,) * len(shape)), Pointwise(shape))
     return _extended(found, (chain.link(0),), _columns(node, shape, 2, 3, 4))
@@ -139,7 +134,7 @@ def gemm_float8(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     found = standard(node, "Gemm", [given(node, slot) for slot in range(3)])
-    return _extended(found, _scalars(node, _shape(found), 3, 4, 5))
+    return _extended(found, _scalars(node, shape_of(found), 3, 4, 5))
 
 
 @rule("QGemm", domain=DOMAIN, ignores=("alpha",))
@@ -149,7 +144,7 @@ def qgemm(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     found = standard(node, "Gemm", [given(node, slot) for slot in (0, 3, 6)])
-    shape = _shape(found)
+    shape = shape_of(found)
     return _extended(found, _scalars(node, shape, 1, 2, 7, 8), _columns(node, shape, 4, 5))
 
 
@@ -160,7 +155,7 @@ def gemm_fast_gelu(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     found = standard(node, "MatMul", [given(node, 0), given(node, 1)])
-    return _extended(found, vector(node, 2, _shape(found)))
+    return _extended(found, vector(node, 2, shape_of(found)))
 
 
 @rule("QOrderedMatMul", domain=DOMAIN, ignores=("order_A", "order_B", "order_Y"))
@@ -171,7 +166,7 @@ def qordered_matmul(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     found = standard(node, "MatMul", [given(node, 0), given(node, 2)])
-    shape = _shape(found)
+    shape = shape_of(found)
     scales = _scalars(node, shape, 1, 4, 7)
     return _extended(found, scales, _columns(node, shape, 3, 5), pointwise(node, 6, shape))
 
@@ -214,7 +209,7 @@ def _projected(node: OpNode, slot: int, inner: int, outer: int, output: int = 0)
 
 
 def _rows(node: OpNode, slot: int, count: int, shape: Shape, output: int = 0) -> tuple[Link, ...]:
-    """Return the link of an optional tensor of `count` equal rows, which belong to the last axis."""
+    """Return the link of an optional tensor of `count` equal rows, one per column."""
     if not node.has(slot):
         return ()
     found = node.shape(slot)
@@ -267,10 +262,8 @@ def matmul_fp4(node: OpNode) -> Outcome:
 def _block_quantized(
     node: OpNode, inner: int, columns: int, scales: tuple[int, ...], bias: int
 ) -> Outcome:
-    found = Outcome(
-        ((*node.ranked(0, 1)[:-1], columns),), (_projected(node, 0, inner, columns),)
-    )
-    shape = _shape(found)
+    found = Outcome(((*node.ranked(0, 1)[:-1], columns),), (_projected(node, 0, inner, columns),))
+    shape = shape_of(found)
     weights = (_rows(node, slot, columns, shape) for slot in (1, 2))
     return _extended(found, *weights, _scalars(node, shape, *scales), vector(node, bias, shape))
 
@@ -349,9 +342,7 @@ def matmul_n_bits_qkv(node: OpNode) -> Outcome:
 
 
 def _residual_sum(node: OpNode, output: int) -> tuple[Link, ...]:
-    return tuple(
-        link for slot in (0, 1) for link in pointwise(node, slot, node.shape(0), output)
-    )
+    return tuple(link for slot in (0, 1) for link in pointwise(node, slot, node.shape(0), output))
 
 
 # -- experts ---------------------------------------------------------------------------------------
@@ -375,9 +366,7 @@ def mixture_of_experts(node: OpNode) -> Outcome:
     last = len(shape) - 1
     links = [Link(0, (Reduce(((last, Whole(shape[-1], shape[-1])),), weighted=True),))]
     routing = (1, 14) if node.op_type == "QMoE" else (1,)
-    for slot in routing:
-        if node.has(slot):
-            links.append(_routed(node, slot, shape))
+    links.extend(_routed(node, slot, shape) for slot in routing if node.has(slot))
     weights = (slot for slot in node.data_inputs() if slot not in (0, *routing))
     return Outcome((shape,), (*links, *_all_of(node, shape, *weights)))
 
@@ -385,8 +374,6 @@ def mixture_of_experts(node: OpNode) -> Outcome:
 def _routed(node: OpNode, slot: int, shape: Shape) -> Link:
     tokens, experts = node.ranked(slot, 2, 2)
     if tokens != product(shape[:-1]):
-        raise RuleError(
-            f"input {slot} requires {product(shape[:-1])} tokens, found {tokens}"
-        )
+        raise RuleError(f"input {slot} requires {product(shape[:-1])} tokens, found {tokens}")
     chain = Chain((tokens, experts)).add(*whole((tokens, experts), [1]))
     return chain.add(*reshaped((tokens, 1), (*shape[:-1], 1)), Pointwise(shape)).link(slot)

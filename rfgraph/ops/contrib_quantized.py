@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rfgraph.ops.contrib_common import DOMAIN, given, standard
+from rfgraph.ops.contrib_common import DOMAIN, given, shape_of, standard
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import scalar
@@ -16,8 +16,7 @@ WITH_AXES = {"ReduceMean": 13, "ReduceSum": 11}
 
 def _scaled(node: OpNode, found: Outcome, slots: Sequence[int]) -> Outcome:
     """Return the outcome with optional inputs of one element added, that every output reads."""
-    (shape,) = found.shapes
-    assert shape is not None  # noqa: S101 - these rules know their shape
+    shape = shape_of(found)
     links = [scalar(node, slot, shape) for slot in slots if node.has(slot)]
     return Outcome(found.shapes, (*found.links, *links))
 

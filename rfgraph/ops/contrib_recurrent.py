@@ -19,8 +19,6 @@ from rfgraph.relations import (
     Regroup,
     Shape,
     Shift,
-    Whole,
-    product,
 )
 
 LSTM = tuple("activation_alpha activation_beta activations clip input_forget".split())
@@ -42,18 +40,22 @@ class Linear:
 
     @property
     def heads(self) -> int:
+        """The number of heads of the output."""
         return max(self.queries, self.keys)
 
     @property
     def out(self) -> Shape:
+        """The shape of the output."""
         return (self.batch, self.time, self.heads * self.value_size)
 
     @property
     def state(self) -> Shape:
+        """The shape of one state."""
         return (self.batch, self.keys, self.key_size, self.value_size)
 
     @property
     def states(self) -> Shape:
+        """The shape of the states that are kept."""
         return (self.kept, *self.state) if self.kept else self.state
 
     def before(self, chain: Chain) -> Chain:
@@ -96,7 +98,9 @@ def _linear(node: OpNode) -> Linear:
     size = width // queries
     for found, wanted in ((key, (batch, time, keys * size)), (value, (batch, time, value[2]))):
         if found != wanted:
-            raise RuleError(f"requires keys and values of shape {list(wanted)}, found {list(found)}")
+            raise RuleError(
+                f"requires keys and values of shape {list(wanted)}, found {list(found)}"
+            )
     return Linear(batch, time, queries, keys, size, value[2] // keys, update, kept)
 
 
@@ -144,7 +148,9 @@ def _gates(node: OpNode, net: Linear) -> Iterator[Link]:
             shape = _gate(node, net, slot)
             chain = net.before(Chain(shape))
             one = shape[2] == 1
-            yield (chain.add(Pointwise(net.out)) if one else net.per_head(chain, net.keys)).link(slot)
+            yield (chain.add(Pointwise(net.out)) if one else net.per_head(chain, net.keys)).link(
+                slot
+            )
 
 
 def _gate(node: OpNode, net: Linear, slot: int) -> Shape:
@@ -162,7 +168,9 @@ def _new_state(node: OpNode, net: Linear) -> Iterator[Link]:
     """Yield the links of the new state: all steps of keys, values and gates, and the old state."""
     mixed = net.update.endswith("delta")
     sources = {1: net.key_size, 2: net.value_size}
-    sources.update({s: node.shape(s)[2] // net.keys for s, used in _used(net).items() if used and node.has(s)})
+    sources.update(
+        {s: node.shape(s)[2] // net.keys for s, used in _used(net).items() if used and node.has(s)}
+    )
     for slot, size in sources.items():
         shape = node.shape(slot)
         chain = Chain(shape).add(*whole(shape, [1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rfgraph.ops.contrib_common import DOMAIN, pointwise, required, vector
+from rfgraph.ops.contrib_common import DOMAIN, pointwise, required, shape_of, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, scalar, selected, trimmed, whole
@@ -143,8 +143,7 @@ def qembed_layer_normalization(node: OpNode) -> Outcome:
     Exact but for computed tables: which rows are read depends on data (unknown). Versions: all (1).
     """
     found = _embedded(node, ((0, 2), (1, 4), (None, 3)), (5, 6))
-    (shape, *_) = found.shapes
-    assert shape is not None  # noqa: S101 - an embedding knows its shape
+    shape = shape_of(found)
     scales = [scalar(node, slot, shape) for slot in range(8, 17) if node.has(slot)]
     return Outcome(found.shapes, (*found.links, *scales))
 

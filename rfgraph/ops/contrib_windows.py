@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfgraph.ops.common import convolve, global_pool, pool
-from rfgraph.ops.contrib_common import DOMAIN, given, pointwise, standard
+from rfgraph.ops.contrib_common import DOMAIN, given, pointwise, shape_of, standard
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import scalar
@@ -14,15 +14,13 @@ ACTIVATION = ("activation", "activation_params")
 
 def _residual(node: OpNode, found: Outcome, slot: int) -> Outcome:
     """Return the outcome with an optional input added that has the shape of the output."""
-    (shape,) = found.shapes
-    assert shape is not None  # noqa: S101 - a convolution knows its shape
+    shape = shape_of(found)
     return Outcome(found.shapes, (*found.links, *pointwise(node, slot, shape)))
 
 
 def _scalars(node: OpNode, found: Outcome, slots: range) -> Outcome:
     """Return the outcome with optional inputs of one element added, that every output reads."""
-    (shape,) = found.shapes
-    assert shape is not None  # noqa: S101 - a pool knows its shape
+    shape = shape_of(found)
     links = [scalar(node, slot, shape) for slot in slots if node.has(slot)]
     return Outcome(found.shapes, (*found.links, *links))
 
@@ -126,8 +124,7 @@ def max_pool_with_mask(node: OpNode) -> Outcome:
     does not look them up plane by plane. Versions: all (1).
     """
     found = pool(node)
-    (shape,), (data,) = found.shapes, found.links
-    assert shape is not None  # noqa: S101 - a pool knows its shape
+    shape, (data,) = shape_of(found), found.links
     mask = node.ranked(1, len(shape), len(shape))
     if mask[2:] != node.shape(0)[2:]:
         raise RuleError(

@@ -1,4 +1,4 @@
-"""What a rule is given (an operator node with what is known of its inputs) and what it gives back."""
+"""What a rule is given (an operator node, with what is known of its inputs) and gives back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from rfgraph.errors import ModelError, RfgraphError, quoted
@@ -17,7 +16,7 @@ Array: TypeAlias = NDArray[Any]
 Int: TypeAlias = int
 Str: TypeAlias = str
 Float: TypeAlias = float
-MAX_INDEX_ELEMENTS = 1 << 24
+MAX_INDEX_ELEMENTS = 1 << 22
 
 
 class RuleError(ModelError):
@@ -69,7 +68,18 @@ class Outcome:
 class OpNode:
     """One operator node: its attributes, its inputs as far as they are known, its version."""
 
-    __slots__ = ("attributes", "domain", "inputs", "n_outputs", "name", "op_type", "outputs", "read", "version")
+    __slots__ = (
+        "attributes",
+        "domain",
+        "inputs",
+        "n_outputs",
+        "name",
+        "op_type",
+        "outputs",
+        "read",
+        "taken",
+        "version",
+    )
 
     def __init__(
         self,
@@ -90,6 +100,7 @@ class OpNode:
         self.n_outputs = len(self.outputs)
         self.attributes: Mapping[str, Any] = attributes or {}
         self.read: set[str] = set()
+        self.taken: int = 0
 
     # -- inputs ------------------------------------------------------------------------------
 
@@ -115,7 +126,9 @@ class OpNode:
         """Return the shape of input `index`, whose rank must lie in [least, most]."""
         shape = self.shape(index)
         if len(shape) < least or (most is not None and len(shape) > most):
-            wanted = f"at least {least}" if most is None else str(least) if least == most else f"{least} to {most}"
+            wanted = f"{least} to {most}" if most != least else str(least)
+            if most is None:
+                wanted = f"at least {least}"
             raise RuleError(f"input {index} requires rank {wanted}, found shape {list(shape)}")
         return shape
 
@@ -124,13 +137,17 @@ class OpNode:
         return [i for i, value in enumerate(self.inputs) if value is not None]
 
     def known(self, index: int) -> Array | None:
-        """Return the value of constant input `index`; None if absent; UnresolvedError if not known."""
+        """Return the value of constant input `index`, None if absent.
+
+        Raises UnresolvedError if it is not known.
+        """
         if not self.has(index):
             return None
         found = self.value(index)
         if found.data is None:
             what = "its value was not kept" if found.constant else "it is computed from data"
             raise UnresolvedError(f"input {index} is needed as a constant, but {what}")
+        self.taken += found.data.size
         return found.data
 
     def known_ints(self, index: int) -> list[int] | None:
@@ -145,7 +162,7 @@ class OpNode:
     # -- attributes --------------------------------------------------------------------------
 
     def attribute(self, name: str) -> Any:
-        """Return the attribute as decoded (int, float, str, bytes, list, array, subgraph) or None."""
+        """Return an attribute as decoded (number, text, bytes, list, array, subgraph) or None."""
         self.read.add(name)
         return self.attributes.get(name)
 
@@ -209,12 +226,14 @@ class Chain:
     steps: list[Step] = field(default_factory=list)
 
     def add(self, *steps: Step) -> Chain:
+        """Append steps and return the chain itself."""
         for step in steps:
             self.steps.append(step)
             self.shape = step_shape(step, self.shape)
         return self
 
     def link(self, source: int, output: int = 0, spatial: Iterable[int] = ()) -> Link:
+        """Return the link from input `source` to `output` that the steps so far make."""
         return Link(source, tuple(self.steps), output, tuple(spatial))
 
 

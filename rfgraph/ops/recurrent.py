@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rfgraph.ops.common import choice
+from rfgraph.ops.common import choice, required
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import along_axis, boundless, mask_steps, reshaped, scalar, trimmed, whole
@@ -103,17 +103,17 @@ def masked(chain: Chain, mask: Array | None) -> bool:
 def sequence(node: OpNode, gates: int) -> Sequence:
     """Return the geometry of a node whose weights hold `gates` gates."""
     shape = node.ranked(X, 3, 3)
-    weights, recurrence = node.ranked(W, 3, 3), node.ranked(R, 3, 3)
+    recurrence = node.ranked(R, 3, 3)
     directions = DIRECTIONS[choice(node, "direction", "forward", list(DIRECTIONS))]
     hidden = node.int("hidden_size", recurrence[2])
     batch_first = node.int("layout", 0) != 0
     time, batch = (shape[1], shape[0]) if batch_first else shape[:2]
     count = len(directions)
-    _require(W, weights, (count, gates * hidden, shape[2]))
-    _require(R, recurrence, (count, gates * hidden, hidden))
     lengths = _lengths(node, time, batch)
     found = Sequence(time, batch, shape[2], hidden, directions, batch_first, lengths)
     wanted = {
+        W: (count, gates * hidden, shape[2]),
+        R: (count, gates * hidden, hidden),
         B: (count, 2 * gates * hidden),
         LENGTHS: (batch,),
         INITIAL_H: found.shape(Y_H),
@@ -122,13 +122,8 @@ def sequence(node: OpNode, gates: int) -> Sequence:
     }
     for slot, own in wanted.items():
         if node.has(slot):
-            _require(slot, node.shape(slot), own)
+            required(node, slot, own)
     return found
-
-
-def _require(slot: int, found: Shape, wanted: Shape) -> None:
-    if found != wanted:
-        raise RuleError(f"input {slot} requires shape {list(wanted)}, found {list(found)}")
 
 
 def _lengths(node: OpNode, time: int, batch: int) -> Array | None:
@@ -270,13 +265,13 @@ def gru_unit(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 3, 3)
     one, batch, hidden = shape
-    _require(0, shape, (1, batch, hidden))
-    _require(1, node.shape(1), (1, batch, 3 * hidden))
+    required(node, 0, (1, batch, hidden))
+    required(node, 1, (1, batch, 3 * hidden))
     gates = Chain(node.shape(1)).add(*reshaped(node.shape(1), (one, batch, 3, hidden)))
     gates.add(*whole(gates.shape, [2]), *reshaped((one, batch, 1, hidden), shape))
     links = [Link(0, (Pointwise(shape),)), gates.link(1)]
     if node.has(2):
-        _require(2, node.shape(2), (batch,))
+        required(node, 2, (batch,))
         target = along_axis(batch, 1, 3)
         links.append(Chain((batch,)).add(*reshaped((batch,), target), Pointwise(shape)).link(2))
     if node.has(3):

@@ -28,6 +28,7 @@ class RuleEntry:
 
     @property
     def doc(self) -> str:
+        """The rule's docstring, which is its user documentation."""
         return inspect.getdoc(self.function) or ""
 
 

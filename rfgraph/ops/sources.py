@@ -145,10 +145,10 @@ def range_(node: OpNode) -> Outcome:
         return Outcome(((max(0, math.ceil(float(limit - start) / float(delta))),),))
     first, last, step = int(start), int(limit), int(delta)
     count = max(0, -(-(last - first) // step))
-    if boundless(count):
+    if boundless(count) or "uint64" in (start.dtype, delta.dtype):
         return Outcome(((count,),))
-    values = [first + step * i for i in range(count)]
-    return Outcome(((count,),), values=(np.array(values, dtype=start.dtype),))
+    values = np.arange(count, dtype=np.int64) * np.int64(step) + np.int64(first)
+    return Outcome(((count,),), values=(values.astype(start.dtype),))
 
 
 def _scalar(node: OpNode, index: int) -> Any:

@@ -9,7 +9,8 @@ import pytest
 
 import rfgraph
 from checks import nets
-from rfgraph.checks import baseline
+from rfgraph.analysis import Axis
+from rfgraph.checks import baseline, rf007
 from rfgraph.cli import main
 
 WIDE = (1, 2, 4)  # dilations of 3-wide windows: 1 + 2 * 7 = 15 positions
@@ -114,6 +115,30 @@ def test_what_is_gone_is_found():
     assert compare(nets.sampled(), nets.sampled()) == []
 
 
+def test_a_path_that_is_gone_is_found():
+    def net(connected):
+        made = nets.Net("paths", "arithmetic only")
+        x = made.input("x", [1, 2, 9])
+        y = made.input("y", [1, 2, 9])
+        made.output(made.conv(x if connected else y, "out", 2, 3, 1, 1), [1, 2, 9])
+        return made.model()
+
+    assert compare(net(connected=True), net(connected=False), inputs=["y"]) == [
+        "a path from input 'x' to tensor 'out' was in the baseline, and is not there"
+    ]
+
+
+def test_numbers_that_are_no_longer_known_are_found():
+    old = baseline.StoredAxis(
+        "local", dict.fromkeys(("size", "size_min", "shortest"), 5), None, None
+    )
+    assert list(rf007.changed(old, Axis(2, "local", size=5, size_min=None, shortest=6))) == [
+        "smallest size: 5, now not known"
+    ]
+    lost = baseline.StoredAxis("unknown", {}, None, None)
+    assert list(rf007.changed(lost, Axis(2, "none"))) == []
+
+
 def test_what_became_unknown_is_found():
     model = plain(WIDE)
     model.graph.node[1].op_type = "Mystery"
@@ -162,7 +187,10 @@ def test_the_stored_file_is_what_the_command_writes(tmp_path, capsys):
 
 def test_a_result_of_some_tensors_is_refused_where_they_are_not_the_outputs(tmp_path):
     file = tmp_path / "some.json"
-    assert main([nets.fixture("alexnet"), "--tensor", "conv1", "--format", "json", "-o", str(file)]) == 0
+    assert (
+        main([nets.fixture("alexnet"), "--tensor", "conv1", "--format", "json", "-o", str(file)])
+        == 0
+    )
     found = baseline.read(file)
     assert rfgraph.check(nets.fixture("alexnet"), baseline=found, tensors=["conv1"]) == []
     with pytest.raises(rfgraph.UsageError, match="the baseline has no numbers of 'fc7'"):
@@ -197,7 +225,7 @@ VALID = rfgraph.analyze(plain(WIDE)).to_dict()
 )
 def test_a_document_that_is_none_is_refused(change):
     baseline.parse(VALID)
-    with pytest.raises(rfgraph.UsageError, match="required? |requires "):
+    with pytest.raises(rfgraph.UsageError, match=r"required? |requires "):
         baseline.parse({**VALID, **change})
 
 
@@ -205,7 +233,7 @@ def test_a_document_that_is_none_is_refused(change):
 def test_a_file_that_is_none_is_refused(tmp_path, content):
     file = tmp_path / "baseline.json"
     file.write_bytes(content)
-    with pytest.raises(rfgraph.UsageError, match="baseline .*baseline.json: "):
+    with pytest.raises(rfgraph.UsageError, match=r"baseline .*baseline\.json: "):
         baseline.read(file)
     with pytest.raises(rfgraph.UsageError, match="regular file"):
         baseline.read(tmp_path)

@@ -11,8 +11,9 @@ import rfgraph
 from checks import nets
 from fixtures import expected
 from fixtures.make import build
-from rfgraph.checks import rf003, rf006
+from rfgraph.checks import rf003, rf004, rf006
 from rfgraph.errors import BoundError
+from rfgraph.relations import Permute, Pointwise, Regroup, Relation, Taps, Transposed, Window
 
 UNETS = ("unet_transposed", "unet_bilinear", "unet_nearest")
 SHAPES = {"unet_nearest": {"input": (1, 1, 256, 256)}}
@@ -58,15 +59,38 @@ def test_each_branch_that_breaks_alignment_is_found():
     assert [item.node for item in find("RF002", net.model())] == ["left.add", "right.add"]
 
 
+def test_many_branches_are_counted():
+    net = nets.Net("many", "arithmetic only")
+    x = net.input("x", [1, 2, 16])
+    parts = [net.conv(x, f"part{n}", 2, 3, 1, (n % 3, 2 - n % 3)) for n in range(5)]
+    net.output(net.concat(parts, "all"), [1, 10, 16])
+    (only,) = find("RF002", net.model())
+    assert "from 'part2' stride 1, the first unit centred on -1 and 2 more)" in only.message
+
+
+def test_a_branch_without_a_stride_is_said_to_have_none():
+    # Gather with indices that fit no period, beside the rows as they are.
+    net = nets.Net("shuffled", "arithmetic only")
+    x = net.input("x", [1, 2, 8])
+    y = net.conv(x, "conv", 2, 3, 1, 1)
+    order = net.constant("order", [0, 3, 1, 2, 7, 4, 6, 5])
+    net.output(net.add(y, net.node("Gather", [y, order], "shuffled", axis=2), "sum"), [1, 2, 8])
+    (only,) = find("RF002", net.model())
+    assert only.tensor == "sum"
+    assert "from 'shuffled' without one stride" in only.message
+
+
 # -- RF003 -----------------------------------------------------------------------------------------
 
 
 def offsets(*dilations):
-    """What the middle unit of 3-wide windows reads, relative to it, by listing every choice of taps."""
+    """What the middle unit of 3-wide windows reads, relative to it: every choice of taps."""
     return {sum(taps) for taps in itertools.product(*((-d, 0, d) for d in dilations))}
 
 
-@pytest.mark.parametrize("dilations", [(2, 2, 2), (1, 2, 3), (2, 3), (4, 1), (1, 4), (3, 3), (1, 1)])
+@pytest.mark.parametrize(
+    "dilations", [(2, 2, 2), (1, 2, 3), (2, 3), (4, 1), (1, 4), (3, 3), (1, 1)]
+)
 def test_gridding_is_what_listing_the_taps_says(dilations):
     found = find("RF003", nets.chain(*((d, 1) for d in dilations)))
     there = offsets(*dilations)
@@ -88,9 +112,7 @@ def test_a_window_narrower_than_its_stride_leaves_positions_unread():
     x = net.conv(net.input("x", [1, 2, 10]), "narrow", 2, 1, 4)
     net.output(net.conv(x, "wide", 2, 3), [1, 2, 1])
     unread, gap = find("RF003", net.model())
-    assert unread.message == (
-        "input 'x', axis 2: no output reads 7 of 10 positions: 1..3, 5..7, 9"
-    )
+    assert unread.message == ("input 'x', axis 2: no output reads 7 of 10 positions: 1..3, 5..7, 9")
     assert "the unit at [0, 0, 0] reads 3 of the 9 positions 0..8, not 1..3, 5..7" in gap.message
 
 
@@ -171,7 +193,7 @@ def test_border_layers_of_resnet18_are_the_published_ones():
 
 
 def test_border_layers_move_with_the_input():
-    # By hand: at 64 the maps are 16, 8, 4, 2, so the last stage's after its stride; at 224, 56 to 7.
+    # By hand: at 64 the maps are 16, 8, 4, 2: the last stage after its stride; at 224, 56 to 7.
     assert border(64) == ["layer4.0.conv2", "layer4.1.conv1", "layer4.1.conv2"]
     assert border(224) == []
 
@@ -204,6 +226,19 @@ def test_fully_connected_layers_in_disguise_and_upsampling_are_left_alone():
     x = net.conv(net.input("x", [1, 2, 2, 2]), "dense", 2, 2)
     net.output(net.conv_transpose(x, "up", 2, 2, 2), [1, 2, 2, 2])
     assert find("RF004", net.model()) == []
+
+
+def test_windows_are_told_by_the_axis_they_slide_along():
+    wide, narrow = Window(3, 1, 2, 2, 9, 9), Window(1, 2, 1, 0, 9, 5)
+    moved = Relation((1, 9, 9, 2), (Permute((0, 3, 1, 2)), Taps(((2, wide), (3, narrow)))))
+    assert rf004.windows(moved) == {1: wide}
+    flat = Relation((1, 2, 9), (Regroup((2, 9)), Taps(((1, wide),))))
+    assert rf004.windows(flat) == {}
+    grown = Relation((9,), (Pointwise((2, 9)), Taps(((1, wide),))))
+    assert rf004.windows(grown) == {}
+    # k4 s2: an output reads two inputs; k2 s2: one, so that it gathers nothing.
+    assert rf004.width(Transposed(4, 2, 1, 1, 4, 8)) == 2
+    assert rf004.width(Transposed(2, 2, 1, 0, 4, 8)) == 1
 
 
 # -- RF005 -----------------------------------------------------------------------------------------
@@ -248,7 +283,7 @@ def test_the_unaligned_toy_is_off_by_half_a_position():
 
 
 def test_a_strided_network_is_off_by_half_a_stride():
-    # ResNet-50 at 224: centres 0, 32, ..., 192, mean 96; (224 - 1) / 2 = 111.5; 15.5 / 32 = 0.484375.
+    # ResNet-50 at 224: centres 0, 32, ..., 192, mean 96; (224 - 1) / 2 = 111.5; 15.5 / 32 = 0.484.
     first, _ = find("RF006", nets.fixture("resnet50"))
     assert first.message.endswith("15.5 positions towards the start (0.484 strides of 32)")
     # What the explanation advises: k * 32 + 1.

@@ -113,7 +113,9 @@ def test_sarif_says_what_was_found(ordinary):
 
 def test_sarif_names_files_by_uri(hostile):
     (run,) = json.loads(sarif.render(hostile))["runs"]
-    found = [item["locations"][0]["physicalLocation"]["artifactLocation"] for item in run["results"]]
+    found = [
+        item["locations"][0]["physicalLocation"]["artifactLocation"] for item in run["results"]
+    ]
     files = [report.file for report in hostile for _ in report.findings]
     for place, file in zip(found, files, strict=True):
         assert re.fullmatch(r"[A-Za-z0-9._~:/%-]+", place["uri"])

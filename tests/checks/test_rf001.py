@@ -1,4 +1,4 @@
-"""RF001: what is required against what is found, by every statistic, in the words of the message."""
+"""RF001: what is required against what is found, by every statistic, and the message."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import pytest
 
 import rfgraph
 from checks import nets
-from rfgraph.checks.settings import share
+from rfgraph.analysis import Axis
+from rfgraph.checks import rf001
+from rfgraph.checks.settings import make_settings, share
+from rfgraph.checks.subject import Subject
 from rfgraph.checks.wording import joined, percent, ranges, rational_text
+from rfgraph.errors import BoundError
 
 # Li et al. 2017: paths of HighRes3DNet by size, as printed.
 HIGHRES = [1, 3, 6, 10, 15, 21, 28, 36, 42, 46, 48, 48, 46, 42, 36, 28, 21, 15, 10, 6, 3, 1]
@@ -210,6 +214,54 @@ def test_count_paths_weighs_what_pointwise_edges_double():
     assert rfgraph.check(net.model(), min_rf=5, min_covering="1/2") == []
     (text,) = messages(net.model(), min_rf=5, min_covering="1/2", count="paths")
     assert "found 33.3 %" in text
+
+
+def doubling(blocks):
+    """Residual blocks of windows 3, 5, 9, 17, ...: 2^blocks paths, all of different sizes."""
+    net = nets.Net("doubling", "arithmetic only")
+    x = net.input("x", [1, 1, 64])
+    for number in range(blocks):
+        x = net.add(
+            x, net.conv(x, f"conv{number}", 1, 2**number + 1, 1, "SAME_UPPER"), f"a{number}"
+        )
+    net.output(x, [1, 1, 64])
+    return net.model()
+
+
+def test_what_is_beyond_the_bounds_on_listing_fails_and_the_rest_stays_exact():
+    # Sizes 1 to 2^14, one path each: the mean is (2^14 + 1) / 2.
+    model = doubling(14)
+    (text,) = messages(model, stat="median", min_rf=64)
+    assert (
+        "required 64, found beyond the bounds on listing (median); --stat union (16384), " in text
+    )
+    assert "max (16384) and mean (8192.5) would pass, min (1) would not" in text
+    (text,) = messages(model, min_covering=0, min_rf=64)
+    assert "required 0 % of local paths to cover 64, found could not be determined; " in text
+
+
+def test_where_counting_exceeds_a_bound_statistics_fail(monkeypatch):
+    def refuse(*_, **__):
+        raise BoundError("too many states")
+
+    monkeypatch.setattr(rf001, "path_histogram", refuse)
+    (text,) = messages(nets.residual(), stat="mean", min_rf=5)
+    assert "found could not be determined (mean); --stat union (9) and max (9) would pass" in text
+    assert rfgraph.check(nets.residual(), stat="max", min_rf=9) == []
+
+
+def test_a_size_that_is_not_known_is_not_enough(monkeypatch):
+    known = Axis(2, "local", covers_input=None)
+    subject = Subject(rfgraph.analyze(nets.residual()), make_settings(min_rf=5))
+    place = rf001.Place(subject, subject.result.model.inputs[0], "add1", "add1")
+    # Without it the distribution answers; by hand 1, 5, 5, 9.
+    assert rf001._value(place, known, "min", 5) == ("min", "1", False)
+    assert rf001._value(place, known, "max", 5) == ("max", "9", True)
+    assert rf001._value(place, known, "union", 5) == ("union", "could not be determined", False)
+    lost = Axis(2, "global", covers_input=None)
+    assert rf001._value(place, lost, "union", 5) == ("union", "could not be determined", False)
+    monkeypatch.setattr(rf001.Place, "histogram", lambda *_: None)
+    assert rf001._value(place, known, "min", 5) == ("min", "could not be determined", False)
 
 
 @pytest.mark.parametrize(

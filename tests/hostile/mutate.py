@@ -224,4 +224,4 @@ def _text(field: FieldDescriptor, rng: random.Random, tree: list[Message]) -> st
     for made in tree:
         if isinstance(made, onnx.NodeProto):
             names += [*made.input, *made.output]
-    return rng.choice(names)
+    return rng.choice(names or TEXTS)

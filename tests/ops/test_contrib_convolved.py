@@ -27,15 +27,24 @@ EXACT = [
     node("CausalConvWithState", [(1, 2, 5), np.ones((2, 1, 3), np.float32), (2,)], outputs=TWO),
     node("CausalConvWithState", [(1, 2, 5), (2, 1, 3), None, (1, 2, 2)], outputs=TWO),
     node("CausalConvWithState", [(1, 2, 1), (2, 1, 3), None, (1, 2, 2)], outputs=TWO),
-    node("CausalConvWithState", [(1, 1, 5), (1, 1, 3), None, (1, 1, 4)], {"dilation": 2}, outputs=TWO),
-    node("CausalConvWithState", [(1, 1, 3), (1, 1, 3), None, (1, 1, 4)], {"dilation": 2}, outputs=TWO),
+    node(
+        "CausalConvWithState", [(1, 1, 5), (1, 1, 3), None, (1, 1, 4)], {"dilation": 2}, outputs=TWO
+    ),
+    node(
+        "CausalConvWithState", [(1, 1, 3), (1, 1, 3), None, (1, 1, 4)], {"dilation": 2}, outputs=TWO
+    ),
     node(
         "CausalConvWithState",
         [(2, 3, 2, 2), (4, 1, 2), (4,), (2, 1, 2, 2)],
         {"channels_last": 1, "activation": "silu"},
         outputs=TWO,
     ),
-    node("NGramHashMapping", [tokens(2, 4), np.array([1, 5, 9], np.int32), PRIMES], NGRAMS, outputs=TWO),
+    node(
+        "NGramHashMapping",
+        [tokens(2, 4), np.array([1, 5, 9], np.int32), PRIMES],
+        NGRAMS,
+        outputs=TWO,
+    ),
     node(
         "NGramHashMapping",
         [tokens(1, 3), np.array([1, 5, 9], np.int32), PRIMES, tokens(1, 2), tokens(4)],
@@ -60,7 +69,15 @@ BOUNDED = [
     (
         node(
             "NGramHashMapping",
-            [tokens(1, 4), Data((3,), "int32", (1, 9)), PRIMES, None, None, Data((), "int32", (0, 4)), tokens(1, 4)],
+            [
+                tokens(1, 4),
+                Data((3,), "int32", (1, 9)),
+                PRIMES,
+                None,
+                None,
+                Data((), "int32", (0, 4)),
+                tokens(1, 4),
+            ],
             {**NGRAMS, "reset_on_eos": 1},
         ),
         (0, 1, 5, 6),

@@ -58,7 +58,11 @@ EXACT = [
             {"opset": 11},
         ]
     ),
-    node("QuantizeLinear", [(2, 3), np.full(3, 1 / 64, np.float32), np.zeros(3, np.uint8)], {"axis": 1}),
+    node(
+        "QuantizeLinear",
+        [(2, 3), np.full(3, 1 / 64, np.float32), np.zeros(3, np.uint8)],
+        {"axis": 1},
+    ),
     node("QuantizeLinear", [(2, 3), np.array(1 / 64, np.float32), ZERO]),
     node("DequantizeLinear", [bytes_(2, 3), (2,), np.zeros(2, np.uint8)], {"axis": 0}),
     node("DequantizeLinear", [bytes_(2, 3), ()]),
@@ -84,7 +88,11 @@ def read_at(case, slot, index, output=0):
 
 def test_operators_without_a_kernel_by_hand():
     case = node("BiasAdd", [(2, 3, 4), (4,), (2, 3, 4)])
-    assert [read_at(case, slot, (1, 2, 3)) for slot in range(3)] == [{(1, 2, 3)}, {(3,)}, {(1, 2, 3)}]
+    assert [read_at(case, slot, (1, 2, 3)) for slot in range(3)] == [
+        {(1, 2, 3)},
+        {(3,)},
+        {(1, 2, 3)},
+    ]
     case = node("BiasSplitGelu", [(1, 2, 6), (6,)])
     assert outcome(case).shapes == ((1, 2, 3),)
     assert read_at(case, 0, (0, 1, 1)) == {(0, 1, 1), (0, 1, 4)}

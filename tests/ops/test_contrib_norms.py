@@ -54,7 +54,11 @@ def test_a_group_norm_by_hand():
         case = node("GroupNorm", [shape, (4,), (4,)], {"groups": 2, "channels_last": last})
         axis = 3 if last else 1
         for index in indices(shape):
-            own = {at for at in indices(shape) if at[0] == index[0] and at[axis] // 2 == index[axis] // 2}
+            own = {
+                at
+                for at in indices(shape)
+                if at[0] == index[0] and at[axis] // 2 == index[axis] // 2
+            }
             assert read_at(case, 0, index) == own
             assert read_at(case, 1, index) == {(index[axis],)}
     assert len(relations(case)[0]) == 2
@@ -63,7 +67,9 @@ def test_a_group_norm_by_hand():
 @pytest.mark.parametrize("skip", [(2, 2, 3, 4), (2, 1, 1, 4), (2, 4)], ids=str)
 def test_a_residual_is_normalized_with_its_group(skip):
     shape = (2, 2, 3, 4)
-    case = node("SkipGroupNorm", [shape, (4,), (4,), skip, (4,)], {"groups": 2}, outputs=(True, True))
+    case = node(
+        "SkipGroupNorm", [shape, (4,), (4,), skip, (4,)], {"groups": 2}, outputs=(True, True)
+    )
     assert outcome(case).shapes == (shape, shape)
     for index in indices(shape):
         batch, *_, channel = index

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, claims, mismatches, outcome, reads, relations, responses
+from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
 from ops.probes import Steps
 from rfgraph.ops.node import RuleError
 
@@ -32,7 +32,11 @@ EXACT = [
     node("FusedMatMul", [(3,), (3, 4)]),
     node("FusedMatMul", [(2, 3, 2), (3, 2, 4)], {"transBatchA": 1}),
     node("FusedMatMul", [(3, 2, 4), (4, 3, 2)], {"transBatchB": 1, "transA": 0, "transB": 0}),
-    node("FusedMatMul", [(3, 2, 4), (5, 2, 3)], {"transA": 1, "transBatchA": 1, "transBatchB": 1, "transB": 1}),
+    node(
+        "FusedMatMul",
+        [(3, 2, 4), (5, 2, 3)],
+        {"transA": 1, "transBatchA": 1, "transBatchB": 1, "transB": 1},
+    ),
     node("FusedMatMul", [(2, 1, 3, 4), (1, 3, 4, 2)], {"transBatchA": 1}),
     node("TransposeMatMul", [(3, 2), (4, 3)], {"transA": 1, "transB": 1}),
     node("MatMulInteger16", [bytes_(2, 3, dtype="int16"), bytes_(3, 2, dtype="int16")]),
@@ -76,7 +80,10 @@ def test_an_element_of_an_inverse_reads_its_matrix():
 
 
 def test_a_token_reads_itself_and_its_routing():
-    weights = [np.random.default_rng(0).random(shape).astype(np.float32) for shape in ((2, 6, 4), (2, 4, 6))]
+    weights = [
+        np.random.default_rng(0).random(shape).astype(np.float32)
+        for shape in ((2, 6, 4), (2, 4, 6))
+    ]
     for shape in [(3, 4), (1, 3, 4)]:
         inputs = [shape, (3, 2), weights[0], None, weights[1]]
         case = node("MoE", inputs, {"k": 2, "activation_type": "identity"})
@@ -85,7 +92,9 @@ def test_a_token_reads_itself_and_its_routing():
 
 def test_a_token_reads_itself_and_its_routing_under_quantized_experts():
     random = np.random.default_rng(0)
-    packed = [random.integers(0, 255, shape, dtype=np.uint8) for shape in ((2, 32, 16), (2, 32, 16))]
+    packed = [
+        random.integers(0, 255, shape, dtype=np.uint8) for shape in ((2, 32, 16), (2, 32, 16))
+    ]
     scales = filled(2, 32, value=0.1)
     inputs = [(2, 32), (2, 2), packed[0], scales, None, packed[1], scales]
     case = node("QMoE", inputs, {"k": 2, "expert_weight_bits": 4, "activation_type": "identity"})
@@ -145,9 +154,7 @@ def test_fused_projections_by_hand():
     assert read_at(case, 7, (0, 1, 2)) == {(2,)}
     assert read_at(case, 1, (0, 1, 2), output=1) == {(0, 1, 2)}
     inputs = [(1, 2, 4), None, (4,), (3, 1, 2), (3,), None, (2, 1, 2), (2,), None, (2, 1, 2), (2,)]
-    case = node(
-        "MatMulNBitsQkv", inputs, {"K": 4, "Nq": 3, "Nkv": 2}, outputs=(True, True, True)
-    )
+    case = node("MatMulNBitsQkv", inputs, {"K": 4, "Nq": 3, "Nkv": 2}, outputs=(True, True, True))
     assert outcome(case).shapes == ((1, 2, 3), (1, 2, 2), (1, 2, 2))
     assert read_at(case, 9, (0, 1, 1), output=2) == {(1, 0, 0), (1, 0, 1)}
     assert read_at(case, 6, (0, 1, 1), output=2) == set()

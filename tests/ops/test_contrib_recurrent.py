@@ -81,7 +81,12 @@ def test_a_gated_delta_net_by_hand():
     assert {at[0] for at in read_at(case, 1, (2, 1, 1))} == {0, 1, 2}
     assert len(read_at(case, 6, (2, 1, 1))) == 24
     assert len(read_at(case, 2, (0, 0, 0, 0), 1)) == 24
-    packed = node("GatedDeltaNet", [(1, 4, 10), *[None] * 5, (1, 2, 3, 2)], {"state_update_capacity": 1}, outputs=THREE)
+    packed = node(
+        "GatedDeltaNet",
+        [(1, 4, 10), *[None] * 5, (1, 2, 3, 2)],
+        {"state_update_capacity": 1},
+        outputs=THREE,
+    )
     assert outcome(packed).shapes == ((1, 4, 2, 3), (1, 2, 3, 2), (1, 2 + 2 + 6))
     assert {at[1] for at in read_at(packed, 0, (0, 2, 1, 1))} == {0, 1, 2}
     ragged = node("GatedDeltaNet", [(4, 1, 2), (4, 1, 2), (4, 1, 3), Data((3,), "int32")])
@@ -139,7 +144,10 @@ INVALID = [
     (linear("gated", (2, 2), [KEY, KEY, VALUE, None, (1, 3, 3)]), "input 4"),
     (linear("linear", (2, 2), [KEY, KEY, VALUE, (1, 2, 2, 2)]), "input 3"),
     (node("GatedDeltaNet", [(4, 1, 2), (3, 1, 2), (4, 1, 3), (2,)]), "input 1"),
-    (node("AttnLSTM", [(3, 2, 5), random(1, 8, 4), random(1, 8, 2)], {"hidden_size": 2}), "input 1"),
+    (
+        node("AttnLSTM", [(3, 2, 5), random(1, 8, 4), random(1, 8, 2)], {"hidden_size": 2}),
+        "input 1",
+    ),
 ]
 
 

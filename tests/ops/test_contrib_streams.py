@@ -117,7 +117,10 @@ INVALID = [
     (node("HyperConnectionPostMix", [TOKENS, (1, 2, 4), (1, 2, 2)]), "input 1"),
     (node("EmbedLayerNormalization", [WORDS, None, (4, 4), (2, 4)]), "3 positions"),
     (node("EmbedLayerNormalization", [WORDS, (2, 4), (4, 4), (5, 4), (2, 4)]), "input 1"),
-    (node("GatedRelativePositionBias", [(2, 3, 4), (4,), (1, 2, 3, 3)], {"num_heads": 3}), "3 heads"),
+    (
+        node("GatedRelativePositionBias", [(2, 3, 4), (4,), (1, 2, 3, 3)], {"num_heads": 3}),
+        "3 heads",
+    ),
 ]
 
 
@@ -128,6 +131,8 @@ def test_invalid_nodes(case, message):
 
 
 def test_lengths_that_depend_on_data_are_unresolved():
-    case = node("RelativePositionBias", [(8, 2), Data((1,), "int64"), np.array([3])], {"max_distance": 4})
+    case = node(
+        "RelativePositionBias", [(8, 2), Data((1,), "int64"), np.array([3])], {"max_distance": 4}
+    )
     with pytest.raises(UnresolvedError):
         outcome(case)

@@ -133,7 +133,9 @@ def test_a_masked_pool_reads_its_windows_of_data_and_mask(data, mask, attributes
 
 def test_convolutions_with_the_channels_last_are_those_with_the_channels_first_turned():
     attributes = {"strides": [2, 1], "pads": [1, 0, 1, 0], "group": 2}
-    last = node("NhwcFusedConv", [(1, 5, 4, 4), weights(6, 2, 3, 2), (6,), (1, 3, 3, 6)], attributes)
+    last = node(
+        "NhwcFusedConv", [(1, 5, 4, 4), weights(6, 2, 3, 2), (6,), (1, 3, 3, 6)], attributes
+    )
     first = node("FusedConv", [(1, 4, 5, 4), weights(6, 2, 3, 2), (6,), (1, 6, 3, 3)], attributes)
     turned = (0, 2, 3, 1)
     assert outcome(last).shapes == (tuple(outcome(first).shapes[0][axis] for axis in turned),)

@@ -153,7 +153,11 @@ EXPERIMENTS = {
     *("ATen", "Affine", "Crop", "DynamicSlice", "GRUUnit", "GivenTensorFill", "ImageScaler"),
     *("ParametricSoftplus", "Scale", "ScaledTanh"),
 }
-INTERNAL = {"MemcpyFromHost", "MemcpyToHost", "SimplifiedLayerNormalization"}
+INTERNAL = {
+    *("MemcpyFromHost", "MemcpyToHost", "SimplifiedLayerNormalization"),
+    *("DisentangledAttention_TRT", "EfficientNMS_TRT"),
+    *("MultilevelCropAndResize_TRT", "PyramidROIAlign_TRT"),
+}
 
 
 def test_a_forgotten_attribute_is_noticed():

@@ -1,19 +1,22 @@
 """Counts and moments over the state graph, exactly.
 
-Each algorithm is one forward pass in which a state's value is the sum, over its arcs, of the source's
-value shifted; a value is released when the last arc that reads it is done. A *column* is the place of
-one number in the shifts: a tracked axis, or the last one, the number of windows (depth).
+Each algorithm is one forward pass in which a state's value is the sum, over its arcs, of the
+source's value shifted; a value is released when the last arc that reads it is done. A *column* is
+the place of one number in the shifts: a tracked axis, or the last one, the number of windows
+(depth).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from rfgraph.domains.paths.states import Growth, Kind, StateGraph
+from rfgraph.domains.paths.states import Growth, Kind, StateGraph, Track
 from rfgraph.domains.pattern import excess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 # Beyond these a histogram is not listed unless it is asked for in full.
 MAX_SIZES = 10_000
@@ -126,10 +129,14 @@ def survey(made: StateGraph, column: int) -> Survey:
 def same_columns(made: StateGraph, first: int, second: int) -> bool:
     """Whether two tracked axes have the same distribution because nothing tells them apart."""
     return all(arc.shift[first] == arc.shift[second] for arc in made.arcs) and all(
-        tracks[first].kind is tracks[second].kind
-        and (tracks[first].kind is not Kind.LOCAL or _excess(made, state, first) == _excess(made, state, second))
-        for state, tracks in ((state, made.tracks[state]) for state in made.ends)
+        _same_end(made.tracks[state][first], made.tracks[state][second]) for state in made.ends
     )
+
+
+def _same_end(one: Track, other: Track) -> bool:
+    if one.kind is not other.kind:
+        return False
+    return one.kind is not Kind.LOCAL or excess(one.piece) == excess(other.piece)
 
 
 def _excess(made: StateGraph, state: int, column: int) -> int:
@@ -160,8 +167,7 @@ def size_moments(made: StateGraph, found: Survey) -> Moments | None:
 def sizes(made: StateGraph, found: Survey, *, full: bool) -> Histogram | None:
     """Return the number of local paths by size, None beyond the bounds unless `full`."""
     offsets = {
-        state: _excess(made, state, found.column) + 1
-        for state in of_kind(made, found, Kind.LOCAL)
+        state: _excess(made, state, found.column) + 1 for state in of_kind(made, found, Kind.LOCAL)
     }
     return _histogram(made, found, offsets, full=full)
 
@@ -283,7 +289,7 @@ def _sparse(made: StateGraph, column: int, bound: int | None) -> dict[int, Histo
 
 
 def joint(made: StateGraph, *, full: bool) -> Vectors | None:
-    """Return the number of paths by size on every axis, of those local on all; None beyond the bound."""
+    """Return the number of paths local on every axis by their sizes; None beyond the bound."""
     axes = len(made.axes)
 
     def shifted(value: Vectors, shift: Growth) -> Vectors:

@@ -7,53 +7,79 @@ broken by the order of the operators in the file.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.paths.routes import Edge
 from rfgraph.domains.paths.states import Arc, Kind, StateGraph, successors
-from rfgraph.graph import Graph, Operator
-from rfgraph.relations import Relation
 
-Vector = tuple[int, ...]
+if TYPE_CHECKING:
+    from rfgraph.graph import Graph, Operator
+    from rfgraph.relations import Relation
+
+Vector: TypeAlias = tuple[int, ...]
 
 
-class Step:
-    """The last operator of a path's beginning; its ancestors are reached by jumps of growing length."""
+class Place:
+    """A sequence of operators by their numbers in the file; there is one object for each sequence.
 
-    __slots__ = ("arc", "depth", "index", "jump", "parent")
+    Sequences compare as lists do. Their beginnings are reached by jumps of growing length, so that
+    long ones that share most of their way compare fast.
+    """
 
-    def __init__(self, index: int, arc: Arc | None, parent: Step | None) -> None:
-        self.index, self.arc, self.parent = index, arc, parent
+    __slots__ = ("_after", "depth", "index", "jump", "parent")
+
+    def __init__(self, index: int = -1, parent: Place | None = None) -> None:
+        self.index = index
+        self.parent: Place = self if parent is None else parent
         self.depth: int = 0 if parent is None else parent.depth + 1
-        self.jump: Step = self
-        if parent is not None:
-            far = parent.jump
-            even = parent.depth - far.depth == far.depth - far.jump.depth
-            self.jump = far.jump if even else parent
+        self.jump: Place = self.parent
+        if parent is not None and parent.depth - parent.jump.depth == (
+            parent.jump.depth - parent.jump.jump.depth
+        ):
+            self.jump = parent.jump.jump
+        self._after: dict[int, Place] = {}
 
-    def at_depth(self, depth: int) -> Step:
-        step = self
-        while step.depth > depth:
-            up = step.jump if step.jump.depth >= depth else step.parent
-            assert up is not None  # noqa: S101 - only the root has no parent
-            step = up
-        return step
+    def then(self, indices: Sequence[int]) -> Place:
+        """Return the sequence that goes on with `indices`."""
+        place = self
+        for index in indices:
+            after = place._after.get(index)
+            if after is None:
+                after = place._after[index] = Place(index, place)
+            place = after
+        return place
 
-    def __lt__(self, other: Step) -> bool:
-        """Whether this beginning comes first by its operators' order in the file."""
+    def beginning(self, depth: int) -> Place:
+        """Return the first `depth` operators."""
+        place = self
+        while place.depth > depth:
+            place = place.jump if place.jump.depth >= depth else place.parent
+        return place
+
+    def __lt__(self, other: Place) -> bool:
         depth = min(self.depth, other.depth)
-        mine, theirs = self.at_depth(depth), other.at_depth(depth)
+        mine, theirs = self.beginning(depth), other.beginning(depth)
         if mine is theirs:
             return self.depth < other.depth
         while mine.parent is not theirs.parent:
             if mine.jump is not theirs.jump:
                 mine, theirs = mine.jump, theirs.jump
             else:
-                if mine.parent is None or theirs.parent is None:
-                    break
                 mine, theirs = mine.parent, theirs.parent
         return mine.index < theirs.index
+
+
+class _Way(NamedTuple):
+    """The arcs that a path has taken so far, last one first."""
+
+    arc: Arc
+    before: _Way | None
+
+
+# Bound on the sizes, place, serial number, state, base, way, and whether it ends here.
+_Entry: TypeAlias = "tuple[Vector, Place, int, int, Vector, _Way | None, bool]"
 
 
 class Found(NamedTuple):
@@ -66,35 +92,37 @@ class Found(NamedTuple):
 def in_order(made: StateGraph, graph: Graph, *, largest: bool) -> Iterator[Found]:
     """Yield the paths that are local on every tracked axis, largest (or smallest) first.
 
-    The order is lexicographic over the axes.
+    The order is lexicographic over the axes, then over the operators' places in the file.
     """
-    if not made.tracks:
-        return
     sign = -1 if largest else 1
     best = _best_completions(made, sign)
-    if made.start not in best:
+    if not made.tracks or made.start not in best:
         return
     leaving = successors(made)
     finals = {state: _final(made, state, sign) for state in made.ends if _is_local(made, state)}
+    walks = _Walks(made, graph)
+    serial = count()
     zero = (0,) * len(made.axes)
-    heap: list[tuple[Vector, Step, int, Vector, bool]] = []
-    root = Step(-1, None, None)
-    heapq.heappush(heap, (best[made.start], root, made.start, zero, False))
+    heap: list[_Entry] = [(best[made.start], Place(), next(serial), made.start, zero, None, False)]
     while heap:
-        bound, step, state, base, done = heapq.heappop(heap)
+        bound, place, _, state, base, way, done = heapq.heappop(heap)
         if done:
-            yield Found(_edges(step, made, graph), tuple(sign * number for number in bound))
+            yield Found(walks.along(way), tuple(sign * number for number in bound))
             continue
         if state in finals:
-            total = tuple(a + b for a, b in zip(base, finals[state], strict=True))
-            heapq.heappush(heap, (total, step, state, base, True))
+            total = _sum(base, finals[state])
+            heapq.heappush(heap, (total, place, next(serial), state, base, way, True))
         for arc in leaving[state]:
-            if arc.target not in best:
-                continue
-            grown = tuple(a + sign * b for a, b in zip(base, arc.shift, strict=False))
-            reach = tuple(a + b for a, b in zip(grown, best[arc.target], strict=True))
-            index = step.index if arc.edge is None else arc.edge.operator.index
-            heapq.heappush(heap, (reach, Step(index, arc, step), arc.target, grown, False))
+            if arc.target in best:
+                grown = tuple(a + sign * b for a, b in zip(base, arc.shift, strict=False))
+                reach = _sum(grown, best[arc.target])
+                then = place.then([edge.operator.index for edge in walks.of(arc)])
+                way_on = _Way(arc, way)
+                heapq.heappush(heap, (reach, then, next(serial), arc.target, grown, way_on, False))
+
+
+def _sum(a: Vector, b: Vector) -> Vector:
+    return tuple(x + y for x, y in zip(a, b, strict=True))
 
 
 def _is_local(made: StateGraph, state: int) -> bool:
@@ -121,21 +149,31 @@ def _best_completions(made: StateGraph, sign: int) -> dict[int, Vector]:
     return best
 
 
-def _edges(step: Step, made: StateGraph, graph: Graph) -> tuple[Edge, ...]:
-    found: list[Edge] = []
-    at: Step | None = step
-    while at is not None and at.arc is not None:
-        arc = at.arc
-        if arc.edge is None:
-            found.extend(reversed(_walk(graph, made.tensors[arc.source], made.tensors[arc.target])))
-        else:
-            found.append(arc.edge)
-        at = at.parent
-    return tuple(reversed(found))
+class _Walks:
+    """The edges of arcs; those of an origin's transparent walks are looked up once."""
+
+    def __init__(self, made: StateGraph, graph: Graph) -> None:
+        self._made, self._graph = made, graph
+        self._found: dict[tuple[str, str], Sequence[Edge]] = {}
+
+    def of(self, arc: Arc) -> Sequence[Edge]:
+        if arc.edge is not None:
+            return (arc.edge,)
+        ends = self._made.tensors[arc.source], self._made.tensors[arc.target]
+        if ends not in self._found:
+            self._found[ends] = _walk(self._graph, *ends)
+        return self._found[ends]
+
+    def along(self, way: _Way | None) -> tuple[Edge, ...]:
+        pieces: list[Sequence[Edge]] = []
+        while way is not None:
+            pieces.append(self.of(way.arc))
+            way = way.before
+        return tuple(edge for piece in reversed(pieces) for edge in piece)
 
 
 def _walk(graph: Graph, start: str, end: str) -> list[Edge]:
-    """Return a shortest walk of edges that leave units where they are, in file order among equals."""
+    """Return a shortest walk of edges that leave units where they are; file order breaks ties."""
     came: dict[str, Edge] = {}
     frontier = [start]
     while frontier and end not in came:

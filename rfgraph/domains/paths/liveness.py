@@ -6,9 +6,8 @@ needs it lets the paths through a Concat merge at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rfgraph.domains.paths.routes import Entering
 from rfgraph.domains.table import regroup_plan
 from rfgraph.relations import (
     AxisRule,
@@ -26,6 +25,11 @@ from rfgraph.relations import (
     Whole,
     Window,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.domains.paths.routes import Entering
 
 
 def needed_axes(tensors: Sequence[str], edges: Entering) -> dict[str, frozenset[int]]:
@@ -51,7 +55,9 @@ def _before_step(step: Step, shape: Shape, after: frozenset[int]) -> frozenset[i
     if isinstance(step, Pointwise):
         extra = len(step.shape) - len(shape)
         return frozenset(
-            axis - extra for axis in after if axis >= extra and shape[axis - extra] == step.shape[axis]
+            axis - extra
+            for axis in after
+            if axis >= extra and shape[axis - extra] == step.shape[axis]
         )
     if isinstance(step, Permute):
         return frozenset(step.perm[axis] for axis in after)

@@ -1,8 +1,9 @@
 """Which edges add paths at a tensor: all of them, or, for routes, those that add a new trace.
 
 A path's trace leaves out transparent edges: pointwise ones and weightless reductions over axes that
-carry no spatial input axis. So the traces at a tensor are those of its origins, the other edges from
-which it is reached through transparent ones; where edges bring the same origins, one of them counts.
+carry no spatial input axis. So the traces at a tensor are those of its origins, the other edges
+from which it is reached through transparent ones; where edges bring the same origins, one of them
+counts.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rfgraph.domains.closed_form import ClosedForm
 from rfgraph.graph import Graph, Operator
 from rfgraph.relations import Relation
+
+if TYPE_CHECKING:
+    from rfgraph.domains.closed_form import ClosedForm
 
 
 class Edge(NamedTuple):
@@ -38,6 +41,7 @@ class Origins(NamedTuple):
     reset: int
 
     def aligned(self, shift: int) -> tuple[int, int]:
+        """Return both bit sets with bit 0 for edge number `shift`, which none precedes."""
         return self.bits << (self.shift - shift), self.reset << (self.shift - shift)
 
 
@@ -51,7 +55,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The arrivals of every relevant tensor in topological order; origins are numbers of `numbered`."""
+    """The arrivals of every relevant tensor in topological order; origins number `numbered`."""
 
     tensors: Sequence[str]
     arrivals: Mapping[str, Arrival]

@@ -1,29 +1,34 @@
 """The state graph: paths folded by what matters to their sizes, with a shift on every arc.
 
 A state is a tensor and, per tracked input axis, the pattern of the paths that reach it or how they
-were lost. An arc carries the paths of one state on to another and adds a constant to their bases. All
-counting, the moments and the enumeration run on this graph.
+were lost. An arc carries the paths of one state on to another and adds a constant to their bases.
+All counting, the moments and the enumeration run on this graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rfgraph.domains.closed_form import ClosedForm
+from rfgraph.domains.carry import carry
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.paths.routes import Edge, Plan, entering, every_path, relevant, routes
 from rfgraph.domains.pattern import excess, normal
 from rfgraph.domains.periodic import constant
-from rfgraph.domains.carry import carry
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, own_position
+from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position
 from rfgraph.errors import BoundError
-from rfgraph.graph import Graph
 from rfgraph.relations import Pointwise, Relation, Select, Shift
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.domains.closed_form import ClosedForm
+    from rfgraph.graph import Graph
+
 MAX_STATES = 200_000
+# Entries of all tables that patterns without a closed form take.
+MAX_PATTERNS = 1 << 22
 
 Growth: TypeAlias = tuple[int, ...]
 
@@ -77,7 +82,7 @@ class StateGraph:
         return tuple(track.kind for track in self.tracks[state])
 
     def sizes(self, state: int, base: Sequence[int]) -> tuple[int | None, ...]:
-        """Return the sizes of a path that ends in `state` with `base`; None where it is not local."""
+        """Return the sizes of a path that ends in `state` with `base`; None if not local."""
         return tuple(
             number + excess(track.piece) + 1 if track.kind is Kind.LOCAL else None
             for track, number in zip(self.tracks[state], base, strict=False)
@@ -124,8 +129,8 @@ def _without(graph: Graph, names: set[str]) -> Graph:
 def state_graph(question: Question, axes: tuple[int, ...], plan: Plan | None) -> StateGraph:
     """Fold the paths of a question's plan, tracking the input axes `axes`.
 
-    The last number of every shift counts windows with extent > 1. Raises BoundError if there are too
-    many states.
+    The last number of every shift counts windows with extent > 1. Raises BoundError if there are
+    too many states.
     """
     made = StateGraph(axes)
     return made if plan is None else _Folder(question, plan, made).fold()
@@ -143,6 +148,7 @@ class _Folder:
         self.bound = MAX_STATES if alone else max(1000, 8 * len(plan.tensors))
         self.cache: dict[object, tuple[Track, int] | None] = {}
         self.kept: list[object] = []
+        self.entries = 0
         self.wanted = {number for arrival in plan.arrivals.values() for number in arrival.origins}
         self.numbers = {id(edge): k for k, edge in enumerate(plan.numbered) if k in self.wanted}
         self.at: dict[str, dict[object, int]] = {}
@@ -186,9 +192,19 @@ class _Folder:
         found = here.get(key)
         if found is None:
             found = here[key] = len(self.made.tracks)
+            for track in tracks:
+                if isinstance(track.piece, Tabled):
+                    self._spend(track.piece.table.lo.size)
             self.made.tracks.append(tracks)
             self.made.tensors.append(name)
         return found
+
+    def _spend(self, entries: int) -> None:
+        self.entries += entries
+        if self.entries > MAX_PATTERNS:
+            raise BoundError(
+                f"the patterns of the paths exceed the bound of {MAX_PATTERNS} entries"
+            )
 
     def _flags(self, tensor: str, flags: int, edge: Edge | None) -> int:
         for bit, name in enumerate(self.question.through):
@@ -297,7 +313,8 @@ def _carry_track(
         kind = track.kind
         if isinstance(result, Lost) and track.kind in (Kind.LOCAL, Kind.ONE_SIDED):
             kind = Kind.UNKNOWN if result is Lost.UNKNOWN else Kind.GLOBAL
-        piece = _trimmed(_where(track.piece, relation) if isinstance(result, Lost) else result, needed)
+        left = _where(track.piece, relation) if isinstance(result, Lost) else result
+        piece = _trimmed(left, needed)
         if piece is None:
             return None
         return _presence(kind, piece), 0
@@ -316,7 +333,7 @@ def _passes_by(piece: Piece, relation: Relation, needed: frozenset[int]) -> bool
     return all(
         isinstance(step, Select)
         and all(
-            axis != piece.carrier and axis not in needed and isinstance(rule, Shift) and _reads(rule)
+            axis not in needed | {piece.carrier} and isinstance(rule, Shift) and _reads(rule)
             for axis, rule in step.rules
         )
         for step in relation.steps

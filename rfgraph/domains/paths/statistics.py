@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _DIGITS_AT_ONCE = 4000
 
 
 def quantile(counts: Mapping[int, int], share: Fraction) -> int | None:
-    """Return the smallest size with at least `share` of the paths at or below it, None without paths."""
+    """Return the smallest size with at least `share` of the paths at or below it.
+
+    None without paths.
+    """
     total = sum(counts.values())
     if not total:
         return None
@@ -28,7 +34,8 @@ def root(value: Fraction) -> float:
     """Return the square root, correctly rounded."""
     if value == 0:
         return 0.0
-    # 2^places scales the root to well over 53 bits; a last bit that is never exact keeps the rounding right.
+    # 2^places scales the root to well over 53 bits; a last bit, set where the root is not exact,
+    # keeps the rounding right.
     size = value.numerator.bit_length() - value.denominator.bit_length()
     places = max(0, 80 - size // 2)
     scaled = value * 4**places

@@ -1,0 +1,90 @@
+"""What building one graph may use: work and memory are bounded before they are spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rfgraph.errors import BoundError
+from rfgraph.relations import Listed, Pick, Select, Taps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from rfgraph.ops.node import Link
+
+# Nodes from functions and subgraphs, where BYTES_PER_NODE of what they hold count as one more.
+MAX_EXPANDED = 200_000
+BYTES_PER_NODE = 256
+# Subgraphs and function calls inside one another.
+MAX_NESTING = 64
+# Edges of the graph.
+MAX_EDGES = 1 << 22
+# Elements of constants that are computed, and those of them that are kept.
+MAX_FOLDED = 1 << 28
+MAX_KEPT = 1 << 25
+# Elements of constants that rules look at, and of the index lists that they make.
+MAX_TAKEN = 1 << 26
+MAX_LISTED = 1 << 23
+
+
+@dataclass(slots=True)
+class Budget:
+    """What has been used so far; each method raises BoundError, which names the bound."""
+
+    expanded: int = 0
+    edges: int = 0
+    folded: int = 0
+    taken: int = 0
+    listed: int = 0
+
+    def expand(self, nodes: int, size: int) -> None:
+        """Count the nodes of a body and its `size` in bytes."""
+        self.expanded += nodes + size // BYTES_PER_NODE
+        if self.expanded > MAX_EXPANDED:
+            raise BoundError(
+                f"functions and subgraphs expand to more nodes than MAX_EXPANDED ({MAX_EXPANDED})"
+            )
+
+    def connect(self, edges: int) -> None:
+        """Count edges that are about to be made."""
+        self.edges += edges
+        if self.edges > MAX_EDGES:
+            raise BoundError(f"the graph has more edges than MAX_EDGES ({MAX_EDGES})")
+
+    def fold(self, arrays: Iterable[NDArray | None]) -> bool:  # type: ignore[type-arg]
+        """Count computed constants; whether there is still room to keep them."""
+        self.folded += sum(array.size for array in arrays if array is not None)
+        if self.folded > MAX_FOLDED:
+            raise BoundError(
+                f"computed constants have more elements than MAX_FOLDED ({MAX_FOLDED})"
+            )
+        return self.folded <= MAX_KEPT
+
+    def take(self, elements: int) -> None:
+        """Count the elements of constants that a rule looked at."""
+        self.taken += elements
+        if self.taken > MAX_TAKEN:
+            raise BoundError(f"rules look at more constants than MAX_TAKEN ({MAX_TAKEN})")
+
+    def list_indices(self, links: Iterable[Link]) -> None:
+        """Count the index lists of a node's links, each list once."""
+        lists = {
+            id(rule): rule
+            for link in links
+            for step in link.steps
+            if isinstance(step, Select | Taps)
+            for _, rule in step.rules
+            if isinstance(rule, Pick | Listed)
+        }
+        self.listed += sum(map(_length, lists.values()))
+        if self.listed > MAX_LISTED:
+            raise BoundError(f"index lists have more elements than MAX_LISTED ({MAX_LISTED})")
+
+
+def _length(rule: Pick | Listed) -> int:
+    if isinstance(rule, Pick):
+        return len(rule.indices)
+    return len(rule.lists) + sum(map(len, rule.lists))

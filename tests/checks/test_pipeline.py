@@ -1,0 +1,175 @@
+"""What a team puts into its pipeline: the pytest plugin, the GitHub Action, the pre-commit hook."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import rfgraph
+from checks import nets
+from rfgraph import cli
+
+# The fixture is imported for where the package, and with it its entry point, is not installed.
+from rfgraph.pytest_plugin import assert_receptive_field, rfgraph_check  # noqa: F401
+
+ROOT = nets.FOLDER.parent
+ACTION = ROOT / ".github/actions/rfgraph/action.yml"
+WORKFLOW = ROOT / ".github/workflows/rfgraph.yml"
+
+
+# -- pytest ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "densenet201", "inception_v3"])
+def test_the_region_of_the_classifiers_covers_their_input(rfgraph_check, name):  # noqa: F811
+    rfgraph_check(nets.fixture(name), stat="union", select=["RF001", "RF002", "RF005"])
+
+
+def test_the_message_of_the_failure_is_the_finding():
+    with pytest.raises(AssertionError) as caught:
+        assert_receptive_field(nets.fixture("resnet50"))
+    expected = [f"RF001 error: {f.message}" for f in rfgraph.check(nets.fixture("resnet50"))]
+    assert str(caught.value).splitlines() == expected
+    with pytest.raises(rfgraph.ModelError):
+        assert_receptive_field(b"not a model")
+
+
+TEST = """
+def test_net(rfgraph_check):
+    rfgraph_check({model!r}, stat={stat!r})
+"""
+
+
+def pytest_run(folder, *options):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "rfgraph.pytest_plugin", "-q", *options, folder],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment,
+    )
+
+
+def test_a_project_gets_the_fixture_and_a_short_failure(tmp_path):
+    for number, stat in enumerate(("union", "min")):
+        text = TEST.format(model=nets.fixture("resnet50"), stat=stat)
+        (tmp_path / f"test_{number}.py").write_text(text, encoding="utf-8")
+    done = pytest_run(tmp_path)
+    assert done.returncode == 1
+    assert "1 failed, 1 passed" in done.stdout
+    assert "RF001 error: tensor 'layer4.2.relu_out' on input 'input', axis 2" in done.stdout
+    assert "pytest_plugin.py" not in done.stdout
+
+
+def test_the_plugin_imports_nothing_heavy_until_it_is_used(tmp_path):
+    text = """
+        import sys
+
+        def test_light(rfgraph_check):
+            assert not {"onnx", "numpy", "networkx", "rich"} & set(sys.modules)
+    """
+    (tmp_path / "test_light.py").write_text(textwrap.dedent(text), encoding="utf-8")
+    done = pytest_run(tmp_path)
+    assert "1 passed" in done.stdout, done.stdout
+
+
+# -- GitHub Actions --------------------------------------------------------------------------------
+
+
+def blocks(text, key):
+    """The values of a key in a YAML file: the rest of the line, or the indented lines after `|`."""
+    pattern = rf"^( *)(?:- )?{key}: *(.*)\n((?:\1 +.*\n|\n)*)"
+    return [
+        textwrap.dedent(match[3]) if match[2] == "|" else match[2]
+        for match in re.finditer(pattern, text, re.M)
+    ]
+
+
+def test_the_workflow_checks_the_fixtures_and_they_pass(monkeypatch, capsys):
+    text = WORKFLOW.read_text(encoding="utf-8")
+    steps = text.split("- uses: ./.github/actions/rfgraph")[1:]
+    assert len(steps) == 2
+    monkeypatch.chdir(ROOT)
+    for step in steps:
+        (models,) = blocks(step, "models")
+        arguments = shlex.split("".join(blocks(step, "arguments")))
+        assert cli.main(["check", *arguments, "--", *models.split()]) == 0
+        assert ": every rule holds (RF001" in capsys.readouterr().out
+
+
+@pytest.fixture
+def action(tmp_path):
+    """Run the step of the action that checks, with inputs as the runner gives them."""
+    script = blocks(ACTION.read_text(encoding="utf-8"), "run")[1]
+    program = tmp_path / "rfgraph" / "bin" / "rfgraph"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rfgraph "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+
+    def run_it(models, arguments=""):
+        return subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ
+            | {
+                "PYTHONPATH": str(ROOT),
+                "RUNNER_TEMP": str(tmp_path),
+                "RFGRAPH_MODELS": models,
+                "RFGRAPH_ARGUMENTS": arguments,
+            },
+        )
+
+    return run_it
+
+
+def test_the_action_ends_with_the_code_of_the_check(action):
+    resnet = nets.fixture("resnet50")
+    done = action(f"\n  {resnet}\n\n  {nets.fixture('alexnet')}\n", "--stat union")
+    assert (done.returncode, done.stdout) == (0, "2 models: every rule holds (RF001)\n")
+    done = action(resnet)
+    assert done.returncode == 1
+    assert done.stdout.count("::error file=") == 2
+    assert action("missing.onnx").returncode == 2
+    assert action("").returncode == 2
+
+
+def test_what_the_action_is_given_is_never_run(action, tmp_path):
+    spaced = tmp_path / "my net.onnx"
+    spaced.write_bytes(Path(nets.fixture("alexnet")).read_bytes())
+    assert action("my net.onnx").returncode == 0
+    done = action("$(touch forged)\n`touch forged`; touch forged", "--at $(touch forged)")
+    assert done.returncode == 2
+    assert action("--exit-zero").returncode == 2
+    assert not (tmp_path / "forged").exists()
+
+
+def test_the_action_interpolates_inputs_into_variables_only():
+    text = ACTION.read_text(encoding="utf-8")
+    for script in blocks(text, "run"):
+        assert "${{" not in script
+    used = set(re.findall(r"\$\{\{ inputs\.(\w+) \}\}", text))
+    inputs = text.partition("inputs:\n")[2].partition("\nruns:")[0]
+    assert used == set(re.findall(r"^  (\w+):$", inputs, re.M))
+
+
+# -- pre-commit ------------------------------------------------------------------------------------
+
+
+def test_the_hook_runs_the_command_on_models():
+    text = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
+    assert blocks(text, "entry") == ["rfgraph check"]
+    (pattern,) = blocks(text, "files")
+    assert re.search(pattern, "nets/deep.onnx")
+    assert not re.search(pattern, "nets/deep.onnx.json")

@@ -1,0 +1,42 @@
+"""Which operators could not be followed, told from their relations alone."""
+
+from __future__ import annotations
+
+import networkx as nx
+import pytest
+
+from rfgraph.domains.unknown import DEPENDS, has_unknown, not_followed
+from rfgraph.graph import Model, Operator, Unanalysed
+from rfgraph.relations import Everything, Pointwise, Reduce, Relation, Whole
+
+KNOWN = Relation((2, 3), (Reduce(((1, Whole(3, 1)),)), Pointwise((2, 1))))
+PARTLY = Relation((2, 3), (Pointwise((2, 3)), Reduce(((0, Whole(2, 2)), (1, Whole(3, 3, True))))))
+
+
+@pytest.mark.parametrize(
+    ("relation", "expected"),
+    [
+        (KNOWN, False),
+        (PARTLY, True),
+        (Relation((2,), (Everything((2,)),)), False),
+        (Relation((2,), (Everything((2,), unknown=True),)), True),
+        (Relation((2,), ()), False),
+    ],
+)
+def test_a_relation_is_unknown_where_one_step_is(relation, expected):
+    assert has_unknown(relation) is expected
+
+
+def test_each_operator_is_told_once_in_the_order_of_the_file():
+    first, second, third = (Operator(n, f"n{n}", "Op") for n in range(3))
+    graph = nx.MultiDiGraph()
+    for source, target, operator, relation in (
+        ("x", "c", third, PARTLY),
+        ("x", "c", third, PARTLY),
+        ("x", "b", second, KNOWN),
+        ("x", "a", first, PARTLY),
+    ):
+        graph.add_edge(source, target, operator=operator, relation=relation)
+    why = Unanalysed(first, "operator 'Op' has no rule", ("a",))
+    model = Model("m", 8, {}, "", 3, (), (), graph, (why, why))
+    assert list(not_followed(model)) == [why, Unanalysed(third, DEPENDS, ("c",))]
