@@ -26,7 +26,7 @@ from rfgraph.graph import Graph, Model, Operator
 from rfgraph.relations import Permute, Regroup, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
     import numpy as np
@@ -445,11 +445,22 @@ def _measure_state(
         axes[axis] = found
     agree = None
     if local:
-        agree = all(
-            aligned([fields[axis].spread for fields in local.values() if fields[axis] is not None])  # type: ignore[union-attr]
-            for axis in form.spatial_axes
-        )
+        agree = _agreement(local.values(), form.spatial_axes)
     return agree, MappingProxyType(axes)
+
+
+def _agreement(
+    local: Iterable[tuple[AxisField | None, ...]], axes: Sequence[int]
+) -> bool | None:
+    """Whether local paths are aligned on all axes; None if that could not be told on some."""
+    listed = list(local)
+    verdicts = [
+        aligned([field.spread for fields in listed if (field := fields[axis]) is not None])
+        for axis in axes
+    ]
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True
 
 
 def _through(form: ClosedForm, losses: int) -> tuple[str, ...]:

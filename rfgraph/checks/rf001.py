@@ -59,6 +59,7 @@ class Place:
     item: ModelInput
     tensor: str
     output: str | None
+    bound: str = field(default="", init=False)
     _axes: dict[int, AxisHistogram] | None = field(default=None, init=False)
 
     def histogram(self, axis: int) -> AxisHistogram | None:
@@ -72,8 +73,8 @@ class Place:
                     count=self.subject.settings.count,
                 )
                 self._axes = dict(found.axes)
-            except BoundError:
-                self._axes = {}
+            except BoundError as error:
+                self._axes, self.bound = {}, f"; counting paths: {error}"
         return self._axes.get(axis)
 
     @property
@@ -227,7 +228,7 @@ def _others(place: Place, axis: Axis, asked: str | None, required: int) -> str:
     share = _covering(place, axis.axis, required)
     if share is not None and asked is not None:
         text += f"; {percent(share)} of local paths cover it"
-    return text + _at_output(place, axis.axis, passes=bool(passing))
+    return text + place.bound + _at_output(place, axis.axis, passes=bool(passing))
 
 
 _ORDER = tuple(sorted(STATS, key="union max min mean median".split().index))

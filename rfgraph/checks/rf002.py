@@ -67,12 +67,13 @@ def _disagreeing(form: ClosedForm, state: State) -> tuple[int, ...]:
     return tuple(
         axis
         for axis in form.spatial_axes
-        if not aligned([field.spread for fields in local if (field := fields[axis]) is not None])
+        if aligned([field.spread for fields in local if (field := fields[axis]) is not None])
+        is False
     )
 
 
 def _finding(subject: Subject, item: ModelInput, tensor: str, axes: tuple[int, ...]) -> Finding:
-    branches = list(_branches(subject, item, tensor, axes[0]))
+    branches = list(dict.fromkeys(_branches(subject, item, tensor, axes[0])))
     text = f"{where(tensor, item, axes)}: paths that meet here are not aligned"
     if len(branches) > 1:
         more = len(branches) - MAX_BRANCHES

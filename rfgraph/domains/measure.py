@@ -211,12 +211,15 @@ def path_sizes(spread: Spread) -> tuple[int | None, int | None]:
 # -- alignment -------------------------------------------------------------------------------------
 
 
-def aligned(spreads: Sequence[Spread]) -> bool:
-    """Whether all paths agree in stride and in centre averaged over one period."""
+def aligned(spreads: Sequence[Spread]) -> bool | None:
+    """Whether all paths agree in stride and in centre averaged over one period.
+
+    None where single paths were too many patterns to carry on.
+    """
     extents: list[Extent] = []
     for spread in spreads:
         if spread is None:
-            return False
+            return None
         extents.extend(spread.values())
     if any(extent.twice is None for extent in extents):
         return False

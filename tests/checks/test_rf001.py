@@ -247,6 +247,7 @@ def test_where_counting_exceeds_a_bound_statistics_fail(monkeypatch):
     monkeypatch.setattr(rf001, "path_histogram", refuse)
     (text,) = messages(nets.residual(), stat="mean", min_rf=5)
     assert "found could not be determined (mean); --stat union (9) and max (9) would pass" in text
+    assert text.endswith("; counting paths: too many states")
     assert rfgraph.check(nets.residual(), stat="max", min_rf=9) == []
 
 

@@ -183,15 +183,15 @@ class Probes:
 
     def _others(self, feeds: Feeds) -> Iterator[tuple[Feeds, list[Array]]]:
         """Give a second start, another arrangement of each float input's values."""
-        moved = {
-            name: value + self.random.uniform(0.1, 0.4, value.shape).astype(value.dtype)
-            if value.dtype.kind == "f"
-            else value
-            for name, value in feeds.items()
-        }
+        moved = {name: self._rearranged(value) for name, value in feeds.items()}
         found = self._attempt(moved, None)
         if found is not None:
             yield moved, found
+
+    def _rearranged(self, value: Array) -> Array:
+        if value.dtype.kind == "f":
+            return value + self.random.uniform(0.1, 0.4, value.shape).astype(value.dtype)
+        return self.random.permutation(value.reshape(-1)).reshape(value.shape)
 
     def _attempt(self, feeds: Feeds, like: list[Array] | None) -> list[Array] | None:
         try:
@@ -270,6 +270,7 @@ class Verdict:
     skipped: str = ""
     units: int = 0
     equal: int = 0
+    unknown: int = 0
     unsound: Sequence[str] = ()
     inexact: Sequence[str] = ()
     leaks: int = 0
@@ -299,12 +300,14 @@ def judge(tried: Trial, run: Runtime, constants: Sequence[str] = ()) -> Verdict:
                 unsound.append(f"{tensor}: shape {shape}, {run.name} {before[number].shape}")
                 continue
             for index in _sample(shape):
-                said = _said(result, tensor, index, name)
+                said, known = _said(result, tensor, index, name)
                 steps, every = probes.steps[number].box(index), probes.all[number].box(index)
                 where = f"{tensor}{list(index)} of {name}: {said}, seen {steps}"
                 found.units += 1
                 if not _within(steps, said):
                     unsound.append(where)
+                elif not known:
+                    found.unknown += 1
                 elif probes.complete and said not in (steps, every):
                     inexact.append(where)
                 else:
@@ -326,9 +329,12 @@ def _sample(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 def _said(
     result: Any, tensor: str, index: tuple[int, ...], name: str
-) -> tuple[tuple[int, int], ...] | None:
+) -> tuple[tuple[tuple[int, int], ...] | None, bool]:
+    """Return the box that rfgraph gives, and whether it claims to know it."""
     regions = rfgraph.unit(result, tensor, index, input=name).regions
-    return regions[0].clipped if regions else None
+    if not regions:
+        return None, True
+    return regions[0].clipped, "unknown" not in regions[0].scopes
 
 
 def _within(seen: Any, said: Any) -> bool:
