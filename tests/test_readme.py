@@ -1,0 +1,90 @@
+"""The README, executed: every command and its output, every Python line, the table of operators."""
+
+import doctest
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rfgraph.cli import main
+from rfgraph.pytest_plugin import assert_receptive_field
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def runs():
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            yield command, output
+
+
+@pytest.mark.parametrize(("command", "output"), list(runs()), ids=lambda item: item[:40])
+def test_a_command_prints_what_the_readme_shows(command, output, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    program, *arguments = shlex.split(command)
+    assert program == "rfgraph"
+    assert main(arguments) in (0, 1)
+    found = capsys.readouterr().out
+    shown, cut, _ = output.partition("...\n")
+    if cut:
+        assert found.startswith(shown)
+        assert len(found) > len(shown)
+    else:
+        assert found.rstrip("\n") == shown.rstrip("\n")
+
+
+def test_there_are_commands():
+    assert len(list(runs())) >= 6
+
+
+def test_the_python_session(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (session,) = [block for block in blocks("python") if ">>>" in block]
+    test = doctest.DocTestParser().get_doctest(session, {}, "README", None, 0)
+    runner = doctest.DocTestRunner()
+    runner.run(test)
+    assert runner.summarize(verbose=False) == (0, len(test.examples))
+
+
+def test_the_pytest_example(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (example,) = [block for block in blocks("python") if "rfgraph_check" in block]
+    namespace = {}
+    exec(example, namespace)
+    namespace["test_the_net_sees_its_input"](assert_receptive_field)
+
+
+def operators_table(rows):
+    """Return the README's table of how exactly the operators of each domain are modelled."""
+    kinds = ("exact", "upper bound", "unknown")
+    lines = ["| domain | operators | exact | upper bound | unknown |", "|---|---|---|---|---|"]
+    for domain in sorted({row["domain"] for row in rows}):
+        own = [row["modelled"] for row in rows if row["domain"] == domain]
+        counts = " | ".join(str(own.count(kind)) for kind in kinds)
+        lines.append(f"| {domain or 'ai.onnx'} | {len(own)} | {counts} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_operators_is_fresh(capsys):
+    assert main(["ops", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["operators"]
+    shown = re.search(r"<!-- operators -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
+    assert shown is not None
+    assert shown[1] == operators_table(rows)
+
+
+def test_every_option_named_exists(capsys):
+    with pytest.raises(SystemExit):
+        raise SystemExit(main(["check", "--help"]))
+    usage = capsys.readouterr().out
+    for option in ("--stat", "--min-rf", "--at", "--min-covering", "--select", "--baseline"):
+        assert option in usage
+        assert option in README
