@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.errors import BoundError, ModelError, RfgraphError, UsageError
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Axis, Finding, ReceptiveField, Result, analyze, load
+    from rfgraph.analysis import Result, analyze, load
     from rfgraph.checks.run import Report, check, check_many
     from rfgraph.checks.settings import Settings, make_settings
     from rfgraph.distribution import AxisHistogram, Path, PathHistogram, path_histogram, paths
+    from rfgraph.fields import Axis, Finding, ReceptiveField
     from rfgraph.graph import Model
     from rfgraph.units import Region, Unit, unit
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Axis": "rfgraph.analysis",
+    "Axis": "rfgraph.fields",
     "AxisHistogram": "rfgraph.distribution",
-    "Finding": "rfgraph.analysis",
+    "Finding": "rfgraph.fields",
     "Model": "rfgraph.graph",
     "Path": "rfgraph.distribution",
     "PathHistogram": "rfgraph.distribution",
-    "ReceptiveField": "rfgraph.analysis",
+    "ReceptiveField": "rfgraph.fields",
     "Region": "rfgraph.units",
     "Report": "rfgraph.checks.run",
     "Result": "rfgraph.analysis",

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rfgraph import __version__
-from rfgraph.analysis import Json, Result, Source, analyze, pick_input, pick_tensor, some
+from rfgraph.analysis import Result, Source, analyze, pick_input, pick_tensor, some
 from rfgraph.domains.closed_form import ClosedForm, closed_form
 from rfgraph.domains.paths import counting
 from rfgraph.domains.paths.enumerate import in_order
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from rfgraph.fields import Json
 
 Count: TypeAlias = Literal["routes", "paths"]
 Order: TypeAlias = Literal["largest", "smallest"]
@@ -107,19 +109,19 @@ class AxisHistogram:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One path: the operators it passes, in order, and its size on each spatial axis of the input."""
+    """One path: the operators it passes, in order, and its sizes on the spatial axes of the input.
+
+    `axes` maps those axes, by number, to the sizes.
+    """
 
     nodes: tuple[str, ...]
-    sizes: Mapping[int, int]
-    op_types: tuple[str, ...] = field(default=(), repr=False)
-
-    @property
-    def size(self) -> tuple[int, ...]:
-        return tuple(self.sizes.values())
+    sizes: tuple[int, ...]
+    axes: Mapping[int, int] = field(repr=False)
+    op_types: tuple[str, ...] = field(repr=False)
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
-        return {"size": list(self.size), "nodes": list(self.nodes)}
+        return {"size": list(self.sizes), "nodes": list(self.nodes)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +399,7 @@ def _paths(question: Question, *, largest: bool) -> Iterator[Path]:
         operators = [edge.operator for edge in found.edges]
         yield Path(
             tuple(operator.label for operator in operators),
+            found.sizes,
             MappingProxyType(dict(zip(axes, found.sizes, strict=True))),
             tuple(operator.op_type for operator in operators),
         )

@@ -7,10 +7,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph import __version__
-from rfgraph.analysis import Json, Result, Scope, Source, analyze, pick_input, pick_tensor, rational
+from rfgraph.analysis import Result, Source, analyze, pick_input, pick_tensor
 from rfgraph.domains import exact
 from rfgraph.domains.measure import unclipped_span
 from rfgraph.errors import UsageError, quoted
+from rfgraph.fields import Json, Scope, rational
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,7 @@ class Region:
 
     @property
     def empty(self) -> bool:
+        """Whether nothing is read."""
         return self.clipped is None
 
     @property
@@ -99,7 +101,7 @@ def unit(
     index: Sequence[int | None],
     input: str | None = None,
 ) -> Unit:
-    """Return exactly what the units of `tensor` at `index` read of each graph input (or of `input`).
+    """Return exactly what the units of `tensor` at `index` read of each graph input, or of `input`.
 
     `index` has one entry per axis of the tensor; None stands for the whole axis, negative ones
     count from the end. Raises UsageError for unknown names, a wrong number of entries and entries
@@ -135,10 +137,8 @@ def _normal_index(tensor: str, shape: Shape, index: Sequence[int | None]) -> Ind
         if length == 0:
             raise UsageError(f"axis {axis} has no unit: {described}")
         if at is not None and not -length <= at < length:
-            raise UsageError(
-                f"the index on axis {axis} requires a value in [{-length}, {length - 1}], found {at}: "
-                f"{described}"
-            )
+            required = f"the index on axis {axis} requires a value in [{-length}, {length - 1}]"
+            raise UsageError(f"{required}, found {at}: {described}")
         found.append(None if at is None else at % length)
     return tuple(found)
 

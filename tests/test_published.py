@@ -14,7 +14,7 @@ import pytest
 import rfgraph
 from fixtures.expected import Row, load
 from fixtures.make import build
-from rfgraph.analysis import rational
+from rfgraph.fields import rational
 from rfgraph.relations import Taps, Window
 
 ROWS = load()
@@ -77,7 +77,7 @@ def border_nodes(row: Row) -> list[str]:
             for _, rule in step.rules
         ]
         if edge["operator"].op_type == "Conv" and any(
-            isinstance(rule, Window) and 1 < rule.extent and rule.in_len <= rule.extent
+            isinstance(rule, Window) and rule.extent > 1 and rule.in_len <= rule.extent
             for rule in rules
         ):
             found[edge["operator"].index] = edge["operator"].label

@@ -26,12 +26,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.analysis import Axis, Finding, some
+from rfgraph.analysis import some
 from rfgraph.checks.settings import OUTPUT, STATS, percentile
 from rfgraph.checks.subject import Subject, where
 from rfgraph.checks.wording import joined, percent, rational_text
 from rfgraph.distribution import AxisHistogram, path_histogram
 from rfgraph.errors import BoundError, UsageError, quoted
+from rfgraph.fields import Axis, Finding
 
 if TYPE_CHECKING:
     from rfgraph.graph import ModelInput

@@ -23,15 +23,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import Finding, is_local
 from rfgraph.checks.subject import Subject, local_fields, where
 from rfgraph.checks.wording import joined, rational_text
 from rfgraph.domains.closed_form import AxisField, carry_field
 from rfgraph.domains.measure import Numbers, aligned, measure
 from rfgraph.errors import quoted
+from rfgraph.local_paths import is_local
 
 if TYPE_CHECKING:
     from rfgraph.domains.closed_form import ClosedForm, State
+    from rfgraph.fields import Finding
     from rfgraph.graph import ModelInput
 
 # How many of the branches that meet are described.

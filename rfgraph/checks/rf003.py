@@ -31,7 +31,7 @@ from rfgraph.domains.reads import Mask, Masks, read_positions
 from rfgraph.errors import BoundError, quoted
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Finding
+    from rfgraph.fields import Finding
     from rfgraph.graph import ModelInput
     from rfgraph.relations import Shape
 

@@ -22,14 +22,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import has_local_path
 from rfgraph.checks.subject import Subject, carriers, local_fields, named_axes
 from rfgraph.domains.measure import path_sizes
 from rfgraph.errors import quoted
+from rfgraph.local_paths import has_local_path
 from rfgraph.relations import Everything, Permute, Pointwise, Regroup, Taps, Transposed, Window
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Finding
+    from rfgraph.fields import Finding
     from rfgraph.graph import ModelInput
     from rfgraph.relations import Relation
 

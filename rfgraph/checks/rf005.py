@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Finding
     from rfgraph.checks.subject import Subject
+    from rfgraph.fields import Finding
 
 
 def check(subject: Subject) -> Iterator[Finding]:

@@ -32,8 +32,8 @@ from rfgraph.errors import BoundError
 from rfgraph.relations import product
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Axis, Finding
     from rfgraph.domains.pieces import Piece
+    from rfgraph.fields import Axis, Finding
     from rfgraph.graph import ModelInput
     from rfgraph.relations import Shape
 

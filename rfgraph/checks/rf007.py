@@ -26,8 +26,8 @@ from rfgraph.checks.wording import joined, rational_text
 from rfgraph.errors import UsageError, quoted
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Axis, Finding
     from rfgraph.checks.baseline import Baseline, Numbers, StoredAxis
+    from rfgraph.fields import Axis, Finding
     from rfgraph.graph import ModelInput
 
 _COMPARED = {

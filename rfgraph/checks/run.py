@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis import Finding, Json, Result, Source, analyze, load, source_name
+from rfgraph.analysis import Result, Source, analyze, load, source_name
 from rfgraph.checks.settings import Settings, make_settings
 from rfgraph.checks.subject import Subject
 from rfgraph.errors import RfgraphError
 
 if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
+    from rfgraph.fields import Finding, Json
     from rfgraph.graph import Model
 
 # How many models are handed to an executor before the first answer is taken: enough for any pool.

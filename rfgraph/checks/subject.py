@@ -6,15 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rfgraph.analysis import (
-    Finding,
-    Result,
-    is_local,
-    pick_input,
-    pick_tensor,
-)
+from rfgraph.analysis import Result, pick_input, pick_tensor
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
 from rfgraph.errors import UsageError, quoted
+from rfgraph.fields import Finding
+from rfgraph.local_paths import is_local
 
 if TYPE_CHECKING:
     from rfgraph.domains.closed_form import AxisField, ClosedForm

@@ -54,15 +54,15 @@ def run(options: argparse.Namespace) -> int:
     """Draw the distributions and write the picture."""
     from rfgraph.analysis import analyze
     from rfgraph.distribution import path_histogram
-    from rfgraph.report import plot
     from rfgraph.report.paths import all_counted
+    from rfgraph.report.plot import draw, require
 
     if options.quiet:
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    plot.require()
+    require()
     result = analyze(load_model(options))
     entries = all_counted(target(result, options), partial(path_histogram, count=options.count))
     form = Path(options.output).suffix.lower().removeprefix(".")
     log = {"auto": None, "on": True, "off": False}[options.log]
-    save(options, plot.draw(entries, form, log=log, title=options.title))
+    save(options, draw(entries, form, log=log, title=options.title))
     return 0

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # So many units are looked at before a table is compared as a whole.
+# Units that are compared at once.
+BLOCK = 1 << 16
 PROBES = 24
 MAX_COMPARED = 1 << 28
 
@@ -63,47 +65,56 @@ def fit(table: Table, axis: int) -> PeriodicMap | None:
     empty = lo > hi
     if bool(empty.all()) or length < 2:
         return None
-    compared = 0
-    for p in _candidates(lo, hi, empty):
-        if _misfit(lo, hi, empty, p) is None:
-            return _map_of(lo, hi, empty, p)
-        compared += length
-        if compared > MAX_COMPARED:
-            return None
-    return None
-
-
-def _candidates(lo: Ints, hi: Ints, empty: NDArray[np.bool_]) -> list[int]:
-    """Return the periods that a few units, spread over the first half, do not refute, least first."""
-    length = len(lo)
     first = int(empty.argmin())
     last = max(2, min((length + 1) // 2, MAX_PERIOD + 1))
     periods = np.arange(1, min(last, length - first))
     periods = periods[~empty[first + periods]]
     for unit in sorted({first, *(length * k // (2 * PROBES) for k in range(PROBES))}):
-        beyond = periods + unit >= length
-        there = np.minimum(periods + unit, length - 1)
-        fits = empty[there] == empty[unit]
-        if not empty[unit]:
-            shift = lo[first + periods] - lo[first]
-            fits &= (lo[there] - lo[unit] == shift) & (hi[there] - hi[unit] == shift)
-        periods = periods[fits | beyond]
-    return [int(p) for p in periods]
+        periods = _unrefuted(lo, hi, first, periods, unit)
+    compared = 0
+    while len(periods) and compared <= MAX_COMPARED:
+        misfit = _misfit(lo, hi, first, int(periods[0]))
+        if misfit is None:
+            return _map_of(lo, hi, first, int(periods[0]))
+        # The unit that refutes one period mostly refutes the next ones too.
+        periods = _unrefuted(lo, hi, first, periods[1:], misfit)
+        compared += misfit
+    return None
 
 
-def _misfit(lo: Ints, hi: Ints, empty: NDArray[np.bool_], p: int) -> int | None:
-    """Return a unit that does not read what the one `p` further reads, shifted; None if all do."""
-    wrong = empty[p:] != empty[:-p]
-    there = ~(empty[p:] | empty[:-p])
-    if not there.any():
-        return 0
-    step = lo[p:] - lo[:-p]
-    shift = step[there.argmax()]
-    wrong |= there & ((step != shift) | (hi[p:] - hi[:-p] != shift))
-    return int(wrong.argmax()) if wrong.any() else None
+def _unrefuted(lo: Ints, hi: Ints, first: int, periods: Ints, unit: int) -> Ints:
+    """Return the periods that one unit does not refute; `first` reads something."""
+    beyond = periods + unit >= len(lo)
+    there = np.minimum(periods + unit, len(lo) - 1)
+    is_empty = bool(lo[unit] > hi[unit])
+    fits = (lo[there] > hi[there]) == is_empty
+    if not is_empty:
+        shift = lo[first + periods] - lo[first]
+        fits &= (lo[there] - lo[unit] == shift) & (hi[there] - hi[unit] == shift)
+    kept: Ints = periods[fits | beyond]
+    return kept
 
 
-def _map_of(lo: Ints, hi: Ints, empty: NDArray[np.bool_], p: int) -> PeriodicMap:
-    there = np.nonzero(~empty[p:])[0][0]
-    spans = tuple(None if empty[r] else (int(lo[r]), int(hi[r])) for r in range(p))
-    return PeriodicMap(p, int(lo[there + p] - lo[there]), spans)
+def _misfit(lo: Ints, hi: Ints, first: int, p: int) -> int | None:
+    """Return a unit that does not read what the one `p` further reads, shifted; None if all do.
+
+    `first` and the unit `p` further read something.
+    """
+    shift = lo[first + p] - lo[first]
+    for begin in range(0, len(lo) - p, BLOCK):
+        near = slice(begin, min(begin + BLOCK, len(lo) - p))
+        far = slice(near.start + p, near.stop + p)
+        there = lo[near] <= hi[near]
+        wrong = there != (lo[far] <= hi[far])
+        wrong |= there & ((lo[far] - lo[near] != shift) | (hi[far] - hi[near] != shift))
+        if wrong.any():
+            return begin + int(wrong.argmax())
+    return None
+
+
+def _map_of(lo: Ints, hi: Ints, first: int, p: int) -> PeriodicMap:
+    spans = tuple(
+        (low, high) if low <= high else None
+        for low, high in zip(lo[:p].tolist(), hi[:p].tolist(), strict=True)
+    )
+    return PeriodicMap(p, int(lo[first + p] - lo[first]), spans)

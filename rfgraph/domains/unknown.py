@@ -20,11 +20,19 @@ def not_followed(model: Model) -> Iterator[Unanalysed]:
     found: dict[Operator, Unanalysed] = {}
     for item in model.unanalysed:
         found.setdefault(item.operator, item)
-    for _, tensor, data in model.graph.edges(data=True):
+    for before, tensor, data in model.graph.edges(data=True):
         operator = data["operator"]
-        if operator not in found and has_unknown(data["relation"]):
+        if operator in found or _lost_its_shape(model, before):
+            continue
+        if has_unknown(data["relation"]):
             found[operator] = Unanalysed(operator, DEPENDS, (tensor,))
     yield from sorted(found.values(), key=lambda item: item.operator.index)
+
+
+def _lost_its_shape(model: Model, tensor: str) -> bool:
+    """Whether an operator on the way was not followed, so that it is the one to name."""
+    node = model.graph.nodes[tensor]
+    return node["shape"] is None and node["producer"] is not None
 
 
 def has_unknown(relation: Relation) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def decode_all(
     node: onnx.NodeProto, outer: Mapping[str, AttributeProto] | None = None
 ) -> dict[str, Any]:
-    """Return the node's attributes by name; references are looked up in the calling node's `outer`."""
+    """Return the node's attributes by name; references are looked up in the caller's, `outer`."""
     decoded: dict[str, Any] = {}
     for attribute in node.attribute:
         found = resolve(attribute, outer)
@@ -86,7 +86,7 @@ _LISTS = (
 
 
 def decode(attribute: AttributeProto) -> Any:
-    """Return one attribute's value; files of the first IR versions leave its type to the field used."""
+    """Return one attribute's value; the first IR versions tell its type by the field used alone."""
     kind = attribute.type or _guess(attribute)
     decoder = _DECODERS.get(kind)
     return None if decoder is None else decoder(attribute)

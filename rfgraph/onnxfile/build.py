@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
-import onnx
 
 from rfgraph.errors import BoundError, ModelError, quoted
 from rfgraph.graph import Graph, ModelInput, Operator, Unanalysed
@@ -26,6 +25,7 @@ from rfgraph.relations import Everything, Pointwise, Relation, Shape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import onnx
     from numpy.typing import NDArray
 
 
@@ -72,24 +72,28 @@ class Builder:
     def walk(self, nodes: Sequence[onnx.NodeProto], scope: Scope) -> None:
         """Add the nodes of one graph body, in an order in which inputs come first."""
         for node in in_order(nodes, scope):
-            try:
-                self._node(node, scope)
-            except NodeError:
-                raise
-            except (ModelError, BoundError) as error:
-                raise NodeError(f"{describe(node)}: {error}") from None
+            self._node(node, scope)
 
     def _output(self, name: str, scope: Scope) -> Entry:
         found = scope.find(name)
         if found is None:
             raise ModelError(
-                f"graph output {quoted(name)} requires a tensor of that name, which nothing produces"
+                f"graph output {quoted(name)} requires a tensor of its name, which nothing produces"
             )
         return found
 
     # -- one node --------------------------------------------------------------------------------
 
     def _node(self, node: onnx.NodeProto, scope: Scope) -> None:
+        """Add one node; an error names it."""
+        try:
+            self._add(node, scope)
+        except NodeError:
+            raise
+        except (ModelError, BoundError) as error:
+            raise NodeError(f"{describe(node)}: {error}") from None
+
+    def _add(self, node: onnx.NodeProto, scope: Scope) -> None:
         if not any(node.output):
             return
         operator = Operator(self._index, scope.prefix + node.name, node.op_type, node.domain)
@@ -117,7 +121,7 @@ class Builder:
         entries: Sequence[Entry | None],
         scope: Scope,
     ) -> list[Entry]:
-        """Apply the operator's rule; without one, its definition as a function; else all is unknown."""
+        """Apply the operator's rule; without one, its definition; else all of it is unknown."""
         entries = [self._whole(entry, operator, scope) for entry in entries]
         if self._rule(node.domain, node.op_type) is None:
             values = [None if entry is None else entry.value for entry in entries]
@@ -210,30 +214,23 @@ class Builder:
         outcome: Outcome,
         scope: Scope,
     ) -> list[Entry]:
-        """Add the outputs that data reaches as tensors with their edges; the others are constants."""
+        """Add the outputs that data reaches as tensors with edges; the others are constants."""
         count = len(node.output)
         shapes = [*outcome.shapes, *([None] * count)][:count]
         for shape in shapes:
             check_shape(shape)
-        links: dict[int, list[Link]] = {}
-        for link in outcome.links:
-            if link.output < count and link.input < len(entries):
-                entry = entries[link.input]
-                if entry is not None and entry.tensor is not None:
-                    links.setdefault(link.output, []).append(link)
-        if not links:
+        fed = _fed(outcome, entries)
+        if not any(number < count for number in fed):
             return self._constants(node, entries, outcome, shapes, scope)
         made = []
         for number, (name, shape) in enumerate(zip(node.output, shapes, strict=True)):
-            if not name or number not in links:
+            if not name or number not in fed:
                 made.append(Entry(Value(shape, constant=True)))
                 continue
             tensor = self.add_tensor(scope.prefix + name, shape, operator)
             parts: dict[int, int] = {}
-            for link in links[number]:
-                source = entries[link.input]
-                if source is not None:
-                    self.add_edge(source, tensor, operator, link, shape, parts)
+            for link, source in fed[number]:
+                self.add_edge(source, tensor, operator, link, shape, parts)
             made.append(Entry(Value(shape), tensor))
         return made
 
@@ -303,9 +300,8 @@ class Builder:
         if found is None:
             found = self._relations[key] = Relation(source or (), steps, spatial)
             if found.out_shape != (shape or ()):
-                raise ModelError(
-                    f"requires shape {list(shape or ())}, but its inputs give {list(found.out_shape)}"
-                )
+                given = list(found.out_shape)
+                raise ModelError(f"requires shape {list(shape or ())}, but its inputs give {given}")
         return found
 
     def _whole(self, entry: Entry | None, operator: Operator, scope: Scope) -> Entry | None:
@@ -354,7 +350,7 @@ class Builder:
         reason: str,
         shape: Shape | None = None,
     ) -> Entry:
-        """Add a tensor that may read all of several values, and report why that is all there is to say."""
+        """Add a tensor that may read all of several values, and report why no more can be said."""
         fed = [entry for source in sources for entry in parts_of(source)]
         if not fed or not name:
             return Entry(Value(shape, constant=True))
@@ -375,8 +371,18 @@ def parts_of(entry: Entry | None) -> list[Entry]:
     return [entry] if entry.tensor is not None else []
 
 
+def _fed(outcome: Outcome, entries: Sequence[Entry | None]) -> dict[int, list[tuple[Link, Entry]]]:
+    """Return for each output the links along which data comes, with what they read."""
+    found: dict[int, list[tuple[Link, Entry]]] = {}
+    for link in outcome.links:
+        entry = entries[link.input] if link.input < len(entries) else None
+        if entry is not None and entry.tensor is not None:
+            found.setdefault(link.output, []).append((link, entry))
+    return found
+
+
 def unknown_outcome(op_node: OpNode, shapes: Sequence[Shape | None]) -> Outcome:
-    """Return the outcome of an operator of which nothing is known: all outputs may read all inputs."""
+    """Return the outcome of an operator without a rule: all outputs may read all inputs."""
     links = tuple(
         Link(slot, (Everything(shape or (), unknown=True),), number)
         for number, shape in enumerate(shapes)

@@ -114,7 +114,7 @@ def _inner_scope(
 def body_scope(
     builder: Builder, scope: Scope, node: onnx.NodeProto, body: onnx.GraphProto
 ) -> Scope:
-    """Return the scope of a subgraph, with its stored tensors; names of the enclosing one are seen."""
+    """Return the scope of a subgraph, with its stored tensors, inside the enclosing one."""
     inner = _inner_scope(builder, scope, node, body)
     for tensor in body.initializer:
         inner.define(tensor.name, Entry(tensor_value(tensor)))

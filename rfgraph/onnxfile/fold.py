@@ -22,12 +22,12 @@ MAX_FOLD = 1 << 20
 
 # Integer, shape and arithmetic operators whose reference kernels are right and cheap.
 FOLDABLE = frozenset(
-    """Abs Add And Cast CastLike Ceil Clip Compress Concat ConstantOfShape CumSum Div Equal Erf Exp Expand
-    EyeLike Flatten Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity Less LessOrEqual
-    Log Max Mean Min Mod Mul Neg NonZero Not OneHot Or Pad Pow Range ReduceMax ReduceMin ReduceProd
-    ReduceSum ReduceMean Reshape Round ScatterElements ScatterND Shape Sigmoid Sign Size Slice Split Sqrt
-    Squeeze Sub Sum Tile TopK Transpose Trilu Unsqueeze Where Xor ArgMax ArgMin BitShift
-    Unique SequenceLength Cos Sin Reciprocal Tan Atan""".split()
+    """Abs Add And ArgMax ArgMin Atan BitShift Cast CastLike Ceil Clip Compress Concat
+    ConstantOfShape Cos CumSum Div Equal Erf Exp Expand EyeLike Flatten Floor Gather GatherElements
+    GatherND Greater GreaterOrEqual Identity Less LessOrEqual Log Max Mean Min Mod Mul Neg NonZero
+    Not OneHot Or Pad Pow Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+    Reshape Round ScatterElements ScatterND SequenceLength Shape Sigmoid Sign Sin Size Slice Split
+    Sqrt Squeeze Sub Sum Tan Tile TopK Transpose Trilu Unique Unsqueeze Where Xor""".split()
 )
 
 
@@ -57,7 +57,7 @@ def evaluate(
 def may_fold(
     node: onnx.NodeProto, entries: Sequence[Entry | None], shapes: Sequence[Shape | None]
 ) -> bool:
-    """Whether a node of constants is worth evaluating: foldable, all values known, nothing large."""
+    """Whether to evaluate a node of constants: foldable, all values known, nothing large."""
     if node.op_type not in FOLDABLE or node.domain not in ("", "ai.onnx"):
         return False
     data = [entry.value.data for entry in entries if entry is not None]

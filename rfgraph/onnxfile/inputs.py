@@ -22,7 +22,10 @@ MAX_LENGTH = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A graph input as the file declares it: each axis an integer or a symbol; None if there is no shape."""
+    """A graph input as the file declares it.
+
+    `dims` has an integer or a symbol for each axis; it is None where no shape is declared.
+    """
 
     name: str
     dims: tuple[int | str, ...] | None
@@ -104,23 +107,27 @@ def _bind(item: Declared, shape: Shape, symbols: dict[str, int]) -> None:
         raise UsageError(
             f"input {quoted(item.name)} requires {len(item.dims)} dimensions, found {list(shape)}"
         )
-    for axis, (dim, length) in enumerate(zip(item.dims, shape, strict=True)):
-        if isinstance(dim, int):
-            if dim != length:
-                raise UsageError(
-                    f"input {quoted(item.name)} requires length {dim} on axis {axis}, found {length}"
-                )
-        elif dim != "?" and symbols.setdefault(dim, length) != length:
+    for axis, length in enumerate(shape):
+        _bind_axis(item.name, axis, item.dims[axis], length, symbols)
+
+
+def _bind_axis(name: str, axis: int, dim: int | str, length: int, symbols: dict[str, int]) -> None:
+    if isinstance(dim, int):
+        if dim != length:
             raise UsageError(
-                f"dimension {quoted(dim)} is bound to {symbols[dim]} and, by input "
-                f"{quoted(item.name)}, to {length}"
+                f"input {quoted(name)} requires length {dim} on axis {axis}, found {length}"
             )
+    elif dim != "?" and symbols.setdefault(dim, length) != length:
+        raise UsageError(
+            f"dimension {quoted(dim)} is bound to {symbols[dim]} and, by input {quoted(name)}, "
+            f"to {length}"
+        )
 
 
 def _probed(item: Declared, symbols: dict[str, int], probe: int) -> ModelInput:
     if item.dims is None:
         raise ModelError(
-            f"input {quoted(item.name)} has no declared shape: give --input-shape with its dimensions"
+            f"input {quoted(item.name)} has no declared shape: give its dimensions by --input-shape"
         )
     shape, symbolic, probed = [], {}, {}
     for axis, dim in enumerate(item.dims):

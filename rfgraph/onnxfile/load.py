@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from rfgraph.errors import ModelError, RfgraphError, UsageError, quoted
+from rfgraph.errors import ModelError, UsageError, quoted
 from rfgraph.graph import Model
 from rfgraph.onnxfile.build import Builder, initial_constants
 from rfgraph.onnxfile.inputs import PROBES, Declared, concrete_inputs, declared_inputs
@@ -15,13 +15,13 @@ from rfgraph.onnxfile.scope import opsets_of
 from rfgraph.ops.node import Value
 
 if TYPE_CHECKING:
-    from rfgraph.ops.registry import Rule
     import os
     from collections.abc import Mapping
 
     import onnx
     from numpy.typing import NDArray
 
+    from rfgraph.ops.registry import Rule
     from rfgraph.relations import Shape
 
 
@@ -37,8 +37,7 @@ def load(
     constants = initial_constants(proto.graph)
     arrays = {name: _fitted(proto.graph, name, array) for name, array in input_values.items()}
     given = {
-        name: Value(tuple(array.shape), constant=True, data=array)
-        for name, array in arrays.items()
+        name: Value(tuple(array.shape), constant=True, data=array) for name, array in arrays.items()
     }
     declared = declared_inputs(proto.graph, constants | given)
     shapes = _bindings(proto.graph, declared, input_shapes, input_values)
@@ -79,7 +78,7 @@ def _bindings(
 
 
 def _fitted(graph: onnx.GraphProto, name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return a given input value in the type and, for a single number, the rank that is declared."""
+    """Return a given input value in the declared type and, for a single number, rank."""
     if array.dtype.kind not in "biuf":
         raise UsageError(f"the value of input {quoted(name)} requires numbers, found {array.dtype}")
     for value in graph.input:
@@ -118,20 +117,19 @@ def _build(
     rules: Mapping[tuple[str, str], Rule],
 ) -> tuple[Builder, tuple[str, ...]]:
     """Build with the first probe size that the graph accepts."""
-    first: RfgraphError | None = None
+    refusals: list[ModelError] = []
     for probe in PROBES:
         inputs = concrete_inputs(declared, shapes, probe)
         builder = Builder(proto, inputs, rules)
         try:
             entries = builder.build(constants)
         except ModelError as error:
-            first = first or error
+            refusals.append(error)
             if not any(item.probed for item in inputs):
                 break
             continue
         return builder, tuple(_output_names(proto, builder, entries))
-    assert first is not None
-    raise first
+    raise refusals[0]
 
 
 def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) -> list[str]:

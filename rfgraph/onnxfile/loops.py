@@ -40,8 +40,9 @@ def loop(
     body = subgraph(node, "body", scope)
     carried = [entry for entry in entries[2:] if entry is not None]
     if len(carried) + 2 != len(body.input) or len(body.output) < len(carried) + 1:
+        least = len(carried) + 1
         raise ModelError(
-            f"requires a body with {len(carried) + 2} inputs and at least {len(carried) + 1} outputs, "
+            f"requires a body with {least + 1} inputs and at least {least} outputs, "
             f"found {len(body.input)} and {len(body.output)}"
         )
     turns = _turns(entries)
@@ -61,15 +62,14 @@ def loop(
         for column, entry in zip(scanned, made[len(carried) + 1 :], strict=True):
             column.append(entry)
         turn += 1
-    results = [
+    return [
         *carried,
         *(_stack(builder, operator, node, k, c, scope) for k, c in enumerate(scanned)),
     ]
-    return results
 
 
 def _turns(entries: Sequence[Entry | None]) -> int | None:
-    """Return the number of turns, None if it is not known; without one the condition alone decides."""
+    """Return the number of turns, None if it is not known; left out, the condition decides."""
     entry = entries[0] if entries else None
     if entry is None:
         return MAX_TURNS + 1
@@ -130,7 +130,7 @@ def _stack(
     return Entry(Value(shape), tensor)
 
 
-# -- Scan --------------------------------------------------------------------------------------------
+# -- Scan ------------------------------------------------------------------------------------------
 
 
 def scan(

@@ -45,18 +45,7 @@ def in_order(nodes: Sequence[onnx.NodeProto], scope: Scope) -> Sequence[onnx.Nod
 def _sorted(
     nodes: Sequence[onnx.NodeProto], wanted: Sequence[list[str]], scope: Scope
 ) -> list[onnx.NodeProto]:
-    maker = {name: k for k, node in enumerate(nodes) for name in node.output if name}
-    readers: list[list[int]] = [[] for _ in nodes]
-    waits = [0] * len(nodes)
-    for k, names in enumerate(wanted):
-        for name in set(names):
-            if name in maker:
-                readers[maker[name]].append(k)
-                waits[k] += 1
-            elif scope.find(name) is None:
-                raise NodeError(
-                    f"{describe(nodes[k])}: requires tensor {quoted(name)}, which nothing produces"
-                )
+    readers, waits = _waiting(nodes, wanted, scope)
     ready = [k for k, count in enumerate(waits) if not count]
     found: list[onnx.NodeProto] = []
     while ready:
@@ -70,6 +59,25 @@ def _sorted(
         stuck = next(node for node, count in zip(nodes, waits, strict=True) if count)
         raise NodeError(f"{describe(stuck)}: lies on a cycle, or reads what a cycle makes")
     return found
+
+
+def _waiting(
+    nodes: Sequence[onnx.NodeProto], wanted: Sequence[list[str]], scope: Scope
+) -> tuple[list[list[int]], list[int]]:
+    """Return which nodes read each node, and on how many tensors of this body each waits."""
+    maker = {name: k for k, node in enumerate(nodes) for name in node.output if name}
+    readers: list[list[int]] = [[] for _ in nodes]
+    waits = [0] * len(nodes)
+    for k, names in enumerate(wanted):
+        for name in set(names):
+            if name in maker:
+                readers[maker[name]].append(k)
+                waits[k] += 1
+            elif scope.find(name) is None:
+                raise NodeError(
+                    f"{describe(nodes[k])}: requires tensor {quoted(name)}, which nothing produces"
+                )
+    return readers, waits
 
 
 def needed(node: onnx.NodeProto) -> list[str]:

@@ -1,4 +1,4 @@
-"""Names while a graph is built: what each one stands for, in the graph itself and those around it."""
+"""What names stand for while a graph is built, in the graph itself and those around it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A named value: its tensor in the graph being built (None for constants) and what is known of it.
+    """A named value: its tensor in the graph being built, None for constants, and what is known.
 
     `items` are the elements of a sequence of known length.
     """

@@ -25,7 +25,7 @@ MAX_ITEMS = 4096
 
 
 def _tensor(entry: Entry) -> Entry:
-    """Return an element of a sequence; a sequence of sequences, which ONNX lacks, may be endless."""
+    """Return an element of a sequence; sequences of sequences, which ONNX lacks, may be endless."""
     if entry.items is not None:
         raise ModelError("requires tensors as the elements of a sequence, found a sequence")
     return entry

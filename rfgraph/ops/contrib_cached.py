@@ -13,10 +13,7 @@ from rfgraph.ops.steps import reshaped, trimmed
 from rfgraph.relations import Blocks, Pointwise, Reduce, Shape, Whole, product
 
 QUANTIZED = ("k_quant_type", "v_quant_type", "kv_cache_bit_width")
-TUNING = tuple(
-    """qk_norm_epsilon qk_output rotary_interleaved rotary_offset scale smooth_softmax softcap
-    sparse_block_size""".split()
-)
+ROTARY = ("do_rotary", "rotary_interleaved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,11 @@ def _grouped(node: OpNode, total: int, lengths: int, past: int, less: int = 1) -
 @rule(
     "GroupQueryAttention",
     domain=DOMAIN,
-    ignores=(*QUANTIZED, *TUNING, "do_rotary", "sliding_window_cache"),
+    ignores=(
+        *QUANTIZED,
+        *ROTARY,
+        *"qk_norm_epsilon qk_output scale sliding_window_cache smooth_softmax softcap".split(),
+    ),
 )
 def group_query_attention(node: OpNode) -> Outcome:
     """An output reads its own query, the keys up to it and, at its own feature, their values.
@@ -186,7 +187,7 @@ def _presents(node: OpNode, found: Grouped, pasts: tuple[int, int]) -> Iterator[
             yield from [old.link(slot, output)] if old else anything(node, (slot,), shape, output)
 
 
-@rule("SparseAttention", domain=DOMAIN, ignores=(*TUNING, "do_rotary"))
+@rule("SparseAttention", domain=DOMAIN, ignores=(*ROTARY, "scale", "sparse_block_size"))
 def sparse_attention(node: OpNode) -> Outcome:
     """An output reads its own query, the keys up to it and, at its own feature, their values.
 
@@ -211,14 +212,13 @@ def sparse_attention(node: OpNode) -> Outcome:
     return trimmed(node, (found.heads.shape, cache, cache), links)
 
 
-SELECTED = (
-    *QUANTIZED,
-    *TUNING,
-    *"attention_mode auxiliary_kv_shared do_rotary is_causal selected_kv_source".split(),
+SELECTED = tuple(
+    """attention_mode auxiliary_kv_shared is_causal qk_norm_epsilon rotary_offset scale
+    selected_kv_source smooth_softmax""".split()
 )
 
 
-@rule("DynamicSparseAttention", domain=DOMAIN, ignores=SELECTED)
+@rule("DynamicSparseAttention", domain=DOMAIN, ignores=(*ROTARY, *SELECTED))
 def dynamic_sparse_attention(node: OpNode) -> Outcome:
     """An output reads its own query, and keys and values that other inputs select.
 

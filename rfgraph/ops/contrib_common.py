@@ -51,10 +51,10 @@ def given(node: OpNode, slot: int) -> Operand | None:
 
 def permuted(node: OpNode, slot: int, perm: tuple[int, ...]) -> Operand:
     """Return an input with its axes permuted."""
-    value = node.value(slot)
+    value, found = node.value(slot), node.ranked(slot, len(perm), len(perm))
     if perm == tuple(range(len(perm))):
         return Operand(slot, value)
-    shape = tuple(node.shape(slot)[axis] for axis in perm)
+    shape = tuple(found[axis] for axis in perm)
     data = None if value.data is None else value.data.transpose(perm)
     return Operand(slot, Value(shape, value.constant, data), (Permute(perm),))
 
@@ -122,7 +122,7 @@ def channels_last(rank: int) -> tuple[int, ...]:
 def with_channels_last(
     node: OpNode,
     op_type: str,
-    slots: Sequence[int | None],
+    slots: Sequence[int],
     version: int = STANDARD,
 ) -> Outcome:
     """Return what a standard operator reads that holds the channels last.
@@ -130,9 +130,9 @@ def with_channels_last(
     `slots` are the node's inputs in the order of that operator; the first one and the output hold
     the channels on the last axis.
     """
-    operands = [None if slot is None else given(node, slot) for slot in slots]
-    first = slots[0] or 0
-    operands[0] = permuted(node, first, channels_first(len(node.ranked(first, 3))))
+    (first, *rest) = slots or [0]
+    data = permuted(node, first, channels_first(len(node.ranked(first, 3))))
+    operands = [data, *(given(node, slot) for slot in rest)]
     found = standard(node, op_type, operands, version=version)
     shapes = tuple(None if shape is None else _last(shape) for shape in found.shapes)
     links = [

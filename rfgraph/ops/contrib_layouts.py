@@ -11,6 +11,7 @@ from rfgraph.ops.contrib_common import (
     channels_last,
     given,
     permuted,
+    required,
     shape_of,
     standard,
     with_channels_last,
@@ -96,7 +97,7 @@ def max_unpool(node: OpNode) -> Outcome:
     Unknown: every axis, since it is not said how the indices count channels on the last axis.
     Versions: all, those of MaxUnpool.
     """
-    data = permuted(node, 0, channels_first(len(node.ranked(0, 3))))
+    data = permuted(node, 0, channels_first(len(required(node, 1, node.ranked(0, 3)))))
     operands = [data, Operand(1, Value(data.value.shape)), given(node, 2)]
     found = shape_of(standard(node, "MaxUnpool", operands, version=node.version))
     shape = tuple(found[axis] for axis in channels_last(len(found)))

@@ -236,5 +236,5 @@ def _branch_scale(node: OpNode, shape: Shape, count: int) -> Link:
             f"input 1 requires {features} features or {branches} times as many, "
             f"found shape {list(found)}"
         )
-    under = (branches * features,) if count else (branches, features)
+    under = (branches * features,) if count or len(shape) < 2 else (branches, features)
     return Chain(found).add(*reshaped(found, under), Pointwise(shape)).link(1)

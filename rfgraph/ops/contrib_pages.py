@@ -56,12 +56,12 @@ def _packed(shape: Shape, number: int) -> Chain:
 
 
 PAGED = tuple(
-    """do_rotary k_cache_dtype k_quant_type qk_norm_epsilon rotary_interleaved rotary_offset scale
-    softcap v_cache_dtype v_quant_type""".split()
+    """do_rotary k_quant_type qk_norm_epsilon rotary_interleaved rotary_offset scale softcap
+    v_quant_type""".split()
 )
 
 
-@rule("PagedAttention", domain=DOMAIN, ignores=PAGED)
+@rule("PagedAttention", domain=DOMAIN, ignores=(*PAGED, "k_cache_dtype", "v_cache_dtype"))
 def paged_attention(node: OpNode) -> Outcome:
     """An output reads its own query, the tokens up to it through keys and values, and the cache.
 

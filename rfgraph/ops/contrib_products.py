@@ -8,6 +8,7 @@ from rfgraph.ops.contrib_common import (
     given,
     permuted,
     pointwise,
+    required,
     shape_of,
     standard,
     vector,
@@ -17,11 +18,8 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, scalar, trimmed, whole
 from rfgraph.relations import Everything, Pointwise, Reduce, Shape, Whole, product
 
-ACTIVATION = tuple(
-    """activation activation_alpha activation_axis activation_beta activation_gamma alpha beta
-    """.split()
-)
-WEIGHTS = tuple("accuracy_level bits block_size epsilon weight_prepacked".split())
+ACTIVATION = ("activation", "activation_alpha", "activation_beta", "activation_gamma", "alpha")
+WEIGHTS = ("accuracy_level", "bits", "block_size")
 
 
 def _extended(found: Outcome, *links: tuple[Link, ...]) -> Outcome:
@@ -60,7 +58,7 @@ def _factor(node: OpNode, slot: int, name: str) -> Operand:
 @rule(
     *"FusedMatMul TransposeMatMul FusedMatMulActivation".split(),
     domain=DOMAIN,
-    ignores=ACTIVATION,
+    ignores=(*ACTIVATION, "activation_axis"),
 )
 def fused_matmul(node: OpNode) -> Outcome:
     """An output reads its row of the first factor and its column of the second.
@@ -118,7 +116,7 @@ def dynamic_quantize_matmul(node: OpNode) -> Outcome:
     return _extended(found, (chain.link(0),), _columns(node, shape, 2, 3, 4))
 
 
-@rule("FusedGemm", domain=DOMAIN, ignores=ACTIVATION)
+@rule("FusedGemm", domain=DOMAIN, ignores=(*ACTIVATION, "beta"))
 def fused_gemm(node: OpNode) -> Outcome:
     """An output reads what the same Gemm reads: a row, a column and the addend.
 
@@ -127,7 +125,7 @@ def fused_gemm(node: OpNode) -> Outcome:
     return standard(node, "Gemm", [given(node, slot) for slot in range(3)])
 
 
-@rule("GemmFloat8", domain=DOMAIN, ignores=(*ACTIVATION, "dtype"))
+@rule("GemmFloat8", domain=DOMAIN, ignores=("activation", "alpha", "beta", "dtype"))
 def gemm_float8(node: OpNode) -> Outcome:
     """An output reads what the same Gemm reads, and the scales.
 
@@ -224,7 +222,7 @@ def _all_of(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
     return tuple(Link(slot, (Everything(shape),)) for slot in slots if node.has(slot))
 
 
-@rule("MatMulNBits", domain=DOMAIN, ignores=WEIGHTS)
+@rule("MatMulNBits", domain=DOMAIN, ignores=(*WEIGHTS, "weight_prepacked"))
 def matmul_n_bits(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, and the weights, scales and bias of its column.
 
@@ -239,7 +237,7 @@ def matmul_n_bits(node: OpNode) -> Outcome:
     )
 
 
-@rule("MatMulBlockQuantizedFp8Weight", domain=DOMAIN, ignores=WEIGHTS)
+@rule("MatMulBlockQuantizedFp8Weight", domain=DOMAIN, ignores=("block_size",))
 def matmul_fp8(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, and the weights, scales and bias of its column.
 
@@ -249,7 +247,7 @@ def matmul_fp8(node: OpNode) -> Outcome:
     return _block_quantized(node, inner, columns, (3,), 4)
 
 
-@rule("MatMulBlockQuantizedFp4Weight", domain=DOMAIN, ignores=WEIGHTS)
+@rule("MatMulBlockQuantizedFp4Weight", domain=DOMAIN, ignores=("block_size",))
 def matmul_fp4(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, and the weights, scales and bias of its column.
 
@@ -299,7 +297,7 @@ def matmul_fpq4(node: OpNode) -> Outcome:
     return Outcome((shape,), (_projected(node, 0, *weights), *_all_of(node, shape, 1)))
 
 
-@rule("MatMulNBitsMlp", domain=DOMAIN, ignores=(*WEIGHTS, "activation"))
+@rule("MatMulNBitsMlp", domain=DOMAIN, ignores=(*WEIGHTS, "activation", "epsilon"))
 def matmul_n_bits_mlp(node: OpNode) -> Outcome:
     """An output reads all of its row of the input and of the residual, and its columns' weights.
 
@@ -309,14 +307,14 @@ def matmul_n_bits_mlp(node: OpNode) -> Outcome:
     """
     columns = node.int("N")
     shape = (*node.ranked(0, 1)[:-1], columns)
-    links = [_projected(node, slot, node.int("K"), columns) for slot in (0, 1) if node.has(slot)]
+    links = [_projected(node, slot, node.int("K"), columns) for slot in _terms(node)]
     for slot in (3, 4, 5, 6, 7, 8):
         links.extend(_rows(node, slot, columns, shape))
     links.extend(_all_of(node, shape, 2))
     return trimmed(node, (shape, node.shape(0)), (*links, *_residual_sum(node, 1)))
 
 
-@rule("MatMulNBitsQkv", domain=DOMAIN, ignores=WEIGHTS)
+@rule("MatMulNBitsQkv", domain=DOMAIN, ignores=(*WEIGHTS, "epsilon"))
 def matmul_n_bits_qkv(node: OpNode) -> Outcome:
     """Each projection reads all of its row of the input and of the residual, and its weights.
 
@@ -326,14 +324,11 @@ def matmul_n_bits_qkv(node: OpNode) -> Outcome:
     """
     rows = node.ranked(0, 1)[:-1]
     counts = (node.int("Nq"), node.int("Nkv"), node.int("Nkv"))
+    terms = _terms(node)
     links: list[Link] = []
     for output, columns in enumerate(counts):
         shape = (*rows, columns)
-        links.extend(
-            _projected(node, slot, node.int("K"), columns, output)
-            for slot in (0, 1)
-            if node.has(slot)
-        )
+        links.extend(_projected(node, slot, node.int("K"), columns, output) for slot in terms)
         for slot in range(3 + 3 * output, 6 + 3 * output):
             links.extend(_rows(node, slot, columns, shape, output))
         links.append(Link(2, (Everything(shape),), output))
@@ -341,8 +336,17 @@ def matmul_n_bits_qkv(node: OpNode) -> Outcome:
     return trimmed(node, shapes, (*links, *_residual_sum(node, 3)))
 
 
-def _residual_sum(node: OpNode, output: int) -> tuple[Link, ...]:
-    return tuple(link for slot in (0, 1) for link in pointwise(node, slot, node.shape(0), output))
+def _terms(node: OpNode) -> list[int]:
+    """Return the inputs that are added first: the data and, if it is there, the residual."""
+    if not node.has(1):
+        return [0]
+    required(node, 1, node.shape(0))
+    return [0, 1]
+
+
+def _residual_sum(node: OpNode, output: int) -> list[Link]:
+    shape = node.shape(0)
+    return [Link(slot, (Pointwise(shape),), output) for slot in _terms(node)]
 
 
 # -- experts ---------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, selected, trimmed, whole
 from rfgraph.relations import Band, Pointwise, Prefix, Reduce, Regroup, Shape, Shift, Whole
 
-SCALES = ("mask_filter_value", "rotary_embedding_dim", "scale")
-ORDERS = tuple("order_global_weight order_input order_output order_weight".split())
+SCALES = ("mask_filter_value", "scale")
+ORDERS = ("order_input", "order_output", "order_weight")
 # A number beyond all inputs: there is no such one.
 NONE = 1 << 16
 
@@ -30,7 +30,7 @@ class Slots:
     rest: tuple[int, ...] = ()
 
 
-@rule("Attention", domain=DOMAIN, ignores=SCALES)
+@rule("Attention", domain=DOMAIN, ignores=(*SCALES, "rotary_embedding_dim"))
 def attention(node: OpNode) -> Outcome:
     """An output reads all features of every position of its batch, through keys and values.
 
@@ -67,7 +67,7 @@ def qattention(node: OpNode) -> Outcome:
     return _projected(node, Slots((1,), (2,), 5, past=8, rest=(3, 4, 6, 7)))
 
 
-@rule("QOrderedAttention", domain=DOMAIN, ignores=(*SCALES, *ORDERS))
+@rule("QOrderedAttention", domain=DOMAIN, ignores=ORDERS)
 def qordered_attention(node: OpNode) -> Outcome:
     """An output reads what Attention reads, and the quantization.
 
@@ -78,7 +78,7 @@ def qordered_attention(node: OpNode) -> Outcome:
     return _projected(node, Slots((5, 6, 7), (11, 12, 13), 17, past=18, bias=19, rest=rest))
 
 
-@rule("PackedAttention", domain=DOMAIN, ignores=SCALES)
+@rule("PackedAttention", domain=DOMAIN, ignores=("scale",))
 def packed_attention(node: OpNode) -> Outcome:
     """An output reads all features of every token, through keys and values, and its own.
 
@@ -226,7 +226,12 @@ def _appended(chain: Chain, heads: Heads, states: Shape, start: int | None = Non
 # -- others ----------------------------------------------------------------------------------------
 
 
-@rule("LongformerAttention", "QOrderedLongformerAttention", domain=DOMAIN, ignores=ORDERS)
+@rule(
+    "LongformerAttention",
+    "QOrderedLongformerAttention",
+    domain=DOMAIN,
+    ignores=(*ORDERS, "order_global_weight"),
+)
 def longformer_attention(node: OpNode) -> Outcome:
     """An output reads the positions within `window` of its own, and those that are flagged global.
 
@@ -279,6 +284,8 @@ def decoder_attention(node: OpNode) -> Outcome:
     for slot in (5, 6, 7):
         if node.has(slot):
             found = node.ranked(slot, 2, 4)
+            if found[0] != shape[1]:
+                raise RuleError(f"input {slot} requires a batch of {shape[1]}, found {found[0]}")
             chain = Chain(found).add(*whole(found, range(1, len(found))))
             chain.add(*reshaped(chain.shape, (1, found[0], 1)), Pointwise(shape))
             links.append(chain.link(slot))

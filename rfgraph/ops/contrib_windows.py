@@ -124,13 +124,13 @@ def max_pool_with_mask(node: OpNode) -> Outcome:
     does not look them up plane by plane. Versions: all (1).
     """
     found = pool(node)
-    shape, (data,) = shape_of(found), found.links
+    shape, data = shape_of(found), found.links[0]
     mask = node.ranked(1, len(shape), len(shape))
     if mask[2:] != node.shape(0)[2:]:
         raise RuleError(
             f"input 1 requires the spatial lengths of {list(node.shape(0))}, found {list(mask)}"
         )
     if product(mask[:2]) != 1:
-        return Outcome(found.shapes, (data, Link(1, (Everything(shape),), spatial=data.spatial)))
+        return Outcome((shape,), (data, Link(1, (Everything(shape),), spatial=data.spatial)))
     windows = Chain(mask).add(*data.steps, Pointwise(shape))
-    return Outcome(found.shapes, (data, windows.link(1, spatial=data.spatial)))
+    return Outcome((shape,), (data, windows.link(1, spatial=data.spatial)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.report.paths import counted, pairs
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import ReceptiveField
+    from rfgraph.fields import ReceptiveField
     from rfgraph.report.view import View
 
 

@@ -10,7 +10,7 @@ from rfgraph.report.escape import shortened
 from rfgraph.report.view import axes_text, fraction, input_lengths, numbers, ratio, span, times
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Axis, ReceptiveField
+    from rfgraph.fields import Axis, ReceptiveField
     from rfgraph.graph import ModelInput
 
 Row: TypeAlias = tuple[str, str, str]

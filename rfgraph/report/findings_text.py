@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rfgraph.errors import printable, quoted
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Finding
     from rfgraph.checks.run import Report
+    from rfgraph.fields import Finding
     from rfgraph.report.style import Style
 
 

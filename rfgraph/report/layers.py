@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from rfgraph.report.view import View, fraction, numbers, ratio, span
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Axis, ReceptiveField
+    from rfgraph.fields import Axis, ReceptiveField
 
 HEADER = ("n", "stride", "size", "start", "center", "before", "after", "paths")
 MARKS = {"global": "*", "one-sided": "<", "unknown": "?"}

@@ -11,7 +11,7 @@ from rfgraph.report.layers import HEADER, layers, legend, table_rows
 from rfgraph.report.view import View, axes_text, shape_text
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import ReceptiveField
+    from rfgraph.fields import ReceptiveField
     from rfgraph.graph import ModelInput
 
 

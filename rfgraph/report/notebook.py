@@ -10,8 +10,9 @@ from rfgraph.report.escape import for_html
 from rfgraph.report.view import fraction, numbers, ratio, shape_text, span
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Axis, ReceptiveField, Result
+    from rfgraph.analysis import Result
     from rfgraph.distribution import PathHistogram
+    from rfgraph.fields import Axis, ReceptiveField
     from rfgraph.units import Unit
 
 _HEADER = ("axis", "scope", "size", "stride", "start", "center", "before", "after", "paths")

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis import has_local_path
 from rfgraph.distribution import path_histogram
 from rfgraph.domains.paths.statistics import decimal
 from rfgraph.errors import BoundError
+from rfgraph.local_paths import has_local_path
 from rfgraph.report.escape import for_csv
 from rfgraph.report.records import csv_text
 from rfgraph.report.view import input_lengths
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Output
     from rfgraph.distribution import AxisHistogram, Path, PathHistogram
+    from rfgraph.fields import Output
     from rfgraph.relations import Shape
     from rfgraph.report.view import View
 
@@ -168,5 +168,5 @@ def _axis_rows(axis: AxisHistogram) -> Iterator[tuple[str, str, int]]:
 def _list_rows(item: Entry) -> Iterator[list[str]]:
     for number, path in enumerate(item.first or (), 1):
         names = [for_csv(item.input), for_csv(item.tensor)]
-        sizes = " ".join(map(decimal, path.size))
+        sizes = " ".join(map(decimal, path.sizes))
         yield [*names, str(number), sizes, for_csv("; ".join(path.nodes))]

@@ -51,7 +51,7 @@ def _entry(shown: Entry) -> Iterator[str]:
         yield _cut(axes_text(list(found.axes)), found.count, rows)
     if shown.first:
         listed = [
-            (str(number), times(path.size), ", ".join(map(for_markdown, path.nodes)))
+            (str(number), times(path.sizes), ", ".join(map(for_markdown, path.nodes)))
             for number, path in enumerate(shown.first, 1)
         ]
         yield table(("", "size", "nodes"), listed)

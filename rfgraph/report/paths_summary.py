@@ -12,8 +12,8 @@ from rfgraph.report.paths_numbers import covering, figure, others, short
 from rfgraph.report.view import axes_text
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import ReceptiveField
     from rfgraph.distribution import AxisHistogram
+    from rfgraph.fields import ReceptiveField
     from rfgraph.report.style import Style
     from rfgraph.report.view import View
 

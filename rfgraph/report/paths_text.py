@@ -175,7 +175,7 @@ def _first(shown: Entry, style: Style) -> Iterator[str]:
 
 def _title(path: Path) -> str:
     nodes = f"{len(path.nodes)} node{'' if len(path.nodes) == 1 else 's'}"
-    return f"{times(list(map(whole, path.size)))}  through {nodes}:"
+    return f"{times(list(map(whole, path.sizes)))}  through {nodes}:"
 
 
 def _row(label: str, value: str, style: Style, indent: int = INDENT) -> Iterable[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rfgraph.report.escape import for_csv
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import ReceptiveField
+    from rfgraph.fields import ReceptiveField
     from rfgraph.report.view import View
 
 _NUMBERS = (

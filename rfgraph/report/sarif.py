@@ -16,8 +16,8 @@ from rfgraph.checks.settings import CODES
 from rfgraph.report.findings_text import located
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Finding, Json
     from rfgraph.checks.run import Report
+    from rfgraph.fields import Finding, Json
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -6,14 +6,14 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import has_local_path
+from rfgraph.local_paths import has_local_path
 from rfgraph.report.escape import one_line, safe, shortened
 from rfgraph.report.explained import field_rows, scope_sentence
 from rfgraph.report.paths_summary import distribution_lines
 from rfgraph.report.view import View, axes_text, shape_text, some_names
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Finding, Output, ReceptiveField
+    from rfgraph.fields import Finding, Output, ReceptiveField
     from rfgraph.graph import Model, ModelInput
     from rfgraph.report.style import Style
 

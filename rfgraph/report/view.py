@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import Axis, ReceptiveField, Result, pick_input, pick_tensor, some
+from rfgraph.analysis import Result, pick_input, pick_tensor, some
 from rfgraph.errors import UsageError, quoted
 from rfgraph.report.escape import shortened
 
 if TYPE_CHECKING:
+    from rfgraph.fields import Axis, ReceptiveField
     from rfgraph.graph import ModelInput
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from itertools import islice
 from pathlib import Path
 
 from benchmarks import networks, timing
@@ -16,7 +17,7 @@ FIXTURES = timing.ROOT / "fixtures"
 
 def say(*cells: object) -> None:
     """Print one row."""
-    print("  ".join(str(cell) for cell in cells), flush=True)  # noqa: T201 - a script
+    print("  ".join(str(cell) for cell in cells), flush=True)
 
 
 def startup() -> None:
@@ -26,7 +27,8 @@ def startup() -> None:
     for name in ("resnet50", "densenet201", "unet_nearest"):
         model = str(FIXTURES / f"{name}.onnx")
         run = timing.process([sys.executable, "-m", "rfgraph", model, "--format", "json"], 9)
-        say(f"rfgraph {name} --format json", f"{run.wall:.3f} s", f"{run.wall / floor.wall:.2f} times the floor", f"{run.peak:.0f} MB")
+        times = f"{run.wall / floor.wall:.2f} times the floor"
+        say(f"rfgraph {name} --format json", f"{run.wall:.3f} s", times, f"{run.peak:.0f} MB")
     run = timing.process([sys.executable, "-m", "rfgraph", "--version"], 9)
     say("rfgraph --version", f"{run.wall:.3f} s")
 
@@ -38,15 +40,17 @@ def weights() -> None:
         for size in (1 << 20, 1 << 30):
             path = str(Path(folder) / f"{size}.onnx")
             networks.weighty(path, size)
-            runs.append(timing.process([sys.executable, "-m", "rfgraph", path, "--format", "json"], 7))
+            command = [sys.executable, "-m", "rfgraph", path, "--format", "json"]
+            runs.append(timing.process(command, 7))
             say(f"{size >> 20} MB of weights", f"{runs[-1].wall:.3f} s", f"{runs[-1].peak:.0f} MB")
-        say("ratio", f"{runs[1].wall / runs[0].wall:.2f}", f"{runs[1].peak - runs[0].peak:.0f} MB more")
+        small, large = runs
+        say("ratio", f"{large.wall / small.wall:.2f}", f"{large.peak - small.peak:.0f} MB more")
 
 
 def analysis() -> None:
     """Calls after import."""
     import rfgraph
-    import rfgraph.onnxfile.load  # noqa: F401 - not part of what is timed
+    import rfgraph.onnxfile.load  # importing is not part of what is timed
 
     for path in [*sorted(FIXTURES.glob("*.onnx")), *sorted(FIXTURES.glob("exports/*.onnx"))]:
         data = path.read_bytes()
@@ -54,7 +58,12 @@ def analysis() -> None:
         load = timing.call(lambda data=data: rfgraph.load(data), 5)
         model = rfgraph.load(data)
         fields = timing.call(lambda model=model: rfgraph.analyze(model), 5)
-        say(f"{path.stem:30}", f"{model.nodes:5} nodes", f"load {load * 1000:7.1f} ms", f"analyze {fields * 1000:7.1f} ms")
+        say(
+            f"{path.stem:30}",
+            f"{model.nodes:5} nodes",
+            f"load {load * 1000:7.1f} ms",
+            f"analyze {fields * 1000:7.1f} ms",
+        )
 
 
 def paths() -> None:
@@ -64,14 +73,20 @@ def paths() -> None:
     result = rfgraph.analyze(str(FIXTURES / "densenet201.onnx"))
     target = result.outputs[0].before_global[0]
     best = timing.call(lambda: rfgraph.path_histogram(result, tensor=target), 5)
-    first = timing.call(lambda: [path for path, _ in zip(rfgraph.paths(result, target), range(10), strict=False)], 3)
-    say("densenet201: histogram", f"{best * 1000:.0f} ms,", "first 10 paths", f"{first * 1000:.0f} ms")
-    for network, size in (("residual", 2000), ("residual", 20000), ("complete", 1000), ("powers", 40)):
+    first = timing.call(lambda: list(islice(rfgraph.paths(result, target), 10)), 3)
+    say(f"densenet201: histogram {best * 1000:.0f} ms, first 10 paths {first * 1000:.0f} ms")
+    for network, size in (
+        ("residual", 2000),
+        ("residual", 20000),
+        ("complete", 1000),
+        ("powers", 40),
+    ):
         found = timing.apart("benchmarks.one", network, str(size), "paths")
         say(
             f"{network} {size}: load {found['load']:.1f} s, analyze {found['analyze']:.1f} s, "
-            f"histogram {found['histogram']:.1f} s (listed: {found['listed']}, total has {found['bits']} bits), "
-            f"first path {found['enumerate']:.2f} s, peak {found['peak']:.0f} MB"
+            f"histogram {found['histogram']:.1f} s (listed: {found['listed']}, "
+            f"total has {found['bits']} bits), first path {found['enumerate']:.2f} s, "
+            f"peak {found['peak']:.0f} MB"
         )
 
 
@@ -88,12 +103,13 @@ def scale() -> None:
         spent = [item["load"] + item["analyze"] for item in found]
         say(
             f"{network} {sizes[0]} -> {sizes[1]}: {spent[0]:.2f} s -> {spent[1]:.2f} s "
-            f"({spent[1] / spent[0]:.1f} times), {found[0]['more']:.0f} MB -> {found[1]['more']:.0f} MB "
+            f"({spent[1] / spent[0]:.1f} times), "
+            f"{found[0]['more']:.0f} MB -> {found[1]['more']:.0f} MB "
             f"({found[1]['more'] / max(found[0]['more'], 1):.1f} times)"
         )
 
 
-PARTS = {"startup": startup, "weights": weights, "analysis": analysis, "paths": paths, "scale": scale}
+PARTS = {part.__name__: part for part in (startup, weights, analysis, paths, scale)}
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -119,7 +121,7 @@ def weighty(path: str, size: int) -> None:
         at = net.add("Relu", net.conv(at))
     proto = net.model(at)
     data = proto.SerializeToString()
-    with open(path, "wb") as file:  # noqa: PTH123 - a plain script
+    with Path(path).open("wb") as file:
         file.write(data)
         # One more initializer, unused, appended to the graph as a second occurrence of field 7.
         tensor = TensorProto(dims=[size // 4], data_type=TensorProto.FLOAT, name="bulk")

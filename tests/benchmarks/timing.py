@@ -61,7 +61,7 @@ def call(function: Callable[[], object], repeats: int = 5) -> float:
 
 
 def apart(module: str, *arguments: str) -> dict[str, float]:
-    """Run a measuring function of this package in a process of its own and return what it prints."""
+    """Run a module of this package in a process of its own and return what it prints."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         capture_output=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 
 import onnx
 
@@ -35,16 +36,35 @@ def has_holes(model):
     return False
 
 
-def has_single_sample(model, graph):
+def has_single_sample(model):
     """Whether a Resize samples one point alone: nothing then says how far apart points would be."""
+    modes = (b"align_corners", b"pytorch_half_pixel")
+    resized = [node for node in model.graph.node if node.op_type == "Resize"]
+    if not any(a.s in modes for node in resized for a in node.attribute):
+        return False
+    graph = sets.Graph(model)
+    return any(1 in graph.shape(node.output[0])[2:] for node in resized)
+
+
+def longest_period(model, graph):
+    """A number of units after which every path of a model repeats, on any axis."""
+    longest = 1
     for node in model.graph.node:
         if node.op_type == "Resize":
-            before, after = graph.shape(node.input[0]), graph.shape(node.output[0])
-            pairs = zip(before[2:], after[2:], strict=True)
-            mode = {a.name: a.s for a in node.attribute}.get("coordinate_transformation_mode")
-            if mode in (b"align_corners", b"pytorch_half_pixel") and any(b == 1 for _, b in pairs):
-                return True
-    return False
+            pairs = zip(graph.shape(node.input[0]), graph.shape(node.output[0]), strict=True)
+            aligned = any(a.s == b"align_corners" for a in node.attribute)
+            ratios = [Fraction(n - aligned, max(m - aligned, 1)) for n, m in pairs]
+            longest *= max(ratio.denominator for ratio in ratios)
+        elif node.op_type == "ConvTranspose":
+            longest *= max(next(a.ints for a in node.attribute if a.name == "strides"))
+    return longest
+
+
+def comparable(model):
+    """Whether brute force can tell: what lies beyond the units that exist is a convention there."""
+    rank = len(model.graph.output[0].type.tensor_type.shape.dim)
+    # On other axes, what is read of holes counts only where units exist.
+    return not has_single_sample(model) and (rank == 3 or not has_holes(model))
 
 
 def expected(graph, tensor, name, axis, carrier, period):

@@ -1,4 +1,4 @@
-"""Clipped regions against what onnxruntime shows when inputs are changed, and the closed form inside."""
+"""Clipped regions against what changes under onnxruntime, and the closed form inside."""
 
 from __future__ import annotations
 
@@ -121,7 +121,9 @@ def strided_pair():
     tail, head = build.slice(x, [2], [3], [8]), build.slice(x, [2], [0], [3])
     rolled = build.concat([tail, head], 2)
     strided = build.conv(y, 1, [1, 3], strides=[2, 1], pads=[0, 1, 0, 1])
-    return build.model(build.same("Add", build.same_conv(rolled, 1, 3), build.crop(strided, [8, 8])))
+    return build.model(
+        build.same("Add", build.same_conv(rolled, 1, 3), build.crop(strided, [8, 8]))
+    )
 
 
 @pytest.mark.parametrize("index", [(0, 0, 3, 4), (0, 0, 0, 0), (0, None, 5, None), (0, 0, -1, -2)])

@@ -28,14 +28,17 @@ def test_a_relation_is_unknown_where_one_step_is(relation, expected):
 
 
 def test_each_operator_is_told_once_in_the_order_of_the_file():
-    first, second, third = (Operator(n, f"n{n}", "Op") for n in range(3))
+    first, second, third, fourth = (Operator(n, f"n{n}", "Op") for n in range(4))
     graph = nx.MultiDiGraph()
+    graph.add_node("x", shape=(2, 3), producer=None)
     for source, target, operator, relation in (
         ("x", "c", third, PARTLY),
         ("x", "c", third, PARTLY),
         ("x", "b", second, KNOWN),
         ("x", "a", first, PARTLY),
+        ("a", "d", fourth, PARTLY),  # for want of the shape of "a", which the first one lost
     ):
+        graph.add_node(target, shape=None if target in "ad" else (2, 3), producer=operator)
         graph.add_edge(source, target, operator=operator, relation=relation)
     why = Unanalysed(first, "operator 'Op' has no rule", ("a",))
     model = Model("m", 8, {}, "", 3, (), (), graph, (why, why))

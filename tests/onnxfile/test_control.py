@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper, parser
-from oracle import perturb
 
 import rfgraph
+from oracle import perturb
 from rfgraph.domains import exact
 from rfgraph.errors import ModelError, RfgraphError
 
@@ -28,7 +28,8 @@ LOOP = model(
 g (float[1,1,12] x) => (float[1,1,12] y, float[3,1,1,12] z)
 <float[1,1,3] w = {1, 1, 1}, int64 n = {3}, bool go = {1}>
 {
-  y, z = Loop (n, go, x) <body = b (int64 i, bool c, float[1,1,12] v) => (bool d, float[1,1,12] o, float[1,1,12] s)
+  y, z = Loop (n, go, x) <body =
+    b (int64 i, bool c, float[1,1,12] v) => (bool d, float[1,1,12] o, float[1,1,12] s)
   {
     d = Identity (c)
     o = Conv <pads = [1, 1]> (v, w)
@@ -42,7 +43,8 @@ SCAN = model(
     + """
 g (float[1,4] h, float[6,1,4] x) => (float[1,4] last, float[6,1,4] y)
 {
-  last, y = Scan <num_scan_inputs = 1, body = b (float[1,4] s, float[1,4] v) => (float[1,4] t, float[1,4] o)
+  last, y = Scan <num_scan_inputs = 1, body =
+    b (float[1,4] s, float[1,4] v) => (float[1,4] t, float[1,4] o)
   {
     t = Add (s, v)
     o = Identity (t)
@@ -229,7 +231,7 @@ def test_a_function_that_calls_itself_is_refused():
         opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("local", 1)],
         ir_version=8,
     )
-    with pytest.raises(RfgraphError, match="nesting of function calls"):
+    with pytest.raises(RfgraphError, match="MAX_NESTING"):
         rfgraph.load(proto)
 
 
@@ -258,7 +260,7 @@ def test_a_cycle_is_named():
 
 def test_a_missing_tensor_is_named():
     nodes = [helper.make_node("Add", ["x", "nowhere"], ["y"], name="plus")]
-    with pytest.raises(ModelError, match="node 'plus' .*requires tensor 'nowhere'"):
+    with pytest.raises(ModelError, match=r"node 'plus' .*requires tensor 'nowhere'"):
         rfgraph.load(chain_of(nodes))
 
 
@@ -267,5 +269,5 @@ def test_a_tensor_made_twice_is_named():
         helper.make_node("Relu", ["x"], ["y"]),
         helper.make_node("Abs", ["x"], ["y"], name="again"),
     ]
-    with pytest.raises(ModelError, match="node 'again' .*tensor 'y' is produced twice"):
+    with pytest.raises(ModelError, match=r"node 'again' .*tensor 'y' is produced twice"):
         rfgraph.load(chain_of(nodes))

@@ -66,6 +66,8 @@ def trial(case: Any) -> Trial:
         if not isinstance(value, np.ndarray | np.generic):
             raise Skipped("an input is no tensor")
         feeds[name] = np.asarray(value)
+        if feeds[name].size == 0:
+            raise Skipped("an input has no element")
     return Trial(case.name, case.model, feeds, outputs, (case.rtol, case.atol))
 
 
@@ -165,12 +167,17 @@ class Seen:
 class Probes:
     """What the units of all outputs read of one input, by small steps, and by NaN beside them."""
 
-    def __init__(self, run: Runtime, feeds: Feeds, name: str) -> None:
+    def __init__(self, run: Runtime, feeds: Feeds, name: str, constants: Sequence[str]) -> None:
         self.run, self.name = run, name
         self.random = np.random.default_rng(0)
         shape = feeds[name].shape
-        self.starts = [(feeds, run(feeds)), *self._others(feeds)]
-        outputs = self.starts[0][1]
+        outputs = run(feeds)
+        moved = {
+            other: value if other in constants else self._rearranged(value)
+            for other, value in feeds.items()
+        }
+        again = self._attempt(moved, outputs)
+        self.starts = [(feeds, outputs)] + ([] if again is None else [(moved, again)])
         self.complete = max(sum(shape), 1) <= MAX_SLABS
         self.steps = [self._empty(value.shape, shape) for value in outputs]
         self.all = [self._empty(value.shape, shape) for value in outputs]
@@ -181,27 +188,19 @@ class Probes:
                     for output, moved in enumerate(found):
                         _mark(seen[output], axis, at, moved)
 
-    def _others(self, feeds: Feeds) -> Iterator[tuple[Feeds, list[Array]]]:
-        """Give a second start, another arrangement of each float input's values."""
-        moved = {name: self._rearranged(value) for name, value in feeds.items()}
-        found = self._attempt(moved, None)
-        if found is not None:
-            yield moved, found
-
     def _rearranged(self, value: Array) -> Array:
         if value.dtype.kind == "f":
-            return value + self.random.uniform(0.1, 0.4, value.shape).astype(value.dtype)
+            return np.asarray(value + self.random.uniform(0.1, 0.4, value.shape), value.dtype)
         return self.random.permutation(value.reshape(-1)).reshape(value.shape)
 
-    def _attempt(self, feeds: Feeds, like: list[Array] | None) -> list[Array] | None:
+    def _attempt(self, feeds: Feeds, like: list[Array]) -> list[Array] | None:
+        """Return the outputs; None where the runtime refuses or their shapes are others."""
         try:
             found = self.run(feeds)
         except Exception:  # noqa: BLE001 - a changed index may be out of range
             return None
-        like = self.starts[0][1] if like is None and hasattr(self, "starts") else like
-        if like and any(np.shape(a) != np.shape(b) for a, b in zip(found, like, strict=True)):
-            return None
-        return found
+        same = all(np.shape(a) == np.shape(b) for a, b in zip(found, like, strict=True))
+        return found if same else None
 
     @staticmethod
     def _empty(shape: tuple[int, ...], read: tuple[int, ...]) -> Seen:
@@ -291,7 +290,7 @@ def judge(tried: Trial, run: Runtime, constants: Sequence[str] = ()) -> Verdict:
     for name in tried.feeds:
         if name in constants:
             continue
-        probes = Probes(run, tried.feeds, name)
+        probes = Probes(run, tried.feeds, name, constants)
         for number, tensor in enumerate(run.outputs):
             shape = model.graph.nodes[tensor]["shape"]
             if shape is None:

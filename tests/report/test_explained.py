@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from rfgraph.analysis import Axis, ReceptiveField
+from rfgraph.fields import Axis, ReceptiveField
 from rfgraph.graph import ModelInput
 from rfgraph.report.explained import field_rows, scope_sentence
 from rfgraph.report.style import Style

@@ -83,7 +83,7 @@ def test_inputs_that_do_not_reach_an_output_have_empty_entries():
 
 
 def refusing(tensors):
-    def count(result, *, tensor, input):  # noqa: A002
+    def count(result, *, tensor, input):
         if tensor in tensors:
             raise BoundError("the states exceed the bound of 200000")
         return path_histogram(result, tensor=tensor, input=input)

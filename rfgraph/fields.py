@@ -1,0 +1,152 @@
+"""The results of an analysis as frozen values: fields and their axes, outputs, findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from fractions import Fraction
+
+    from rfgraph.relations import Shape
+
+Scope: TypeAlias = Literal["none", "local", "one-sided", "global", "unknown"]
+Json: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The receptive field along one input axis, in input positions.
+
+    `local` are the same numbers for the paths that are local on every spatial axis, where `scope`
+    is not local; `through` names the first operators that made it so. Numbers that do not exist are
+    None.
+    """
+
+    axis: int
+    scope: Scope
+    size: int | None = None
+    size_min: int | None = None
+    stride: Fraction | None = None
+    start: int | None = None
+    center: Fraction | None = None
+    before: Fraction | None = None
+    after: Fraction | None = None
+    period: tuple[int, int] | None = None
+    shortest: int | None = None
+    longest: int | None = None
+    covers_input: bool | None = None
+    regular: bool = True
+    local: Axis | None = None
+    through: tuple[str, ...] = ()
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "axis": self.axis,
+            "scope": self.scope,
+            **self._numbers(),
+            "local": None if self.local is None else self.local._numbers(),
+            "through": list(self.through),
+        }
+
+    def _numbers(self) -> Json:
+        return {
+            "size": self.size,
+            "size_min": self.size_min,
+            "stride": rational(self.stride),
+            "start": self.start,
+            "center": rational(self.center),
+            "before": rational(self.before),
+            "after": rational(self.after),
+            "period": None if self.period is None else list(self.period),
+            "shortest": self.shortest,
+            "longest": self.longest,
+            "covers_input": self.covers_input,
+            "regular": self.regular,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
+    """The receptive field of one tensor on one graph input; `axes` by the input's axis number."""
+
+    tensor: str
+    node: str | None
+    op_type: str | None
+    shape: Shape | None
+    input: str
+    aligned: bool | None
+    axes: Mapping[int, Axis]
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "tensor": self.tensor,
+            "node": self.node,
+            "op_type": self.op_type,
+            "shape": None if self.shape is None else list(self.shape),
+            "input": self.input,
+            "aligned": self.aligned,
+            "axes": [axis.to_dict() for axis in self.axes.values()],
+        }
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{axis.axis}: {axis.scope if axis.size is None else axis.size}"
+            for axis in self.axes.values()
+        ]
+        return f"ReceptiveField({self.tensor!r} on {self.input!r}, {{{', '.join(parts)}}})"
+
+    def _repr_html_(self) -> str:
+        from rfgraph.report.notebook import field_html
+
+        return field_html(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check, or the analysis itself, has to say about a model."""
+
+    code: str
+    severity: Literal["error", "warning", "note"]
+    message: str
+    node: str | None = None
+    tensor: str | None = None
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "node": self.node,
+            "tensor": self.tensor,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A graph output; `before_global` are the last tensors on the way that have a local path."""
+
+    name: str
+    shape: Shape | None
+    before_global: tuple[str, ...]
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "name": self.name,
+            "shape": None if self.shape is None else list(self.shape),
+            "before_global": list(self.before_global),
+        }
+
+
+def rational(value: Fraction | int | None) -> int | str | None:
+    """Return a rational number as JSON has it: a number when integral, else "p/q"."""
+    if value is None:
+        return None
+    if value == int(value):
+        return int(value)
+    return f"{value.numerator}/{value.denominator}"

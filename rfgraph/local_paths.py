@@ -1,0 +1,87 @@
+"""Which paths are local on the spatial axes, and where on the way to an output they end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.relations import Permute, Regroup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rfgraph.domains.closed_form import ClosedForm, Layout
+    from rfgraph.graph import Graph
+
+
+def is_local(layout: Layout, axes: Sequence[int]) -> bool:
+    """Whether paths of this layout are local on all of `axes`."""
+    return all(isinstance(layout[axis], frozenset) for axis in axes)
+
+
+def has_local_path(form: ClosedForm, tensor: str) -> bool:
+    """Whether some path to the tensor is local on every spatial axis."""
+    state = form.states.get(tensor)
+    return state is not None and any(
+        is_local(layout, form.spatial_axes) for layout in state.classes
+    )
+
+
+def is_shared(axis: int, layouts: Iterable[Layout]) -> bool:
+    """Whether another input axis lies on the same tensor axis."""
+    for layout in layouts:
+        mine = layout[axis]
+        if isinstance(mine, frozenset) and any(
+            isinstance(other, frozenset) and mine & other
+            for number, other in enumerate(layout)
+            if number != axis
+        ):
+            return True
+    return False
+
+
+def before_global(graph: Graph, form: ClosedForm, output: str) -> list[str]:
+    """Return the last tensors with a local path on the way to an output that has none.
+
+    A tensor that only flattens its spatial axes together stands for the feature map before it.
+    """
+    if output not in form.states or has_local_path(form, output):
+        return []
+    found: dict[str, None] = {}
+    seen = {output}
+    stack = [output]
+    while stack:
+        for before in graph.pred[stack.pop()]:
+            if before in seen or before not in form.states:
+                continue
+            seen.add(before)
+            if has_local_path(form, before):
+                found[_unflattened(graph, form, before)] = None
+            else:
+                stack.append(before)
+    return list(found)
+
+
+def _unflattened(graph: Graph, form: ClosedForm, tensor: str) -> str:
+    """Step back over moves of elements while the spatial axes lie merged with others."""
+    at = tensor
+    while _is_merged(form, at):
+        edges = [
+            (before, data) for before, many in graph.pred[at].items() for data in many.values()
+        ]
+        if len(edges) != 1 or edges[0][0] not in form.states:
+            return tensor
+        before, data = edges[0]
+        relation = data["relation"]
+        if not relation.is_identity and not all(
+            isinstance(step, Regroup | Permute) for step in relation.steps
+        ):
+            return tensor
+        at = before
+    return at
+
+
+def _is_merged(form: ClosedForm, tensor: str) -> bool:
+    local = [
+        layout for layout in form.states[tensor].classes if is_local(layout, form.spatial_axes)
+    ]
+    return any(is_shared(axis, local) for axis in form.spatial_axes)

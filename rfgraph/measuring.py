@@ -1,0 +1,209 @@
+"""From states of the closed form to the axes of a field: scope, numbers, alignment, coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
+
+from rfgraph.domains.closed_form import AxisField, merge_pieces, merge_spreads
+from rfgraph.domains.measure import Numbers, aligned, bounded_reach, measure
+from rfgraph.domains.pieces import Lost
+from rfgraph.domains.reads import read_positions
+from rfgraph.errors import BoundError
+from rfgraph.fields import Axis, Scope
+from rfgraph.local_paths import is_local, is_shared
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rfgraph.domains.closed_form import ClosedForm, Layout, State
+    from rfgraph.domains.reads import Masks
+    from rfgraph.graph import Graph
+    from rfgraph.relations import Shape
+
+# How many of the operators that made an axis global are named.
+MAX_THROUGH = 4
+
+# Whether local paths are aligned (None: there are none, or it cannot be told), and the axes.
+Measured: TypeAlias = "tuple[bool | None, Mapping[int, Axis]]"
+Fields: TypeAlias = "tuple[AxisField | None, ...]"
+
+
+@dataclass(slots=True)
+class Meter:
+    """Measures the fields of tensors on one graph input; tensors that share a state share the work.
+
+    `probed` are the input's axes whose lengths were chosen for want of any.
+    """
+
+    graph: Graph
+    form: ClosedForm
+    probed: Collection[int]
+    _seen: dict[tuple[int, Shape | None], Measured] = field(default_factory=dict, repr=False)
+    _read: dict[str, Masks | None] = field(default_factory=dict, repr=False)
+
+    def measured(self, tensor: str) -> Measured:
+        """Return alignment and axes of the field of a tensor that the input reaches."""
+        state = self.form.states[tensor]
+        shape: Shape | None = self.graph.nodes[tensor]["shape"]
+        key = (id(state), shape)
+        if key not in self._seen:
+            self._seen[key] = self._measure(state, shape)
+        return self._seen[key]
+
+    def _measure(self, state: State, shape: Shape | None) -> Measured:
+        form = self.form
+        local = {
+            layout: fields
+            for layout, fields in state.classes.items()
+            if is_local(layout, form.spatial_axes)
+        }
+        source_shape: Shape = self.graph.nodes[form.input]["shape"]
+        axes: dict[int, Axis] = {}
+        for axis, length in enumerate(source_shape):
+            known = None if axis in self.probed else length
+            found = _axis(axis, state, local, shape, known)
+            if found.scope not in ("local", "none"):
+                covers = None
+                if found.scope == "global" and known is not None:
+                    covers = self._covered(state.through[axis], axis)
+                through = _through(form, state.through[axis])
+                found = replace(found, through=through, covers_input=covers)
+            axes[axis] = found
+        agree = _agreement(local.values(), form.spatial_axes) if local else None
+        return agree, MappingProxyType(axes)
+
+    def _covered(self, losses: int, axis: int) -> bool | None:
+        """Whether the global paths of a set of losses read every position of an input axis.
+
+        None where the axis is too long to tabulate.
+        """
+        read: NDArray[np.bool_] | None = None
+        for number in _bits(losses):
+            masks = self._positions(self.form.losses[number].tensor)
+            if masks is None:
+                return None
+            if axis < len(masks):
+                read = masks[axis] if read is None else read | masks[axis]
+            if read is not None and read.all():
+                return True
+        return False
+
+    def _positions(self, tensor: str) -> Masks | None:
+        if tensor not in self._read:
+            try:
+                found = read_positions(self.graph, self.form.input, tensor) or ()
+            except BoundError:
+                found = None
+            self._read[tensor] = found
+        return self._read[tensor]
+
+
+def _agreement(local: Iterable[Fields], axes: Sequence[int]) -> bool | None:
+    """Whether local paths are aligned on all axes; None if that could not be told on some."""
+    listed = list(local)
+    verdicts = [
+        aligned([field.spread for fields in listed if (field := fields[axis]) is not None])
+        for axis in axes
+    ]
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True
+
+
+def _through(form: ClosedForm, losses: int) -> tuple[str, ...]:
+    """Return the names of the first operators of a set of losses."""
+    operators = sorted(
+        {form.losses[k].operator for k in _bits(losses)}, key=lambda item: item.index
+    )
+    return tuple(operator.label for operator in operators[:MAX_THROUGH])
+
+
+def _bits(number: int) -> Iterator[int]:
+    while number:
+        low = number & -number
+        yield low.bit_length() - 1
+        number ^= low
+
+
+def _axis(
+    axis: int,
+    state: State,
+    local: Mapping[Layout, Fields],
+    shape: Shape | None,
+    length: int | None,
+) -> Axis:
+    scope = _scope([layout[axis] for layout in state.classes])
+    if scope == "none" or shape is None:
+        return Axis(axis, scope, regular=scope == "none")
+    if scope == "local":
+        return _local_axis(axis, state.classes, shape, length)
+    before = after = None
+    if scope == "one-sided":
+        united = _united(axis, state.classes, shape)
+        if united is not None:
+            before, after = bounded_reach(united, shape)
+    inner = None
+    if local and all(isinstance(layout[axis], frozenset) for layout in local):
+        inner = _local_axis(axis, local, shape, length)
+    found = Axis(axis, scope, before=before, after=after, local=inner)
+    return (
+        found if inner is None else replace(found, shortest=inner.shortest, longest=inner.longest)
+    )
+
+
+def _scope(statuses: Sequence[object]) -> Scope:
+    if not statuses:
+        return "none"
+    if Lost.UNKNOWN in statuses:
+        return "unknown"
+    if Lost.GLOBAL in statuses or ("before" in statuses and "after" in statuses):
+        return "global"
+    return "one-sided" if "before" in statuses or "after" in statuses else "local"
+
+
+def _local_axis(
+    axis: int,
+    classes: Mapping[Layout, Fields],
+    shape: Shape,
+    length: int | None,
+) -> Axis:
+    united = _united(axis, classes, shape)
+    if united is None:
+        return Axis(axis, "none")
+    numbers = measure(united, shape, shared=is_shared(axis, classes))
+    covers = None
+    if length is not None and numbers.size_min is not None:
+        covers = numbers.size_min >= length
+    return _axis_of(axis, numbers, covers=covers)
+
+
+def _axis_of(axis: int, numbers: Numbers, *, covers: bool | None) -> Axis:
+    return Axis(
+        axis,
+        "local",
+        numbers.size,
+        numbers.size_min,
+        numbers.stride,
+        numbers.start,
+        numbers.center,
+        numbers.before,
+        numbers.after,
+        numbers.period,
+        numbers.shortest,
+        numbers.longest,
+        covers,
+        numbers.regular,
+    )
+
+
+def _united(axis: int, classes: Mapping[Layout, Fields], shape: Shape) -> AxisField | None:
+    fields = [found for fields in classes.values() if (found := fields[axis]) is not None]
+    if len(fields) <= 1:
+        return fields[0] if fields else None
+    pieces = merge_pieces((piece for item in fields for piece in item.pieces), shape)
+    return AxisField(pieces, merge_spreads([item.spread for item in fields]))
