@@ -20,6 +20,16 @@ YOUNG_OBJECTS = 1_000_000
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's) and return its exit code: 0, 1 or 2."""
+    # Counts and sizes have as many digits as they have; the bounds on output are rfgraph's own.
+    digits = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        return _main(argv)
+    finally:
+        sys.set_int_max_str_digits(digits)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     if argv is not None:
         return _run(argv)
     # Nearly all that a run makes lives until its end: collecting on the way, and at the end, is a
@@ -32,9 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    # Path counts and sizes have as many digits as they have; the bounds on output are rfgraph's own.
-    if hasattr(sys, "set_int_max_str_digits"):
-        sys.set_int_max_str_digits(0)
     subject = ""
     try:
         command, options = parse(list(argv))

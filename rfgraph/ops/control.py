@@ -1,4 +1,4 @@
-"""Control flow and sequences: what stands here says how they are followed while the graph is built."""
+"""Control flow and sequences: how they are followed while the graph is built."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def if_operator(node: OpNode) -> Outcome:
     """An output reads what either branch's output reads, and the condition.
 
-    Exact. A constant condition takes its branch alone. Unknown where the branches' shapes differ.
+    Exact. A constant condition takes its branch alone. Unknown where the branches' shapes
+    differ.
     Versions: all.
     """
     return _while_building(node)
@@ -25,8 +26,8 @@ def if_operator(node: OpNode) -> Outcome:
 def loop(node: OpNode) -> Outcome:
     """An output reads what the body reads, once per turn.
 
-    Exact where the number of turns is a constant of at most 256. Unknown otherwise: how far it reads
-    depends on that number. Versions: all.
+    Exact where the number of turns is a constant of at most 256. Unknown otherwise: how far it
+    reads depends on that number. Versions: all.
     """
     return _while_building(node)
 
