@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from rfgraph import __version__
 from rfgraph.domains.closed_form import closed_form
+from rfgraph.domains.table import allowance
 from rfgraph.domains.unknown import not_followed
 from rfgraph.errors import RfgraphError, UsageError, printable, quoted
 from rfgraph.fields import Finding, Output, ReceptiveField
@@ -195,7 +196,8 @@ class Result:
 def analyze(model: Model | Source, **binding: Any) -> Result:
     """Return the closed-form analysis of a model; a path is loaded with `binding` as by `load`."""
     loaded = model if isinstance(model, Model) else load(model, **binding)
-    forms = {item.name: closed_form(loaded.graph, item.name) for item in loaded.inputs}
+    with allowance():
+        forms = {item.name: closed_form(loaded.graph, item.name) for item in loaded.inputs}
     return Result(loaded, forms)
 
 

@@ -87,3 +87,10 @@ def network(file):
 def as_exported(file):
     """Analysed at the size at which it was exported, dynamic or not."""
     return analysed(file, NETWORKS[network(file)][1])
+
+
+def feature_map(name):
+    """The output, or what feeds what makes it global."""
+    result = as_exported(name)
+    (output,) = result.outputs
+    return result.receptive_field(output.before_global[0] if output.before_global else output.name)

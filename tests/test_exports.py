@@ -23,13 +23,12 @@ from exported import (
     analysed,
     as_exported,
     cases,
+    feature_map,
     model,
     network,
     proto,
 )
 from rfgraph.cli import main
-from rfgraph.domains import exact
-
 
 # -- the files ------------------------------------------------------------------------------------
 
@@ -170,13 +169,6 @@ def expected(reads: Callable[[int], Span], stride: int, units: int) -> dict[str,
 
 def numbers(axis, keys):
     return {key: getattr(axis, key) for key in keys}
-
-
-def feature_map(name):
-    """The output, or what feeds what makes it global."""
-    result = as_exported(name)
-    (output,) = result.outputs
-    return result.receptive_field(output.before_global[0] if output.before_global else output.name)
 
 
 @pytest.mark.parametrize("name", cases(*CHAINS))
@@ -345,46 +337,6 @@ def test_a_recurrence_unrolled_by_tensorflow_reads_nothing_ahead():
     for time in (0, 1, 30, 63):
         box = rfgraph.unit(result, "Identity:0", (0, time, 0)).regions[0].clipped
         assert box == ((0, 0), (0, time), (0, 1))
-
-
-# -- shifted windows, by sets of tokens along one axis --------------------------------------------
-
-
-def attended(tokens: set[int], side: int, shift: int) -> set[int]:
-    """All tokens of the rolled windows of 7 that hold these; the mask is data and cuts nothing."""
-    windows = {(token - shift) % side // 7 for token in tokens}
-    return {(7 * w + place + shift) % side for w in windows for place in range(7)}
-
-
-def swin_rows(token: int, stages: int) -> Span:
-    """Rows of a 112-row image that a token reads after so many stages of two blocks each."""
-    tokens = {token}
-    for stage in reversed(range(stages)):
-        side = 56 >> stage
-        tokens = attended(attended(tokens, side, 3), side, 0)
-        if stage:
-            tokens = {2 * t + half for t in tokens for half in (0, 1)}
-    return 2 * min(tokens), 2 * max(tokens) + 1
-
-
-# After the two blocks of each stage.
-STAGES = [f"/stages/stages.{number}/Add_1_output_0" for number in (1, 4, 7)]
-
-
-@pytest.mark.parametrize("name", cases("swin", ways=("ts", "ts_dynamic")))
-def test_shifted_windows(name):
-    found = exact.clipped(model(name).graph, "x")
-    for stages, tensor in enumerate(STAGES, 1):
-        side = 56 >> (stages - 1)
-        for row in range(side):
-            column = (3 * row + 1) % side
-            box = exact.region(found[tensor], (0, side * row + column, 0))
-            assert box is not None
-            assert box[2:] == (swin_rows(row, stages), swin_rows(column, stages))
-    # 14 tokens, but all of them where the roll wraps.
-    assert {swin_rows(t, 1) for t in range(56)} == {
-        *((14 * k, 14 * k + 27) for k in range(7)), (0, 111),
-    }  # fmt: skip
 
 
 # -- one network, several exporters ---------------------------------------------------------------

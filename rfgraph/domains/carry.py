@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rfgraph.domains import support
 from rfgraph.domains import table as tables
-from rfgraph.domains.fitting import depends
+from rfgraph.domains.fitting import depends, direction
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, settle, tabulated, to_table
 from rfgraph.errors import BoundError
@@ -27,6 +27,9 @@ from rfgraph.relations import (
     Window,
     product,
 )
+
+# A position that is evaluated on its own costs as much as so many that are taken from a table.
+EVALUATED = 16
 
 
 def carry(piece: Piece, relation: Relation) -> Piece | Lost:
@@ -188,8 +191,9 @@ def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Piec
     if isinstance(rule, Whole) and piece.axes == {axis}:
         return Lost.GLOBAL
     open_lo, open_hi = piece.open_lo, piece.open_hi
-    if isinstance(rule, Band) and axis in piece.axes:
-        open_lo, open_hi = open_lo or rule.before is None, open_hi or rule.after is None
+    if isinstance(rule, Band) and axis in piece.axes and None in (rule.before, rule.after):
+        opens = _opens(rule, direction(piece.table, axis))
+        open_lo, open_hi = open_lo or opens[0], open_hi or opens[1]
         if open_lo and open_hi:
             return Lost.GLOBAL
     try:
@@ -253,18 +257,27 @@ def _band(piece: Mapped, rule: Band, shape: Shape) -> Piece | Lost:
             return Lost.EMPTY
         window = Window(kernel, 1, 1, rule.before, rule.in_len, rule.out_len)
         return _along_carrier(piece, window, shape)
-    opens_lo, opens_hi = rule.before is None, rule.after is None
-    if piece.map.q < 0:
-        opens_lo, opens_hi = opens_hi, opens_lo
-    open_lo, open_hi = piece.open_lo or opens_lo, piece.open_hi or opens_hi
+    p, q = piece.map.p, piece.map.q
+    if p == 1 and q == 0:
+        return piece
+    opens = _opens(rule, (q > 0) - (q < 0))
+    open_lo, open_hi = piece.open_lo or opens[0], piece.open_hi or opens[1]
     if open_lo and open_hi:
         return Lost.GLOBAL
-    # The bounded side lies where the last (or first) position of the band lies.
-    start = (rule.after or 0) if rule.before is None else -rule.before
-    mapped = piece.map.through(Shift(start, 1, rule.in_len, rule.out_len))
+    # The bounded side lies where the last (or first) positions of the band lie, one period of them.
+    begin = 1 - p + (rule.after or 0) if rule.before is None else -rule.before
+    mapped = piece.map.through(Window(p, 1, 1, -begin, rule.in_len, rule.out_len))
     if mapped is None:
         return Lost.UNKNOWN
     return _alive(piece._replace(map=mapped, open_lo=open_lo, open_hi=open_hi))
+
+
+def _opens(rule: Band, way: int) -> tuple[bool, bool]:
+    """Return which sides of the input a band without end reaches, if that runs `way` along it."""
+    opens = rule.before is None, rule.after is None
+    if not way:
+        return True, True
+    return opens if way > 0 else (opens[1], opens[0])
 
 
 def _tabulate(piece: Mapped, rule: AxisRule, shape: Shape) -> Piece | Lost:
@@ -285,7 +298,9 @@ def _tabulate(piece: Mapped, rule: AxisRule, shape: Shape) -> Piece | Lost:
 
 def _evaluated(piece: Mapped, carrier: int, rule: AxisRule, shape: Shape) -> Tabled | Blur:
     periodic = _Grouped(rule) if isinstance(rule, Blocks) else rule
-    if rule.out_len > tables.MAX_TABLE >> 4:
+    try:
+        tables.bounded(EVALUATED * rule.out_len)
+    except BoundError:
         return Blur(piece.axes, piece.open_lo, piece.open_hi)
     spans = [piece.map.hull(periodic.taps(o)) for o in range(rule.out_len)]  # type: ignore[union-attr]
     return tabulated(piece, spans, (*shape[:carrier], rule.out_len, *shape[carrier + 1 :]))

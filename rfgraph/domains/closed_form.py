@@ -101,6 +101,7 @@ class ClosedForm:
     losses: tuple[Loss, ...]
 
 
+@tables.allowance()
 def closed_form(graph: Graph, source: str) -> ClosedForm:
     """Propagate the field of graph input `source` through the whole graph, once."""
     shape: Shape = graph.nodes[source]["shape"]
@@ -143,10 +144,16 @@ def _carry_state(
 
 
 def _mark_spatial(state: State, windowed: tuple[int, ...], spatial: set[int]) -> None:
-    for layout in state.classes:
-        for axis, status in enumerate(layout):
-            if isinstance(status, frozenset) and not status.isdisjoint(windowed):
-                spatial.add(axis)
+    for axis in range(len(state.through)):
+        if not carriers(state, axis).isdisjoint(windowed):
+            spatial.add(axis)
+
+
+def carriers(state: State, axis: int) -> frozenset[int]:
+    """Return the axes of the tensor that carry an input axis, on local or one-sided paths."""
+    fields = (fields[axis] for fields in state.classes.values())
+    pieces = [piece for field in fields if field is not None for piece in field.pieces]
+    return frozenset().union(*(piece.axes for piece in pieces))
 
 
 def _carry_class(

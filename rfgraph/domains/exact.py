@@ -30,6 +30,7 @@ MAX_TOTAL = 1 << 27
 Regions: TypeAlias = tuple[Table, ...]
 
 
+@tables.allowance()
 def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> dict[str, Regions]:
     """Return, per tensor and axis of graph input `source`, the tables of what its units read.
 
@@ -55,7 +56,7 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
         found[name] = _arrive(arriving)
         total += sum(table.lo.size for table in found[name])
         if total > MAX_TOTAL:
-            raise BoundError(f"the tables of all tensors exceed the bound of {MAX_TOTAL} entries")
+            raise BoundError(f"tables have more entries in all than MAX_TOTAL ({MAX_TOTAL})")
     return found
 
 

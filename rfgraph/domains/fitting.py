@@ -12,12 +12,9 @@ from rfgraph.domains.table import Ints, Table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from numpy.typing import NDArray
-
-# So many units are looked at before a table is compared as a whole.
-# Units that are compared at once.
-BLOCK = 1 << 16
+# So many units are looked at before a table is compared as a whole, block by block.
 PROBES = 24
+BLOCK = 1 << 16
 MAX_COMPARED = 1 << 28
 
 
@@ -47,6 +44,9 @@ def depends(table: Table, candidates: Iterable[int]) -> frozenset[int]:
     lo, hi = table
     found = set(candidates)
     for axis in sorted(found & table.axes):
+        if int((lo <= hi).sum(axis=axis).max()) < 2:
+            # Where units along it never meet, nothing tells a mask from a dependence.
+            continue
         one = folded(Table(lo, hi), (axis,))
         if bool(((lo > hi) | ((lo == one.lo) & (hi == one.hi))).all()):
             lo, hi = one
@@ -54,11 +54,25 @@ def depends(table: Table, candidates: Iterable[int]) -> frozenset[int]:
     return frozenset(found & table.axes)
 
 
+def direction(table: Table, axis: int) -> int:
+    """Return 1 if the intervals never move back along an axis, -1 if never forth, else 0."""
+    lo, hi = table
+    there = lo <= hi
+    for way in (1, -1):
+        later, earlier = (np.flip(lo, axis), hi) if way > 0 else (lo, np.flip(hi, axis))
+        least = np.minimum.accumulate(later, axis=axis)
+        most = np.maximum.accumulate(earlier, axis=axis)
+        least, most = (np.flip(least, axis), most) if way > 0 else (least, np.flip(most, axis))
+        if bool((~there | ((lo == least) & (hi == most))).all()):
+            return way
+    return 0
+
+
 def fit(table: Table, axis: int) -> PeriodicMap | None:
     """Return the map of least period that says what a table that varies along `axis` alone says.
 
-    None if there is none: a period must be seen more than twice, a line needs two positions. None as
-    well where so many periods are refuted late that comparing would exceed MAX_COMPARED.
+    None if there is none: a period must be seen more than twice, a line needs two positions. None
+    as well where so many periods are refuted late that comparing would exceed MAX_COMPARED.
     """
     lo, hi = table.lo.reshape(-1), table.hi.reshape(-1)
     length = table.lo.shape[axis]

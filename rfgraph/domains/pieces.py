@@ -89,25 +89,27 @@ def own_position(axis: int) -> Mapped:
 def to_table(piece: Mapped, shape: Shape) -> Tabled | Blur:
     """Return the piece as a table of the units that exist, or a blur if they are too many."""
     length = 1 if piece.carrier is None else shape[piece.carrier]
-    if length > tables.MAX_TABLE >> 4:
+    try:
+        tables.bounded(length)
+        return supported(piece, _unrolled(piece.map, length, len(shape), piece.carrier or 0), shape)
+    except BoundError:
         return Blur(piece.axes, piece.open_lo, piece.open_hi)
-    dense = _dense(piece.map, length, len(shape), piece.carrier or 0)
-    if dense is not None:
-        return supported(piece, dense, shape)
-    return tabulated(piece, [piece.map.at(o) for o in range(length)], shape)
 
 
-def _dense(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table | None:
-    """Tabulate an affine map at once."""
-    span = mapped.spans[0]
-    if mapped.p != 1 or span is None or rank == 0:
-        return None
-    if max(abs(span[0]), abs(span[1])) + abs(mapped.q) * length > tables.MAX_VALUE:
-        return None
+def _unrolled(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table:
+    """Tabulate a map for the first `length` positions."""
+    period = tables.from_spans(list(mapped.spans[:length]), 1, 0)
     dims = [1] * rank
-    dims[axis] = length
-    base = (np.arange(length, dtype=np.int64) * mapped.q).reshape(dims)
-    return Table(base + span[0], base + span[1])
+    dims[axis : axis + 1] = [length] * bool(rank)
+    reach = max((max(map(abs, span)) for span in mapped.spans if span is not None), default=0)
+    if reach + abs(mapped.q) * (length // mapped.p + 1) > tables.MAX_VALUE:
+        raise BoundError(f"a tabulated position exceeds MAX_VALUE ({tables.MAX_VALUE})")
+    turn, phase = np.divmod(np.arange(length, dtype=np.int64), mapped.p)
+    there = (period.lo <= period.hi)[phase]
+    shift = turn * mapped.q
+    lo = np.where(there, period.lo[phase] + shift, tables.NOTHING)
+    hi = np.where(there, period.hi[phase] + shift, -tables.NOTHING)
+    return Table(lo.reshape(dims), hi.reshape(dims))
 
 
 def tabulated(piece: Mapped, spans: list[Span], shape: Shape) -> Tabled | Blur:

@@ -7,7 +7,9 @@ joins are plain minima and maxima.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -37,7 +39,10 @@ if TYPE_CHECKING:
 
 NOTHING = 1 << 62
 MAX_VALUE = 1 << 60
-MAX_TABLE = 1 << 24
+MAX_TABLE = 1 << 22
+# Entries of all the tables that one question may make, of which those of SMALL_TABLE count nothing.
+MAX_TABLED = 1 << 26
+SMALL_TABLE = 1 << 12
 
 Ints: TypeAlias = NDArray[np.int64]
 Reducer: TypeAlias = Callable[[Ints, Ints], Ints]
@@ -73,17 +78,38 @@ def from_spans(spans: list[Span], rank: int, axis: int) -> Table:
     """Return the table that varies along one axis only; BoundError if a value is too large."""
     pairs = [(NOTHING, -NOTHING) if span is None else span for span in spans]
     if any(span is not None and max(map(abs, span)) > MAX_VALUE for span in spans):
-        raise BoundError(f"a position exceeds the bound of {MAX_VALUE} for tabulated regions")
+        raise BoundError(f"a tabulated position exceeds MAX_VALUE ({MAX_VALUE})")
     dims = [1] * rank
     dims[axis] = len(spans)
     array = np.array(pairs, dtype=np.int64).reshape(len(spans), 2)
     return Table(array[:, 0].reshape(dims), array[:, 1].reshape(dims))
 
 
+_spent: ContextVar[list[int] | None] = ContextVar("spent", default=None)
+
+
+@contextmanager
+def allowance() -> Iterator[None]:
+    """Bound what is tabulated inside to MAX_TABLED entries; one inside another is part of it."""
+    if _spent.get() is not None:
+        yield
+        return
+    token = _spent.set([0])
+    try:
+        yield
+    finally:
+        _spent.reset(token)
+
+
 def bounded(size: int) -> None:
-    """Raise BoundError if a table of `size` entries would be too large."""
+    """Raise BoundError if a table of `size` entries, or all of them together, were too large."""
     if size > MAX_TABLE:
-        raise BoundError(f"a table of {size} entries exceeds the bound of {MAX_TABLE}")
+        raise BoundError(f"a table has {size} entries, more than MAX_TABLE ({MAX_TABLE})")
+    spent = _spent.get()
+    if spent is not None and size > SMALL_TABLE:
+        spent[0] += size
+        if spent[0] > MAX_TABLED:
+            raise BoundError(f"tables have more entries in all than MAX_TABLED ({MAX_TABLED})")
 
 
 def join(first: Table, second: Table) -> Table:

@@ -12,7 +12,7 @@ from rfgraph.onnxfile import tensors
 from rfgraph.ops.node import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 
 def decode_all(
@@ -41,15 +41,21 @@ def resolve(
 
 def tensor_value(tensor: onnx.TensorProto) -> Value:
     """Return a stored tensor as a constant; its data is None if it was dropped or lies outside."""
-    try:
-        tensors.check_shape(tensor.dims)
-    except ModelError as error:
-        raise ModelError(f"tensor {quoted(tensor.name)} {error}") from None
+    _check_dims(tensor.name, tensor.dims)
     return Value(tuple(tensor.dims), constant=True, data=tensors.value(tensor))
 
 
-def _sparse(sparse: onnx.SparseTensorProto) -> Value:
-    return Value(tuple(max(length, 0) for length in sparse.dims), constant=True)
+def sparse_value(sparse: onnx.SparseTensorProto) -> Value:
+    """Return a stored sparse tensor as a constant whose data is not kept."""
+    _check_dims(sparse.values.name, sparse.dims)
+    return Value(tuple(sparse.dims), constant=True)
+
+
+def _check_dims(name: str, dims: Sequence[int]) -> None:
+    try:
+        tensors.check_shape(dims)
+    except ModelError as error:
+        raise ModelError(f"tensor {quoted(name)} {error}") from None
 
 
 def _text(data: bytes) -> str:
@@ -62,7 +68,7 @@ _DECODERS: dict[int, Callable[[AttributeProto], Any]] = {
     AttributeProto.STRING: lambda a: _text(a.s),
     AttributeProto.TENSOR: lambda a: tensor_value(a.t),
     AttributeProto.GRAPH: lambda a: a.g,
-    AttributeProto.SPARSE_TENSOR: lambda a: _sparse(a.sparse_tensor),
+    AttributeProto.SPARSE_TENSOR: lambda a: sparse_value(a.sparse_tensor),
     AttributeProto.FLOATS: lambda a: list(a.floats),
     AttributeProto.INTS: lambda a: list(a.ints),
     AttributeProto.STRINGS: lambda a: [_text(item) for item in a.strings],

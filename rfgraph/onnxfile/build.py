@@ -13,7 +13,7 @@ import networkx as nx
 from rfgraph.errors import BoundError, ModelError, quoted
 from rfgraph.graph import Graph, ModelInput, Operator, Unanalysed
 from rfgraph.onnxfile import control, fold, inference, loops, sequences
-from rfgraph.onnxfile.attributes import decode_all, tensor_value
+from rfgraph.onnxfile.attributes import decode_all, sparse_value, tensor_value
 from rfgraph.onnxfile.budget import Budget
 from rfgraph.onnxfile.order import NodeError, describe, in_order
 from rfgraph.onnxfile.scope import Entry, Scope, opsets_of
@@ -91,7 +91,7 @@ class Builder:
         except NodeError:
             raise
         except (ModelError, BoundError) as error:
-            raise NodeError(f"{describe(node)}: {error}") from None
+            raise NodeError(f"{describe(node, scope.prefix)}: {error}") from None
 
     def _add(self, node: onnx.NodeProto, scope: Scope) -> None:
         if not any(node.output):
@@ -409,5 +409,5 @@ def initial_constants(graph: onnx.GraphProto) -> dict[str, Value]:
             raise ModelError(f"initializer {quoted(tensor.name)} is given twice")
         found[tensor.name] = tensor_value(tensor)
     for sparse in graph.sparse_initializer:
-        found[sparse.values.name] = Value(tuple(sparse.dims), constant=True)
+        found[sparse.values.name] = sparse_value(sparse)
     return found

@@ -19,13 +19,14 @@ class NodeError(ModelError):
     """An error that already names its node."""
 
 
-def describe(node: onnx.NodeProto) -> str:
-    """Name a node for an error: by its name, else by its first output."""
+def describe(node: onnx.NodeProto, prefix: str = "") -> str:
+    """Name a node for an error: by its name, else by its first output; `prefix` says inside what."""
     kind = printable(node.op_type or "without type", 40)
+    inside = f" inside {quoted(prefix.rstrip('/'))}" if prefix else ""
     if node.name:
-        return f"node {quoted(node.name)} ({kind})"
+        return f"node {quoted(node.name)} ({kind}){inside}"
     first = next((name for name in node.output if name), "")
-    return f"node that makes {quoted(first)} ({kind})" if first else f"a node ({kind})"
+    return f"{f'node that makes {quoted(first)}' if first else 'a node'} ({kind}){inside}"
 
 
 def in_order(nodes: Sequence[onnx.NodeProto], scope: Scope) -> Sequence[onnx.NodeProto]:
@@ -57,7 +58,7 @@ def _sorted(
                 heapq.heappush(ready, reader)
     if len(found) < len(nodes):
         stuck = next(node for node, count in zip(nodes, waits, strict=True) if count)
-        raise NodeError(f"{describe(stuck)}: lies on a cycle, or reads what a cycle makes")
+        raise NodeError(f"{describe(stuck, scope.prefix)}: lies on a cycle, or reads what a cycle makes")
     return found
 
 
@@ -75,7 +76,7 @@ def _waiting(
                 waits[k] += 1
             elif scope.find(name) is None:
                 raise NodeError(
-                    f"{describe(nodes[k])}: requires tensor {quoted(name)}, which nothing produces"
+                    f"{describe(nodes[k], scope.prefix)}: requires tensor {quoted(name)}, which nothing produces"
                 )
     return readers, waits
 

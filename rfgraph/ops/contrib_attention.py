@@ -228,7 +228,8 @@ def _presents(
             yield into(Chain(node.shape(past)), 0, total).link(past, output)
         if slots.shared:
             shape = (heads.batch, heads.heads, total, size)
-            yield from anything(node, (source.slot,), shape, output, unknown=True)
+            new = (source.slot, slots.projection)
+            yield from anything(node, new, shape, output, unknown=True)
             continue
         yield stored(source.start(), heads.heads, heads.past, total).link(source.slot, output)
         if biases:

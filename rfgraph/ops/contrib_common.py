@@ -17,17 +17,15 @@ from rfgraph.ops.node import (
     Value,
 )
 from rfgraph.ops.registry import find_rule
-from rfgraph.ops.steps import broadcasts, parameter, reshaped
+from rfgraph.ops.steps import broadcasts, parameter
 from rfgraph.relations import (
     Permute,
     Pointwise,
     Prefix,
     Reduce,
-    Select,
     Shape,
     Step,
     Taps,
-    product,
 )
 
 DOMAIN = "com.microsoft"
@@ -83,7 +81,8 @@ def standard(
     )
     view.read = node.read
     found = entry.function(view)
-    links = [_from(operands[link.input], link) for link in found.links]
+    sources = {slot: operand for slot, operand in enumerate(operands) if operand is not None}
+    links = [_from(sources[link.input], link) for link in found.links]
     return Outcome(found.shapes, tuple(links), found.values)
 
 
@@ -95,10 +94,8 @@ def shape_of(found: Outcome) -> Shape:
     return shape
 
 
-def _from(operand: Operand | None, link: Link) -> Link:
+def _from(operand: Operand, link: Link) -> Link:
     """Return the link as one from the input that the operand was made of."""
-    if operand is None:
-        raise RuleError("requires an input that is missing")
     spatial = link.spatial
     for step in operand.steps:
         if isinstance(step, Permute):
@@ -169,8 +166,6 @@ def _renamed(step: Step, axes: tuple[int, ...]) -> Step | None:
         return Pointwise(_last(step.shape))
     if isinstance(step, Taps):
         return Taps(tuple(sorted((axes[a], rule) for a, rule in step.rules)))
-    if isinstance(step, Select):
-        return Select(tuple(sorted((axes[a], rule) for a, rule in step.rules)))
     if isinstance(step, Reduce):
         return Reduce(tuple(sorted((axes[a], rule) for a, rule in step.rules)), step.weighted)
     if isinstance(step, Prefix):
@@ -200,20 +195,6 @@ def vector(
     if not node.has(slot) or not shape:
         return ()
     return parameter(node, slot, shape, axis % len(shape), output)
-
-
-def placed(
-    node: OpNode, slot: int, under: Shape, shape: Shape, output: int = 0
-) -> tuple[Link, ...]:
-    """Return the link of an optional input that broadcasts to `shape` once it has shape `under`."""
-    if not node.has(slot):
-        return ()
-    chain = Chain(node.shape(slot))
-    if chain.shape != under:
-        if product(chain.shape) != product(under):
-            raise RuleError(f"input {slot} requires shape {list(under)}, found {list(chain.shape)}")
-        chain.add(*reshaped(chain.shape, under))
-    return (chain.add(Pointwise(shape)).link(slot, output),)
 
 
 def required(node: OpNode, slot: int, shape: Shape) -> Shape:

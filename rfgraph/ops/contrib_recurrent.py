@@ -248,15 +248,21 @@ def _delta_shapes(node: OpNode) -> tuple[Shape, Shape, int]:
 # -- LSTM ------------------------------------------------------------------------------------------
 
 
+def _lstm(node: OpNode, operands: list[Operand | None]) -> Outcome:
+    """Return the outcome of the LSTM with these operands, by the attributes that it shares."""
+    attributes = {name: node.attribute(name) for name in ("direction", "hidden_size")}
+    return standard(node, "LSTM", operands, attributes)
+
+
+def _known(found: Outcome) -> list[Shape]:
+    return [shape for shape in found.shapes if shape is not None]
+
+
 def _whole_into(node: OpNode, slot: int, found: Outcome) -> list[Link]:
     """Return links by which every output reads all of an input."""
     if not node.has(slot):
         return []
-    return [
-        Link(slot, (Everything(shape),), output)
-        for output, shape in enumerate(found.shapes)
-        if shape is not None
-    ]
+    return [Link(slot, (Everything(shape),), output) for output, shape in enumerate(_known(found))]
 
 
 @rule("DynamicQuantizeLSTM", domain=DOMAIN, ignores=LSTM)
@@ -273,7 +279,7 @@ def dynamic_quantize_lstm(node: OpNode) -> Outcome:
     for slot in (1, 2):
         node.ranked(slot, 3, 3)
         operands[slot] = permuted(node, slot, (0, 2, 1))
-    found = standard(node, "LSTM", operands)
+    found = _lstm(node, operands)
     links = list(found.links)
     for slot in node.data_inputs():
         links.extend(_whole_into(node, slot, found))
@@ -295,24 +301,21 @@ def attention_lstm(node: OpNode) -> Outcome:
     own = Value((*weights[:2], inputs[2]), constant=True)
     operands = [given(node, slot) for slot in range(8)]
     operands[1] = Operand(1, own)
-    found = standard(node, "LSTM", operands)
+    found = _lstm(node, operands)
     links = [link for link in found.links if link.input in (0, 4, 5, 6)]
     for slot in (1, 2, 3, 7, 8, 9, 10, 13):
         links.extend(_whole_into(node, slot, found))
-    for slot in (11, 12):
+    for slot in filter(node.has, (11, 12)):
         links.extend(_memory(node, slot, found, inputs[1]))
     return trimmed(node, found.shapes, links)
 
 
 def _memory(node: OpNode, slot: int, found: Outcome, batch: int) -> Iterator[Link]:
-    """Yield the links of memory and its lengths, which belong to an element of the batch."""
-    if not node.has(slot):
-        return
+    """Yield the links of memory or its lengths, which belong to an element of the batch."""
     shape = node.ranked(slot, 1)
     if shape[0] != batch:
         raise RuleError(f"input {slot} requires a batch of {batch}, found shape {list(shape)}")
-    for output, to in enumerate(found.shapes):
-        if to is not None:
-            chain = Chain(shape).add(*whole(shape, range(1, len(shape))))
-            chain.add(*reshaped(chain.shape, (batch, 1)), Pointwise(to))
-            yield chain.link(slot, output)
+    for output, to in enumerate(_known(found)):
+        chain = Chain(shape).add(*whole(shape, range(1, len(shape))))
+        chain.add(*reshaped(chain.shape, (batch, 1)), Pointwise(to))
+        yield chain.link(slot, output)

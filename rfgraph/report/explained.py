@@ -77,7 +77,12 @@ def _numbers_rows(label: str, axes: Sequence[Axis], lengths: Sequence[int | None
         padding = times([_minus(axis.start) for axis in axes])
         yield "effective padding", padding, "before the input, at unit 0"
         yield "reach", _reach(axes), _causal(axes)
-    yield "covers the input", _covers(axes, lengths), ""
+        yield from _period(axes)
+    yield (
+        "they cover it" if label == "local paths" else "covers the input",
+        _covers(axes, lengths),
+        "",
+    )
     yield from _paths(axes)
 
 
@@ -105,6 +110,14 @@ def _causal(axes: Sequence[Axis]) -> str:
     return "around a unit's own position"
 
 
+def _period(axes: Sequence[Axis]) -> Iterator[Row]:
+    """Say after how many units the field repeats, where it differs from one to the next."""
+    if any(axis.period is not None and axis.period[0] > 1 for axis in axes):
+        units = times([str(axis.period[0]) if axis.period else "-" for axis in axes])
+        further = times([str(axis.period[1]) if axis.period else "-" for axis in axes])
+        yield "period", f"{units} units", f"they read exactly {further} further"
+
+
 def _covers(axes: Sequence[Axis], lengths: Sequence[int | None]) -> str:
     """Say whether the smallest region is as long as the input, and how much of it it is."""
     if all(axis.covers_input is None for axis in axes):
@@ -128,7 +141,7 @@ def _part(axis: Axis, length: int | None) -> str:
 
 def _paths(axes: Sequence[Axis]) -> Iterator[Row]:
     if any(axis.shortest is None for axis in axes):
-        yield "single paths", "sizes not known", ""
+        yield "single paths", "not followed one by one", "too many different patterns"
     elif all(axis.shortest == axis.longest for axis in axes):
         yield "single paths", f"all {times([axis.longest for axis in axes])}", ""
     else:

@@ -34,9 +34,14 @@ def summary(view: View, style: Style) -> str:
 
 
 def _file_lines(model: Model, style: Style) -> list[str]:
+    used: set[str] = set()
+    if len(model.opsets) > 1:
+        producers = (data["producer"] for _, data in model.graph.nodes(data=True))
+        used = {producer.domain for producer in producers if producer is not None}
     opsets = ", ".join(
         f"{shortened(domain, 40) if domain else 'opset'} {version}"
         for domain, version in sorted(model.opsets.items())
+        if not domain or domain in used
     )
     nodes = f"{model.nodes} node{'' if model.nodes == 1 else 's'}"
     made = f"made by {safe(model.producer)}" if model.producer else "producer not named"

@@ -1,5 +1,7 @@
 """Benchmarks: `python -m benchmarks [startup|weights|analysis|paths|scale|all]` in tests/.
 
+`python -m benchmarks peers --help` is the comparison with other tools, which it installs apart.
+
 Every figure is a time of this run or a ratio of two; there are no limits that fail.
 """
 
@@ -114,6 +116,11 @@ PARTS = {part.__name__: part for part in (startup, weights, analysis, paths, sca
 
 def main() -> None:
     """Run the parts named on the command line, all of them by default."""
+    if sys.argv[1:2] == ["peers"]:
+        from benchmarks.peers import run
+
+        run.main(sys.argv[2:])
+        return
     for name in sys.argv[1:] or PARTS:
         if name not in (*PARTS, "all"):
             raise SystemExit(f"no part {name}; there are {', '.join(PARTS)}")

@@ -33,7 +33,7 @@ CHUNK = 500
 @functools.cache
 def sources() -> tuple[bytes, ...]:
     """The files that are mutated, in an order that does not depend on the file system."""
-    small = [path.read_bytes() for path in sorted(FIXTURES.glob("*.onnx")) if path.stat().st_size <= LARGEST]
+    small = [path.read_bytes() for path in sorted(FIXTURES.rglob("*.onnx")) if path.stat().st_size <= LARGEST]
     return (*small, *(base.build().SerializeToString() for base in BASES))
 
 

@@ -9,6 +9,7 @@ import pytest
 from ops.evaluate import Case, Data, mismatches, one_node, outcome, reads, relations
 from ops.probes import Steps
 from rfgraph.ops.node import RuleError
+from rfgraph.relations import Everything
 
 ALL, SCORES = (True, True, True), (True, False, False, True)
 
@@ -80,6 +81,38 @@ def read_at(case, slot, index, output=0):
     return set().union(*(reads(relation, index) for relation in found))
 
 
+def step(inputs, outputs=(True,), **attributes):
+    flags = {"num_heads": 2, "scale": 0.05, **attributes}
+    return node("DecoderMaskedMultiHeadAttention", inputs, flags, outputs=outputs)
+
+
+ONE, LONG, AT = (1, 1, 4), (1, 2, 3, 2), np.array([2], np.int32)
+SHARED = [ONE, ONE, ONE, None, None, LONG, LONG, AT]
+
+
+def test_a_decoding_step_reads_what_onnxruntime_shows():
+    case = step([ONE, LONG, LONG])
+    assert mismatches(case, probe=Steps(case)) == []
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        step([ONE, LONG, LONG, Data((1, 3), "int32")]),
+        step([ONE, LONG, LONG], SCORES, output_qk=1),
+        step(SHARED, ALL, past_present_share_buffer=1),
+        step(
+            [*SHARED[:4], (1, 2, 1, 3), *SHARED[5:], None, None, (12,)],
+            ALL,
+            past_present_share_buffer=1,
+        ),
+    ],
+    ids=str,
+)
+def test_a_decoding_step_reads_no_more_than_the_rule_says(case):
+    assert mismatches(case, within=tuple(case.data()), probe=Typed(case)) == []
+
+
 def test_packed_operands_by_hand():
     case = mha([(1, 2, 2, 3, 2)])
     assert outcome(case).shapes == ((1, 2, 4),)
@@ -90,6 +123,25 @@ def test_packed_operands_by_hand():
         *((0, t, 1, 0, d) for t in range(3) for d in (0, 1)),
         *((0, t, 1, 1, 1) for t in range(3)),
     }
+
+
+def test_a_decoding_step_with_all_in_one_and_several_beams():
+    case = step(
+        [(1, 1, 12), None, None, None, None, LONG, LONG, AT], ALL, past_present_share_buffer=1
+    )
+    assert outcome(case).shapes == ((1, 1, 4), LONG, LONG)
+    assert read_at(case, 0, (0, 0, 3)) == {(0, 0, at) for at in (2, 3, 6, 7, 11)}
+    beams = [*SHARED, Data((1,), "int32"), Data((1, 1, 3), "int32")]
+    case = step(beams, (True, False, True), past_present_share_buffer=1)
+    assert len(read_at(case, 5, (0, 0, 3))) == 12
+    assert Everything((1, 1, 4), unknown=True) in [
+        step for r in relations(case)[5] for step in r.steps
+    ]
+
+
+def test_a_mask_of_the_new_keys_alone():
+    case = mha([QUERY, QUERY, QUERY, None, Data((1, 2), "int32"), None, CACHE, CACHE])
+    assert read_at(case, 4, (0, 1, 3)) == {(0, 0), (0, 1)}
 
 
 def attention(inputs, outputs=(True,), **attributes):
@@ -197,6 +249,7 @@ INVALID = [
     (mha([QUERY, KEY, VALUE], num_heads=0), "at least 1"),
     (mha([QUERY, (1, 3, 6), KEY]), "for each position"),
     (mha([(1, 2, 2, 2, 2)]), "axis 3"),
+    (mha([(1, 2, 4)]), "in one"),
     (mha([QUERY, KEY, KEY, (11,)]), "input 3"),
     (mha([QUERY, KEY, KEY, None, None, None, CACHE, (1, 2, 3, 2)]), "input 7"),
     (mha([QUERY, KEY, KEY, None, Data((1, 4), "int32")]), "input 4"),
@@ -207,6 +260,10 @@ INVALID = [
     (attention([INPUT, WEIGHTS], qkv_hidden_sizes=[4, 4]), "widths"),
     (node("LongformerAttention", [(1, 6, 4)], {"window": 0, "num_heads": 2}), "window"),
     (node("DecoderAttention", [(2, 3, 4), (5, 2, 4)], {"num_heads": 2}), "keys like"),
+    (
+        node("DecoderAttention", [(2, 3, 4), (5, 3, 4), *[None] * 3, (2, 5)], {"num_heads": 2}),
+        "batch of 3",
+    ),
 ]
 
 

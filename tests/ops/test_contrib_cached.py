@@ -142,6 +142,15 @@ def test_sparse_attention_reads_no_more_than_the_keys_up_to_its_own(past):
     assert mismatches(case, within=(0, 1, 3, 4), probe=Shared(case)) == []
 
 
+def test_a_cache_that_is_too_short_leaves_open_where_new_keys_go():
+    blocks, ends = np.array([[0, 1]], np.int32), Data((1,), "int32")
+    inputs = [(1, 2, 8), (1, 2, 4), (1, 2, 4), *[(1, 1, 4, 4)] * 2, blocks, blocks]
+    flags = {"num_heads": 2, "kv_num_heads": 1, "sparse_block_size": 16}
+    case = node("SparseAttention", [*inputs, Data((), "int32"), ends], flags, outputs=THREE)
+    assert outcome(case).shapes == ((1, 2, 8), (1, 1, 4, 4), (1, 1, 4, 4))
+    assert relations(case, 1)[1][0].steps[-1].rules[0][1].unknown
+
+
 # -- packed tokens ---------------------------------------------------------------------------------
 
 
@@ -184,7 +193,10 @@ def test_paged_attention_by_hand():
     assert outcome(both).shapes[0] == (5, 4)
     assert len(read_at(both, 0, (3, 3))) == 40
     latent = paged([(5, 8), (5, 4), None], kv_cache_layout="LATENT", v_head_size=3)
-    assert outcome(latent).shapes[0] == (5, 6)
+    latent = Case(
+        latent.op, [*latent.inputs[:4], None, *BOUNDS], latent.attributes, 1, THREE, latent.domain
+    )
+    assert outcome(latent).shapes == ((5, 6), PAGES[0], None)
 
 
 def test_what_selects_keys_is_unknown():
@@ -265,7 +277,16 @@ def test_gemma_rotary_by_hand():
     ]
 
 
+SPARSE = {"num_heads": 2, "kv_num_heads": 1, "sparse_block_size": 16}
 INVALID = [
+    (
+        node(
+            "SparseAttention",
+            [(1, 2, 8), (1, 2, 4), (1, 2, 4), (1, 1, 4, 4), (1, 1, 5, 4), *[(1, 2)] * 2, (), (1,)],
+            SPARSE,
+        ),
+        "inputs 3 and 4",
+    ),
     (gqa((1, 1, 15), 1), "divide each other"),
     (gqa((1, 1, 16), 1, num_heads=3, kv_num_heads=2), "divide each other"),
     (gqa((1, 1, 8), 1), "inputs 1 and 2"),

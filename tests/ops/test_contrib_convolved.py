@@ -68,6 +68,15 @@ def test_a_unit_reads_what_onnxruntime_shows(case):
 BOUNDED = [
     (
         node(
+            "VarlenNGramHashMapping",
+            [tokens(4), np.array([1, 5, 9], np.int32), PRIMES, np.array([0, 1, 4], np.int32)],
+            NGRAMS,
+            outputs=TWO,
+        ),
+        (0,),
+    ),
+    (
+        node(
             "NGramHashMapping",
             [
                 tokens(1, 4),

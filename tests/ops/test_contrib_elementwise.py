@@ -137,7 +137,7 @@ def test_dropouts_read_their_ratio_only_while_training():
 
 
 def test_the_scale_of_a_part_is_read_by_that_part_alone():
-    case = node("QLinearConcat", [(), (), (2, 1), (), (), (2, 2), (1,), ()], {"axis": 1})
+    case = node("QLinearConcat", [(), (), (2, 1), (), (), (2, 2), (1,), None], {"axis": 1})
     assert [read_at(case, 3, (1, o)) for o in range(3)] == [{()}, set(), set()]
     assert [read_at(case, 6, (1, o)) for o in range(3)] == [set(), {(0,)}, {(0,)}]
     assert [read_at(case, 1, (1, o)) for o in range(3)] == [{()}] * 3

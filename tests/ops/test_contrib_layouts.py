@@ -155,6 +155,13 @@ TURNED = [
     ),
     turned("ConvTranspose", [(1, 3, 4, 2), (2, 3, 2, 3), (3,)], {"strides": [2, 3]}, 11),
     turned("BatchNormalization", [(2, 3, 2, 4), *[(4,)] * 4], {}, 15),
+    turned(
+        "BatchNormalization",
+        [(2, 3, 2, 4), *[(4,)] * 4],
+        {"training_mode": 1},
+        15,
+        outputs=(True, True, True),
+    ),
     turned("InstanceNormalization", [(2, 3, 2, 4), (4,), (4,)], {}, 6),
     turned("LRN", [(1, 2, 2, 5)], {"size": 3}, 13),
     turned("DepthToSpace", [(1, 2, 3, 8)], {"blocksize": 2, "mode": "CRD"}, 13),
@@ -234,6 +241,7 @@ def test_other_quantized_operators_and_unpooling():
 
 INVALID = [
     (turned("Conv", [(1, 4), weights(1, 1, 1)]), "rank"),
+    (turned("MaxUnpool", [(1, 4, 2), (1, 2, 4)], {"kernel_shape": [2]}), "input 1"),
     (turned("Conv", [(1, 5, 3), weights(2, 2, 2)]), "channels"),
     (blocked("ReorderOutput", [(1, 16, 2, 2)]), "channels"),
     (blocked("ReorderOutput", [(1, 16, 2, 2)], {"channels": 17}), "channels"),

@@ -83,6 +83,13 @@ def test_a_residual_is_normalized_with_its_group(skip):
         assert read_at(case, 0, index, output=1) == {index}
 
 
+def test_a_residual_without_a_bias():
+    shape = (1, 2, 2, 4)
+    case = node("SkipGroupNorm", [shape, (4,), (4,), shape], {"groups": 2})
+    assert outcome(case).shapes == (shape,)
+    assert len(read_at(case, 3, (0, 1, 1, 3))) == 8
+
+
 def test_other_normalisations_without_a_kernel_by_hand():
     case = node("BiasSoftmax", [(2, 3, 4), (2, 1, 4)], {"axis": 2, "is_inner_broadcast": 1})
     assert read_at(case, 0, (1, 2, 0)) == {(1, 2, k) for k in range(4)}

@@ -89,6 +89,14 @@ def test_a_gated_delta_net_by_hand():
     )
     assert outcome(packed).shapes == ((1, 4, 2, 3), (1, 2, 3, 2), (1, 2 + 2 + 6))
     assert {at[1] for at in read_at(packed, 0, (0, 2, 1, 1))} == {0, 1, 2}
+    captured = node(
+        "GatedDeltaNet",
+        [*case.inputs, None, None, Data((2,), "int32")],
+        {"state_update_capacity": 2},
+        outputs=THREE,
+    )
+    assert read_at(captured, 9, (2, 1, 1)) == set()
+    assert read_at(captured, 9, (0, 0), 2) == {(0,), (1,)}
     ragged = node("GatedDeltaNet", [(4, 1, 2), (4, 1, 2), (4, 1, 3), Data((3,), "int32")])
     assert outcome(ragged).shapes == ((4, 1, 3),)
 
@@ -136,7 +144,11 @@ def test_an_lstm_with_attention_reads_the_memory_of_its_sequence(direction):
         assert seen == (set() if step == first else {(batch,)})
 
 
+NETS = {"q_num_heads": 2, "kv_num_heads": 2}
+CELLS = [(3, 2, 2), random(1, 8, 4), random(1, 8, 2)]
 INVALID = [
+    (node("LinearAttention", [KEY, KEY, VALUE], {**NETS, "state_window": 9}), "state_window"),
+    (node("AttnLSTM", [*CELLS, *[None] * 8, (3, 2, 3)], {"hidden_size": 2}), "batch of 2"),
     (linear("linear", (3, 2), [KEY, KEY, VALUE]), "divides"),
     (linear("linear", (3, 3), [KEY, KEY, VALUE]), "divide"),
     (linear("none", (2, 2), [KEY, KEY, VALUE]), "update_rule"),

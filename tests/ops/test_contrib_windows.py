@@ -11,12 +11,14 @@ from ops.evaluate import (
     claims,
     indices,
     mismatches,
+    op_node,
     outcome,
     reads,
     relations,
     responses,
 )
-from rfgraph.ops.node import RuleError, UnresolvedError
+from rfgraph.ops.contrib_common import given, shape_of, standard
+from rfgraph.ops.node import Outcome, RuleError, UnresolvedError
 from rfgraph.relations import Everything
 
 ONE = np.array(1, np.float32)
@@ -166,6 +168,14 @@ INVALID = [
 def test_invalid_nodes(case, message):
     with pytest.raises(RuleError, match=message):
         outcome(case)
+
+
+def test_standard_operators_that_are_not_there():
+    case = op_node(node("FusedConv", [(1, 2, 5)]))
+    with pytest.raises(UnresolvedError, match="'Nothing' has no rule"):
+        standard(case, "Nothing", [given(case, 0)])
+    with pytest.raises(UnresolvedError, match="shape of the output"):
+        shape_of(Outcome((None,)))
 
 
 def test_pads_that_depend_on_data_are_unresolved():

@@ -46,7 +46,7 @@ def test_absent_numbers_are_said_to_be_absent():
     found = rows(Axis(2, "local", regular=False))
     assert found["receptive field"][0] == "local, but its size could not be determined"
     sized = rows(Axis(2, "local", size=5, size_min=3, regular=False))
-    assert sized["single paths"][0] == "sizes not known"
+    assert sized["single paths"][0] == "not followed one by one"
     assert sized["stride (jump)"][0] == "none"
     assert sized["covers the input"][0] == "not known"
     assert "effective padding" not in sized

@@ -201,8 +201,10 @@ def test_markdown_of_every_model_is_made(make):
 
 
 def test_a_notebook_shows_a_field_with_its_numbers():
-    field = analysed(FOLDER / "resnet50.onnx").receptive_field("layer4.2.relu_out")
+    result = analysed(FOLDER / "resnet50.onnx")
+    field = result.receptive_field("layer4.2.relu_out")
     html = field._repr_html_()
+    assert html in result._repr_html_()  # what comes before the global pooling
     cells = ["2", "local", "427", "32", "-213", "0", "213", "213", "11..427"]
     assert "".join(f"<td>{cell}</td>" for cell in cells) in html
     assert html.count("<tr>") == 5

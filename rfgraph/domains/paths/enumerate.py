@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from itertools import count
+from operator import add, itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.paths.routes import Edge
@@ -78,10 +79,6 @@ class _Way(NamedTuple):
     before: _Way | None
 
 
-# Bound on the sizes, place, serial number, state, base, way, and whether it ends here.
-_Entry: TypeAlias = "tuple[Vector, Place, int, int, Vector, _Way | None, bool]"
-
-
 class Found(NamedTuple):
     """One path: its edges in order and its sizes on the tracked axes."""
 
@@ -89,40 +86,107 @@ class Found(NamedTuple):
     sizes: tuple[int, ...]
 
 
+class _Option(NamedTuple):
+    """One way on from a state: over an arc, or to the end (None).
+
+    `least` is the best that a base can then come to, `growth` what the arc adds to it.
+    """
+
+    least: Vector
+    indices: tuple[int, ...]
+    arc: Arc | None
+    growth: Vector
+
+
+class _Entry(NamedTuple):
+    """A beginning of a path that ends in `state`, and the number of the option it takes there.
+
+    Entries compare by what they can come to, then by the operators on the way.
+    """
+
+    bound: Vector
+    place: Place
+    serial: int
+    state: int
+    number: int
+    base: Vector
+    way: _Way | None
+    before: Place
+
+
 def in_order(made: StateGraph, graph: Graph, *, largest: bool) -> Iterator[Found]:
     """Yield the paths that are local on every tracked axis, largest (or smallest) first.
 
     The order is lexicographic over the axes, then over the operators' places in the file.
     """
-    sign = -1 if largest else 1
-    best = _best_completions(made, sign)
-    if not made.tracks or made.start not in best:
+    search = _Search(made, graph, -1 if largest else 1)
+    if not made.tracks or made.start not in search.best:
         return
-    leaving = successors(made)
-    finals = {state: _final(made, state, sign) for state in made.ends if _is_local(made, state)}
-    walks = _Walks(made, graph)
-    serial = count()
-    zero = (0,) * len(made.axes)
-    heap: list[_Entry] = [(best[made.start], Place(), next(serial), made.start, zero, None, False)]
-    while heap:
-        bound, place, _, state, base, way, done = heapq.heappop(heap)
-        if done:
-            yield Found(walks.along(way), tuple(sign * number for number in bound))
+    heap: list[_Entry] = []
+    entry = search.entry(made.start, 0, (0,) * len(made.axes), None, Place())
+    while True:
+        _, place, _, state, number, base, way, before = entry
+        options = search.options(state)
+        if number + 1 < len(options):
+            heapq.heappush(heap, search.entry(state, number + 1, base, way, before))
+        _, _, arc, growth = options[number]
+        if arc is not None:
+            following = search.entry(arc.target, 0, _sum(base, growth), _Way(arc, way), place)
+            entry = heapq.heappushpop(heap, following)
             continue
-        if state in finals:
-            total = _sum(base, finals[state])
-            heapq.heappush(heap, (total, place, next(serial), state, base, way, True))
-        for arc in leaving[state]:
-            if arc.target in best:
-                grown = tuple(a + sign * b for a, b in zip(base, arc.shift, strict=False))
-                reach = _sum(grown, best[arc.target])
-                then = place.then([edge.operator.index for edge in walks.of(arc)])
-                way_on = _Way(arc, way)
-                heapq.heappush(heap, (reach, then, next(serial), arc.target, grown, way_on, False))
+        yield search.found(entry)
+        if not heap:
+            return
+        entry = heapq.heappop(heap)
+
+
+class _Search:
+    """What each state can go on to, best first; sizes are negative where the largest come first."""
+
+    def __init__(self, made: StateGraph, graph: Graph, sign: int) -> None:
+        self.made, self.sign = made, sign
+        self.walks = _Walks(made, graph)
+        self.finals = {
+            state: _final(made, state, sign) for state in made.ends if _is_local(made, state)
+        }
+        self.best = _best_completions(made, sign, self.finals)
+        self.leaving = successors(made)
+        self.serial = count()
+        self._options: dict[int, list[_Option]] = {}
+
+    def options(self, state: int) -> list[_Option]:
+        """Return the ways on from a state in order."""
+        found = self._options.get(state)
+        if found is None:
+            found = self._options[state] = sorted(self._ways_on(state), key=itemgetter(0, 1))
+        return found
+
+    def _ways_on(self, state: int) -> Iterator[_Option]:
+        if state in self.finals:
+            yield _Option(self.finals[state], (), None, ())
+        for arc in self.leaving[state]:
+            after = self.best.get(arc.target)
+            if after is not None:
+                growth = tuple(self.sign * more for more in arc.shift[: len(self.made.axes)])
+                indices = tuple(edge.operator.index for edge in self.walks.of(arc))
+                yield _Option(_sum(growth, after), indices, arc, growth)
+
+    def entry(
+        self, state: int, number: int, base: Vector, way: _Way | None, before: Place
+    ) -> _Entry:
+        """Return the entry of one option."""
+        option = self.options(state)[number]
+        bound, place = _sum(base, option.least), before.then(option.indices)
+        return _Entry(bound, place, next(self.serial), state, number, base, way, before)
+
+    def found(self, entry: _Entry) -> Found:
+        """Return the path that an entry ends."""
+        sizes = tuple(self.sign * number for number in entry.bound)
+        return Found(self.walks.along(entry.way), sizes)
 
 
 def _sum(a: Vector, b: Vector) -> Vector:
-    return tuple(x + y for x, y in zip(a, b, strict=True))
+    return tuple(map(add, a, b))
 
 
 def _is_local(made: StateGraph, state: int) -> bool:
@@ -135,9 +199,9 @@ def _final(made: StateGraph, state: int, sign: int) -> Vector:
     return tuple(sign * (size or 0) for size in sizes[: len(made.axes)])
 
 
-def _best_completions(made: StateGraph, sign: int) -> dict[int, Vector]:
+def _best_completions(made: StateGraph, sign: int, finals: dict[int, Vector]) -> dict[int, Vector]:
     """Return for each state the least (signed) vector still to come on a way to a local end."""
-    best = {state: _final(made, state, sign) for state in made.ends if _is_local(made, state)}
+    best = dict(finals)
     for arc in reversed(made.arcs):
         after = best.get(arc.target)
         if after is None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from rfgraph.domains.closed_form import carriers
 from rfgraph.graph import Graph, Operator
 from rfgraph.relations import Relation
 
@@ -125,8 +126,7 @@ def is_transparent(edge: Edge, form: ClosedForm) -> bool:
     state = form.states.get(edge.source)
     if state is None:
         return False
-    spatial = (layout[axis] for layout in state.classes for axis in form.spatial_axes)
-    return all(not isinstance(axes, frozenset) or reduced.isdisjoint(axes) for axes in spatial)
+    return all(reduced.isdisjoint(carriers(state, axis)) for axis in form.spatial_axes)
 
 
 def routes(tensors: Sequence[str], edges: Entering, form: ClosedForm) -> Plan:

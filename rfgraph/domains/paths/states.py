@@ -17,6 +17,7 @@ from rfgraph.domains.paths.routes import Edge, Plan, entering, every_path, relev
 from rfgraph.domains.pattern import excess, normal
 from rfgraph.domains.periodic import constant
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position
+from rfgraph.domains.table import allowance
 from rfgraph.errors import BoundError
 from rfgraph.relations import Pointwise, Relation, Select, Shift
 
@@ -126,6 +127,7 @@ def _without(graph: Graph, names: set[str]) -> Graph:
     return graph.subgraph(kept)
 
 
+@allowance()
 def state_graph(question: Question, axes: tuple[int, ...], plan: Plan | None) -> StateGraph:
     """Fold the paths of a question's plan, tracking the input axes `axes`.
 

@@ -10,11 +10,12 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def main(limit: str, out: str, *command: str) -> None:
     start = time.perf_counter()
-    with open(out, "wb") as file:
+    with Path(out).open("wb") as file:
         try:
             done = subprocess.run(
                 command, stdout=file, stderr=subprocess.STDOUT, timeout=float(limit), check=False

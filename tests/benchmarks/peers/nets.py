@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -163,9 +164,7 @@ class UNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (1, 16, 32, 64, 128, 256)
-        self.down = nn.ModuleList(
-            self.twice(a, b) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.down = nn.ModuleList(self.twice(a, b) for a, b in pairwise(widths))
         self.pool = nn.ModuleList(nn.MaxPool2d(2, 2) for _ in range(4))
         self.enlarge = nn.ModuleList(
             nn.Upsample(scale_factor=2.0, mode="bilinear") for _ in range(4)

@@ -61,6 +61,10 @@ def infer_shapes(name: str, file: str) -> Call:
 
 
 def use_rfa(name: str, file: str) -> Call:
+    import collections.abc
+
+    # It names collections.Sequence, which Python 3.10 took away: put back, so that it runs at all.
+    collections.Sequence = collections.abc.Sequence  # type: ignore[attr-defined]
     from nets import CASES, network
     from rfa_toolbox import create_graph_from_pytorch_model
 
@@ -101,10 +105,11 @@ def use_receptivefield(name: str, file: str) -> Call:
     net.register_forward_hook(lambda module, _, y: setattr(module, "feature_maps", [y]))
     c, h, w, *deep = CASES[name].probe
 
+    # It also looks one unit further along both axes: twice the width, for there to be one.
     def call() -> Answer:
         if deep:
             raise ValueError("images only")
-        found = PytorchReceptiveField(lambda: net).compute(ImageShape(w=w, h=h, c=c))[0].rf.size
+        found = PytorchReceptiveField(lambda: net).compute(ImageShape(w=2 * w, h=h, c=c))[0].rf.size
         return {"largest": int(max(found))}
 
     return call
