@@ -47,6 +47,7 @@ from rfgraph.relations import (
 Q, K, V, MASK, PAST_KEY, PAST_VALUE, VALID = range(7)
 Y, PRESENT_KEY, PRESENT_VALUE, SCORES = range(4)
 RAW, CAPPED, BIASED, NORMALIZED = range(4)
+SCORED = (Q, K, PAST_KEY, MASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,8 @@ def attend(node: OpNode, heads: Heads, reach: Reach, mode: int = RAW) -> Outcome
     states = [(heads.batch, heads.groups, heads.total, n) for n in (heads.size, heads.value_size)]
     links = [
         *_result_links(node, heads, reach),
+        # What scores read counts twice, as it does in parts: a score, and the sum of the softmax.
+        *(link for link in _result_links(node, heads, reach) if link.input in SCORED),
         *_state_links(node, heads),
         *_score_links(node, heads, reach, mode),
     ]

@@ -40,12 +40,14 @@ class Place:
             parent.jump.depth - parent.jump.jump.depth
         ):
             self.jump = parent.jump.jump
-        self._after: dict[int, Place] = {}
+        self._after: dict[int, Place] | None = None
 
     def then(self, indices: Sequence[int]) -> Place:
         """Return the sequence that goes on with `indices`."""
         place = self
         for index in indices:
+            if place._after is None:
+                place._after = {}
             after = place._after.get(index)
             if after is None:
                 after = place._after[index] = Place(index, place)

@@ -64,13 +64,10 @@ class Plan:
     edges: Entering
 
 
-def relevant(graph: Graph, source: str, target: str) -> list[str]:
-    """Return the tensors on walks from `source` to `target`, in topological order."""
+def relevant(graph: Graph, source: str, target: str) -> set[str]:
+    """Return the tensors on walks from `source` to `target`."""
     backward = _reach(graph.pred, target)
-    if source not in backward:
-        return []
-    forward = _reach(graph.succ, source, backward)
-    return [name for name in graph if name in forward]
+    return _reach(graph.succ, source, backward) if source in backward else set()
 
 
 def _reach(
@@ -129,8 +126,13 @@ def is_transparent(edge: Edge, form: ClosedForm) -> bool:
     return all(reduced.isdisjoint(carriers(state, axis)) for axis in form.spatial_axes)
 
 
-def routes(tensors: Sequence[str], edges: Entering, form: ClosedForm) -> Plan:
-    """Return the plan that counts each trace once."""
+def routes(
+    tensors: Sequence[str], edges: Entering, form: ClosedForm, kept: frozenset[str] = frozenset()
+) -> Plan:
+    """Return the plan that counts each trace once.
+
+    Traces keep what leads to the tensors and operators named by `kept`, whatever it is.
+    """
     numbered: list[Edge] = []
     arrivals: dict[str, Arrival] = {}
     origins: dict[str, Origins] = {}
@@ -138,7 +140,8 @@ def routes(tensors: Sequence[str], edges: Entering, form: ClosedForm) -> Plan:
     for name in tensors:
         brought: list[tuple[Edge, Origins]] = []
         for edge in edges[name]:
-            if is_transparent(edge, form):
+            named = edge.target in kept or edge.operator.label in kept
+            if not named and is_transparent(edge, form):
                 found = origins[edge.source]
                 if not edge.relation.is_pointwise:
                     found = found._replace(reset=found.bits)

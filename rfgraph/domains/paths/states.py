@@ -101,20 +101,24 @@ class Question:
     through: tuple[str, ...] = ()
     avoiding: tuple[str, ...] = ()
 
+    def view(self) -> Graph:
+        """Return the graph without what is avoided."""
+        return _without(self.graph, set(self.avoiding)) if self.avoiding else self.graph
+
     def plan(self) -> Plan | None:
         """Return which edges to count, None if no walk leads to the tensor."""
-        graph = self.graph
-        if self.avoiding:
-            graph = _without(graph, set(self.avoiding))
+        graph = self.view()
         if self.form.input not in graph or self.target not in graph:
             return None
-        tensors = relevant(graph, self.form.input, self.target)
-        if not tensors:
+        within = relevant(graph, self.form.input, self.target)
+        if not within:
             return None
+        # A view of a graph need not keep the order.
+        tensors = [name for name in self.graph if name in within]
         edges = entering(graph, tensors)
         if self.count == "paths":
             return every_path(tensors, edges)
-        return routes(tensors, edges, self.form)
+        return routes(tensors, edges, self.form, frozenset(self.through))
 
 
 def _without(graph: Graph, names: set[str]) -> Graph:
