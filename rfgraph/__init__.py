@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rfgraph.distribution import AxisHistogram, Path, PathHistogram, path_histogram, paths
     from rfgraph.fields import Axis, Finding, ReceptiveField
     from rfgraph.graph import Model
+    from rfgraph.ops.node import Link, OpNode, Outcome
     from rfgraph.units import Region, Unit, unit
 
 __version__ = "0.1.0"
@@ -21,7 +22,10 @@ _HOMES = {
     "Axis": "rfgraph.fields",
     "AxisHistogram": "rfgraph.distribution",
     "Finding": "rfgraph.fields",
+    "Link": "rfgraph.ops.node",
     "Model": "rfgraph.graph",
+    "OpNode": "rfgraph.ops.node",
+    "Outcome": "rfgraph.ops.node",
     "Path": "rfgraph.distribution",
     "PathHistogram": "rfgraph.distribution",
     "ReceptiveField": "rfgraph.fields",
@@ -45,8 +49,11 @@ __all__ = [
     "AxisHistogram",
     "BoundError",
     "Finding",
+    "Link",
     "Model",
     "ModelError",
+    "OpNode",
+    "Outcome",
     "Path",
     "PathHistogram",
     "ReceptiveField",

@@ -131,17 +131,16 @@ def routes(
 ) -> Plan:
     """Return the plan that counts each trace once.
 
-    Traces keep what leads to the tensors and operators named by `kept`, whatever it is.
+    Paths through the tensors and operators named by `kept` are told from those beside them.
     """
     numbered: list[Edge] = []
-    arrivals: dict[str, Arrival] = {}
+    arrivals = {name: Arrival() for name in tensors}
     origins: dict[str, Origins] = {}
     readers = Counter(before for name in tensors for before in {e.source for e in edges[name]})
     for name in tensors:
         brought: list[tuple[Edge, Origins]] = []
         for edge in edges[name]:
-            named = edge.target in kept or edge.operator.label in kept
-            if not named and is_transparent(edge, form):
+            if is_transparent(edge, form):
                 found = origins[edge.source]
                 if not edge.relation.is_pointwise:
                     found = found._replace(reset=found.bits)
@@ -151,15 +150,19 @@ def routes(
             brought.append((edge, found))
         if brought:
             arrivals[name], origins[name] = _arrive(brought)
-        else:
-            # The graph input is its own origin.
-            arrivals[name], origins[name] = Arrival(), Origins(len(numbered), 1, 0)
+        if not brought or _is_named(name, edges[name], kept):
+            # All that leaves the graph input, or a tensor that is asked for, comes from there.
+            origins[name] = Origins(len(numbered), 1, 0)
             numbered.append(Edge("", name, Relation((), ()), Operator(-1, "", "")))
         for before in {edge.source for edge, _ in brought}:
             readers[before] -= 1
             if not readers[before]:
                 del origins[before]
     return Plan(tensors, arrivals, numbered, edges)
+
+
+def _is_named(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:
+    return name in kept or any(edge.operator.label in kept for edge in edges)
 
 
 def _arrive(brought: list[tuple[Edge, Origins]]) -> tuple[Arrival, Origins]:

@@ -157,6 +157,8 @@ class _Folder:
         self.entries = 0
         self.wanted = {number for arrival in plan.arrivals.values() for number in arrival.origins}
         self.numbers = {id(edge): k for k, edge in enumerate(plan.numbered) if k in self.wanted}
+        # Tensors that are origins themselves.
+        self.own = {plan.numbered[k].target: k for k in self.wanted if not plan.numbered[k].source}
         self.at: dict[str, dict[object, int]] = {}
         self.origins: dict[int, dict[object, int]] = {}
 
@@ -187,10 +189,7 @@ class _Folder:
             tracks.append(_presence(Kind.GLOBAL, Mapped(None, constant((0, 0)))))
         key = (self._flags(name, 0, None), *(track.same() for track in tracks))
         self.made.start = self._state(name, key, tuple(tracks), self.at.setdefault(name, {}))
-        if self.wanted:
-            first = next(k for k, edge in enumerate(self.plan.numbered) if not edge.source)
-            if first in self.wanted:
-                self.origins[first] = dict(self.at[name])
+        self._keep_origins(name)
 
     def _state(
         self, name: str, key: object, tracks: tuple[Track, ...], here: dict[object, int]
@@ -292,6 +291,8 @@ class _Folder:
         """Give the edges whose paths are wanted on their own states of their own."""
         if not self.wanted:
             return
+        if name in self.own:
+            self.origins[self.own[name]] = dict(self.at[name])
         for edge in self.plan.arrivals[name].edges:
             number = self.numbers.get(id(edge))
             if number is not None:

@@ -128,7 +128,7 @@ def costs(found: dict[str, Any], what: str) -> str:
             cpus.append(took["cpu"] / ours[what]["cpu"])
             peaks.append(row["process"]["peak"])
         if cells and any(cells):
-            last = [f"{min(peaks):.0f} to {max(peaks):.0f}"] if what == "process" else []
+            last = [spread(peaks)] if what == "process" else []
             rows.append([tool, *cells, spread(walls), spread(cpus), *last])
     head = [f"wall / CPU, {unit}", *names, "times rfgraph, wall", "times rfgraph, CPU"]
     return grid([*head, "peak MB"] if what == "process" else head, rows)

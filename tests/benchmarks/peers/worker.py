@@ -108,7 +108,7 @@ def use_receptivefield(name: str, file: str) -> Call:
     # It also looks one unit further along both axes: twice the width, for there to be one.
     def call() -> Answer:
         if deep:
-            raise ValueError("images only")
+            raise ValueError("takes images (width, height, channels) only")
         found = PytorchReceptiveField(lambda: net).compute(ImageShape(w=2 * w, h=h, c=c))[0].rf.size
         return {"largest": int(max(found))}
 
