@@ -10,7 +10,7 @@ from rfgraph import __version__
 from rfgraph.domains.closed_form import closed_form
 from rfgraph.domains.table import allowance
 from rfgraph.domains.unknown import not_followed
-from rfgraph.errors import RfgraphError, UsageError, printable, quoted
+from rfgraph.errors import RfgraphError, UsageError, quoted, shown_path
 from rfgraph.fields import Finding, Output, ReceptiveField
 from rfgraph.graph import Model
 from rfgraph.local_paths import before_global
@@ -59,7 +59,7 @@ def load(
 def source_name(source: object) -> str:
     """Return what to call a model source in a message."""
     if isinstance(source, str | os.PathLike):
-        return printable(os.fspath(source), 120)
+        return shown_path(os.fspath(source))
     return "<bytes>" if isinstance(source, bytes) else f"<{type(source).__name__}>"
 
 

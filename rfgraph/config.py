@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rfgraph.checks import settings
-from rfgraph.errors import UsageError, printable, quoted
+from rfgraph.errors import UsageError, printable, quoted, shown_path
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -68,11 +68,11 @@ def read(path: Path) -> Config:
     document = _parsed(path)
     section = _section(path, document)
     if section is None and "tool" in document:
-        raise UsageError(f"{printable(str(path), 120)}: a section [tool.rfgraph] is required")
+        raise UsageError(f"{shown_path(str(path))}: a section [tool.rfgraph] is required")
     try:
         return _config(path.absolute().parent, document if section is None else section)
     except UsageError as error:
-        raise UsageError(f"{printable(str(path), 120)}: {error}") from None
+        raise UsageError(f"{shown_path(str(path))}: {error}") from None
 
 
 def empty() -> Config:
@@ -81,7 +81,7 @@ def empty() -> Config:
 
 
 def _parsed(path: Path) -> Values:
-    name = printable(str(path), 120)
+    name = shown_path(str(path))
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -99,7 +99,7 @@ def _section(path: Path, document: Mapping[str, Any]) -> Values | None:
     section = tool.get("rfgraph") if isinstance(tool, dict) else None
     if section is None or isinstance(section, dict):
         return section
-    raise UsageError(f"{printable(str(path), 120)}: tool.rfgraph requires a table")
+    raise UsageError(f"{shown_path(str(path))}: tool.rfgraph requires a table")
 
 
 def _config(folder: Path, section: Mapping[str, Any]) -> Config:

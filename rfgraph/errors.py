@@ -6,6 +6,7 @@ import unicodedata
 
 MAX_LINE = 300
 MAX_NAME = 80
+MAX_PATH = 120
 
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -33,6 +34,11 @@ def printable(text: str, limit: int = MAX_NAME) -> str:
     """
     clipped = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(_escape(char) for char in clipped)
+
+
+def shown_path(path: str, limit: int = MAX_PATH) -> str:
+    """Return a path as by `printable`; of a long one the end, which names the file."""
+    return printable(path if len(path) <= limit else "…" + path[1 - limit :], limit)
 
 
 def _escape(char: str) -> str:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from rfgraph.errors import UsageError, printable, quoted
+from rfgraph.errors import UsageError, quoted, shown_path
 
 MAX_BYTES = 1 << 30
 SCHEMA = 1
@@ -43,7 +43,7 @@ class Baseline:
 
 def read(path: Path) -> Baseline:
     """Return the result stored in a file; UsageError names the file and what is wrong with it."""
-    name = printable(str(path), 120)
+    name = shown_path(str(path))
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UsageError(f"baseline {name}: required at most {MAX_BYTES} bytes")

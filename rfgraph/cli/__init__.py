@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from rfgraph.cli.output import flush
 from rfgraph.cli.parser import parse
-from rfgraph.errors import RfgraphError, printable
+from rfgraph.errors import RfgraphError, shown_path
 from rfgraph.report.escape import one_line
 
 FAILED = 2
@@ -74,7 +74,7 @@ def _message(error: Exception) -> str:
     if isinstance(error, RfgraphError):
         return str(error)
     if isinstance(error, OSError):
-        where = printable(str(error.filename)) if error.filename else "input or output"
+        where = shown_path(str(error.filename)) if error.filename else "input or output"
         return f"{where}: {error.strerror or error}"
     if isinstance(error, MemoryError):
         return "not enough memory"
@@ -86,7 +86,7 @@ def _message(error: Exception) -> str:
 def _fail(message: str, subject: str) -> int:
     """Print the one line about `subject`, a file, on stderr, which may itself be closed."""
     if subject:
-        prefix = f"{printable(subject, 120)}: "
+        prefix = f"{shown_path(subject)}: "
         message = message if message.startswith(prefix) else prefix + message
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):

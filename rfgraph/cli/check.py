@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.cli.options import add_bindings, add_output, once, value_of
 from rfgraph.cli.output import emit, style_of
 from rfgraph.cli.progress import Progress
-from rfgraph.errors import UsageError, printable, quoted
+from rfgraph.errors import UsageError, quoted, shown_path
 
 if TYPE_CHECKING:
     from rfgraph.checks.run import Report
@@ -107,7 +107,7 @@ def _spare(output: str | None, models: Sequence[str]) -> None:
     for model in models if output not in (None, "-") else ():
         with contextlib.suppress(OSError, ValueError):
             if Path(str(output)).samefile(model):
-                raise UsageError(f"--output is the model {printable(model, 120)} itself")
+                raise UsageError(f"--output is the model {shown_path(model)} itself")
 
 
 # -- what to check ---------------------------------------------------------------------------------
@@ -128,13 +128,13 @@ def _files(argument: str) -> list[str]:
     if os.path.isdir(argument):  # noqa: PTH112 - Path would raise for a null byte, this does not
         inside = sorted(str(path) for path in Path(argument).rglob("*.onnx") if path.is_file())
         if not inside:
-            raise UsageError(f"{printable(argument, 120)}: a folder without an .onnx file")
+            raise UsageError(f"{shown_path(argument)}: a folder without an .onnx file")
         return inside
     if glob.has_magic(argument) and not os.path.lexists(argument):
         matching = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - also from the root
         expanded = [name for match in matching for name in _matched(match)]
         if not expanded:
-            raise UsageError(f"{printable(argument, 120)}: no file matches")
+            raise UsageError(f"{shown_path(argument)}: no file matches")
         return expanded
     return [argument]
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from rfgraph.errors import RfgraphError, UsageError, printable
+from rfgraph.errors import RfgraphError, UsageError, shown_path
 from rfgraph.report.histogram import BLOCKS
 from rfgraph.report.style import Style
 
@@ -65,7 +65,7 @@ def save(options: argparse.Namespace, data: bytes) -> None:
         path.write_bytes(data)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
-        raise RfgraphError(f"--output {printable(options.output)}: {reason}") from None
+        raise RfgraphError(f"--output {shown_path(options.output)}: {reason}") from None
 
 
 def _print(text: str) -> None:
