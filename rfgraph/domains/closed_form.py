@@ -17,7 +17,7 @@ from rfgraph.domains.carry import carry_step
 from rfgraph.domains.pattern import BASE, Key, normal
 from rfgraph.domains.periodic import join
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position, settle, to_table
-from rfgraph.errors import BoundError
+from rfgraph.errors import BoundError, quoted
 from rfgraph.relations import step_shape
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rfgraph.relations import Relation, Shape, Step
 
 MAX_STATES = 4096
+MAX_CLASSES = 512
 # Of these so many may be without a closed form: shifted windows double them with every shift.
 MAX_SCATTERED = 16
 # So many maps that are restricted on several axes are kept apart, more become a table.
@@ -122,6 +123,11 @@ def closed_form(graph: Graph, source: str) -> ClosedForm:
                 for state, relation, loss in arriving
             ]
             merged = merge_states(carried, graph.nodes[tensor]["shape"] or ())
+            if len(merged.classes) > MAX_CLASSES:
+                raise BoundError(
+                    f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
+                    f"than MAX_CLASSES ({MAX_CLASSES})"
+                )
             if merged.classes:
                 states[tensor] = merged
     axes = sorted(spatial) or list(range(1, len(shape))) or list(range(len(shape)))

@@ -138,16 +138,7 @@ def routes(
     origins: dict[str, Origins] = {}
     readers = Counter(before for name in tensors for before in {e.source for e in edges[name]})
     for name in tensors:
-        brought: list[tuple[Edge, Origins]] = []
-        for edge in edges[name]:
-            if is_transparent(edge, form):
-                found = origins[edge.source]
-                if not edge.relation.is_pointwise:
-                    found = found._replace(reset=found.bits)
-            else:
-                found = Origins(len(numbered), 1, 0)
-                numbered.append(edge)
-            brought.append((edge, found))
+        brought = [(edge, _brought(edge, origins, numbered, form)) for edge in edges[name]]
         if brought:
             arrivals[name], origins[name] = _arrive(brought)
         if not brought or _is_named(name, edges[name], kept):
@@ -159,6 +150,17 @@ def routes(
             if not readers[before]:
                 del origins[before]
     return Plan(tensors, arrivals, numbered, edges)
+
+
+def _brought(
+    edge: Edge, origins: Mapping[str, Origins], numbered: list[Edge], form: ClosedForm
+) -> Origins:
+    """Return the origins from which an edge is reached; itself, unless it is transparent."""
+    if not is_transparent(edge, form):
+        numbered.append(edge)
+        return Origins(len(numbered) - 1, 1, 0)
+    found = origins[edge.source]
+    return found if edge.relation.is_pointwise else found._replace(reset=found.bits)
 
 
 def _is_named(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:

@@ -212,8 +212,10 @@ class _Folder:
             )
 
     def _flags(self, tensor: str, flags: int, edge: Edge | None) -> int:
+        """Mark what an edge into a tensor passes, or a transparent walk that ends there."""
         for bit, name in enumerate(self.question.through):
-            if name == tensor or (edge is not None and edge.operator.label == name):
+            edges = self.plan.edges[tensor] if edge is None else (edge,)
+            if name == tensor or any(one.operator.label == name for one in edges):
                 flags |= 1 << bit
         return flags
 
