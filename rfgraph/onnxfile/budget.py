@@ -21,7 +21,7 @@ BYTES_PER_NODE = 256
 # Subgraphs and function calls inside one another.
 MAX_NESTING = 64
 # Edges of the graph.
-MAX_EDGES = 1 << 22
+MAX_EDGES = 1 << 21
 # Elements of constants that are computed, and those of them that are kept.
 MAX_FOLDED = 1 << 28
 MAX_KEPT = 1 << 25

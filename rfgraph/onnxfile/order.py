@@ -20,7 +20,7 @@ class NodeError(ModelError):
 
 
 def describe(node: onnx.NodeProto, prefix: str = "") -> str:
-    """Name a node for an error: by its name, else by its first output; `prefix` says inside what."""
+    """Name a node for an error: by its name, else its first output; `prefix` says inside what."""
     kind = printable(node.op_type or "without type", 40)
     inside = f" inside {quoted(prefix.rstrip('/'))}" if prefix else ""
     if node.name:
@@ -58,7 +58,9 @@ def _sorted(
                 heapq.heappush(ready, reader)
     if len(found) < len(nodes):
         stuck = next(node for node, count in zip(nodes, waits, strict=True) if count)
-        raise NodeError(f"{describe(stuck, scope.prefix)}: lies on a cycle, or reads what a cycle makes")
+        raise NodeError(
+            f"{describe(stuck, scope.prefix)}: lies on a cycle, or reads what a cycle makes"
+        )
     return found
 
 
@@ -76,7 +78,8 @@ def _waiting(
                 waits[k] += 1
             elif scope.find(name) is None:
                 raise NodeError(
-                    f"{describe(nodes[k], scope.prefix)}: requires tensor {quoted(name)}, which nothing produces"
+                    f"{describe(nodes[k], scope.prefix)}: requires tensor {quoted(name)}, "
+                    "which nothing produces"
                 )
     return readers, waits
 

@@ -1,1 +1,1 @@
-"""Files that no exporter writes: a corpus of them, a mutation fuzzer, and what both must survive."""
+"""Files that no exporter writes: a corpus, a mutation fuzzer, and what both must survive."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hostile import graphs, kinds, names, recursion, scale, wires
-from hostile.cases import Case, Cases
+
+if TYPE_CHECKING:
+    from hostile.cases import Case, Cases
 
 QUICK = (wires.cases, graphs.cases, graphs.bases, kinds.cases, names.cases, recursion.cases)
 

@@ -1,8 +1,8 @@
 """The mutation fuzzer: `python -m hostile.fuzz --count 100000` in tests/.
 
-It mutates the small fixtures and the plain operators, asks each mutant everything that the Python API
-answers, and reports what escaped, by exception and place, each with the seed that makes it again:
-`python -m hostile.fuzz --seed 17 --show`.
+It mutates the small fixtures and the plain operators, asks each mutant everything that the Python
+API answers, and reports what escaped, by exception and place, each with the seed that makes it
+again: `python -m hostile.fuzz --seed 17 --show`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ CHUNK = 500
 @functools.cache
 def sources() -> tuple[bytes, ...]:
     """The files that are mutated, in an order that does not depend on the file system."""
-    small = [path.read_bytes() for path in sorted(FIXTURES.rglob("*.onnx")) if path.stat().st_size <= LARGEST]
+    small = [
+        path.read_bytes()
+        for path in sorted(FIXTURES.rglob("*.onnx"))
+        if path.stat().st_size <= LARGEST
+    ]
     return (*small, *(base.build().SerializeToString() for base in BASES))
 
 
@@ -45,7 +49,7 @@ def mutant(seed: int) -> bytes:
 
 @dataclass
 class Tally:
-    """What came of many mutants: how many, and by exception and place the first seeds that escaped."""
+    """What came of many mutants: how many, and by exception and place what escaped."""
 
     count: int = 0
     loaded: int = 0
@@ -82,7 +86,9 @@ class Tally:
 def place(error: BaseException) -> str:
     """Return the exception and the line of rfgraph that it came from."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if f"{Path('/')}rfgraph{Path('/')}" in frame.filename] or frames
+    own = [
+        frame for frame in frames if f"{Path('/')}rfgraph{Path('/')}" in frame.filename
+    ] or frames
     where = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "?"
     return f"{type(error).__name__} at {where}"
 
@@ -109,23 +115,27 @@ def parallel(seeds: range, jobs: int) -> Tally:
         for found in pool.map(fuzz, chunks):
             tally.merge(found)
             passed = time.perf_counter() - start
-            print(f"\r{tally.count} of {len(seeds)}, {passed:.0f} s", end="", file=sys.stderr)  # noqa: T201
-    print(file=sys.stderr)  # noqa: T201
+            print(f"\r{tally.count} of {len(seeds)}, {passed:.0f} s", end="", file=sys.stderr)
+    print(file=sys.stderr)
     return tally
 
 
 def main() -> int:
     """Run the fuzzer; exit code 1 if anything escaped."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=2000, help="how many mutants (2000)")
     parser.add_argument("--seed", type=int, default=0, help="the number of the first one (0)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
-    parser.add_argument("--show", action="store_true", help="the one mutant of --seed: what escapes, in full")
+    parser.add_argument(
+        "--show", action="store_true", help="the one mutant of --seed: what escapes, in full"
+    )
     options = parser.parse_args()
     if options.show:
         return show(options.seed)
     tally = parallel(range(options.seed, options.seed + options.count), options.jobs)
-    print(tally)  # noqa: T201
+    print(tally)
     return int(bool(tally.escapes))
 
 
@@ -133,11 +143,11 @@ def show(seed: int) -> int:
     """Print what one mutant does."""
     verdict = probe(mutant(seed))
     for part, text in verdict.refusals.items():
-        print(f"{part}: {text}")  # noqa: T201
+        print(f"{part}: {text}")
     for part, error in verdict.escaped.items():
-        print(f"{part}:", *traceback.format_exception(error), sep="\n")  # noqa: T201
+        print(f"{part}:", *traceback.format_exception(error), sep="\n")
     counts = Counter(answered=len(verdict.answers), refused=len(verdict.refusals))
-    print(dict(counts), f"{verdict.seconds:.2f} s")  # noqa: T201
+    print(dict(counts), f"{verdict.seconds:.2f} s")
     return int(bool(verdict.escaped))
 
 

@@ -21,11 +21,14 @@ def _tensor(kind: TypeProto, shape=IMAGE, element=1):
 
 
 def cases() -> Cases:
+    def sequence(kind):
+        return kind.sequence_type.elem_type
+
     shapes = {
-        "a sequence": lambda t: _tensor(t.sequence_type.elem_type),
-        "a sequence of sequences": lambda t: _tensor(t.sequence_type.elem_type.sequence_type.elem_type),
+        "a sequence": lambda t: _tensor(sequence(t)),
+        "a sequence of sequences": lambda t: _tensor(sequence(sequence(t))),
         "an optional": lambda t: _tensor(t.optional_type.elem_type),
-        "an optional sequence": lambda t: _tensor(t.optional_type.elem_type.sequence_type.elem_type),
+        "an optional sequence": lambda t: _tensor(sequence(t.optional_type.elem_type)),
         "a map": lambda t: _tensor(t.map_type.value_type),
         "a sparse tensor": lambda t: t.sparse_tensor_type.shape.dim.add(dim_value=4),
         "an empty type": lambda t: None,
@@ -44,15 +47,32 @@ def cases() -> Cases:
     for name, make in shapes.items():
         for op_type in ("Relu", "Conv", "SequenceAt", "OptionalGetElement", "Identity", "ZipMap"):
             inputs = ["q", "w"] if op_type in ("Conv", "SequenceAt") else ["q"]
-            made = model([node(op_type, inputs, "y", "reader")], [_typed(make)], initializers=[weights("w", 4, 4, 3, 3)])
+            made = model(
+                [node(op_type, inputs, "y", "reader")],
+                [_typed(make)],
+                initializers=[weights("w", 4, 4, 3, 3)],
+            )
             yield either(GROUP, f"{op_type} of {name}", made, "reader", "'q'", "without inputs")
     for kind in sorted(TensorProto.DataType.values()):
         stored = weights("w", 4, 1, 1, kind=kind)
-        yield either(GROUP, f"weights of type {kind} without payload", model([node("Add", "x w", "y", "adder")], initializers=[stored]))
+        yield either(
+            GROUP,
+            f"weights of type {kind} without payload",
+            model([node("Add", "x w", "y", "adder")], initializers=[stored]),
+        )
         stored = weights("w", 4, 1, 1, kind=kind)
         stored.raw_data = bytes(16)
-        yield either(GROUP, f"weights of type {kind} of 16 bytes", model([node("Add", "x w", "y", "adder")], initializers=[stored]), "'w'")
-        yield either(GROUP, f"an input of type {kind}", model([node("Relu", "x", "y")], [value("x", IMAGE, kind)]))
+        yield either(
+            GROUP,
+            f"weights of type {kind} of 16 bytes",
+            model([node("Add", "x w", "y", "adder")], initializers=[stored]),
+            "'w'",
+        )
+        yield either(
+            GROUP,
+            f"an input of type {kind}",
+            model([node("Relu", "x", "y")], [value("x", IMAGE, kind)]),
+        )
     sparse = model([node("Add", "x s", "y", "adder")])
     made = sparse.graph.sparse_initializer.add()
     made.values.CopyFrom(weights("s", 2**62))
@@ -61,10 +81,22 @@ def cases() -> Cases:
     yield either(GROUP, "a sparse tensor of 2^124 elements", sparse, "adder")
     made.dims[:] = [-1, -1]
     yield either(GROUP, "a sparse tensor of negative dims", sparse, "adder", "'s'")
-    for location in ("/etc/passwd", "../../../../../../etc/passwd", "/dev/zero", "weights.bin", "http://127.0.0.1:1/w", "\x00", ""):
+    for location in (
+        "/etc/passwd",
+        "../../../../../../etc/passwd",
+        "/dev/zero",
+        "weights.bin",
+        "http://127.0.0.1:1/w",
+        "\x00",
+        "",
+    ):
         stored = weights("w", 4, 4, 3, 3)
         stored.data_location = TensorProto.EXTERNAL
         stored.external_data.add(key="location", value=location)
         stored.external_data.add(key="offset", value="-1")
         stored.external_data.add(key="length", value=str(2**62))
-        yield answered(GROUP, f"weights in {location!r}", model([node("Conv", "x w", "y")], initializers=[stored]))
+        yield answered(
+            GROUP,
+            f"weights in {location!r}",
+            model([node("Conv", "x w", "y")], initializers=[stored]),
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,7 +66,9 @@ def function(name, inputs, outputs, nodes, domain="local"):
     return made
 
 
-def model(nodes, inputs=None, outputs=("y",), initializers=(), functions=(), opset=OPSET, **domains):
+def model(
+    nodes, inputs=None, outputs=("y",), initializers=(), functions=(), opset=OPSET, **domains
+):
     """A model; an input is a value or a name, which stands for one of shape `IMAGE`."""
     inputs = ["x"] if inputs is None else inputs
     made = ModelProto(ir_version=10, producer_name="hostile")
@@ -92,7 +95,7 @@ def conv_chain(count, kernel=3, length=None, dilation=1):
     names = ["x", *(f"t{k}" for k in range(1, count)), "y"]
     nodes = [
         NodeProto(op_type="Conv", name=f"conv{k}", input=[before, "w"], output=[after])
-        for k, (before, after) in enumerate(zip(names, names[1:], strict=False))
+        for k, (before, after) in enumerate(itertools.pairwise(names))
     ]
     for made in nodes:
         made.attribute.add(name="pads", type=7, ints=[pad, pad])
@@ -104,8 +107,8 @@ def conv_chain(count, kernel=3, length=None, dilation=1):
 class Base:
     """One operator as it should be: what its inputs are, and its attributes.
 
-    An input is a shape (data), a list (a constant of integers), an array of floats (a constant), or a
-    tensor (stored). None is an input left out.
+    An input is a shape (data), a list (a constant of integers), an array of floats (a constant), or
+    a tensor (stored). None is an input left out.
     """
 
     op_type: str

@@ -10,15 +10,55 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 BYTES = [0x00, 0x01, 0x7F, 0x80, 0xFF]
-INTEGERS = [-(2**63), -(2**62), -(2**31), -7, -2, -1, 0, 1, 2, 3, 5, 16, 255, 2**16, 2**31 - 1, 2**31, 2**40, 2**62, 2**63 - 1]
+INTEGERS = [
+    -(2**63),
+    -(2**62),
+    -(2**31),
+    -7,
+    -2,
+    -1,
+    0,
+    1,
+    2,
+    3,
+    5,
+    16,
+    255,
+    2**16,
+    2**31 - 1,
+    2**31,
+    2**40,
+    2**62,
+    2**63 - 1,
+]
 FLOATS = [float("nan"), float("inf"), float("-inf"), 0.0, -1.0, 1e-45, 1e-7, 0.3, 1 / 3, 1e7, 3e38]
-TEXTS = ["", "?", "\x1b]0;x\x07", "\u202ereversed", "a\nb\r::error::c", "=1+1", "x" * 3000, "../../etc/passwd", "$x^2$"]
+TEXTS = [
+    "",
+    "?",
+    "\x1b]0;x\x07",
+    "\u202ereversed",
+    "a\nb\r::error::c",
+    "=1+1",
+    "x" * 3000,
+    "../../etc/passwd",
+    "$x^2$",
+]
 OPERATORS = sorted({schema.name for schema in onnx.defs.get_all_schemas()})
 DOMAINS = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.example", "ai.onnx.preview.training"]
 # Fields that hold data, not structure; and those that hold nothing that rfgraph looks at.
-IGNORED = {"doc_string", "metadata_props", "training_info", "quantization_annotation", "device_configurations"}
+IGNORED = {
+    "doc_string",
+    "metadata_props",
+    "training_info",
+    "quantization_annotation",
+    "device_configurations",
+}
 
-MESSAGE, STRING, RAW = FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES
+MESSAGE, STRING, RAW = (
+    FieldDescriptor.TYPE_MESSAGE,
+    FieldDescriptor.TYPE_STRING,
+    FieldDescriptor.TYPE_BYTES,
+)
 REAL = (FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE)
 ENUM = FieldDescriptor.TYPE_ENUM
 
@@ -41,13 +81,15 @@ def mutated(data: bytes, seed: object) -> bytes:
     return _bytes(made, rng) if rng.random() < 0.05 else made
 
 
-# -- bytes -------------------------------------------------------------------------------------------
+# -- bytes -----------------------------------------------------------------------------------------
 
 
 def _bytes(data: bytes, rng: random.Random) -> bytes:
     made = bytearray(data)
     for _ in range(rng.choice([1, 1, 2, 4, 8])):
-        rng.choice([_overwrite, _overwrite, _flip, _insert, _delete, _repeat, _varint, _cut])(made, rng)
+        rng.choice([_overwrite, _overwrite, _flip, _insert, _delete, _repeat, _varint, _cut])(
+            made, rng
+        )
     return bytes(made)
 
 
@@ -90,13 +132,15 @@ def _cut(made: bytearray, rng: random.Random) -> None:
         del made[_at(made, rng) :]
 
 
-# -- fields ------------------------------------------------------------------------------------------
+# -- fields ----------------------------------------------------------------------------------------
 
 
 @functools.cache
 def _fields(name: str) -> tuple[FieldDescriptor, ...]:
     kind = getattr(onnx, name.rpartition(".")[2], None)
-    found = onnx.ModelProto.DESCRIPTOR.file.message_types_by_name[name.partition(".")[2].partition(".")[0]]
+    found = onnx.ModelProto.DESCRIPTOR.file.message_types_by_name[
+        name.partition(".")[2].partition(".")[0]
+    ]
     for part in name.split(".")[2:]:
         found = found.nested_types_by_name[part]
     assert kind is None or found.full_name == name
@@ -164,7 +208,9 @@ def _single(message: Message, field: FieldDescriptor, rng: random.Random) -> Non
         getattr(message, field.name).SetInParent()
 
 
-def _list(message: Message, field: FieldDescriptor, rng: random.Random, tree: list[Message]) -> None:
+def _list(
+    message: Message, field: FieldDescriptor, rng: random.Random, tree: list[Message]
+) -> None:
     items = getattr(message, field.name)
     change = rng.randrange(7)
     if change == 0:
@@ -188,7 +234,9 @@ def _list(message: Message, field: FieldDescriptor, rng: random.Random, tree: li
         items.append(_content(field, rng, tree))
 
 
-def _scalar(message: Message, field: FieldDescriptor, rng: random.Random, tree: list[Message]) -> None:
+def _scalar(
+    message: Message, field: FieldDescriptor, rng: random.Random, tree: list[Message]
+) -> None:
     if rng.random() < 0.15:
         message.ClearField(field.name)
     else:
@@ -199,7 +247,17 @@ def _content(field: FieldDescriptor, rng: random.Random, tree: list[Message]) ->
     if field.type == STRING:
         return _text(field, rng, tree)
     if field.type == RAW:
-        return rng.choice([b"", b"\xff\xfe", rng.randbytes(8), b"linear", b"SAME_UPPER", b"wrap", rng.randbytes(64)])
+        return rng.choice(
+            [
+                b"",
+                b"\xff\xfe",
+                rng.randbytes(8),
+                b"linear",
+                b"SAME_UPPER",
+                b"wrap",
+                rng.randbytes(64),
+            ]
+        )
     if field.type in REAL:
         return rng.choice(FLOATS)
     if field.type == ENUM:

@@ -76,7 +76,9 @@ def everywhere(name: str):
 
 def wrong(name: str):
     """A model whose error has the name in it: a tensor that nothing makes."""
-    return model([node("Add", ["x", f"{name}gone"], [f"{name}y"], f"{name}n")], outputs=[f"{name}y"])
+    return model(
+        [node("Add", ["x", f"{name}gone"], [f"{name}y"], f"{name}n")], outputs=[f"{name}y"]
+    )
 
 
 def cases() -> Cases:
@@ -85,14 +87,53 @@ def cases() -> Cases:
         yield refused("names", f"{label}, in an error", wrong(name), "requires tensor")
     for size in (10**5, 10**7):
         long = "n" * size
-        yield answered("names", f"a tensor name of {size} characters", model([node("Relu", ["x"], [long])], outputs=[long]))
-        yield answered("names", f"a node name of {size} characters", model([node("Relu", ["x"], ["y"], long)]))
-        yield answered("names", f"an operator of {size} characters", model([node(long, ["x"], ["y"])]))
-        yield answered("names", f"a domain of {size} characters", model([node("Relu", ["x"], ["y"], domain=long)]))
-        yield answered("names", f"a dimension of {size} characters", model([node("Relu", ["x"], ["y"])], [value("x", [long, 4])]))
-        yield refused("names", f"a missing tensor of {size} characters", model([node("Relu", [long], ["y"], "reader")]), "reader")
-        yield either("names", f"an attribute of {size} characters", model([node("Relu", ["x"], ["y"], **{long: 1})]))
-        yield either("names", f"a mode of {size} characters", model([node("DepthToSpace", ["x"], ["y"], "d", mode=long, blocksize=2)]), "d")
-        yield either("names", f"an equation of {size} characters", model([node("Einsum", ["x"], ["y"], "e", equation=long)]), "e")
+        yield answered(
+            "names",
+            f"a tensor name of {size} characters",
+            model([node("Relu", ["x"], [long])], outputs=[long]),
+        )
+        yield answered(
+            "names", f"a node name of {size} characters", model([node("Relu", ["x"], ["y"], long)])
+        )
+        yield answered(
+            "names", f"an operator of {size} characters", model([node(long, ["x"], ["y"])])
+        )
+        yield answered(
+            "names",
+            f"a domain of {size} characters",
+            model([node("Relu", ["x"], ["y"], domain=long)]),
+        )
+        yield answered(
+            "names",
+            f"a dimension of {size} characters",
+            model([node("Relu", ["x"], ["y"])], [value("x", [long, 4])]),
+        )
+        yield refused(
+            "names",
+            f"a missing tensor of {size} characters",
+            model([node("Relu", [long], ["y"], "reader")]),
+            "reader",
+        )
+        yield either(
+            "names",
+            f"an attribute of {size} characters",
+            model([node("Relu", ["x"], ["y"], **{long: 1})]),
+        )
+        yield either(
+            "names",
+            f"a mode of {size} characters",
+            model([node("DepthToSpace", ["x"], ["y"], "d", mode=long, blocksize=2)]),
+            "d",
+        )
+        yield either(
+            "names",
+            f"an equation of {size} characters",
+            model([node("Einsum", ["x"], ["y"], "e", equation=long)]),
+            "e",
+        )
         inside = function("F", "a", "b", [node("Relu", "a", "t"), node("Relu", "t", "b")])
-        yield answered("names", f"a call of {size} characters", model([node("F", ["x"], ["y"], long, "local")], functions=[inside]))
+        yield answered(
+            "names",
+            f"a call of {size} characters",
+            model([node("F", ["x"], ["y"], long, "local")], functions=[inside]),
+        )

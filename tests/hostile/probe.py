@@ -59,7 +59,7 @@ def limited(seconds):
 
 def acts(text):
     """Whether a text has a character on which a terminal acts, or more than one line."""
-    return not text.isascii() and any(unicodedata.category(c) in ACTING for c in text) or (
+    return (not text.isascii() and any(unicodedata.category(c) in ACTING for c in text)) or (
         text.isascii() and not text.isprintable()
     )
 
@@ -105,7 +105,10 @@ def probe(source, seconds=10.0, **binding):
 def _questions(result):
     outputs = list(dict.fromkeys(result.model.outputs))[:3]
     inputs = [item.name for item in result.model.inputs][:3]
-    yield "fields", lambda: [item.to_dict() for item in islice(result.receptive_fields(), MAX_FIELDS)]
+    yield (
+        "fields",
+        lambda: [item.to_dict() for item in islice(result.receptive_fields(), MAX_FIELDS)],
+    )
     yield "document", lambda: json.dumps(result.to_dict(outputs), allow_nan=False)
     yield "repr", lambda: [repr(item) for item in islice(result.receptive_fields(), 20)]
     for source in inputs:

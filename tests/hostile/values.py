@@ -12,7 +12,16 @@ from hostile.bases import BASES
 
 INTEGERS = [-(2**63), -(2**62), -2, -1, 0, 1, 7, 2**31, 2**62, 2**63 - 1]
 NUMBERS = [float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 1e-45, -1.0, 1e38, 1e-7, 0.3]
-SHAPES = [(), (0,), (1, 0, 8, 8), (2**62,), (2**31, 2**31, 2**31), (1,) * 9, (1,) * 70, (1, 4, 2**62, 2**62)]
+SHAPES = [
+    (),
+    (0,),
+    (1, 0, 8, 8),
+    (2**62,),
+    (2**31, 2**31, 2**31),
+    (1,) * 9,
+    (1,) * 70,
+    (1, 4, 2**62, 2**62),
+]
 TEXTS = ["", "no such mode", "a" * 5000, "\x1b[31m\u202e"]
 
 
@@ -33,11 +42,23 @@ def _changes(proto):
     for item in proto.graph.input:
         yield from _input(proto, item)
     for slot in range(len(node.input)):
-        yield f"input {slot} left out", _changed(proto, lambda n, _, k=slot: n.input.__setitem__(k, ""))
-        yield f"inputs end before {slot}", _changed(proto, lambda n, _, k=slot: n.input.__delitem__(slice(k, None)))
-    yield "no outputs named", _changed(proto, lambda n, g: (n.ClearField("output"), g.ClearField("output")))
+        yield (
+            f"input {slot} left out",
+            _changed(proto, lambda n, _, k=slot: n.input.__setitem__(k, "")),
+        )
+        yield (
+            f"inputs end before {slot}",
+            _changed(proto, lambda n, _, k=slot: n.input.__delitem__(slice(k, None))),
+        )
+    yield (
+        "no outputs named",
+        _changed(proto, lambda n, g: (n.ClearField("output"), g.ClearField("output"))),
+    )
     yield "one output more", _changed(proto, lambda n, _: n.output.append("extra"))
-    yield "forty inputs more", _changed(proto, lambda n, _: n.input.extend([n.input[0] if n.input else ""] * 40))
+    yield (
+        "forty inputs more",
+        _changed(proto, lambda n, _: n.input.extend([n.input[0] if n.input else ""] * 40)),
+    )
     for version in (1, 6, 10, 13, 2**31 - 1, -1):
         yield f"version {version}", _version(proto, version)
 
@@ -54,20 +75,23 @@ def _version(proto, version):
     return made
 
 
+SCALARS = {AttributeProto.INT: INTEGERS, AttributeProto.FLOAT: NUMBERS}
+
+
 def _attribute(proto, attribute):
     name, kind = attribute.name, attribute.type
     yield f"without {name}", _with_attribute(proto, name, None)
-    if kind == AttributeProto.INT:
-        for number in INTEGERS:
-            yield f"{name} = {number}", _with_attribute(proto, name, number)
-    elif kind == AttributeProto.INTS:
+    if kind == AttributeProto.INTS:
         yield from _integers(proto, name, list(attribute.ints))
-    elif kind == AttributeProto.FLOAT:
-        for number in NUMBERS:
+    elif kind in SCALARS:
+        for number in SCALARS[kind]:
             yield f"{name} = {number}", _with_attribute(proto, name, number)
     elif kind == AttributeProto.FLOATS:
         for number in NUMBERS:
-            yield f"{name} all {number}", _with_attribute(proto, name, [number] * len(attribute.floats))
+            yield (
+                f"{name} all {number}",
+                _with_attribute(proto, name, [number] * len(attribute.floats)),
+            )
     elif kind == AttributeProto.STRING:
         for text in TEXTS:
             yield f"{name} = {text[:20]!r}", _with_attribute(proto, name, text)
@@ -86,7 +110,13 @@ def _integers(proto, name, numbers):
 
 
 def _wrong_types(proto, name):
-    for kind, content in (("text", "1"), ("float", 1.5), ("int", 1), ("ints", [1, 1]), ("floats", [1.5])):
+    for kind, content in (
+        ("text", "1"),
+        ("float", 1.5),
+        ("int", 1),
+        ("ints", [1, 1]),
+        ("floats", [1.5]),
+    ):
         yield f"{name} of type {kind}", _with_attribute(proto, name, content)
     for kind in (0, 4, 5, 9, 10, 11, 13):
         made = copy.deepcopy(proto)
@@ -122,7 +152,10 @@ def _initializer(proto, tensor):
                 last.reshape(-1)[-1] = number
                 yield f"{name} last {number}", _with_tensor(proto, name, last)
         yield f"{name} empty", _with_tensor(proto, name, array.reshape(-1)[:0])
-        yield f"{name} twice as long", _with_tensor(proto, name, np.concatenate([array.reshape(-1)] * 2))
+        yield (
+            f"{name} twice as long",
+            _with_tensor(proto, name, np.concatenate([array.reshape(-1)] * 2)),
+        )
         yield f"{name} scalar", _with_tensor(proto, name, array.reshape(-1)[:1].reshape(()))
         yield f"{name} matrix", _with_tensor(proto, name, array.reshape(1, -1))
         yield f"{name} as float", _with_tensor(proto, name, array.astype(np.float64))

@@ -69,10 +69,14 @@ def fields() -> Cases:
     name = field(7, field(2, b"g"))
     for number in (1, 7, 8, 20, 25):
         yield either("wire", f"field {number} of the model as a number", name + field(number, 5))
-        yield either("wire", f"field {number} of the model as 3000 zeros", name + field(number, bytes(3000)))
+        yield either(
+            "wire", f"field {number} of the model as 3000 zeros", name + field(number, bytes(3000))
+        )
     for number in (1, 2, 5, 11, 12, 13, 14, 15):
         yield either("wire", f"field {number} of the graph as a number", field(7, field(number, 5)))
-        yield either("wire", f"field {number} of the graph as text", field(7, field(number, b"\xff\xfetext")))
+        yield either(
+            "wire", f"field {number} of the graph as text", field(7, field(number, b"\xff\xfetext"))
+        )
         yield either("wire", f"field {number} of the graph empty", field(7, field(number, b"")))
     for number in range(1, 14):
         tensor = field(5, field(8, b"w") + field(1, 4) + field(2, 1) + field(number, b"\x07" * 9))
@@ -84,23 +88,42 @@ def fields() -> Cases:
         yield either("wire", f"tensor of type {kind}", field(7, tensor))
     for kind in (-1, 0, 15, 99, 2**40):
         attribute = field(5, field(1, b"a") + field(20, kind) + field(3, 1))
-        yield either("wire", f"attribute of type {kind}", field(7, field(1, attribute + field(2, b"y") + field(4, b"Relu"))))
+        yield either(
+            "wire",
+            f"attribute of type {kind}",
+            field(7, field(1, attribute + field(2, b"y") + field(4, b"Relu"))),
+        )
     data = small()
     yield either("wire", "the model twice over", data + data)
     yield either("wire", "the graph in a hundred pieces", data * 100)
-    yield either("wire", "unknown fields before and after", field(500, b"x" * 5000) + data + field(501, 3))
+    yield either(
+        "wire", "unknown fields before and after", field(500, b"x" * 5000) + data + field(501, 3)
+    )
     dims = weights("w", 2**40)
     dims.raw_data = bytes(8)
-    yield refused("wire", "a payload shorter than its dims", model([node("Add", "x w", "y")], initializers=[dims]), "'w'")
+    yield refused(
+        "wire",
+        "a payload shorter than its dims",
+        model([node("Add", "x w", "y")], initializers=[dims]),
+        "'w'",
+    )
     dims = weights("w", 1)
     dims.raw_data = bytes(4000)
-    yield either("wire", "a payload longer than its dims", model([node("Add", "x w", "y")], initializers=[dims]))
+    yield either(
+        "wire",
+        "a payload longer than its dims",
+        model([node("Add", "x w", "y")], initializers=[dims]),
+    )
     dims = weights("w", 4)
     dims.raw_data = bytes(16)
     dims.float_data.extend([1, 2, 3, 4])
-    yield either("wire", "a payload in two fields", model([node("Add", "x w", "y")], initializers=[dims]))
+    yield either(
+        "wire", "a payload in two fields", model([node("Add", "x w", "y")], initializers=[dims])
+    )
     dims = weights("w", -4)
-    yield refused("wire", "negative dims", model([node("Add", "x w", "y")], initializers=[dims]), "'w'")
+    yield refused(
+        "wire", "negative dims", model([node("Add", "x w", "y")], initializers=[dims]), "'w'"
+    )
 
 
 def spoilt() -> Cases:
@@ -124,7 +147,9 @@ def noise() -> Cases:
     rng = random.Random(5)
     for number in range(200):
         yield either("wire", f"noise {number}", rng.randbytes(rng.randrange(1, 2000)))
-        yield either("wire", f"noise {number} as a graph", field(7, rng.randbytes(rng.randrange(1, 400))))
+        yield either(
+            "wire", f"noise {number} as a graph", field(7, rng.randbytes(rng.randrange(1, 400)))
+        )
 
 
 def cases() -> Cases:

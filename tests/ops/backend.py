@@ -10,7 +10,7 @@ import importlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -40,7 +40,7 @@ class Trial:
     tolerance: tuple[float, float]
 
 
-class Skipped(Exception):
+class SkippedError(Exception):
     """Why a test cannot be run."""
 
 
@@ -59,7 +59,7 @@ def collected(modules: Sequence[str] = ()) -> list[Any]:
 
 
 def trial(case: Any) -> Trial:
-    """Return a test with its inputs by name; raise Skipped for inputs that are not tensors."""
+    """Return a test with its inputs by name; raise SkippedError for inputs that are not tensors."""
     inputs, outputs = case.data_sets[0]
     names = [value.name for value in case.model.graph.input]
     feeds = {}
@@ -67,10 +67,10 @@ def trial(case: Any) -> Trial:
         if isinstance(value, onnx.TensorProto):
             value = onnx.numpy_helper.to_array(value)
         if not isinstance(value, np.ndarray | np.generic | str):
-            raise Skipped("an input is no tensor")
+            raise SkippedError("an input is no tensor")
         feeds[name] = np.asarray(value, object if isinstance(value, str) else None)
         if feeds[name].size == 0:
-            raise Skipped("an input has no element")
+            raise SkippedError("an input has no element")
     return Trial(case.name, case.model, feeds, outputs, (case.rtol, case.atol))
 
 
@@ -87,12 +87,12 @@ class Runtime:
             try:
                 self._run = make(tried.model)
                 self._check(tried)
-            except Exception as error:  # noqa: BLE001 - a runtime may raise anything
+            except Exception as error:
                 reasons.append(f"{make.__name__[1:]}: {_reason(error)}")
                 continue
             self.name = make.__name__[1:]
             return
-        raise Skipped("; ".join(reasons))
+        raise SkippedError("; ".join(reasons))
 
     def _onnxruntime(self, model: onnx.ModelProto) -> Any:
         run = session(model)
@@ -105,14 +105,14 @@ class Runtime:
     def _check(self, tried: Trial) -> None:
         found = self(tried.feeds)
         if not all(isinstance(value, np.ndarray | np.generic) for value in found):
-            raise Skipped("an output is no tensor")
+            raise SkippedError("an output is no tensor")
         again = self(tried.feeds)
         if any(changed(first, second).any() for first, second in zip(found, again, strict=True)):
-            raise Skipped("it is random")
+            raise SkippedError("it is random")
         rtol, atol = tried.tolerance
         for value, wanted in zip(found, tried.expected, strict=True):
             if not _close(np.asarray(value), np.asarray(wanted), rtol, atol):
-                raise Skipped("it does not give the expected outputs")
+                raise SkippedError("it does not give the expected outputs")
 
     def __call__(self, feeds: Feeds) -> list[Array]:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -124,7 +124,7 @@ class Runtime:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, Skipped):
+    if isinstance(error, SkippedError):
         return str(error)
     text = f"{type(error).__name__} {error}"
     for known in ("NOT_IMPLEMENTED", "INVALID_GRAPH", "INVALID_ARGUMENT", "NotImplemented"):
@@ -208,7 +208,7 @@ class Probes:
         """Return the outputs; None where the runtime refuses or their shapes are others."""
         try:
             found = self.run(feeds)
-        except Exception:  # noqa: BLE001 - a changed index may be out of range
+        except Exception:
             return None
         same = all(np.shape(a) == np.shape(b) for a, b in zip(found, like, strict=True))
         return found if same else None
@@ -241,25 +241,29 @@ class Probes:
                 yield kind, [changed(a, b) for a, b in zip(before, after, strict=True)]
 
     def _pokes(self, value: Array) -> Iterator[tuple[str, Any]]:
-        kind, whole = value.dtype.kind, self.feeds[self.name]
-        if kind in "fV" or value.dtype.name.startswith(("bfloat", "float")):
+        kind = value.dtype.kind
+        if kind in "iu":
+            yield from self._integers(value)
+        elif kind == "b":
+            yield "step", ~value
+            yield "step", self.random.integers(0, 2, value.shape).astype(bool)
+        elif kind == "O":
+            yield from (("step", np.full_like(value, text)) for text in TEXTS)
+        else:
             for step in STEPS:
                 noise = self.random.uniform(0.5, 1.5, value.shape)
                 yield "step", (value.astype(np.float64) + step * noise).astype(value.dtype)
             if kind == "f":
                 yield "nan", np.full_like(value, np.nan)
-        elif kind == "b":
-            yield "step", ~value
-            yield "step", self.random.integers(0, 2, value.shape).astype(bool)
-        elif kind in "iu":
-            low, high = int(whole.min(initial=0)), int(whole.max(initial=1))
-            for _ in range(4):
-                yield "step", self.random.integers(low, high + 1, value.shape).astype(value.dtype)
-            if high < np.iinfo(value.dtype).max:
-                yield "step", value + np.ones((), value.dtype)
-        else:
-            for text in TEXTS:
-                yield "step", np.full_like(value, text)
+
+    def _integers(self, value: Array) -> Iterator[tuple[str, Any]]:
+        """Give values that are there and their successors, but no zero to divide by."""
+        there = np.unique(self.feeds[self.name])
+        choice = np.union1d(there, np.minimum(there, np.iinfo(there.dtype).max - 1) + 1)
+        choice = choice.astype(there.dtype)
+        choice = choice if 0 in there else choice[choice != 0]
+        for _ in range(4):
+            yield "step", self.random.choice(choice, value.shape)
 
 
 def _mark(seen: Seen, axis: int | None, at: int, moved: Array) -> None:
@@ -270,6 +274,13 @@ def _mark(seen: Seen, axis: int | None, at: int, moved: Array) -> None:
 
 
 # -- comparison ------------------------------------------------------------------------------------
+
+
+class Claim(NamedTuple):
+    """The box that rfgraph says a unit reads, and whether it is known on every axis."""
+
+    box: tuple[tuple[int, int], ...] | None
+    known: bool
 
 
 @dataclass
@@ -304,7 +315,7 @@ def judge(tried: Trial, run: Runtime, constants: Sequence[str] = ()) -> Verdict:
 
 
 def _judge_input(found: Verdict, result: Any, probes: Probes) -> None:
-    claims = {}
+    claims: dict[tuple[int, tuple[int, ...]], Claim] = {}
     for number, tensor in enumerate(probes.run.outputs):
         shape = result.model.graph.nodes[tensor]["shape"]
         seen = probes.outputs[number].shape
@@ -312,31 +323,36 @@ def _judge_input(found: Verdict, result: Any, probes: Probes) -> None:
             found.unsound.append(f"{tensor}: shape {shape}, {probes.run.name} {seen}")
         elif shape is not None:
             for index in _sample(shape):
-                claims[number, index] = _said(result, tensor, index, probes.name)
+                claims[number, index] = _claim(result, tensor, index, probes.name)
     for _ in range(ROUNDS):
-        probes.again()
-        if all(_equal(probes, *at, said) for at, (said, known) in claims.items() if known):
+        if all(_equal(probes, *at, claim) for at, claim in claims.items() if claim.known):
             break
-    for (number, index), (said, known) in claims.items():
-        steps = probes.steps[number].box(index)
-        where = f"{probes.run.outputs[number]}{list(index)} of {probes.name}: {said}, seen {steps}"
-        found.units += 1
-        found.leaks += not _within(probes.all[number].box(index), said)
-        if not _within(steps, said):
-            found.unsound.append(where)
-        elif not known or not probes.complete:
-            found.unknown += 1
-        elif _equal(probes, number, index, said):
-            found.equal += 1
-        else:
-            found.inexact.append(where)
+        probes.again()
+    for at, claim in claims.items():
+        _count(found, probes, *at, claim)
 
 
-def _equal(probes: Probes, number: int, index: tuple[int, ...], said: Any) -> bool:
+def _count(
+    found: Verdict, probes: Probes, number: int, index: tuple[int, ...], claim: Claim
+) -> None:
+    steps, every = probes.steps[number].box(index), probes.all[number].box(index)
+    unit = f"{probes.run.outputs[number]}{list(index)} of {probes.name}"
+    found.units += 1
+    found.leaks += not _within(every, claim.box)
+    if not _within(steps, claim.box):
+        found.unsound.append(f"{unit}: {claim.box}, seen {steps}")
+    elif not claim.known or not probes.complete:
+        found.unknown += 1
+    elif _equal(probes, number, index, claim):
+        found.equal += 1
+    else:
+        found.inexact.append(f"{unit}: {claim.box}, seen {steps}")
+
+
+def _equal(probes: Probes, number: int, index: tuple[int, ...], claim: Claim) -> bool:
     """Whether a box is what was seen: by steps, or between that and what NaN leaks into."""
-    return said == probes.steps[number].box(index) or (
-        not probes.complete or _within(said, probes.all[number].box(index))
-    )
+    steps, every = probes.steps[number].box(index), probes.all[number].box(index)
+    return not probes.complete or claim.box == steps or _within(claim.box, every)
 
 
 def _sample(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -349,14 +365,11 @@ def _sample(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
     return list(dict.fromkeys(found))
 
 
-def _said(
-    result: Any, tensor: str, index: tuple[int, ...], name: str
-) -> tuple[tuple[tuple[int, int], ...] | None, bool]:
-    """Return the box that rfgraph gives, and whether it claims to know it."""
+def _claim(result: Any, tensor: str, index: tuple[int, ...], name: str) -> Claim:
     regions = rfgraph.unit(result, tensor, index, input=name).regions
     if not regions:
-        return None, True
-    return regions[0].clipped, "unknown" not in regions[0].scopes
+        return Claim(None, known=True)
+    return Claim(regions[0].clipped, "unknown" not in regions[0].scopes)
 
 
 def _within(seen: Any, said: Any) -> bool:

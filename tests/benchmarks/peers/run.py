@@ -38,9 +38,11 @@ HELPED = [
     "receptivefield is given networks without ReLU and MaxPool and with even weights, as it asks",
 ]
 
-# What is measured, and the package it takes. The first three read a file, in this very Python.
+# What is measured, and the package it takes. The export makes the file that OWN read, in this
+# very Python, and that the others need not.
 OWN = ("onnx.load", "onnx.shape_inference", "rfgraph")
 TOOLS = {
+    "torch.onnx.export": None,
     **dict.fromkeys(OWN),
     "gradient, as it is": None,
     "gradient, prepared": None,
@@ -140,16 +142,6 @@ def work(place: Place, tool: str, network: str, calls: int) -> dict[str, Any]:
     return found
 
 
-def export(place: Place, networks: list[str]) -> None:
-    place.model("x").parent.mkdir(parents=True, exist_ok=True)
-    for network in networks:
-        if not place.model(network).exists():
-            say(f"exporting {network}")
-            found = work(place, "export", network, 0)
-            if "error" in found["answer"]:
-                raise SystemExit(f"{network} cannot be exported: {found['answer']['error']}")
-
-
 def again(row: dict[str, Any], count: int) -> bool:
     """Tell whether a further round is of use."""
     if not row:
@@ -206,7 +198,7 @@ def main(arguments: list[str]) -> None:
     place = Place(options.env.resolve())
     place.root.mkdir(parents=True, exist_ok=True)
     install(place)
-    export(place, options.only)
+    place.model("x").parent.mkdir(exist_ok=True)
     networks = {name: measure(place, name, options.rounds) for name in options.only}
     expected = {name: table.expected(name) for name in options.only}
     found = {

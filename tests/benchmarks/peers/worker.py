@@ -175,7 +175,7 @@ TOOLS: dict[str, Callable[[str, str], Call]] = {
     "receptive-field-calculation": use_rf_calc,
     "gradient, as it is": use_probe,
     "gradient, prepared": use_prepared_probe,
-    "export": export,
+    "torch.onnx.export": export,
 }
 
 
