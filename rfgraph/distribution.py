@@ -12,7 +12,7 @@ from rfgraph.analysis import Result, Source, analyze, pick_input, pick_tensor, s
 from rfgraph.domains.closed_form import ClosedForm, closed_form
 from rfgraph.domains.paths import counting
 from rfgraph.domains.paths.enumerate import in_order
-from rfgraph.domains.paths.states import Kind, Question, StateGraph, state_graph
+from rfgraph.domains.paths.states import MAX_PATTERNS, Kind, Question, StateGraph, state_graph
 from rfgraph.domains.paths.statistics import decimal, quantile, root
 from rfgraph.errors import BoundError, UsageError, quoted
 from rfgraph.graph import Model
@@ -214,18 +214,21 @@ def path_histogram(
     full: bool = False,
     through: Sequence[str] = (),
     avoiding: Sequence[str] = (),
+    max_patterns: int = MAX_PATTERNS,
 ) -> PathHistogram:
     """Return the exact distribution of receptive fields over the paths from `input` to `tensor`.
 
     `input` may be left out when the model has one, `tensor` when it has one output. `count` is
     "routes" (paths that differ only in pointwise edges are one) or "paths". `joint` adds the joint
     distribution over the axes, `full` lists histograms of any length. `through` and `avoiding` name
-    operators or tensors. An empty distribution if nothing leads there; UsageError for unknown
-    names.
+    operators or tensors. `max_patterns` bounds the tables that shifted windows and their like take,
+    in entries of 16 bytes; BoundError beyond. An empty distribution if nothing leads there;
+    UsageError for unknown names.
     """
     result = model if isinstance(model, Result) else None
     loaded = result.model if result else _loaded(model)
     question = _question(result, loaded, tensor, input, count, through, avoiding)
+    question = replace(question, max_patterns=max_patterns)
     form = question.form
     shape = loaded.graph.nodes[form.input]["shape"]
     probed = next(item.probed for item in loaded.inputs if item.name == form.input)

@@ -10,8 +10,10 @@ import pytest
 from onnx import helper
 
 import rfgraph
+from exported import HERE as EXPORTS
 from fixtures.make import build
 from report import models
+from rfgraph.errors import BoundError
 
 # "HighRes3DNet" of reference/published.md: x^3 ((1 + x^4)(1 + x^8)(1 + x^16))^3.
 HIGHRES = {
@@ -261,3 +263,12 @@ def test_names_that_do_not_exist_are_refused_with_the_nearest(highres, question,
 def test_an_unknown_order_is_refused(highres):
     with pytest.raises(rfgraph.UsageError, match="'largest' or 'smallest'"):
         rfgraph.paths(highres, order="longest")
+
+
+def test_the_bound_on_patterns_is_named_and_can_be_moved():
+    result = rfgraph.analyze(str(EXPORTS / "swin_computed_ts.onnx"))
+    (target,) = result.outputs[0].before_global
+    with pytest.raises(BoundError, match=r"more entries than MAX_PATTERNS \(1000\)"):
+        rfgraph.path_histogram(result, tensor=target, max_patterns=1000)
+    found = rfgraph.path_histogram(result, tensor=target)
+    assert all(sum(axis.counts.values()) == axis.local for axis in found.axes.values())

@@ -85,6 +85,8 @@ def fit(table: Table, axis: int) -> PeriodicMap | None:
     periods = periods[~empty[first + periods]]
     for unit in sorted({first, *(length * k // (2 * PROBES) for k in range(PROBES))}):
         periods = _unrefuted(lo, hi, first, periods, unit)
+        if not len(periods):
+            return None
     compared = 0
     while len(periods) and compared <= MAX_COMPARED:
         misfit = _misfit(lo, hi, first, int(periods[0]))

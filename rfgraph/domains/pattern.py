@@ -7,6 +7,7 @@ the base, hi - lo at the first position that reads anything.
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -59,7 +60,9 @@ def _normal_table(piece: Tabled) -> Pattern:
     lo0, hi0 = int(lo.reshape(-1)[first]), int(hi.reshape(-1)[first]) - BASE
     moved = Table(np.where(there, lo - lo0, NOTHING), np.where(there, hi - hi0, -NOTHING))
     form = (lo.shape, piece.axes, piece.open_lo, piece.open_hi)
-    key = (form, moved.lo.tobytes(), moved.hi.tobytes())
+    digest = blake2b(moved.lo.tobytes(), digest_size=32)
+    digest.update(moved.hi.tobytes())
+    key = (form, digest.digest())
     return Pattern(key, piece._replace(table=moved), lo0, hi0)
 
 

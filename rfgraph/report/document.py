@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.report.paths import counted, pairs
+from rfgraph.report.paths import counted_beside, pairs
 
 if TYPE_CHECKING:
     from rfgraph.fields import ReceptiveField
@@ -19,7 +19,7 @@ def report(view: View, fields: Sequence[ReceptiveField] | None = None) -> str:
     findings = document.pop("findings")
     chosen = view.fields() if fields is None else fields
     document["receptive_fields"] = [field.to_dict() for field in chosen]
-    document["paths"] = [counted(view, *pair).to_dict() for pair in pairs(view)]
+    document["paths"] = [counted_beside(view, *pair).to_dict() for pair in pairs(view)]
     document["findings"] = findings
     return dumps(document)
 

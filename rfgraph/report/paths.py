@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.distribution import path_histogram
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 HEADER = ("input", "tensor", "axis", "kind", "size", "count")
 LIST_HEADER = ("input", "tensor", "number", "size", "nodes")
+# Beside the fields of a model the distribution may take a fraction of a second, not more.
+MAX_BESIDE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,11 @@ def counted(
     except BoundError as error:
         return Entry(source, tensor, shape, lengths, None, str(error))
     return Entry(source, tensor, shape, lengths, found, None, listed)
+
+
+def counted_beside(view: View, source: str, tensor: str) -> Entry:
+    """Count the paths of one pair for a report on fields, unless that takes long."""
+    return counted(view, source, tensor, partial(path_histogram, max_patterns=MAX_BESIDE))
 
 
 def all_counted(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rfgraph.report import histogram
-from rfgraph.report.paths import counted, groups
+from rfgraph.report.paths import counted_beside, groups
 from rfgraph.report.paths_numbers import covering, figure, others, short
 from rfgraph.report.view import axes_text
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rfgraph.report.view import View
 
 MOST_COLUMNS = 56
+LONG = "not counted here: it takes long (rfgraph paths)"
 
 
 def distribution_lines(view: View, field: ReceptiveField, label: int, style: Style) -> list[str]:
@@ -25,10 +26,10 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
 
     `label` is the width of the column of labels.
     """
-    shown = counted(view, field.input, field.tensor)
+    shown = counted_beside(view, field.input, field.tensor)
     found = shown.histogram
     if found is None:
-        return _row("distribution", "too many to count", label, style)
+        return _row("distribution", LONG, label, style)
     lines = []
     together = groups(shown)
     for axes in together:

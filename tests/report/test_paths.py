@@ -112,8 +112,8 @@ def test_a_report_of_a_model_survives_a_bound(monkeypatch):
     def counted_nothing(view, source, tensor):
         return counted(view, source, tensor, refusing({tensor}))
 
-    monkeypatch.setattr("rfgraph.report.document.counted", counted_nothing)
-    monkeypatch.setattr("rfgraph.report.paths_summary.counted", counted_nothing)
+    monkeypatch.setattr("rfgraph.report.document.counted_beside", counted_nothing)
+    monkeypatch.setattr("rfgraph.report.paths_summary.counted_beside", counted_nothing)
     view = viewed(models.anisotropic())
     assert '"bound": "the states exceed the bound of 200000"' in report(view)
-    assert "too many to count" in summary(view, Style())
+    assert "not counted here" in summary(view, Style())

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from rfgraph.graph import Graph
 
 MAX_STATES = 200_000
-# Entries of all tables that patterns without a closed form take.
-MAX_PATTERNS = 1 << 22
+# Entries of all tables that patterns without a closed form take: 16 bytes each.
+MAX_PATTERNS = 1 << 24
 
 Growth: TypeAlias = tuple[int, ...]
 
@@ -92,7 +92,10 @@ class StateGraph:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Paths from a graph input to a tensor; `through` and `avoiding` name operators or tensors."""
+    """Paths from a graph input to a tensor; `through` and `avoiding` name operators or tensors.
+
+    `max_patterns` bounds the entries of the tables of patterns without a closed form.
+    """
 
     graph: Graph
     form: ClosedForm
@@ -100,6 +103,7 @@ class Question:
     count: str = "routes"
     through: tuple[str, ...] = ()
     avoiding: tuple[str, ...] = ()
+    max_patterns: int = MAX_PATTERNS
 
     def view(self) -> Graph:
         """Return the graph without what is avoided."""
@@ -154,6 +158,7 @@ class _Folder:
         self.bound = MAX_STATES if alone else max(1000, 8 * len(plan.tensors))
         self.cache: dict[object, tuple[Track, int] | None] = {}
         self.kept: list[object] = []
+        self.patterns: dict[object, Track] = {}
         self.entries = 0
         self.wanted = {number for arrival in plan.arrivals.values() for number in arrival.origins}
         self.numbers = {id(edge): k for k, edge in enumerate(plan.numbered) if k in self.wanted}
@@ -174,7 +179,7 @@ class _Folder:
                 self._from_origin(number, name, here)
             self._keep_origins(name)
             if len(made.tracks) > self.bound:
-                raise BoundError(f"the states of the path count exceed the bound of {self.bound}")
+                raise BoundError(f"the path count takes more states than MAX_STATES ({self.bound})")
         flags = (1 << len(self.question.through)) - 1
         ends = self.at.get(self.question.target, {})
         made.ends = [state for key, state in ends.items() if key[0] == flags]  # type: ignore[index]
@@ -197,18 +202,16 @@ class _Folder:
         found = here.get(key)
         if found is None:
             found = here[key] = len(self.made.tracks)
-            for track in tracks:
-                if isinstance(track.piece, Tabled):
-                    self._spend(track.piece.table.lo.size)
             self.made.tracks.append(tracks)
             self.made.tensors.append(name)
         return found
 
     def _spend(self, entries: int) -> None:
         self.entries += entries
-        if self.entries > MAX_PATTERNS:
+        bound = self.question.max_patterns
+        if self.entries > bound:
             raise BoundError(
-                f"the patterns of the paths exceed the bound of {MAX_PATTERNS} entries"
+                f"the patterns of the paths take more entries than MAX_PATTERNS ({bound})"
             )
 
     def _flags(self, tensor: str, flags: int, edge: Edge | None) -> int:
@@ -278,8 +281,17 @@ class _Folder:
             return self.cache[key]
         self.kept.append(relation)
         result = _carry_track(track, relation, needed)
+        if result is not None:
+            result = self._only(result[0]), result[1]
         self.cache[key] = result
         return result
+
+    def _only(self, track: Track) -> Track:
+        """Return the one track of its pattern: tables that are the same are held once."""
+        found = self.patterns.setdefault(track.same(), track)
+        if found is track and isinstance(track.piece, Tabled):
+            self._spend(track.piece.table.lo.size)
+        return found
 
     def _from_origin(self, number: int, name: str, here: dict[object, int]) -> None:
         """Carry an origin's own paths over the transparent walk that leads from it."""
