@@ -1,4 +1,4 @@
-"""onnxruntime's matrix products: fused, transposed, with weights of few bits; experts."""
+"""onnxruntime's matrix products: fused, transposed, with weights of few bits."""
 
 from __future__ import annotations
 
@@ -222,19 +222,58 @@ def _all_of(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
     return tuple(Link(slot, (Everything(shape),)) for slot in slots if node.has(slot))
 
 
-@rule("MatMulNBits", domain=DOMAIN, ignores=(*WEIGHTS, "weight_prepacked"))
+@rule("MatMulNBits", domain=DOMAIN, ignores=WEIGHTS)
 def matmul_n_bits(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, and the weights, scales and bias of its column.
+
+    Weights without elements, unless weight_prepacked, stand for no product: it reads the bias.
 
     Exact. Versions: all (1).
     """
     columns = node.int("N")
     link = _projected(node, 0, node.int("K"), columns)
     shape = (*node.shape(0)[:-1], columns)
+    if _is_empty(node, 1) and node.int("weight_prepacked", 0) == 0:
+        return Outcome((shape,), vector(node, 5, shape))
     weights = (_rows(node, slot, columns, shape) for slot in (1, 2, 3))
     return _extended(
         Outcome((shape,), (link,)), *weights, _all_of(node, shape, 4), vector(node, 5, shape)
     )
+
+
+def _is_empty(node: OpNode, slot: int) -> bool:
+    return node.has(slot) and product(node.shape(slot)) == 0
+
+
+@rule("MatMulNBitsQLoRA", domain=DOMAIN, ignores=(*WEIGHTS, "lora_bits", "lora_block_size"))
+def matmul_n_bits_qlora(node: OpNode) -> Outcome:
+    """An output reads all of its row of the input, and the weights and scales of its column.
+
+    Those are the base's and the up projection's; of the down projection it reads all. An adapter
+    without elements is not read.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    columns = node.int("N")
+    link = _projected(node, 0, node.int("K"), columns)
+    shape = (*node.shape(0)[:-1], columns)
+    up = () if _is_empty(node, 5) else (5, 6)
+    down = (3, 4) if up and not _is_empty(node, 3) else ()
+    weights = (_rows(node, slot, columns, shape) for slot in (1, 2, *up))
+    return _extended(Outcome((shape,), (link,)), *weights, _all_of(node, shape, *down))
+
+
+@rule("MatMulPacked", domain=DOMAIN, ignores=("activation_type", "packed_type"))
+def matmul_packed(node: OpNode) -> Outcome:
+    """An output reads all of its row of the input, the packed weights of its column, and the scale.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    columns = node.int("N")
+    link = _projected(node, 0, node.int("K"), columns)
+    shape = (*node.shape(0)[:-1], columns)
+    weights = _rows(node, 1, columns, shape)
+    return _extended(Outcome((shape,), (link,)), weights, _scalars(node, shape, 2))
 
 
 @rule("MatMulBlockQuantizedFp8Weight", domain=DOMAIN, ignores=("block_size",))
@@ -347,37 +386,3 @@ def _terms(node: OpNode) -> list[int]:
 def _residual_sum(node: OpNode, output: int) -> list[Link]:
     shape = node.shape(0)
     return [Link(slot, (Pointwise(shape),), output) for slot in _terms(node)]
-
-
-# -- experts ---------------------------------------------------------------------------------------
-
-
-EXPERTS = tuple(
-    """accuracy_level activation_alpha activation_beta activation_type block_size
-    expert_weight_bits fc1_expert_weight_bits fc2_expert_weight_bits fc3_expert_weight_bits k
-    normalize_routing_weights quant_type swiglu_fusion swiglu_limit use_sparse_mixer
-    weights_prepacked""".split()
-)
-
-
-@rule("MoE", "QMoE", domain=DOMAIN, ignores=EXPERTS)
-def mixture_of_experts(node: OpNode) -> Outcome:
-    """An output reads all features of its own token, and all routing probabilities of that token.
-
-    Exact. Upper bound: weights of experts that are computed count as read whole. Versions: all (1).
-    """
-    shape = node.ranked(0, 2, 3)
-    last = len(shape) - 1
-    links = [Link(0, (Reduce(((last, Whole(shape[-1], shape[-1])),), weighted=True),))]
-    routing = (1, 14) if node.op_type == "QMoE" else (1,)
-    links.extend(_routed(node, slot, shape) for slot in routing if node.has(slot))
-    weights = (slot for slot in node.data_inputs() if slot not in (0, *routing))
-    return Outcome((shape,), (*links, *_all_of(node, shape, *weights)))
-
-
-def _routed(node: OpNode, slot: int, shape: Shape) -> Link:
-    tokens, experts = node.ranked(slot, 2, 2)
-    if tokens != product(shape[:-1]):
-        raise RuleError(f"input {slot} requires {product(shape[:-1])} tokens, found {tokens}")
-    chain = Chain((tokens, experts)).add(*whole((tokens, experts), [1]))
-    return chain.add(*reshaped((tokens, 1), (*shape[:-1], 1)), Pointwise(shape)).link(slot)

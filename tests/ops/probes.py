@@ -1,11 +1,14 @@
-"""Two further ways of probing one node: by small steps alone, and through its definition.
+"""Further ways of probing one node: by small steps alone, and through its definition.
 
 Where an operator multiplies data by an exact zero (a masked probability), NaN and infinity leak
 through what is not read. Where onnxruntime has no kernel, the function body that onnx gives as the
-operator's definition runs in its place.
+operator's definition runs in its place, or one in numpy that follows the operator's description.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -64,6 +67,27 @@ class Steps:
         if np.dtype(data.dtype).kind == "f":
             return [value + step for step in STEPS]
         return [other for other in range(*(data.span or (0, 2))) if other != value]
+
+
+class Formula(Steps):
+    """Small steps through a definition in numpy, of an operator without a kernel on a CPU.
+
+    `definition` takes the inputs of the node in order, None for one that is absent, and its
+    attributes by name, and returns the outputs in order.
+    """
+
+    def __init__(
+        self, case: Case, definition: Callable[..., Sequence[Any]], starts: int = 2
+    ) -> None:
+        self.case = case
+        self.definition = definition
+        self.starts = [self._start(np.random.default_rng(seed)) for seed in range(starts)]
+        self.before = [self._run(feeds) for feeds in self.starts]
+
+    def _run(self, feeds):
+        inputs = [feeds.get(f"x{slot}", entry) for slot, entry in enumerate(self.case.inputs)]
+        found = self.definition(*inputs, **self.case.attributes)
+        return {f"y{number}": np.asarray(value) for number, value in enumerate(found)}
 
 
 def expanded(case: Case) -> onnx.ModelProto:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
-from ops.probes import Steps
+from ops.probes import Formula
 from rfgraph.ops.node import RuleError
 
 ONE = np.array(1, np.float32)
@@ -79,29 +79,6 @@ def test_an_element_of_an_inverse_reads_its_matrix():
     assert mismatches(case) == []
 
 
-def test_a_token_reads_itself_and_its_routing():
-    weights = [
-        np.random.default_rng(0).random(shape).astype(np.float32)
-        for shape in ((2, 6, 4), (2, 4, 6))
-    ]
-    for shape in [(3, 4), (1, 3, 4)]:
-        inputs = [shape, (3, 2), weights[0], None, weights[1]]
-        case = node("MoE", inputs, {"k": 2, "activation_type": "identity"})
-        assert mismatches(case) == []
-
-
-def test_a_token_reads_itself_and_its_routing_under_quantized_experts():
-    random = np.random.default_rng(0)
-    packed = [
-        random.integers(0, 255, shape, dtype=np.uint8) for shape in ((2, 32, 16), (2, 32, 16))
-    ]
-    scales = filled(2, 32, value=0.1)
-    inputs = [(2, 32), (2, 2), packed[0], scales, None, packed[1], scales]
-    case = node("QMoE", inputs, {"k": 2, "expert_weight_bits": 4, "activation_type": "identity"})
-    # A probability that is not a number would spoil the choice of experts for every token.
-    assert mismatches(case, probe=Steps(case)) == []
-
-
 def read_at(case, slot, index, output=0):
     found = relations(case, output).get(slot, [])
     return set().union(*(reads(relation, index) for relation in found))
@@ -145,6 +122,23 @@ def test_weights_of_few_bits_belong_to_their_columns():
     assert outcome(case).shapes == ((2, 4),)
 
 
+def packed_product(data, packed, scale=None, **attributes):
+    """Multiply by a weight of two bytes, low and high, and scale."""
+    weights = packed[:, 0::2] + packed[:, 1::2] / 16
+    return [data @ weights.astype(np.float32).T * (1 if scale is None else scale)]
+
+
+PACKED = [
+    node("MatMulPacked", [(1, 2, 3), bytes_(4, 6)], {"K": 3, "N": 4, "packed_type": 1}),
+    node("MatMulPacked", [(3,), bytes_(2, 6), ()], {"K": 3, "N": 2, "packed_type": 1}),
+]
+
+
+@pytest.mark.parametrize("case", PACKED, ids=str)
+def test_a_packed_weight_belongs_to_its_column(case):
+    assert mismatches(case, probe=Formula(case, packed_product)) == []
+
+
 def test_fused_projections_by_hand():
     inputs = [(1, 2, 4), (1, 2, 4), (4,), (3, 1, 2), (3,), (3,), (3, 1, 2), (3,)]
     case = node("MatMulNBitsMlp", inputs, {"K": 4, "N": 3}, outputs=(True, True))
@@ -158,6 +152,75 @@ def test_fused_projections_by_hand():
     assert outcome(case).shapes == ((1, 2, 3), (1, 2, 2), (1, 2, 2))
     assert read_at(case, 9, (0, 1, 1), output=2) == {(1, 0, 0), (1, 0, 1)}
     assert read_at(case, 6, (0, 1, 1), output=2) == set()
+
+
+EMPTY = np.zeros((3, 0, 8), np.uint8)
+NO_PRODUCT = [
+    node("MatMulNBits", [(1, 2, 32), EMPTY, (3, 2), *rest], {"K": 32, "N": 3, "block_size": 16})
+    for rest in ([], [None, None, (3,)])
+]
+
+
+@pytest.mark.parametrize("case", NO_PRODUCT, ids=str)
+def test_weights_without_elements_stand_for_no_product(case):
+    assert mismatches(case) == []
+
+
+def lora(data, base, scales, down, down_scales, up, up_scales, **attributes):
+    """Multiply by weights of 8 bits in blocks of 16, and by those of an adapter of low rank."""
+    lengths = {"inner": attributes["K"], "block": 16}
+
+    def projected(rows, packed, scale, inner, block):
+        blocks = -(-inner // block)
+        weights = packed.astype(np.float32).reshape(-1, blocks, block) - 128
+        weights = weights * scale.reshape(-1, blocks, 1)
+        return rows @ weights.reshape(len(weights), -1)[:, :inner].T
+
+    found = projected(data, base, scales, **lengths)
+    if up.size:
+        rank = len(down_scales)
+        low = (
+            projected(data, down, down_scales, **lengths)
+            if down.size
+            else np.zeros((*data.shape[:-1], rank), np.float32)
+        )
+        found = found + projected(low, up, up_scales, rank, 16)
+    return [found]
+
+
+# The rank is 2; the 20 features are a block and a part of another, of which 12 bytes are padding.
+ADAPTED = [
+    bytes_(3, 2, 16, span=(1, 4)),
+    (3, 2),
+    bytes_(2, 2, 16, span=(1, 4)),
+    (2, 2),
+    bytes_(3, 1, 16, span=(1, 4)),
+    (3, 1),
+]
+LORA = [
+    node("MatMulNBitsQLoRA", [(1, 2, 20), *ADAPTED], {"K": 20, "N": 3, "bits": 8}),
+    node(
+        "MatMulNBitsQLoRA",
+        [(2, 20), *ADAPTED[:4], np.zeros((3, 0, 16), np.uint8), (3, 1)],
+        {"K": 20, "N": 3, "bits": 8},
+    ),
+    node(
+        "MatMulNBitsQLoRA",
+        [(20,), *ADAPTED[:2], np.zeros((0, 2, 16), np.uint8), *ADAPTED[3:]],
+        {"K": 20, "N": 3, "bits": 8},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", LORA, ids=str)
+def test_an_adapter_is_read_as_far_as_there_is_one(case):
+    # Padding is part of its column; without a down projection the up projection gets zeros.
+    assert mismatches(case, within=(1, 3, 5, 6), probe=Formula(case, lora)) == []
+    adapted = case.inputs[5] is ADAPTED[4]
+    *place, _ = (0,) * len(outcome(case).shapes[0])
+    assert read_at(case, 1, (*place, 2)) == {(2, block, at) for block in (0, 1) for at in range(16)}
+    up = {(2, 0, at) for at in range(16)} if adapted else set()
+    assert read_at(case, 5, (*place, 2)) == up
 
 
 def test_a_sparse_factor_counts_as_dense():
@@ -174,7 +237,8 @@ INVALID = [
     (node("MatMulNBits", [(2, 4), (4, 1)], {"K": 4, "N": 0}), "for 0 outputs"),
     (node("MatMulNBits", [(2, 4), (4, 1)], {"K": 4, "N": 3}), "3 equal rows"),
     (node("MatMulFpQ4", [(2, 4), (9,), np.array([4])]), "2 integers"),
-    (node("MoE", [(2, 4), (3, 2)]), "2 tokens"),
+    (node("MatMulPacked", [(2, 4), (2, 8)], {"K": 4, "N": 3}), "3 equal rows"),
+    (node("MatMulPacked", [(2, 4), (3, 9), (2,)], {"K": 4, "N": 3}), "one element"),
 ]
 
 
