@@ -181,6 +181,33 @@ def _packing(node: OpNode, data: Shape) -> int:
     return fits[0]
 
 
+@rule("GatherPacked", domain=DOMAIN, ignores=("output_dtype", "packed_type"))
+def gather_packed(node: OpNode) -> Outcome:
+    """An output reads its index, and the row of the table that this names.
+
+    An index out of range names row 0.
+
+    Upper bound: of a packed row all bytes count as read. Unknown: which row of a computed table is
+    read, where the index is computed too. Versions: all (1).
+    """
+    table, where = node.ranked(0, 2, 2), node.shape(1)
+    features = node.int("K")
+    if features < 1 or table[0] < 1:
+        raise RuleError(f"requires rows of at least 1 number, found {features} in {list(table)}")
+    out = (*where, features)
+    own = Chain(where).add(*reshaped(where, (*where, 1)), Pointwise(out))
+    rows = Chain(table).add(*whole(table, [1]))
+    indices = node.value(1).data
+    if indices is None:
+        rows.add(Reduce(((0, Whole(table[0], 1, unknown=True)),)))
+    else:
+        bounded(indices.size, "input 1")
+        flat = indices.reshape(-1)
+        named = np.where((flat >= 0) & (flat < table[0]), flat, 0)
+        rows.add(*pick_steps(named, 0, table[0]), *reshaped((flat.size, 1), (*where, 1)))
+    return Outcome((out,), (own.link(1), rows.add(Pointwise(out)).link(0)))
+
+
 # -- windows and sets ------------------------------------------------------------------------------
 
 

@@ -139,6 +139,29 @@ def test_gathers_of_few_bits():
         outcome(unclear)
 
 
+# Blocks of 32 numbers take 34 bytes: a scale of float16, then a byte each.
+Q8 = {"packed_type": 8, "K": 32, "output_dtype": 1}
+PACKED = Data((3, 34), "uint8", (3, 6))
+NAMES = Data((1, 2), "int64", (-1, 4))
+
+
+@pytest.mark.parametrize("names", [NAMES, np.array([[2, 0], [-1, 3]])], ids=["data", "constant"])
+def test_a_packed_row_is_read_where_an_index_names_it(names):
+    case = node("GatherPacked", [PACKED, names], Q8)
+    # Of a row a number reads its own byte and the scale.
+    assert mismatches(case, within=(0,), probe=Steps(case)) == []
+    read = {row for row, _ in claims(case)[0, 1, 5]}
+    assert read == ({0, 1, 2} if names is NAMES else {0})
+
+
+def test_a_row_of_a_constant_table_reads_its_index():
+    table = np.random.default_rng(0).integers(3, 9, (3, 34)).astype(np.uint8)
+    case = node("GatherPacked", [table, NAMES], Q8)
+    assert mismatches(case, within=(1,), probe=Steps(case)) == []
+    assert claims(case, 1)[0, 1, 5] == {(0, 1)}
+    assert relations(node("GatherPacked", [PACKED, NAMES], Q8))[0][0].steps[1].rules[0][1].unknown
+
+
 @pytest.mark.parametrize(
     ("bounds", "length"),
     [((2.0, 5.0, 0.5), 6), ((0, 7, 2), 4), ((3, 5), 2), ((5, 3), 0)],
@@ -202,6 +225,7 @@ INVALID = [
     (node("RestorePadding", [(7, 2), (2, 3)]), "at most 6"),
     (node("RestorePadding", [(3, 2), ints(0, 9, 1).reshape(1, 3)]), "axis"),
     (node("GatherBlockQuantized", [(4, 8), (2,), (4, 1)], {"bits": 3}), "bits"),
+    (node("GatherPacked", [(4, 34), (2,)], {"K": 0, "packed_type": 8}), "at least 1"),
     (node("NGramRepeatBlock", [(2, 3), (3, 3)], {"ngram_size": 2}), "3 sequences"),
     (node("WordConvEmbedding", [(2, 4), (2, 1, 2, 3), (2,), (9, 4)]), "embeddings of 4"),
 ]
