@@ -120,12 +120,22 @@ def scaled_silu(node: OpNode) -> Outcome:
 def gated_add(node: OpNode) -> Outcome:
     """An output reads the same index of both terms, and the gate of its row.
 
-    Exact. Versions: all (1).
+    With gate_weight it reads all features that its row's gate is projected from, and the weights.
+
+    Exact; with gate_weight by its definition, where onnxruntime has no CPU kernel to compare with.
+    Versions: all (1).
     """
     shape = node.ranked(0, 1)
     required(node, 1, shape)
-    required(node, 2, (*shape[:-1], 1))
-    return Outcome((shape,), (_own(shape), _own(shape, 1), _own(shape, 2)))
+    width = node.ranked(2, 1)[-1] if node.has(3) else 1
+    gate = required(node, 2, (*shape[:-1], width))
+    links = [_own(shape), _own(shape, 1)]
+    if not node.has(3):
+        return Outcome((shape,), (*links, _own(shape, 2)))
+    links.append(Link(2, (*whole(gate, [len(gate) - 1], weighted=True), Pointwise(shape))))
+    weights = Chain(required(node, 3, (width, 1))).add(*whole((width, 1), [0], weighted=True))
+    links.append(weights.add(*reshaped((1, 1), (1,)), Pointwise(shape)).link(3))
+    return Outcome((shape,), tuple(links))
 
 
 @rule("LinearAttentionGate", domain=DOMAIN)

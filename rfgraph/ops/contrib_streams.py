@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rfgraph.ops.contrib_common import DOMAIN, pointwise, required, shape_of, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, scalar, selected, trimmed, whole
+from rfgraph.ops.steps import reshaped, scalar, selected, trimmed, whole, without
 from rfgraph.relations import Permute, Pointwise, Reduce, Regroup, Shape, Shift, Whole
 
 
@@ -114,6 +114,71 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
             chain.add(*reshaped(chain.shape, shape))
         links.append(chain.link(slot))
     return Outcome((shape,), tuple(links))
+
+
+SCALARS = tuple("epsilon gate_div gate_mul reduction_scale silu_alpha".split())
+
+
+@rule("HyperConnectionLowRankMix", domain=DOMAIN, ignores=SCALARS)
+def hyper_connection_low_rank_mix(node: OpNode) -> Outcome:
+    """A block's input reads its own feature of every stream and, as a second part, all of them.
+
+    It also reads the scale, the down projection, and its feature's columns of the up projection. A
+    gate reads all features of every stream, the scale, and its column of the third projection. The
+    streams that go out read their own index. All that goes for the streams with the block before
+    mixed in, whose feature and gate are read wherever the stream is.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    if node.int("num_branches") < 1:
+        raise RuleError("attribute 'num_branches' requires at least 1")
+    shape, grouped = _streams(node)
+    lead = len(shape) - 1
+    mixed, gates = (*shape[:-1], grouped[-1]), grouped[:-1]
+    links = [link for to in ((0, mixed), (1, gates)) for link in _every_stream(node, grouped, *to)]
+    for slot, chain in _mixed_in(node, shape, grouped):
+        own = Chain(node.shape(slot)).add(*chain.steps)
+        own.add(*whole(grouped, [lead], weighted=True))
+        links.append(own.add(*reshaped(own.shape, mixed)).link(slot))
+        links.append(chain.add(*reshaped(grouped, shape)).link(slot, 2))
+    links.extend(_low_rank(node, mixed, gates))
+    return trimmed(node, (mixed, gates, shape), links)
+
+
+def _mixed_in(node: OpNode, shape: Shape, grouped: Shape) -> Iterator[tuple[int, Chain]]:
+    """Yield the streams, and the block before and its gate if there are such, with their chains."""
+    yield 0, Chain(shape).add(Regroup(grouped))
+    for slot, axis in ((5, -2), (6, -1)):
+        if node.has(slot) or node.has(11 - slot):
+            under = tuple(1 if a == axis % len(grouped) else n for a, n in enumerate(grouped))
+            found = without(grouped, [axis % len(grouped)])
+            chain = Chain(required(node, slot, found))
+            yield slot, chain.add(Regroup(under), Pointwise(grouped))
+
+
+def _every_stream(node: OpNode, grouped: Shape, output: int, to: Shape) -> Iterator[Link]:
+    """Yield the links by which an output reads all streams of its token, and all of the scale."""
+    lead = len(grouped) - 2
+    shape = (*grouped[:-2], grouped[-2] * grouped[-1])
+    for slot, chain in _mixed_in(node, shape, grouped):
+        chain.add(*whole(grouped, [lead, lead + 1], weighted=True))
+        yield chain.add(Regroup((*grouped[:-2], 1)), Pointwise(to)).link(slot, output)
+    scale = required(node, 1, shape[-1:])
+    yield Link(1, (*whole(scale, [0]), Pointwise(to)), output)
+
+
+def _low_rank(node: OpNode, mixed: Shape, gates: Shape) -> Iterator[Link]:
+    """Yield the links of the projections down, up again and to the gates."""
+    features, count = mixed[-1], gates[-1]
+    inner, rank = features * count, node.ranked(2, 2, 2)[1]
+    down = Chain(required(node, 2, (inner, rank))).add(*whole((inner, rank), [0, 1], weighted=True))
+    yield down.add(Regroup((1,)), Pointwise(mixed)).link(2)
+    up = Chain(required(node, 3, (rank, inner))).add(*whole((rank, inner), [0], weighted=True))
+    up.add(Regroup((count, features)), *whole((count, features), [0]), Regroup((features,)))
+    yield up.add(Pointwise(mixed)).link(3)
+    third = Chain(required(node, 4, (inner, count)))
+    third.add(*whole((inner, count), [0], weighted=True), Regroup((count,)), Pointwise(gates))
+    yield third.link(4, 1)
 
 
 # -- embeddings ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.probes import Formula
 from rfgraph.ops.node import RuleError, UnresolvedError
 
 ONE = np.array(1, np.float32)
@@ -86,6 +87,20 @@ def read_at(case, slot, index, output=0):
     return set().union(*(reads(relation, index) for relation in found))
 
 
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def projected_gate(x, y, gate, weights):
+    return [x + y * sigmoid(gate @ weights)]
+
+
+@pytest.mark.parametrize("lead", [(1, 2), ()], ids=str)
+def test_a_gate_that_is_projected_first(lead):
+    case = node("GatedAdd", [(*lead, 3), (*lead, 3), (*lead, 4), (4, 1)])
+    assert mismatches(case, probe=Formula(case, projected_gate)) == []
+
+
 def test_operators_without_a_kernel_by_hand():
     case = node("BiasAdd", [(2, 3, 4), (4,), (2, 3, 4)])
     assert [read_at(case, slot, (1, 2, 3)) for slot in range(3)] == [
@@ -149,6 +164,7 @@ INVALID = [
     (node("BiasSplitGelu", [(2, 3), (3,)]), "even last axis"),
     (node("BiasDropout", [(2, 3), (4,)]), "broadcasts"),
     (node("GatedAdd", [(2, 3), (2, 3), (2, 3)]), "requires shape"),
+    (node("GatedAdd", [(2, 3), (2, 3), (2, 4), (3, 1)]), "input 3"),
     (node("ComplexMul", [(2, 3), (2, 2)]), "last axis of 2"),
     (node("QLinearConcat", [(), (), (2, 1), ()], {"axis": 1}), "threes"),
     (node("QLinearSoftmax", [(2, 3), ()]), "'opset'"),

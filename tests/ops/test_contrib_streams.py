@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
-from ops.probes import Steps
+from ops.probes import Formula, Steps
 from rfgraph.ops.node import RuleError, UnresolvedError
 
 TWO, THREE = (True, True), (True, True, True)
@@ -42,6 +42,51 @@ EXACT = [
 @pytest.mark.parametrize("case", EXACT, ids=str)
 def test_a_unit_reads_what_onnxruntime_shows(case):
     assert mismatches(case, probe=Steps(case)) == []
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def low_rank_mix(
+    streams, scale, down, up, third, block=None, gate=None, num_branches=1, epsilon=1e-5
+):
+    grouped = streams.reshape(*streams.shape[:-1], num_branches, -1).astype(np.float64)
+    if block is not None:
+        grouped = grouped + gate[..., None] * block[..., None, :]
+    mean = np.mean(grouped**2, -1, keepdims=True)
+    normal = grouped / np.sqrt(mean + epsilon) * scale.reshape(grouped.shape[-2:])
+    flat = normal.reshape(streams.shape)
+    low = flat @ down
+    gates = sigmoid((low * sigmoid(low)) @ up).reshape(normal.shape)
+    return [(normal * gates).sum(-2), sigmoid(flat @ third), grouped.reshape(streams.shape)]
+
+
+# A larger epsilon keeps the normalization from cancelling what it divides.
+RANKED = {"num_branches": 2, "epsilon": 1.0}
+LOW_RANK = [
+    node("HyperConnectionLowRankMix", inputs, RANKED, outputs=THREE)
+    for inputs in [
+        [(1, 2, 6), (6,), (6, 2), (2, 6), (6, 2)],
+        [(1, 2, 6), (6,), (6, 2), (2, 6), (6, 2), (1, 2, 3), (1, 2, 2)],
+        [(4,), (4,), (4, 1), (1, 4), (4, 2), (2,), (2,)],
+    ]
+]
+
+
+@pytest.mark.parametrize("case", LOW_RANK, ids=str)
+def test_streams_mixed_by_a_gate_of_low_rank(case):
+    assert mismatches(case, probe=Formula(case, low_rank_mix)) == []
+
+
+def test_a_single_stream_of_single_features():
+    case = node(
+        "HyperConnectionLowRankMix",
+        [(2, 1), (1,), (1, 1), (1, 1), (1, 1)],
+        {"num_branches": 1, "epsilon": 1.0},
+        outputs=THREE,
+    )
+    assert mismatches(case, probe=Formula(case, low_rank_mix)) == []
 
 
 WORDS = Data((2, 3), "int32", (0, 4))
@@ -116,6 +161,9 @@ INVALID = [
     (node("HyperConnectionPreMix", [TOKENS, (1, 2, 3)]), "gates"),
     (node("HyperConnectionPostMix", [TOKENS, (1, 2, 4), (1, 2, 2)]), "input 1"),
     (node("EmbedLayerNormalization", [WORDS, None, (4, 4), (2, 4)]), "3 positions"),
+    (node("HyperConnectionLowRankMix", [(2, 6)], {"num_branches": 0}), "at least 1"),
+    (node("HyperConnectionLowRankMix", [*LOW_RANK[0].inputs, (1, 2, 3)], RANKED), "input 6"),
+    (node("HyperConnectionLowRankMix", [(1, 2, 6), (5,), (6, 2)], RANKED), "input 1"),
     (node("EmbedLayerNormalization", [WORDS, (2, 4), (4, 4), (5, 4), (2, 4)]), "input 1"),
     (
         node("GatedRelativePositionBias", [(2, 3, 4), (4,), (1, 2, 3, 3)], {"num_heads": 3}),
