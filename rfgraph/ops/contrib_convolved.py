@@ -1,17 +1,17 @@
-"""onnxruntime's windows over sequences: causal convolutions with a state, hashes of n-grams."""
+"""onnxruntime's causal convolutions with a state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rfgraph.errors import BoundError
 from rfgraph.ops.contrib_common import DOMAIN, required, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, scalar, selected, trimmed, whole
+from rfgraph.ops.steps import reshaped, selected, trimmed, whole
 from rfgraph.relations import (
     Everything,
+    Permute,
     Pointwise,
     Reduce,
     Regroup,
@@ -23,20 +23,25 @@ from rfgraph.relations import (
     product,
 )
 
-# The largest number of states that are kept, and of n-gram orders told apart.
+# The largest number of states, or of first positions, that are kept.
 MAX_STATES = 8
-MAX_ORDERS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Causal:
-    """A causal convolution: the axis of time in data and state, the kernel, what is kept."""
+    """A causal convolution: the axis of time in the data, the kernel, what is kept.
+
+    A state holds `history` positions; `turned` says that its last two axes lie the other way round
+    than those of the data.
+    """
 
     shape: Shape
     axis: int
     kernel: int
     dilation: int
-    kept: int
+    kept: int = 0
+    history: int = 0
+    turned: bool = False
 
     @property
     def length(self) -> int:
@@ -44,14 +49,29 @@ class Causal:
         return self.shape[self.axis]
 
     @property
-    def state_length(self) -> int:
+    def reach(self) -> int:
         """The number of positions before its own that an output reads."""
         return (self.kernel - 1) * self.dilation
 
     @property
-    def state(self) -> Shape:
-        """The shape of one state: the data with the state's length."""
+    def state_length(self) -> int:
+        """The number of positions that a state holds."""
+        return self.history or self.reach
+
+    @property
+    def upright(self) -> Shape:
+        """The shape of one state as the data lies: that of the data with the state's length."""
         return (*self.shape[: self.axis], self.state_length, *self.shape[self.axis + 1 :])
+
+    @property
+    def state(self) -> Shape:
+        """The shape of one state."""
+        found = self.upright
+        return (*found[:-2], found[-1], found[-2]) if self.turned else found
+
+    def turn(self, chain: Chain) -> Chain:
+        """Add that a state is laid as the data lies, or back."""
+        return chain.add(Permute((0, 2, 1))) if self.turned else chain
 
     def window(self, pad: int, length: int) -> Window:
         """Return the window over `length` positions, of which `pad` are missing at the start."""
@@ -64,34 +84,100 @@ def causal_conv_with_state(node: OpNode) -> Outcome:
 
     Output t reads t - k*dilation for k below the kernel's length, before the start from the state;
     weights and bias are those of its channel. The new state holds the last positions, or with
-    state_window those after each of the last steps.
+    state_window those after each of the last steps. With input_channels the data's channels are
+    those from input_channel_offset on; state_length and state_channels_last tell how states lie;
+    state_update holds the first positions.
 
-    Exact for one spatial axis; onnxruntime has no CPU kernel with state_window to compare with. At
-    the start, without a state, the weights that fall before it count as read: an upper bound.
-    Unknown: other spatial axes, whose padding is not said, and with them the state.
+    Exact for one spatial axis; onnxruntime has no CPU kernel with state_window, nor one that
+    chooses channels or lays states otherwise, to compare with. At the start, without a state, the
+    weights that fall before it count as read: an upper bound. Unknown: other spatial axes, whose
+    padding is not said, and with them the state.
     Versions: all (1).
     """
-    shape, count = node.ranked(0, 3), node.int("ndim", 1)
-    last = node.int("channels_last", 0) != 0
-    if not 1 <= count <= 3 or (last and count > 1) or (not last and len(shape) != 2 + count):
-        raise RuleError(f"attribute 'ndim' does not fit input 0 of shape {list(shape)}: {count}")
+    count, last = node.int("ndim", 1), node.int("channels_last", 0) != 0
+    shape = _spread(node, count, last)
     kernel = node.ranked(1, 2 + count, 2 + count)
     channels = product(shape[2:]) if last else shape[1]
     if kernel[:2] != (channels, 1) or min(kernel[2:]) < 1:
         raise RuleError(f"input 1 requires {channels} kernels of depth 1, found {list(kernel)}")
-    conv = Causal(shape, 1 if last else len(shape) - 1, kernel[-1], _dilation(node), _kept(node))
+    conv = _causal(node, shape, kernel[-1], last)
     links = [*_weights(node, conv, last)]
     if count > 1:
         return _unpadded(node, conv, links)
-    taps = Taps(((conv.axis, conv.window(conv.state_length, conv.length)),))
-    links.append(Link(0, (taps,), spatial=(conv.axis,)))
+    taps = Taps(((conv.axis, conv.window(conv.reach, conv.length)),))
+    links.append(_chosen(node, shape).add(taps).link(0, spatial=(conv.axis,)))
     states = (conv.kept, *conv.state) if conv.kept else conv.state
     if node.has(3):
         required(node, 3, states)
         before = _last_state(conv, states)
-        before.add(Taps(((conv.axis, conv.window(0, conv.state_length)),)))
-        links.append(before.link(3, spatial=(conv.axis + (conv.kept > 0),)))
-    return trimmed(node, (shape, states), (*links, *_states(node, conv, states)))
+        shift = Shift(conv.state_length - conv.reach, 1, conv.state_length, conv.reach)
+        before.add(*selected(before.shape, [(conv.axis, shift)]))
+        before.add(Taps(((conv.axis, conv.window(0, conv.reach)),)))
+        time = conv.axis + (conv.kept > 0) if not conv.turned else 3 - conv.axis
+        links.append(before.link(3, spatial=(time,)))
+    update, first = _first_positions(node, conv, last)
+    return trimmed(node, (shape, states, update), (*links, *_states(node, conv, states), *first))
+
+
+def _spread(node: OpNode, count: int, last: bool) -> Shape:
+    """Return the shape of the data, with those channels alone that are chosen."""
+    shape = node.ranked(0, 3)
+    if not 1 <= count <= 3 or (last and count > 1) or (not last and len(shape) != 2 + count):
+        raise RuleError(f"attribute 'ndim' does not fit input 0 of shape {list(shape)}: {count}")
+    start, chosen = node.int("input_channel_offset", 0), node.int("input_channels", 0)
+    if not start and not chosen:
+        return shape
+    if not last or len(shape) != 3 or chosen < 1 or start < 0 or start + chosen > shape[2]:
+        raise RuleError(
+            f"requires channels on the last of 3 axes, from input_channel_offset on, found "
+            f"{chosen} from {start} on of shape {list(shape)}"
+        )
+    return (*shape[:2], chosen)
+
+
+def _chosen(node: OpNode, shape: Shape) -> Chain:
+    """Return a chain from the data to those of its channels that are chosen."""
+    found, start = node.shape(0), node.int("input_channel_offset", 0)
+    last = len(found) - 1
+    if found[last] == shape[last]:
+        return Chain(found)
+    return Chain(found).add(*selected(found, [(last, Shift(start, 1, found[last], shape[last]))]))
+
+
+def _causal(node: OpNode, shape: Shape, kernel: int, last: bool) -> Causal:
+    """Return the convolution, with how its states lie."""
+    axis = 1 if last else len(shape) - 1
+    history, layout = node.int("state_length", 0), node.int("state_channels_last", -1)
+    conv = Causal(shape, axis, kernel, _dilation(node), _kept(node), history)
+    extended = history or layout != -1 or node.int("input_channels", 0)
+    if layout not in (-1, 0, 1) or (history and history < conv.reach):
+        raise RuleError(
+            f"requires state_channels_last -1, 0 or 1 and a state_length of at least {conv.reach}, "
+            f"found {layout} and {history}"
+        )
+    if extended and (len(shape) != 3 or conv.kept):
+        raise RuleError(
+            f"requires 3 axes and state_window 0 for states that lie otherwise, found shape "
+            f"{list(shape)} and {conv.kept}"
+        )
+    return replace(conv, turned=layout != -1 and (layout == 1) != last)
+
+
+def _first_positions(
+    node: OpNode, conv: Causal, last: bool
+) -> tuple[Shape | None, tuple[Link, ...]]:
+    """Return the shape of the first positions that are kept apart, if they are, and their link."""
+    room = node.int("state_update_capacity", 0)
+    if not 0 <= room <= MAX_STATES or (room and (not last or len(conv.shape) != 3 or conv.kept)):
+        raise RuleError(
+            f"attribute 'state_update_capacity' requires 0 to {MAX_STATES}, and channels on the "
+            f"last of 3 axes, found {room} and shape {list(conv.shape)}"
+        )
+    if not room:
+        return None, ()
+    shift = Shift(0, 1, conv.length, room, "absent")
+    chain = _chosen(node, conv.shape).add(*selected(conv.shape, [(1, shift)]))
+    return chain.shape, (chain.link(0, 2),)
 
 
 def _dilation(node: OpNode) -> int:
@@ -122,7 +208,7 @@ def _weights(node: OpNode, conv: Causal, last: bool) -> Iterator[Link]:
 def _unpadded(node: OpNode, conv: Causal, links: list[Link]) -> Outcome:
     """Return the outcome where the padding of the axes before the causal one is not known."""
     shape = conv.shape
-    taps = Taps(((conv.axis, conv.window(conv.state_length, conv.length)),))
+    taps = Taps(((conv.axis, conv.window(conv.reach, conv.length)),))
     others = tuple((a, Whole(shape[a], shape[a], unknown=True)) for a in range(2, conv.axis))
     spatial = tuple(range(2, len(shape)))
     links.append(Link(0, (taps, Reduce(others)), spatial=spatial))
@@ -139,7 +225,7 @@ def _last_state(conv: Causal, states: Shape) -> Chain:
     if conv.kept:
         chain.add(*selected(states, [(0, Shift(conv.kept - 1, 1, conv.kept, 1))]))
         chain.add(Regroup(conv.state))
-    return chain
+    return conv.turn(chain)
 
 
 def _states(node: OpNode, conv: Causal, states: Shape) -> Iterator[Link]:
@@ -150,10 +236,10 @@ def _states(node: OpNode, conv: Causal, states: Shape) -> Iterator[Link]:
         for source, start, in_len in ((0, seen - size, length), (3, seen, size)):
             if not node.has(source):
                 continue
-            chain = Chain(conv.shape) if source == 0 else _last_state(conv, states)
+            chain = _chosen(node, conv.shape) if source == 0 else _last_state(conv, states)
             # The data ends after `seen` positions, those of the state come before it.
             shift = Shift(start, 1, in_len, size, "absent")
-            chain.add(*selected(chain.shape, [(conv.axis, shift)]))
+            conv.turn(chain.add(*selected(chain.shape, [(conv.axis, shift)])))
             if conv.kept:
                 chain.add(Regroup((1, *conv.state)))
                 chain.add(*selected(chain.shape, [(0, Shift(-slot, 1, 1, conv.kept, "absent"))]))
@@ -165,11 +251,11 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
     """An output reads the current and earlier tokens of its own channel, a kernel's length back.
 
     The sequences are packed one after the other; before the start of its own a token reads the
-    state.
+    state. With kernel_delta it reads its own two deltas of its group of channels, and its mask.
 
     Upper bound: a window that begins in the sequence before counts as read there, since data says
     where sequences begin. Unknown: which state, and which tokens the new states read. onnxruntime
-    has no CPU kernel to compare with. Versions: all (1).
+    has no CPU kernel with kernel_delta to compare with. Versions: all (1).
     """
     tokens, channels = node.ranked(0, 2, 2)
     kernel = node.ranked(1, 3, 3)
@@ -181,8 +267,8 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
         )
     shape, state = (tokens, channels), (bounds - 1, channels, (kernel[2] - 1) * _dilation(node))
     required(node, 4, state)
-    conv = Causal(shape, 0, kernel[2], _dilation(node), 0)
-    taps = Taps(((0, conv.window(conv.state_length, tokens)),))
+    conv = Causal(shape, 0, kernel[2], _dilation(node))
+    taps = Taps(((0, conv.window(conv.reach, tokens)),))
     start = Chain(state).add(
         Reduce(((0, Whole(state[0], 1, unknown=True)), (2, Whole(state[2], 1))))
     )
@@ -195,6 +281,7 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
         Link(2, (Everything(shape),)),
         *vector(node, 3, shape),
         start.add(Regroup((1, channels)), Pointwise(shape)).link(4),
+        *_deltas(node, shape),
     ]
     updates = (state[0], max(node.int("state_update_capacity", 0), 0), channels)
     for output, to in ((1, state), (2, updates)):
@@ -203,120 +290,22 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
     return trimmed(node, (shape, state, updates), links)
 
 
-# -- n-grams ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """The n-gram orders from 2 on and the number of hashes of each; tokens lie on `axis`."""
-
-    shape: Shape
-    axis: int
-    largest: int
-    hashes: int
-
-    @property
-    def out(self) -> Shape:
-        """The shape of the hashes."""
-        return (*self.shape, (self.largest - 1) * self.hashes)
-
-    def windows(self, slot: int, found: Shape, shift: int) -> Iterator[Link]:
-        """Yield the links of tokens: position o of order n reads the n tokens up to o + shift."""
-        for order in range(2, self.largest + 1):
-            window = Window(order, 1, 1, order - 1 - shift, found[self.axis], self.shape[self.axis])
-            chain = Chain(found).add(Taps(((self.axis, window),)))
-            yield self.placed(chain, order).link(slot, spatial=(self.axis,))
-
-    def placed(self, chain: Chain, order: int) -> Chain:
-        """Return the chain led on to the hashes of one order."""
-        last, total = len(self.shape), self.out[-1]
-        chain.add(Regroup((*chain.shape, 1)), Pointwise((*self.shape, self.hashes)))
-        shift = Shift(-(order - 2) * self.hashes, 1, self.hashes, total, "absent")
-        return chain.add(*selected(chain.shape, [(last, shift)]))
-
-
-def _orders(node: OpNode, shape: Shape, axis: int) -> Orders:
-    largest, hashes = node.int("max_ngram_size"), node.int("n_head_per_ngram")
-    if largest < 2 or hashes < 1:
+def _deltas(node: OpNode, shape: Shape) -> Iterator[Link]:
+    """Yield the links of what is added to a kernel of two taps, by token and group of channels."""
+    if not node.has(6) and not node.has(7):
+        return
+    first, size = node.int("delta_offset", 0), node.int("group_size", 1)
+    tokens, taps, groups = node.ranked(6, 3, 3)
+    if size < 1 or (tokens, groups * size) != shape or not 0 <= first <= taps - 2:
         raise RuleError(
-            f"requires a max_ngram_size of at least 2 and a n_head_per_ngram of at least 1, "
-            f"found {largest} and {hashes}"
+            f"input 6 requires two taps from delta_offset {first} on, for {shape[0]} tokens and "
+            f"{shape[1]} channels in groups of {size}, found shape {[tokens, taps, groups]}"
         )
-    if largest > MAX_ORDERS:
-        raise BoundError(f"max_ngram_size {largest} exceeds the bound of {MAX_ORDERS}")
-    return Orders(shape, axis, largest, hashes)
-
-
-def _tables(node: OpNode, orders: Orders, slots: tuple[int, ...], multipliers: int) -> list[Link]:
-    """Return the links of vocabularies and offsets, one per hash, and of the multipliers."""
-    out = orders.out
-    links = [link for slot in slots for link in vector(node, slot, out)]
-    (count,) = node.ranked(multipliers, 1, 1)
-    for order in range(2, orders.largest + 1):
-        chain = Chain((count,)).add(
-            *selected((count,), [(0, Shift(0, 1, count, min(order, count)))])
-        )
-        chain.add(*whole(chain.shape, [0]), Pointwise(out[:-1]))
-        links.append(orders.placed(chain, order).link(multipliers))
-    return links
-
-
-@rule("NGramHashMapping", domain=DOMAIN, ignores=("pad_id", "reset_on_eos"))
-def ngram_hash_mapping(node: OpNode) -> Outcome:
-    """A hash of order n reads its token and the n - 1 before it, and as many multipliers.
-
-    Before the start it reads the past tokens; vocabulary size and offset are its own. The new past
-    tokens are the last ones.
-
-    Exact; an upper bound for eos_token_id and segment_ids, which count as read by every window.
-    Versions: all (1).
-    """
-    shape = node.ranked(0, 2, 2)
-    batch, length = shape
-    orders = _orders(node, shape, 1)
-    size = orders.largest - 1
-    links = [*orders.windows(0, shape, 0), *_tables(node, orders, (2, 4), 1)]
-    shifts = [(0, length - size, length)]
-    if node.has(3):
-        links.extend(orders.windows(3, required(node, 3, (batch, size)), size))
-        shifts.append((3, length, size))
-    if node.has(5):
-        links.append(scalar(node, 5, orders.out))
-    if node.has(6):
-        links.extend(orders.windows(6, required(node, 6, shape), 0))
-    for slot, start, in_len in shifts:
-        chain = Chain(node.shape(slot))
-        chain.add(*selected(chain.shape, [(1, Shift(start, 1, in_len, size, "absent"))]))
-        links.append(chain.link(slot, 1))
-    return trimmed(node, (orders.out, (batch, size)), links)
-
-
-@rule("VarlenNGramHashMapping", domain=DOMAIN, ignores=("pad_id", "reset_on_eos"))
-def varlen_ngram_hash_mapping(node: OpNode) -> Outcome:
-    """A hash of order n reads its token and the n - 1 before it, and as many multipliers.
-
-    The requests are packed one after the other; before the start of its own a token reads the past
-    tokens.
-
-    Upper bound: a window that begins in the request before counts as read there, since data says
-    where requests begin; so do eos_token_id and segment_ids. Unknown: which past tokens are read,
-    and which tokens the new states read. Versions: all (1).
-    """
-    shape = node.ranked(0, 1, 1)
-    orders = _orders(node, shape, 0)
-    out, batch = orders.out, max(node.ranked(3, 1, 1)[0] - 1, 0)
-    links = [*orders.windows(0, shape, 0), *_tables(node, orders, (2, 5), 1)]
-    links.append(Link(3, (Everything(out),)))
-    if node.has(6):
-        links.append(scalar(node, 6, out))
-    if node.has(7):
-        links.extend(orders.windows(7, required(node, 7, shape), 0))
-    past = (Everything(out, unknown=True),)
-    links.extend(Link(slot, past) for slot in (4, 8) if node.has(slot))
-    size, capacity = orders.largest - 1, max(node.int("state_update_capacity", 0), 0)
-    states = ((batch, size), (batch, size), (batch, capacity, size))
-    for output, state in enumerate(states, 1):
-        sources = (7, 8, 3) if output == 2 else (0, 3, 4, 9)
-        anything = (Everything(state, unknown=True),)
-        links.extend(Link(slot, anything, output) for slot in sources if node.has(slot))
-    return trimmed(node, (out, *states), links)
+    chain = Chain((tokens, taps, groups))
+    chain.add(
+        *selected(chain.shape, [(1, Shift(first, 1, taps, 2))]), *whole((tokens, 2, groups), [1])
+    )
+    chain.add(Regroup((tokens, groups, 1)), Pointwise((tokens, groups, size)), Regroup(shape))
+    yield chain.link(6)
+    required(node, 7, (tokens, 1))
+    yield Link(7, (Pointwise(shape),))
