@@ -189,7 +189,8 @@ def _new_state(node: OpNode, net: Linear) -> Iterator[Link]:
     "GatedDeltaNet",
     domain=DOMAIN,
     ignores=tuple(
-        "beta_activation chunk_size gate_activation qk_l2_norm scale update_rule".split()
+        """beta_activation chunk_size gate_activation gate_lower_bound qk_l2_norm scale
+        update_rule""".split()
     ),
 )
 def gated_delta_net(node: OpNode) -> Outcome:
@@ -197,8 +198,7 @@ def gated_delta_net(node: OpNode) -> Outcome:
 
     The new state reads all tokens.
 
-    Upper bound: heads, features and requests are not told apart. onnxruntime has no CPU kernel to
-    compare with. Versions: all (1).
+    Upper bound: heads, features and requests are not told apart. Versions: all (1).
     """
     out, state, shared = _delta_shapes(node)
     axis = len(out) - 3
@@ -221,7 +221,8 @@ def gated_delta_net(node: OpNode) -> Outcome:
             links.append(Link(slot, (Everything(out),)))
     capacity = max(node.int("state_update_capacity", 0), 0)
     batch, heads, value, key = state
-    updates = (batch, capacity * (heads + shared * key + heads * value))
+    decay = key if node.has(4) and len(node.shape(4)) == len(out) else 1
+    updates = (batch, capacity * (heads * decay + shared * key + heads * value))
     for output, to in ((1, state), (2, updates)):
         links.extend(Link(slot, (Everything(to),), output) for slot in node.data_inputs())
     return trimmed(node, (out, state, updates), links)

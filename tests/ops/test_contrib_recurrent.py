@@ -101,6 +101,40 @@ def test_a_gated_delta_net_by_hand():
     assert outcome(ragged).shapes == ((4, 1, 3),)
 
 
+def delta_net(inputs, **attributes):
+    """Return a node on two requests of two tokens, with heads of values that share a key."""
+    outputs = THREE if attributes.get("state_update_capacity") else TWO
+    return node("GatedDeltaNet", inputs, attributes, outputs=outputs)
+
+
+TOKENS = [(4, 1, 2), (4, 1, 2), (4, 2, 2)]
+COUNT = np.array([2, 2], np.int32)
+DELTAS = [
+    delta_net([*TOKENS, None, (4, 2), (4, 2), (2, 2, 2, 2)]),
+    delta_net([*TOKENS, np.array([0, 1, 4], np.int32), (4, 2, 2), (4, 2), (2, 2, 2, 2)]),
+    delta_net(
+        [*TOKENS, None, (4, 2), (4, 2), (2, 2, 2, 2), (2,), (2,)],
+        gate_activation="sigmoid",
+        gate_lower_bound=-2.0,
+        beta_activation="sigmoid",
+        qk_l2_norm=1,
+    ),
+    delta_net([(4, 8), None, None, None, (4, 2), (4, 2), (2, 2, 2, 2)]),
+    delta_net(
+        [*TOKENS, None, (4, 2), (4, 2), (2, 2, 2, 2), None, None, COUNT], state_update_capacity=2
+    ),
+    delta_net(
+        [*TOKENS, None, (4, 2, 2), (4, 2), (2, 2, 2, 2), None, None, COUNT],
+        state_update_capacity=2,
+    ),
+]
+
+
+@pytest.mark.parametrize("case", DELTAS, ids=str)
+def test_a_gated_delta_net_reads_no_more_than_an_upper_bound(case):
+    assert mismatches(case, within=tuple(range(9)), probe=Steps(case)) == []
+
+
 def packed_weights(*shape):
     return RANDOM.integers(100, 156, shape).astype(np.uint8)
 
