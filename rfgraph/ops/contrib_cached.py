@@ -20,7 +20,8 @@ ROTARY = ("do_rotary", "rotary_interleaved")
 class Grouped:
     """Grouped heads over a cache: the new positions come after `start` old ones, if that is known.
 
-    `exact` says that all sequences are as long as the longest.
+    `exact` says that all sequences are as long as the longest, `sliding` that a cache of fixed
+    length lets its oldest positions go.
     """
 
     heads: Heads
@@ -28,6 +29,7 @@ class Grouped:
     start: int | None
     cache: int
     exact: bool
+    sliding: bool = False
 
     def operand(self, node: OpNode, number: int) -> tuple[int, Chain]:
         """Return the input that holds query, key or value, and a chain to it."""
@@ -42,6 +44,8 @@ class Grouped:
     @property
     def present(self) -> Shape | None:
         """The shape of a new cache, if the number of old positions is known."""
+        if self.sliding:
+            return (self.heads.batch, self.heads.groups, self.cache, self.heads.size)
         if self.start is None:
             return None
         length = max(self.cache, self.start + self.heads.keys)
@@ -92,7 +96,8 @@ def _grouped(node: OpNode, total: int, lengths: int, past: int, less: int = 1) -
     ignores=(
         *QUANTIZED,
         *ROTARY,
-        *"qk_norm_epsilon qk_output scale sliding_window_cache smooth_softmax softcap".split(),
+        *"k_norm_epsilon q_norm_epsilon qk_norm_epsilon qk_output scale".split(),
+        *"smooth_softmax softcap".split(),
     ),
 )
 def group_query_attention(node: OpNode) -> Outcome:
@@ -103,33 +108,48 @@ def group_query_attention(node: OpNode) -> Outcome:
     head's sink, and the lengths of its sequence. The new caches hold the past, then the new
     positions.
 
-    Exact for constant lengths, all the same. Upper bound: otherwise all of the cache counts as
-    read; so do, of rotary and scale tables and the norms' weights, all of them, a bias along all
-    keys, and of the new keys with do_rotary all features of the head. Unknown: where the new
-    positions go in a cache where data tells the lengths. Versions: all (1).
+    Exact for constant lengths, all the same. Upper bound: otherwise, with sliding_window_cache or
+    with query_seqlens, all of the cache counts as read; so do, of rotary and scale tables and the
+    norms' weights, all of them, a bias along all keys, and of the new keys with do_rotary or a norm
+    all features of the head. Unknown: where the new positions go in a cache where data tells the
+    lengths, and what stays in a sliding one. Versions: all (1).
     """
     found = _grouped(node, 6, 5, 3)
+    sliding = node.int("sliding_window_cache", 0) != 0
+    if sliding or node.has(16):
+        whole_cache = replace(found.heads, past=found.cache)
+        found = replace(found, heads=whole_cache, exact=False, sliding=sliding)
     heads = found.heads
     scoring = _own_links(node, found)
     values = [scoring.pop()]
     scoring += [*bias_links(node, 10, heads), *_lengths(node, 5, heads)]
     for number, slot in enumerate((3, 4)):
         (values if number else scoring).extend(_old(node, slot, found, number))
-    scoring.extend(anything(node, (6, 7, 8, 9, 12, 14, 15), heads.shape))
+    scoring.extend(anything(node, (6, 7, 8, 9, 12, 14, 15, 16), heads.shape))
     if node.has(11):
         sink = Chain(node.ranked(11, 1, 1))
         if sink.shape != (heads.heads,):
             raise RuleError(f"input 11 requires {heads.heads} sinks, found {sink.shape[0]}")
         scoring.append(heads.per_head(sink).link(11))
     values.extend(anything(node, (13,), heads.shape))
-    links = [*scoring, *values, *_presents(node, found, (3, 4))]
+    links = [*scoring, *values, *_presents(node, found, (3, 4)), *_stored_by(node, found)]
     shape = found.present
-    scores = None if shape is None else (heads.batch, heads.heads, heads.queries, shape[2])
+    scores = None
+    if shape is not None and not found.sliding:
+        scores = (heads.batch, heads.heads, heads.queries, shape[2])
     if scores is None:
         links.extend(anything(node, node.data_inputs(), (), 3, unknown=True))
     else:
         links.extend(heads.scored(link, node.shape(link.input), scores) for link in scoring)
     return trimmed(node, (heads.shape, shape, shape, scores), links)
+
+
+def _stored_by(node: OpNode, found: Grouped) -> Iterator[Link]:
+    """Yield the links of what tells where new positions are stored, and as what."""
+    places = () if found.exact else (5, 6, 16)
+    rotated = (5, 7, 8, 9) if node.int("do_rotary", 0) else ()
+    for output, slots in ((1, {*places, *rotated, 12, 15}), (2, {*places, 13})):
+        yield from anything(node, sorted(slots), found.present or (), output)
 
 
 def _own_links(node: OpNode, found: Grouped) -> list[Link]:
@@ -168,10 +188,10 @@ def _presents(node: OpNode, found: Grouped, pasts: tuple[int, int]) -> Iterator[
     heads, shape = found.heads, found.present
     for output, slot in enumerate(pasts, 1):
         source, chain = found.operand(node, output)
-        if shape is None:
-            yield from anything(node, (source, slot), (), output, unknown=True)
+        if shape is None or found.sliding:
+            yield from anything(node, (source, slot), shape or (), output, unknown=True)
             continue
-        if output == 1 and node.int("do_rotary", 0):
+        if output == 1 and (node.int("do_rotary", 0) or node.has(15)):
             width = chain.shape[2]
             chain.add(Reduce(((2, Blocks(heads.groups, width, width)),)))
         if found.exact and found.start is not None:
@@ -213,7 +233,7 @@ def sparse_attention(node: OpNode) -> Outcome:
 
 
 SELECTED = tuple(
-    """attention_mode auxiliary_kv_shared is_causal qk_norm_epsilon rotary_offset scale
+    """attention_mode auxiliary_kv_shared is_causal output_bf16 qk_norm_epsilon rotary_offset scale
     selected_kv_source smooth_softmax""".split()
 )
 
@@ -230,8 +250,10 @@ def dynamic_sparse_attention(node: OpNode) -> Outcome:
     links = [] if found.packed else _own_links(node, found)[:1]
     sources = (0, *range(1, 7)) if found.packed else range(1, 7)
     links.extend(anything(node, sources, heads.shape, unknown=True))
-    links.extend(anything(node, range(7, 17), heads.shape))
+    links.extend(anything(node, range(7, 20), heads.shape))
     shape = found.present
     for output in (1, 2):
-        links.extend(anything(node, (0, 1, 2, 3, 4), shape or (), output, unknown=True))
-    return trimmed(node, (heads.shape, shape, shape), links)
+        written = (*range(5), 9, *range(11, 20))
+        links.extend(anything(node, written, shape or (), output, unknown=True))
+    links.extend(anything(node, node.data_inputs(), (), 3, unknown=True))
+    return trimmed(node, (heads.shape, shape, shape, None), links)

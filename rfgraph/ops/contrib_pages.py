@@ -10,7 +10,7 @@ from rfgraph.ops.contrib_heads import Heads, anything, part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, trimmed, whole
-from rfgraph.relations import Pointwise, Regroup, Shape
+from rfgraph.relations import Pointwise, Reduce, Regroup, Shape, Whole
 
 
 @rule("PackedMultiHeadAttention", domain=DOMAIN, ignores=("mask_filter_value", "scale"))
@@ -171,18 +171,72 @@ def sparse_attention_indexer(node: OpNode) -> Outcome:
     return _unknown(node, (shape, state, None))
 
 
-@rule("PackedSparseAttentionIndexer", domain=DOMAIN, ignores=(*INDEXER, "state_capacity"))
+SHARING = ("indexshare_state_policy", "state_capacity")
+
+
+@rule("PackedSparseAttentionIndexer", domain=DOMAIN, ignores=(*INDEXER, *SHARING))
 def packed_sparse_attention_indexer(node: OpNode) -> Outcome:
     """A list of selected keys reads the query and all keys that it chooses from.
+
+    So does what a list that is shared is merged from.
 
     Unknown: which of these decide, and what the new states hold. onnxruntime has no CPU kernel to
     compare with. Versions: all (1).
     """
     tokens = node.ranked(0, 2, 2)[0]
+    selected = _shared_width(node)
+    lists = None if selected is None else (tokens, selected)
     states = [node.shape(slot) if node.has(slot) else None for slot in (12, 13, 14, 15)]
     batch, _, size = node.ranked(12, 3, 3)
     updates = (batch, max(node.int("state_update_capacity", 0), 0), size)
-    return _unknown(node, ((tokens, _selected(node)), (tokens,), *states, updates))
+    return _unknown(node, (lists, (tokens,), *states, updates, (tokens,), (batch,)))
+
+
+def _shared_width(node: OpNode) -> int | None:
+    """Return how many entries a list has room for; None if it is not said whether it is shared."""
+    width = node.int("max_output_entries", 0)
+    if not node.has(18) and not node.has(19):
+        return None if width else _selected(node)
+    if width < 1:
+        raise RuleError(f"attribute 'max_output_entries' requires at least 1, found {width}")
+    return width
+
+
+MAX_ENTRIES = 1 << 30
+
+
+@rule("PackedSparseAttentionIndexerMerge", domain=DOMAIN, ignores=("policy_mode",))
+def packed_sparse_attention_indexer_merge(node: OpNode) -> Outcome:
+    """A merged list reads its own query's row, range and additional selection, and a base row.
+
+    So do the number of its entries and its status.
+
+    Unknown: which base row is read, which base_row_indices tells; where in a list an entry goes is
+    data's, so of a row all counts as read. onnxruntime has no CPU kernel to compare with.
+    Versions: all (1).
+    """
+    width, (count,) = node.int("max_output_entries"), node.ranked(2, 1, 1)
+    (base,) = node.ranked(1, 1, 1)
+    if not 1 <= width <= MAX_ENTRIES or node.ranked(0, 2, 2)[0] != base:
+        raise RuleError(
+            f"requires 1 to {MAX_ENTRIES} max_output_entries and {base} base rows, "
+            f"found {width} and shape {list(node.shape(0))}"
+        )
+    shapes = ((count, width), (count,), (count,))
+    links = []
+    for slot in node.data_inputs():
+        found = node.ranked(slot, 1, 2)
+        if slot > 1 and found[0] != count:
+            raise RuleError(f"input {slot} requires {count} rows, found shape {list(found)}")
+        row = Chain(found).add(*whole(found, range(1, len(found))))
+        if slot < 2:
+            row.add(Reduce(((0, Whole(base, 1, unknown=True)),)))
+        length = row.shape[0]
+        for output, to in enumerate(shapes):
+            chain = Chain(found).add(*row.steps)
+            chain.add(*reshaped(row.shape, (length, *(1,) * (len(to) - 1))), Pointwise(to))
+            links.append(chain.link(slot, output))
+    return trimmed(node, shapes, links)
 
 
 def _selected(node: OpNode) -> int:

@@ -10,8 +10,8 @@ import numpy as np
 from rfgraph.ops.contrib_common import DOMAIN, required
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import bounded, pick_steps, reshaped, whole
-from rfgraph.relations import Pointwise, Reduce, Regroup, Shape, Whole
+from rfgraph.ops.steps import bounded, pick_steps, reshaped, scalar, selected, trimmed, whole
+from rfgraph.relations import Pointwise, Reduce, Regroup, Shape, Shift, Whole, product
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +139,66 @@ def gemma_rotary_embedding(node: OpNode) -> Outcome:
         place = Regroup((shape[0], 1, *shape[2:]))
         links.append(Chain(angles).add(place, Pointwise(shape)).link(0, output))
     return Outcome((shape,) * min(node.n_outputs, 2), tuple(links))
+
+
+# -- normalized first ------------------------------------------------------------------------------
+
+
+ARITHMETIC = ("epsilon", "output_fp16", "use_fp32_arithmetic")
+
+
+@rule("RMSNormRotary", domain=DOMAIN, ignores=ARITHMETIC)
+def rms_norm_rotary(node: OpNode) -> Outcome:
+    """An output reads its own feature and, as a second part, all of its head that are normalized.
+
+    Those are input_width features from input_start on. It also reads the scale and the position of
+    its token; the normalized values before rotation read their own scale only.
+
+    Upper bound: of the scale all counts as read, of which a rotated feature needs two, and features
+    that are not rotated count as rotated. Unknown: which rows of computed tables are read; of a row
+    all counts as read. onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    found = node.ranked(0, 4, 4)
+    start, rotated = node.int("input_start", 0), node.int("rotary_embedding_dim")
+    width = node.int("input_width", 0) or found[3]
+    if start < 0 or start + width > found[3] or not 0 < rotated <= width or rotated % 2:
+        raise RuleError(
+            f"requires an even number of rotated features among input_width {width} from "
+            f"input_start {start} on, found {rotated} and shape {list(found)}"
+        )
+    apart = (*found[:3], width)
+    merged = (found[0], found[1], found[2] * width)
+    out = (1, found[0] * found[1], merged[2]) if node.int("flatten_batch", 0) else merged
+    links = []
+    for slot, chain in _parts(node, apart, start):
+        links.append(chain.add(*reshaped(apart, out)).link(slot))
+    for slot, chain in [*_parts(node, apart, start)][:2]:
+        links.append(chain.link(slot, 1))
+    links.append(Link(1, (Pointwise(apart),), 1))
+    return trimmed(node, (out, apart), links)
+
+
+def _parts(node: OpNode, apart: Shape, start: int) -> Iterator[tuple[int, Chain]]:
+    """Yield the inputs of a normalization with rotation, each with a chain to (..., width)."""
+    own = Shift(start, 1, node.shape(0)[3], apart[3])
+    for axes in ((), (3,)):
+        chain = Chain(node.shape(0)).add(*selected(node.shape(0), [(3, own)]))
+        yield 0, chain.add(*whole(apart, axes), Pointwise(apart))
+    scale = required(node, 1, apart[3:])
+    yield 1, Chain(scale).add(*whole(scale, [0]), Pointwise(apart))
+    yield 2, _placed(node, apart)
+    half = node.int("rotary_embedding_dim") // 2
+    for slot in (3, 4):
+        table = required(node, slot, (node.ranked(slot, 2, 2)[0], half))
+        row = Reduce(((0, Whole(table[0], 1, unknown=True)),))
+        yield slot, Chain(table).add(*whole(table, [1]), row, Pointwise(apart))
+    if node.has(5):
+        yield 5, Chain(node.shape(5)).add(*scalar(node, 5, apart).steps)
+
+
+def _placed(node: OpNode, apart: Shape) -> Chain:
+    """Return a chain from positions, one to begin with or one per token."""
+    found = node.shape(2)
+    if product(found) == 1:
+        return Chain(found).add(*scalar(node, 2, apart).steps)
+    return Chain(required(node, 2, apart[:2])).add(Regroup((*apart[:2], 1, 1)), Pointwise(apart))

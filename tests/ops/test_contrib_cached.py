@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
-from ops.probes import Steps
+from ops.probes import Formula, Steps
 from rfgraph.ops.node import RuleError
 
 TWO, THREE = (True, True), (True, True, True)
@@ -112,6 +112,66 @@ def test_a_cache_of_few_bits_is_read_whole():
     assert len(read_at(case, 3, (0, 0, 3))) == 12
 
 
+def chunk(length, past, total, count, **attributes):
+    """Return a node on a chunk of which `count` tokens are valid, after others in a cache."""
+    more = [*[None] * 9, np.array([count], np.int32)]
+    return gqa((1, length, 16), length, past=past, total=total, more=more, **attributes)
+
+
+class Valid(Steps):
+    """Small steps, of which the rows of a chunk that are padding are not looked at."""
+
+    def _run(self, feeds):
+        found = super()._run(feeds)
+        found["y0"][:, int(self.case.inputs[16][0]) :] = 0
+        return found
+
+
+@pytest.mark.parametrize("case", [chunk(3, 6, 5, 2), chunk(2, 5, 5, 2)], ids=str)
+def test_a_padded_chunk_leaves_open_where_its_tokens_go(case):
+    assert mismatches(case, within=(0, 1, 2, 3, 4), probe=Valid(case)) == []
+    assert {at[1] for at in read_at(case, 2, (0, 1, 3))} == {0, 1}
+    assert relations(case, 1)[1][0].steps[-1].rules[0][1].unknown
+
+
+def sliding(length, capacity, total, window):
+    return gqa(
+        *((1, length, 16), length, capacity, True, total),
+        local_window_size=window,
+        sliding_window_cache=1,
+    )
+
+
+@pytest.mark.parametrize(
+    "case", [sliding(1, 3, 5, 2), sliding(2, 3, 5, 3), sliding(1, 4, 7, 2)], ids=str
+)
+def test_a_sliding_cache_keeps_its_length(case):
+    shape = case.inputs[3]
+    assert outcome(case).shapes == (case.inputs[0], shape, shape)
+    assert mismatches(case, within=(0, 1, 2, 3, 4), probe=Steps(case)) == []
+    assert relations(case, 1)[1][0].steps[0].unknown
+    scores = Case(case.op, case.inputs, case.attributes, 1, (True, False, False, True), case.domain)
+    assert outcome(scores).shapes[3] is None
+
+
+def test_lengths_that_are_data_tell_where_keys_are_stored():
+    lengths = [Data((1,), "int32", (1, 4)), np.array(4, np.int32)]
+    inputs = [(1, 1, 16), (1, 1, 8), (1, 1, 8), (1, 1, 4, 8), (1, 1, 4, 8), *lengths]
+    flags = {"num_heads": 2, "kv_num_heads": 1, "scale": 0.05}
+    case = node("GroupQueryAttention", inputs, flags, outputs=THREE)
+    assert mismatches(case, within=tuple(range(6)), probe=Steps(case)) == []
+
+
+def test_what_keys_are_rotated_and_normalized_by_is_stored_with_them():
+    tables, norms = [(8, 8), (8, 8)], [(16,), (16,)]
+    case = gqa((1, 1, 32), 1, past=3, more=tables, size=16, do_rotary=1)
+    assert mismatches(case, within=(1, 7, 8), probe=Steps(case)) == []
+    case = gqa((1, 1, 32), 1, past=3, more=[*[None] * 7, *norms], size=16)
+    assert read_at(case, 1, (0, 0, 3, 5), 1) == {(0, 0, at) for at in range(16)}
+    assert read_at(case, 15, (0, 0, 3, 5), 1) == {(at,) for at in range(16)}
+    assert read_at(case, 15, (0, 0, 3, 5), 2) == set()
+
+
 class Shared(Steps):
     """Small steps on a node that writes new keys and values into the cache it was given."""
 
@@ -209,8 +269,13 @@ def test_what_selects_keys_is_unknown():
     assert relations(case)[1][0].steps[0].unknown
     ends = [np.array([3], np.int32), np.array(4, np.int32)]
     inputs = [(1, 2, 4), (1, 2, 2), (1, 2, 2), *[(1, 1, 2, 2)] * 2, None, None, *selected, *ends]
-    case = node("DynamicSparseAttention", inputs, flags, outputs=THREE)
-    assert outcome(case).shapes == ((1, 2, 4), (1, 1, 4, 2), (1, 1, 4, 2))
+    scales = [*[None] * 6, Data((1,), "int32"), (2,), (2,)]
+    case = node("DynamicSparseAttention", [*inputs, *scales], flags, outputs=(*THREE, True))
+    assert outcome(case).shapes == ((1, 2, 4), (1, 1, 4, 2), (1, 1, 4, 2), None)
+    assert [read_at(case, 18, (0,) * rank, output) for output, rank in ((0, 3), (1, 4))] == [
+        *[{(0,), (1,)}] * 2
+    ]
+    assert read_at(case, 17, (), 3) == {(0,)}
     assert relations(case)[1][0].steps[0].unknown
     qsa = {"policy_mode": "qsa", "compress_ratio": 2, "token_budget": 4}
     norms = [(4,), (4,), (8, 2), (8, 2)]
@@ -221,6 +286,51 @@ def test_what_selects_keys_is_unknown():
     inputs = [(3, 8), (3, 8), *norms, *BOUNDS[:2], *[None] * 4, *states]
     case = node("PackedSparseAttentionIndexer", inputs, csa, outputs=(True,) * 6)
     assert outcome(case).shapes == ((3, 6), (3,), (1, 9, 4), (1, 3, 8), (1, 3, 8), (1, 2))
+    shared = {**csa, "max_output_entries": 8}
+    inputs += [*[None] * 2, Data((1,), "int32"), Data((3, 8), "int32"), Data((3,), "int32")]
+    outputs = (*(True,) * 6, False, True, True)
+    case = node("PackedSparseAttentionIndexer", inputs, shared, outputs=outputs)
+    assert outcome(case).shapes[0] == (3, 8)
+    assert outcome(case).shapes[7:] == ((3,), (1,))
+    case = node("PackedSparseAttentionIndexer", inputs[:16], shared, outputs=(True, True))
+    assert outcome(case).shapes == (None, (3,))
+
+
+def union_of_rows(base, counts, rows, starts, ends, more=None, numbers=None, **attributes):
+    """Merge a row of the base with a range or with another selection, in order of appearance."""
+    width = attributes["max_output_entries"]
+    found = np.full((len(rows), width), -1)
+    sizes = np.zeros(len(rows), np.int32)
+    for at, row in enumerate(rows):
+        added = range(starts[at], ends[at]) if more is None else more[at, : numbers[at]]
+        merged = list(dict.fromkeys([*base[row, : counts[row]], *added]))[:width]
+        found[at, : len(merged)], sizes[at] = merged, len(merged)
+    return [found, sizes, (sizes == width).astype(np.int32)]
+
+
+def small(*shape, span=(0, 3)):
+    return Data(shape, "int32", span)
+
+
+MERGED = [
+    [small(2, 2), small(2), small(3, span=(0, 2)), small(3), small(3, span=(1, 4))],
+    [small(2, 2), small(2), small(3, span=(0, 2)), None, None, small(3, 2), small(3)],
+]
+
+
+@pytest.mark.parametrize("inputs", MERGED, ids=["range", "indices"])
+def test_a_merged_list_reads_its_own_query(inputs):
+    case = node(
+        "PackedSparseAttentionIndexerMerge",
+        inputs,
+        {"max_output_entries": 5, "policy_mode": "append_range"},
+        outputs=THREE,
+    )
+    probe = Formula(case, union_of_rows)
+    assert mismatches(case, within=tuple(range(7)), probe=probe) == []
+    assert read_at(case, 2, (1, 3)) == {(1,)}
+    assert {at[0] for at in read_at(case, 0, (1, 3))} == {0, 1}
+    assert relations(case)[0][0].steps[1].rules[0][1].unknown
 
 
 # -- rotary embeddings -----------------------------------------------------------------------------
@@ -277,6 +387,59 @@ def test_gemma_rotary_by_hand():
     ]
 
 
+def normalized_rotation(x, scale, places, cosine, sine, numerics=None, **attributes):
+    """Normalize a slice of each head, then rotate its first features by halves."""
+    start, width = attributes.get("input_start", 0), attributes.get("input_width", 0)
+    x = x[..., start : start + (width or x.shape[-1])].astype(np.float64)
+    normal = x / np.sqrt(np.mean(x**2, -1, keepdims=True) + 1) * scale
+    half = attributes["rotary_embedding_dim"] // 2
+    batch, length = x.shape[:2]
+    if places.size == 1:
+        places = np.broadcast_to(places.reshape(1, 1) + np.arange(length), (batch, length))
+    cosines, sines = (table[places][:, :, None] for table in (cosine, sine))
+    first, second, rest = np.split(normal, [half, 2 * half], -1)
+    turned = [first * cosines - second * sines, second * cosines + first * sines, rest]
+    merged = np.concatenate(turned, -1).reshape(batch, length, -1)
+    if numerics is not None:
+        merged = merged + numerics / 8
+    if attributes.get("flatten_batch", 0):
+        merged = merged.reshape(1, batch * length, -1)
+    return [merged, normal]
+
+
+def turned(shape, places, width, more=(), **attributes):
+    flags = {"rotary_embedding_dim": 2, **attributes}
+    inputs = [shape, (width,), places, *[random_table(6, 1)] * 2, *more]
+    return node("RMSNormRotary", inputs, flags, outputs=TWO)
+
+
+def random_table(*shape):
+    return np.random.default_rng(2).random(shape, np.float32) + 1
+
+
+TURNED = [
+    turned((1, 2, 2, 2), Data((1, 2), "int64", (0, 4)), 2),
+    turned((2, 2, 1, 5), Data((2, 2), "int64", (0, 4)), 3, input_start=1, input_width=3),
+    turned((2, 2, 1, 2), Data((1,), "int64", (0, 4)), 2, flatten_batch=1),
+    turned((1, 2, 1, 2), Data((), "int64", (0, 4)), 2, [Data((), "int32", (0, 2))]),
+]
+
+
+@pytest.mark.parametrize("case", TURNED, ids=str)
+def test_a_normalized_feature_reads_its_head(case):
+    # A feature beyond the rotated ones reads no position, and its own scale only.
+    partly = (1, 2) if case.inputs[1] == (3,) else ()
+    assert mismatches(case, within=partly, probe=Formula(case, normalized_rotation)) == []
+
+
+def test_computed_tables_of_a_normalized_rotation_are_unknown_along_their_rows():
+    case = turned((1, 2, 1, 2), Data((1, 2), "int64", (0, 4)), 2)
+    case = node(case.op, [*case.inputs[:3], (6, 1), (6, 1)], case.attributes, outputs=TWO)
+    probe = Formula(case, normalized_rotation)
+    assert mismatches(case, within=(3, 4), probe=probe) == []
+    assert relations(case)[3][0].steps[1].rules[0][1].unknown
+
+
 SPARSE = {"num_heads": 2, "kv_num_heads": 1, "sparse_block_size": 16}
 INVALID = [
     (
@@ -304,6 +467,30 @@ INVALID = [
         "input 1",
     ),
     (node("GemmaRotaryEmbedding", [(1, 3, 4), (1, 2, 3, 4), (1, 2, 3, 5)]), "input 2"),
+    (turned((1, 2, 1, 2), (1, 2), 2, rotary_embedding_dim=3), "even number"),
+    (turned((1, 2, 1, 2), (1, 2), 2, input_start=1), "input_start 1"),
+    (turned((1, 2, 1, 2), (1, 3), 2), "input 2"),
+    (turned((1, 2, 1, 4), (1, 2), 4, rotary_embedding_dim=4), "input 3"),
+    (
+        node("PackedSparseAttentionIndexerMerge", MERGED[0], {"max_output_entries": 0}),
+        "max_output_entries",
+    ),
+    (
+        node(
+            "PackedSparseAttentionIndexerMerge",
+            [*MERGED[0][:3], small(2)],
+            {"max_output_entries": 4},
+        ),
+        "input 3",
+    ),
+    (
+        node(
+            "PackedSparseAttentionIndexer",
+            [(3, 8), *[None] * 11, (1, 9, 4), *[None] * 5, Data((1,), "int32")],
+            {"policy_mode": "csa", "compress_ratio": 2, "index_topk": 6},
+        ),
+        "max_output_entries",
+    ),
 ]
 
 
