@@ -95,10 +95,16 @@ def projected_gate(x, y, gate, weights):
     return [x + y * sigmoid(gate @ weights)]
 
 
-@pytest.mark.parametrize("lead", [(1, 2), ()], ids=str)
-def test_a_gate_that_is_projected_first(lead):
-    case = node("GatedAdd", [(*lead, 3), (*lead, 3), (*lead, 4), (4, 1)])
-    assert mismatches(case, probe=Formula(case, projected_gate)) == []
+DEFINITIONS = {"GatedAdd": projected_gate}
+DEFINED = [
+    node("GatedAdd", [(1, 2, 3), (1, 2, 3), (1, 2, 4), (4, 1)]),
+    node("GatedAdd", [(3,), (3,), (4,), (4, 1)]),
+]
+
+
+@pytest.mark.parametrize("case", DEFINED, ids=str)
+def test_a_unit_reads_what_the_definition_does(case):
+    assert mismatches(case, probe=Formula(case, DEFINITIONS[case.op])) == []
 
 
 def test_operators_without_a_kernel_by_hand():
