@@ -82,6 +82,32 @@ def bias_split_gelu(node: OpNode) -> Outcome:
     return Outcome((out,), tuple(links))
 
 
+@rule(
+    "SwiGLU",
+    domain=DOMAIN,
+    ignores=("activation_alpha", "activation_beta", "limit", "round_activation"),
+)
+def swiglu(node: OpNode) -> Outcome:
+    """An output reads the same index of the gate and of what it scales.
+
+    Of one input that holds both it reads, on the last axis, its own place in the first half and in
+    the second.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    shape = node.ranked(0, 1)
+    if node.has(1):
+        required(node, 1, shape)
+        return Outcome((shape,), (_own(shape), _own(shape, 1)))
+    half, rest = divmod(shape[-1], 2)
+    if rest:
+        raise RuleError(f"input 0 requires an even last axis, found shape {list(shape)}")
+    axis = len(shape) - 1
+    halves = (Shift(start, 1, shape[-1], half) for start in (0, half))
+    links = (Link(0, selected(shape, [(axis, shift)])) for shift in halves)
+    return Outcome(((*shape[:-1], half),), tuple(links))
+
+
 @rule("BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", domain=DOMAIN, ignores=("seed",))
 def dropout(node: OpNode) -> Outcome:
     """An output reads the same index of the data, of the residual and of the bias.

@@ -95,10 +95,17 @@ def projected_gate(x, y, gate, weights):
     return [x + y * sigmoid(gate @ weights)]
 
 
-DEFINITIONS = {"GatedAdd": projected_gate}
+def swiglu(gate, up=None):
+    gate, up = np.split(gate, 2, -1) if up is None else (gate, up)
+    return [gate * sigmoid(gate) * up]
+
+
+DEFINITIONS = {"GatedAdd": projected_gate, "SwiGLU": swiglu}
 DEFINED = [
     node("GatedAdd", [(1, 2, 3), (1, 2, 3), (1, 2, 4), (4, 1)]),
     node("GatedAdd", [(3,), (3,), (4,), (4, 1)]),
+    node("SwiGLU", [(2, 3), (2, 3)]),
+    node("SwiGLU", [(1, 2, 6)]),
 ]
 
 
@@ -168,6 +175,7 @@ INVALID = [
     (node("BiasGelu", [(2, 3), (4,)]), "3 elements"),
     (node("BiasAdd", [(2, 3), (3,), (2, 4)]), "requires shape"),
     (node("BiasSplitGelu", [(2, 3), (3,)]), "even last axis"),
+    (node("SwiGLU", [(2, 3)]), "even last axis"),
     (node("BiasDropout", [(2, 3), (4,)]), "broadcasts"),
     (node("GatedAdd", [(2, 3), (2, 3), (2, 3)]), "requires shape"),
     (node("GatedAdd", [(2, 3), (2, 3), (2, 4), (3, 1)]), "input 3"),
