@@ -21,7 +21,7 @@ class Grouped:
     """Grouped heads over a cache: the new positions come after `start` old ones, if that is known.
 
     `exact` says that all sequences are as long as the longest, `sliding` that a cache of fixed
-    length lets its oldest positions go.
+    length lets its oldest positions go. `width` is the last axis of a cache, if there is one.
     """
 
     heads: Heads
@@ -29,6 +29,7 @@ class Grouped:
     start: int | None
     cache: int
     exact: bool
+    width: int = 0
     sliding: bool = False
 
     def operand(self, node: OpNode, number: int) -> tuple[int, Chain]:
@@ -45,11 +46,12 @@ class Grouped:
     def present(self) -> Shape | None:
         """The shape of a new cache, if the number of old positions is known."""
         if self.sliding:
-            return (self.heads.batch, self.heads.groups, self.cache, self.heads.size)
-        if self.start is None:
+            length = self.cache or None
+        else:
+            length = None if self.start is None else max(self.cache, self.start + self.heads.keys)
+        if length is None:
             return None
-        length = max(self.cache, self.start + self.heads.keys)
-        return (self.heads.batch, self.heads.groups, length, self.heads.size)
+        return (self.heads.batch, self.heads.groups, length, self.width or self.heads.size)
 
 
 def _grouped(node: OpNode, total: int, lengths: int, past: int, less: int = 1) -> Grouped:
@@ -87,7 +89,8 @@ def _grouped(node: OpNode, total: int, lengths: int, past: int, less: int = 1) -
         causal,
         window if window > 0 and causal else None,
     )
-    return Grouped(heads, packed, start, cache, exact)
+    width = node.shape(past)[3] if node.has(past) else 0
+    return Grouped(heads, packed, start, cache, exact, width)
 
 
 @rule(
@@ -188,8 +191,9 @@ def _presents(node: OpNode, found: Grouped, pasts: tuple[int, int]) -> Iterator[
     heads, shape = found.heads, found.present
     for output, slot in enumerate(pasts, 1):
         source, chain = found.operand(node, output)
-        if shape is None or found.sliding:
-            yield from anything(node, (source, slot), shape or (), output, unknown=True)
+        if shape is None or found.sliding or shape[3] != heads.size:
+            unknown = found.sliding or not found.exact
+            yield from anything(node, (source, slot), shape or (), output, unknown)
             continue
         if output == 1 and (node.int("do_rotary", 0) or node.has(15)):
             width = chain.shape[2]

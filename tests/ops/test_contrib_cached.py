@@ -112,6 +112,18 @@ def test_a_cache_of_few_bits_is_read_whole():
     assert len(read_at(case, 3, (0, 0, 3))) == 12
 
 
+def test_a_new_cache_of_few_bits_is_packed_like_the_old_one():
+    old = Data((1, 1, 3, 4), "uint8", (0, 9))
+    inputs = [(1, 1, 16), (1, 1, 8), (1, 1, 8), old, old]
+    inputs += [np.array([3], np.int32), np.array(4, np.int32), *[None] * 5]
+    inputs += [np.full(1, 0.1, np.float32)] * 2
+    flags = {"num_heads": 2, "kv_num_heads": 1, "kv_cache_bit_width": 4, "scale": 0.05}
+    flags |= {"k_quant_type": "PER_TENSOR", "v_quant_type": "PER_TENSOR"}
+    case = node("GroupQueryAttention", inputs, flags, outputs=THREE)
+    assert outcome(case).shapes == ((1, 1, 16), (1, 1, 4, 4), (1, 1, 4, 4))
+    assert mismatches(case, within=(0, 1, 2, 3, 4), probe=Steps(case)) == []
+
+
 def chunk(length, past, total, count, **attributes):
     """Return a node on a chunk of which `count` tokens are valid, after others in a cache."""
     more = [*[None] * 9, np.array([count], np.int32)]
@@ -152,6 +164,10 @@ def test_a_sliding_cache_keeps_its_length(case):
     assert relations(case, 1)[1][0].steps[0].unknown
     scores = Case(case.op, case.inputs, case.attributes, 1, (True, False, False, True), case.domain)
     assert outcome(scores).shapes[3] is None
+    begun = node(
+        case.op, [*case.inputs[:3], None, None, *case.inputs[5:]], case.attributes, outputs=THREE
+    )
+    assert outcome(begun).shapes == (case.inputs[0], None, None)
 
 
 def test_lengths_that_are_data_tell_where_keys_are_stored():
