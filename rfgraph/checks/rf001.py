@@ -90,6 +90,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     items = subject.inputs()
     required = {item.name: _required(subject, item) for item in items}
     for item in items:
+        yield from _unknown(subject, item, required[item.name])
         for tensor, output in subject.targets(item).items():
             asked = True
             place = Place(subject, item, tensor, output)
@@ -100,6 +101,26 @@ def check(subject: Subject) -> Iterator[Finding]:
         at = subject.settings.at
         what = f"tensor {quoted(at)} reads" if at in subject.result.graph else "the outputs read"
         yield Finding("RF001", "error", f"{what} nothing of the inputs to check ({names})")
+
+
+def _unknown(subject: Subject, item: ModelInput, required: dict[int, int]) -> Iterator[Finding]:
+    """Yield the axes that are unknown at an output for which other tensors are asked."""
+    targets = subject.targets(item)
+    for output in dict.fromkeys(targets.values()):
+        if output is not None and output not in targets:
+            place = Place(subject, item, output, output)
+            for axis, length in required.items():
+                yield from _unfollowed(place, axis, length)
+
+
+def _unfollowed(place: Place, axis: int, required: int) -> Iterator[Finding]:
+    """Yield a finding if what the tensor reads along an axis is not known."""
+    found = place.subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
+    if found.scope == "unknown":
+        through = f", through {some(found.through)}" if found.through else ""
+        start = where(place.tensor, place.item, [axis])
+        message = f"{start}: required {required}, found unknown: what is read is not known{through}"
+        yield place.subject.finding("RF001", "error", message, place.tensor)
 
 
 def _required(subject: Subject, item: ModelInput) -> dict[int, int]:
@@ -121,9 +142,7 @@ def _axis(place: Place, axis: int, required: int) -> Iterator[Finding]:
     found = subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
     start = where(place.tensor, place.item, [axis])
     if found.scope == "unknown":
-        through = f", through {some(found.through)}" if found.through else ""
-        message = f"{start}: required {required}, found unknown: what is read is not known{through}"
-        yield subject.finding("RF001", "error", message, place.tensor)
+        yield from _unfollowed(place, axis, required)
         return
     stat, least = subject.settings.stat, subject.settings.min_covering
     if stat is not None:

@@ -8,6 +8,7 @@ import pytest
 
 import rfgraph
 from checks import nets
+from fixtures.make.net import Net
 from rfgraph.checks import rf001
 from rfgraph.checks.settings import make_settings, share
 from rfgraph.checks.subject import Subject
@@ -147,6 +148,20 @@ def test_an_unknown_axis_fails_whatever_is_asked():
         found = messages(nets.sampled(), **settings)
         assert len(found) == 2, settings
         assert "found unknown: what is read is not known, through 'sample'" in found[0]
+
+
+def test_an_output_that_is_unknown_fails_though_what_feeds_it_holds():
+    net = Net("sampled at a second input", "arithmetic only")
+    x = net.conv(net.input("x", [1, 2, 8, 8]), "conv", 2, 3, 1, 1)
+    grid = net.input("grid", [1, 8, 8, 2])
+    net.output(net.node("GridSample", [x, grid], "sample"), [1, 2, 8, 8])
+    # The convolution, before_global of the output, reads the 3 positions that are required.
+    found = messages(net.model(), min_rf=3, inputs=["x"])
+    assert [text.partition(":")[0] for text in found] == [
+        f"tensor 'sample' on input 'x', axis {axis}" for axis in (2, 3)
+    ]
+    assert all("found unknown" in text and "through 'sample'" in text for text in found)
+    assert messages(net.model(), min_rf=3, inputs=["x"], at="conv") == []
 
 
 def test_an_open_length_is_named_with_what_to_bind():
