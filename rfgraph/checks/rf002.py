@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 from rfgraph.checks.subject import Subject, local_fields, where
 from rfgraph.checks.wording import joined, rational_text
 from rfgraph.domains.closed_form import AxisField, carry_field
-from rfgraph.domains.measure import Numbers, aligned, measure
+from rfgraph.domains.measure import aligned, common_line
+from rfgraph.domains.pieces import Mapped
 from rfgraph.errors import quoted
 from rfgraph.local_paths import is_local
 
@@ -93,12 +94,14 @@ def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Ite
             for field in local_fields(form, before, axis):
                 carried, _ = carry_field(field, data["relation"])
                 if carried is not None:
-                    yield f"from {quoted(before)} {_described(carried, data['relation'].out_shape)}"
+                    yield f"from {quoted(before)} {_described(carried)}"
 
 
-def _described(field: AxisField, shape: tuple[int, ...]) -> str:
-    numbers: Numbers = measure(field, shape, shared=False)
-    if numbers.stride is None or numbers.center is None:
+def _described(field: AxisField) -> str:
+    line = common_line(field.spread)
+    if line is None:
         return "without one stride"
-    center = rational_text(numbers.center)
-    return f"stride {rational_text(numbers.stride)}, the first unit centred on {center}"
+    stride, center = line
+    phases = max((piece.map.p for piece in field.pieces if isinstance(piece, Mapped)), default=1)
+    text = f"stride {rational_text(stride)}, the first unit centred on {rational_text(center)}"
+    return text if phases == 1 else f"{text}, averaged over {phases} units"

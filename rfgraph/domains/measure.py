@@ -236,6 +236,20 @@ def aligned(spreads: Sequence[Spread]) -> bool | None:
     return len(lines) == 1
 
 
+def common_line(spread: Spread) -> tuple[Fraction, Fraction] | None:
+    """Return the stride of all paths and their first unit's centre, averaged over one period.
+
+    In input positions. None where they disagree or have no period.
+    """
+    lines: set[tuple[Fraction, Fraction]] = set()
+    for extent in (spread or {}).values():
+        if extent.twice is None or not isinstance(extent.piece, Mapped):
+            return None
+        rate, twice = _centre(extent.piece, extent.twice)
+        lines.add((rate, twice / 2))
+    return lines.pop() if len(lines) == 1 else None
+
+
 def _same_line(extent: Extent, first: Extent | None) -> bool:
     """Whether two affine maps have one rate and centre, which is cheap to tell."""
     if first is None or extent.twice != first.twice:

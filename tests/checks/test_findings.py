@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 
+import numpy as np
 import pytest
 
 import rfgraph
@@ -66,6 +67,26 @@ def test_many_branches_are_counted():
     net.output(net.concat(parts, "all"), [1, 10, 16])
     (only,) = find("RF002", net.model())
     assert "from 'part2' stride 1, the first unit centred on -1 and 2 more)" in only.message
+
+
+def test_a_branch_with_phases_is_described_by_the_mean_of_their_centres():
+    net = nets.Net("upsampled", "arithmetic only")
+    x = net.input("x", [1, 2, 16])
+    small = net.conv(x, "down", 2, 3, 2, 1)
+    scales = net.constant("scales", [1, 1, 2], np.float32)
+    up = net.node(
+        "Resize",
+        [small, "", scales],
+        "up",
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+    net.output(net.add(x, up, "merge"), [1, 2, 16])
+    (only,) = find("RF002", net.model())
+    # By hand: units 0 and 1 are both centred on 0, 0 and 1 before where units of x are.
+    assert "from 'x' stride 1, the first unit centred on 0 and from 'up'" in only.message
+    assert "the first unit centred on -0.5, averaged over 2 units)" in only.message
 
 
 def test_a_branch_without_a_stride_is_said_to_have_none():
