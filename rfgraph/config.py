@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ else:
 
 FORMATS = ("text", "json", "sarif", "junit", "github")
 MAX_BYTES = 1 << 20
+MAX_JOBS = 1024
 
 Values: TypeAlias = dict[str, Any]
 Reader: TypeAlias = Callable[[Any], Any]
@@ -40,7 +42,7 @@ class Config:
     def for_model(self, model: str) -> Values:
         """Return the settings for a model file: those for all, then each pattern's that matches."""
         found = dict(self.settings)
-        path = Path(model).absolute()
+        path = Path(os.path.abspath(model))  # noqa: PTH100 - absolute() leaves ".." in place
         try:
             name = path.relative_to(self.folder).as_posix()
         except ValueError:
@@ -70,7 +72,8 @@ def read(path: Path) -> Config:
     if section is None and "tool" in document:
         raise UsageError(f"{shown_path(str(path))}: a section [tool.rfgraph] is required")
     try:
-        return _config(path.absolute().parent, document if section is None else section)
+        folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - without ".."
+        return _config(folder, document if section is None else section)
     except UsageError as error:
         raise UsageError(f"{shown_path(str(path))}: {error}") from None
 
@@ -219,9 +222,9 @@ def _truth(value: object) -> bool:
     return value
 
 
-def _number(value: object) -> int:
-    if type(value) is not int or value < 1:
-        raise TypeError("a number from 1 on")
+def _jobs(value: object) -> int:
+    if type(value) is not int or not 1 <= value <= MAX_JOBS:
+        raise TypeError(f"a number from 1 to {MAX_JOBS}")
     return value
 
 
@@ -248,7 +251,7 @@ SETTINGS: Mapping[str, Reader] = {
 }
 RUN: Mapping[str, Reader] = {
     "format": _choice(FORMATS),
-    "jobs": _number,
+    "jobs": _jobs,
     "exit-zero": _truth,
 }
 _NAMES = {

@@ -102,6 +102,15 @@ def test_patterns_are_of_the_files_below_the_configuration(tmp_path, monkeypatch
     assert found.for_model(f"./{model}") == expected
 
 
+def test_patterns_hold_for_paths_that_step_up(tmp_path, monkeypatch):
+    written(tmp_path, PATTERNS, "pyproject.toml")
+    (tmp_path / "nets").mkdir()
+    monkeypatch.chdir(tmp_path / "nets")
+    found = config.read(Path("../pyproject.toml"))
+    for model in ("net.onnx", "../nets/net.onnx", str(tmp_path / "old" / ".." / "nets/net.onnx")):
+        assert found.for_model(model) == {"stat": "union", "min_rf": (10,)}
+
+
 def test_a_model_elsewhere_is_matched_by_name_or_whole_path(tmp_path):
     (tmp_path / "project").mkdir()
     path = written(tmp_path / "project", PATTERNS, "pyproject.toml")
@@ -160,8 +169,9 @@ KEYS = (
         ("baseline = true", "baseline requires a text, found True"),
         ("format = 'xml'", "format requires one of text, json, sarif, junit, github, found 'xml'"),
         ("format = ['xml']", "format requires one of text, json"),
-        ("jobs = 0", "jobs requires a number from 1 on, found 0"),
-        ("jobs = true", "jobs requires a number from 1 on, found True"),
+        ("jobs = 0", "jobs requires a number from 1 to 1024, found 0"),
+        ("jobs = 1025", "jobs requires a number from 1 to 1024, found 1025"),
+        ("jobs = true", "jobs requires a number from 1 to 1024, found True"),
         ("exit-zero = 1", "exit-zero requires true or false, found 1"),
         ("stat = ", "not valid TOML"),
         ("[tool]\nrfgraph = 3", "tool.rfgraph requires a table"),

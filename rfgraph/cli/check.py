@@ -35,7 +35,6 @@ RENDERERS = {
 }
 FORMATS = ("text", *RENDERERS)
 FAILS, UNANSWERED = 1, 2
-MAX_JOBS = 1024
 
 
 def add_arguments(parser: Parser) -> None:
@@ -68,6 +67,8 @@ def add_arguments(parser: Parser) -> None:
 
 def jobs(text: str) -> int:
     """Return the number of processes."""
+    from rfgraph.config import MAX_JOBS
+
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_JOBS:
         raise argparse.ArgumentTypeError(f"required 1 to {MAX_JOBS}, found {quoted(text)}")
     return int(text)
