@@ -256,10 +256,11 @@ class _Distribution:
         self.plan = question.plan()
         axes = tuple(lengths)
         try:
-            made = state_graph(question, axes, self.plan)
-            graphs = [made]
+            graphs = [state_graph(question, axes, self.plan)]
+            self.together: StateGraph | None = graphs[0]
         except BoundError:
             graphs = [state_graph(question, (axis,), self.plan) for axis in axes]
+            self.together = None
         last = counting.survey(graphs[0], len(graphs[0].axes))
         self.total = sum(value.total for value in last.ends.values())
         self.depth = counting.depths(graphs[0], last, full=full)
@@ -281,11 +282,15 @@ class _Distribution:
 
     def joint(self) -> Mapping[tuple[int, ...], int] | None:
         """Return the joint distribution, None beyond the bounds."""
-        try:
-            made = state_graph(self.question, tuple(self.axes), self.plan)
-        except BoundError:
+        listed = self.depth is not None and None not in [one.counts for one in self.axes.values()]
+        if self.together is None or not listed:
             return None
-        return counting.joint(made, full=self.full)
+        columns = range(1, len(self.axes))
+        if all(counting.same_columns(self.together, 0, column) for column in columns):
+            # Every path is as large on one axis as on the others.
+            first = next((axis.counts for axis in self.axes.values()), None) or {}
+            return {(size,) * len(self.axes): number for size, number in first.items()}
+        return counting.joint(self.together, full=self.full)
 
 
 def _loaded(model: Model | Result | Source) -> Model:

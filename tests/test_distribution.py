@@ -123,6 +123,13 @@ def test_the_joint_distribution_tells_the_axes_apart():
     assert "joint" not in rfgraph.path_histogram(crossed()).to_dict()
 
 
+def test_cubic_windows_make_cubic_paths(highres):
+    # All windows are cubes, so each of the 512 paths is as large on every axis.
+    joint = rfgraph.path_histogram(highres, joint=True).joint
+    assert {len(set(sizes)) for sizes in joint} == {1}
+    assert {sizes[0]: count for sizes, count in joint.items()} == HIGHRES
+
+
 def test_through_and_avoiding_divide_the_paths(highres):
     # Half of the nine choices' combinations take a block; they are 4 larger than those that do not.
     taken = rfgraph.path_histogram(highres, through=["stage1.1.conv1"])

@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m benchmarks [startup|weights|analysis|paths|scale|all]` in tests/.
+"""Benchmarks: `python -m benchmarks [startup|weights|analysis|paths|farm|scale|all]` in tests/.
 
 `python -m benchmarks peers --help` is the comparison with other tools, which it installs apart.
 
@@ -82,14 +82,36 @@ def paths() -> None:
         ("residual", 20000),
         ("complete", 1000),
         ("powers", 40),
+        ("inception", 20),
+        ("cells", 18),
     ):
         found = timing.apart("benchmarks.one", network, str(size), "paths")
         say(
             f"{network} {size}: load {found['load']:.1f} s, analyze {found['analyze']:.1f} s, "
             f"histogram {found['histogram']:.1f} s (listed: {found['listed']}, "
             f"total has {found['bits']} bits), first path {found['enumerate']:.2f} s, "
-            f"peak {found['peak']:.0f} MB"
+            f"joint {found['joint']:.1f} s ({found['vectors']} sizes), peak {found['peak']:.0f} MB"
         )
+
+
+def farm() -> None:
+    """A thousand small models checked in one run, against a process for each."""
+    models = 1000
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(models):
+            proto = networks.SMALL[number % len(networks.SMALL)](5 + number % 50)
+            (Path(folder) / f"{number:04}.onnx").write_bytes(proto.SerializeToString())
+        command = [sys.executable, "-m", "rfgraph", "check", "--stat", "union", "--exit-zero"]
+        samples = [str(path) for path in sorted(Path(folder).iterdir())[:: models // 20]]
+        alone = sum(timing.process([*command, path], 1).wall for path in samples) / len(samples)
+        say(f"a process for each model: {alone * 1000:.0f} ms (mean of {len(samples)})")
+        for jobs in (1, 2):
+            run = timing.process([*command, "--jobs", str(jobs), folder], 1)
+            say(
+                f"{models} models in one run, --jobs {jobs}: {run.wall:.1f} s, "
+                f"{run.wall * 1000 / models:.1f} ms a model "
+                f"({alone * models / run.wall:.0f} times as fast), {run.peak:.0f} MB"
+            )
 
 
 def scale() -> None:
@@ -111,7 +133,7 @@ def scale() -> None:
         )
 
 
-PARTS = {part.__name__: part for part in (startup, weights, analysis, paths, scale)}
+PARTS = {part.__name__: part for part in (startup, weights, analysis, paths, farm, scale)}
 
 
 def main() -> None:

@@ -34,6 +34,24 @@ class Net:
         attributes.setdefault("pads", [kernel // 2] * (2 * rank))
         return self.add("Conv", source, key, **attributes)
 
+    def shaped(self, source: str, kernel: tuple[int, int], into: int, out: int) -> str:
+        key = f"w{kernel}_{into}_{out}"
+        if key not in self.weights:
+            stored = np.zeros((out, into, *kernel), np.float32)
+            self.weights[key] = numpy_helper.from_array(stored, key)
+        half = [length // 2 for length in kernel]
+        return self.add("Conv", source, key, pads=half * 2)
+
+    def average(self, source: str) -> str:
+        return self.add("AveragePool", source, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+
+    def separable(self, source: str, kernel: int) -> str:
+        for _ in range(2):
+            source = self.add("Relu", source)
+            source = self.shaped(source, (kernel, kernel), 1, 1)
+            source = self.shaped(source, (1, 1), 1, 1)
+        return source
+
     def model(self, *outputs: str) -> onnx.ModelProto:
         graph = helper.make_graph(
             self.nodes,
@@ -92,6 +110,37 @@ def powers(levels: int) -> onnx.ModelProto:
     return net.model(at)
 
 
+def inception(modules: int) -> onnx.ModelProto:
+    """Modules whose branches grow along one axis each or along both, as those of Inception-v4."""
+    net = Net([1, 6, 64, 64])
+    at = "x"
+    for _ in range(modules):
+        both = net.shaped(net.shaped(at, (1, 7), 6, 1), (7, 1), 1, 1)
+        deep = net.shaped(net.shaped(at, (3, 1), 6, 1), (1, 3), 1, 1)
+        pooled = net.shaped(net.average(at), (1, 1), 6, 1)
+        parts = [net.shaped(at, (1, 1), 6, 1), both, pooled, deep]
+        parts += [net.shaped(at, kernel, 6, 1) for kernel in ((1, 3), (3, 1))]
+        at = net.add("Concat", *parts, axis=1)
+    return net.model(at)
+
+
+def cells(count: int) -> onnx.ModelProto:
+    """Cells that read the two before them through five sums of two operations, as NASNet-A has."""
+    net = Net([1, 5, 64, 64])
+    before, at = "x", net.shaped("x", (1, 1), 5, 5)
+    for _ in range(count):
+        left, right = net.shaped(before, (1, 1), 5, 1), net.shaped(at, (1, 1), 5, 1)
+        parts = [
+            net.add("Add", net.separable(right, 3), right),
+            net.add("Add", net.separable(left, 3), net.separable(right, 5)),
+            net.add("Add", net.average(right), left),
+            net.add("Add", *[net.average(left) for _ in range(2)]),
+            net.add("Add", net.separable(left, 5), net.separable(left, 3)),
+        ]
+        before, at = at, net.add("Concat", *parts, axis=1)
+    return net.model(at)
+
+
 def many_inputs(count: int) -> onnx.ModelProto:
     """Inputs that are convolved and summed one after the other."""
     net = Net([1, 1, 32, 32])
@@ -139,3 +188,7 @@ def _varint(number: int) -> bytes:
         number >>= 7
     out.append(number)
     return bytes(out)
+
+
+# One number says how large each of these is.
+SMALL = (chain, residual, fan, complete)

@@ -34,6 +34,10 @@ def main(network: str, size: str, what: str = "fields") -> None:
         found["listed"] = histogram.listed
         found["bits"] = histogram.total.bit_length()
         begin = time.perf_counter()
+        joint = rfgraph.path_histogram(result, tensor=target, joint=True).joint
+        found["joint"] = time.perf_counter() - begin
+        found["vectors"] = None if joint is None else len(joint)
+        begin = time.perf_counter()
         found["first"] = next(iter(rfgraph.paths(result, target))).sizes[0]
         found["enumerate"] = time.perf_counter() - begin
     found["peak"] = timing.peak()

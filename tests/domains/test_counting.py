@@ -129,8 +129,10 @@ def test_sizes_beyond_the_bound_are_not_listed_but_the_rest_is_exact(monkeypatch
     assert (found.listed, axis.counts, axis.median, axis.covering) == (False, None, None, None)
     assert (found.total, axis.min, axis.max) == (64, 1, 127)
     assert (axis.mean, axis.variance) == (64, Fraction(4 * (64**2 - 1), 12))
-    again = rfgraph.path_histogram(model, full=True)
+    assert found.joint is None
+    again = rfgraph.path_histogram(model, full=True, joint=True)
     assert again.listed
+    assert again.joint == full.joint
     assert dict(again.axes[2].counts) == dict(full.axes[2].counts)
 
 
