@@ -17,6 +17,7 @@ from oracle.examples import builder
 from rfgraph.domains.paths import counting
 from rfgraph.domains.paths.enumerate import Place
 from rfgraph.domains.paths.statistics import decimal, quantile, root
+from rfgraph.errors import BoundError
 
 # -- statistics ------------------------------------------------------------------------------------
 
@@ -134,6 +135,19 @@ def test_sizes_beyond_the_bound_are_not_listed_but_the_rest_is_exact(monkeypatch
     assert again.listed
     assert again.joint == full.joint
     assert dict(again.axes[2].counts) == dict(full.axes[2].counts)
+
+
+def test_even_in_full_the_list_is_bounded(monkeypatch):
+    # 2^40 sizes, and 2^6 of them one by one.
+    endless = rfgraph.load(shortcuts(40, 3))
+    with pytest.raises(BoundError, match="sizes to list exceed the bound of 2097152"):
+        rfgraph.path_histogram(endless, full=True)
+    monkeypatch.setattr(counting, "MAX_FULL", 64)
+    assert (
+        len(rfgraph.path_histogram(rfgraph.load(shortcuts(6, 3)), full=True).axes[2].counts) == 64
+    )
+    with pytest.raises(BoundError, match="exceed the bound of 64"):
+        rfgraph.path_histogram(rfgraph.load(shortcuts(7, 3)), full=True)
 
 
 def test_digits_beyond_the_bound_are_not_listed(monkeypatch):

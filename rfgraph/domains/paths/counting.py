@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from rfgraph.domains.paths.states import Growth, Kind, StateGraph, Track
 from rfgraph.domains.pattern import excess
+from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +25,8 @@ MAX_DIGITS = 10_000_000
 # A packed histogram takes (range of sizes / step) * (bits of the total) bits.
 MAX_PACKED_BITS = 1 << 31
 MAX_SET_BITS = 1 << 22
+# Even in full, no more sizes than this are listed: they would fill the memory.
+MAX_FULL = 1 << 21
 
 V = TypeVar("V")
 Histogram: TypeAlias = dict[int, int]
@@ -187,10 +190,10 @@ def _histogram(
         distinct = _distinct(made, found, offsets, fields)
         if distinct is not None and distinct > MAX_SIZES:
             return None
-    if fields * found.most.bit_length() <= MAX_PACKED_BITS:
+    if fields <= MAX_FULL and fields * found.most.bit_length() <= MAX_PACKED_BITS:
         by_state = _packed(made, found)
     else:
-        counted = _sparse(made, found.column, None if full else 4 * MAX_SIZES)
+        counted = _sparse(made, found.column, full=full)
         if counted is None:
             return None
         by_state = counted
@@ -266,26 +269,39 @@ class _TooManyError(Exception):
     """A histogram has more distinct bases than the bound."""
 
 
-def _summed(a: dict[V, int], b: dict[V, int], bound: int | None) -> dict[V, int]:
+def _summed(a: dict[V, int], b: dict[V, int], bound: int) -> dict[V, int]:
     joined = dict(a)
     for base, count in b.items():
         joined[base] = joined.get(base, 0) + count
-    if bound is not None and len(joined) > bound:
+    if len(joined) > bound:
         raise _TooManyError
     return joined
 
 
-def _sparse(made: StateGraph, column: int, bound: int | None) -> dict[int, Histogram] | None:
-    """Count with one dictionary per state; None if one outgrows `bound`."""
+def _counted(
+    made: StateGraph,
+    one: dict[V, int],
+    shifted: Callable[[dict[V, int], Growth], dict[V, int]],
+    *,
+    full: bool,
+) -> dict[int, dict[V, int]] | None:
+    """Count with one dictionary per state; None, or BoundError in full, if one grows too large."""
+    bound = MAX_FULL if full else 4 * MAX_SIZES
+    try:
+        return forward(made, one, shifted, lambda a, b: _summed(a, b, bound))
+    except _TooManyError:
+        if full:
+            raise BoundError(f"the sizes to list exceed the bound of {MAX_FULL}") from None
+        return None
+
+
+def _sparse(made: StateGraph, column: int, *, full: bool) -> dict[int, Histogram] | None:
 
     def shifted(value: Histogram, shift: Growth) -> Histogram:
         more = shift[column]
         return {base + more: count for base, count in value.items()} if more else value
 
-    try:
-        return forward(made, {0: 1}, shifted, lambda a, b: _summed(a, b, bound))
-    except _TooManyError:
-        return None
+    return _counted(made, {0: 1}, shifted, full=full)
 
 
 def joint(made: StateGraph, *, full: bool) -> Vectors | None:
@@ -301,10 +317,8 @@ def joint(made: StateGraph, *, full: bool) -> Vectors | None:
             for base, count in value.items()
         }
 
-    bound = None if full else 4 * MAX_SIZES
-    try:
-        values = forward(made, {(0,) * axes: 1}, shifted, lambda a, b: _summed(a, b, bound))
-    except _TooManyError:
+    values = _counted(made, {(0,) * axes: 1}, shifted, full=full)
+    if values is None:
         return None
     united: Vectors = {}
     for state, value in values.items():
