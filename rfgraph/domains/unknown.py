@@ -20,11 +20,11 @@ def not_followed(model: Model) -> Iterator[Unanalysed]:
     found: dict[Operator, Unanalysed] = {}
     for item in model.unanalysed:
         found.setdefault(item.operator, item)
-    for before, tensor, data in model.graph.edges(data=True):
+    edges = list(model.graph.edges(data=True))
+    beyond = {data["operator"] for before, _, data in edges if _lost_its_shape(model, before)}
+    for _, tensor, data in edges:
         operator = data["operator"]
-        if operator in found or _lost_its_shape(model, before):
-            continue
-        if has_unknown(data["relation"]):
+        if operator not in found and operator not in beyond and has_unknown(data["relation"]):
             found[operator] = Unanalysed(operator, DEPENDS, (tensor,))
     yield from sorted(found.values(), key=lambda item: item.operator.index)
 

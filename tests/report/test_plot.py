@@ -199,6 +199,20 @@ def test_names_are_shown_as_they_are(name, shown, form):
         assert svg_texts(data).count(shown) == 2
 
 
+@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
+def test_no_path_is_said_in_a_picture_as_well(form):
+    nodes = [helper.make_node("Relu", ["w"], ["y"]), helper.make_node("Relu", ["x"], ["z"])]
+    proto = models.model(nodes, {"x": [1, 1, 9]}, {"y": [1, 1, 3]}, {"w": models.weights(1, 1, 3)})
+    data = plot.draw(entries(proto), form)
+    if form == "svg":
+        assert [text for text in svg_texts(data) if text] == ["y", "no path leads there"]
+
+
+def test_a_blank_name_is_drawn():
+    texts = svg_texts(plot.draw(entries(named(" ")), "svg", title=" \u2003"))
+    assert "1 route" in texts
+
+
 def test_a_long_name_is_shortened_to_the_panel():
     texts = svg_texts(plot.draw(entries(named("W" * 3000)), "svg", title="W" * 3000))
     title, name = sorted((text for text in texts if "WW" in text), key=len, reverse=True)
