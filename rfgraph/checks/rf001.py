@@ -245,8 +245,9 @@ def _others(place: Place, axis: Axis, asked: str | None, required: int) -> str:
     if failing:
         parts.append(f"{joined(failing, 'or')} would not")
     text = ", ".join(parts)
+    histogram = place.histogram(axis.axis)
     share = _covering(place, axis.axis, required)
-    if share is not None and asked is not None:
+    if histogram and histogram.local and share is not None and asked is not None:
         text += f"; {percent(share)} of local paths cover it"
     return text + place.bound + _at_output(place, axis.axis, passes=bool(passing))
 

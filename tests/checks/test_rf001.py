@@ -143,6 +143,17 @@ def test_gates_leave_the_local_paths_to_be_asked():
     assert "required 16, found 5 (min); --stat union (the whole axis) would pass" in first
 
 
+def test_where_no_path_is_local_no_share_of_them_is_told():
+    net = nets.Net("cumulative", "arithmetic only")
+    x = net.conv(net.input("x", [1, 2, 16]), "conv", 2, 3, 1, 1)
+    axis = net.constant("axis", 2)
+    net.output(net.node("CumSum", [x, axis], "sum"), [1, 2, 16])
+    (message,) = messages(net.model(), at="output", stat="union")
+    assert "required 16, found one-sided (union)" in message
+    assert "min (no local path)" in message
+    assert "%" not in message
+
+
 def test_an_unknown_axis_fails_whatever_is_asked():
     for settings in ({}, {"stat": "union"}, {"at": "output"}, {"min_rf": 1, "min_covering": 0}):
         found = messages(nets.sampled(), **settings)
