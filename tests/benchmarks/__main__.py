@@ -103,14 +103,18 @@ def farm() -> None:
             (Path(folder) / f"{number:04}.onnx").write_bytes(proto.SerializeToString())
         command = [sys.executable, "-m", "rfgraph", "check", "--stat", "union", "--exit-zero"]
         samples = [str(path) for path in sorted(Path(folder).iterdir())[:: models // 20]]
-        alone = sum(timing.process([*command, path], 1).wall for path in samples) / len(samples)
-        say(f"a process for each model: {alone * 1000:.0f} ms (mean of {len(samples)})")
+        runs = [timing.process([*command, path], 1) for path in samples]
+        alone = timing.Run(*(sum(values) / len(runs) for values in zip(*runs, strict=True)))
+        say(
+            f"a process for each model: {alone.wall * 1000:.0f} ms, of processors "
+            f"{alone.cpu * 1000:.0f} ms (mean of {len(samples)})"
+        )
         for jobs in (1, 2):
             run = timing.process([*command, "--jobs", str(jobs), folder], 1)
             say(
-                f"{models} models in one run, --jobs {jobs}: {run.wall:.1f} s, "
-                f"{run.wall * 1000 / models:.1f} ms a model "
-                f"({alone * models / run.wall:.0f} times as fast), {run.peak:.0f} MB"
+                f"{models} models in one run, --jobs {jobs}: {run.wall * 1000 / models:.1f} ms "
+                f"a model, of processors {run.cpu * 1000 / models:.1f} ms "
+                f"({alone.wall * models / run.wall:.0f} times as fast), {run.peak:.0f} MB"
             )
 
 
