@@ -145,6 +145,12 @@ def test_the_action_ends_with_the_code_of_the_check(action):
     assert action("").returncode == 2
 
 
+def test_no_line_of_the_arguments_is_left_out(action):
+    done = action(nets.fixture("resnet50"), "--stat union\n\n--select RF001,RF004\n  --quiet\n")
+    assert (done.returncode, done.stdout) == (0, "1 model: every rule holds (RF001, RF004)\n")
+    assert action(nets.fixture("resnet50"), "--stat union\n--min-rf 428").returncode == 1
+
+
 def test_what_the_action_is_given_is_never_run(action, tmp_path):
     spaced = tmp_path / "my net.onnx"
     spaced.write_bytes(Path(nets.fixture("alexnet")).read_bytes())
