@@ -26,17 +26,18 @@ def has_local_path(form: ClosedForm, tensor: str) -> bool:
     )
 
 
-def is_shared(axis: int, layouts: Iterable[Layout]) -> bool:
-    """Whether another input axis lies on the same tensor axis."""
+def sharing(axis: int, layouts: Iterable[Layout]) -> frozenset[int]:
+    """Return the other input axes that lie on the same tensor axis as `axis`."""
+    found: set[int] = set()
     for layout in layouts:
         mine = layout[axis]
-        if isinstance(mine, frozenset) and any(
-            isinstance(other, frozenset) and mine & other
-            for number, other in enumerate(layout)
-            if number != axis
-        ):
-            return True
-    return False
+        if isinstance(mine, frozenset):
+            found.update(
+                number
+                for number, other in enumerate(layout)
+                if number != axis and isinstance(other, frozenset) and mine & other
+            )
+    return frozenset(found)
 
 
 def before_global(graph: Graph, form: ClosedForm, output: str) -> list[str]:
@@ -84,4 +85,4 @@ def _is_merged(form: ClosedForm, tensor: str) -> bool:
     local = [
         layout for layout in form.states[tensor].classes if is_local(layout, form.spatial_axes)
     ]
-    return any(is_shared(axis, local) for axis in form.spatial_axes)
+    return any(sharing(axis, local) for axis in form.spatial_axes)

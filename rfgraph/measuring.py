@@ -12,7 +12,7 @@ from rfgraph.domains.pieces import Lost
 from rfgraph.domains.reads import read_positions
 from rfgraph.errors import BoundError
 from rfgraph.fields import Axis, Scope
-from rfgraph.local_paths import is_local, is_shared
+from rfgraph.local_paths import is_local, sharing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ class Meter:
         axes: dict[int, Axis] = {}
         for axis, length in enumerate(source_shape):
             known = None if axis in self.probed else length
-            found = _axis(axis, state, local, shape, known)
+            found = _axis(axis, state, local, shape, known, form.spatial_axes)
             if found.scope not in ("local", "none"):
                 covers = None
                 if found.scope == "global" and known is not None:
@@ -136,12 +136,13 @@ def _axis(
     local: Mapping[Layout, Fields],
     shape: Shape | None,
     length: int | None,
+    spatial: Sequence[int],
 ) -> Axis:
     scope = _scope([layout[axis] for layout in state.classes])
     if scope == "none" or shape is None:
         return Axis(axis, scope, regular=scope == "none")
     if scope == "local":
-        return _local_axis(axis, state.classes, shape, length)
+        return _local_axis(axis, state.classes, shape, length, spatial)
     before = after = None
     if scope == "one-sided":
         united = _united(axis, state.classes, shape)
@@ -149,7 +150,7 @@ def _axis(
             before, after = bounded_reach(united, shape)
     inner = None
     if local and all(isinstance(layout[axis], frozenset) for layout in local):
-        inner = _local_axis(axis, local, shape, length)
+        inner = _local_axis(axis, local, shape, length, spatial)
     found = Axis(axis, scope, before=before, after=after, local=inner)
     return (
         found if inner is None else replace(found, shortest=inner.shortest, longest=inner.longest)
@@ -171,11 +172,14 @@ def _local_axis(
     classes: Mapping[Layout, Fields],
     shape: Shape,
     length: int | None,
+    spatial: Sequence[int],
 ) -> Axis:
     united = _united(axis, classes, shape)
     if united is None:
         return Axis(axis, "none")
-    numbers = measure(united, shape, shared=is_shared(axis, classes))
+    others = sharing(axis, classes)
+    shared = bool(others.intersection(spatial) if axis in spatial else others)
+    numbers = measure(united, shape, shared=shared, moving=bool(others))
     covers = None
     if length is not None and numbers.size_min is not None:
         covers = numbers.size_min >= length

@@ -1,5 +1,6 @@
 """The command line: what is printed where, and what it ends with."""
 
+import csv
 import io
 import json
 import os
@@ -7,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 
 import fixtures
+from oracle.builder import Builder
 from report import models
 from rfgraph import cli
 from rfgraph.cli import main, parser
@@ -128,6 +131,35 @@ def test_unit_reads_the_published_region(run):
     assert region["scopes"] == ["local", "global", "local", "local"]
     text = run(*arguments)[1]
     assert "    2      local  0..223  -117..309   427      96\n" in text
+
+
+def test_unit_as_tables(run):
+    # ResNet-50 v1.5: unit 0 reads 0 +- 213.
+    arguments = ("unit", RESNET, "--tensor", "layer4.2.relu_out", "--index", "0,*,0,3")
+    code, out, _ = run(*arguments, "--format", "csv")
+    header, *rows = csv.reader(io.StringIO(out))
+    assert code == 0
+    assert ",".join(header) == "tensor,index,input,empty,axis,scope,clipped,unclipped,size,center"
+    start = ["layer4.2.relu_out", "0 * 0 3", "input", "false"]
+    assert rows[1:3] == [
+        [*start, "1", "global", "0 2", "", "3", "1"],
+        [*start, "2", "local", "0 213", "-213 213", "427", "0"],
+    ]
+    lines = run(*arguments, "--format", "markdown")[1].splitlines()
+    assert lines[0].endswith("resnet50.onnx")
+    assert "## layer4.2.relu\\_out at 0, \\*, 0, 3" in lines
+    assert "| 2 | local | 0..213 | -213..213 | 427 | 0 |" in lines
+
+
+def test_units_that_read_nothing_as_tables(run, tmp_path):
+    # ConvTranspose with stride 3 and kernel 1: unit 1 reads nothing but the bias.
+    build = Builder(18, 0)
+    x = build.input((1, 1, 4))
+    onnx.save(build.model(build.transposed(x, 1, [1], strides=[3])), tmp_path / "m.onnx")
+    arguments = ("unit", tmp_path / "m.onnx", "--index", "0,0,1", "--format")
+    out = run(*arguments, "csv")[1]
+    assert ",true,2,local,,,," in out
+    assert "Reads nothing of input" in run(*arguments, "markdown")[1]
 
 
 def test_unit_counts_from_the_end(run):

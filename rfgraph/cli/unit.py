@@ -28,7 +28,7 @@ def add_arguments(parser: Parser) -> None:
         help="for each axis of the tensor a number (-1: the last unit) or * for the whole axis",
     )
     parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
-    add_output(parser, ("text", "json"))
+    add_output(parser, ("text", "json", "csv", "markdown"))
 
 
 def index(text: str) -> tuple[int | None, ...]:
@@ -45,14 +45,20 @@ def run(options: argparse.Namespace) -> int:
     """Write the regions of the units."""
     from rfgraph.analysis import analyze, pick_tensor
     from rfgraph.report.document import dumps
-    from rfgraph.report.unit import unit_text
+    from rfgraph.report.unit import unit_markdown, unit_records, unit_text
     from rfgraph.units import unit
 
     result = analyze(load_model(options))
     tensor = pick_tensor(result.model, options.tensor)
     entry = unit(result, tensor, options.index, options.input).to_dict()
-    if options.format == "json":
-        emit(options, dumps(entry))
-    else:
-        emit(options, unit_text(result.model.file, entry, style_of(options)))
+    match options.format:
+        case "json":
+            text = dumps(entry)
+        case "csv":
+            text = unit_records(entry)
+        case "markdown":
+            text = unit_markdown(result.model.file, entry)
+        case _:
+            text = unit_text(result.model.file, entry, style_of(options))
+    emit(options, text)
     return 0

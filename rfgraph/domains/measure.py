@@ -44,15 +44,17 @@ class Numbers:
     longest: int | None = None
 
 
-def measure(field: AxisField, shape: Shape, *, shared: bool) -> Numbers:
+def measure(
+    field: AxisField, shape: Shape, *, shared: bool = False, moving: bool = False
+) -> Numbers:
     """Return the numbers of a local field on a tensor of `shape`.
 
     `shared`: another input axis lies on the same tensor axis (a Reshape merged them), so that the
-    field is irregular.
+    field is irregular. `moving`: it is irregular unless it moves on from period to period.
     """
     shortest, longest = path_sizes(field.spread)
     united = None if shared else _united(field.pieces, shape)
-    if united is None:
+    if united is None or (moving and not united.q):
         size, size_min = _sizes_of_units(field.pieces, shape)
         return Numbers(size, size_min, shortest=shortest, longest=longest)
     sizes = [

@@ -46,22 +46,23 @@ def field_records(view: View, fields: Iterable[ReceptiveField] | None = None) ->
 
 def _rows(view: View, field: ReceptiveField) -> Iterator[list[str]]:
     names = [for_csv(field.tensor), for_csv(field.node or ""), for_csv(field.op_type or "")]
-    start = [*names, _cell(field.shape), for_csv(field.input), _cell(field.aligned)]
+    start = [*names, cell(field.shape), for_csv(field.input), cell(field.aligned)]
     for axis in field.axes.values():
         entry = axis.to_dict()
         local = entry["local"] or {}
         yield [
             *start,
             str(axis.axis),
-            _cell(view.length(field, axis.axis)),
+            cell(view.length(field, axis.axis)),
             axis.scope,
-            *(_cell(entry[key]) for key in _NUMBERS),
-            *(_cell(local.get(key)) for key in _NUMBERS),
+            *(cell(entry[key]) for key in _NUMBERS),
+            *(cell(local.get(key)) for key in _NUMBERS),
             for_csv("; ".join(axis.through)),
         ]
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """Return a value of the JSON as a cell: nothing for null, a list separated by spaces."""
     if value is None:
         return ""
     if isinstance(value, bool):

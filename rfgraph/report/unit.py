@@ -1,4 +1,4 @@
-"""What units read, as text, from the entry of the JSON report."""
+"""What units read, as text, CSV and Markdown, from the entry of the JSON report."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.report.escape import safe, shortened
+from rfgraph.report.escape import for_csv, for_markdown, safe, shortened
+from rfgraph.report.markdown import table
+from rfgraph.report.records import cell, csv_text
 from rfgraph.report.table import lay_out
 
 if TYPE_CHECKING:
     from rfgraph.report.style import Style
 
 HEADER = ("axis", "scope", "reads", "unclipped", "size", "center")
+_KEYS = ("clipped", "unclipped", "size", "center")
+RECORD = ("tensor", "index", "input", "empty", "axis", "scope", *_KEYS)
 
 
 def unit_text(file: str, entry: Mapping[str, Any], style: Style) -> str:
@@ -30,26 +34,52 @@ def unit_text(file: str, entry: Mapping[str, Any], style: Style) -> str:
     return "\n".join(lines) + "\n"
 
 
+def unit_records(entry: Mapping[str, Any]) -> str:
+    """Return the regions as CSV: a row for each input and axis of it, with the keys of the JSON."""
+    index = " ".join("*" if number is None else str(number) for number in entry["index"])
+    start = [for_csv(entry["tensor"]), for_csv(index)]
+    rows = (
+        [
+            *(*start, for_csv(region["input"]), cell(region["empty"]), str(axis), scope),
+            *(cell(None if region[key] is None else region[key][axis]) for key in _KEYS),
+        ]
+        for region in entry["regions"]
+        for axis, scope in enumerate(region["scopes"])
+    )
+    return csv_text(RECORD, rows)
+
+
+def unit_markdown(file: str, entry: Mapping[str, Any]) -> str:
+    """Return the regions as Markdown, a table for each input."""
+    index = ", ".join("\\*" if number is None else str(number) for number in entry["index"])
+    parts = [f"# {for_markdown(file)}", f"## {for_markdown(entry['tensor'])} at {index}"]
+    for region in entry["regions"]:
+        name = for_markdown(region["input"])
+        if region["empty"]:
+            parts.append(f"Reads nothing of input {name}.")
+        else:
+            parts.extend((f"Of input {name}:", table(HEADER, _rows(region))))
+    if not entry["regions"]:
+        parts.append("Reads no input: it is constant.")
+    return "\n\n".join(parts) + "\n"
+
+
 def _region(region: Mapping[str, Any], style: Style) -> Iterator[str]:
     name = shortened(region["input"], style.width // 2)
     if region["empty"]:
         yield f"  reads nothing of input {name}"
         return
     yield f"  of input {name}"
-    rows = [
-        (f"    {axis}", scope, _span(clipped), _span(unclipped), _number(size), _number(center))
-        for axis, (scope, clipped, unclipped, size, center) in enumerate(
-            zip(
-                region["scopes"],
-                region["clipped"],
-                region["unclipped"],
-                region["size"],
-                region["center"],
-                strict=True,
-            )
-        )
-    ]
+    rows = [(f"    {axis}", *cells) for axis, *cells in _rows(region)]
     yield from lay_out((f"    {HEADER[0]}", *HEADER[1:]), rows, style)
+
+
+def _rows(region: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of HEADER for each axis of a region that is not empty."""
+    columns = (region["scopes"], *(region[key] for key in _KEYS))
+    for axis, (scope, clipped, unclipped, size, center) in enumerate(zip(*columns, strict=True)):
+        spans = _span(clipped), _span(unclipped)
+        yield str(axis), scope, *spans, _number(size), _number(center)
 
 
 def _span(pair: Sequence[int] | None) -> str:

@@ -249,6 +249,24 @@ def test_what_is_moved_and_moved_back_is_regular_again(move):
         assert numbers_of(moved.axes[axis]) == numbers_of(plain.axes[axis])
 
 
+def test_channels_that_are_shuffled_into_a_spatial_axis_leave_it_regular():
+    # Depthwise, so that channels are still apart: position o of channel c reads o // 2 of o % 2.
+    build, x = builder(1, 4, 10)
+    x = build.conv(x, 4, [3], pads=[2, 0], group=4)
+    x = build.transpose(build.reshape(x, (1, 2, 2, 10)), (0, 2, 3, 1))
+    model = build.model(build.reshape(x, (1, 2, 20)))
+    axis = rfgraph.analyze(model).receptive_field().axes[2]
+    assert (axis.regular, axis.size, axis.size_min, axis.start) == (True, 3, 3, -2)
+    assert (axis.period, axis.stride, axis.before, axis.after) == ((2, 1), 0.5, 2.5, 0)
+
+
+def test_an_axis_that_is_the_inner_part_of_a_merged_one_is_irregular():
+    build, x = builder(1, 4, 10)
+    x = build.conv(x, 4, [3], pads=[2, 0], group=4)
+    axis = rfgraph.analyze(build.model(build.reshape(x, (1, 40)))).receptive_field().axes[2]
+    assert (axis.regular, axis.size, axis.stride, axis.period) == (False, 3, None, None)
+
+
 def test_merged_axes_are_irregular_and_measured_on_the_units_that_exist():
     build, x = builder(1, 1, 6, 5)
     x = build.conv(x, 1, [3, 1], pads=[1, 0, 1, 0])
