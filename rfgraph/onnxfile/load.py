@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from rfgraph.errors import ModelError, UsageError, quoted
-from rfgraph.graph import Model
+from rfgraph.graph import Model, ModelInput
 from rfgraph.onnxfile.build import Builder, initial_constants
 from rfgraph.onnxfile.inputs import PROBES, Declared, concrete_inputs, declared_inputs
 from rfgraph.onnxfile.read import read
@@ -117,19 +118,29 @@ def _build(
     rules: Mapping[tuple[str, str], Rule],
 ) -> tuple[Builder, tuple[str, ...]]:
     """Build with the first probe size that the graph accepts."""
-    refusals: list[ModelError] = []
+    refusals: dict[str, str] = {}
     for probe in PROBES:
         inputs = concrete_inputs(declared, shapes, probe)
         builder = Builder(proto, inputs, rules)
         try:
             entries = builder.build(constants)
         except ModelError as error:
-            refusals.append(error)
+            refusals.setdefault(str(error), _taken(inputs))
             if not any(item.probed for item in inputs):
                 break
             continue
         return builder, tuple(_output_names(proto, builder, entries))
-    raise refusals[0]
+    said, taken = next(iter(refusals.items()))
+    # What is refused in other words for another probe size may well be right once it is bound.
+    raise ModelError(f"{said}; {taken}" if len(refusals) > 1 else said)
+
+
+def _taken(inputs: list[ModelInput]) -> str:
+    """Say which inputs were probed, and how to bind them."""
+    shapes = (
+        f"{quoted(item.name)} as {','.join(map(str, item.shape))}" for item in inputs if item.probed
+    )
+    return f"took input {' and '.join(islice(shapes, 2))}: bind what is open by --input-shape"
 
 
 def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) -> list[str]:

@@ -1,0 +1,62 @@
+"""Graph inputs whose lengths the file leaves open: probed, bound, refused."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+import rfgraph
+
+
+def model(dims, kernel, reshaped=None):
+    """A convolution along the last axis of an input of these dims, split before where asked."""
+    nodes, x = [], "x"
+    arrays = {"w": np.ones(kernel, np.float32)}
+    if reshaped:
+        arrays["to"] = np.array(reshaped, np.int64)
+        nodes, x = [helper.make_node("Reshape", ["x", "to"], ["split"])], "split"
+    nodes.append(helper.make_node("Conv", [x, "w"], ["y"], "last"))
+    made = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, dims)],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("open_dim", ["L", "?", "", -1, 0, None])
+def test_an_open_length_is_probed_and_reported(open_dim):
+    entry = rfgraph.analyze(model([1, 1, open_dim], (1, 1, 3))).to_dict()["inputs"][0]
+    assert (entry["shape"], entry["probed"]) == ([1, 1, 256], {"2": 256})
+    assert entry["symbolic"] == {"2": "L" if open_dim == "L" else "?"}
+
+
+@pytest.mark.parametrize(("part", "taken"), [(8, 256), (7, 224), (13, None)])
+def test_another_length_is_probed_where_the_graph_refuses_the_first(part, taken):
+    # Split into parts of 8, of 7 (which 256 cannot be, 224 can) and of 13 (which none of them can).
+    proto = model(["N", 1, "L"], (1, 1, 1, 3), (0, 1, -1, part))
+    if taken:
+        entry = rfgraph.analyze(proto).to_dict()["inputs"][0]
+        assert entry["probed"] == {"0": 1, "2": taken}
+    else:
+        with pytest.raises(rfgraph.ModelError, match=r"'x' as 1,1,256: .* by --input-shape"):
+            rfgraph.load(proto)
+
+
+def test_a_refusal_says_what_was_taken_for_open_channels():
+    with pytest.raises(rfgraph.ModelError) as caught:
+        rfgraph.load(model(["N", "C", "L"], (1, 3, 3)))
+    text = str(caught.value)
+    assert "'last' (Conv)" in text
+    assert "require 3 channels, found 256" in text
+    assert text.endswith("took input 'x' as 1,256,256: bind what is open by --input-shape")
+
+
+def test_a_refusal_that_no_length_would_mend_says_nothing_of_lengths():
+    proto = model(["N", 1, "L"], (1, 1, 3))
+    proto.graph.node[0].attribute.append(helper.make_attribute("strides", [0]))
+    with pytest.raises(rfgraph.ModelError) as caught:
+        rfgraph.load(proto)
+    assert "input-shape" not in str(caught.value)
