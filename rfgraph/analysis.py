@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from rfgraph import __version__
 from rfgraph.domains.closed_form import closed_form
 from rfgraph.domains.table import allowance
 from rfgraph.domains.unknown import not_followed
@@ -157,32 +156,15 @@ class Result:
         )
 
     def to_dict(self, tensors: Sequence[str] | None = None) -> Json:
-        """Return the JSON report, without the paths."""
-        model = self.model
-        return {
-            "schema": 1,
-            "version": __version__,
-            "model": {
-                "file": model.file,
-                "ir_version": model.ir_version,
-                "opsets": dict(model.opsets),
-                "producer": model.producer,
-                "nodes": model.nodes,
-            },
-            "inputs": [
-                {
-                    "name": item.name,
-                    "shape": list(item.shape),
-                    "symbolic": {str(axis): name for axis, name in item.symbolic.items()},
-                    "probed": {str(axis): length for axis, length in item.probed.items()},
-                    "spatial_axes": list(self.forms[item.name].spatial_axes),
-                }
-                for item in model.inputs
-            ],
-            "outputs": [output.to_dict() for output in self.outputs],
-            "receptive_fields": [item.to_dict() for item in self.receptive_fields(tensors)],
-            "findings": [finding.to_dict() for finding in self.findings],
-        }
+        """Return the JSON report of `rfgraph MODEL`, or that of `tensors` as by its `--tensor`.
+
+        The paths to them are counted for it; `receptive_fields` alone counts none.
+        """
+        from rfgraph.report.document import contents
+        from rfgraph.report.view import View
+
+        inputs = tuple(item.name for item in self.model.inputs)
+        return contents(View(self, inputs, None if tensors is None else tuple(tensors)))
 
     def __repr__(self) -> str:
         return f"Result({self.model.file!r}, tensors={len(self.graph)})"

@@ -72,12 +72,11 @@ def test_csv_of_layers_keeps_their_tensors():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_json_is_what_python_gives_with_the_paths(path):
+def test_json_is_what_python_gives(path):
     result = analysed(path)
     found = json.loads(document.report(shown(result)))
-    paths = found.pop("paths")
-    alone = {key: value for key, value in result.to_dict().items() if key != "paths"}
-    assert found == json.loads(json.dumps(alone))
+    paths = found["paths"]
+    assert found == json.loads(json.dumps(result.to_dict()))
     ends = [name for output in result.outputs for name in output.before_global or (output.name,)]
     assert [(item["tensor"], item["input"]) for item in paths] == [
         (name, item.name)
@@ -85,6 +84,13 @@ def test_json_is_what_python_gives_with_the_paths(path):
         for item in result.model.inputs
         if name in result.forms[item.name].states
     ]
+
+
+def test_json_of_tensors_is_what_python_gives():
+    result = analysed(FOLDER / "siamese.onnx")
+    found = json.loads(document.report(shown(result, None, ["left.conv1"])))
+    assert found == json.loads(json.dumps(result.to_dict(["left.conv1"])))
+    assert [item["tensor"] for item in found["receptive_fields"]] == ["left.conv1"]
 
 
 def test_json_has_the_keys_in_the_order_of_the_contract():
