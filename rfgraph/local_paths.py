@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.domains.pieces import Mapped
 from rfgraph.relations import Permute, Regroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rfgraph.domains.closed_form import ClosedForm, Layout
     from rfgraph.graph import Graph
@@ -64,25 +65,51 @@ def before_global(graph: Graph, form: ClosedForm, output: str) -> list[str]:
 
 def _unflattened(graph: Graph, form: ClosedForm, tensor: str) -> str:
     """Step back over moves of elements while the spatial axes lie merged with others."""
+    chain = [tensor, *_moved_from(graph, form, tensor)]
+    apart = [at for at in chain if not _is_merged(form, at)]
+    if not apart:
+        return tensor
+    rank = len(graph.nodes[form.input]["shape"])
+    whole = next((at for at in apart if len(graph.nodes[at]["shape"] or ()) >= rank), apart[0])
+    # What only lost an axis of one position, by a Squeeze, still has the same maps.
+    return apart[0] if _maps(form, apart[0]) == _maps(form, whole) else whole
+
+
+def _moved_from(graph: Graph, form: ClosedForm, tensor: str) -> Iterator[str]:
+    """Yield the tensors back from one to which only moves of elements, and no other data, lead."""
     at = tensor
-    while _is_merged(form, at):
+    while True:
         edges = [
             (before, data) for before, many in graph.pred[at].items() for data in many.values()
         ]
         if len(edges) != 1 or edges[0][0] not in form.states:
-            return tensor
-        before, data = edges[0]
+            return
+        at, data = edges[0]
         relation = data["relation"]
         if not relation.is_identity and not all(
             isinstance(step, Regroup | Permute) for step in relation.steps
         ):
-            return tensor
-        at = before
-    return at
+            return
+        yield at
+
+
+def _local_layouts(form: ClosedForm, tensor: str) -> list[Layout]:
+    classes = form.states[tensor].classes
+    return [layout for layout in classes if is_local(layout, form.spatial_axes)]
 
 
 def _is_merged(form: ClosedForm, tensor: str) -> bool:
-    local = [
-        layout for layout in form.states[tensor].classes if is_local(layout, form.spatial_axes)
-    ]
+    local = _local_layouts(form, tensor)
     return any(sharing(axis, local) for axis in form.spatial_axes)
+
+
+def _maps(form: ClosedForm, tensor: str) -> set[tuple[int, object]]:
+    """Return how local paths run along each spatial axis, whichever tensor axes carry them."""
+    classes = form.states[tensor].classes
+    return {
+        (axis, piece.map if isinstance(piece, Mapped) else None)
+        for layout in _local_layouts(form, tensor)
+        for axis in form.spatial_axes
+        if (field := classes[layout][axis]) is not None
+        for piece in field.pieces
+    }
