@@ -5,6 +5,8 @@ from __future__ import annotations
 import networkx as nx
 import pytest
 
+import rfgraph
+from oracle.builder import Builder
 from rfgraph.domains.unknown import DEPENDS, has_unknown, not_followed
 from rfgraph.graph import Model, Operator, Unanalysed
 from rfgraph.relations import Everything, Pointwise, Reduce, Relation, Whole
@@ -43,3 +45,13 @@ def test_each_operator_is_told_once_in_the_order_of_the_file():
     why = Unanalysed(first, "operator 'Op' has no rule", ("a",))
     model = Model("m", 8, {}, "", 3, (), (), graph, (why, why))
     assert list(not_followed(model)) == [why, Unanalysed(third, DEPENDS, ("c",))]
+
+
+def test_an_operator_beyond_one_without_a_rule_is_not_blamed_for_its_other_operand():
+    build = Builder(18, 0)
+    x = build.same_conv(build.input((1, 1, 5)), 1, 3)
+    lost = build.one("Mystery", [x], (1, 1, 5), domain="example")
+    model = build.model(build.one("Add", [lost, x], (1, 1, 5)))
+    del model.graph.value_info[:]
+    (only,) = rfgraph.analyze(model).findings
+    assert "'Mystery' of domain 'example' has no rule" in only.message
