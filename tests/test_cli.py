@@ -162,6 +162,15 @@ def test_units_that_read_nothing_as_tables(run, tmp_path):
     assert "Reads nothing of input" in run(*arguments, "markdown")[1]
 
 
+def test_a_unit_that_reads_a_scalar(run, tmp_path):
+    build = Builder(18, 0)
+    x, scale = build.input((1, 3)), build.input(())
+    onnx.save(build.model(build.one("Mul", [x, scale], (1, 3))), tmp_path / "m.onnx")
+    arguments = ("unit", tmp_path / "m.onnx", "--index", "0,2", "--input", scale)
+    assert f"  reads input {scale}, which has no axes\n" in run(*arguments)[1]
+    assert ", which has no axes." in run(*arguments, "--format", "markdown")[1]
+
+
 def test_unit_counts_from_the_end(run):
     arguments = ("unit", ALEXNET, "--tensor", "conv1", "--index", "-1,*,-1,0")
     _, out, _ = run(*arguments, "--format", "json")

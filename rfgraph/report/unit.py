@@ -57,6 +57,8 @@ def unit_markdown(file: str, entry: Mapping[str, Any]) -> str:
         name = for_markdown(region["input"])
         if region["empty"]:
             parts.append(f"Reads nothing of input {name}.")
+        elif not region["scopes"]:
+            parts.append(f"Reads input {name}, which has no axes.")
         else:
             parts.extend((f"Of input {name}:", table(HEADER, _rows(region))))
     if not entry["regions"]:
@@ -68,6 +70,9 @@ def _region(region: Mapping[str, Any], style: Style) -> Iterator[str]:
     name = shortened(region["input"], style.width // 2)
     if region["empty"]:
         yield f"  reads nothing of input {name}"
+        return
+    if not region["scopes"]:
+        yield f"  reads input {name}, which has no axes"
         return
     yield f"  of input {name}"
     rows = [(f"    {axis}", *cells) for axis, *cells in _rows(region)]
