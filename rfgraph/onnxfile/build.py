@@ -47,7 +47,7 @@ class Builder:
         self.functions = _functions(proto)
         self.rules = rules
         self.budget = Budget()
-        self._index = 0
+        self.operators = 0
         self._numbers: dict[str, int] = {}
         self._relations: dict[object, Relation] = {}
         self._declared: dict[str, Shape] = inference.declared_shapes(proto.graph)
@@ -96,8 +96,8 @@ class Builder:
     def _add(self, node: onnx.NodeProto, scope: Scope) -> None:
         if not any(node.output):
             return
-        operator = Operator(self._index, scope.prefix + node.name, node.op_type, node.domain)
-        self._index += 1
+        operator = Operator(self.operators, scope.prefix + node.name, node.op_type, node.domain)
+        self.operators += 1
         entries = [scope.find(name) if name else None for name in node.input]
         function = self.functions.get((node.domain, node.op_type, node.overload))
         if function is not None:

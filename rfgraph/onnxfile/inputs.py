@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.errors import ModelError, UsageError, quoted
 from rfgraph.graph import ModelInput
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
     from rfgraph.relations import Shape
 
-PROBES = (256, 224, 512, 1024)
 MAX_LENGTH = 1 << 62
+
+# A symbol, or an input's name and the axis where the file gives none.
+Dimension: TypeAlias = str | tuple[str, int]
+Lengths: TypeAlias = "Mapping[Dimension, int]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +65,46 @@ def _dim(dim: onnx.TensorShapeProto.Dimension) -> int | str:
     return dim.dim_param or "?"
 
 
-def concrete_inputs(
-    declared: Sequence[Declared], bound: Mapping[str, Shape], probe: int
-) -> list[ModelInput]:
-    """Return the inputs with every axis bound or probed (axis 0: 1, others: `probe`).
+def open_dimensions(
+    declared: Sequence[Declared], bound: Mapping[str, Shape]
+) -> dict[Dimension, bool]:
+    """Return the dimensions whose lengths are open, and of each whether it is an axis 0.
 
-    Raises UsageError where a bound shape contradicts the declared one, ModelError where an input
-    has neither a declared nor a bound shape.
+    A symbol is one dimension wherever it stands. Raises UsageError where a bound shape contradicts
+    the declared one.
     """
+    symbols = _bound_symbols(declared, bound)
+    found: dict[Dimension, bool] = {}
+    for item in declared:
+        if item.is_tensor and item.name not in bound:
+            for axis, dim in enumerate(item.dims or ()):
+                if isinstance(dim, str) and dim not in symbols:
+                    key = _dimension(item, axis, dim)
+                    found[key] = found.get(key, False) or axis == 0
+    return found
+
+
+def _dimension(item: Declared, axis: int, dim: str) -> Dimension:
+    return (item.name, axis) if dim == "?" else dim
+
+
+def _bound_symbols(declared: Sequence[Declared], bound: Mapping[str, Shape]) -> dict[str, int]:
     symbols: dict[str, int] = {}
     for item in declared:
         if item.name in bound:
             _bind(item, bound[item.name], symbols)
+    return symbols
+
+
+def concrete_inputs(
+    declared: Sequence[Declared], bound: Mapping[str, Shape], lengths: Lengths
+) -> list[ModelInput]:
+    """Return the inputs with every axis bound, or of one of `lengths`, which are probes.
+
+    Raises UsageError where a bound shape contradicts the declared one, ModelError where an input
+    has neither a declared nor a bound shape.
+    """
+    symbols = _bound_symbols(declared, bound)
     found = []
     for item in declared:
         if not item.is_tensor:
@@ -84,7 +115,7 @@ def concrete_inputs(
             symbolic = {axis: dim for axis, dim in enumerate(dims) if isinstance(dim, str)}
             found.append(ModelInput(item.name, bound[item.name], symbolic, {}))
         else:
-            found.append(_probed(item, symbols, probe))
+            found.append(_probed(item, symbols, lengths))
     return found
 
 
@@ -124,7 +155,7 @@ def _bind_axis(name: str, axis: int, dim: int | str, length: int, symbols: dict[
         )
 
 
-def _probed(item: Declared, symbols: dict[str, int], probe: int) -> ModelInput:
+def _probed(item: Declared, symbols: Mapping[str, int], lengths: Lengths) -> ModelInput:
     if item.dims is None:
         raise ModelError(
             f"input {quoted(item.name)} has no declared shape: give its dimensions by --input-shape"
@@ -135,8 +166,8 @@ def _probed(item: Declared, symbols: dict[str, int], probe: int) -> ModelInput:
             shape.append(dim)
             continue
         symbolic[axis] = dim
-        known = symbols.get(dim) if dim != "?" else None
+        known = symbols.get(dim)
         if known is None:
-            known = probed[axis] = 1 if axis == 0 else probe
+            known = probed[axis] = lengths[_dimension(item, axis, dim)]
         shape.append(known)
     return ModelInput(item.name, tuple(shape), symbolic, probed)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from rfgraph.errors import ModelError, UsageError, quoted
-from rfgraph.graph import Model, ModelInput
+from rfgraph.graph import Model
 from rfgraph.onnxfile.build import Builder, initial_constants
-from rfgraph.onnxfile.inputs import PROBES, Declared, concrete_inputs, declared_inputs
+from rfgraph.onnxfile.inputs import (
+    Declared,
+    concrete_inputs,
+    declared_inputs,
+    open_dimensions,
+)
+from rfgraph.onnxfile.probing import Search
 from rfgraph.onnxfile.read import read
 from rfgraph.onnxfile.scope import opsets_of
 from rfgraph.ops.node import Value
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    from rfgraph.onnxfile.inputs import Lengths
     from rfgraph.ops.registry import Rule
     from rfgraph.relations import Shape
 
@@ -117,30 +123,17 @@ def _build(
     constants: Mapping[str, Value],
     rules: Mapping[tuple[str, str], Rule],
 ) -> tuple[Builder, tuple[str, ...]]:
-    """Build with the first probe size that the graph accepts."""
-    refusals: dict[str, str] = {}
-    for probe in PROBES:
-        inputs = concrete_inputs(declared, shapes, probe)
-        builder = Builder(proto, inputs, rules)
+    """Build with the first lengths of the open dimensions that the graph accepts."""
+
+    def build(lengths: Lengths) -> tuple[tuple[Builder, tuple[str, ...]] | ModelError, int]:
+        builder = Builder(proto, concrete_inputs(declared, shapes, lengths), rules)
         try:
             entries = builder.build(constants)
         except ModelError as error:
-            refusals.setdefault(str(error), _taken(inputs))
-            if not any(item.probed for item in inputs):
-                break
-            continue
-        return builder, tuple(_output_names(proto, builder, entries))
-    said, taken = next(iter(refusals.items()))
-    # What is refused in other words for another probe size may well be right once it is bound.
-    raise ModelError(f"{said}; {taken}" if len(refusals) > 1 else said)
+            return error, builder.operators
+        return (builder, tuple(_output_names(proto, builder, entries))), builder.operators
 
-
-def _taken(inputs: list[ModelInput]) -> str:
-    """Say which inputs were probed, and how to bind them."""
-    shapes = (
-        f"{quoted(item.name)} as {','.join(map(str, item.shape))}" for item in inputs if item.probed
-    )
-    return f"took input {' and '.join(islice(shapes, 2))}: bind what is open by --input-shape"
+    return Search(build, open_dimensions(declared, shapes)).run()
 
 
 def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) -> list[str]:
