@@ -85,9 +85,9 @@ class Search(Generic[Built]):
         return {key: 1 if at else probe for key, at in self._first.items()}
 
     def _refused(self) -> ModelError:
-        """Return the first refusal; it may be for want of the right lengths, which it says."""
+        """Return the first refusal, and what to bind where others were in other words."""
         refusal = self._refusals[0]
-        if not self._first:
+        if len(set(map(str, self._refusals))) == 1:
             return refusal
         names = [key if isinstance(key, str) else f"{key[0]}:{key[1]}" for key in self._first]
         tried = ", ".join(map(quoted, names[:4]))

@@ -41,17 +41,19 @@ def test_another_length_is_probed_where_the_graph_refuses_the_first(part, taken)
         entry = rfgraph.analyze(proto).to_dict()["inputs"][0]
         assert entry["probed"] == {"0": 1, "2": taken}
     else:
-        with pytest.raises(rfgraph.ModelError, match=r"'x' as 1,1,256: .* by --input-shape"):
+        with pytest.raises(rfgraph.ModelError, match=r"no length tried fits .* 'N', 'L': give"):
             rfgraph.load(proto)
 
 
-def test_a_refusal_says_what_was_taken_for_open_channels():
+def test_channels_left_open_are_found_or_named():
+    entry = rfgraph.analyze(model(["N", "C", "L"], (1, 3, 3))).to_dict()["inputs"][0]
+    assert entry["probed"] == {"0": 1, "1": 3, "2": 256}
     with pytest.raises(rfgraph.ModelError) as caught:
-        rfgraph.load(model(["N", "C", "L"], (1, 3, 3)))
+        rfgraph.load(model(["N", "C", "L"], (1, 29, 3)))
     text = str(caught.value)
     assert "'last' (Conv)" in text
-    assert "require 3 channels, found 256" in text
-    assert text.endswith("took input 'x' as 1,256,256: bind what is open by --input-shape")
+    assert "require 29 channels, found 256" in text
+    assert text.endswith("the open dimensions 'N', 'C', 'L': give them by --input-shape)")
 
 
 def test_a_refusal_that_no_length_would_mend_says_nothing_of_lengths():

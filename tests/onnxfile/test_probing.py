@@ -86,7 +86,7 @@ def test_the_search_is_bounded_by_what_it_builds():
 
     def build(lengths):
         calls.append(lengths)
-        return rfgraph.ModelError("no"), 9_000
+        return rfgraph.ModelError(f"no to {sorted(lengths.values())}"), 9_000
 
     with pytest.raises(rfgraph.ModelError, match="no length tried"):
         probing.Search(build, {"A": False, ("x", 3): False}).run()
