@@ -155,13 +155,22 @@ class Builder:
         scope: Scope,
     ) -> list[Entry] | None:
         """Inline an operator's definition by ONNX; None where that does not fit the node."""
-        tensors, reports = len(self.graph), len(self.unanalysed)
+        before = self.mark()
         try:
             return control.call(self, body, node, entries, scope)
         except ModelError:
-            self.graph.remove_nodes_from(list(self.graph)[tensors:])
-            del self.unanalysed[reports:]
+            self.back_to(before)
             return None
+
+    def mark(self) -> tuple[int, int]:
+        """Return how much has been added so far."""
+        return len(self.graph), len(self.unanalysed)
+
+    def back_to(self, mark: tuple[int, int]) -> None:
+        """Take away what has been added since a mark."""
+        tensors, reports = mark
+        self.graph.remove_nodes_from(list(self.graph)[tensors:])
+        del self.unanalysed[reports:]
 
     def _outcome(
         self, op_node: OpNode, node: onnx.NodeProto, values: Sequence[Value | None], scope: Scope

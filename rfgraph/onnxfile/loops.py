@@ -47,32 +47,41 @@ def loop(
         )
     turns = _turns(entries)
     going = _truth(entries[1] if len(entries) > 1 else None)
-    if turns is None or going is None or _too_many(turns, body):
+    if turns is None or going is None or (_always_goes(body) and _too_many(turns, body)):
         return _unfollowed(builder, operator, node, entries, scope, body)
     scanned: list[list[Entry]] = [[] for _ in body.output[len(carried) + 1 :]]
     condition = Entry(Value((), constant=True, data=np.array(True)))
-    turn = 0
+    turn, before = 0, builder.mark()
     while going and turn < turns:
         number = Entry(Value((), constant=True, data=np.array(turn, dtype=np.int64)))
         made = run_body(builder, scope, node, body, (number, condition, *carried))
-        going = _truth(made[0])
-        if going is None:
+        going, turn = _truth(made[0]), turn + 1
+        if going is None or (going and turn < turns and _too_many(turn + 1, body)):
+            builder.back_to(before)
             return _unfollowed(builder, operator, node, entries, scope, body)
         carried = made[1 : len(carried) + 1]
         for column, entry in zip(scanned, made[len(carried) + 1 :], strict=True):
             column.append(entry)
-        turn += 1
     return [
         *carried,
         *(_stack(builder, operator, node, k, c, scope) for k, c in enumerate(scanned)),
     ]
 
 
+def _always_goes(body: onnx.GraphProto) -> bool:
+    """Whether a body hands on the condition that it is given, so that only the number ends it."""
+    makers = {name: node for node in body.node for name in node.output}
+    name = body.output[0].name
+    while name in makers and makers[name].op_type in ("Identity", "Cast") and makers[name].input:
+        name = makers[name].input[0]
+    return name not in makers or makers[name].op_type == "Constant"
+
+
 def _turns(entries: Sequence[Entry | None]) -> int | None:
     """Return the number of turns, None if it is not known; left out, the condition decides."""
     entry = entries[0] if entries else None
     if entry is None:
-        return MAX_TURNS + 1
+        return 1 << 62
     return entry.number()
 
 
