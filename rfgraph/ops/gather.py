@@ -27,7 +27,7 @@ from rfgraph.ops.steps import (
     selected,
     separated,
 )
-from rfgraph.relations import Pointwise, Reduce, Regroup, Shift, Whole, product
+from rfgraph.relations import Pointwise, Reduce, Regroup, Shape, Shift, Step, Whole, product
 
 MAX_FLAT_INDEX = 1 << 62
 
@@ -38,15 +38,15 @@ def gather(node: OpNode) -> Outcome:
 
     Indices that are computed are read at their own place.
 
-    Exact for constant indices. Unknown along the axis where the indices depend on data.
-    All versions.
+    Exact for constant indices, and on an axis of one position. Unknown along the axis where the
+    indices depend on data. All versions.
     """
     shape, where = node.ranked(0, 1), node.shape(1)
     axis = node.axis("axis", 0, len(shape))
     indices = node.value(1).data
     chain = Chain(shape)
     if indices is None:
-        chain.add(Reduce(((axis, Whole(shape[axis], product(where), unknown=True)),)))
+        chain.add(*_anywhere(shape, axis, product(where)))
     else:
         chain.add(*pick_steps(normal_indices(indices, shape[axis]).reshape(-1), axis, shape[axis]))
     out = (*shape[:axis], *where, *shape[axis + 1 :])
@@ -63,8 +63,8 @@ def gather_elements(node: OpNode) -> Outcome:
 
     Indices that are computed are read at their own place.
 
-    Exact for constant indices. Unknown along the axis where the indices depend on data.
-    All versions.
+    Exact for constant indices, and on an axis of one position. Unknown along the axis where the
+    indices depend on data. All versions.
     """
     shape, where = node.ranked(0, 1), node.shape(1)
     axis = node.axis("axis", 0, len(shape))
@@ -77,10 +77,17 @@ def gather_elements(node: OpNode) -> Outcome:
     chain = Chain(shape).add(*selected(shape, shifts))
     indices = node.value(1).data
     if indices is None or product(shape) >= MAX_FLAT_INDEX:
-        chain.add(Reduce(((axis, Whole(shape[axis], where[axis], unknown=True)),)))
+        chain.add(*_anywhere(chain.shape, axis, where[axis]))
     else:
         _pick_elements(chain, normal_indices(indices, shape[axis]), axis)
     return Outcome((where,), (chain.link(0), Link(1, (Pointwise(where),))))
+
+
+def _anywhere(shape: Shape, axis: int, count: int) -> tuple[Step, ...]:
+    """Return what reads `count` positions of an axis that data names; of one there is no choice."""
+    if shape[axis] == 1:
+        return (Pointwise((*shape[:axis], count, *shape[axis + 1 :])),)
+    return (Reduce(((axis, Whole(shape[axis], count, unknown=True)),)),)
 
 
 def _pick_elements(chain: Chain, indices: Array, axis: int) -> None:
@@ -106,7 +113,8 @@ def gather_nd(node: OpNode) -> Outcome:
 
     Indices that are computed are read at their own place.
 
-    Exact for constant indices. Unknown along the indexed axes where the indices depend on data.
+    Exact for constant indices, and on axes of one position. Unknown along the indexed axes where
+    the indices depend on data.
     Versions: since 12 attribute batch_dims leaves out axes that both inputs share.
     """
     shape, where = node.ranked(0, 1), node.ranked(1, 1)
@@ -124,7 +132,7 @@ def gather_nd(node: OpNode) -> Outcome:
         count = product(where[batch:-1])
         flat = (*shape[:batch], product(shape[batch : batch + depth]), *rest)
         chain.add(*reshaped(shape, flat))
-        chain.add(Reduce(((batch, Whole(flat[batch], count, unknown=True)),)))
+        chain.add(*_anywhere(chain.shape, batch, count))
     else:
         _pick_tuples(chain, indices, batch, batch + depth)
     if chain.shape != out or not chain.steps:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from rfgraph.domains.unknown import has_unknown
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import RuleError, UnresolvedError
 from rfgraph.relations import Reduce, Select, Shift, Whole
@@ -227,6 +228,26 @@ RUNTIME = [
 def test_nothing_more_against_onnxruntime(case, within):
     assert mismatches(case, within=within) == []
     assert set(case.data()) == set(relations(case))
+
+
+# An axis of one position leaves an index no choice, whatever it is computed from.
+ONLY = Data((2, 3), "int64", (0, 1))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("Gather", [(1, 4), ONLY], version=13),
+        Case("Gather", [(4, 1), Data((), "int64", (0, 1))], {"axis": 1}, version=11),
+        Case("GatherElements", [(1, 3), ONLY], version=13),
+        Case("GatherND", [(1, 1, 5), Data((3, 2), "int64", (0, 1))], version=12),
+        Case("GatherND", [(2, 1, 4), Data((2, 3, 1), "int64", (0, 1))], {"batch_dims": 1}, 12),
+    ],
+    ids=str,
+)
+def test_a_computed_index_into_one_position_is_known(case):
+    assert mismatches(case, within=(1,)) == []
+    assert not any(has_unknown(found) for found in relations(case)[0])
 
 
 # --- by hand: what onnxruntime does not run ---------------------------------------------------
