@@ -147,6 +147,8 @@ def _region(result: Result, tensor: str, index: Index, source: str) -> Region:
     form = result.forms[source]
     box = exact.region(exact.clipped(result.graph, source, [tensor])[tensor], index)
     field = result.receptive_field(tensor, source)
+    if box is not None:
+        box = box[: len(field.axes)]
     scopes = tuple(axis.scope for axis in field.axes.values())
     unclipped = tuple(
         _unclipped(result, form, tensor, index, axis)

@@ -34,12 +34,14 @@ Regions: TypeAlias = tuple[Table, ...]
 def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> dict[str, Regions]:
     """Return, per tensor and axis of graph input `source`, the tables of what its units read.
 
-    Only `tensors` and what leads to them if given (a topological order is kept). Raises BoundError
-    where tables grow too large.
+    A scalar input has one table, of the position 0 where it is read. Only `tensors` and what leads
+    to them if given (a topological order is kept). Raises BoundError where tables grow too large.
     """
     wanted = None if tensors is None else _ancestors(graph, tensors)
     shape: Shape = graph.nodes[source]["shape"]
-    found = {source: tuple(tables.ramp(shape, axis) for axis in range(len(shape)))}
+    zero = np.zeros((), dtype=np.int64)
+    ramps = tuple(tables.ramp(shape, axis) for axis in range(len(shape)))
+    found = {source: ramps or (Table(zero, zero),)}
     total = 0
     for name in graph:
         if wanted is not None and name not in wanted:

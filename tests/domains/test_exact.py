@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from onnx import parser
 
 import rfgraph
 from domains.brute import described
@@ -246,3 +247,20 @@ def test_inside_the_closed_form_is_what_the_tables_say(name):
                 inside += 1
                 assert span == (low, high), (tensor, axis, o)
     assert inside > 4
+
+
+def test_a_scalar_input_is_read_just_where_it_changes_something():
+    proto = parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        m (float[2, 3] x, float fill) => (float[4, 6] y)
+        <int64[4] pads = {1, 2, 1, 1}> { y = Pad (x, pads, fill) }"""
+    )
+    result = rfgraph.analyze(proto)
+    seen = perturb.Prober(proto, ["y"]).elements("y", "fill").reshape(4, 6)
+    assert set(seen.ravel()) == {False, True}
+    for index in np.ndindex(4, 6):
+        (region,) = rfgraph.unit(result, "y", index, input="fill").regions
+        assert region.clipped == (() if seen[index] else None)
+        assert region.to_dict()["empty"] == (not seen[index])
+    (region,) = rfgraph.unit(result, "y", (1, None), input="fill").regions
+    assert region.clipped == ()
