@@ -103,7 +103,8 @@ def resize(node: OpNode) -> Outcome:
     border are those at the border, or are left out with exclude_outside; tf_crop_and_resize reads
     nothing for a point outside the input. The float32 `scales` are taken for the simplest fraction
     that rounds to them. As in onnxruntime, an axis of scale 1 keeps its positions (even if
-    tf_crop_and_resize names another region), and so do all axes where no length changes.
+    tf_crop_and_resize names another region), and so do all axes where no length changes; and
+    align_corners takes the output's length, where ONNX's reference takes scale times length uncut.
 
     Exact, up to a runtime's rounding where a point lies on the border between two answers.
     Upper bound: antialias with cubic, whose weights have zeros inside the window.

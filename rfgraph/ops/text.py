@@ -61,7 +61,8 @@ _COUNTING = "max_gram_length max_skip_count min_gram_length mode ngram_counts po
 def tf_idf_vectorizer(node: OpNode) -> Outcome:
     """An output reads all of its row: its n-gram may stand anywhere.
 
-    Exact. All versions.
+    Exact; an upper bound for n-grams of a length that is not counted, which read nothing.
+    All versions.
     """
     shape = node.ranked(0, 1, 2)
     places = node.ints("ngram_indexes")
