@@ -35,14 +35,18 @@ def load(
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, ArrayLike] | None = None,
     rules: Mapping[tuple[str, str], Rule] | None = None,
+    masks: bool = False,
 ) -> Model:
     """Return an ONNX model as a graph of data dependences, without reading its weights.
 
     `source` is a path, bytes, a binary file object or an onnx.ModelProto. `input_shapes` binds the
     dimensions of inputs (the name "" stands for the only input); dimensions left open are probed
     and reported. `input_values` makes inputs constants. `rules` are your own, by (domain,
-    operator); they come before those of rfgraph. Raises RfgraphError, one line that names file,
-    node or tensor.
+    operator); they come before those of rfgraph. With `masks`, constants that are added to the
+    scores of an attention, or put in their place, are looked at: what lies 87.34 or more below the
+    highest of its row has a weight of zero (less than any normal float32) and cuts the dependence;
+    scores themselves are taken to differ by less than what is left of that. `Model.masks` says
+    where. Raises RfgraphError, one line that names file, node or tensor.
     """
     from rfgraph.onnxfile.load import as_array
     from rfgraph.onnxfile.load import load as load_file
@@ -50,7 +54,7 @@ def load(
     shapes = {name: tuple(int(n) for n in shape) for name, shape in (input_shapes or {}).items()}
     values = {name: as_array(value) for name, value in (input_values or {}).items()}
     try:
-        return load_file(source, shapes, values, rules or {})
+        return load_file(source, shapes, values, rules or {}, masks=masks)
     except RfgraphError as error:
         raise type(error)(f"{source_name(source)}: {error}") from None
 

@@ -57,8 +57,34 @@ class Unanalysed:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskCut:
+    """An operator in which a stored mask cut what is read.
+
+    `highest` is what the mask adds to the element that it cuts with the least margin, compared with
+    the highest of its row: at most -87.34, or minus infinity.
+    """
+
+    operator: Operator
+    highest: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMasks:
+    """What stored masks were taken to cut.
+
+    `left` are the operators in which a constant that may be a mask cut nothing, and why.
+    """
+
+    cut: tuple[MaskCut, ...] = ()
+    left: tuple[tuple[Operator, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """A model file as a graph of data dependences; made by `rfgraph.load`."""
+    """A model file as a graph of data dependences; made by `rfgraph.load`.
+
+    `masks` is None unless stored masks were asked for.
+    """
 
     file: str
     ir_version: int
@@ -69,6 +95,7 @@ class Model:
     outputs: tuple[str, ...]
     graph: Graph
     unanalysed: tuple[Unanalysed, ...] = ()
+    masks: StoredMasks | None = None
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)

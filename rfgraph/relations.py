@@ -230,6 +230,33 @@ class Blocks:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """One position is left of the axis; each row of the tensor reads what `kept` leaves it of it.
+
+    Rows run over `axes`, other ones of the same tensor, of `lengths`. `kept` has a bit for each row
+    and each position of the axis, both in row-major order. `band`, where the rows run over one
+    axis, says that row r reads [r - before, r + after], None being without end on that side.
+    """
+
+    axes: tuple[int, ...]
+    lengths: Shape
+    kept: bytes
+    in_len: int
+    band: tuple[int | None, int | None] | None = None
+
+    @property
+    def out_len(self) -> int:
+        """The length of the axis after the rule."""
+        return 1
+
+    def flags(self) -> NDArray[np.bool_]:
+        """Return what is kept as a matrix of rows by positions."""
+        rows = product(self.lengths)
+        bits = np.unpackbits(np.frombuffer(self.kept, np.uint8), count=rows * self.in_len)
+        return bits.reshape(rows, self.in_len).astype(np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
 class Band:
     """Position o reads [o - before, o + after]; None is without end on that side."""
 
@@ -241,7 +268,7 @@ class Band:
 
 TapRule: TypeAlias = Window | Transposed | Resample | Listed
 SelectRule: TypeAlias = Shift | Repeat | Pick
-ReduceRule: TypeAlias = Whole | Blocks
+ReduceRule: TypeAlias = Whole | Blocks | Rows
 AxisRule: TypeAlias = TapRule | SelectRule | ReduceRule | Band
 
 
@@ -282,7 +309,10 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class Reduce:
-    """All of some axes, or all of one's own block; `weighted` if learned weights take part."""
+    """All of some axes, of one's own block, or what a mask leaves of one's own row.
+
+    `weighted` if learned weights take part.
+    """
 
     rules: tuple[tuple[int, ReduceRule], ...]
     weighted: bool = False

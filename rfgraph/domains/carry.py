@@ -20,6 +20,7 @@ from rfgraph.relations import (
     Regroup,
     Relation,
     Resample,
+    Rows,
     Shape,
     Shift,
     Step,
@@ -160,7 +161,7 @@ def _merged(piece: Mapped, carrier: int, inner: int) -> Mapped | None:
 def _along(piece: Piece, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
     if isinstance(piece, Mapped):
         if axis != piece.carrier:
-            return _along_other(piece, axis, rule)
+            return _along_other(piece, axis, rule, shape)
         return _along_carrier(piece, rule, shape)
     if isinstance(rule, Blocks) and rule.groups == 1:
         rule = Whole(rule.in_len, rule.out_len)
@@ -172,6 +173,11 @@ def _along(piece: Piece, axis: int, rule: AxisRule, shape: Shape) -> Piece | Los
 
 
 def _along_blur(piece: Blur, axis: int, rule: AxisRule) -> Blur | Lost:
+    if isinstance(rule, Rows) and axis in piece.depends:
+        opened = _opened(piece, _band_of(rule)) if rule.band else piece
+        if isinstance(opened, Lost):
+            return opened
+        return opened._replace(depends=opened.depends - {axis} | {*rule.axes})
     if not isinstance(rule, Whole) or axis not in piece.depends:
         return _opened(piece, rule) if axis in piece.depends else piece
     rest = piece.depends - {axis}
@@ -191,8 +197,9 @@ def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Piec
     if isinstance(rule, Whole) and piece.axes == {axis}:
         return Lost.GLOBAL
     open_lo, open_hi = piece.open_lo, piece.open_hi
-    if isinstance(rule, Band) and axis in piece.axes and None in (rule.before, rule.after):
-        opens = _opens(rule, direction(piece.table, axis))
+    band = _band_of(rule) if isinstance(rule, Rows) and rule.band else rule
+    if isinstance(band, Band) and axis in piece.axes and None in (band.before, band.after):
+        opens = _opens(band, direction(piece.table, axis))
         open_lo, open_hi = open_lo or opens[0], open_hi or opens[1]
         if open_lo and open_hi:
             return Lost.GLOBAL
@@ -204,7 +211,9 @@ def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Piec
         return Lost.EMPTY
     # What is left of the one axis it depends on still carries it.
     carrier = axis if rule.out_len == 1 and piece.axes == {axis} else None
-    axes = piece.axes - {axis} if isinstance(rule, Whole) else piece.axes
+    axes = piece.axes - {axis} if isinstance(rule, Whole | Rows) else piece.axes
+    if isinstance(rule, Rows) and axis in piece.axes:
+        axes = axes.union(rule.axes)
     return settle(table, axes, carrier, open_lo=open_lo, open_hi=open_hi)
 
 
@@ -217,7 +226,9 @@ def _along_carrier(piece: Mapped, rule: AxisRule, shape: Shape) -> Piece | Lost:
         return Lost.GLOBAL
     if isinstance(rule, Band):
         return _band(piece, rule, shape)
-    if not isinstance(rule, Pick | Listed) and not _cuts(rule):
+    if isinstance(rule, Rows) and rule.band and not piece.support:
+        return _banded_rows(piece, rule, shape)
+    if not isinstance(rule, Pick | Listed | Rows) and not _cuts(rule):
         mapped = piece.map.through(_Grouped(rule) if isinstance(rule, Blocks) else rule)
         if mapped is not None:
             return _alive(piece._replace(map=mapped))
@@ -272,6 +283,26 @@ def _band(piece: Mapped, rule: Band, shape: Shape) -> Piece | Lost:
     return _alive(piece._replace(map=mapped, open_lo=open_lo, open_hi=open_hi))
 
 
+def _band_of(rule: Rows) -> Band:
+    """Return the band that rows along one axis read, as the rule of an axis of their own."""
+    before, after = rule.band or (None, None)
+    return Band(before, after, rule.in_len, product(rule.lengths))
+
+
+def _banded_rows(piece: Mapped, rule: Rows, shape: Shape) -> Piece | Lost:
+    """Carry by a band along the axis, which then stands for the axis of the rows."""
+    (rows,) = rule.axes
+    axis = piece.carrier
+    made = _band(piece, _band_of(rule), shape)
+    if isinstance(made, Lost) or axis is None:
+        return made
+    if isinstance(made, Mapped):
+        return made._replace(carrier=rows)
+    perm = list(range(len(shape)))
+    perm[axis], perm[rows] = rows, axis
+    return _permute(made, tuple(perm))
+
+
 def _opens(rule: Band, way: int) -> tuple[bool, bool]:
     """Return which sides of the input a band without end reaches, if that runs `way` along it."""
     opens = rule.before is None, rule.after is None
@@ -285,13 +316,13 @@ def _tabulate(piece: Mapped, rule: AxisRule, shape: Shape) -> Piece | Lost:
     carrier = piece.carrier
     if carrier is None:
         return piece
-    if isinstance(rule, Pick | Listed | Shift):
+    if isinstance(rule, Pick | Listed | Shift | Rows):
         made = to_table(piece, shape)
     else:
         made = _evaluated(piece, carrier, rule, shape)
     if isinstance(made, Blur):
         return _along_blur(made, carrier, rule)
-    if not isinstance(rule, Pick | Listed | Shift):
+    if not isinstance(rule, Pick | Listed | Shift | Rows):
         return Lost.EMPTY if made.table.is_empty else made
     return _along_table(made, carrier, rule, shape)
 
@@ -306,12 +337,23 @@ def _evaluated(piece: Mapped, carrier: int, rule: AxisRule, shape: Shape) -> Tab
     return tabulated(piece, spans, (*shape[:carrier], rule.out_len, *shape[carrier + 1 :]))
 
 
-def _along_other(piece: Mapped, axis: int, rule: AxisRule) -> Piece | Lost:
+def _along_rows(
+    piece: Mapped, axis: int, rule: Rows, shape: Shape, bits: int | None
+) -> Piece | Lost:
+    """Rows that each find something to read leave the piece as it is."""
+    if bits is None and bool(rule.flags().any(axis=1).all()):
+        return piece
+    made = to_table(piece, shape)
+    if isinstance(made, Blur):
+        return made
+    return _along_table(made, axis, rule, shape)
+
+
+def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
     """A rule on another axis only says for which positions there still is something to read."""
-    bits = None
-    for other, found in piece.support:
-        if other == axis:
-            bits = found
+    bits = dict(piece.support).get(axis)
+    if isinstance(rule, Rows):
+        return _along_rows(piece, axis, rule, shape, bits)
     if isinstance(rule, Whole):
         kept = None
     elif bits is None and isinstance(rule, Window | Resample | Blocks):

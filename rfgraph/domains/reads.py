@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from rfgraph.domains.table import along, bounded, ramp, regroup_plan
 from rfgraph.relations import (
-    AxisRule,
     Band,
     Blocks,
     Everything,
@@ -25,9 +24,12 @@ from rfgraph.relations import (
     Relation,
     Repeat,
     Resample,
+    Rows,
+    SelectRule,
     Shape,
     Shift,
     Step,
+    TapRule,
     Transposed,
     Whole,
     Window,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 Mask: TypeAlias = NDArray[np.bool_]
 Masks: TypeAlias = tuple[Mask, ...]
+# The rules by which a position of an axis alone says what is read of it.
+OwnRule: TypeAlias = TapRule | SelectRule | Whole | Blocks | Band
 
 
 def read_positions(
@@ -122,7 +126,10 @@ def _step_back(masks: Masks, step: Step, shape: Shape) -> Masks:
     changed = list(masks)
     for axis, rule in reversed(step.rules):
         bounded(rule.in_len)
-        changed[axis] = positions_read(rule, changed[axis])
+        if isinstance(rule, Rows):
+            changed[axis] = _rows_read(rule, changed)
+        else:
+            changed[axis] = positions_read(rule, changed[axis])
     return tuple(changed)
 
 
@@ -143,7 +150,15 @@ def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
     return tuple(back)
 
 
-def positions_read(rule: AxisRule, mask: Mask) -> Mask:
+def _rows_read(rule: Rows, masks: Sequence[Mask]) -> Mask:
+    """Return which positions the chosen rows read; the axis they come from is all chosen."""
+    rows = np.ones(1, dtype=bool)
+    for axis in rule.axes:
+        rows = np.logical_and.outer(rows, masks[axis]).reshape(-1)
+    return np.asarray(rule.flags()[rows].any(axis=0))
+
+
+def positions_read(rule: OwnRule, mask: Mask) -> Mask:
     """Return which positions of an axis are read by the output positions of `mask`."""
     read = np.zeros(rule.in_len, dtype=bool)
     chosen = np.nonzero(mask)[0]

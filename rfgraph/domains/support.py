@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rfgraph.domains import table as tables
 from rfgraph.domains.table import Plan, Table
-from rfgraph.relations import AxisRule, Shape, Shift, Whole, product
+from rfgraph.relations import AxisRule, Listed, Shape, Shift, Whole, product
 
 MAX_SUPPORT = 1 << 20
 
@@ -32,6 +32,10 @@ def after(bits: int | None, rule: AxisRule) -> int | None:
         return None if reads is None else pack(reads)
     if isinstance(rule, Whole):
         return None
+    if isinstance(rule, Listed):
+        source = flags(bits, rule.in_len)
+        there = [any(source[tap] for tap in taps if 0 <= tap < rule.in_len) for taps in rule.lists]
+        return pack(np.array(there, dtype=bool))
     if isinstance(rule, Shift) and rule.step == 1:
         return _shifted(bits, rule)
     source = flags(bits, rule.in_len)

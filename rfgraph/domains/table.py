@@ -25,6 +25,7 @@ from rfgraph.relations import (
     Pick,
     Repeat,
     Resample,
+    Rows,
     Shape,
     Shift,
     Transposed,
@@ -43,6 +44,8 @@ MAX_TABLE = 1 << 22
 # Entries of all the tables that one question may make, of which those of SMALL_TABLE count nothing.
 MAX_TABLED = 1 << 26
 SMALL_TABLE = 1 << 12
+
+_HULL = (np.minimum, np.maximum)
 
 Ints: TypeAlias = NDArray[np.int64]
 Reducer: TypeAlias = Callable[[Ints, Ints], Ints]
@@ -200,6 +203,8 @@ def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     varies = table.lo.shape[axis] > 1
     if isinstance(rule, Whole):
         return _whole(table, axis, in_len)
+    if isinstance(rule, Rows):
+        return _rows(table, axis, rule)
     if not varies:
         return _where_read(table, axis, rule, clipped=clipped)
     bounded(table.lo.size // in_len * max(out_len, 1))
@@ -372,18 +377,58 @@ def _prefix(table: Table, axis: int, rule: Band) -> Table:
     return _take(Table(lo, hi), axis, np.maximum(at, -1))
 
 
+def _rows(table: Table, axis: int, rule: Rows) -> Table:
+    """Each row along the rule's axes reduces what is kept of it."""
+    kept = rule.flags()
+    if table.lo.shape[axis] == 1:
+        dims = [1] * table.lo.ndim
+        for place, length in zip(rule.axes, rule.lengths, strict=True):
+            dims[place] = length
+        reads = np.asarray(kept.any(axis=1)).reshape(dims)
+        return table if bool(reads.all()) else masked(table, reads)
+    perm = (*rule.axes, axis, *(a for a in range(table.lo.ndim) if a not in (*rule.axes, axis)))
+    moved = permute(table, perm).lo.shape
+    own, rest = moved[: len(rule.axes)], moved[len(rule.axes) + 1 :]
+    row, position = np.nonzero(kept)
+    bounded(len(kept) * product(rest))
+    if len(row) * product(rest) > MAX_TABLE:
+        raise BoundError(f"rows read more entries than MAX_TABLE ({MAX_TABLE})")
+    # Along an axis that the table does not vary along, its only row serves them all.
+    numbers = np.broadcast_to(np.arange(product(own)).reshape(own), rule.lengths).reshape(-1)
+    there = numbers[row] * rule.in_len + position
+    counts = kept.sum(axis=1)
+    back = [perm.index(a) for a in range(len(perm))]
+    lo, hi = (
+        reduced.reshape((*rule.lengths, 1, *rest)).transpose(back)
+        for reduced in _reduced(permute(table, perm), (-1, product(rest)), there, counts)
+    )
+    return Table(lo, hi)
+
+
+def _reduced(table: Table, shape: tuple[int, int], there: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Reduce, for each of `counts` in turn, so many of the rows `there` of a table of `shape`."""
+    some = counts > 0
+    starts = (np.cumsum(counts) - counts)[some]
+    found = []
+    for array, reducer, neutral in zip(table, _HULL, (NOTHING, -NOTHING), strict=True):
+        values = array.reshape(shape)
+        out = np.full((len(counts), values.shape[1]), neutral, dtype=np.int64)
+        if len(starts):
+            out[some] = reducer.reduceat(values[there], starts, axis=0)
+        found.append(out)
+    return found[0], found[1]
+
+
 def _listed(table: Table, axis: int, rule: Listed) -> Table:
-    parts = []
-    for taps in rule.lists:
-        there = np.array([tap for tap in taps if 0 <= tap < rule.in_len], dtype=np.int64)
-        part = Table(table.lo.take(there, axis=axis), table.hi.take(there, axis=axis))
-        parts.append(
-            (
-                part.lo.min(axis=axis, keepdims=True, initial=NOTHING),
-                part.hi.max(axis=axis, keepdims=True, initial=-NOTHING),
-            )
-        )
-    lo, hi = (np.concatenate([part[side] for part in parts], axis=axis) for side in (0, 1))
+    inside = [[tap for tap in taps if 0 <= tap < rule.in_len] for taps in rule.lists]
+    counts = np.array([len(taps) for taps in inside], dtype=np.int64)
+    there = np.array([tap for taps in inside for tap in taps], dtype=np.int64)
+    moved = Table(*(np.moveaxis(array, axis, 0) for array in table))
+    rest = moved.lo.shape[1:]
+    lo, hi = (
+        np.moveaxis(reduced.reshape((len(counts), *rest)), 0, axis)
+        for reduced in _reduced(moved, (-1, product(rest)), there, counts)
+    )
     return Table(lo, hi)
 
 

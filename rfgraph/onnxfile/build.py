@@ -6,6 +6,7 @@ constant, evaluated where it may steer a shape. Nodes that cannot be followed be
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    from rfgraph.onnxfile.masks import Masks
 
 HANDLERS: dict[str, control.Handler] = {**control.HANDLERS, **sequences.HANDLERS, **loops.HANDLERS}
 
@@ -40,12 +42,14 @@ class Builder:
         proto: onnx.ModelProto,
         inputs: Iterable[ModelInput],
         rules: Mapping[tuple[str, str], registry.Rule],
+        masks: Masks | None = None,
     ) -> None:
         self.graph: Graph = nx.MultiDiGraph()
         self.inputs = list(inputs)
         self.unanalysed: list[Unanalysed] = []
         self.functions = _functions(proto)
         self.rules = rules
+        self.masks = masks
         self.budget = Budget()
         self.operators = 0
         self._numbers: dict[str, int] = {}
@@ -55,6 +59,8 @@ class Builder:
 
     def build(self, constants: Mapping[str, Value]) -> list[Entry]:
         """Fill the graph and return what the graph outputs stand for."""
+        if self.masks is not None:
+            self.masks.restart()
         scope = Scope("", opsets_of(self._proto.opset_import))
         for name, value in constants.items():
             scope.define(name, Entry(value))
@@ -142,6 +148,8 @@ class Builder:
         )
         outcome, reason = self._outcome(op_node, node, values, scope)
         made = self._connect(operator, node, entries, outcome, scope)
+        if self.masks is not None and not reason:
+            made = self.masks.marked(operator, op_node, node, made, scope)
         if reason and not self._follows_from_another(entries) and any(e.tensor for e in made):
             tensors = tuple(entry.tensor for entry in made if entry.tensor is not None)
             self.unanalysed.append(Unanalysed(operator, reason, tensors))
@@ -261,6 +269,9 @@ class Builder:
         for shape, array in zip(shapes, data, strict=False):
             known = shape if array is None else tuple(array.shape)
             made.append(Entry(Value(known, constant=True, data=array if kept else None)))
+        if self.masks is not None and made:
+            value = self.masks.computed(node, scope, entries, made[0].value)
+            made[0] = replace(made[0], value=value)
         return made
 
     # -- the graph -------------------------------------------------------------------------------
@@ -345,7 +356,9 @@ class Builder:
             if entry.tensor is not None:
                 steps = () if shape is None else (Pointwise(shape),)
                 self.add_edge(entry, tensor, operator, Link(slot, steps), shape, {})
-        if shape is None and len(sources) > 1:
+        if len(sources) == 1:
+            return Entry(Value(shape, marks=sources[0].value.marks), tensor)
+        if shape is None:
             reason = "its alternatives have different shapes"
             self.unanalysed.append(Unanalysed(operator, reason, (tensor,)))
         return Entry(Value(shape), tensor)
@@ -410,13 +423,14 @@ def _functions(proto: onnx.ModelProto) -> dict[tuple[str, str, str], onnx.Functi
     return found
 
 
-def initial_constants(graph: onnx.GraphProto) -> dict[str, Value]:
+def initial_constants(graph: onnx.GraphProto, masks: Masks | None = None) -> dict[str, Value]:
     """Return the graph's stored tensors by name."""
     found: dict[str, Value] = {}
     for tensor in graph.initializer:
         if tensor.name in found:
             raise ModelError(f"initializer {quoted(tensor.name)} is given twice")
-        found[tensor.name] = tensor_value(tensor)
+        value = tensor_value(tensor)
+        found[tensor.name] = value if masks is None else masks.stored(tensor, value)
     for sparse in graph.sparse_initializer:
         found[sparse.values.name] = sparse_value(sparse)
     return found

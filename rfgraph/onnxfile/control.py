@@ -117,7 +117,10 @@ def body_scope(
     """Return the scope of a subgraph, with its stored tensors, inside the enclosing one."""
     inner = _inner_scope(builder, scope, node, body)
     for tensor in body.initializer:
-        inner.define(tensor.name, Entry(tensor_value(tensor)))
+        value = tensor_value(tensor)
+        if builder.masks is not None:
+            value = builder.masks.stored(tensor, value)
+        inner.define(tensor.name, Entry(value))
     return inner
 
 

@@ -15,9 +15,11 @@ from rfgraph.onnxfile.inputs import (
     declared_inputs,
     open_dimensions,
 )
+from rfgraph.onnxfile.masks import Masks
 from rfgraph.onnxfile.probing import Search
 from rfgraph.onnxfile.read import read
 from rfgraph.onnxfile.scope import opsets_of
+from rfgraph.onnxfile.tensors import value as stored_value
 from rfgraph.ops.node import Value
 
 if TYPE_CHECKING:
@@ -37,18 +39,25 @@ def load(
     input_shapes: Mapping[str, Shape],
     input_values: Mapping[str, NDArray[Any]],
     rules: Mapping[tuple[str, str], Rule],
+    *,
+    masks: bool = False,
 ) -> Model:
     """Return the model in `source` as a graph; see `rfgraph.load`."""
     found = read(source)
     proto = found.proto
-    constants = initial_constants(proto.graph)
+
+    def fetch(tensor: onnx.TensorProto) -> NDArray[Any] | None:
+        return stored_value(found.restored(tensor))
+
+    stored = Masks(fetch) if masks else None
+    constants = initial_constants(proto.graph, stored)
     arrays = {name: _fitted(proto.graph, name, array) for name, array in input_values.items()}
     given = {
         name: Value(tuple(array.shape), constant=True, data=array) for name, array in arrays.items()
     }
     declared = declared_inputs(proto.graph, constants | given)
     shapes = _bindings(proto.graph, declared, input_shapes, input_values)
-    builder, outputs = _build(proto, declared, shapes, constants | given, rules)
+    builder, outputs = _build(proto, declared, shapes, constants | given, rules, stored)
     return Model(
         file=found.name,
         ir_version=proto.ir_version,
@@ -59,6 +68,7 @@ def load(
         outputs=outputs,
         graph=builder.graph,
         unanalysed=tuple(builder.unanalysed),
+        masks=None if stored is None else stored.report(),
     )
 
 
@@ -122,11 +132,12 @@ def _build(
     shapes: Mapping[str, Shape],
     constants: Mapping[str, Value],
     rules: Mapping[tuple[str, str], Rule],
+    masks: Masks | None,
 ) -> tuple[Builder, tuple[str, ...]]:
     """Build with the first lengths of the open dimensions that the graph accepts."""
 
     def build(lengths: Lengths) -> tuple[tuple[Builder, tuple[str, ...]] | ModelError, int]:
-        builder = Builder(proto, concrete_inputs(declared, shapes, lengths), rules)
+        builder = Builder(proto, concrete_inputs(declared, shapes, lengths), rules, masks)
         try:
             entries = builder.build(constants)
         except ModelError as error:

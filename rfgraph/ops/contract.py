@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, broadcast
+from rfgraph.ops.masks import summed_steps, taken_steps, zero_elements
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, broadcast
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import broadcasts, reshaped, whole, without
 from rfgraph.relations import Permute, Pointwise, Shape, product
@@ -35,10 +36,45 @@ def _factors(left: Shape, right: Shape, slots: tuple[int, int]) -> tuple[Link, L
 def matmul(node: OpNode) -> Outcome:
     """An output reads its row of the first factor and its column of the second.
 
-    Batch axes broadcast. Exact. All versions.
+    Batch axes broadcast. With stored masks (option --masks) elements that these make zero are left
+    out, and what they are multiplied with.
+
+    Exact; with stored masks an upper bound for more than 2^22 elements. All versions.
     """
     left, right = node.shape(0), node.shape(1)
-    return Outcome((_product_shape(left, right),), _factors(left, right, (0, 1)))
+    shape = _product_shape(left, right)
+    for slot in (0, 1) if min(len(left), len(right)) > 1 else ():
+        zero = zero_elements(node.value(slot))
+        if zero is not None:
+            return Outcome((shape,), _masked(left, right, shape, ~zero, slot))
+    return Outcome((shape,), _factors(left, right, (0, 1)))
+
+
+def _masked(left: Shape, right: Shape, shape: Shape, kept: Array, slot: int) -> tuple[Link, Link]:
+    """Return the links of factors of which number `slot` is zero but where `kept`.
+
+    What holds for rows and columns of the first holds for columns and rows of the second.
+    """
+    turned = slot == 1
+    own, other = (_turned(right), _turned(left)) if turned else (Chain(left), Chain(right))
+    out = _turned(shape).shape if turned else shape
+    kept = kept.reshape((1,) * (len(out) - kept.ndim) + kept.shape)
+    kept = kept.swapaxes(-1, -2) if turned else kept
+    own.add(Pointwise((*(1,) * (len(out) - len(own.shape)), *own.shape)))
+    own.add(*summed_steps(kept, own.shape, len(out) - 1, weighted=True))
+    other.add(Pointwise((*(1,) * (len(out) - len(other.shape)), *other.shape)))
+    other.add(*taken_steps(kept, other.shape, weighted=True))
+    links = []
+    for chain, number in ((own, slot), (other, 1 - slot)):
+        chain.add(Pointwise(out))
+        links.append(chain.add(*_turned(out).steps if turned else ()).link(number))
+    return links[slot], links[1 - slot]
+
+
+def _turned(shape: Shape) -> Chain:
+    """Return a chain that exchanges the last two axes."""
+    last = len(shape) - 1
+    return Chain(shape).add(Permute((*range(last - 1), last, last - 1)))
 
 
 @rule("MatMulInteger")

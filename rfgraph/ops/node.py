@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -27,19 +27,42 @@ class UnresolvedError(RfgraphError):
     """The node cannot be analysed exactly: which fact is missing."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """What stored masks make of a tensor that data reaches; arrays broadcast to its shape.
+
+    `level` is the constant that is part of each element, `zero` where an element is zero whatever
+    the data; None where nothing is known. `missing` says that a constant in it has no value.
+    """
+
+    level: Array | None = None
+    zero: Array | None = None
+    missing: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """What is known of an input before the model runs.
 
     `shape` is None if it could not be determined; `data` holds the value of a constant, None if the
     tensor is dynamic or its value was not kept; `constant` says that no graph input reaches it;
-    `items` are the elements of a sequence whose length is known.
+    `items` are the elements of a sequence whose length is known. Where stored masks are asked for,
+    `stored` fetches a constant's value that was not kept, and `marks` says what masks made of the
+    tensor.
     """
 
     shape: Shape | None
     constant: bool = False
     data: Array | None = None
     items: tuple[Value, ...] | None = None
+    stored: Callable[[], Array | None] | None = field(default=None, compare=False, repr=False)
+    marks: Marks | None = None
+
+    def fetched(self) -> Array | None:
+        """Return the value of a constant, fetched from the file if it may be."""
+        if self.data is None and self.stored is not None:
+            return self.stored()
+        return self.data
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from rfgraph.ops.common import choice
+from rfgraph.ops.masks import masked_weights, summed_steps
 from rfgraph.ops.node import (
+    Array,
     Chain,
     Link,
     OpNode,
@@ -12,7 +16,16 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import normalized, reshaped, scalar, selected, trimmed, whole, without
+from rfgraph.ops.steps import (
+    mask_steps,
+    normalized,
+    reshaped,
+    scalar,
+    selected,
+    trimmed,
+    whole,
+    without,
+)
 from rfgraph.relations import (
     Band,
     Everything,
@@ -23,7 +36,11 @@ from rfgraph.relations import (
     Shape,
     Shift,
     Whole,
+    product,
 )
+
+# Elements of a stored mask up to which those that it makes zero are told from the others.
+MAX_WEIGHTS = 1 << 14
 
 
 def _reduced(shape: Shape, axes: tuple[int, ...], keep: bool) -> Outcome:
@@ -70,13 +87,38 @@ def arg_extreme(node: OpNode) -> Outcome:
 def softmax(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all of the axis.
 
-    Exact. Versions: before 13 the default axis is 1, and all axes from the given one on are read.
+    With stored masks (option --masks) an output of Softmax reads what they leave of the axis; one
+    that they mask is zero and reads nothing.
+
+    Exact; where a stored mask has more than 2^14 elements that differ, an upper bound for those
+    that it masks. Versions: before 13 the default axis
+    is 1, and all axes from the given one on are read.
     """
     shape = node.shape(0)
     if node.version < 13:
-        first = node.axis("axis", 1, len(shape))
-        return Outcome((shape,), normalized(shape, range(first, len(shape))))
-    return Outcome((shape,), normalized(shape, [node.axis("axis", -1, len(shape))]))
+        axes = range(node.axis("axis", 1, len(shape)), len(shape))
+    else:
+        axis = node.axis("axis", -1, len(shape))
+        axes = range(axis, axis + 1)
+    marks = node.value(0).marks
+    masked = masked_weights(marks.level, len(shape), axes) if marks is not None else None
+    if masked is None or node.op_type != "Softmax":
+        return Outcome((shape,), normalized(shape, axes))
+    return Outcome((shape,), _unmasked(shape, ~masked, axes))
+
+
+def _unmasked(shape: Shape, left: Array, axes: range) -> tuple[Link, ...]:
+    """Return the links of weights that are zero but where `left`: own index, then its row."""
+    own = (mask_steps(left, shape) or ()) if left.size <= MAX_WEIGHTS else ()
+    row, axis = shape, axes[0]
+    if len(axes) > 1:
+        row = (*shape[:axis], product(shape[axis:]))
+        left = np.broadcast_to(left, (*left.shape[:axis], *shape[axis:]))
+        left = left.reshape((*left.shape[:axis], row[-1]))
+    one = (*row[:axis], 1, *row[axis + 1 :])
+    sums = Chain(shape).add(*reshaped(shape, row), *summed_steps(left, row, axis))
+    sums.add(*reshaped(one, (*shape[:axis], *(1,) * len(axes), *shape[axes.stop :])))
+    return Link(0, (Pointwise(shape), *own)), sums.add(Pointwise(shape), *own).link(0)
 
 
 @rule("LpNormalization", ignores=("p",))

@@ -18,6 +18,7 @@ from rfgraph.relations import (
     Regroup,
     Relation,
     Repeat,
+    Rows,
     Shape,
     Shift,
     Step,
@@ -70,11 +71,17 @@ def _before_step(step: Step, shape: Shape, after: frozenset[int]) -> frozenset[i
         )
     kept = set(after)
     for axis, rule in step.rules:
-        if isinstance(rule, Whole):
-            kept.discard(axis)
-        elif not _reads_all(rule):
-            kept.add(axis)
+        _before_rule(kept, axis, rule)
     return frozenset(kept)
+
+
+def _before_rule(kept: set[int], axis: int, rule: AxisRule) -> None:
+    if isinstance(rule, Whole):
+        kept.discard(axis)
+    elif isinstance(rule, Rows):
+        kept.update((axis, *rule.axes))
+    elif not _reads_all(rule):
+        kept.add(axis)
 
 
 def _reads_all(rule: AxisRule) -> bool:

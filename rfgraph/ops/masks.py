@@ -1,0 +1,168 @@
+"""What a stored mask leaves of an attention: which scores count, and what is read through them.
+
+A mask is added to scores before a softmax. An element whose added constant lies far enough below
+the highest of its row has a weight of zero, and what that is multiplied with is not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
+
+from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Value
+from rfgraph.ops.steps import mask_steps, whole
+from rfgraph.relations import (
+    Band,
+    Listed,
+    Permute,
+    Pointwise,
+    Prefix,
+    Reduce,
+    Regroup,
+    Rows,
+    Shape,
+    Step,
+    Taps,
+    product,
+)
+
+# exp(-87.34) is below 2**-126, the least normal number of float32 and of bfloat16.
+LOW = 87.34
+
+
+def compacted(array: Array) -> Array:
+    """Return the array with length 1 on every axis along which it is constant."""
+    for axis in range(array.ndim):
+        first = array.take([0], axis) if array.shape[axis] > 1 else array
+        if array.shape[axis] > 1 and bool((array == first).all()):
+            array = first
+    return array
+
+
+def constant_level(value: Value) -> Array | None:
+    """Return a constant as a level, None if its value is not there or too small to mask."""
+    data = value.fetched()
+    if data is None or data.dtype.kind not in "iuf" or data.size == 0:
+        return None
+    level = data.astype(np.float64)
+    return level if float(np.nanmax(np.abs(level), initial=0)) >= LOW else None
+
+
+def masked_weights(level: Array | None, rank: int, axes: Iterable[int]) -> Array | None:
+    """Return which weights of a softmax over `axes` are zero, of `rank` axes; None if none is.
+
+    They are those whose level is by LOW or more below the highest of their row. A row that is
+    masked as a whole is not cut.
+    """
+    if level is None:
+        return None
+    below = below_highest(level, rank, axes)
+    masked = compacted(np.asarray(below <= -LOW))
+    return masked if bool(masked.any()) else None
+
+
+def below_highest(level: Array, rank: int, axes: Iterable[int]) -> Array:
+    """Return by how much each level lies below the highest of its row, as negative numbers.
+
+    NaN where both are infinite.
+    """
+    level = level.reshape((1,) * (rank - level.ndim) + level.shape)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(level - level.max(axis=tuple(axes), keepdims=True))
+
+
+def zero_elements(value: Value) -> Array | None:
+    """Return which elements are zero whatever the data, None if none is known to be."""
+    return None if value.marks is None else value.marks.zero
+
+
+# -- steps -----------------------------------------------------------------------------------------
+
+
+def summed_steps(left: Array, shape: Shape, axis: int, weighted: bool = False) -> tuple[Step, ...]:
+    """Return the steps that reduce `axis` to length 1, each row reading what `left` leaves it.
+
+    `left` is compacted and has as many axes.
+    """
+    others = tuple(a for a in range(len(shape)) if left.shape[a] > 1 and a != axis)
+    if left.shape[axis] == 1:
+        return whole(shape, [axis], weighted)
+    if not others:
+        return (*(mask_steps(left, shape) or ()), *whole(shape, [axis], weighted))
+    perm = (*others, axis, *(a for a in range(len(shape)) if a not in (*others, axis)))
+    flat = left.transpose(perm).reshape(-1, shape[axis])
+    lengths = tuple(shape[a] for a in others)
+    band = banded(flat) if len(others) == 1 else None
+    rows = Rows(others, lengths, np.packbits(flat).tobytes(), shape[axis], band)
+    return (Reduce(((axis, rows),), weighted),)
+
+
+def taken_steps(left: Array, shape: Shape, weighted: bool = False) -> tuple[Step, ...]:
+    """Return the steps from (..., keys, columns) to (..., queries, columns).
+
+    A query reads the keys that `left`, compacted and of shape (..., queries, keys), leaves it. The
+    axis of the queries stays of length 1 where they all read the same; what is too large to list is
+    read as a whole.
+    """
+    rank = len(shape)
+    keys = rank - 2
+    if left.shape[-1] == 1 or left.size > MAX_INDEX_ELEMENTS:
+        return whole(shape, [keys], weighted)
+    chain = Chain(shape)
+    outer = [a for a in range(keys) if left.shape[a] > 1]
+    spread = tuple(left.shape[a] if a in outer else n for a, n in enumerate(shape))
+    if spread != shape:
+        chain.add(Pointwise(spread))
+    if left.shape[keys] == 1:
+        chain.add(*(mask_steps(np.moveaxis(left, -1, -2), spread) or ()))
+        return tuple(chain.add(*whole(spread, [keys], weighted)).steps)
+    groups = product(left.shape[a] for a in outer)
+    flat = left.transpose((*outer, *(a for a in range(rank) if a not in outer)))
+    flat = flat.reshape(groups, *left.shape[-2:])
+    band = banded(flat[0]) if not outer else None
+    if band is not None:
+        rule = Band(*band, left.shape[-1], left.shape[-2])
+        return tuple(chain.add(Prefix(((keys, rule),))).steps)
+    perm = (*outer, keys, *(a for a in range(rank) if a not in (*outer, keys)))
+    moved = chain.add(Permute(perm)).shape
+    rest = moved[len(outer) + 1 :]
+    lists = _lists(np.packbits(flat).tobytes(), *flat.shape)
+    chain.add(Regroup((groups * shape[keys], *rest)))
+    chain.add(Taps(((0, Listed(lists, groups * shape[keys])),)))
+    chain.add(Regroup((*moved[: len(outer)], left.shape[-2], *rest)))
+    return tuple(chain.add(Permute(_inverse(perm))).steps)
+
+
+def banded(left: Array) -> tuple[int | None, int | None] | None:
+    """Return (before, after) if row i of a matrix leaves columns i - before to i + after.
+
+    None stands for all there are on that side; the result is None for any other pattern.
+    """
+    rows, columns = np.nonzero(left)
+    if len(rows) == 0:
+        return None
+    apart = np.arange(left.shape[1])[None, :] - np.arange(left.shape[0])[:, None]
+    least, most = int((columns - rows).min()), int((columns - rows).max())
+    if np.array_equal(left, apart <= most):
+        return None, most
+    if np.array_equal(left, apart >= least):
+        return -least, None
+    if np.array_equal(left, (apart >= least) & (apart <= most)):
+        return -least, most
+    return None
+
+
+@lru_cache(maxsize=8)
+def _lists(bits: bytes, groups: int, rows: int, keys: int) -> tuple[tuple[int, ...], ...]:
+    """Return the positions that each row of each group leaves, among (groups, keys)."""
+    count = groups * rows
+    flags = np.unpackbits(np.frombuffer(bits, np.uint8), count=count * keys).reshape(count, keys)
+    return tuple(
+        tuple((np.flatnonzero(flags[row]) + row // rows * keys).tolist()) for row in range(count)
+    )
+
+
+def _inverse(perm: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(perm.index(axis) for axis in range(len(perm)))
