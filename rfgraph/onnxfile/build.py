@@ -145,6 +145,7 @@ class Builder:
             version or 1,
             registry.normal_domain(node.domain),
             node.name,
+            masks=self.masks is not None,
         )
         outcome, reason = self._outcome(op_node, node, values, scope)
         made = self._connect(operator, node, entries, outcome, scope)

@@ -14,7 +14,7 @@ import numpy as np
 from rfgraph.graph import MaskCut, StoredMasks
 from rfgraph.onnxfile import fold
 from rfgraph.onnxfile.attributes import resolve
-from rfgraph.ops.masks import below_highest, compacted, constant_level, masked_weights
+from rfgraph.ops.masks import compacted, constant_level, masked_weights
 from rfgraph.ops.node import Marks, OpNode, Value
 from rfgraph.relations import product
 
@@ -78,7 +78,7 @@ class Masks:
         if node.op_type not in fold.FOLDABLE or node.domain not in ("", "ai.onnx"):
             return value
         values = [None if entry is None else entry.value for entry in entries]
-        return replace(value, stored=_Later(lambda: self._compute(node, scope, values)))
+        return replace(value, stored=_Later(lambda: self._compute(node, scope, values), values))
 
     def _compute(
         self, node: onnx.NodeProto, scope: Scope, values: Sequence[Value | None]
@@ -108,20 +108,22 @@ class Masks:
         self, operator: Operator, op: OpNode, node: onnx.NodeProto, made: list[Entry], scope: Scope
     ) -> list[Entry]:
         """Return what a node made, its first output with what is known of its elements."""
+        if op.cut is not None:
+            self._cut.append(MaskCut(operator, op.cut))
+        if op.left:
+            self._left[operator] = op.left
         first = made[0] if made else None
         if op.domain or first is None or first.tensor is None or first.value.shape is None:
             return made
         shape = first.value.shape
-        marks = self._marks(operator, op, node, shape, scope)
+        marks = self._marks(op, node, shape, scope)
         if marks is None or not _speaks(marks, shape):
             return made
         return [replace(first, value=replace(first.value, marks=marks)), *made[1:]]
 
-    def _marks(
-        self, operator: Operator, op: OpNode, node: onnx.NodeProto, shape: Shape, scope: Scope
-    ) -> Marks | None:
+    def _marks(self, op: OpNode, node: onnx.NodeProto, shape: Shape, scope: Scope) -> Marks | None:
         if op.op_type == "Softmax":
-            return self._normalized(operator, op, shape)
+            return _normalized(op, len(shape))
         if op.op_type in _SAME:
             return op.value(0).marks
         if op.op_type in _MOVED:
@@ -130,28 +132,6 @@ class Masks:
         if transfer is None or op.version < 7:
             return None
         return transfer([value for value in op.inputs if value is not None])
-
-    def _normalized(self, operator: Operator, op: OpNode, shape: Shape) -> Marks | None:
-        """Return the weights of a softmax that are zero, and keep for the report what was cut."""
-        marks = op.value(0).marks
-        if marks is None:
-            return None
-        if marks.missing:
-            self._left[operator] = "a constant added to its scores has no value in the file"
-        if marks.level is None:
-            return None
-        axis = op.axis("axis", -1 if op.version >= 13 else 1, len(shape))
-        axes = range(axis, axis + 1 if op.version >= 13 else len(shape))
-        masked = masked_weights(marks.level, len(shape), axes)
-        if masked is None:
-            return None
-        below = below_highest(marks.level, len(shape), axes)
-        self.cut(operator, float(below[np.broadcast_to(masked, below.shape)].max()))
-        return Marks(zero=masked)
-
-    def cut(self, operator: Operator, highest: float) -> None:
-        """Keep for the report that a mask cut; `highest` is how far its least part lies below."""
-        self._cut.append(MaskCut(operator, highest))
 
     def _moved(self, op: OpNode, node: onnx.NodeProto, scope: Scope) -> Marks | None:
         """Return the marks moved as the node moves the elements."""
@@ -173,16 +153,31 @@ class Masks:
 
 
 class _Later:
-    """A value that is got when it is first asked for."""
+    """A constant that is got when it is first asked for, from others that may have to be got."""
 
-    def __init__(self, make: Callable[[], Array | None]) -> None:
+    def __init__(
+        self, make: Callable[[], Array | None], sources: Sequence[Value | None] = ()
+    ) -> None:
         self._make: Callable[[], Array | None] | None = make
+        self._sources = tuple(sources)
         self._value: Array | None = None
 
     def __call__(self) -> Array | None:
-        if self._make is not None:
-            self._value, self._make = self._make(), None
+        stack = [self]
+        while stack:
+            waiting = stack[-1]._waiting()
+            if waiting:
+                stack.extend(waiting)
+                continue
+            last = stack.pop()
+            if last._make is not None:
+                last._value, last._make, last._sources = last._make(), None, ()
         return self._value
+
+    def _waiting(self) -> list[_Later]:
+        """Return which sources are still to be got."""
+        found = [value.stored for value in self._sources if value is not None]
+        return [item for item in found if isinstance(item, _Later) and item._make is not None]
 
 
 def _speaks(marks: Marks, shape: Shape) -> bool:
@@ -227,6 +222,16 @@ def _combined(join: Callable[..., Array], *arrays: Array | None, absent: Any = 0
         return None
     with np.errstate(all="ignore"):
         return join(*given)
+
+
+def _normalized(op: OpNode, rank: int) -> Marks | None:
+    """Return the weights of a softmax that are zero."""
+    marks = op.value(0).marks
+    if marks is None:
+        return None
+    axis = op.axis("axis", -1 if op.version >= 13 else 1, rank)
+    axes = range(axis, axis + 1 if op.version >= 13 else rank)
+    return Marks(zero=masked_weights(marks.level, rank, axes))
 
 
 def _added(values: Sequence[Value]) -> Marks:

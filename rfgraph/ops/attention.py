@@ -10,6 +10,7 @@ import numpy as np
 
 from rfgraph.errors import quoted
 from rfgraph.ops.common import required
+from rfgraph.ops.masks import compacted, least_margin, masked_weights, taken_steps
 from rfgraph.ops.node import (
     Array,
     Chain,
@@ -163,10 +164,11 @@ def attend(node: OpNode, heads: Heads, reach: Reach, mode: int = RAW) -> Outcome
     """Return the outcome of an attention node; `mode` says what its fourth output holds."""
     shape = heads.packed_again(Chain(heads.shape)).shape
     states = [(heads.batch, heads.groups, heads.total, n) for n in (heads.size, heads.value_size)]
+    kept = _kept(node, heads, reach)
     links = [
-        *_result_links(node, heads, reach),
+        *_result_links(node, heads, reach, kept),
         # What scores read counts twice, as it does in parts: a score, and the sum of the softmax.
-        *(link for link in _result_links(node, heads, reach) if link.input in SCORED),
+        *(link for link in _result_links(node, heads, reach, kept) if link.input in SCORED),
         *_state_links(node, heads),
         *_score_links(node, heads, reach, mode),
     ]
@@ -182,7 +184,44 @@ def _sources(node: OpNode, heads: Heads, values: bool) -> Iterator[tuple[int, in
         yield new, heads.past
 
 
-def _result_links(node: OpNode, heads: Heads, reach: Reach) -> Iterator[Link]:
+def _kept(node: OpNode, heads: Heads, reach: Reach) -> Array | None:
+    """Return which keys (batch, heads, queries, keys) a stored mask leaves, if it is to cut.
+
+    None where it cuts nothing.
+    """
+    if not node.masks or not node.has(MASK) or not node.value(MASK).constant:
+        return None
+    allowed = reach.allowed(heads.queries, heads.total)
+    if allowed is None and not reach.links_all(heads.total):
+        node.left = "queries and keys are too many to list"
+        return None
+    level = _level(node, heads)
+    if level is None:
+        node.left = "its mask has no value in the file"
+        return None
+    if allowed is not None:
+        level = np.where(allowed, level, -np.inf)
+    masked = masked_weights(level, 4, [3])
+    if masked is None:
+        return None
+    node.cut = least_margin(level, masked, [3])
+    return compacted(np.asarray(~masked if allowed is None else ~masked & allowed))
+
+
+def _level(node: OpNode, heads: Heads) -> Array | None:
+    """Return what a stored mask adds to each score, of four axes; None if it is not to be had."""
+    data = node.value(MASK).fetched()
+    if data is None or data.dtype.kind not in "biuf":
+        return None
+    level = np.where(data, 0, -np.inf) if data.dtype.kind == "b" else data.astype(np.float64)
+    level = level.reshape((1,) * (4 - level.ndim) + level.shape)
+    missing = heads.total - level.shape[3]
+    if missing and (node.version >= 24 or level.shape[3] != 1):
+        level = np.pad(level, [(0, 0)] * 3 + [(0, missing)], constant_values=-np.inf)
+    return level
+
+
+def _result_links(node: OpNode, heads: Heads, reach: Reach, kept: Array | None) -> Iterator[Link]:
     sizes = (3, Whole(heads.size, heads.value_size))
     first, last = reach.rows(heads.queries)
     queries = heads.unpacked(Q).add(Reduce((sizes,), weighted=True))
@@ -192,11 +231,18 @@ def _result_links(node: OpNode, heads: Heads, reach: Reach) -> Iterator[Link]:
         queries.add(Select(((2, back),)))
     yield heads.packed_again(queries).link(Q)
     for slot, start in _sources(node, heads, values=True):
-        past = slot in (PAST_KEY, PAST_VALUE)
-        chain = reach.along(heads.unpacked(slot), heads.queries, start, past)
+        if kept is None:
+            past = slot in (PAST_KEY, PAST_VALUE)
+            chain = heads.shared(reach.along(heads.unpacked(slot), heads.queries, start, past))
+        else:
+            chain = heads.shared(heads.unpacked(slot))
+            cut = kept if kept.shape[3] == 1 else kept[..., start : start + chain.shape[2]]
+            if not cut.any():
+                continue
+            chain.add(*taken_steps(compacted(cut), chain.shape, weighted=True))
         if slot in (K, PAST_KEY):
             chain.add(Reduce((sizes,), weighted=True))
-        yield heads.packed_again(heads.shared(chain)).link(slot)
+        yield heads.packed_again(chain.add(Pointwise(heads.shape))).link(slot)
     for slot, row in _row_operands(node, heads, reach):
         yield heads.packed_again(row.add(Pointwise(heads.shape))).link(slot)
 
@@ -382,7 +428,8 @@ def attention(node: OpNode) -> Outcome:
 
     Of their values it reads its own column; of a mask that is computed, its row as far as these
     keys go. Which keys those are, is_causal, the windows, a shorter mask and constant
-    nonpad_kv_seqlen say; a mask's values are not looked at. Query heads share those of keys and
+    nonpad_kv_seqlen say; a mask's values are looked at where it is stored and option --masks is
+    given: it then cuts what it masks of the result. Query heads share those of keys and
     values in groups. The presents hold the past and the new. Scores read a query and a key; with
     the bias (mode 2) the mask too; after Softmax (mode 3) their row of keys as well.
 

@@ -58,16 +58,18 @@ def masked_weights(level: Array | None, rank: int, axes: Iterable[int]) -> Array
     """
     if level is None:
         return None
-    below = below_highest(level, rank, axes)
-    masked = compacted(np.asarray(below <= -LOW))
+    masked = compacted(np.asarray(_below_highest(level, rank, axes) <= -LOW))
     return masked if bool(masked.any()) else None
 
 
-def below_highest(level: Array, rank: int, axes: Iterable[int]) -> Array:
-    """Return by how much each level lies below the highest of its row, as negative numbers.
+def least_margin(level: Array, masked: Array, axes: Iterable[int]) -> float:
+    """Return by how much the highest level that is `masked` lies below that of its row."""
+    below = _below_highest(level, masked.ndim, axes)
+    return float(below[np.broadcast_to(masked, below.shape)].max())
 
-    NaN where both are infinite.
-    """
+
+def _below_highest(level: Array, rank: int, axes: Iterable[int]) -> Array:
+    """Return by how much each level lies below the highest of its row; NaN if both are infinite."""
     level = level.reshape((1,) * (rank - level.ndim) + level.shape)
     with np.errstate(invalid="ignore"):
         return np.asarray(level - level.max(axis=tuple(axes), keepdims=True))
@@ -87,8 +89,9 @@ def summed_steps(left: Array, shape: Shape, axis: int, weighted: bool = False) -
     `left` is compacted and has as many axes.
     """
     others = tuple(a for a in range(len(shape)) if left.shape[a] > 1 and a != axis)
-    if left.shape[axis] == 1:
+    if bool(left.all()):
         return whole(shape, [axis], weighted)
+    left = _spread(left, axis, shape[axis])
     if not others:
         return (*(mask_steps(left, shape) or ()), *whole(shape, [axis], weighted))
     perm = (*others, axis, *(a for a in range(len(shape)) if a not in (*others, axis)))
@@ -108,8 +111,9 @@ def taken_steps(left: Array, shape: Shape, weighted: bool = False) -> tuple[Step
     """
     rank = len(shape)
     keys = rank - 2
-    if left.shape[-1] == 1 or left.size > MAX_INDEX_ELEMENTS:
+    if bool(left.all()) or left.size > MAX_INDEX_ELEMENTS:
         return whole(shape, [keys], weighted)
+    left = _spread(left, rank - 1, shape[keys])
     chain = Chain(shape)
     outer = [a for a in range(keys) if left.shape[a] > 1]
     spread = tuple(left.shape[a] if a in outer else n for a, n in enumerate(shape))
@@ -133,6 +137,10 @@ def taken_steps(left: Array, shape: Shape, weighted: bool = False) -> tuple[Step
     chain.add(Taps(((0, Listed(lists, groups * shape[keys])),)))
     chain.add(Regroup((*moved[: len(outer)], left.shape[-2], *rest)))
     return tuple(chain.add(Permute(_inverse(perm))).steps)
+
+
+def _spread(left: Array, axis: int, length: int) -> Array:
+    return np.broadcast_to(left, (*left.shape[:axis], length, *left.shape[axis + 1 :]))
 
 
 def banded(left: Array) -> tuple[int | None, int | None] | None:

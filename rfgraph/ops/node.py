@@ -93,8 +93,11 @@ class OpNode:
 
     __slots__ = (
         "attributes",
+        "cut",
         "domain",
         "inputs",
+        "left",
+        "masks",
         "n_outputs",
         "name",
         "op_type",
@@ -113,6 +116,7 @@ class OpNode:
         version: int = 23,
         domain: str = "",
         name: str = "",
+        masks: bool = False,
     ) -> None:
         self.op_type = op_type
         self.domain = domain
@@ -124,6 +128,11 @@ class OpNode:
         self.attributes: Mapping[str, Any] = attributes or {}
         self.read: set[str] = set()
         self.taken: int = 0
+        # Whether stored masks cut; by how much the least part of what cut here lies below the
+        # highest of its row, if any does; and why a constant that may be a mask cut nothing.
+        self.masks = masks
+        self.cut: float | None = None
+        self.left: str = ""
 
     # -- inputs ------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rfgraph.ops.common import choice
-from rfgraph.ops.masks import masked_weights, summed_steps
+from rfgraph.ops.masks import least_margin, masked_weights, summed_steps
 from rfgraph.ops.node import (
     Array,
     Chain,
@@ -100,10 +100,15 @@ def softmax(node: OpNode) -> Outcome:
     else:
         axis = node.axis("axis", -1, len(shape))
         axes = range(axis, axis + 1)
-    marks = node.value(0).marks
-    masked = masked_weights(marks.level, len(shape), axes) if marks is not None else None
-    if masked is None or node.op_type != "Softmax":
+    marks = node.value(0).marks if node.op_type == "Softmax" else None
+    if marks is not None and marks.missing:
+        node.left = "a constant added to its scores has no value in the file"
+    if marks is None or marks.level is None:
         return Outcome((shape,), normalized(shape, axes))
+    masked = masked_weights(marks.level, len(shape), axes)
+    if masked is None:
+        return Outcome((shape,), normalized(shape, axes))
+    node.cut = least_margin(marks.level, masked, axes)
     return Outcome((shape,), _unmasked(shape, ~masked, axes))
 
 
