@@ -248,6 +248,7 @@ SETTINGS: Mapping[str, Reader] = {
     "input-value": _values,
     "baseline": _text,
     "tensor": _names,
+    "masks": _truth,
 }
 RUN: Mapping[str, Reader] = {
     "format": _choice(FORMATS),

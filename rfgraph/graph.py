@@ -7,6 +7,7 @@ not be determined) and `producer` (an `Operator`, None for a graph input). Edge 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -77,6 +78,23 @@ class StoredMasks:
 
     cut: tuple[MaskCut, ...] = ()
     left: tuple[tuple[Operator, str], ...] = ()
+
+    def to_dict(self) -> dict[str, list[dict[str, str | float]]]:
+        """Return the entry of the JSON reports; minus infinity is the text "-inf"."""
+        return {
+            "cut": [
+                {
+                    "node": item.operator.label,
+                    "op_type": item.operator.op_type,
+                    "highest": "-inf" if math.isinf(item.highest) else item.highest,
+                }
+                for item in self.cut
+            ],
+            "left": [
+                {"node": operator.label, "op_type": operator.op_type, "reason": reason}
+                for operator, reason in self.left
+            ],
+        }
 
 
 @dataclass(frozen=True, slots=True)

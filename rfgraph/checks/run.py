@@ -19,7 +19,7 @@ from rfgraph.errors import RfgraphError
 if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
     from rfgraph.fields import Finding, Json
-    from rfgraph.graph import Model
+    from rfgraph.graph import Model, StoredMasks
 
 # How many models are handed to an executor before the first answer is taken: enough for any pool.
 AHEAD = 256
@@ -27,12 +27,16 @@ AHEAD = 256
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the checks of `codes` say of one model; `error` is the one line if it cannot be told."""
+    """What the checks of `codes` say of one model; `error` is the one line if it cannot be told.
+
+    `masks` is what stored masks cut, where they were asked for.
+    """
 
     file: str
     findings: tuple[Finding, ...] = ()
     error: str | None = None
     codes: tuple[str, ...] = ()
+    masks: StoredMasks | None = None
 
     @property
     def ok(self) -> bool:
@@ -47,6 +51,7 @@ class Report:
             "error": self.error,
             "codes": list(self.codes),
             "findings": [finding.to_dict() for finding in self.findings],
+            **({} if self.masks is None else {"masks": self.masks.to_dict()}),
         }
 
 
@@ -107,13 +112,18 @@ def check_one(model: Source, settings: Settings) -> Report:
     """Load and check one model; whatever goes wrong is reported, not raised."""
     name = file_name(model)
     try:
-        loaded = load(model, input_shapes=settings.input_shapes, input_values=settings.input_values)
+        loaded = load(
+            model,
+            input_shapes=settings.input_shapes,
+            input_values=settings.input_values,
+            masks=settings.masks,
+        )
         found = tuple(findings(analyze(loaded), settings))
     except Exception as error:
         if os.environ.get("RFGRAPH_DEBUG") == "1" and not isinstance(error, RfgraphError):
             raise
         return _unanswered(model, _message(error), settings)
-    return Report(name, found, codes=settings.select)
+    return Report(name, found, codes=settings.select, masks=loaded.masks)
 
 
 def file_name(source: Source) -> str:

@@ -44,7 +44,8 @@ class Settings:
     `min_rf` is None for the input's own lengths, else input positions: one number for all spatial
     axes or one for each. `at` is "auto" (each output or, where it has no local path, its
     before_global tensors), "output" or a tensor. `tensors` are those compared with the baseline
-    (default: its outputs). `input_shapes` and `input_values` bind inputs when a file is loaded.
+    (default: its outputs). `input_shapes`, `input_values` and `masks` are what `load` takes when a
+    file is loaded.
     """
 
     select: tuple[str, ...] = DEFAULT
@@ -58,6 +59,7 @@ class Settings:
     tensors: tuple[str, ...] = ()
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     input_values: Mapping[str, Any] = field(default_factory=dict)
+    masks: bool = False
 
 
 def make_settings(
@@ -74,6 +76,7 @@ def make_settings(
     tensors: Sequence[str] = (),
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, Any] | None = None,
+    masks: bool = False,
 ) -> Settings:
     """Return validated settings; UsageError names the setting, what it requires and what was found.
 
@@ -95,6 +98,7 @@ def make_settings(
         tensors=tuple(tensors),
         input_shapes={name: tuple(shape) for name, shape in (input_shapes or {}).items()},
         input_values=dict(input_values or {}),
+        masks=masks,
     )
 
 

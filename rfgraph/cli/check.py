@@ -188,6 +188,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "tensors": options.tensor,
         "inputs": options.input,
         "count": options.count,
+        "masks": options.masks,
         "input_shapes": dict(once("--input-shape", options.input_shape)) or None,
         "input_values": {
             name: text if text.startswith("@") else value_of(name, text)

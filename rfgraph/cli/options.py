@@ -42,6 +42,14 @@ def add_bindings(parser: Parser) -> None:
         default=[],
         help="make an input a constant: a number, numbers separated by commas, or @FILE.npy",
     )
+    parser.add_argument(
+        "--masks",
+        action="store_true",
+        default=None,
+        help="stored masks cut: what a constant puts 87.34 or more below the highest score of its "
+        "row has no weight after the softmax (its values are read; scores are taken to differ by "
+        "less than the rest)",
+    )
 
 
 def add_output(parser: Parser, formats: Sequence[str]) -> None:
@@ -91,7 +99,7 @@ def load_model(options: argparse.Namespace) -> Model:
         name: value_of(name, text)
         for name, text in once("--input-value", options.input_value).items()
     }
-    return load(options.model, input_shapes=shapes, input_values=values)
+    return load(options.model, input_shapes=shapes, input_values=values, masks=bool(options.masks))
 
 
 def once(option: str, pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:

@@ -139,12 +139,13 @@ def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Pa
 
 
 def _render(view: View, entries: Sequence[Entry], options: argparse.Namespace) -> str:
-    file = view.result.model.file
+    file, masks = view.result.model.file, view.result.model.masks
     if options.format == "json":
         from rfgraph.distribution import report
         from rfgraph.report.document import dumps
 
-        return dumps(report(options.count, [item.to_dict() for item in entries]))
+        document = report(options.count, [item.to_dict() for item in entries])
+        return dumps(document if masks is None else {**document, "masks": masks.to_dict()})
     if options.format == "csv":
         from rfgraph.report.paths import path_records
 
@@ -155,4 +156,4 @@ def _render(view: View, entries: Sequence[Entry], options: argparse.Namespace) -
         return paths_markdown(file, entries)
     from rfgraph.report.paths_text import paths_text
 
-    return paths_text(file, entries, style_of(options))
+    return paths_text(file, entries, style_of(options), masks)

@@ -51,14 +51,15 @@ def run(options: argparse.Namespace) -> int:
     result = analyze(load_model(options))
     tensor = pick_tensor(result.model, options.tensor)
     entry = unit(result, tensor, options.index, options.input).to_dict()
+    masks = result.model.masks
     match options.format:
         case "json":
-            text = dumps(entry)
+            text = dumps(entry if masks is None else {**entry, "masks": masks.to_dict()})
         case "csv":
             text = unit_records(entry)
         case "markdown":
             text = unit_markdown(result.model.file, entry)
         case _:
-            text = unit_text(result.model.file, entry, style_of(options))
+            text = unit_text(result.model.file, entry, style_of(options), masks)
     emit(options, text)
     return 0

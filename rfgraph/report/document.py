@@ -31,6 +31,7 @@ def contents(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict
         },
         "inputs": [_input(result, item) for item in model.inputs],
         "outputs": [output.to_dict() for output in result.outputs],
+        **({} if model.masks is None else {"masks": model.masks.to_dict()}),
         "receptive_fields": [
             field.to_dict() for field in (view.fields() if fields is None else fields)
         ],

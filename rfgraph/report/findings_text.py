@@ -21,6 +21,9 @@ def render(reports: Sequence[Report], style: Style) -> str:
         for report in reports
         for finding in report.findings
     ]
+    masked = sum(report.masks is not None and bool(report.masks.cut) for report in reports)
+    if masked:
+        lines.append(f"stored masks cut in {masked} model{'' if masked == 1 else 's'} (--masks)")
     return "\n".join([*lines, summary(reports)]) + "\n"
 
 

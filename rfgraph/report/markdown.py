@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rfgraph.report.escape import for_markdown, markdown_text, one_line
 from rfgraph.report.explained import field_rows, scope_sentence
 from rfgraph.report.layers import HEADER, layers, legend, table_rows
-from rfgraph.report.view import View, axes_text, shape_text
+from rfgraph.report.view import View, axes_text, masks_sentence, shape_text
 
 if TYPE_CHECKING:
     from rfgraph.fields import ReceptiveField
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def summary(view: View) -> str:
     """Return the report of `rfgraph MODEL` as Markdown."""
     model = view.result.model
-    parts = [f"# {for_markdown(model.file)}", _inputs(view), *_outputs(view)]
+    masked = [] if model.masks is None else [markdown_text(masks_sentence(model.masks))]
+    parts = [f"# {for_markdown(model.file)}", *masked, _inputs(view), *_outputs(view)]
     items = {item.name: item for item in model.inputs}
     for title, field in _shown(view):
         parts.append(f"## {title}")

@@ -11,10 +11,11 @@ from rfgraph.report import histogram
 from rfgraph.report.escape import one_line, safe, shortened
 from rfgraph.report.paths import groups
 from rfgraph.report.paths_numbers import amount, figure, others, share, short, whole
-from rfgraph.report.view import axes_text, shape_text, times
+from rfgraph.report.view import axes_text, masks_sentence, shape_text, times
 
 if TYPE_CHECKING:
     from rfgraph.distribution import AxisHistogram, Path, PathHistogram
+    from rfgraph.graph import StoredMasks
     from rfgraph.report.paths import Entry
     from rfgraph.report.style import Style
 
@@ -32,9 +33,13 @@ ROUTES = "Routes: paths that differ only in pointwise operators are one (--count
 UNLISTED = "more than 10,000 sizes or 10 MB of digits (--full lists them all the same)"
 
 
-def paths_text(file: str, entries: Sequence[Entry], style: Style) -> str:
-    """Return the report of `rfgraph paths`."""
+def paths_text(
+    file: str, entries: Sequence[Entry], style: Style, masks: StoredMasks | None = None
+) -> str:
+    """Return the report of `rfgraph paths`; `masks` is what stored masks cut, if they may."""
     lines = [style.bold(safe(file))]
+    if masks is not None:
+        lines.extend(textwrap.wrap(masks_sentence(masks), style.width, break_on_hyphens=False))
     for shown in entries:
         lines.extend(["", *_entry(shown, style)])
     if not entries:

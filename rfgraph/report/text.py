@@ -10,7 +10,7 @@ from rfgraph.local_paths import has_local_path
 from rfgraph.report.escape import one_line, safe, shortened
 from rfgraph.report.explained import field_rows, scope_sentence
 from rfgraph.report.paths_summary import distribution_lines
-from rfgraph.report.view import View, axes_text, shape_text, some_names
+from rfgraph.report.view import View, axes_text, masks_sentence, shape_text, some_names
 
 if TYPE_CHECKING:
     from rfgraph.fields import Finding, Output, ReceptiveField
@@ -46,7 +46,8 @@ def _file_lines(model: Model, style: Style) -> list[str]:
     nodes = f"{model.nodes} node{'' if model.nodes == 1 else 's'}"
     made = f"made by {safe(model.producer)}" if model.producer else "producer not named"
     facts = ", ".join(filter(None, (made, opsets, f"IR version {model.ir_version}", nodes)))
-    return [style.bold(safe(model.file)), *_wrap(facts, style)]
+    masked = [] if model.masks is None else _wrap(masks_sentence(model.masks), style)
+    return [style.bold(safe(model.file)), *_wrap(facts, style), *masked]
 
 
 def _input_lines(view: View, item: ModelInput, style: Style) -> list[str]:

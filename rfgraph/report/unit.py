@@ -10,8 +10,10 @@ from rfgraph.report.escape import for_csv, for_markdown, safe, shortened
 from rfgraph.report.markdown import table
 from rfgraph.report.records import cell, csv_text
 from rfgraph.report.table import lay_out
+from rfgraph.report.view import masks_sentence
 
 if TYPE_CHECKING:
+    from rfgraph.graph import StoredMasks
     from rfgraph.report.style import Style
 
 HEADER = ("axis", "scope", "reads", "unclipped", "size", "center")
@@ -19,11 +21,18 @@ _KEYS = ("clipped", "unclipped", "size", "center")
 RECORD = ("tensor", "index", "input", "empty", "axis", "scope", *_KEYS)
 
 
-def unit_text(file: str, entry: Mapping[str, Any], style: Style) -> str:
-    """Return the regions of `rfgraph unit` for a person; `entry` is the unit's to_dict()."""
+def unit_text(
+    file: str, entry: Mapping[str, Any], style: Style, masks: StoredMasks | None = None
+) -> str:
+    """Return the regions of `rfgraph unit` for a person; `entry` is the unit's to_dict().
+
+    `masks` is what stored masks cut, if they may.
+    """
     index = ", ".join("*" if number is None else str(number) for number in entry["index"])
     tensor = shortened(entry["tensor"], 2 * style.width)
     lines = [style.bold(safe(file)), *_wrap(f"unit {tensor} [{index}]", style)]
+    if masks is not None:
+        lines.extend(_wrap(masks_sentence(masks), style))
     for region in entry["regions"]:
         lines.extend(["", *_region(region, style)])
     if not entry["regions"]:

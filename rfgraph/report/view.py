@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +14,7 @@ from rfgraph.report.escape import shortened
 
 if TYPE_CHECKING:
     from rfgraph.fields import Axis, ReceptiveField
-    from rfgraph.graph import ModelInput
+    from rfgraph.graph import ModelInput, StoredMasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,23 @@ def axes_text(axes: Sequence[int]) -> str:
         return "no axes"
     listed = ", ".join(map(str, axes))
     return f"axis {listed}" if len(axes) == 1 else f"axes {listed}"
+
+
+def masks_sentence(masks: StoredMasks) -> str:
+    """Say what stored masks were taken to cut."""
+    if not masks.cut:
+        said = "Stored masks were to cut (--masks), and cut nothing."
+    else:
+        least = max(masks.cut, key=lambda item: item.highest)
+        where = some_names([item.operator.label for item in masks.cut])
+        what = "minus infinity" if math.isinf(least.highest) else f"{least.highest:g}"
+        said = f"Stored masks cut (--masks) at {where}; the least of them is {what}."
+    if masks.left:
+        reasons: dict[str, list[str]] = {}
+        for operator, reason in masks.left:
+            reasons.setdefault(reason, []).append(operator.label)
+        said += "".join(f" At {some_names(at)}, {reason}." for reason, at in reasons.items())
+    return said
 
 
 def some_names(names: Sequence[str], limit: int = 5) -> str:
