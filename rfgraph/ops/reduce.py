@@ -17,7 +17,6 @@ from rfgraph.ops.node import (
 )
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
-    mask_steps,
     normalized,
     reshaped,
     scalar,
@@ -38,9 +37,6 @@ from rfgraph.relations import (
     Whole,
     product,
 )
-
-# Elements of a stored mask up to which those that it makes zero are told from the others.
-MAX_WEIGHTS = 1 << 14
 
 
 def _reduced(shape: Shape, axes: tuple[int, ...], keep: bool) -> Outcome:
@@ -87,12 +83,11 @@ def arg_extreme(node: OpNode) -> Outcome:
 def softmax(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all of the axis.
 
-    With stored masks (option --masks) an output of Softmax reads what they leave of the axis; one
-    that they mask is zero and reads nothing.
+    With stored masks (option --masks) Softmax reads what these leave of the axis.
 
-    Exact; where a stored mask has more than 2^14 elements that differ, an upper bound for those
-    that it masks. Versions: before 13 the default axis
-    is 1, and all axes from the given one on are read.
+    Exact; an output that a stored mask makes zero counts as reading its row all the same, though
+    what is multiplied with it does not count. Versions: before 13 the default axis is 1, and all
+    axes from the given one on are read.
     """
     shape = node.shape(0)
     if node.version < 13:
@@ -113,8 +108,7 @@ def softmax(node: OpNode) -> Outcome:
 
 
 def _unmasked(shape: Shape, left: Array, axes: range) -> tuple[Link, ...]:
-    """Return the links of weights that are zero but where `left`: own index, then its row."""
-    own = (mask_steps(left, shape) or ()) if left.size <= MAX_WEIGHTS else ()
+    """Return the links of weights: own index, and what is `left` of its row."""
     row, axis = shape, axes[0]
     if len(axes) > 1:
         row = (*shape[:axis], product(shape[axis:]))
@@ -123,7 +117,7 @@ def _unmasked(shape: Shape, left: Array, axes: range) -> tuple[Link, ...]:
     one = (*row[:axis], 1, *row[axis + 1 :])
     sums = Chain(shape).add(*reshaped(shape, row), *summed_steps(left, row, axis))
     sums.add(*reshaped(one, (*shape[:axis], *(1,) * len(axes), *shape[axes.stop :])))
-    return Link(0, (Pointwise(shape), *own)), sums.add(Pointwise(shape), *own).link(0)
+    return Link(0, (Pointwise(shape),)), sums.add(Pointwise(shape)).link(0)
 
 
 @rule("LpNormalization", ignores=("p",))

@@ -1,0 +1,350 @@
+"""Stored masks, where they are asked for: what a unit reads is what changing the input shows.
+
+Only finite changes can show that a weight is zero, for zero times NaN is NaN.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import rfgraph
+from oracle.perturb import session
+from rfgraph.domains import exact
+from rfgraph.domains.reads import read_positions
+
+TOKENS, WIDTH, HEADS, WINDOWS = 6, 2, 2, 3
+BLOCK = np.kron(np.eye(2), np.ones((3, 3))).astype(bool)
+CAUSAL = np.tril(np.ones((TOKENS, TOKENS), bool))
+BANDED = CAUSAL & ~np.tril(CAUSAL, -3)
+SCATTERED = np.array(
+    [[1, 0, 0, 1, 0, 0], [0, 1, 1, 0, 0, 0], [1, 0, 1, 0, 0, 1],
+     [0, 0, 1, 1, 0, 0], [0, 1, 0, 0, 1, 0], [0, 0, 0, 1, 1, 1]], bool)  # fmt: skip
+KEYS = np.array([True, False, True, True, False, True])
+# Of three windows the first is whole.
+WINDOWED = np.stack([np.ones((TOKENS, TOKENS), bool), BLOCK, SCATTERED])
+
+
+class Net:
+    """A graph that is written node by node; the weights are the same in each."""
+
+    def __init__(self, *shape, opset=17):
+        self.nodes, self.weights, self.opset, self.shape = [], [], opset, shape
+        self.random = np.random.default_rng(0)
+
+    def const(self, value, dtype=np.float32):
+        name = f"c{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.asarray(value, dtype), name))
+        return name
+
+    def weight(self, *shape):
+        return self.const(self.random.uniform(0.2, 0.8, shape))
+
+    def __call__(self, operator, *inputs, name=None, **attributes):
+        name = name or f"{operator}{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
+        return name
+
+    def model(self, output):
+        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)
+        y = helper.make_tensor_value_info(output, TensorProto.FLOAT, None)
+        graph = helper.make_graph(self.nodes, "g", [x], [y], self.weights)
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("com.microsoft", 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=10)
+
+
+def low(mask, value=-np.inf):
+    return np.where(mask, 0, value).astype(np.float32)
+
+
+def projected(net, x="x"):
+    return [net("MatMul", x, net.weight(WIDTH, WIDTH)) for _ in range(3)]
+
+
+def plain(masked, mask=BLOCK, opset=17, weigh=None, shape=(1, TOKENS, WIDTH)):
+    """Attention written out; `masked` makes scores of products, `weigh` the result of weights."""
+    net = Net(*shape, opset=opset)
+    query, key, value = projected(net)
+    turned = net("Transpose", key, perm=[*range(len(shape) - 2), len(shape) - 1, len(shape) - 2])
+    scores = masked(net, net("MatMul", query, turned), mask)
+    weights = net("Softmax", scores, axis=len(shape) - 1, name="weights")
+    return net.model((weigh or product)(net, weights, value))
+
+
+def product(net, weights, value):
+    return net("MatMul", weights, value, name="y")
+
+
+def added(value=-np.inf):
+    return lambda net, scores, mask: net("Add", scores, net.const(low(mask, value)))
+
+
+def scaled(net, scores, mask):
+    return net("Mul", net("Add", scores, net.const(low(mask, -1e4))), net.const(0.5))
+
+
+def divided(net, scores, mask):
+    scores = net("Div", net("Add", net.const(low(mask, -1e4)), scores), net.const([[2.0]]))
+    return net("Identity", net("Cast", scores, to=TensorProto.FLOAT))
+
+
+def subtracted(net, scores, mask):
+    inverse = net("Sub", net.const(1), net.const(mask))
+    return net("Sub", scores, net("Mul", inverse, net.const(1e9)))
+
+
+def chosen(net, scores, mask):
+    return net("Where", net.const(mask, bool), scores, net.const(-np.inf))
+
+
+def refused(net, scores, mask):
+    return net("Where", net("Not", net.const(mask, bool)), net.const([-1e30]), scores)
+
+
+def bounded(net, scores, mask):
+    least = float(np.finfo(np.float32).min)
+    scores = net("Sum", scores, net.const(low(mask, least)), net.const(0.25))
+    return net("Min", net("Max", scores, net.const(least)), net.const(1e30))
+
+
+def moved(net, scores, mask):
+    scores = net("Add", scores, net.const(low(mask)))
+    scores = net("Reshape", scores, net.const([TOKENS, 1, TOKENS], np.int64))
+    scores = net("Squeeze", scores, net.const([1], np.int64))
+    scores = net("Transpose", net("Transpose", scores))
+    scores = net("Flatten", scores, axis=1)
+    return net("Unsqueeze", scores, net.const([0], np.int64))
+
+
+def two_masks(net, scores, mask):
+    for part in (mask | ~CAUSAL, mask | CAUSAL):
+        scores = net("Add", scores, net.const(low(part, -200)))
+    return scores
+
+
+def shifted(net, scores, mask):
+    """Every score of a row moves by the same: nothing more is masked."""
+    shift = np.arange(TOKENS).reshape(-1, 1) * -500.0
+    return net("Add", net("Add", scores, net.const(low(mask))), net.const(shift))
+
+
+def turned_product(net, weights, value):
+    """The same with both factors turned."""
+    other = net("Transpose", weights, perm=[0, 2, 1])
+    return net("MatMul", net("Transpose", value, perm=[0, 2, 1]), other, name="y")
+
+
+def rescaled(net, weights, value):
+    weights = net("Div", net("Mul", net.weight(TOKENS, TOKENS), weights), net.const(2))
+    return product(net, net("Dropout", weights), value)
+
+
+def without_nan(net, weights, value):
+    safe = net("Where", net("IsNaN", weights), net.const(0), weights)
+    return product(net, safe, value)
+
+
+def zeroed(net, weights, value):
+    """Weights that are set to zero after the softmax: their row is still read."""
+    return product(net, net("Where", net.const(CAUSAL, bool), weights, net.const([0])), value)
+
+
+def cropped(net, weights, value):
+    ends = [net.const([n], np.int64) for n in (1, TOKENS, 1)]
+    return product(net, net("Slice", weights, *ends), value)
+
+
+def heads(mask):
+    """Heads on an axis of their own; the mask is of one head or of all."""
+    net = Net(1, TOKENS, HEADS * WIDTH)
+    split = net.const([1, TOKENS, HEADS, WIDTH], np.int64)
+    parts = [net("MatMul", "x", net.weight(HEADS * WIDTH, HEADS * WIDTH)) for _ in range(3)]
+    parts = [net("Transpose", net("Reshape", p, split), perm=[0, 2, 1, 3]) for p in parts]
+    query, key, value = parts
+    scores = net("MatMul", query, net("Transpose", key, perm=[0, 1, 3, 2]))
+    weights = net("Softmax", net("Add", scores, net.const(low(mask))), name="weights")
+    return net.model(net("MatMul", weights, value, name="y"))
+
+
+def windows(opset=17):
+    """Windows on the batch axis, which the mask tells apart after a Reshape, as Swin does."""
+    net = Net(1, WINDOWS * TOKENS, WIDTH, opset=opset)
+    cut = net("Reshape", "x", net.const([WINDOWS, TOKENS, WIDTH], np.int64))
+    query, key, value = projected(net, cut)
+    scores = net("MatMul", query, net("Transpose", key, perm=[0, 2, 1]))
+    apart = net("Reshape", scores, net.const([1, WINDOWS, 1, TOKENS, TOKENS], np.int64))
+    apart = net("Add", apart, net.const(low(WINDOWED[None, :, None], -100)))
+    scores = net("Reshape", apart, net.const([WINDOWS, TOKENS, TOKENS], np.int64))
+    weights = net("Softmax", scores, name="weights", axis=2)
+    joined = net("MatMul", weights, value)
+    return net.model(net("Reshape", joined, net.const([1, WINDOWS * TOKENS, WIDTH], np.int64)))
+
+
+def rows_of_all(masked=added()):
+    """The softmax of the first operator sets over all axes from one on."""
+    net = Net(1, TOKENS, WIDTH, opset=12)
+    query, key, value = projected(net)
+    scores = masked(net, net("MatMul", query, net("Transpose", key, perm=[0, 2, 1])), BLOCK)
+    return net.model(net("MatMul", net("Softmax", scores, axis=1, name="weights"), value))
+
+
+def fused(mask, opset=23, packed=False, past=0, groups=HEADS, **attributes):
+    """The operator Attention, whose mask is an input of its own."""
+    length = TOKENS - past
+    if packed:
+        net = Net(1, length, HEADS * WIDTH, opset=opset)
+        attributes |= {"q_num_heads": HEADS, "kv_num_heads": HEADS}
+        parts = [net("MatMul", "x", net.weight(HEADS * WIDTH, HEADS * WIDTH)) for _ in range(3)]
+    else:
+        net = Net(1, HEADS, length, WIDTH, opset=opset)
+        parts = projected(net)
+        ends = [net.const([n], np.int64) for n in (0, groups, 1)]
+        parts[1:] = [net("Slice", part, *ends) for part in parts[1:]]
+    before = [net.weight(1, HEADS, past, WIDTH) for _ in range(2)] if past else []
+    kind = bool if np.asarray(mask).dtype == bool else np.float32
+    net("Attention", *parts, net.const(mask, kind), *before, name="y", **attributes)
+    if past:
+        net.nodes[-1].output.extend(["present_key", "present_value"])
+    return net.model("y")
+
+
+CASES = {
+    "minus infinity": plain(added()),
+    "-100": plain(added(-100)),
+    "finfo.min": plain(added(float(np.finfo(np.float32).min))),
+    "scattered": plain(added(), SCATTERED),
+    "causal": plain(added(), CAUSAL),
+    "looking ahead": plain(added(), CAUSAL.T),
+    "banded": plain(added(), BANDED),
+    "keys": plain(added(), KEYS),
+    "scaled": plain(scaled),
+    "divided": plain(divided),
+    "subtracted": plain(subtracted),
+    "chosen": plain(chosen, SCATTERED),
+    "chosen, causal": plain(chosen, CAUSAL),
+    "refused": plain(refused),
+    "bounded": plain(bounded),
+    "moved": plain(moved, SCATTERED),
+    "two masks": plain(two_masks),
+    "shifted": plain(shifted),
+    "turned product": plain(added(), SCATTERED, weigh=turned_product),
+    "rescaled": plain(added(), weigh=rescaled),
+    "without NaN": plain(added(), weigh=without_nan),
+    "zeroed": plain(added(), BLOCK, weigh=zeroed),
+    "cropped": plain(added(), SCATTERED, weigh=cropped),
+    "of one head": heads(SCATTERED),
+    "of each head": heads(np.stack([BLOCK, CAUSAL])),
+    "windows": windows(),
+    "windows of early softmax": windows(opset=12),
+    "matrix": plain(added(), SCATTERED, shape=(TOKENS, WIDTH)),
+    "fused": fused(low(SCATTERED)),
+    "fused, boolean": fused(np.stack([BLOCK, SCATTERED])[None]),
+    "fused, keys": fused(np.broadcast_to(KEYS, (TOKENS, TOKENS))),
+    "fused, packed": fused(low(BLOCK, -1e9), packed=True),
+    "fused, causal": fused(low(BLOCK), is_causal=1),
+    "fused, past": fused(low(SCATTERED[:4]), past=2),
+    "fused, groups": fused(SCATTERED, groups=1),
+}  # fmt: skip
+
+
+def observed(model, target):
+    """Which elements of x each unit of `target` changes with: target's shape + shape of x."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    del copy.graph.output[:]
+    copy.graph.output.append(onnx.ValueInfoProto(name=target))
+    run = session(copy)
+    shape = tuple(dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim)
+    found = None
+    for seed in range(3):
+        x = np.random.default_rng(seed).uniform(0.2, 1.2, shape).astype(np.float32)
+        (before,) = run.run([target], {"x": x})
+        found = np.zeros(before.shape + shape, bool) if found is None else found
+        for place in np.ndindex(*shape):
+            for step in (0.25, -0.5):
+                poked = x.copy()
+                poked[place] += step
+                (after,) = run.run([target], {"x": poked})
+                assert np.isfinite(after).all()
+                found[(..., *place)] |= after != before
+    return found
+
+
+def hulls(found, rank):
+    """The box of what each unit reads, None where it reads nothing."""
+    shape = found.shape[: found.ndim - rank]
+    boxes = {}
+    for unit in np.ndindex(*shape):
+        places = np.argwhere(found[unit])
+        boxes[unit] = (
+            tuple(zip(places.min(0).tolist(), places.max(0).tolist(), strict=True))
+            if len(places)
+            else None
+        )
+    return boxes
+
+
+def regions(model, target, **options):
+    loaded = rfgraph.load(model, **options)
+    shape = loaded.graph.nodes[target]["shape"]
+    tables = exact.clipped(loaded.graph, "x")[target]
+    return {unit: exact.region(tables, unit) for unit in np.ndindex(*shape)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_units_read_what_perturbation_finds(name):
+    model = CASES[name]
+    target = model.graph.output[0].name
+    rank = len(model.graph.input[0].type.tensor_type.shape.dim)
+    found = observed(model, target)
+    assert regions(model, target, masks=True) == hulls(found, rank)
+    loaded = rfgraph.load(model, masks=True)
+    for unit in list(np.ndindex(*found.shape[:-rank]))[::3]:
+        read = read_positions(loaded.graph, "x", target, unit)
+        for axis in range(rank):
+            others = tuple(a for a in range(rank) if a != axis)
+            assert read is not None
+            assert read[axis].tolist() == found[unit].any(axis=others).tolist()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_without_the_option_masks_cut_nothing(name):
+    model = CASES[name]
+    loaded = rfgraph.load(model)
+    assert loaded.masks is None
+    tokens = 1 if name != "matrix" else 0
+    tokens = 2 if name.startswith("fused") and "packed" not in name else tokens
+    wide = {"windows": TOKENS, "windows of early softmax": TOKENS, "zeroed": None}
+    if name in ("fused, causal", "zeroed", "fused, past") or name in wide:
+        return
+    for box in regions(model, model.graph.output[0].name).values():
+        assert box is not None
+        assert box[tokens] == (0, TOKENS - 1)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sizes_of_the_closed_form_are_those_that_perturbation_finds(name):
+    model = CASES[name]
+    target = model.graph.output[0].name
+    axes = rfgraph.analyze(model, masks=True).receptive_field(target).axes
+    boxes = [box for box in hulls(observed(model, target), len(axes)).values() if box is not None]
+    compared = 0
+    for axis, found in axes.items():
+        sizes = {box[axis][1] - box[axis][0] + 1 for box in boxes}
+        if found.scope == "local" and found.regular is False:
+            assert (found.size_min, found.size) == (min(sizes), max(sizes))
+            compared += 1
+    whole = (
+        "causal",
+        "looking ahead",
+        "banded",
+        "keys",
+        "rescaled",
+        "fused, causal",
+        "fused, keys",
+    )
+    assert compared or name in whole
