@@ -20,8 +20,9 @@ class Axis:
     """The receptive field along one input axis, in input positions.
 
     `local` are the same numbers for the paths that are local on every spatial axis, where `scope`
-    is not local; `through` names the first operators that made it so. Numbers that do not exist are
-    None.
+    is not local; `through` names the first operators that made it so, `ranges` those of them that
+    take the range of dynamic quantization, which decides its scale and zero point. Numbers that do
+    not exist are None.
     """
 
     axis: int
@@ -40,6 +41,7 @@ class Axis:
     regular: bool = True
     local: Axis | None = None
     through: tuple[str, ...] = ()
+    ranges: tuple[str, ...] = ()
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
@@ -49,6 +51,7 @@ class Axis:
             **self._numbers(),
             "local": None if self.local is None else self.local._numbers(),
             "through": list(self.through),
+            **({"ranges": list(self.ranges)} if self.ranges else {}),
         }
 
     def _numbers(self) -> Json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from rfgraph.domains.closed_form import AxisField, merge_pieces, merge_spreads
 from rfgraph.domains.measure import Numbers, aligned, bounded_reach, measure
 from rfgraph.domains.pieces import Lost
+from rfgraph.domains.ranges import is_range
 from rfgraph.domains.reads import read_positions
 from rfgraph.errors import BoundError
 from rfgraph.fields import Axis, Scope
@@ -71,11 +72,18 @@ class Meter:
                 covers = None
                 if found.scope == "global" and known is not None:
                     covers = self._covered(state.through[axis], axis)
-                through = _through(form, state.through[axis])
-                found = replace(found, through=through, covers_input=covers)
+                through, ranges = self._through(state.through[axis])
+                found = replace(found, through=through, ranges=ranges, covers_input=covers)
             axes[axis] = found
         agree = _agreement(local.values(), form.spatial_axes) if local else None
         return agree, MappingProxyType(axes)
+
+    def _through(self, losses: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the names of the first operators of a set of losses, and which take a range."""
+        found = {(loss := self.form.losses[k]).operator: loss.tensor for k in _bits(losses)}
+        first = sorted(found.items(), key=lambda item: item[0].index)[:MAX_THROUGH]
+        ranges = [one.label for one, tensor in first if is_range(self.graph, tensor, one)]
+        return tuple(operator.label for operator, _ in first), tuple(ranges)
 
     def _covered(self, losses: int, axis: int) -> bool | None:
         """Whether the global paths of a set of losses read every position of an input axis.
@@ -113,14 +121,6 @@ def _agreement(local: Iterable[Fields], axes: Sequence[int]) -> bool | None:
     if False in verdicts:
         return False
     return None if None in verdicts else True
-
-
-def _through(form: ClosedForm, losses: int) -> tuple[str, ...]:
-    """Return the names of the first operators of a set of losses."""
-    operators = sorted(
-        {form.losses[k].operator for k in _bits(losses)}, key=lambda item: item.index
-    )
-    return tuple(operator.label for operator in operators[:MAX_THROUGH])
 
 
 def _bits(number: int) -> Iterator[int]:

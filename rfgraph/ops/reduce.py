@@ -200,7 +200,10 @@ def det(node: OpNode) -> Outcome:
 def dynamic_quantize_linear(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, the whole tensor through its range.
 
-    Scale and zero point read the whole tensor. Exact. All versions.
+    Scale and zero point read the whole tensor. That is the range of dynamic quantization, a side
+    path: past it the local paths are reported, and which operators take a range is named.
+
+    Exact. All versions.
     """
     shape = node.shape(0)
     axes = range(len(shape))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = tuple[str, str, str]
 MAX_THROUGH = 2
+RANGE = "the range of dynamic quantization"
 
 
 def field_rows(field: ReceptiveField, spatial: Sequence[int], item: ModelInput) -> Iterator[Row]:
@@ -176,7 +177,7 @@ def scope_sentence(field: ReceptiveField, spatial: Sequence[int]) -> str:
 
 
 def _scope_words(axis: Axis, *, brief: bool = False) -> str:
-    through = _through(axis.through)
+    through = _through(axis.through, axis.ranges)
     if axis.scope == "global":
         if brief:
             return f"global{through}: the whole input"
@@ -199,9 +200,13 @@ def _side(axis: Axis) -> str:
     return "each unit reads all that lies on one side of it"
 
 
-def _through(names: Sequence[str]) -> str:
+def _through(names: Sequence[str], ranges: Sequence[str]) -> str:
     if not names:
         return ""
-    listed = ", ".join(shortened(name, 40) for name in names[:MAX_THROUGH])
+    alike = set(names) == set(ranges)
+    listed = ", ".join(
+        shortened(name, 40) + (f" ({RANGE})" if name in ranges and not alike else "")
+        for name in names[:MAX_THROUGH]
+    )
     more = " and others" if len(names) > MAX_THROUGH else ""
-    return f" through {listed}{more}"
+    return f" through {listed}{more}{f' ({RANGE})' if alike else ''}"

@@ -5,8 +5,6 @@ Only finite changes can show that a weight is zero, for zero times NaN is NaN.
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import onnx
 import pytest
@@ -184,11 +182,12 @@ def windows(opset=17):
     return net.model(net("Reshape", joined, net.const([1, WINDOWS * TOKENS, WIDTH], np.int64)))
 
 
-def rows_of_all(masked=added()):
-    """The softmax of the first operator sets over all axes from one on."""
+def rows_of_all():
+    """The softmax of the first operator sets is over all axes from one on: here one row is."""
     net = Net(1, TOKENS, WIDTH, opset=12)
     query, key, value = projected(net)
-    scores = masked(net, net("MatMul", query, net("Transpose", key, perm=[0, 2, 1])), BLOCK)
+    scores = net("MatMul", query, net("Transpose", key, perm=[0, 2, 1]))
+    scores = net("Add", scores, net.const(low(SCATTERED)))
     return net.model(net("MatMul", net("Softmax", scores, axis=1, name="weights"), value))
 
 
@@ -240,6 +239,7 @@ CASES = {
     "of each head": heads(np.stack([BLOCK, CAUSAL])),
     "windows": windows(),
     "windows of early softmax": windows(opset=12),
+    "softmax of all pairs": rows_of_all(),
     "matrix": plain(added(), SCATTERED, shape=(TOKENS, WIDTH)),
     "fused": fused(low(SCATTERED)),
     "fused, boolean": fused(np.stack([BLOCK, SCATTERED])[None]),
