@@ -314,16 +314,32 @@ def test_units_read_what_perturbation_finds(name):
 @pytest.mark.parametrize("name", CASES)
 def test_without_the_option_masks_cut_nothing(name):
     model = CASES[name]
+    target = model.graph.output[0].name
     loaded = rfgraph.load(model)
     assert loaded.masks is None
-    tokens = 1 if name != "matrix" else 0
-    tokens = 2 if name.startswith("fused") and "packed" not in name else tokens
-    wide = {"windows": TOKENS, "windows of early softmax": TOKENS, "zeroed": None}
-    if name in ("fused, causal", "zeroed", "fused, past") or name in wide:
-        return
-    for box in regions(model, model.graph.output[0].name).values():
-        assert box is not None
-        assert box[tokens] == (0, TOKENS - 1)
+    without = regions(model, target)
+    cut = regions(model, target, masks=True)
+    for unit, box in cut.items():
+        assert without[unit] is not None
+        for (least, most), (low_, high) in zip(box, without[unit], strict=True):
+            assert low_ <= least <= most <= high
+    assert cut != without or name in ("keys", "fused, keys", "softmax of all pairs")
+
+
+REGULAR = {
+    "causal": ("one-sided", None, 0),
+    "looking ahead": ("one-sided", 0, None),
+    "banded": ("local", 2, 0),
+    "keys": ("global", None, None),
+    "softmax of all pairs": ("global", None, None),
+}
+
+
+@pytest.mark.parametrize("name", REGULAR)
+def test_masks_with_a_closed_form_have_it(name):
+    scope, before, after = REGULAR[name]
+    axis = rfgraph.analyze(CASES[name], masks=True).receptive_field().axes[1]
+    assert (axis.scope, axis.before, axis.after) == (scope, before, after)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -332,19 +348,165 @@ def test_sizes_of_the_closed_form_are_those_that_perturbation_finds(name):
     target = model.graph.output[0].name
     axes = rfgraph.analyze(model, masks=True).receptive_field(target).axes
     boxes = [box for box in hulls(observed(model, target), len(axes)).values() if box is not None]
-    compared = 0
     for axis, found in axes.items():
         sizes = {box[axis][1] - box[axis][0] + 1 for box in boxes}
-        if found.scope == "local" and found.regular is False:
+        if found.scope == "local" and not found.regular:
             assert (found.size_min, found.size) == (min(sizes), max(sizes))
-            compared += 1
-    whole = (
-        "causal",
-        "looking ahead",
-        "banded",
-        "keys",
-        "rescaled",
-        "fused, causal",
-        "fused, keys",
-    )
-    assert compared or name in whole
+        else:
+            assert found.size is None or found.size >= max(sizes)
+
+
+def test_a_mask_leaves_the_number_of_routes_through_a_window_as_it_is():
+    model = CASES["windows"]
+    found = rfgraph.path_histogram(rfgraph.load(model, masks=True)).axes[1]
+    without = rfgraph.path_histogram(rfgraph.load(model)).axes[1]
+    assert (found.local, found.max) == (without.local, without.max)
+
+
+# -- how far below, and whether the values are there -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "cut"), [(-87.35, True), (-87.33, False), (-80.0, False), (-3.4e38, True)]
+)
+def test_the_threshold_is_that_of_the_least_normal_float(value, cut):
+    assert (np.exp(np.float64(-87.34)) < np.finfo(np.float32).tiny) is np.True_
+    loaded = rfgraph.load(plain(added(value)), masks=True)
+    assert [item.operator.op_type for item in loaded.masks.cut] == ["Softmax"] * cut
+    if cut:
+        assert loaded.masks.cut[0].highest == np.float32(value)
+
+
+def test_a_row_that_is_masked_as_a_whole_is_not_cut():
+    mask = BLOCK.copy()
+    mask[2] = False
+    for value in (-1e4, -np.inf):
+        boxes = regions(plain(added(value), mask), "y", masks=True)
+        assert {boxes[0, 2, c][1] for c in range(WIDTH)} == {(0, TOKENS - 1)}
+        assert {boxes[0, 1, c][1] for c in range(WIDTH)} == {(0, 2)}
+
+
+def unnormalized(net, weights, value):
+    return product(net, net("Sigmoid", weights), value)
+
+
+def divided_by_data(net, scores, mask):
+    """What data divides is no longer known to be low."""
+    scores = net("Add", scores, net.const(low(mask, -1e4)))
+    return net("Div", scores, net("Add", net("ReduceMax", scores, keepdims=1), net.const(1e6)))
+
+
+def chosen_by_data(net, scores, mask):
+    condition = net("Greater", scores, net.const(0))
+    return net("Where", condition, net("Add", scores, net.const(low(mask))), scores)
+
+
+def of_both_signs(net, scores, mask):
+    """A mask of plus infinity is none: the sum is not a number."""
+    return net("Add", net("Add", scores, net.const(low(mask))), net.const(low(mask, np.inf)))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        plain(added(), weigh=unnormalized),
+        plain(divided_by_data),
+        plain(chosen_by_data),
+        plain(of_both_signs),
+        plain(added(), np.ones((TOKENS, TOKENS), bool)),
+    ],
+)
+def test_what_is_not_known_to_be_zero_cuts_no_value(model):
+    boxes = regions(model, "y", masks=True)
+    assert {box[1] for box in boxes.values()} == {(0, TOKENS - 1)}
+
+
+def test_logarithms_of_weights_are_not_zero():
+    net = Net(1, TOKENS)
+    scores = net("Add", "x", net.const(low(KEYS)))
+    model = net.model(net("LogSoftmax", scores, name="y"))
+    assert regions(model, "y", masks=True) == regions(model, "y")
+
+
+def test_a_mask_without_a_value_cuts_nothing_and_is_named(tmp_path):
+    for model in (plain(added()), fused(low(BLOCK))):
+        for tensor in model.graph.initializer:
+            if list(tensor.dims) == [TOKENS, TOKENS]:
+                tensor.ClearField("raw_data")
+                tensor.data_location = TensorProto.EXTERNAL
+                tensor.external_data.add(key="location", value="weights")
+        (tmp_path / "weights").write_bytes(low(BLOCK).tobytes())
+        onnx.save(model, tmp_path / "m.onnx")
+        target = model.graph.output[0].name
+        loaded = rfgraph.load(tmp_path / "m.onnx", masks=True)
+        assert loaded.masks.cut == ()
+        ((operator, reason),) = loaded.masks.left
+        assert operator.op_type in ("Softmax", "Attention")
+        assert "no value in the file" in reason
+        assert regions(model, target, masks=True) == regions(model, target)
+
+
+def large(count=40):
+    """A mask beyond what is kept of a file's constants, moved by nodes of constants."""
+    mask = np.kron(np.eye(2), np.ones((count // 2, count // 2))).astype(bool)
+    net = Net(1, count, WIDTH)
+    query, key, value = projected(net)
+    scores = net("MatMul", query, net("Transpose", key, perm=[0, 2, 1]))
+    stored = net("Constant", name="stored", value=numpy_helper.from_array(low(mask)))
+    for _ in range(3000):
+        stored = net("Identity", stored)
+    stored = net("Unsqueeze", net("Transpose", stored), net.const([0], np.int64))
+    weights = net("Softmax", net("Add", scores, stored), axis=2)
+    return net.model(net("MatMul", weights, value, name="y"))
+
+
+def test_a_large_mask_is_read_from_the_file_when_it_is_needed(tmp_path):
+    model = large()
+    onnx.save(model, tmp_path / "m.onnx")
+    for source in (tmp_path / "m.onnx", model, (tmp_path / "m.onnx").read_bytes()):
+        loaded = rfgraph.load(source, masks=True)
+        tables = exact.clipped(loaded.graph, "x")["y"]
+        rows = {exact.region(tables, (0, unit, 0))[1] for unit in range(40)}
+        assert rows == {(0, 19), (20, 39)}
+
+
+def test_masks_within_functions_and_branches():
+    model = plain(added())
+    body = [node for node in model.graph.node if node.op_type in ("Softmax", "Add")]
+    function = helper.make_function(
+        "own", "Weighing", ["s", "m"], ["w"],
+        [
+            helper.make_node("Add", ["s", "m"], ["a"]),
+            helper.make_node("Softmax", ["a"], ["w"], axis=-1),
+        ],
+        [helper.make_opsetid("", 17)],
+    )  # fmt: skip
+    call = helper.make_node("Weighing", list(body[0].input), ["weights"], "call", domain="own")
+    nodes = [node for node in model.graph.node if node not in body]
+    place = next(k for k, node in enumerate(nodes) if "weights" in node.input)
+    nodes.insert(place, call)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.functions.append(function)
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    found = hulls(observed(model, "y"), 3)
+    assert regions(model, "y", masks=True) == found
+    assert found[0, 0, 0][1] == (0, 2)
+
+
+def test_a_mask_within_the_branch_of_an_if():
+    net = Net(1, TOKENS, WIDTH)
+    query, key, value = projected(net)
+    scores = net("MatMul", query, net("Transpose", key, perm=[0, 2, 1]))
+    branches = {
+        name: helper.make_graph(
+            [helper.make_node("Add", [scores, f"mask_{name}"], [f"sum_{name}"])],
+            name, [], [helper.make_tensor_value_info(f"sum_{name}", TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(low(mask), f"mask_{name}")],
+        )
+        for name, mask in (("then_branch", BLOCK), ("else_branch", CAUSAL))
+    }  # fmt: skip
+    scores = net("If", net.const(True, bool), **branches)
+    weights = net("Softmax", scores, name="weights")
+    model = net.model(net("MatMul", weights, value, name="y"))
+    assert regions(model, "y", masks=True) == hulls(observed(model, "y"), 3)
