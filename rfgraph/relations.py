@@ -396,7 +396,7 @@ class Relation:
         steps = self.steps
         if len(steps) == 2 and isinstance(steps[0], Taps) and isinstance(steps[1], Reduce):
             tapped = {axis for axis, _ in steps[0].rules}
-            if tapped.isdisjoint(axis for axis, _ in steps[1].rules):
+            if all(tapped.isdisjoint(_involved(axis, rule)) for axis, rule in steps[1].rules):
                 between = step_shape(steps[1], self.in_shape)
                 return (steps[1], self.in_shape), (steps[0], between)
         return tuple(zip(steps, self.shapes, strict=False))
@@ -410,6 +410,11 @@ class Relation:
             if isinstance(step, Taps)
             for _, rule in step.rules
         )
+
+
+def _involved(axis: int, rule: ReduceRule) -> tuple[int, ...]:
+    """Return the axes whose positions say what a reduction of `axis` reads."""
+    return (axis, *rule.axes) if isinstance(rule, Rows) else (axis,)
 
 
 def step_shape(step: Step, shape: Shape) -> Shape:

@@ -381,11 +381,8 @@ def _rows(table: Table, axis: int, rule: Rows) -> Table:
     """Each row along the rule's axes reduces what is kept of it."""
     kept = rule.flags()
     if table.lo.shape[axis] == 1:
-        dims = [1] * table.lo.ndim
-        for place, length in zip(rule.axes, rule.lengths, strict=True):
-            dims[place] = length
-        reads = np.asarray(kept.any(axis=1)).reshape(dims)
-        return table if bool(reads.all()) else masked(table, reads)
+        some = np.asarray(kept.any(axis=1))
+        return table if bool(some.all()) else masked(table, _placed(some, rule, table.lo.ndim))
     perm = (*rule.axes, axis, *(a for a in range(table.lo.ndim) if a not in (*rule.axes, axis)))
     moved = permute(table, perm).lo.shape
     own, rest = moved[: len(rule.axes)], moved[len(rule.axes) + 1 :]
@@ -403,6 +400,15 @@ def _rows(table: Table, axis: int, rule: Rows) -> Table:
         for reduced in _reduced(permute(table, perm), (-1, product(rest)), there, counts)
     )
     return Table(lo, hi)
+
+
+def _placed(flags: NDArray[np.bool_], rule: Rows, rank: int) -> NDArray[np.bool_]:
+    """Return a flag for each row with the rows' axes where they belong in a tensor of `rank`."""
+    dims = [1] * rank
+    for place, length in zip(rule.axes, rule.lengths, strict=True):
+        dims[place] = length
+    order = sorted(range(len(rule.axes)), key=rule.axes.__getitem__)
+    return flags.reshape(rule.lengths).transpose(order).reshape(dims)
 
 
 def _reduced(table: Table, shape: tuple[int, int], there: Ints, counts: Ints) -> tuple[Ints, Ints]:
