@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from rfgraph.ops.contrib_common import DOMAIN, required
 from rfgraph.ops.contrib_heads import (
     Heads,
@@ -17,7 +19,8 @@ from rfgraph.ops.contrib_heads import (
     past_links,
     stored,
 )
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.masks import compacted, least_margin, masked_weights
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, trimmed
 from rfgraph.relations import Pointwise, Regroup, Shape
@@ -61,7 +64,8 @@ def multi_head_attention(node: OpNode) -> Outcome:
     That is one head of its own batch; with unidirectional the keys up to its own position, after
     the past ones. It also reads the mask and the bias of its query, and the projection bias of its
     head. Keys and values may be packed with each other or with the query. The new caches hold the
-    past and then the new positions; qk reads its query and all its keys.
+    past and then the new positions; qk reads its query and all its keys. With stored masks (option
+    --masks) a mask of the keys and a bias that are stored cut the keys that they mask.
 
     Exact. Upper bound: under unidirectional a mask or bias per query counts as read along all keys,
     and keys of another number than the queries are not cut; qk counts as normalized, which CPUs
@@ -111,15 +115,22 @@ def _multi_head(node: OpNode, slots: Slots, causal: bool) -> Outcome:
     if slots.shared or heads.keys != heads.queries:
         # Data tells where the new keys go among the old ones, or kernels differ: none is left out.
         heads = replace(heads, causal=False)
+    kept = _kept(node, slots, heads)
     scoring = [heads.asked(sources[Q].start()).link(sources[Q].slot)]
-    scoring.append(heads.keyed(sources[K].start(), heads.past).link(sources[K].slot))
+    if kept is None:
+        keyed = heads.keyed(sources[K].start(), heads.past)
+        valued = heads.valued(sources[V].start(), heads.past)
+    else:
+        keyed = heads.asked(heads.seen(sources[K].start(), kept))
+        valued = heads.seen(sources[V].start(), kept)
+    scoring.append(keyed.link(sources[K].slot))
     pasts = list(past_links(node, slots.past, heads, past))
     scoring.extend(pasts[:1])
     scoring.extend(_masks(node, slots, heads))
     biases = [chain.link(slots.projection) for chain in _projection(node, slots, heads)]
     scoring.extend(biases[:V])
     links = [*scoring, *pasts[1:], *biases[V:]]
-    links.append(heads.valued(sources[V].start(), heads.past).link(sources[V].slot))
+    links.append(valued.link(sources[V].slot))
     total = past if slots.shared else heads.total
     shapes = (
         heads.shape,
@@ -130,6 +141,41 @@ def _multi_head(node: OpNode, slots: Slots, causal: bool) -> Outcome:
     links.extend(_presents(node, heads, sources, slots))
     links.extend(heads.scored(link, node.shape(link.input), shapes[3]) for link in scoring)
     return trimmed(node, shapes, links)
+
+
+def _kept(node: OpNode, slots: Slots, heads: Heads) -> Array | None:
+    """Return which keys (batch, heads, queries, keys) stored masks leave, if they are to cut.
+
+    None where they cut nothing.
+    """
+    given = [slot for slot in (slots.mask, slots.bias) if node.has(slot)]
+    constant = [slot for slot in given if node.value(slot).constant]
+    if not node.masks or not constant:
+        return None
+    level = np.zeros((1, 1, 1, 1))
+    for slot in constant:
+        found = _level(node, slot, heads) if slot == slots.mask else node.value(slot).fetched()
+        if found is None or found.dtype.kind not in "iuf" or found.ndim != 4:
+            node.left = f"input {slot} is no mask whose values are known, by query and key"
+            return None
+        level = level + found.astype(np.float64)
+    masked = masked_weights(level, 4, [3])
+    if masked is None:
+        return None
+    if heads.past or heads.causal or slots.shared:
+        node.left = "a stored mask is not followed beside past keys or unidirectional"
+        return None
+    node.cut = least_margin(level, masked, [3])
+    return compacted(np.asarray(~masked))
+
+
+def _level(node: OpNode, slot: int, heads: Heads) -> Array | None:
+    """Return what a mask of the keys adds to the scores: nothing, or mask_filter_value where 0."""
+    data = node.value(slot).fetched()
+    if data is None or data.ndim != 2 or data.shape[1] != heads.total:
+        return None
+    low = node.float("mask_filter_value", -10000.0)
+    return np.where(data == 0, low, 0.0)[:, None, None, :]
 
 
 def _heads(sources: tuple[Source, Source, Source], count: int, past: int, causal: bool) -> Heads:

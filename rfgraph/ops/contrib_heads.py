@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rfgraph.ops.contrib_common import required
-from rfgraph.ops.node import Chain, Link, OpNode, RuleError
+from rfgraph.ops.masks import taken_steps
+from rfgraph.ops.node import Array, Chain, Link, OpNode, RuleError
 from rfgraph.ops.steps import broadcasts, reshaped, selected, whole
 from rfgraph.relations import (
     Band,
@@ -93,6 +94,14 @@ class Heads:
         if number == 0:
             return self.asked(chain)
         return (self.keyed if number == 1 else self.valued)(chain, start)
+
+    def seen(self, chain: Chain, kept: Array) -> Chain:
+        """Lead keys or values to the queries to which `kept` (batch, heads, ...) leaves them."""
+        batch, length, width = chain.shape
+        chain.add(Regroup((batch, length, self.heads, width // self.heads)), Permute((0, 2, 1, 3)))
+        chain.add(*taken_steps(kept, chain.shape, weighted=True))
+        chain.add(Pointwise((*chain.shape[:2], self.queries, chain.shape[3])))
+        return chain.add(Permute((0, 2, 1, 3)), Regroup((batch, self.queries, width)))
 
     def masked(self, chain: Chain) -> Chain:
         """Lead one number per key, (batch, total), to the queries within whose reach it lies."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rfgraph.errors import quoted
-from rfgraph.ops.node import Chain, OpNode, Outcome, RuleError
+from rfgraph.ops.masks import summed_steps, taken_steps, zero_elements
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, whole
 from rfgraph.relations import Permute, Pointwise, Regroup, Select, Shape, Shift, product
@@ -28,7 +29,11 @@ class _Equation:
 def einsum(node: OpNode) -> Outcome:
     """An output reads, of each operand, its own index of the letters it has and all of the others.
 
-    Of a letter that occurs twice in an operand only the diagonal is read. Exact. All versions.
+    Of a letter that occurs twice in an operand only the diagonal is read. With stored masks (option
+    --masks) elements of one of two operands that these make zero are left out, and what they are
+    multiplied with, where the operands share one letter that is summed over.
+
+    Exact. All versions.
     """
     shapes = [node.shape(slot) for slot in node.data_inputs()]
     equation = _parsed(node.str("equation", ""), shapes)
@@ -40,6 +45,11 @@ def einsum(node: OpNode) -> Outcome:
                 raise RuleError(f"{_named(letter)} requires one length, found {known} and {length}")
             lengths[letter] = length if known == 1 else known
     out = tuple(lengths[letter] for letter in equation.result)
+    for number, slot in enumerate(node.data_inputs() if len(shapes) == 2 else ()):
+        zero = zero_elements(node.value(slot))
+        pattern = None if zero is None else _attention(equation, lengths, shapes, number)
+        if zero is not None and pattern is not None:
+            return Outcome((out,), _masked(node, pattern, ~zero, out))
     links = []
     for slot, letters, shape in zip(node.data_inputs(), equation.operands, shapes, strict=True):
         chain, left = _diagonals(Chain(shape), list(letters))
@@ -55,6 +65,63 @@ def einsum(node: OpNode) -> Outcome:
             chain.add(*reshaped(chain.shape, spread))
         links.append(chain.add(Pointwise(out)).link(slot))
     return Outcome((out,), tuple(links))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attention:
+    """A product as of weights (batch, rows, keys) and values (batch, keys, columns), in letters.
+
+    `operands` are the letters of weights and values, with the number of each among the inputs.
+    """
+
+    batch: list[Letter]
+    row: Letter
+    key: Letter
+    columns: list[Letter]
+    operands: tuple[tuple[int, tuple[Letter, ...]], tuple[int, tuple[Letter, ...]]]
+    result: tuple[Letter, ...]
+
+
+def _attention(
+    equation: _Equation, lengths: dict[Letter, int], shapes: list[Shape], number: int
+) -> _Attention | None:
+    """Return the product whose operand `number` holds the weights, None if it is of other form."""
+    weights, values = equation.operands[number], equation.operands[1 - number]
+    result = equation.result
+    for letters, shape in zip(equation.operands, shapes, strict=True):
+        if len(set(letters)) < len(letters) or shape != tuple(lengths[x] for x in letters):
+            return None
+    keys = [letter for letter in weights if letter not in result]
+    rows = [letter for letter in weights if letter in result and letter not in values]
+    batch = [letter for letter in weights if letter in result and letter in values]
+    columns = [letter for letter in values if letter not in weights]
+    fits = len(keys) == len(rows) == 1 and keys[0] in values and set(columns) <= set(result)
+    if not fits:
+        return None
+    operands = ((number, weights), (1 - number, values))
+    return _Attention(batch, rows[0], keys[0], columns, operands, result)
+
+
+def _masked(node: OpNode, found: _Attention, kept: Array, out: Shape) -> tuple[Link, Link]:
+    """Return the links of weights that are zero but where `kept`, and of values."""
+    (own, weights), (other, values) = found.operands
+    slots = node.data_inputs()
+    kept = kept.reshape((1,) * (len(weights) - kept.ndim) + kept.shape)
+    order = [weights.index(letter) for letter in (*found.batch, found.row, found.key)]
+    kept = kept.transpose(order)
+    left = Chain(node.shape(slots[own])).add(Permute(tuple(order)))
+    left.add(*summed_steps(kept, left.shape, len(order) - 1, weighted=True))
+    left.add(Regroup((*left.shape[:-1], *(1,) * len(found.columns))))
+    ordered = [values.index(letter) for letter in (*found.batch, found.key, *found.columns)]
+    right = Chain(node.shape(slots[other])).add(Permute(tuple(ordered)))
+    columns = right.shape[len(found.batch) + 1 :]
+    right.add(Regroup((*right.shape[: len(found.batch) + 1], product(columns))))
+    right.add(*taken_steps(kept, right.shape, weighted=True))
+    right.add(Regroup((*right.shape[:-1], *columns)))
+    reached = [*found.batch, found.row, *found.columns]
+    back = Permute(tuple(reached.index(letter) for letter in found.result))
+    first, second = (chain.add(back, Pointwise(out)) for chain in (left, right))
+    return first.link(slots[own]), second.link(slots[other])
 
 
 def _moved(perm: list[int]) -> tuple[Permute, ...]:

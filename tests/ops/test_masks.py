@@ -136,6 +136,20 @@ def turned_product(net, weights, value):
     return net("MatMul", net("Transpose", value, perm=[0, 2, 1]), other, name="y")
 
 
+def einsum(equation):
+    def product_(net, weights, value):
+        first, _, _ = equation.partition(",")
+        order = (weights, value) if "k" in first and "q" in first else (value, weights)
+        return net("Einsum", *order, equation=equation, name="y")
+
+    return product_
+
+
+def grouped(net, weights, value):
+    """An Einsum that sums over two letters of the weights alone is of another form."""
+    return net("Einsum", weights, value, equation="bqk,bkd->bd", name="y")
+
+
 def rescaled(net, weights, value):
     weights = net("Div", net("Mul", net.weight(TOKENS, TOKENS), weights), net.const(2))
     return product(net, net("Dropout", weights), value)
@@ -191,6 +205,20 @@ def rows_of_all():
     return net.model(net("MatMul", net("Softmax", scores, axis=1, name="weights"), value))
 
 
+def many_heads(mask, bias=None, dtype=np.float32, **attributes):
+    """onnxruntime's MultiHeadAttention with a mask of the keys, a bias, or both."""
+    net = Net(1, TOKENS, HEADS * WIDTH)
+    parts = [net("MatMul", "x", net.weight(HEADS * WIDTH, HEADS * WIDTH)) for _ in range(3)]
+    rest = ["", "" if mask is None else net.const(mask, np.int32)]
+    if bias is not None:
+        rest.append(net.const(bias, dtype))
+    attributes |= {"num_heads": HEADS, "domain": "com.microsoft"}
+    net("MultiHeadAttention", *parts, *rest, name="y", **attributes)
+    model = net.model("y")
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT
+    return model
+
+
 def fused(mask, opset=23, packed=False, past=0, groups=HEADS, **attributes):
     """The operator Attention, whose mask is an input of its own."""
     length = TOKENS - past
@@ -241,6 +269,13 @@ CASES = {
     "windows of early softmax": windows(opset=12),
     "softmax of all pairs": rows_of_all(),
     "matrix": plain(added(), SCATTERED, shape=(TOKENS, WIDTH)),
+    "einsum": plain(added(), SCATTERED, weigh=einsum("bqk,bkd->bqd")),
+    "einsum, turned": plain(added(), SCATTERED, weigh=einsum("bkd,bqk->dbq")),
+    "einsum, implicit": plain(added(), BLOCK, weigh=einsum("zqk,zkr->zqr")),
+    "einsum, ellipsis": plain(added(), BLOCK, weigh=einsum("...qk,...kd->...qd")),
+    "many heads, keys": many_heads(KEYS[None]),
+    "many heads, bias": many_heads(None, low(SCATTERED, -1e4)[None, None]),
+    "many heads, both": many_heads(KEYS[None], low(BLOCK, -1e4)[None, None]),
     "fused": fused(low(SCATTERED)),
     "fused, boolean": fused(np.stack([BLOCK, SCATTERED])[None]),
     "fused, keys": fused(np.broadcast_to(KEYS, (TOKENS, TOKENS))),
@@ -323,7 +358,8 @@ def test_without_the_option_masks_cut_nothing(name):
         assert without[unit] is not None
         for (least, most), (low_, high) in zip(box, without[unit], strict=True):
             assert low_ <= least <= most <= high
-    assert cut != without or name in ("keys", "fused, keys", "softmax of all pairs")
+    whole = ("keys", "fused, keys", "many heads, keys", "softmax of all pairs")
+    assert cut != without or name in whole
 
 
 REGULAR = {
@@ -410,6 +446,7 @@ def of_both_signs(net, scores, mask):
     "model",
     [
         plain(added(), weigh=unnormalized),
+        plain(added(), weigh=grouped),
         plain(divided_by_data),
         plain(chosen_by_data),
         plain(of_both_signs),
@@ -419,6 +456,21 @@ def of_both_signs(net, scores, mask):
 def test_what_is_not_known_to_be_zero_cuts_no_value(model):
     boxes = regions(model, "y", masks=True)
     assert {box[1] for box in boxes.values()} == {(0, TOKENS - 1)}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        many_heads(np.array([4]), None),
+        many_heads(KEYS[None], unidirectional=1),
+        many_heads(None, low(BLOCK)[None, None], unidirectional=1),
+    ],
+)
+def test_what_is_not_followed_is_named_and_cuts_nothing(model):
+    loaded = rfgraph.load(model, masks=True)
+    assert loaded.masks.cut == ()
+    assert [operator.op_type for operator, _ in loaded.masks.left] == ["MultiHeadAttention"]
+    assert regions(model, "y", masks=True) == regions(model, "y")
 
 
 def test_logarithms_of_weights_are_not_zero():
