@@ -134,7 +134,7 @@ def test_the_nearest_section_upward_counts(tmp_path):
 
 KEYS = (
     "select, ignore, min-rf, stat, at, min-covering, input, count, input-shape, input-value, "
-    "baseline, tensor"
+    "baseline, tensor, masks"
 )
 
 
