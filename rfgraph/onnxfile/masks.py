@@ -1,20 +1,24 @@
 """Stored masks, where they are asked for: their values, and what they make of what they meet.
 
 A mask is a constant that is added to scores, or put in their place, before a softmax. Two facts are
-carried from node to node: the constant that is part of an element, and that an element is zero.
+carried from node to node: the constant that is part of each element, computed when a softmax asks
+for it, and which elements are zero.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import reduce
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
 
 from rfgraph.graph import MaskCut, StoredMasks
 from rfgraph.onnxfile import fold
 from rfgraph.onnxfile.attributes import resolve
-from rfgraph.ops.masks import compacted, constant_level, masked_weights
+from rfgraph.ops.masks import compacted, masked_weights
 from rfgraph.ops.node import Marks, OpNode, Value
 from rfgraph.relations import product
 
@@ -22,20 +26,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import onnx
-    from numpy.typing import NDArray
 
     from rfgraph.graph import Operator
     from rfgraph.onnxfile.scope import Entry, Scope
     from rfgraph.relations import Shape
 
-    Array = NDArray[Any]
+Array: TypeAlias = NDArray[Any]
+# What is known of a level, and whether the value of a constant in it is missing.
+Found: TypeAlias = "tuple[Array | None, bool]"
 
-# Elements of a constant that is fetched, or of what is known of a tensor; and of all in one model.
+# Elements of a constant that is fetched, or of a level; and of all in one model.
 MAX_FETCHED = 1 << 24
 MAX_FETCHED_IN_ALL = 1 << 27
 
-_SAME = ("Identity", "Cast", "CastLike", "Dropout")
+_FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 _MOVED = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Slice")
+_JOINED: dict[str, Callable[..., Array]] = {
+    "Add": np.add,
+    "Sum": np.add,
+    "Sub": np.subtract,
+    "Max": np.maximum,
+    "Min": np.minimum,
+}
 
 
 class Masks:
@@ -71,14 +83,13 @@ class Masks:
         if value.data is not None or not self._fits(value.shape):
             return value
         if node.op_type == "Constant":
-            tensors = [
-                found for item in node.attribute if (found := resolve(item, scope.attributes))
-            ]
-            return self.stored(tensors[0].t, value) if len(tensors) == 1 else value
+            found = [a for item in node.attribute if (a := resolve(item, scope.attributes))]
+            return self.stored(found[0].t, value) if len(found) == 1 else value
         if node.op_type not in fold.FOLDABLE or node.domain not in ("", "ai.onnx"):
             return value
         values = [None if entry is None else entry.value for entry in entries]
-        return replace(value, stored=_Later(lambda: self._compute(node, scope, values), values))
+        sources = [value.stored for value in values if value is not None]
+        return replace(value, stored=_Later(lambda: self._compute(node, scope, values), sources))
 
     def _compute(
         self, node: onnx.NodeProto, scope: Scope, values: Sequence[Value | None]
@@ -115,86 +126,137 @@ class Masks:
         first = made[0] if made else None
         if op.domain or first is None or first.tensor is None or first.value.shape is None:
             return made
-        shape = first.value.shape
-        marks = self._marks(op, node, shape, scope)
-        if marks is None or not _speaks(marks, shape):
+        marks = self._marks(op, node, scope)
+        if marks.level is None and marks.zero is None:
             return made
         return [replace(first, value=replace(first.value, marks=marks)), *made[1:]]
 
-    def _marks(self, op: OpNode, node: onnx.NodeProto, shape: Shape, scope: Scope) -> Marks | None:
+    def _marks(self, op: OpNode, node: onnx.NodeProto, scope: Scope) -> Marks:
+        values = [value for value in op.inputs if value is not None]
         if op.op_type == "Softmax":
-            return _normalized(op, len(shape))
-        if op.op_type in _SAME:
-            return op.value(0).marks
+            return _normalized(op)
         if op.op_type in _MOVED:
             return self._moved(op, node, scope)
-        transfer = _TRANSFERS.get(op.op_type)
-        if transfer is None or op.version < 7:
-            return None
-        return transfer([value for value in op.inputs if value is not None])
+        if op.op_type in ("Identity", "Cast", "CastLike", "Dropout"):
+            found = op.value(0).marks or Marks()
+            return found if _keeps_numbers(op) else Marks(zero=found.zero)
+        if op.version < 7:
+            return Marks()
+        if op.op_type in _JOINED:
+            return Marks(self._later(values, _JOINED[op.op_type]))
+        if op.op_type in ("Mul", "Div"):
+            return self._scaled(values, divided=op.op_type == "Div")
+        return self._chosen(values) if op.op_type == "Where" else Marks()
 
-    def _moved(self, op: OpNode, node: onnx.NodeProto, scope: Scope) -> Marks | None:
+    def _later(
+        self, values: Sequence[Value], join: Callable[..., Array], absent: float | None = 0.0
+    ) -> _Later | None:
+        """Return the level of what joins others; without `absent` each of these must be known."""
+        if not any(value.constant or _level_of(value) for value in values):
+            return None
+
+        def make() -> Found:
+            parts = [_part(value) for value in values]
+            missing = any(part[1] for part in parts)
+            if all(part[0] is None for part in parts):
+                return None, missing
+            if absent is None and any(part[0] is None for part in parts):
+                return None, missing
+            arrays = [np.asarray(absent) if part[0] is None else part[0] for part in parts]
+            if not self._affords(product(np.broadcast_shapes(*(a.shape for a in arrays)))):
+                return None, True
+            with np.errstate(all="ignore"):
+                return compacted(np.asarray(reduce(join, arrays))), missing
+
+        return _Later(make, [value.stored or _level_of(value) for value in values])
+
+    def _scaled(self, values: Sequence[Value], *, divided: bool) -> Marks:
+        """A product is zero where a factor is; a constant factor scales a level."""
+        zeros = [_zero(value) for value in (values[:1] if divided else values)]
+        zero = _together(np.logical_or, zeros)
+        if sum(value.constant for value in values) != 1 or (divided and values[0].constant):
+            return Marks(zero=zero)
+        join = np.divide if divided else np.multiply
+        dynamic = next(value for value in values if not value.constant)
+        return Marks(self._later(values, join, None) if _level_of(dynamic) else None, zero)
+
+    def _chosen(self, values: Sequence[Value]) -> Marks:
+        """Each element is of one alternative; of which, a condition that depends on data hides."""
+        condition, *others = values
+        zeros = [_zero(value) for value in others]
+        chosen = condition.fetched() if condition.constant else None
+        if chosen is None or chosen.dtype.kind != "b":
+            return Marks(zero=_together(np.logical_and, zeros))
+
+        def choose(*given: Array) -> Array:
+            return np.where(chosen, *given)
+
+        sizes = [chosen.shape, *(value.shape or () for value in others)]
+        if not self._affords(product(np.broadcast_shapes(*sizes))):
+            return Marks()
+        return Marks(self._later(others, choose), _together(choose, zeros))
+
+    def _moved(self, op: OpNode, node: onnx.NodeProto, scope: Scope) -> Marks:
         """Return the marks moved as the node moves the elements."""
         source = op.value(0)
         shape, marks = source.shape, source.marks
         rest = [None if value is None else value.data for value in op.inputs[1:]]
         if marks is None or shape is None or not self._fits(shape):
-            return None
+            return Marks()
         if any(v is not None and d is None for v, d in zip(op.inputs[1:], rest, strict=True)):
-            return None
-        moved = []
-        for array in (marks.level, marks.zero):
-            whole = None if array is None else np.ascontiguousarray(np.broadcast_to(array, shape))
-            made = None
-            if whole is not None:
-                made = fold.evaluate(fold.plain(node, scope), op.version, [whole, *rest])
-            moved.append(compacted(made[0]) if made else None)
-        return Marks(moved[0], moved[1], missing=marks.missing)
+            return Marks()
+        plain, level = fold.plain(node, scope), marks.level
+
+        def move(array: Array | None) -> Array | None:
+            if array is None or not self._affords(product(shape)):
+                return None
+            whole = np.ascontiguousarray(np.broadcast_to(array, shape))
+            made = fold.evaluate(plain, op.version, [whole, *rest])
+            return compacted(made[0]) if made else None
+
+        def make() -> Found:
+            array, missing = level() if level is not None else (None, False)
+            return move(array), missing
+
+        return Marks(None if level is None else _Later(make, [level]), move(marks.zero))
 
 
 class _Later:
-    """A constant that is got when it is first asked for, from others that may have to be got."""
+    """Something that is got when it is first asked for, from others that may have to be got."""
 
-    def __init__(
-        self, make: Callable[[], Array | None], sources: Sequence[Value | None] = ()
-    ) -> None:
-        self._make: Callable[[], Array | None] | None = make
-        self._sources = tuple(sources)
-        self._value: Array | None = None
+    def __init__(self, make: Callable[[], Any], sources: Sequence[object] = ()) -> None:
+        self._make: Callable[[], Any] | None = make
+        self._sources = [source for source in sources if isinstance(source, _Later)]
+        self._value: Any = None
 
-    def __call__(self) -> Array | None:
+    def __call__(self) -> Any:
         stack = [self]
         while stack:
-            waiting = stack[-1]._waiting()
+            waiting = [source for source in stack[-1]._sources if source._make is not None]
             if waiting:
                 stack.extend(waiting)
                 continue
             last = stack.pop()
             if last._make is not None:
-                last._value, last._make, last._sources = last._make(), None, ()
+                last._value, last._make, last._sources = last._make(), None, []
         return self._value
 
-    def _waiting(self) -> list[_Later]:
-        """Return which sources are still to be got."""
-        found = [value.stored for value in self._sources if value is not None]
-        return [item for item in found if isinstance(item, _Later) and item._make is not None]
+
+# -- what is known of a value ----------------------------------------------------------------------
 
 
-def _speaks(marks: Marks, shape: Shape) -> bool:
-    """Whether there is anything in the marks; a level that does not fit the shape is none."""
-    arrays = [array for array in (marks.level, marks.zero) if array is not None]
-    if any(np.broadcast_shapes(array.shape, shape) != shape for array in arrays):
-        return False
-    return bool(arrays) or marks.missing
-
-
-# -- what an operator makes of marks ---------------------------------------------------------------
-
-
-def _level(value: Value) -> Array | None:
-    if value.constant:
-        return constant_level(value)
+def _level_of(value: Value) -> Callable[[], Found] | None:
     return None if value.marks is None else value.marks.level
+
+
+def _part(value: Value) -> Found:
+    """Return the level of an operand: a constant is all of it."""
+    if value.constant:
+        data = value.fetched()
+        usable = data is not None and data.dtype.kind in "iuf"
+        return (data.astype(np.float64), False) if data is not None and usable else (None, True)
+    level = _level_of(value)
+    return (None, False) if level is None else level()
 
 
 def _zero(value: Value) -> Array | None:
@@ -207,101 +269,29 @@ def _zero(value: Value) -> Array | None:
     return None if data is None or data.reshape(-1)[0] != 0 else np.ones(data.shape, dtype=bool)
 
 
-def _is_missing(value: Value) -> bool:
-    if value.constant:
-        return value.fetched() is None
-    return value.marks is not None and value.marks.missing
-
-
-def _combined(join: Callable[..., Array], *arrays: Array | None, absent: Any = 0.0) -> Array | None:
-    """Return arrays of which one at least is there joined, None if that were too large."""
-    if all(array is None for array in arrays):
+def _together(join: Callable[..., Array], zeros: Sequence[Array | None]) -> Array | None:
+    """Return where several values together are zero; of an absent one nothing is."""
+    if all(array is None for array in zeros):
         return None
-    given = [np.asarray(absent) if array is None else array for array in arrays]
-    if product(np.broadcast_shapes(*(array.shape for array in given))) > MAX_FETCHED:
-        return None
-    with np.errstate(all="ignore"):
-        return join(*given)
+    given = [np.asarray(False) if array is None else array for array in zeros]
+    joined = compacted(np.asarray(reduce(join, given)))
+    return joined if joined.any() else None
 
 
-def _normalized(op: OpNode, rank: int) -> Marks | None:
+def _normalized(op: OpNode) -> Marks:
     """Return the weights of a softmax that are zero."""
-    marks = op.value(0).marks
-    if marks is None:
-        return None
+    marks, rank = op.value(0).marks, len(op.shape(0))
+    if marks is None or marks.level is None:
+        return Marks()
     axis = op.axis("axis", -1 if op.version >= 13 else 1, rank)
     axes = range(axis, axis + 1 if op.version >= 13 else rank)
-    return Marks(zero=masked_weights(marks.level, rank, axes))
+    return Marks(zero=masked_weights(marks.level()[0], rank, axes))
 
 
-def _added(values: Sequence[Value]) -> Marks:
-    level = _level(values[0])
-    for value in values[1:]:
-        level = _combined(np.add, level, _level(value))
-    return Marks(level, missing=any(map(_is_missing, values)))
-
-
-def _subtracted(values: Sequence[Value]) -> Marks:
-    level = _combined(np.subtract, _level(values[0]), _level(values[1]))
-    return Marks(level, missing=any(map(_is_missing, values)))
-
-
-def _extreme(join: Callable[..., Array]) -> Callable[[Sequence[Value]], Marks]:
-    def extreme(values: Sequence[Value]) -> Marks:
-        level = _level(values[0])
-        for value in values[1:]:
-            level = _combined(join, level, _level(value))
-        return Marks(level, missing=any(map(_is_missing, values)))
-
-    return extreme
-
-
-def _scaled(values: Sequence[Value], divided: bool = False) -> Marks:
-    """A product is zero where a factor is; a constant factor scales a level."""
-    first, second = values
-    zero = _zero(first)
-    if not divided:
-        zero = _combined(np.logical_or, zero, _zero(second), absent=False)
-    if first.constant and not divided:
-        first, second = second, first
-    level = None if first.marks is None else first.marks.level
-    if level is not None:
-        factor = second.fetched() if second.constant else None
-        join = np.divide if divided else np.multiply
-        level = None if factor is None else _combined(join, level, factor.astype(np.float64))
-    return Marks(level, zero, missing=first.marks is not None and first.marks.missing)
-
-
-def _divided(values: Sequence[Value]) -> Marks:
-    return _scaled(values, divided=True)
-
-
-def _chosen(values: Sequence[Value]) -> Marks:
-    """Each element is of one alternative; of which, a condition that depends on data hides."""
-    condition, *others = values
-    chosen = condition.fetched() if condition.constant else None
-    levels, zeros = [_level(value) for value in others], [_zero(value) for value in others]
-    missing = any(map(_is_missing, others))
-    if chosen is None or chosen.dtype.kind != "b":
-        return Marks(zero=_combined(np.logical_and, *zeros, absent=False), missing=missing)
-
-    def choose(*given: Array) -> Array:
-        return np.where(chosen, *given)
-
-    if product(np.broadcast_shapes(chosen.shape, *(v.shape or () for v in others))) > MAX_FETCHED:
-        return Marks(missing=True)
-    return Marks(
-        _combined(choose, *levels), _combined(choose, *zeros, absent=False), missing=missing
+def _keeps_numbers(op: OpNode) -> bool:
+    """Whether an operator that leaves zeros as they are does so with all numbers."""
+    if op.op_type == "Cast":
+        return op.attributes.get("to") in _FLOATS
+    return op.op_type == "Identity" or (
+        op.op_type == "Dropout" and op.version >= 7 and not op.has(2)
     )
-
-
-_TRANSFERS: dict[str, Callable[[Sequence[Value]], Marks]] = {
-    "Add": _added,
-    "Sum": _added,
-    "Sub": _subtracted,
-    "Mul": _scaled,
-    "Div": _divided,
-    "Max": _extreme(np.maximum),
-    "Min": _extreme(np.minimum),
-    "Where": _chosen,
-}

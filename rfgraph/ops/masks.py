@@ -41,15 +41,6 @@ def compacted(array: Array) -> Array:
     return array
 
 
-def constant_level(value: Value) -> Array | None:
-    """Return a constant as a level, None if its value is not there or too small to mask."""
-    data = value.fetched()
-    if data is None or data.dtype.kind not in "iuf" or data.size == 0:
-        return None
-    level = data.astype(np.float64)
-    return level if float(np.nanmax(np.abs(level), initial=0)) >= LOW else None
-
-
 def masked_weights(level: Array | None, rank: int, axes: Iterable[int]) -> Array | None:
     """Return which weights of a softmax over `axes` are zero, of `rank` axes; None if none is.
 

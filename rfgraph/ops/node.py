@@ -29,15 +29,14 @@ class UnresolvedError(RfgraphError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marks:
-    """What stored masks make of a tensor that data reaches; arrays broadcast to its shape.
+    """What stored masks make of a tensor that data reaches, in arrays that broadcast to its shape.
 
-    `level` is the constant that is part of each element, `zero` where an element is zero whatever
-    the data; None where nothing is known. `missing` says that a constant in it has no value.
+    `level` gives the constant that is part of each element (None if it is not known), and whether a
+    constant in it has no value; `zero` is where an element is zero whatever the data.
     """
 
-    level: Array | None = None
+    level: Callable[[], tuple[Array | None, bool]] | None = None
     zero: Array | None = None
-    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

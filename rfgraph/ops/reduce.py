@@ -95,16 +95,24 @@ def softmax(node: OpNode) -> Outcome:
     else:
         axis = node.axis("axis", -1, len(shape))
         axes = range(axis, axis + 1)
-    marks = node.value(0).marks if node.op_type == "Softmax" else None
-    if marks is not None and marks.missing:
-        node.left = "a constant added to its scores has no value in the file"
-    if marks is None or marks.level is None:
-        return Outcome((shape,), normalized(shape, axes))
-    masked = masked_weights(marks.level, len(shape), axes)
+    masked = _masked(node, axes) if node.op_type == "Softmax" else None
     if masked is None:
         return Outcome((shape,), normalized(shape, axes))
-    node.cut = least_margin(marks.level, masked, axes)
     return Outcome((shape,), _unmasked(shape, ~masked, axes))
+
+
+def _masked(node: OpNode, axes: range) -> Array | None:
+    """Return which weights stored masks make zero, None if none."""
+    marks = node.value(0).marks
+    if marks is None or marks.level is None:
+        return None
+    level, missing = marks.level()
+    masked = masked_weights(level, len(node.shape(0)), axes)
+    if missing:
+        node.left = "a constant added to its scores has no value in the file"
+    if level is not None and masked is not None:
+        node.cut = least_margin(level, masked, axes)
+    return masked
 
 
 def _unmasked(shape: Shape, left: Array, axes: range) -> tuple[Link, ...]:

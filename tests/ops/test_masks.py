@@ -90,6 +90,12 @@ def divided(net, scores, mask):
     return net("Identity", net("Cast", scores, to=TensorProto.FLOAT))
 
 
+def beside(net, scores, mask):
+    """A bias that is not large on its own, before the mask and after."""
+    scores = net("Add", scores, net.const(low(mask, -45)))
+    return net("Add", scores, net.const(low(mask, -45)))
+
+
 def subtracted(net, scores, mask):
     inverse = net("Sub", net.const(1), net.const(mask))
     return net("Sub", scores, net("Mul", inverse, net.const(1e9)))
@@ -250,6 +256,7 @@ CASES = {
     "keys": plain(added(), KEYS),
     "scaled": plain(scaled),
     "divided": plain(divided),
+    "beside": plain(beside),
     "subtracted": plain(subtracted),
     "chosen": plain(chosen, SCATTERED),
     "chosen, causal": plain(chosen, CAUSAL),
@@ -442,9 +449,25 @@ def of_both_signs(net, scores, mask):
     return net("Add", net("Add", scores, net.const(low(mask))), net.const(low(mask, np.inf)))
 
 
+def offset(net, scores, mask):
+    """What else is stored counts too: of -100 and +50 there is e^-50 left."""
+    other = net("Add", scores, net.const(np.where(BLOCK, 0, 50)))
+    return net("Add", other, net.const(low(mask, -100)))
+
+
+def cast_away(net, scores, mask):
+    """As truth values, scores and what lies far below are the same."""
+    scores = net("Cast", net("Add", scores, net.const(low(mask))), to=TensorProto.BOOL)
+    return net(
+        "Add", net("Cast", scores, to=TensorProto.FLOAT), net("MatMul", "x", net.weight(2, 6))
+    )
+
+
 @pytest.mark.parametrize(
     "model",
     [
+        plain(offset),
+        plain(cast_away),
         plain(added(), weigh=unnormalized),
         plain(added(), weigh=grouped),
         plain(divided_by_data),
