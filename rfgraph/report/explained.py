@@ -32,8 +32,17 @@ def field_rows(field: ReceptiveField, spatial: Sequence[int], item: ModelInput) 
         if len(groups) > 1:
             yield axes_text([axis.axis for axis in axes]), "", ""
         yield from _axes_rows(axes, lengths)
+    for axis in _one_sided(field, spatial):
+        yield axes_text([axis.axis]), _scope_words(axis, brief=True), ""
     if field.aligned is not None:
         yield _alignment(field)
+
+
+def _one_sided(field: ReceptiveField, spatial: Sequence[int]) -> Iterator[Axis]:
+    """Yield the other axes worth a word: the time of a recurrent layer that puts it first."""
+    for number, axis in field.axes.items():
+        if number not in spatial and axis.scope == "one-sided":
+            yield axis
 
 
 def _kind(axis: Axis) -> object:
@@ -165,9 +174,9 @@ def scope_sentence(field: ReceptiveField, spatial: Sequence[int]) -> str:
     if not spatial:
         return "It reads the input, which has no axes."
     said: dict[str, list[int]] = {}
-    for number in spatial:
-        axis = field.axes[number]
-        said.setdefault(_scope_words(axis), []).append(number)
+    shown = [*(field.axes[number] for number in spatial), *_one_sided(field, spatial)]
+    for axis in sorted(shown, key=lambda axis: axis.axis):
+        said.setdefault(_scope_words(axis), []).append(axis.axis)
     if len(said) == 1:
         words = next(iter(said))
         return words[0].upper() + words[1:] + "."

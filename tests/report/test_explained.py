@@ -106,3 +106,13 @@ def test_axes_share_words_only_where_they_are_the_same():
         Axis(0, "local", regular=False),
     )
     assert {"axis 0", "axis 1", "axis 2", "axis 3"} <= set(found)
+
+
+def test_the_time_of_a_recurrent_layer_that_is_no_spatial_axis_is_said():
+    time = Axis(0, "one-sided", after=Fraction(0), through=("lstm",))
+    found = field(time, Axis(1, "local", **LOCAL), Axis(2, "global", through=("lstm",)))
+    item = ModelInput("x", (9,) * 3, {}, {})
+    rows_ = {label: value for label, value, _ in field_rows(found, [1, 2], item)}
+    said = "one-sided through lstm: each unit reads all that came before; look-ahead 0"
+    assert rows_["axis 0"] == said
+    assert scope_sentence(found, [1, 2]).startswith(f"Axis 0: {said}; axis 1: local")
