@@ -110,7 +110,7 @@ class Result:
         agree, axes = self._meter(source).measured(tensor)
         return ReceptiveField(
             tensor,
-            None if operator is None else operator.name,
+            None if operator is None else operator.label,
             None if operator is None else operator.op_type,
             data["shape"],
             source,

@@ -73,7 +73,11 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
-    """The receptive field of one tensor on one graph input; `axes` by the input's axis number."""
+    """The receptive field of one tensor on one graph input; `axes` by the input's axis number.
+
+    `node` is the operator that makes the tensor, by its name or, without one, by type and number,
+    as in `through` and in findings; None for a graph input.
+    """
 
     tensor: str
     node: str | None

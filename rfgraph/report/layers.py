@@ -14,6 +14,7 @@ from rfgraph.report.view import View, fraction, numbers, ratio, span
 
 if TYPE_CHECKING:
     from rfgraph.fields import Axis, ReceptiveField
+    from rfgraph.graph import Operator
 
 HEADER = ("n", "stride", "size", "start", "center", "before", "after", "paths")
 MARKS = {"global": "*", "one-sided": "<", "unknown": "?"}
@@ -57,14 +58,18 @@ def layers(view: View, source: str) -> list[Layer]:
     fields = {
         field.tensor: field for field in view.result.receptive_fields() if field.input == source
     }
-    kept = [fields[name] for name in _changing(view, fields)]
-    names = [field.node for field in kept]
+    kept = list(_changing(view, fields))
+    names = [_name(view, tensor) for tensor in kept]
     return [
-        _layer(
-            view, field, field.node if field.node and names.count(field.node) == 1 else field.tensor
-        )
-        for field in kept
+        _layer(view, fields[tensor], name if name and names.count(name) == 1 else tensor)
+        for tensor, name in zip(kept, names, strict=True)
     ]
+
+
+def _name(view: View, tensor: str) -> str | None:
+    """Return what the file calls the operator that makes a tensor."""
+    operator: Operator | None = view.result.graph.nodes[tensor]["producer"]
+    return None if operator is None else operator.name
 
 
 def _layer(view: View, field: ReceptiveField, label: str) -> Layer:

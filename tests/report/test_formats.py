@@ -10,10 +10,12 @@ import unicodedata
 import pytest
 
 import rfgraph
+from oracle.builder import Builder
 from report import models
 from report.published import FILES, FOLDER, analysed, expected
 from rfgraph.distribution import path_histogram
 from rfgraph.report import document, layers_text, markdown, notebook, records, text
+from rfgraph.report.layers import layers
 from rfgraph.report.style import Style
 from rfgraph.report.view import view
 
@@ -225,3 +227,18 @@ def test_a_notebook_shows_units_and_distributions():
     # 11 wide, stride 4, no padding: 0..10 and 216..226
     assert "<td>2</td><td>local</td><td>0..10</td><td>0..10</td>" in unit._repr_html_()
     assert "<td>3</td><td>local</td><td>216..226</td><td>216..226</td>" in unit._repr_html_()
+
+
+def test_operators_without_a_name_are_called_the_same_everywhere():
+    build = Builder(18, 0)
+    x = build.same_conv(build.input((1, 1, 6)), 1, 3)
+    y = build.one("MatMul", [x, build.floats((6, 2))], (1, 1, 2))
+    model = build.model(y)
+    for node in model.graph.node:
+        node.name = ""
+    result = rfgraph.analyze(model)
+    entry = result.receptive_field(y).to_dict()
+    assert entry["node"] == "MatMul_1"
+    assert entry["axes"][2]["through"] == [entry["node"]]
+    # The table calls a layer by its tensor then, for that is a name of the file.
+    assert [layer.label for layer in layers(shown(result), "x0")][-1] == y
