@@ -121,11 +121,16 @@ def _causal(axes: Sequence[Axis]) -> str:
 
 
 def _period(axes: Sequence[Axis]) -> Iterator[Row]:
-    """Say after how many units the field repeats, where it differs from one to the next."""
+    """Say after how many units the field repeats, where it differs from one to the next.
+
+    A part of the input gives the same outputs only if it starts at a multiple of the positions.
+    """
     if any(axis.period is not None and axis.period[0] > 1 for axis in axes):
         units = times([str(axis.period[0]) if axis.period else "-" for axis in axes])
         further = times([str(axis.period[1]) if axis.period else "-" for axis in axes])
-        yield "period", f"{units} units", f"they read exactly {further} further"
+        tiled = any(axis.period is not None and abs(axis.period[1]) > 1 for axis in axes)
+        note = f"tiles at multiples of {further}" if tiled else f"they read {further} further"
+        yield "period", f"{units} units", note
 
 
 def _covers(axes: Sequence[Axis], lengths: Sequence[int | None]) -> str:

@@ -116,3 +116,12 @@ def test_the_time_of_a_recurrent_layer_that_is_no_spatial_axis_is_said():
     said = "one-sided through lstm: each unit reads all that came before; look-ahead 0"
     assert rows_["axis 0"] == said
     assert scope_sentence(found, [1, 2]).startswith(f"Axis 0: {said}; axis 1: local")
+
+
+@pytest.mark.parametrize(
+    ("period", "note"),
+    [((2, 1), "they read 1 further"), ((16, 16), "tiles at multiples of 16")],
+)
+def test_a_period_says_where_tiles_may_start(period, note):
+    found = rows(Axis(2, "local", **{**LOCAL, "period": period}))
+    assert found["period"] == (f"{period[0]} units", note)
