@@ -162,13 +162,15 @@ class Result:
     def to_dict(self, tensors: Sequence[str] | None = None) -> Json:
         """Return the JSON report of `rfgraph MODEL`, or that of `tensors` as by its `--tensor`.
 
-        The paths to them are counted for it; `receptive_fields` alone counts none.
+        The paths to them are counted for it; `receptive_fields` alone counts none. Raises
+        UsageError, with the nearest names, for a tensor that does not exist.
         """
         from rfgraph.report.document import contents
         from rfgraph.report.view import View
 
         inputs = tuple(item.name for item in self.model.inputs)
-        return contents(View(self, inputs, None if tensors is None else tuple(tensors)))
+        names = None if tensors is None else [pick_tensor(self.model, name) for name in tensors]
+        return contents(View(self, inputs, None if names is None else tuple(dict.fromkeys(names))))
 
     def __repr__(self) -> str:
         return f"Result({self.model.file!r}, tensors={len(self.graph)})"

@@ -93,6 +93,8 @@ def test_json_of_tensors_is_what_python_gives():
     found = json.loads(document.report(shown(result, None, ["left.conv1"])))
     assert found == json.loads(json.dumps(result.to_dict(["left.conv1"])))
     assert [item["tensor"] for item in found["receptive_fields"]] == ["left.conv1"]
+    with pytest.raises(rfgraph.UsageError, match=r"no tensor 'left.conv'.*'left.conv1'"):
+        result.to_dict(["left.conv"])
 
 
 def test_json_has_the_keys_in_the_order_of_the_contract():
