@@ -242,6 +242,8 @@ def _fitting(name: str, inches: float, size: float, *, bold: bool = False) -> st
     properties = FontProperties(family=FONT, weight="bold" if bold else "normal", size=size)
     known = get_font(findfont(properties)).get_charmap()
     text = "".join(char if ord(char) in known else _escaped(char) for char in safe(name))
+    if not text.strip():
+        return ""  # matplotlib has no outline of what leaves no mark
     for length in (len(text), *range(math.ceil(inches * 72 / (0.3 * size)), 1, -1)):
         fitted = text if length >= len(text) else _cut(text, length)
         if TextPath((0, 0), fitted, prop=properties).get_extents().width <= inches * 72:
