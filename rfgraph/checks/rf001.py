@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis import some
 from rfgraph.checks.settings import OUTPUT, STATS, percentile
-from rfgraph.checks.subject import Subject, where
+from rfgraph.checks.subject import Subject, single_sizes, where
 from rfgraph.checks.wording import joined, percent, rational_text
 from rfgraph.distribution import AxisHistogram, path_histogram
 from rfgraph.errors import BoundError, UsageError, quoted
@@ -204,10 +204,8 @@ def _union(place: Place, axis: Axis, required: int) -> Value:
 
 
 def _extreme(place: Place, axis: Axis, stat: str, required: int) -> Value:
-    numbers = axis if axis.scope == "local" else axis.local
-    size = None
-    if numbers is not None:
-        size = numbers.shortest if stat == "min" else numbers.longest
+    sizes = single_sizes(place.subject.result.forms[place.item.name], place.tensor, axis.axis)
+    size = sizes[stat == "max"]
     if size is None:
         histogram = place.histogram(axis.axis)
         if histogram is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rfgraph.analysis import Result, pick_input, pick_tensor
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
+from rfgraph.domains.measure import path_sizes
 from rfgraph.errors import UsageError, quoted
 from rfgraph.fields import Finding
 from rfgraph.local_paths import is_local
@@ -103,6 +104,23 @@ def local_fields(form: ClosedForm, tensor: str, axis: int) -> Iterator[AxisField
         field = fields[axis]
         if field is not None and is_local(layout, form.spatial_axes):
             yield field
+
+
+def single_sizes(form: ClosedForm, tensor: str, axis: int) -> tuple[int | None, int | None]:
+    """Return the smallest and the largest size over single paths that are local along `axis`.
+
+    As for the histogram along the axis, what they are along others does not matter. None where
+    there is none or it is not known.
+    """
+    found = [
+        path_sizes(field.spread)
+        for layout, fields in form.states[tensor].classes.items()
+        if (field := fields[axis]) is not None and isinstance(layout[axis], frozenset)
+    ]
+    least = [size for size, _ in found if size is not None]
+    most = [size for _, size in found if size is not None]
+    known = bool(found) and len(least) == len(most) == len(found)
+    return (min(least), max(most)) if known else (None, None)
 
 
 def carriers(form: ClosedForm, tensor: str, axis: int) -> frozenset[int]:

@@ -143,6 +143,23 @@ def test_gates_leave_the_local_paths_to_be_asked():
     assert "required 16, found 5 (min); --stat union (the whole axis) would pass" in first
 
 
+def test_every_statistic_is_of_the_paths_that_are_local_along_the_axis():
+    # Coordinate attention: a 5-wide convolution, gated by what is pooled along either axis. Along
+    # an axis the paths are the convolution's (5), one gate's (1) and the other's, which is global.
+    net = nets.Net("coordinate attention", "arithmetic only")
+    x = net.input("x", [1, 2, 9, 9])
+    y = net.conv(x, "conv", 2, 5, 1, 2)
+    for axis in (2, 3):
+        pooled = net.node("ReduceMean", [x], f"pool{axis}", axes=[axis], keepdims=1)
+        y = net.node("Mul", [y, net.conv(pooled, f"gate{axis}", 2, 1)], f"gated{axis}")
+    net.output(y, [1, 2, 9, 9])
+    for stat in ("min", "p0", "median"):
+        found = messages(net.model(), min_rf=4, stat=stat)
+        assert [f"found 1 ({stat})" in text for text in found] == [True, True]
+    assert messages(net.model(), min_rf=5, stat="max") == []
+    assert len(messages(net.model(), min_rf=6, stat="max")) == 2
+
+
 def test_where_no_path_is_local_no_share_of_them_is_told():
     net = nets.Net("cumulative", "arithmetic only")
     x = net.conv(net.input("x", [1, 2, 16]), "conv", 2, 3, 1, 1)
@@ -282,6 +299,7 @@ def test_a_size_that_is_not_known_is_not_enough(monkeypatch):
     subject = Subject(rfgraph.analyze(nets.residual()), make_settings(min_rf=5))
     place = rf001.Place(subject, subject.result.model.inputs[0], "add1", "add1")
     # Without it the distribution answers; by hand 1, 5, 5, 9.
+    monkeypatch.setattr(rf001, "single_sizes", lambda *_: (None, None))
     assert rf001._value(place, known, "min", 5) == ("min", "1", False)
     assert rf001._value(place, known, "max", 5) == ("max", "9", True)
     assert rf001._value(place, known, "union", 5) == ("union", "could not be determined", False)
