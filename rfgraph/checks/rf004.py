@@ -14,7 +14,8 @@ prediction, whatever the architecture, and can be left out or replaced.
 
 How to fix it: a larger input, less stride or smaller windows early, or fewer layers.
 
-How to silence it: --ignore RF004; --input-shape NAME=1,3,448,448 asks at another input size.
+How to silence it: --ignore RF004; where the file leaves the input's size open, --input-shape
+NAME=1,3,448,448 asks at another.
 """
 
 from __future__ import annotations

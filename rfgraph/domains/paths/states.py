@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.domains.closed_form import ClosedForm
+    from rfgraph.domains.support import Support
     from rfgraph.graph import Graph
 
 MAX_STATES = 200_000
@@ -156,6 +157,8 @@ class _Folder:
         # Joint states may be products of single ones: beyond this many, count axis by axis.
         alone = len(made.axes) <= 1
         self.bound = MAX_STATES if alone else max(1000, 8 * len(plan.tensors))
+        # Whether a state's tracks read nothing at some positions, which a tensor may not need.
+        self.partial: list[bool] = []
         self.cache: dict[object, tuple[Track, int] | None] = {}
         self.kept: list[object] = []
         self.patterns: dict[object, Track] = {}
@@ -204,6 +207,7 @@ class _Folder:
             found = here[key] = len(self.made.tracks)
             self.made.tracks.append(tracks)
             self.made.tensors.append(name)
+            self.partial.append(any(_support(track) for track in tracks))
         return found
 
     def _spend(self, entries: int) -> None:
@@ -249,7 +253,9 @@ class _Folder:
             arcs.append(Arc(state, found, grown, edge))
 
     def _any_drops(self, state: int, name: str) -> bool:
-        return any(self._drops(track, name) for track in self.made.tracks[state])
+        return self.partial[state] and any(
+            self._drops(track, name) for track in self.made.tracks[state]
+        )
 
     def _carry(
         self, tracks: tuple[Track, ...], relation: Relation, name: str
@@ -269,10 +275,7 @@ class _Folder:
         return tuple(moved), tuple(shifts)
 
     def _drops(self, track: Track, name: str) -> bool:
-        piece = track.piece
-        return isinstance(piece, Mapped) and any(
-            axis not in self.needed[name] for axis, _ in piece.support
-        )
+        return any(axis not in self.needed[name] for axis, _ in _support(track))
 
     def _carry_track(self, track: Track, relation: Relation, name: str) -> tuple[Track, int] | None:
         needed = self.needed[name]
@@ -313,6 +316,10 @@ class _Folder:
                 own: dict[object, int] = {}
                 self._follow(self.at.get(edge.source, {}), edge.relation, edge, name, own)
                 self.origins[number] = own
+
+
+def _support(track: Track) -> Support:
+    return track.piece.support if isinstance(track.piece, Mapped) else ()
 
 
 def _presence(kind: Kind, piece: Piece) -> Track:
