@@ -17,7 +17,7 @@ from rfgraph.checks.subject import Subject
 from rfgraph.errors import RfgraphError
 
 if TYPE_CHECKING:
-    from rfgraph.checks.baseline import Baseline
+    from rfgraph.checks.settings import Stored
     from rfgraph.fields import Finding, Json
     from rfgraph.graph import Model, StoredMasks
 
@@ -64,10 +64,10 @@ def check(
     min_covering: float | str | None = None,
     select: str | Sequence[str] | None = None,
     ignore: str | Sequence[str] = (),
-    inputs: Sequence[str] = (),
+    inputs: str | Sequence[str] = (),
     count: str = "routes",
-    baseline: Baseline | None = None,
-    tensors: Sequence[str] = (),
+    baseline: Stored | None = None,
+    tensors: str | Sequence[str] = (),
     **binding: Any,
 ) -> list[Finding]:
     """Return what the selected rules find, none if every rule holds.
@@ -76,9 +76,10 @@ def check(
     "union", "median", "mean", "p0" to "p100") covers the input (`min_rf` "input", or input
     positions, one number for all spatial axes or one for each), at each output or, where it has no
     local path, at its before_global tensors (`at`: "output", or a tensor). `min_covering` asks that
-    at least this share of local paths covers. `select` and `ignore` name codes. A source is loaded
-    with `binding` as `load` takes it. UsageError for a setting that is not valid and for a spatial
-    axis whose length is needed and not bound.
+    at least this share of local paths covers. `select` and `ignore` name codes. `baseline` is a
+    stored result (a JSON file, or a `to_dict()`) that must not have shrunk at its outputs, or at
+    `tensors`. A source is loaded with `binding` as `load` takes it. UsageError for a setting that
+    is not valid and for a spatial axis whose length is needed and not bound.
     """
     settings = make_settings(
         min_rf=min_rf,

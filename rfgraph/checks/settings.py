@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
 from rfgraph.errors import UsageError, printable, quoted
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
 
 Count: TypeAlias = Literal["routes", "paths"]
+Stored: TypeAlias = "Baseline | str | os.PathLike[str] | Mapping[str, Any]"
 
 # Every code there is, and what it finds; the module of that name says the rest.
 CODES: Mapping[str, str] = {
@@ -70,16 +73,17 @@ def make_settings(
     min_covering: object = None,
     select: str | Sequence[str] | None = None,
     ignore: str | Sequence[str] = (),
-    inputs: Sequence[str] = (),
+    inputs: str | Sequence[str] = (),
     count: str = "routes",
-    baseline: Baseline | None = None,
-    tensors: Sequence[str] = (),
+    baseline: Stored | None = None,
+    tensors: str | Sequence[str] = (),
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, Any] | None = None,
     masks: bool = False,
 ) -> Settings:
     """Return validated settings; UsageError names the setting, what it requires and what was found.
 
+    A `baseline` is the file of a stored result, the `to_dict()` of one, or a `Baseline`.
     Without `stat`, the smallest path is asked for, unless a share of paths is (`min_covering`).
     Without `select`, a baseline alone asks for the comparison with it; else RF001 is selected, and
     the comparison with it where there is a baseline.
@@ -92,13 +96,30 @@ def make_settings(
         stat=("min" if covering is None else None) if stat is None else statistic(stat),
         at=place(at),
         min_covering=covering,
-        inputs=tuple(inputs),
+        inputs=_names(inputs),
         count=_count(count),
-        baseline=baseline,
-        tensors=tuple(tensors),
+        baseline=_stored(baseline),
+        tensors=_names(tensors),
         input_shapes={name: tuple(shape) for name, shape in (input_shapes or {}).items()},
         input_values=dict(input_values or {}),
         masks=masks,
+    )
+
+
+def _names(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _stored(value: Stored | None) -> Baseline | None:
+    """Return a stored result to compare with; UsageError says what is wrong with it."""
+    from rfgraph.checks import baseline
+
+    if value is None or isinstance(value, baseline.Baseline):
+        return value
+    return (
+        baseline.read(Path(value))
+        if isinstance(value, str | os.PathLike)
+        else baseline.parse(value)
     )
 
 

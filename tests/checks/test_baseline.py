@@ -38,6 +38,20 @@ def test_nothing_is_found_where_nothing_changed():
         assert compare(path, path) == [], name
 
 
+def test_a_stored_result_is_given_as_a_file_or_as_what_it_holds(tmp_path):
+    report = rfgraph.analyze(plain(WIDE)).to_dict()
+    path = tmp_path / "baseline.json"
+    path.write_text(json.dumps(report), encoding="utf-8")
+    wanted = compare(plain(WIDE), plain(NARROW))
+    for given in (str(path), path, report, json.loads(path.read_text(encoding="utf-8"))):
+        found = rfgraph.check(plain(NARROW), baseline=given, tensors="conv2")
+        assert [item.message for item in found] == wanted
+    with pytest.raises(rfgraph.UsageError, match=r"baseline .*missing\.json: No such file"):
+        rfgraph.check(plain(NARROW), baseline=tmp_path / "missing.json")
+    with pytest.raises(rfgraph.UsageError, match="the document requires an object"):
+        rfgraph.check(plain(NARROW), baseline=7)
+
+
 def test_what_shrank_is_said_and_what_grew_is_fine():
     (only,) = compare(plain(WIDE), plain(NARROW))
     assert only == (
