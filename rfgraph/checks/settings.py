@@ -112,15 +112,15 @@ def _names(value: str | Sequence[str]) -> tuple[str, ...]:
 
 def _stored(value: Stored | None) -> Baseline | None:
     """Return a stored result to compare with; UsageError says what is wrong with it."""
+    if value is None:
+        return None
     from rfgraph.checks import baseline
 
-    if value is None or isinstance(value, baseline.Baseline):
+    if isinstance(value, baseline.Baseline):
         return value
-    return (
-        baseline.read(Path(value))
-        if isinstance(value, str | os.PathLike)
-        else baseline.parse(value)
-    )
+    if isinstance(value, str | os.PathLike):
+        return baseline.read(Path(value))
+    return baseline.parse(value)
 
 
 def _selected(
