@@ -137,6 +137,27 @@ def test_sizes_beyond_the_bound_are_not_listed_but_the_rest_is_exact(monkeypatch
     assert dict(again.axes[2].counts) == dict(full.axes[2].counts)
 
 
+def test_a_joint_list_may_be_too_long_where_those_of_the_axes_are_not(monkeypatch):
+    # Three blocks that grow along one axis, three along the other: 8 sizes on each, 64 together.
+    build, x = builder(1, 1, 64, 64)
+    for kernel in ([1, 3], [3, 1]):
+        for block in range(3):
+            apart = [2**block, 2**block]
+            pads = [(k // 2) * d for k, d in zip(kernel, apart, strict=True)]
+            wide = build.conv(x, 1, kernel, dilations=apart, pads=[*pads, *pads])
+            x = build.same("Add", x, wide)
+    model = rfgraph.load(build.model(x))
+    sizes = range(1, 16, 2)
+    expected = {(a, b): 1 for a in sizes for b in sizes}
+    assert rfgraph.path_histogram(model, joint=True).joint == expected
+    monkeypatch.setattr(counting, "MAX_SIZES", 8)
+    found = rfgraph.path_histogram(model, joint=True)
+    assert found.listed
+    assert dict(found.axes[3].counts) == dict.fromkeys(sizes, 8)
+    assert (found.joint, found.to_dict()["joint"]) == (None, None)
+    assert rfgraph.path_histogram(model, joint=True, full=True).joint == expected
+
+
 def test_even_in_full_the_list_is_bounded(monkeypatch):
     # 2^40 sizes, and 2^6 of them one by one.
     endless = rfgraph.load(shortcuts(40, 3))
