@@ -12,7 +12,7 @@ HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
 WHILE = """m (float[1, 1, 24] x) => (float[1, 1, 24] y, int64 last, float[T, 1, 1, 24] z)
     <float[1, 1, 3] w = {{1, 1, 1}}, int64 zero = {{0}}, int64 one = {{1}}, int64 end = {{{end}}},
      int64 most = {{{most}}}, bool go = {{1}}> {{
-    y, last, z = Loop ({limit}, go, x, zero) <body =
+    y, last, z = Loop (most, go, x, zero) <body =
         b (int64 i, bool c, float[1, 1, 24] v, int64 k)
             => (bool d, float[1, 1, 24] o, int64 n, float[1, 1, 24] s) {{
             n = Add (k, one)
@@ -25,9 +25,10 @@ LESS = "Less (n, end)"
 
 
 def model(limit="", end=4, most=1 << 62, condition=LESS):
-    return onnx.parser.parse_model(
-        HEAD + WHILE.format(limit=limit, end=end, most=most, condition=condition)
-    )
+    proto = onnx.parser.parse_model(HEAD + WHILE.format(end=end, most=most, condition=condition))
+    # Not every version of the parser takes an input that is left out.
+    proto.graph.node[0].input[0] = limit
+    return proto
 
 
 @pytest.mark.parametrize(
