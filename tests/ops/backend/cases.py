@@ -74,7 +74,9 @@ def modules() -> list[str]:
     """Return the names of the modules that define onnx's node tests."""
     from onnx.backend.test.case import node as cases
 
-    return sorted(module.name for module in pkgutil.iter_modules(cases.__path__))
+    start = f"{cases.__name__}."
+    found = pkgutil.walk_packages(cases.__path__, start)
+    return sorted(module.name.removeprefix(start) for module in found)
 
 
 def collected(wanted: Sequence[str] = ()) -> list[Any]:

@@ -140,7 +140,9 @@ class Probes:
                 continue
             rank = len(self.shape)
             if other.shape[other.ndim - rank :] == self.shape and other.ndim >= rank:
-                yield self.random.permutation(other.reshape(-1, *self.shape))[0]
+                rows = other.reshape(-1, *self.shape)
+                at = int(self.random.integers(len(rows)))
+                yield rows[at : at + 1].reshape(self.shape)
             elif other.ndim <= rank and all(
                 a in (1, b) for a, b in zip(other.shape[::-1], self.shape[::-1], strict=False)
             ):
