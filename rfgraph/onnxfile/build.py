@@ -16,6 +16,7 @@ from rfgraph.graph import Graph, ModelInput, Operator, Unanalysed
 from rfgraph.onnxfile import control, fold, inference, loops, sequences
 from rfgraph.onnxfile.attributes import decode_all, sparse_value, tensor_value
 from rfgraph.onnxfile.budget import Budget
+from rfgraph.onnxfile.masks import without_masks
 from rfgraph.onnxfile.order import NodeError, describe, in_order
 from rfgraph.onnxfile.scope import Entry, Scope, opsets_of
 from rfgraph.onnxfile.tensors import check_shape
@@ -147,7 +148,13 @@ class Builder:
             node.name,
             masks=self.masks is not None,
         )
+        listed = self.budget.listed
         outcome, reason = self._outcome(op_node, node, values, scope)
+        if reason and self.masks is not None:
+            # What cannot be cut for its size is as it would be without masks.
+            self.budget.listed = listed
+            op_node = without_masks(op_node)
+            outcome, reason = self._outcome(op_node, node, values, scope)
         made = self._connect(operator, node, entries, outcome, scope)
         if self.masks is not None and not reason:
             made = self.masks.marked(operator, op_node, node, made, scope)

@@ -242,6 +242,17 @@ class _Later:
         return self._value
 
 
+def without_masks(op: OpNode) -> OpNode:
+    """Return a node as it is where stored masks cut nothing."""
+    values = [None if value is None else replace(value, marks=None) for value in op.inputs]
+    made = OpNode(
+        op.op_type, values, op.outputs, op.attributes, op.version, op.domain, op.name, masks=False
+    )
+    if op.cut is not None or any(value is not None and value.marks for value in op.inputs):
+        made.left = "its mask is too large to list what it leaves"
+    return made
+
+
 # -- what is known of a value ----------------------------------------------------------------------
 
 

@@ -102,7 +102,7 @@ def taken_steps(left: Array, shape: Shape, weighted: bool = False) -> tuple[Step
     """
     rank = len(shape)
     keys = rank - 2
-    if bool(left.all()) or left.size > MAX_INDEX_ELEMENTS:
+    if bool(left.all()):
         return whole(shape, [keys], weighted)
     left = _spread(left, rank - 1, shape[keys])
     chain = Chain(shape)
@@ -120,6 +120,8 @@ def taken_steps(left: Array, shape: Shape, weighted: bool = False) -> tuple[Step
     if band is not None:
         rule = Band(*band, left.shape[-1], left.shape[-2])
         return tuple(chain.add(Prefix(((keys, rule),))).steps)
+    if flat.size > MAX_INDEX_ELEMENTS:
+        return whole(shape, [keys], weighted)
     perm = (*outer, keys, *(a for a in range(rank) if a not in (*outer, keys)))
     moved = chain.add(Permute(perm)).shape
     rest = moved[len(outer) + 1 :]

@@ -14,6 +14,9 @@ import rfgraph
 from oracle.perturb import session
 from rfgraph.domains import exact
 from rfgraph.domains.reads import read_positions
+from rfgraph.onnxfile import budget
+from rfgraph.onnxfile import masks as fetching
+from rfgraph.ops import masks
 
 TOKENS, WIDTH, HEADS, WINDOWS = 6, 2, 2, 3
 BLOCK = np.kron(np.eye(2), np.ones((3, 3))).astype(bool)
@@ -543,6 +546,49 @@ def test_a_large_mask_is_read_from_the_file_when_it_is_needed(tmp_path):
         tables = exact.clipped(loaded.graph, "x")["y"]
         rows = {exact.region(tables, (0, unit, 0))[1] for unit in range(40)}
         assert rows == {(0, 19), (20, 39)}
+
+
+@pytest.mark.parametrize("name", ["scattered", "windows", "fused"])
+def test_a_mask_that_is_too_large_to_list_cuts_nothing_and_is_named(name, monkeypatch):
+    model = CASES[name]
+    target = model.graph.output[0].name
+    without = regions(model, target)
+    monkeypatch.setattr(budget, "MAX_LISTED", 10)
+    loaded = rfgraph.load(model, masks=True)
+    assert loaded.unanalysed == ()
+    reasons = {reason for _, reason in loaded.masks.left}
+    assert reasons == {"its mask is too large to list what it leaves"}
+    assert regions(model, target, masks=True) == without
+
+
+def test_keys_that_are_too_many_to_list_are_read_whole(monkeypatch):
+    monkeypatch.setattr(masks, "MAX_INDEX_ELEMENTS", 10)
+    # What scores read is cut all the same, and bands need no lists.
+    boxes = regions(CASES["minus infinity"], "y", masks=True)
+    assert {box[1] for box in boxes.values()} == {(0, TOKENS - 1)}
+    boxes = regions(CASES["causal"], "y", masks=True)
+    assert boxes == hulls(observed(CASES["causal"], "y"), 3)
+
+
+@pytest.mark.parametrize("bound", ["MAX_FETCHED", "MAX_FETCHED_IN_ALL"])
+def test_masks_are_fetched_within_bounds(bound, monkeypatch):
+    monkeypatch.setattr(fetching, bound, 30)
+    for name in ("minus infinity", "chosen", "moved", "windows", "without NaN"):
+        model = CASES[name]
+        target = model.graph.output[0].name
+        assert regions(model, target, masks=True) == regions(model, target)
+    assert regions(large(), "y", masks=True) == regions(large(), "y")
+
+
+def test_a_long_chain_of_sums_needs_no_recursion():
+    def chained(net, scores, mask):
+        scores, small = net("Add", scores, net.const(low(mask))), net.const(0.001)
+        for _ in range(2000):
+            scores = net("Add", scores, small)
+        return scores
+
+    boxes = regions(plain(chained), "y", masks=True)
+    assert boxes == hulls(observed(CASES["minus infinity"], "y"), 3)
 
 
 def test_masks_within_functions_and_branches():
