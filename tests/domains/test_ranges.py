@@ -57,6 +57,27 @@ def symmetric():
     ]
 
 
+def asymmetric():
+    """With a zero point of its own, from an extreme that does not decide the scale."""
+    return [
+        helper.make_node("ReduceMin", ["a"], ["low"], "least", keepdims=0),
+        helper.make_node("Neg", ["low"], ["high"], "n1"),
+        helper.make_node("Cast", ["high"], ["zero"], "n2", to=TensorProto.UINT8),
+        helper.make_node("QuantizeLinear", ["a", "k255", "zero"], ["q"], "quantize"),
+        helper.make_node("DequantizeLinear", ["q", "k255", "zero"], ["b"], "back"),
+    ]
+
+
+def quantized_extreme():
+    """An extreme that is quantized itself, by a scale of its own."""
+    return [
+        helper.make_node("ReduceMax", ["a"], ["high"], "most", keepdims=1),
+        helper.make_node("QuantizeLinear", ["high", "k255"], ["q"], "quantize"),
+        helper.make_node("DequantizeLinear", ["q", "k255"], ["limit"], "back"),
+        helper.make_node("Min", ["a", "limit"], ["b"], "n1"),
+    ]
+
+
 def clamped():
     """The extremes of a tensor that scale nothing."""
     return [
@@ -68,7 +89,14 @@ def clamped():
 
 @pytest.mark.parametrize("domain", ["", "ai.onnx"])
 @pytest.mark.parametrize(
-    ("quantize", "named"), [(fused, ("quantize",)), (symmetric, ("least", "most")), (clamped, ())]
+    ("quantize", "named"),
+    [
+        (fused, ("quantize",)),
+        (symmetric, ("least", "most")),
+        (asymmetric, ("least",)),
+        (quantized_extreme, ()),
+        (clamped, ()),
+    ],
 )
 def test_operators_that_take_a_range_are_named_and_the_local_path_is_beside_it(
     quantize, named, domain

@@ -432,6 +432,14 @@ def test_a_row_that_is_masked_as_a_whole_is_not_cut():
         assert {boxes[0, 1, c][1] for c in range(WIDTH)} == {(0, 2)}
 
 
+def test_of_a_row_whose_every_allowed_key_is_masked_these_are_read():
+    mask = CAUSAL.copy()
+    mask[0, 0] = mask[2, 1] = False
+    boxes = regions(fused(low(mask), is_causal=1), "y", masks=True)
+    assert boxes[0, 0, 0, 0][2] == (0, 0)
+    assert boxes[0, 0, 2, 0][2] == (0, 2)
+
+
 def unnormalized(net, weights, value):
     return product(net, net("Sigmoid", weights), value)
 
