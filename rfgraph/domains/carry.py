@@ -292,15 +292,9 @@ def _band_of(rule: Rows) -> Band:
 def _banded_rows(piece: Mapped, rule: Rows, shape: Shape) -> Piece | Lost:
     """Carry by a band along the axis, which then stands for the axis of the rows."""
     (rows,) = rule.axes
-    axis = piece.carrier
     made = _band(piece, _band_of(rule), shape)
-    if isinstance(made, Lost) or axis is None:
-        return made
-    if isinstance(made, Mapped):
-        return made._replace(carrier=rows)
-    perm = list(range(len(shape)))
-    perm[axis], perm[rows] = rows, axis
-    return _permute(made, tuple(perm))
+    # A band moves one position at a time, so a map stays a map.
+    return made._replace(carrier=rows) if isinstance(made, Mapped) else made
 
 
 def _opens(rule: Band, way: int) -> tuple[bool, bool]:

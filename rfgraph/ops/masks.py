@@ -67,8 +67,9 @@ def _below_highest(level: Array, rank: int, axes: Iterable[int]) -> Array:
 
 
 def zero_elements(value: Value) -> Array | None:
-    """Return which elements are zero whatever the data, None if none is known to be."""
-    return None if value.marks is None else value.marks.zero
+    """Return which elements are zero whatever the data, None if none is known to be, or all are."""
+    zero = None if value.marks is None else value.marks.zero
+    return None if zero is None or bool(zero.all()) else zero
 
 
 # -- steps -----------------------------------------------------------------------------------------
@@ -77,20 +78,23 @@ def zero_elements(value: Value) -> Array | None:
 def summed_steps(left: Array, shape: Shape, axis: int, weighted: bool = False) -> tuple[Step, ...]:
     """Return the steps that reduce `axis` to length 1, each row reading what `left` leaves it.
 
-    `left` is compacted and has as many axes.
+    `left` is compacted and has as many axes; it leaves something, but not all.
     """
     others = tuple(a for a in range(len(shape)) if left.shape[a] > 1 and a != axis)
-    if bool(left.all()):
-        return whole(shape, [axis], weighted)
     left = _spread(left, axis, shape[axis])
     if not others:
-        return (*(mask_steps(left, shape) or ()), *whole(shape, [axis], weighted))
+        return (*kept_steps(left, shape), *whole(shape, [axis], weighted))
     perm = (*others, axis, *(a for a in range(len(shape)) if a not in (*others, axis)))
     flat = left.transpose(perm).reshape(-1, shape[axis])
     lengths = tuple(shape[a] for a in others)
     band = banded(flat) if len(others) == 1 else None
     rows = Rows(others, lengths, np.packbits(flat).tobytes(), shape[axis], band)
     return (Reduce(((axis, rows),), weighted),)
+
+
+def kept_steps(left: Array, shape: Shape) -> tuple[Step, ...]:
+    """Return the steps that leave of a tensor of `shape` only where `left`, which is somewhere."""
+    return mask_steps(left, shape) or ()
 
 
 def taken_steps(left: Array, shape: Shape, weighted: bool = False) -> tuple[Step, ...]:
@@ -111,7 +115,7 @@ def taken_steps(left: Array, shape: Shape, weighted: bool = False) -> tuple[Step
     if spread != shape:
         chain.add(Pointwise(spread))
     if left.shape[keys] == 1:
-        chain.add(*(mask_steps(np.moveaxis(left, -1, -2), spread) or ()))
+        chain.add(*kept_steps(np.moveaxis(left, -1, -2), spread))
         return tuple(chain.add(*whole(spread, [keys], weighted)).steps)
     groups = product(left.shape[a] for a in outer)
     flat = left.transpose((*outer, *(a for a in range(rank) if a not in outer)))
@@ -137,13 +141,11 @@ def _spread(left: Array, axis: int, length: int) -> Array:
 
 
 def banded(left: Array) -> tuple[int | None, int | None] | None:
-    """Return (before, after) if row i of a matrix leaves columns i - before to i + after.
+    """Return (before, after) if row i of a matrix leaves columns i - before to i + after, and some.
 
     None stands for all there are on that side; the result is None for any other pattern.
     """
     rows, columns = np.nonzero(left)
-    if len(rows) == 0:
-        return None
     apart = np.arange(left.shape[1])[None, :] - np.arange(left.shape[0])[:, None]
     least, most = int((columns - rows).min()), int((columns - rows).max())
     if np.array_equal(left, apart <= most):

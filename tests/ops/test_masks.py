@@ -16,7 +16,8 @@ from rfgraph.domains import exact
 from rfgraph.domains.reads import read_positions
 from rfgraph.onnxfile import budget
 from rfgraph.onnxfile import masks as fetching
-from rfgraph.ops import masks
+from rfgraph.ops import masks, steps
+from rfgraph.relations import Regroup
 
 TOKENS, WIDTH, HEADS, WINDOWS = 6, 2, 2, 3
 BLOCK = np.kron(np.eye(2), np.ones((3, 3))).astype(bool)
@@ -159,6 +160,11 @@ def grouped(net, weights, value):
     return net("Einsum", weights, value, equation="bqk,bkd->bd", name="y")
 
 
+def diagonal(net, weights, value):
+    traces = net("Einsum", weights, net.weight(TOKENS, TOKENS), equation="bqk,kk->bq")
+    return net("Mul", net("ReduceSum", traces, keepdims=0), value, name="y")
+
+
 def rescaled(net, weights, value):
     weights = net("Div", net("Mul", net.weight(TOKENS, TOKENS), weights), net.const(2))
     return product(net, net("Dropout", weights), value)
@@ -172,6 +178,16 @@ def without_nan(net, weights, value):
 def zeroed(net, weights, value):
     """Weights that are set to zero after the softmax: their row is still read."""
     return product(net, net("Where", net.const(CAUSAL, bool), weights, net.const([0])), value)
+
+
+def shared(net, weights, value):
+    """The second factor has no axis of windows, or of heads."""
+    return product(net, weights, net("Squeeze", value, net.const([0], np.int64)))
+
+
+def nothing(net, weights, value):
+    kept = net("Where", net.const(~CAUSAL & CAUSAL, bool), weights, net.const([0]))
+    return product(net, kept, value)
 
 
 def cropped(net, weights, value):
@@ -272,6 +288,7 @@ CASES = {
     "rescaled": plain(added(), weigh=rescaled),
     "without NaN": plain(added(), weigh=without_nan),
     "zeroed": plain(added(), BLOCK, weigh=zeroed),
+    "shared": plain(added(), np.stack([BLOCK, SCATTERED]), weigh=shared),
     "cropped": plain(added(), SCATTERED, weigh=cropped),
     "of one head": heads(SCATTERED),
     "of each head": heads(np.stack([BLOCK, CAUSAL])),
@@ -292,6 +309,8 @@ CASES = {
     "fused, packed": fused(low(BLOCK, -1e9), packed=True),
     "fused, causal": fused(low(BLOCK), is_causal=1),
     "fused, past": fused(low(SCATTERED[:4]), past=2),
+    "fused, new keys": fused(low(np.array([[0, 0, 1, 1, 0, 1]] * 4)), past=2),
+    "fused, past keys": fused(low(np.array([[1, 1, 1, 0, 1, 0]] * 4)), past=2),
     "fused, groups": fused(SCATTERED, groups=1),
 }  # fmt: skip
 
@@ -365,10 +384,12 @@ def test_without_the_option_masks_cut_nothing(name):
     without = regions(model, target)
     cut = regions(model, target, masks=True)
     for unit, box in cut.items():
+        if box is None:
+            continue
         assert without[unit] is not None
         for (least, most), (low_, high) in zip(box, without[unit], strict=True):
             assert low_ <= least <= most <= high
-    whole = ("keys", "fused, keys", "many heads, keys", "softmax of all pairs")
+    whole = ("keys", "fused, keys", "many heads, keys", "fused, new keys", "softmax of all pairs")
     assert cut != without or name in whole
 
 
@@ -481,6 +502,8 @@ def cast_away(net, scores, mask):
         plain(cast_away),
         plain(added(), weigh=unnormalized),
         plain(added(), weigh=grouped),
+        plain(added(), weigh=diagonal),
+        plain(added(), weigh=nothing),
         plain(divided_by_data),
         plain(chosen_by_data),
         plain(of_both_signs),
@@ -546,6 +569,82 @@ def large(count=40):
     return net.model(net("MatMul", weights, value, name="y"))
 
 
+def test_a_mask_that_is_scaled_by_what_has_no_value_cuts_nothing():
+    model = plain(scaled)
+    for tensor in model.graph.initializer:
+        if not tensor.dims:
+            tensor.ClearField("raw_data")
+    loaded = rfgraph.load(model, masks=True)
+    assert loaded.masks.cut == ()
+    assert [reason for _, reason in loaded.masks.left] == [
+        "a constant added to its scores has no value in the file"
+    ]
+
+
+def test_a_mask_that_no_kernel_computes_cuts_nothing():
+    def computed(net, scores, mask):
+        return net("Add", scores, net("Asinh", net.const(low(mask))))
+
+    loaded = rfgraph.load(plain(computed, np.kron(BLOCK, np.ones((1, 1)))), masks=True)
+    assert loaded.masks.cut == ()
+    assert len(loaded.masks.left) == 1
+
+
+def test_the_first_operator_sets_are_left_alone():
+    model = plain(added(), opset=6)
+    for node in model.graph.node:
+        if node.op_type == "Add":
+            node.attribute.append(helper.make_attribute("broadcast", 1))
+    loaded = rfgraph.load(model, masks=True)
+    assert loaded.unanalysed == ()
+    assert loaded.masks.cut == ()
+
+
+def test_an_operator_of_ones_own_that_moves_scores_lets_no_mask_through():
+    """A rule may know a shape that the file does not say."""
+    model = plain(moved, SCATTERED)
+    shape = next(node.input[1] for node in model.graph.node if node.op_type == "Reshape")
+    for tensor in model.graph.initializer:
+        if tensor.name == shape:
+            tensor.CopyFrom(TensorProto(name=shape, dims=[3], data_type=TensorProto.INT64))
+
+    def reshape(node):
+        out = (TOKENS, 1, TOKENS)
+        return rfgraph.Outcome((out,), (rfgraph.Link(0, (Regroup(out),)),))
+
+    rules = {("", "Reshape"): reshape}
+    assert regions(model, "y", masks=True, rules=rules) == regions(model, "y", rules=rules)
+
+
+def test_what_has_no_rule_is_unknown_as_it_is_without_masks():
+    net = Net(1, TOKENS, WIDTH)
+    model = net.model(net("Strange", "x", name="y", domain="own"))
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    loaded = rfgraph.load(model, masks=True)
+    assert loaded.masks.left == ()
+    assert [item.reason for item in loaded.unanalysed] == [
+        item.reason for item in rfgraph.load(model).unanalysed
+    ]
+
+
+def test_a_fused_mask_that_cuts_nothing_or_is_too_large_to_list(monkeypatch):
+    open_ = fused(np.full((TOKENS, TOKENS), -3.0))
+    loaded = rfgraph.load(open_, masks=True)
+    assert (loaded.masks.cut, loaded.masks.left) == ((), ())
+    model = fused(low(BLOCK), is_causal=1)
+    monkeypatch.setattr(steps, "MAX_FLAT_ELEMENTS", 10)
+    ((_, reason),) = rfgraph.load(model, masks=True).masks.left
+    assert reason == "queries and keys are too many to list"
+
+
+def test_a_fused_mask_that_is_short_masks_the_rest():
+    short = SCATTERED[:, :4] | np.eye(TOKENS, 4, -2, dtype=bool)
+    boxes = regions(fused(low(short), opset=24), "y", masks=True)
+    for unit, box in boxes.items():
+        keys = {*np.flatnonzero(short[unit[2]]).tolist(), unit[2]}
+        assert box[2] == (min(keys), max(keys))
+
+
 def test_a_large_mask_is_read_from_the_file_when_it_is_needed(tmp_path):
     model = large()
     onnx.save(model, tmp_path / "m.onnx")
@@ -580,6 +679,9 @@ def test_keys_that_are_too_many_to_list_are_read_whole(monkeypatch):
 
 @pytest.mark.parametrize("bound", ["MAX_FETCHED", "MAX_FETCHED_IN_ALL"])
 def test_masks_are_fetched_within_bounds(bound, monkeypatch):
+    assert regions(large(), "y", masks=True) != regions(large(), "y")
+    monkeypatch.setattr(fetching, "MAX_FETCHED_IN_ALL", 40 * 40 + 20)
+    assert regions(large(), "y", masks=True) == regions(large(), "y")
     monkeypatch.setattr(fetching, bound, 30)
     for name in ("minus infinity", "chosen", "moved", "windows", "without NaN"):
         model = CASES[name]
