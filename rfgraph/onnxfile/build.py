@@ -156,7 +156,8 @@ class Builder:
             op_node = without_masks(op_node)
             outcome, reason = self._outcome(op_node, node, values, scope)
         made = self._connect(operator, node, entries, outcome, scope)
-        if self.masks is not None and not reason:
+        own = (op_node.domain, node.op_type) in self.rules
+        if self.masks is not None and not reason and not own:
             made = self.masks.marked(operator, op_node, node, made, scope)
         if reason and not self._follows_from_another(entries) and any(e.tensor for e in made):
             tensors = tuple(entry.tensor for entry in made if entry.tensor is not None)

@@ -10,7 +10,7 @@ import numpy as np
 
 from rfgraph.errors import quoted
 from rfgraph.ops.common import required
-from rfgraph.ops.masks import compacted, least_margin, masked_weights, taken_steps
+from rfgraph.ops.masks import compacted, left_by_mask, taken_steps
 from rfgraph.ops.node import (
     Array,
     Chain,
@@ -185,40 +185,14 @@ def _sources(node: OpNode, heads: Heads, values: bool) -> Iterator[tuple[int, in
 
 
 def _kept(node: OpNode, heads: Heads, reach: Reach) -> Array | None:
-    """Return which keys (batch, heads, queries, keys) a stored mask leaves, if it is to cut.
-
-    None where it cuts nothing.
-    """
+    """Return which keys (batch, heads, queries, keys) a stored mask leaves; None if all."""
     if not node.masks or not node.has(MASK) or not node.value(MASK).constant:
         return None
     allowed = reach.allowed(heads.queries, heads.total)
     if allowed is None and not reach.links_all(heads.total):
         node.left = "queries and keys are too many to list"
         return None
-    level = _level(node, heads)
-    if level is None:
-        node.left = "its mask has no value in the file"
-        return None
-    if allowed is not None:
-        level = np.where(allowed, level, -np.inf)
-    masked = masked_weights(level, 4, [3])
-    if masked is None:
-        return None
-    node.cut = least_margin(level, masked, [3])
-    return compacted(np.asarray(~masked if allowed is None else ~masked & allowed))
-
-
-def _level(node: OpNode, heads: Heads) -> Array | None:
-    """Return what a stored mask adds to each score, of four axes; None if it is not to be had."""
-    data = node.value(MASK).fetched()
-    if data is None or data.dtype.kind not in "biuf":
-        return None
-    level = np.where(data, 0, -np.inf) if data.dtype.kind == "b" else data.astype(np.float64)
-    level = level.reshape((1,) * (4 - level.ndim) + level.shape)
-    missing = heads.total - level.shape[3]
-    if missing and (node.version >= 24 or level.shape[3] != 1):
-        level = np.pad(level, [(0, 0)] * 3 + [(0, missing)], constant_values=-np.inf)
-    return level
+    return left_by_mask(node, MASK, heads.total, allowed)
 
 
 def _result_links(node: OpNode, heads: Heads, reach: Reach, kept: Array | None) -> Iterator[Link]:

@@ -22,7 +22,7 @@ from rfgraph.ops.contrib_heads import (
 from rfgraph.ops.masks import compacted, least_margin, masked_weights
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, trimmed
+from rfgraph.ops.steps import broadcasts, reshaped, trimmed
 from rfgraph.relations import Pointwise, Regroup, Shape
 
 SCALES = ("mask_filter_value", "scale")
@@ -153,9 +153,10 @@ def _kept(node: OpNode, slots: Slots, heads: Heads) -> Array | None:
     if not node.masks or not constant:
         return None
     level = np.zeros((1, 1, 1, 1))
+    scores = (heads.batch, heads.heads, heads.queries, heads.total)
     for slot in constant:
         found = _level(node, slot, heads) if slot == slots.mask else node.value(slot).fetched()
-        if found is None or found.dtype.kind not in "iuf" or found.ndim != 4:
+        if found is None or found.dtype.kind not in "iuf" or not broadcasts(found.shape, scores):
             node.left = f"input {slot} is no mask whose values are known, by query and key"
             return None
         level = level + found.astype(np.float64)

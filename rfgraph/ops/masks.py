@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Value
+from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, OpNode, Value
 from rfgraph.ops.steps import mask_steps, whole
 from rfgraph.relations import (
     Band,
@@ -47,7 +47,7 @@ def masked_weights(level: Array | None, rank: int, axes: Iterable[int]) -> Array
     They are those whose level is by LOW or more below the highest of their row. A row that is
     masked as a whole is not cut.
     """
-    if level is None:
+    if level is None or level.size == 0:
         return None
     masked = compacted(np.asarray(_below_highest(level, rank, axes) <= -LOW))
     return masked if bool(masked.any()) else None
@@ -64,6 +64,31 @@ def _below_highest(level: Array, rank: int, axes: Iterable[int]) -> Array:
     level = level.reshape((1,) * (rank - level.ndim) + level.shape)
     with np.errstate(invalid="ignore"):
         return np.asarray(level - level.max(axis=tuple(axes), keepdims=True))
+
+
+def left_by_mask(node: OpNode, slot: int, keys: int, allowed: Array | None) -> Array | None:
+    """Return which of `keys` the stored mask in input `slot` leaves, of four axes; None if all.
+
+    Booleans say which, numbers are added to scores; keys that a shorter mask does not speak of are
+    masked. Only those `allowed` (None: all) count beside it. What was cut, or why nothing was, is
+    noted on the node.
+    """
+    data = node.value(slot).fetched()
+    if data is None or data.dtype.kind not in "biuf":
+        node.left = "its mask has no value in the file"
+        return None
+    level = np.where(data, 0, -np.inf) if data.dtype.kind == "b" else data.astype(np.float64)
+    level = level.reshape((1,) * (4 - level.ndim) + level.shape)
+    missing = keys - level.shape[3]
+    if missing and (node.version >= 24 or level.shape[3] != 1):
+        level = np.pad(level, [(0, 0)] * 3 + [(0, missing)], constant_values=-np.inf)
+    if allowed is not None:
+        level = np.where(allowed, level, -np.inf)
+    masked = masked_weights(level, 4, [3])
+    if masked is None:
+        return None
+    node.cut = least_margin(level, masked, [3])
+    return compacted(np.asarray(~masked if allowed is None else ~masked & allowed))
 
 
 def zero_elements(value: Value) -> Array | None:

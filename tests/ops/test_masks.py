@@ -627,6 +627,35 @@ def test_what_has_no_rule_is_unknown_as_it_is_without_masks():
     ]
 
 
+@pytest.mark.parametrize("length", [0, 1])
+def test_scores_of_no_keys_or_one(length):
+    net = Net(1, TOKENS, WIDTH)
+    none = net("Slice", "x", *(net.const([n], np.int64) for n in (0, length, 1)))
+    scores = net(
+        "Add",
+        net("MatMul", "x", net("Transpose", none, perm=[0, 2, 1])),
+        net.const(low(np.zeros((TOKENS, length)))),
+    )
+    model = net.model(net("MatMul", net("Softmax", scores, axis=2), none, name="y"))
+    loaded = rfgraph.load(model, masks=True)
+    assert (loaded.unanalysed, loaded.masks.cut) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        many_heads(np.ones((1, TOKENS))),
+        many_heads(None, np.full((1, 1, TOKENS, 4), -1e4)),
+    ],
+)
+def test_masks_that_leave_all_or_do_not_fit(model):
+    found = [rfgraph.load(model, masks=masks_) for masks_ in (False, True)]
+    assert found[1].masks.cut == ()
+    assert [item.reason for item in found[0].unanalysed] == [
+        item.reason for item in found[1].unanalysed
+    ]
+
+
 def test_a_fused_mask_that_cuts_nothing_or_is_too_large_to_list(monkeypatch):
     open_ = fused(np.full((TOKENS, TOKENS), -3.0))
     loaded = rfgraph.load(open_, masks=True)
