@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # Nodes from functions and subgraphs, where BYTES_PER_NODE of what they hold count as one more.
 MAX_EXPANDED = 200_000
 BYTES_PER_NODE = 256
+# Turns of a Loop or Scan that are unrolled, and nodes that they make; beyond it is unknown.
+MAX_TURNS = 256
+MAX_UNROLLED = 20_000
 # Subgraphs and function calls inside one another.
 MAX_NESTING = 64
 # Edges of the graph.
@@ -44,9 +47,7 @@ class Budget:
         """Count the nodes of a body and its `size` in bytes."""
         self.expanded += nodes + size // BYTES_PER_NODE
         if self.expanded > MAX_EXPANDED:
-            raise BoundError(
-                f"functions and subgraphs expand to more nodes than MAX_EXPANDED ({MAX_EXPANDED})"
-            )
+            raise BoundError(too_many_nodes())
 
     def connect(self, edges: int) -> None:
         """Count edges that are about to be made."""
@@ -82,6 +83,11 @@ class Budget:
         self.listed += sum(map(_length, lists.values()))
         if self.listed > MAX_LISTED:
             raise BoundError(f"index lists have more elements than MAX_LISTED ({MAX_LISTED})")
+
+
+def too_many_nodes() -> str:
+    """Return the text of the error about what expands to more than `MAX_EXPANDED`."""
+    return f"functions and subgraphs expand to more nodes than MAX_EXPANDED ({MAX_EXPANDED})"
 
 
 def _length(rule: Pick | Listed) -> int:

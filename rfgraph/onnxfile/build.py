@@ -16,8 +16,9 @@ from rfgraph.graph import Graph, ModelInput, Operator, Unanalysed
 from rfgraph.onnxfile import control, fold, inference, loops, sequences
 from rfgraph.onnxfile.attributes import decode_all, sparse_value, tensor_value
 from rfgraph.onnxfile.budget import Budget
+from rfgraph.onnxfile.expansion import Expansion
 from rfgraph.onnxfile.masks import without_masks
-from rfgraph.onnxfile.order import NodeError, describe, in_order
+from rfgraph.onnxfile.order import NodeBoundError, NodeError, describe, in_order
 from rfgraph.onnxfile.scope import Entry, Scope, opsets_of
 from rfgraph.onnxfile.tensors import check_shape
 from rfgraph.ops import registry
@@ -49,6 +50,7 @@ class Builder:
         self.inputs = list(inputs)
         self.unanalysed: list[Unanalysed] = []
         self.functions = _functions(proto)
+        self.expansion = Expansion(self.functions)
         self.rules = rules
         self.masks = masks
         self.budget = Budget()
@@ -73,6 +75,7 @@ class Builder:
             if item.name not in scope.names:
                 scope.define(item.name, Entry(Value(None), item.name))
                 self.graph.add_node(item.name, shape=None, producer=None)
+        self.expansion.check(graph.node, scope.find)
         self.walk(graph.node, scope)
         return [self._output(value.name, scope) for value in graph.output]
 
@@ -95,9 +98,11 @@ class Builder:
         """Add one node; an error names it."""
         try:
             self._add(node, scope)
-        except NodeError:
+        except (NodeError, NodeBoundError):
             raise
-        except (ModelError, BoundError) as error:
+        except BoundError as error:
+            raise NodeBoundError(f"{describe(node, scope.prefix)}: {error}") from None
+        except ModelError as error:
             raise NodeError(f"{describe(node, scope.prefix)}: {error}") from None
 
     def _add(self, node: onnx.NodeProto, scope: Scope) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from rfgraph.errors import ModelError, quoted
 from rfgraph.onnxfile.attributes import decode_all
+from rfgraph.onnxfile.budget import MAX_TURNS
 from rfgraph.onnxfile.control import Handler, run_body, subgraph
 from rfgraph.onnxfile.order import needed
 from rfgraph.onnxfile.scope import Entry, Scope
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     from rfgraph.graph import Operator
     from rfgraph.onnxfile.build import Builder
-
-MAX_TURNS = 256
-MAX_UNROLLED = 20_000
 
 
 def loop(
@@ -47,7 +45,8 @@ def loop(
         )
     turns = _turns(entries)
     going = _truth(entries[1] if len(entries) > 1 else None)
-    if turns is None or going is None or (_always_goes(body) and _too_many(turns, body)):
+    fits = builder.expansion.turns_that_fit(node, body, scope.find)
+    if turns is None or going is None or (_always_goes(body) and turns > fits):
         return _unfollowed(builder, operator, node, entries, scope, body)
     scanned: list[list[Entry]] = [[] for _ in body.output[len(carried) + 1 :]]
     condition = Entry(Value((), constant=True, data=np.array(True)))
@@ -56,7 +55,7 @@ def loop(
         number = Entry(Value((), constant=True, data=np.array(turn, dtype=np.int64)))
         made = run_body(builder, scope, node, body, (number, condition, *carried))
         going, turn = _truth(made[0]), turn + 1
-        if going is None or (going and turn < turns and _too_many(turn + 1, body)):
+        if going is None or (going and fits <= turn < turns):
             builder.back_to(before)
             return _unfollowed(builder, operator, node, entries, scope, body)
         carried = made[1 : len(carried) + 1]
@@ -90,10 +89,6 @@ def _truth(entry: Entry | None) -> bool | None:
         return True
     number = entry.number()
     return None if number is None else bool(number)
-
-
-def _too_many(turns: int, body: onnx.GraphProto) -> bool:
-    return turns > MAX_TURNS or turns * len(body.node) > MAX_UNROLLED
 
 
 def _unfollowed(
@@ -171,7 +166,7 @@ def scan(
     if len(lengths) != 1:
         raise ModelError(f"requires scanned inputs of one length, found {sorted(lengths)[:4]}")
     turns = lengths.pop()
-    if _too_many(turns, body):
+    if turns > builder.expansion.turns_that_fit(node, body, scope.find):
         reason = f"more than {MAX_TURNS} turns"
         return [builder.unknown(name, entries, operator, scope, reason) for name in node.output]
     return _scan_turns(builder, operator, node, op_node, given, states, in_axes, turns, body, scope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from rfgraph.errors import ModelError, printable, quoted
+from rfgraph.errors import BoundError, ModelError, printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 class NodeError(ModelError):
     """An error that already names its node."""
+
+
+class NodeBoundError(BoundError):
+    """An exceeded bound that already names the node at which it was."""
 
 
 def describe(node: onnx.NodeProto, prefix: str = "") -> str:
