@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 from rfgraph.domains.closed_form import closed_form
 from rfgraph.domains.table import allowance
 from rfgraph.domains.unknown import not_followed
-from rfgraph.errors import RfgraphError, UsageError, quoted, shown_path
+from rfgraph.errors import RfgraphError, UsageError, printable, quoted, shown_path
 from rfgraph.fields import Finding, Output, ReceptiveField
 from rfgraph.graph import Model
 from rfgraph.local_paths import before_global
@@ -152,7 +152,7 @@ class Result:
             Finding(
                 "RF005",
                 "warning",
-                f"{item.operator.op_type} is not followed: {item.reason}",
+                f"{printable(item.operator.op_type)} is not followed: {item.reason}",
                 item.operator.label,
                 item.tensors[0],
             )

@@ -119,13 +119,15 @@ def farm() -> None:
 
 
 def scale() -> None:
-    """Ten times the nodes: how many times the time and the memory."""
+    """Ten times the nodes, inputs, positions or field: how many times the time and the memory."""
     for network, sizes in (
         ("chain", (10_000, 100_000)),
         ("fan", (10_000, 100_000)),
         ("residual", (2_000, 20_000)),
         ("many_outputs", (100, 1_000)),
         ("many_inputs", (100, 1_000)),
+        ("long_axis", (100_000, 1_000_000)),
+        ("wide_field", (10**11, 10**12)),
     ):
         found = [timing.apart("benchmarks.one", network, str(size)) for size in sizes]
         spent = [item["load"] + item["analyze"] for item in found]

@@ -141,6 +141,26 @@ def cells(count: int) -> onnx.ModelProto:
     return net.model(at)
 
 
+def long_axis(length: int) -> onnx.ModelProto:
+    """An axis of so many positions through windows, strides, a reshape and back, and a softmax."""
+    net = Net([1, 1, length])
+    net.weights["apart"] = numpy_helper.from_array(np.array([1, length // 20, 10]), "apart")
+    net.weights["whole"] = numpy_helper.from_array(np.array([1, 1, -1]), "whole")
+    at = net.add("MaxPool", net.conv("x"), kernel_shape=[2], strides=[2])
+    at = net.add("Transpose", net.add("Reshape", at, "apart"), perm=[0, 2, 1])
+    at = net.add("Reshape", at, "whole")
+    return net.model(net.add("Mul", net.add("Softmax", at, axis=2), net.conv(at)))
+
+
+def wide_field(size: int) -> onnx.ModelProto:
+    """A hundred dilated convolutions that read `size` positions and one."""
+    net = Net([1, 1, 64])
+    at = "x"
+    for _ in range(100):
+        at = net.conv(at, dilations=[size // 200], pads=[size // 200] * 2)
+    return net.model(at)
+
+
 def many_inputs(count: int) -> onnx.ModelProto:
     """Inputs that are convolved and summed one after the other."""
     net = Net([1, 1, 32, 32])

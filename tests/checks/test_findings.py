@@ -282,6 +282,15 @@ def test_an_operator_without_a_rule_is_named_with_its_domain():
     assert "operator 'Mystery' of domain 'com.example' has no rule" in only.message
 
 
+def test_an_operator_s_type_is_escaped_and_clipped():
+    model = nets.chain((1, 1))
+    model.graph.node[0].op_type = "\x1b[31m\n\u202e" + "x" * 10_000
+    (only,) = find("RF005", model)
+    assert only.message.startswith("\\x1b[31m\\x0a\\u202ex")
+    assert only.message.isprintable()
+    assert len(only.message) < 300
+
+
 def test_models_that_are_followed_have_none():
     assert find("RF005", nets.fixture("efficientnet_b0")) == []
 

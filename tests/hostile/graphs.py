@@ -467,4 +467,4 @@ def changed() -> Cases:
     from hostile.values import variants
 
     for label, data in variants():
-        yield Case("values", label, lambda data=data: data, ("culprit",))
+        yield Case("values", label, lambda data=data: data, ("culprit", "'in"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 from hostile.cases import Cases, answered, either, refused
@@ -255,6 +256,22 @@ def expansion() -> Cases:
     )
 
 
+# What takes seconds, be it answered or refused: each is probed in a process of its own.
+HEAVY = {
+    "three thousand Ifs",
+    "three thousand Ifs in an If",
+    "2 Loops of 200 turns",
+    "20 Loops of 30 turns",
+    "a call of a long name to a long function",
+    "twenty thousand calls of one name",
+    "two thousand readers of a sequence of 4000",
+    "three hundred index lists of 2^20",
+    "two thousand lists of 100,000 mixed indices",
+    "a convolution of 10^6 taps on 10^6 positions",
+}
+
+
 def cases() -> Cases:
     for make in (subgraphs, loops, functions, expansion):
-        yield from make()
+        for case in make():
+            yield dataclasses.replace(case, heavy=case.name in HEAVY)

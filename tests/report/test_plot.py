@@ -259,3 +259,8 @@ def test_a_png_is_as_large_as_said():
     wanted = (plot.TALL * plot.DPI, plot.WIDE * plot.DPI)
     assert math.dist(image.shape[:2], wanted) <= 2
     assert image[..., :3].min() < 0.2  # something is drawn
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_text_without_ink_fits(name):
+    assert plot._fitting(name, 1, 8).strip() == ""
