@@ -1,6 +1,7 @@
 """The README, executed: every command and its output, every Python line, the table of operators."""
 
 import doctest
+import importlib
 import json
 import re
 import shlex
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hostile import bounds
 from rfgraph.cli import main
 from rfgraph.pytest_plugin import assert_receptive_field
 
@@ -88,3 +90,28 @@ def test_every_option_named_exists(capsys):
     for option in ("--stat", "--min-rf", "--at", "--min-covering", "--select", "--baseline"):
         assert option in usage
         assert option in README
+
+
+def test_the_table_of_bounds_is_fresh():
+    shown = re.search(r"<!-- bounds -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
+    assert shown is not None
+    assert shown[1] == bounds.table()
+
+
+def test_every_bound_that_an_error_names_is_in_the_table():
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rfgraph").rglob("*.py"))
+    named = set(re.findall(r"than (MAX_[A-Z]+) \(", code))
+    assert len(named) >= 8
+    assert named <= {name for _, name, _ in bounds.BOUNDS}
+
+
+@pytest.mark.parametrize("module", ["corpus", "fuzz"])
+def test_the_programs_for_hostile_files_run(module, monkeypatch, capsys):
+    command = f"python -m hostile.{module} "
+    (line,) = [line for block in blocks("sh") for line in block.splitlines() if command in line]
+    monkeypatch.setattr("sys.argv", [module, "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        importlib.import_module(f"hostile.{module}").main()
+    usage = capsys.readouterr().out
+    for word in shlex.split(line.partition(command)[2], comments=True):
+        assert word in usage or word.isdigit()

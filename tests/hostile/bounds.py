@@ -1,0 +1,52 @@
+"""The bounds that the README states, with their values as the code has them."""
+
+from __future__ import annotations
+
+from rfgraph import errors
+from rfgraph.domains import closed_form, exact
+from rfgraph.domains import table as tables
+from rfgraph.domains.paths import counting, states
+from rfgraph.onnxfile import budget, fold, sequences, source, tensors, wire
+
+BOUNDS = [
+    (wire, "MAX_NESTING", "protobuf messages inside each other"),
+    (source, "WHOLE_LIMIT", "bytes that are read whole (weights are not read)"),
+    (budget, "MAX_NESTING", "subgraphs and function calls inside each other"),
+    (budget, "MAX_EXPANDED", "nodes that functions and subgraphs become"),
+    (budget, "MAX_TURNS", "turns of a Loop or Scan that are unrolled; more are `unknown`"),
+    (budget, "MAX_UNROLLED", "nodes of one unrolled Loop or Scan; more are `unknown`"),
+    (budget, "MAX_EDGES", "edges of the graph"),
+    (sequences, "MAX_ITEMS", "elements of a sequence that is followed"),
+    (tensors, "MAX_RANK", "dimensions of a tensor"),
+    (fold, "MAX_FOLD", "elements of one computed constant"),
+    (budget, "MAX_FOLDED", "elements of all computed constants"),
+    (budget, "MAX_TAKEN", "elements of constants that rules look at"),
+    (budget, "MAX_LISTED", "elements of index lists"),
+    (closed_form, "MAX_CLASSES", "kinds of paths to one tensor that are told apart"),
+    (tables, "MAX_TABLE", "entries of one table of regions"),
+    (tables, "MAX_TABLED", "entries of all tables of one analysis"),
+    (exact, "MAX_TOTAL", "entries of the tables that `unit` needs"),
+    (states, "MAX_STATES", "states of paths that are told apart"),
+    (counting, "MAX_SIZES", "sizes of a histogram that is listed (`--full`: all)"),
+    (counting, "MAX_DIGITS", "digits of a histogram that is listed (`--full`: all)"),
+    (errors, "MAX_LINE", "characters of an error"),
+    (errors, "MAX_NAME", "characters of a name in an error"),
+]
+
+
+def shown(number: int) -> str:
+    """Return a number as people read it."""
+    power = number.bit_length() - 1
+    if number >= 1 << 16 and number == 1 << power:
+        return f"2<sup>{power}</sup>"
+    if number >= 1 << 16 and number == (1 << power + 1) - 1:
+        return f"2<sup>{power + 1}</sup> - 1"
+    return f"{number:,}"
+
+
+def table() -> str:
+    """Return the README's table of bounds."""
+    lines = ["| bound | value | of |", "|---|---|---|"]
+    for module, name, what in BOUNDS:
+        lines.append(f"| `{name}` | {shown(getattr(module, name))} | {what} |")
+    return "\n".join(lines)
