@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import onnx
@@ -38,7 +39,9 @@ def call(
     """Inline a model-local function: its body with the caller's inputs and attributes."""
     inner = _inner_scope(builder, scope, node, function)
     inner.outer = None
-    inner.opsets = {**scope.opsets, **opsets_of(function.opset_import)}
+    imports = opsets_of(function.opset_import)
+    if not imports.items() <= scope.opsets.items():
+        inner.opsets = ChainMap(imports, *_maps(scope.opsets))
     inner.attributes = _call_attributes(function, node, scope)
     if len(entries) > len(function.input):
         raise ModelError(f"requires at most {len(function.input)} inputs, found {len(entries)}")
@@ -53,6 +56,11 @@ def call(
             raise ModelError(f"function output {quoted(name)} is not produced")
         found.append(entry)
     return found
+
+
+def _maps(opsets: MutableMapping[str, int]) -> list[MutableMapping[str, int]]:
+    """Return what a mapping is made of, which is not copied: a call costs what it adds."""
+    return opsets.maps if isinstance(opsets, ChainMap) else [opsets]
 
 
 def _without_absent(

@@ -9,7 +9,7 @@ from rfgraph.errors import ModelError, quoted
 from rfgraph.ops.registry import normal_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, MutableMapping
 
     import onnx
     from onnx import AttributeProto
@@ -41,7 +41,7 @@ class Scope:
     """The names of one graph body; those it lacks are looked up in the enclosing one."""
 
     prefix: str
-    opsets: Mapping[str, int]
+    opsets: MutableMapping[str, int]
     attributes: Mapping[str, AttributeProto] = field(default_factory=dict)
     outer: Scope | None = None
     names: dict[str, Entry] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: `python -m benchmarks.one NETWORK SIZE [paths]`."""
+"""One measurement in processor time, apart: `python -m benchmarks.one NETWORK SIZE [paths]`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def main(network: str, size: str, what: str = "fields") -> None:
     import rfgraph.onnxfile.load  # importing is not part of what is timed
 
     floor = timing.peak()
-    start = time.perf_counter()
+    start = time.process_time()
     model = rfgraph.load(data)
-    loaded = time.perf_counter()
+    loaded = time.process_time()
     result = rfgraph.analyze(model)
     target = model.outputs[-1]
     field = result.receptive_field(target, model.inputs[0].name)
-    analysed = time.perf_counter()
+    analysed = time.process_time()
     found: dict[str, object] = {
         "load": loaded - start,
         "analyze": analysed - loaded,
@@ -30,16 +30,16 @@ def main(network: str, size: str, what: str = "fields") -> None:
     }
     if what == "paths":
         histogram = rfgraph.path_histogram(result, tensor=target)
-        found["histogram"] = time.perf_counter() - analysed
+        found["histogram"] = time.process_time() - analysed
         found["listed"] = histogram.listed
         found["bits"] = histogram.total.bit_length()
-        begin = time.perf_counter()
+        begin = time.process_time()
         joint = rfgraph.path_histogram(result, tensor=target, joint=True).joint
-        found["joint"] = time.perf_counter() - begin
+        found["joint"] = time.process_time() - begin
         found["vectors"] = None if joint is None else len(joint)
-        begin = time.perf_counter()
+        begin = time.process_time()
         found["first"] = next(iter(rfgraph.paths(result, target))).sizes[0]
-        found["enumerate"] = time.perf_counter() - begin
+        found["enumerate"] = time.process_time() - begin
     found["peak"] = timing.peak()
     found["more"] = timing.peak() - floor
     print(json.dumps(found))

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from onnx import helper
 
 import rfgraph
 import rfgraph.onnxfile.load  # importing is not part of what is timed
@@ -183,3 +184,30 @@ def test_the_walk_itself_is_bounded_where_the_count_knows_too_little(monkeypatch
     ]
     with pytest.raises(BoundError, match=r"node 'loop\d' \(Loop\): .*MAX_EXPANDED"):
         rfgraph.load(model([*nodes, node("Relu", "t4", "y")], initializers=stored))
+
+
+def test_a_call_does_not_copy_what_the_model_imports():
+    # The function imports another version than the model does, so that its scope is its own.
+    made = function("F", "a", "b", [node("Relu", "a", "b")])
+    made.opset_import[0].version = 13
+    proto = model([node("F", "x", f"t{k}", "", "local") for k in range(2000)], functions=[made])
+    proto.graph.output[0].name = "t0"
+    proto.opset_import.extend(helper.make_opsetid(f"d{k}", 1) for k in range(200_000))
+    data = proto.SerializeToString()
+    start = time.process_time()
+    assert rfgraph.load(data).outputs == ("t0",)
+    assert time.process_time() - start < SECONDS
+
+
+def test_a_function_s_own_versions_hold_inside_it():
+    # Softmax flattens all trailing axes before version 13, and takes one axis since.
+    made = [
+        function(f"F{version}", "a", "b", [node("Softmax", "a", "b", axis=1)])
+        for version in (11, 13)
+    ]
+    for one, version in zip(made, (11, 13), strict=True):
+        one.opset_import[0].version = version
+    nodes = [node("F11", "x", "y", "", "local"), node("F13", "x", "z", "", "local")]
+    result = rfgraph.analyze(model(nodes, outputs=["y", "z"], functions=made))
+    assert result.receptive_field("y").axes[3].scope == "global"
+    assert result.receptive_field("z").axes[3].scope == "local"
