@@ -27,7 +27,7 @@ FIXTURES = Path(__file__).resolve().parent.parent.parent / "fixtures"
 LARGEST = 24_000  # bytes of a fixture that is mutated
 SECONDS = 10.0  # for each question
 MEMORY = 3 << 30  # address space of a worker, most of which the interpreter and NumPy take
-CHUNK = 500
+CHUNK = 250
 
 
 @functools.cache
@@ -114,8 +114,10 @@ def parallel(seeds: range, jobs: int) -> Tally:
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_limit) as pool:
         for found in pool.map(fuzz, chunks):
             tally.merge(found)
-            passed = time.perf_counter() - start
-            print(f"\r{tally.count} of {len(seeds)}, {passed:.0f} s", end="", file=sys.stderr)
+            passed = f"{time.perf_counter() - start:.0f} s, {len(tally.escapes)} escaped"
+            print(f"\r{tally.count} of {len(seeds)}, {passed}", end="", file=sys.stderr)
+            if found.escapes:
+                print(f"\n{found}", file=sys.stderr)  # at once, for a long run may be ended
     print(file=sys.stderr)
     return tally
 
