@@ -46,9 +46,9 @@ def add_bindings(parser: Parser) -> None:
         "--masks",
         action="store_true",
         default=None,
-        help="stored masks cut: what a constant puts 87.34 or more below the highest score of its "
-        "row has no weight after the softmax (its values are read; scores are taken to differ by "
-        "less than the rest)",
+        help="stored masks cut: a score whose constant lies 87.34 or more below the highest of its "
+        "row (minus infinity, -100) has no weight after the softmax; scores are taken to differ by "
+        "less than the rest",
     )
 
 
