@@ -46,7 +46,8 @@ def load(
     scores of an attention, or put in their place, are looked at: a score whose constant lies 87.34
     or more below the highest of its row has a weight of zero (less than any normal float32), which
     cuts the dependence. Scores themselves are taken to differ by less than what is left of that,
-    and data to leave each row a key. `Model.masks` says where. Raises RfgraphError, one line that names file, node or tensor.
+    and data to leave each row a key. `Model.masks` says where. Raises RfgraphError, one line that
+    names file, node or tensor.
     """
     from rfgraph.onnxfile.load import as_array
     from rfgraph.onnxfile.load import load as load_file
