@@ -55,6 +55,8 @@ class Builder:
         self.masks = masks
         self.budget = Budget()
         self.operators = 0
+        # Sequences by identity, which are kept for it, and what stands for them.
+        self._pools: dict[int, tuple[Entry, Entry | None]] = {}
         self._numbers: dict[str, int] = {}
         self._relations: dict[object, Relation] = {}
         self._declared: dict[str, Shape] = inference.declared_shapes(proto.graph)
@@ -350,6 +352,16 @@ class Builder:
             self.add_edge(item, tensor, operator, Link(slot, ()), None, {})
         return Entry(Value(None), tensor)
 
+    def _pooled(self, entry: Entry | None, operator: Operator, scope: Scope) -> Entry | None:
+        """Return a sequence as one tensor, the same for all its readers, each of one edge then."""
+        if entry is None or entry.items is None or len(entry.items) < 2:
+            return entry
+        found = self._pools.get(id(entry))
+        if found is None:
+            flat = Entry(entry.value, None, tuple(parts_of(entry)))
+            found = self._pools[id(entry)] = (entry, self._whole(flat, operator, scope))
+        return found[1]
+
     def _named(self, name: str, entry: Entry, operator: Operator, scope: Scope) -> Entry:
         """Return the value under a node's output name; a tensor of another one is read as it is."""
         wanted = scope.prefix + name
@@ -387,7 +399,9 @@ class Builder:
         shape: Shape | None = None,
     ) -> Entry:
         """Add a tensor that may read all of several values, and report why no more can be said."""
-        fed = [entry for source in sources for entry in parts_of(source)]
+        fed = [
+            entry for source in sources for entry in parts_of(self._pooled(source, operator, scope))
+        ]
         if not fed or not name:
             return Entry(Value(shape, constant=True))
         tensor = self.add_tensor(scope.prefix + name, shape, operator)

@@ -271,3 +271,17 @@ def test_a_tensor_made_twice_is_named():
     ]
     with pytest.raises(ModelError, match=r"node 'again' .*tensor 'y' is produced twice"):
         rfgraph.load(chain_of(nodes))
+
+
+def test_readers_of_a_sequence_share_what_they_may_read():
+    # Any element at each of 300 places that are computed: 300 edges and 400, not their product.
+    nodes = [helper.make_node("SplitToSequence", ["x"], ["s"], axis=2)] + [
+        helper.make_node("SequenceAt", ["s", "i"], [f"t{k}"]) for k in range(300)
+    ]
+    proto = chain_of([*nodes, helper.make_node("Relu", ["t299"], ["y"])])
+    proto.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 400
+    proto.graph.input.append(helper.make_tensor_value_info("i", TensorProto.INT64, []))
+    result = rfgraph.analyze(proto)
+    assert result.receptive_field("y", input="x").axes[2].scope == "unknown"
+    assert result.graph.number_of_edges() < 2000
+    assert rfgraph.path_histogram(result, input="x", count="paths").total == 400
