@@ -62,7 +62,13 @@ def main() -> None:
             probe(data)
     with tempfile.TemporaryDirectory() as folder:
         seeds(folder)
-        options = [f"-max_len={LONGEST}", "-timeout=120", *sys.argv[1:], folder]
+        options = [
+            f"-max_len={LONGEST}",
+            "-timeout=120",
+            "-report_slow_units=60",
+            *sys.argv[1:],
+            folder,
+        ]
         atheris.Setup([sys.argv[0], *options], try_one, custom_mutator=mutate)
         atheris.Fuzz()
 
