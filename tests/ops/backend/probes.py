@@ -77,7 +77,8 @@ class Probes:
     def _moved(self, value: Array) -> Array:
         ordered = self.random.permutation(value.reshape(-1)).reshape(value.shape)
         if value.dtype.kind in "iu" and self.rounds % 2:
-            return self._integers(value, value, 3 if value.size == 1 else self.rounds // 2)
+            far = value.size == 1 and self.rounds % 4 == 1
+            return self._integers(value, value, 3 if far else self.rounds // 2)
         if not _is_float(value) or self.rounds % 3 == 2:
             return ordered
         sign = 1.0 if self.rounds % 3 else self.random.choice([-1.0, 1.0], value.shape)
