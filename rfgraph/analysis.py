@@ -6,8 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from rfgraph.domains.closed_form import closed_form
-from rfgraph.domains.table import allowance
+from rfgraph.domains.closed_form import closed_forms
 from rfgraph.domains.unknown import not_followed
 from rfgraph.errors import RfgraphError, UsageError, printable, quoted, shown_path
 from rfgraph.fields import Finding, Output, ReceptiveField
@@ -185,9 +184,7 @@ class Result:
 def analyze(model: Model | Source, **binding: Any) -> Result:
     """Return the closed-form analysis of a model; a path is loaded with `binding` as by `load`."""
     loaded = model if isinstance(model, Model) else load(model, **binding)
-    with allowance():
-        forms = {item.name: closed_form(loaded.graph, item.name) for item in loaded.inputs}
-    return Result(loaded, forms)
+    return Result(loaded, closed_forms(loaded.graph, [item.name for item in loaded.inputs]))
 
 
 def pick_input(model: Model, name: str | None) -> str:

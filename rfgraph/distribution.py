@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rfgraph import __version__
 from rfgraph.analysis import Result, Source, analyze, pick_input, pick_tensor, some
-from rfgraph.domains.closed_form import ClosedForm, closed_form
+from rfgraph.domains.closed_form import ClosedForm, closed_forms
 from rfgraph.domains.paths import counting
 from rfgraph.domains.paths.enumerate import in_order
 from rfgraph.domains.paths.states import MAX_PATTERNS, Kind, Question, StateGraph, state_graph
@@ -324,7 +324,7 @@ def _question(
 def _form(model: Model, name: str) -> ClosedForm:
     cache: dict[str, ClosedForm] = model.graph.graph.setdefault("closed_forms", {})
     if name not in cache:
-        cache[name] = closed_form(model.graph, name)
+        cache |= closed_forms(model.graph, [name])
     return cache[name]
 
 

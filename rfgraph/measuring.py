@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.domains.closed_form import AxisField, merge_pieces, merge_spreads
+from rfgraph.domains.closed_form import AxisField, merge_pieces
 from rfgraph.domains.measure import Numbers, aligned, bounded_reach, measure
 from rfgraph.domains.pieces import Lost
 from rfgraph.domains.ranges import is_range
 from rfgraph.domains.reads import read_positions
+from rfgraph.domains.spread import merge_spreads
 from rfgraph.errors import BoundError
 from rfgraph.fields import Axis, Scope
 from rfgraph.local_paths import is_local, sharing

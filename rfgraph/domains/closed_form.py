@@ -14,40 +14,23 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains import table as tables
 from rfgraph.domains.carry import carry_step
-from rfgraph.domains.pattern import BASE, Key, normal
 from rfgraph.domains.periodic import join
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position, settle, to_table
+from rfgraph.domains.spread import begin, carry_spread, merge_spreads
 from rfgraph.errors import BoundError, quoted
 from rfgraph.relations import step_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from rfgraph.domains.spread import Spread
     from rfgraph.graph import Graph, Operator
-    from rfgraph.relations import Relation, Shape, Step
+    from rfgraph.relations import Relation, Shape
 
 MAX_STATES = 4096
 MAX_CLASSES = 512
-# Of these so many may be without a closed form: shifted windows double them with every shift.
-MAX_SCATTERED = 16
 # So many maps that are restricted on several axes are kept apart, more become a table.
 MAX_APART = 4
-
-
-class Extent(NamedTuple):
-    """The single paths of one pattern: its piece, their least and largest base, twice their centre.
-
-    A path's base is hi - lo at the first position that reads anything; `twice` is lo + hi there,
-    None where paths disagree.
-    """
-
-    piece: Piece
-    least: int
-    largest: int
-    twice: int | None
-
-
-Spread: TypeAlias = "dict[Key, Extent] | None"
 
 
 class AxisField(NamedTuple):
@@ -57,9 +40,11 @@ class AxisField(NamedTuple):
     spread: Spread
 
 
+Fields: TypeAlias = "tuple[AxisField | None, ...]"
 # How a path stands to an input axis: the tensor axes it depends on, or why it is not local.
 Status: TypeAlias = "frozenset[int] | Lost | str"
 Layout: TypeAlias = "tuple[Status, ...]"
+Classes: TypeAlias = "Mapping[Layout, Fields]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +55,54 @@ class State:
     number in `ClosedForm.losses`.
     """
 
-    classes: Mapping[Layout, tuple[AxisField | None, ...]]
+    classes: Classes
     through: tuple[int, ...]
 
 
-def input_state(rank: int) -> State:
-    """Return the state of a graph input."""
+class Carried(NamedTuple):
+    """What a relation makes of a class: the classes, and the axes on which paths were lost."""
+
+    classes: Classes
+    lossy: tuple[int, ...]
+
+
+class Memo:
+    """What relations make of classes, for the inputs of a model that share a way.
+
+    Inputs of one rank begin with the same state, so what is behind like operators is made once.
+    """
+
+    __slots__ = ("_carried", "_inputs", "_on")
+
+    def __init__(self, *, on: bool) -> None:
+        self._on = on
+        self._inputs: dict[int, State] = {}
+        # The fields and the relation are held, so that nothing else takes their place.
+        self._carried: dict[tuple[int, int, Layout], tuple[Fields, Relation, Carried]] = {}
+
+    def input(self, rank: int) -> State:
+        """Return the state of a graph input."""
+        if rank not in self._inputs:
+            self._inputs[rank] = _input_state(rank)
+        return self._inputs[rank]
+
+    def carry(self, layout: Layout, fields: Fields, relation: Relation) -> Carried:
+        """Return what a relation makes of a class."""
+        if not self._on:
+            return _carry_class(layout, fields, relation)
+        key = id(fields), id(relation), layout
+        found = self._carried.get(key)
+        if found is None:
+            found = fields, relation, _carry_class(layout, fields, relation)
+            self._carried[key] = found
+        return found[2]
+
+
+def _input_state(rank: int) -> State:
     fields = []
     for axis in range(rank):
         piece = own_position(axis)
-        key, extent = _normal(piece, BASE, BASE, BASE)
-        fields.append(AxisField((piece,), {key: extent}))
+        fields.append(AxisField((piece,), begin(piece)))
     layout: Layout = tuple(frozenset((axis,)) for axis in range(rank))
     return State({layout: tuple(fields)}, (0,) * rank)
 
@@ -102,11 +124,16 @@ class ClosedForm:
     losses: tuple[Loss, ...]
 
 
-@tables.allowance()
-def closed_form(graph: Graph, source: str) -> ClosedForm:
-    """Propagate the field of graph input `source` through the whole graph, once."""
+def closed_forms(graph: Graph, sources: Sequence[str]) -> dict[str, ClosedForm]:
+    """Propagate the fields of graph inputs through the whole graph, each once."""
+    memo = Memo(on=len(sources) > 1)
+    with tables.allowance():
+        return {source: _closed_form(graph, source, memo) for source in sources}
+
+
+def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
     shape: Shape = graph.nodes[source]["shape"]
-    states: dict[str, State] = {source: input_state(len(shape))}
+    states: dict[str, State] = {source: memo.input(len(shape))}
     spatial: set[int] = set()
     losses: dict[Loss, int] = {}
     predecessors = graph.pred
@@ -119,7 +146,7 @@ def closed_form(graph: Graph, source: str) -> ClosedForm:
         ]
         if arriving:
             carried = [
-                _carry_state(state, relation, losses, loss, spatial)
+                _carry_state(state, relation, losses, loss, spatial, memo)
                 for state, relation, loss in arriving
             ]
             merged = merge_states(carried, graph.nodes[tensor]["shape"] or ())
@@ -135,23 +162,30 @@ def closed_form(graph: Graph, source: str) -> ClosedForm:
 
 
 def _carry_state(
-    state: State, relation: Relation, losses: dict[Loss, int], loss: Loss, spatial: set[int]
+    state: State,
+    relation: Relation,
+    losses: dict[Loss, int],
+    loss: Loss,
+    spatial: set[int],
+    memo: Memo,
 ) -> State:
     if relation.is_void:
         return State({}, state.through)
     if relation.is_identity:
         return state
-    if relation.spatial:
+    if relation.spatial and len(spatial) < len(state.through):
         _mark_spatial(state, relation.spatial, spatial)
     parts = []
     for layout, fields in state.classes.items():
-        parts.append(_carry_class(layout, fields, relation, losses, loss, state.through))
+        classes, lossy = memo.carry(layout, fields, relation)
+        through = _blamed(state.through, lossy, losses, loss) if lossy else state.through
+        parts.append(State(classes, through))
     return parts[0] if len(parts) == 1 else merge_states(parts, relation.out_shape)
 
 
 def _mark_spatial(state: State, windowed: tuple[int, ...], spatial: set[int]) -> None:
     for axis in range(len(state.through)):
-        if not carriers(state, axis).isdisjoint(windowed):
+        if axis not in spatial and not carriers(state, axis).isdisjoint(windowed):
             spatial.add(axis)
 
 
@@ -162,14 +196,7 @@ def carriers(state: State, axis: int) -> frozenset[int]:
     return frozenset().union(*(piece.axes for piece in pieces))
 
 
-def _carry_class(
-    layout: Layout,
-    fields: tuple[AxisField | None, ...],
-    relation: Relation,
-    losses: dict[Loss, int],
-    loss: Loss,
-    through: tuple[int, ...],
-) -> State:
+def _carry_class(layout: Layout, fields: Fields, relation: Relation) -> Carried:
     rest: list[AxisField | None] = []
     lost: list[Lost | None] = []
     for field, status in zip(fields, layout, strict=True):
@@ -177,13 +204,14 @@ def _carry_class(
         rest.append(kept)
         lost.append(why if isinstance(why, Lost) else None)
     if any(kept is None and why is Lost.EMPTY for kept, why in zip(rest, lost, strict=True)):
-        return State({}, through)
-    classes: dict[Layout, tuple[AxisField | None, ...]] = {}
-    for taken in _choices(rest, lost):
-        classes[tuple(_status(item) for item in taken)] = tuple(
+        return Carried({}, ())
+    classes = {
+        tuple(_status(item) for item in taken): tuple(
             item if isinstance(item, AxisField) else None for item in taken
         )
-    return State(classes, _blamed(layout, classes, losses, loss, through))
+        for taken in _choices(rest, lost)
+    }
+    return Carried(classes, _lossy(layout, classes))
 
 
 def _choices(
@@ -210,21 +238,23 @@ def _status(item: AxisField | Lost) -> Status:
     return frozenset().union(*(piece.axes for piece in item.pieces))
 
 
-def _blamed(
-    layout: Layout,
-    classes: Mapping[Layout, object],
-    losses: dict[Loss, int],
-    loss: Loss,
-    through: tuple[int, ...],
-) -> tuple[int, ...]:
-    blamed = through
+def _lossy(layout: Layout, classes: Classes) -> tuple[int, ...]:
+    """Return the axes on which paths that were local or one-sided before are less so now."""
+    found = []
     for axis, before in enumerate(layout):
         now = {after[axis] for after in classes}
-        if isinstance(before, Lost) or all(isinstance(to, frozenset) for to in now - {before}):
-            continue
-        bit = 1 << losses.setdefault(loss, len(losses))
-        blamed = (*blamed[:axis], blamed[axis] | bit, *blamed[axis + 1 :])
-    return blamed
+        if not isinstance(before, Lost) and any(
+            not isinstance(to, frozenset) for to in now - {before}
+        ):
+            found.append(axis)
+    return tuple(found)
+
+
+def _blamed(
+    through: tuple[int, ...], lossy: tuple[int, ...], losses: dict[Loss, int], loss: Loss
+) -> tuple[int, ...]:
+    bit = 1 << losses.setdefault(loss, len(losses))
+    return tuple(bits | bit if axis in lossy else bits for axis, bits in enumerate(through))
 
 
 def merge_states(states: Iterable[State], shape: Shape) -> State:
@@ -232,7 +262,7 @@ def merge_states(states: Iterable[State], shape: Shape) -> State:
     found = list(dict.fromkeys(map(_Same, states)))
     if len(found) == 1:
         return found[0].state
-    gathered: dict[Layout, list[tuple[AxisField | None, ...]]] = {}
+    gathered: dict[Layout, list[Fields]] = {}
     for same in found:
         for layout, fields in same.state.classes.items():
             gathered.setdefault(layout, []).append(fields)
@@ -294,7 +324,7 @@ def carry_field(field: AxisField, relation: Relation) -> tuple[AxisField | None,
         if not made:
             return None, lost
         pieces = merge_pieces(made, step_shape(step, shape))
-        spread = _carry_spread(spread, step, shape)
+        spread = carry_spread(spread, step, shape)
     return AxisField(pieces, spread), lost
 
 
@@ -372,75 +402,3 @@ def _unite(first: Piece, second: Piece) -> Piece | None:
 
 def _blurred(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     return (Blur(frozenset().union(*(piece.axes for piece in pieces))),)
-
-
-# -- single paths ----------------------------------------------------------------------------------
-
-
-def _normal(piece: Piece, least: int, largest: int, twice: int | None) -> tuple[Key, Extent]:
-    """Return the pattern of a piece, with the translations taken out added to its numbers."""
-    pattern = normal(piece)
-    lo, hi = pattern.lo, pattern.hi
-    exact = twice is not None and not isinstance(piece, Blur)
-    return pattern.key, Extent(
-        pattern.piece,
-        least + hi - lo,
-        largest + hi - lo,
-        twice + lo + hi if exact and twice is not None else None,
-    )
-
-
-def _carry_spread(spread: Spread, step: Step, shape: Shape) -> Spread:
-    if spread is None:
-        return None
-    made: dict[Key, Extent] = {}
-    for extent in spread.values():
-        piece = extent.piece
-        result = carry_step(piece, step, shape)
-        if isinstance(result, Lost):
-            continue
-        if isinstance(result, Mapped) and isinstance(piece, Mapped) and result.map is piece.map:
-            # Only the axes changed: a pattern it was, a pattern it is.
-            _add_extent(made, result, Extent(result, *extent[1:]))
-            continue
-        key, moved = _normal(result, extent.least, extent.largest, extent.twice)
-        _add_extent(made, key, moved)
-    return _kept(made)
-
-
-def _kept(made: dict[Key, Extent]) -> Spread:
-    """Return the spread unless its patterns, tables among them, are too many to carry on."""
-    if len(made) <= MAX_SCATTERED:
-        return made
-    scattered = sum(map(_is_scattered, made.values()))
-    return made if len(made) <= MAX_STATES and scattered <= MAX_SCATTERED else None
-
-
-def _is_scattered(extent: Extent) -> bool:
-    """Whether a pattern is a table, or restricted on several axes: rolled, windowed, cut apart."""
-    piece = extent.piece
-    return not isinstance(piece, Mapped) or len(piece.support) > 1
-
-
-def merge_spreads(spreads: list[Spread]) -> Spread:
-    """Return the spread over the paths of several edges."""
-    made: dict[Key, Extent] = {}
-    for spread in spreads:
-        if spread is None:
-            return None
-        for key, extent in spread.items():
-            _add_extent(made, key, extent)
-    return _kept(made)
-
-
-def _add_extent(made: dict[Key, Extent], key: Key, extent: Extent) -> None:
-    before = made.get(key)
-    if before is None:
-        made[key] = extent
-    else:
-        made[key] = Extent(
-            extent.piece,
-            min(before.least, extent.least),
-            max(before.largest, extent.largest),
-            extent.twice if before.twice == extent.twice else None,
-        )

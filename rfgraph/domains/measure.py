@@ -20,7 +20,8 @@ from rfgraph.errors import BoundError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rfgraph.domains.closed_form import AxisField, Extent, Spread
+    from rfgraph.domains.closed_form import AxisField
+    from rfgraph.domains.spread import Extent, Spread
     from rfgraph.domains.table import Table
     from rfgraph.relations import Shape
 
