@@ -27,8 +27,10 @@ BOUNDS = [
     (tables, "MAX_TABLED", "entries of all tables of one analysis"),
     (exact, "MAX_TOTAL", "entries of the tables that `unit` needs"),
     (states, "MAX_STATES", "states of paths that are told apart"),
-    (counting, "MAX_SIZES", "sizes of a histogram that is listed (`--full`: all)"),
-    (counting, "MAX_DIGITS", "digits of a histogram that is listed (`--full`: all)"),
+    (states, "MAX_PATTERNS", "entries of the tables of paths without a closed form"),
+    (counting, "MAX_SIZES", "sizes of a histogram that is listed without `--full`"),
+    (counting, "MAX_DIGITS", "digits of a histogram that is listed without `--full`"),
+    (counting, "MAX_FULL", "sizes of a histogram that is listed with it"),
     (errors, "MAX_LINE", "characters of an error"),
     (errors, "MAX_NAME", "characters of a name in an error"),
 ]
