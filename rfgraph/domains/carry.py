@@ -345,7 +345,7 @@ def _along_rows(
 
 def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
     """A rule on another axis only says for which positions there still is something to read."""
-    bits = dict(piece.support).get(axis)
+    bits = support.of(piece.support, axis)
     if isinstance(rule, Rows):
         return _along_rows(piece, axis, rule, shape, bits)
     if isinstance(rule, Whole):

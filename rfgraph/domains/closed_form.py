@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from rfgraph.domains import table as tables
 from rfgraph.domains.carry import carry_step
@@ -21,7 +21,7 @@ from rfgraph.errors import BoundError, quoted
 from rfgraph.relations import step_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.domains.spread import Spread
     from rfgraph.graph import Graph, Operator
@@ -138,17 +138,13 @@ def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
     losses: dict[Loss, int] = {}
     predecessors = graph.pred
     for tensor in graph:
-        arriving = [
-            (states[before], edge["relation"], Loss(before, edge["operator"]))
-            for before, edges in predecessors[tensor].items()
-            if before in states
-            for edge in edges.values()
+        carried = [
+            state
+            if relation.is_identity and not relation.is_void
+            else _carry_state(state, relation, losses, Loss(before, operator), spatial, memo)
+            for before, state, relation, operator in _entering(predecessors[tensor], states)
         ]
-        if arriving:
-            carried = [
-                _carry_state(state, relation, losses, loss, spatial, memo)
-                for state, relation, loss in arriving
-            ]
+        if carried:
             merged = merge_states(carried, graph.nodes[tensor]["shape"] or ())
             if len(merged.classes) > MAX_CLASSES:
                 raise BoundError(
@@ -161,6 +157,16 @@ def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
     return ClosedForm(source, states, tuple(axes), tuple(losses))
 
 
+def _entering(
+    predecessors: Mapping[str, Any], states: Mapping[str, State]
+) -> Iterator[tuple[str, State, Relation, Operator]]:
+    for before, edges in predecessors.items():
+        state = states.get(before)
+        if state is not None:
+            for edge in edges.values():
+                yield before, state, edge["relation"], edge["operator"]
+
+
 def _carry_state(
     state: State,
     relation: Relation,
@@ -171,8 +177,6 @@ def _carry_state(
 ) -> State:
     if relation.is_void:
         return State({}, state.through)
-    if relation.is_identity:
-        return state
     if relation.spatial and len(spatial) < len(state.through):
         _mark_spatial(state, relation.spatial, spatial)
     parts = []
@@ -259,12 +263,12 @@ def _blamed(
 
 def merge_states(states: Iterable[State], shape: Shape) -> State:
     """Return the state of a tensor that several edges feed."""
-    found = list(dict.fromkeys(map(_Same, states)))
+    found = list({id(state): state for state in states}.values())
     if len(found) == 1:
-        return found[0].state
+        return found[0]
     gathered: dict[Layout, list[Fields]] = {}
-    for same in found:
-        for layout, fields in same.state.classes.items():
+    for state in found:
+        for layout, fields in state.classes.items():
             gathered.setdefault(layout, []).append(fields)
     classes = {
         layout: parts[0]
@@ -273,24 +277,9 @@ def merge_states(states: Iterable[State], shape: Shape) -> State:
         for layout, parts in gathered.items()
     }
     blamed = tuple(
-        reduce(or_, losses) for losses in zip(*(same.state.through for same in found), strict=True)
+        reduce(or_, losses) for losses in zip(*(state.through for state in found), strict=True)
     )
     return State(classes, blamed)
-
-
-class _Same:
-    """Wraps a state so that the very same one is merged once."""
-
-    __slots__ = ("state",)
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-
-    def __hash__(self) -> int:
-        return id(self.state)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.state is other.state
 
 
 def _merge_fields(fields: Iterable[AxisField | None], shape: Shape) -> AxisField | None:
@@ -323,7 +312,10 @@ def carry_field(field: AxisField, relation: Relation) -> tuple[AxisField | None,
                 made.append(result)
         if not made:
             return None, lost
-        pieces = merge_pieces(made, step_shape(step, shape))
+        if any(now is not before for now, before in zip(made, pieces, strict=False)) or (
+            len(made) < len(pieces)
+        ):
+            pieces = merge_pieces(made, step_shape(step, shape))
         spread = carry_spread(spread, step, shape)
     return AxisField(pieces, spread), lost
 
@@ -390,7 +382,11 @@ def _merge_key(piece: Piece) -> object:
 def _unite(first: Piece, second: Piece) -> Piece | None:
     if isinstance(first, Mapped) and isinstance(second, Mapped):
         united = join(first.map, second.map)
-        return None if united is None else first._replace(map=united)
+        return (
+            None
+            if united is None
+            else Mapped(first.carrier, united, first.support, first.open_lo, first.open_hi)
+        )
     if isinstance(first, Tabled) and isinstance(second, Tabled):
         try:
             table = tables.join(first.table, second.table)

@@ -103,15 +103,23 @@ def join_spans(spans: Iterable[Span]) -> Span:
     return min(lo for lo, _ in found), max(hi for _, hi in found)
 
 
+def _hull(first: Span, second: Span) -> Span:
+    if first is None or second is None:
+        return second if first is None else first
+    lo, hi = first
+    return (lo if lo < second[0] else second[0]), (hi if hi > second[1] else second[1])
+
+
 def join(first: PeriodicMap, second: PeriodicMap) -> PeriodicMap | None:
     """Return the union of two maps of one rate; None if its period is too long."""
-    if first == second:
+    if first is second or first == second:
         return first
+    if first.p == second.p == 1:
+        span = _hull(first.spans[0], second.spans[0])
+        return first if span == first.spans[0] else PeriodicMap(1, first.q, (span,))
     p = math.lcm(first.p, second.p)
     if p > MAX_PERIOD:
         return None
-    if p == 1:
-        return PeriodicMap(1, first.q, (join_spans((first.spans[0], second.spans[0])),))
     spans = tuple(join_spans((first.at(o), second.at(o))) for o in range(p))
     return reduced(p, first.q * (p // first.p), spans)
 

@@ -56,10 +56,13 @@ def carry_spread(spread: Spread, step: Step, shape: Shape) -> Spread:
     if spread is None:
         return None
     made: dict[Key, Extent] = {}
-    for extent in spread.values():
+    for before, extent in spread.items():
         piece = extent.piece
         result = carry_step(piece, step, shape)
         if isinstance(result, Lost):
+            continue
+        if result is piece:
+            _add_extent(made, before, extent)
             continue
         if isinstance(result, Mapped) and isinstance(piece, Mapped) and result.map is piece.map:
             # Only the axes changed: a pattern it was, a pattern it is.
@@ -99,7 +102,7 @@ def _add_extent(made: dict[Key, Extent], key: Key, extent: Extent) -> None:
     before = made.get(key)
     if before is None:
         made[key] = extent
-    else:
+    elif before is not extent:
         made[key] = Extent(
             extent.piece,
             min(before.least, extent.least),

@@ -22,6 +22,14 @@ Support: TypeAlias = "tuple[tuple[int, int], ...]"
 Mask: TypeAlias = NDArray[np.bool_]
 
 
+def of(support: Support, axis: int) -> int | None:
+    """Return the positions of an axis, None for all of them."""
+    for other, bits in support:
+        if other == axis:
+            return bits
+    return None
+
+
 @lru_cache(maxsize=1024)
 def after(bits: int | None, rule: AxisRule) -> int | None:
     """Return the positions of an axis that read something by `rule`, None for all of them."""

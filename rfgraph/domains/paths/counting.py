@@ -29,6 +29,8 @@ MAX_SET_BITS = 1 << 22
 MAX_FULL = 1 << 21
 
 V = TypeVar("V")
+M = TypeVar("M")
+Moves: TypeAlias = tuple[int, ...]
 Histogram: TypeAlias = dict[int, int]
 Vectors: TypeAlias = dict[tuple[int, ...], int]
 
@@ -54,6 +56,11 @@ class Moments(NamedTuple):
             self.largest + shift,
         )
 
+    def scaled(self, step: int) -> Moments:
+        """Return the moments with every base multiplied by a positive `step`."""
+        total, first, second, least, largest = self
+        return Moments(total, first * step, second * step * step, least * step, largest * step)
+
     def plus(self, other: Moments) -> Moments:
         """Return the moments of both sets of paths."""
         return Moments(
@@ -72,22 +79,27 @@ ONE_PATH = Moments(1, 0, 0, 0, 0)
 class Survey:
     """The moments of one column at the end states, and what bounds a histogram of it.
 
-    `step` divides all bases, which lie in [low, high] at every state; no state has more than `most`
-    paths.
+    `step` divides all bases, which lie in [low, high] at every state, and `moves` are the shifts of
+    the arcs in steps; no state has more than `most` paths.
     """
 
     column: int
     ends: Mapping[int, Moments]
     step: int
+    moves: Moves
     low: int
     high: int
     most: int
 
 
 def forward(
-    made: StateGraph, one: V, shifted: Callable[[V, Growth], V], plus: Callable[[V, V], V]
+    made: StateGraph,
+    moves: Iterable[M],
+    one: V,
+    shifted: Callable[[V, M], V],
+    plus: Callable[[V, V], V],
 ) -> dict[int, V]:
-    """Return the values of the end states."""
+    """Return the values of the end states; `moves` has for each arc how it shifts a value."""
     if not made.tracks:
         return {}
     readers = [0] * len(made.tracks)
@@ -96,25 +108,40 @@ def forward(
     for state in made.ends:
         readers[state] += 1
     values: dict[int, V] = {made.start: one}
-    for source, target, shift, _ in made.arcs:
+    for (source, target, _, _), move in zip(made.arcs, moves, strict=True):
         value = values[source]
         readers[source] -= 1
         if not readers[source]:
             del values[source]
-        value = shifted(value, shift)
+        if move:
+            value = shifted(value, move)
         before = values.get(target)
         values[target] = value if before is None else plus(before, value)
     return {state: values[state] for state in made.ends if state in values}
 
 
 def survey(made: StateGraph, column: int) -> Survey:
-    """Return the moments of one column and the bounds of its histogram."""
+    """Return the moments of one column and the bounds of its histogram.
+
+    Columns that differ by a factor alone (the sizes and the number of windows of like blocks) are
+    surveyed once.
+    """
+    step = math.gcd(*{arc.shift[column] for arc in made.arcs}) or 1
+    moves = tuple(arc.shift[column] // step for arc in made.arcs)
+    found = made.surveys.get(moves)
+    if found is None:
+        found = made.surveys[moves] = _survey(made, moves)
+    ends = {state: value.scaled(step) for state, value in found.ends.items()}
+    return Survey(column, ends, step, moves, found.low * step, found.high * step, found.most)
+
+
+def _survey(made: StateGraph, moves: Moves) -> Survey:
     low = high = 0
     most = 1
 
-    def shifted(value: Moments, shift: Growth) -> Moments:
+    def shifted(value: Moments, move: int) -> Moments:
         nonlocal low, high
-        moved = value.shifted(shift[column])
+        moved = value.shifted(move)
         low, high = min(low, moved.least), max(high, moved.largest)
         return moved
 
@@ -124,9 +151,8 @@ def survey(made: StateGraph, column: int) -> Survey:
         most = max(most, joined.total)
         return joined
 
-    ends = forward(made, ONE_PATH, shifted, plus)
-    step = math.gcd(*{arc.shift[column] for arc in made.arcs}) or 1
-    return Survey(column, ends, step, low, high, most)
+    ends = forward(made, moves, ONE_PATH, shifted, plus)
+    return Survey(0, ends, 1, moves, low, high, most)
 
 
 def same_columns(made: StateGraph, first: int, second: int) -> bool:
@@ -193,7 +219,7 @@ def _histogram(
     if fields <= MAX_FULL and fields * found.most.bit_length() <= MAX_PACKED_BITS:
         by_state = _packed(made, found)
     else:
-        counted = _sparse(made, found.column, full=full)
+        counted = _sparse(made, found, full=full)
         if counted is None:
             return None
         by_state = counted
@@ -219,13 +245,8 @@ def _distinct(
     """Return the number of distinct sizes, by sets of bits; None if they span too far for that."""
     if fields > MAX_SET_BITS:
         return None
-    first, step, column = -found.low // found.step, found.step, found.column
-    sets = forward(
-        made,
-        1 << first,
-        lambda value, shift: _moved(value, shift[column] // step),
-        lambda a, b: a | b,
-    )
+    first, step = -found.low // found.step, found.step
+    sets = forward(made, found.moves, 1 << first, _moved, lambda a, b: a | b)
     distinct: set[int] = set()
     for state, offset in offsets.items():
         digits = bin(sets[state])[:1:-1]
@@ -238,30 +259,37 @@ def _moved(bits: int, places: int) -> int:
 
 
 def _packed(made: StateGraph, found: Survey) -> dict[int, Histogram]:
-    """Count with one long integer per state, whose fields are the counts by base.
+    """Count with one long integer per state, whose fields are the counts by base in steps.
 
     Adding histograms is then one addition, and a shift of all bases a shift of bits.
     """
+    if found.moves not in made.counted:
+        made.counted[found.moves] = _counted_packed(made, found)
+    return _scaled(made.counted[found.moves], found.step)
+
+
+def _counted_packed(made: StateGraph, found: Survey) -> dict[int, Histogram]:
     width = found.most.bit_length() + 1
     width += -width % 8
-    first, step, column = -found.low // found.step, found.step, found.column
+    first = -found.low // found.step
     values = forward(
         made,
+        found.moves,
         1 << first * width,
-        lambda value, shift: _moved(value, shift[column] // step * width),
+        lambda value, move: _moved(value, move * width),
         lambda a, b: a + b,
     )
-    return {state: _unpacked(value, width, first, step) for state, value in values.items()}
+    return {state: _unpacked(value, width, first) for state, value in values.items()}
 
 
-def _unpacked(value: int, width: int, first: int, step: int) -> Histogram:
+def _unpacked(value: int, width: int, first: int) -> Histogram:
     size = width // 8
     raw = value.to_bytes((value.bit_length() + 7) // 8 + size, "little")
     found: Histogram = {}
     for field in range(len(raw) // size):
         count = int.from_bytes(raw[field * size : (field + 1) * size], "little")
         if count:
-            found[(field - first) * step] = count
+            found[field - first] = count
     return found
 
 
@@ -280,44 +308,50 @@ def _summed(a: dict[V, int], b: dict[V, int], bound: int) -> dict[V, int]:
 
 def _counted(
     made: StateGraph,
+    moves: Iterable[M],
     one: dict[V, int],
-    shifted: Callable[[dict[V, int], Growth], dict[V, int]],
+    shifted: Callable[[dict[V, int], M], dict[V, int]],
     *,
     full: bool,
 ) -> dict[int, dict[V, int]] | None:
     """Count with one dictionary per state; None, or BoundError in full, if one grows too large."""
     bound = MAX_FULL if full else 4 * MAX_SIZES
     try:
-        return forward(made, one, shifted, lambda a, b: _summed(a, b, bound))
+        return forward(made, moves, one, shifted, lambda a, b: _summed(a, b, bound))
     except _TooManyError:
         if full:
-            raise BoundError(f"the sizes to list exceed the bound of {MAX_FULL}") from None
+            raise BoundError(f"sizes to list are more than MAX_FULL ({MAX_FULL})") from None
         return None
 
 
-def _sparse(made: StateGraph, column: int, *, full: bool) -> dict[int, Histogram] | None:
+def _sparse(made: StateGraph, found: Survey, *, full: bool) -> dict[int, Histogram] | None:
+    def shifted(value: Histogram, move: int) -> Histogram:
+        return {place + move: count for place, count in value.items()}
 
-    def shifted(value: Histogram, shift: Growth) -> Histogram:
-        more = shift[column]
-        return {base + more: count for base, count in value.items()} if more else value
+    counted = _counted(made, found.moves, {0: 1}, shifted, full=full)
+    return None if counted is None else _scaled(counted, found.step)
 
-    return _counted(made, {0: 1}, shifted, full=full)
+
+def _scaled(counted: Mapping[int, Histogram], step: int) -> dict[int, Histogram]:
+    """Return histograms by base for those by base in steps."""
+    return {
+        state: {place * step: count for place, count in listed.items()}
+        for state, listed in counted.items()
+    }
 
 
 def joint(made: StateGraph, *, full: bool) -> Vectors | None:
     """Return the number of paths local on every axis by their sizes; None beyond the bound."""
     axes = len(made.axes)
 
-    def shifted(value: Vectors, shift: Growth) -> Vectors:
-        more = shift[:axes]
-        if not any(more):
-            return value
+    def shifted(value: Vectors, move: Growth) -> Vectors:
         return {
-            tuple(a + b for a, b in zip(base, more, strict=True)): count
+            tuple(a + b for a, b in zip(base, move, strict=True)): count
             for base, count in value.items()
         }
 
-    values = _counted(made, {(0,) * axes: 1}, shifted, full=full)
+    moves = (arc.shift[:axes] if any(arc.shift[:axes]) else () for arc in made.arcs)
+    values = _counted(made, moves, {(0,) * axes: 1}, shifted, full=full)
     if values is None:
         return None
     united: Vectors = {}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.domains.closed_form import ClosedForm
+    from rfgraph.domains.paths.counting import Survey
     from rfgraph.domains.support import Support
     from rfgraph.graph import Graph
 
@@ -78,6 +79,9 @@ class StateGraph:
     arcs: list[Arc] = field(default_factory=list)
     start: int = 0
     ends: list[int] = field(default_factory=list)
+    # What is known of the end states, by how the arcs move a column: Survey, and histograms.
+    surveys: dict[tuple[int, ...], Survey] = field(default_factory=dict)
+    counted: dict[tuple[int, ...], dict[int, dict[int, int]]] = field(default_factory=dict)
 
     def kinds(self, state: int) -> tuple[Kind, ...]:
         """Return how the paths of a state stand to the tracked axes."""
