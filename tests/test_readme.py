@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import importlib.util
 import json
 import re
 import shlex
@@ -115,3 +116,10 @@ def test_the_programs_for_hostile_files_run(module, monkeypatch, capsys):
     usage = capsys.readouterr().out
     for word in shlex.split(line.partition(command)[2], comments=True):
         assert word in usage or word.isdigit()
+
+
+def test_every_program_named_exists():
+    named = set(re.findall(r"python -m ([\w.]+)", "".join(blocks("sh")))) - {"venv", "pytest"}
+    assert {"benchmarks", "hostile.corpus", "ops.backend", "packaged"} <= named
+    for name in named:
+        assert importlib.util.find_spec(name) is not None, name
