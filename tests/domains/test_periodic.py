@@ -1,0 +1,79 @@
+"""Periodic maps, against what they read position by position."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from rfgraph.domains.periodic import PeriodicMap, affine, constant, join, reduced
+from rfgraph.relations import Window
+
+
+def bumpy(p, seed):
+    """A map of rate 1 that repeats after `p` positions and, in general, no sooner."""
+    draw = random.Random(seed)
+    spans = [(o - draw.randrange(5), o + draw.randrange(5)) for o in range(p)]
+    return PeriodicMap(p, p, tuple(span if draw.random() < 0.8 else None for span in spans))
+
+
+def positions(span):
+    return set() if span is None else {span[0], span[1]}
+
+
+def union(*spans):
+    ends = set().union(*map(positions, spans))
+    return (min(ends), max(ends)) if ends else None
+
+
+@pytest.mark.parametrize(("p", "q"), [(1, 1), (2, 3), (4, 6), (63, 64)])
+def test_a_union_reads_what_either_map_reads(p, q):
+    first, second = bumpy(p, 1), bumpy(q, 2)
+    united = join(first, second)
+    for o in range(-p * q, p * q):
+        assert united.at(o) == union(first.at(o), second.at(o))
+
+
+def test_a_union_of_too_long_a_period_is_none():
+    # 64 * 65 = 4160 phases, and no fewer would say it.
+    assert join(bumpy(64, 1), bumpy(65, 2)) is None
+
+
+@pytest.mark.parametrize("span", [(-2, 3), None])
+def test_what_reads_nothing_adds_nothing_to_a_union(span):
+    nothing, some = constant(None), constant(span)
+    assert join(nothing, some) == some
+    assert join(some, nothing) == some
+
+
+@pytest.mark.parametrize(
+    "mapped",
+    [affine(2, -1, 1), affine(-3, 0, 2), constant((4, 5)), constant(None), bumpy(3, 5)],
+    ids=["forth", "back", "still", "nothing", "bumpy"],
+)
+@pytest.mark.parametrize("taps", [range(0), range(2, 3), range(-4, 9), range(1, 40, 7)])
+def test_a_hull_is_that_of_every_tap(mapped, taps):
+    assert mapped.hull(taps) == union(*map(mapped.at, taps))
+
+
+def test_a_window_over_what_reads_nothing_reads_nothing():
+    made = constant(None).through(Window(3, 2, 1, 1, 9, 5))
+    assert [made.at(o) for o in range(5)] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("spans", "least"),
+    [
+        # Empty phases repeat as others do.
+        ((None, (0, 1), None, (2, 3)), 2),
+        ((None, None, (0, 1), None), 4),
+        ((None, (0, 1), None, (2, 4)), 4),
+        (((0, 0), (1, 1), (2, 2), (3, 3)), 1),
+    ],
+)
+def test_the_least_period_says_the_same(spans, least):
+    full = PeriodicMap(4, 4, spans)
+    found = reduced(4, 4, spans)
+    assert found.p == least
+    assert found.rate == full.rate
+    assert [found.at(o) for o in range(-9, 9)] == [full.at(o) for o in range(-9, 9)]
