@@ -69,7 +69,7 @@ def carry_step(piece: Piece, step: Step, shape: Shape) -> Piece | Lost:
 # -- pointwise, permute, regroup ---------------------------------------------------------------
 
 
-def _broadcast(piece: Piece, old: Shape, new: Shape) -> Piece:
+def _broadcast(piece: Piece, old: Shape, new: Shape) -> Piece | Lost:
     extra = len(new) - len(old)
     if isinstance(piece, Tabled):
         axes = frozenset(axis + extra for axis in piece.axes)
@@ -81,7 +81,13 @@ def _broadcast(piece: Piece, old: Shape, new: Shape) -> Piece:
     if piece.carrier is None or piece.carrier not in grown:
         carrier = None if piece.carrier is None else piece.carrier + extra
         return piece._replace(carrier=carrier, support=kept)
-    return piece._replace(carrier=None, map=constant(piece.map.at(0)), support=kept)
+    return _only_unit(piece._replace(support=kept))
+
+
+def _only_unit(piece: Mapped) -> Mapped | Lost:
+    """Return a piece whose carrier has one position, when nothing stands for that axis any more."""
+    span = piece.map.at(0)
+    return Lost.EMPTY if span is None else piece._replace(carrier=None, map=constant(span))
 
 
 def _permute(piece: Piece, perm: tuple[int, ...]) -> Piece:
@@ -120,13 +126,17 @@ def _behind(axes: frozenset[int], plan: tables.Plan, new: Shape) -> frozenset[in
     return frozenset(found)
 
 
-def _regroup_table(piece: Tabled, behind: frozenset[int], old: Shape, new: Shape) -> Piece:
+def _regroup_table(piece: Tabled, behind: frozenset[int], old: Shape, new: Shape) -> Piece | Lost:
+    if piece.table.is_empty:
+        return Lost.EMPTY
     table = tables.regroup(piece.table, old, new)
     axes = depends(table, behind) or behind
     return settle(table, axes, open_lo=piece.open_lo, open_hi=piece.open_hi)
 
 
-def _regroup_mapped(piece: Mapped, old: Shape, new: Shape, plan: tables.Plan) -> Mapped | None:
+def _regroup_mapped(
+    piece: Mapped, old: Shape, new: Shape, plan: tables.Plan
+) -> Mapped | Lost | None:
     """Move a piece whose carrier stays whole, or becomes the outer part of a merged axis."""
     before, behind = next((group for group in plan if piece.carrier in group[0]), ((), ()))
     wide = [axis for axis in before if old[axis] != 1]
@@ -139,7 +149,7 @@ def _regroup_mapped(piece: Mapped, old: Shape, new: Shape, plan: tables.Plan) ->
     if piece.carrier is None or (old[piece.carrier] == 1 and len(before) == len(behind) == 1):
         return piece._replace(carrier=None if piece.carrier is None else behind[0])
     if old[piece.carrier] == 1:
-        return piece._replace(carrier=None, map=constant(piece.map.at(0)))
+        return _only_unit(piece)
     after = [axis for axis in behind if new[axis] != 1]
     if len(after) != 1 or wide[0] != piece.carrier:
         return None
@@ -162,7 +172,7 @@ def _along(piece: Piece, axis: int, rule: AxisRule, shape: Shape) -> Piece | Los
     if isinstance(piece, Mapped):
         if axis != piece.carrier:
             return _along_other(piece, axis, rule, shape)
-        return _along_carrier(piece, rule, shape)
+        return _along_carrier(piece, axis, rule, shape)
     if isinstance(rule, Blocks) and rule.groups == 1:
         rule = Whole(rule.in_len, rule.out_len)
     if isinstance(rule, Whole) and rule.unknown and axis in piece.axes:
@@ -217,7 +227,7 @@ def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Piec
     return settle(table, axes, carrier, open_lo=open_lo, open_hi=open_hi)
 
 
-def _along_carrier(piece: Mapped, rule: AxisRule, shape: Shape) -> Piece | Lost:
+def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
     if isinstance(rule, Window) and rule.kernel == rule.stride == 1 and not rule.pad_begin:
         return piece
     if isinstance(rule, Whole):
@@ -225,14 +235,14 @@ def _along_carrier(piece: Mapped, rule: AxisRule, shape: Shape) -> Piece | Lost:
     if isinstance(rule, Blocks) and rule.groups == 1:
         return Lost.GLOBAL
     if isinstance(rule, Band):
-        return _band(piece, rule, shape)
+        return _band(piece, axis, rule, shape)
     if isinstance(rule, Rows) and rule.band and not piece.support:
-        return _banded_rows(piece, rule, shape)
+        return _banded_rows(piece, axis, rule, shape)
     if not isinstance(rule, Pick | Listed | Rows) and not _cuts(rule):
         mapped = piece.map.through(_Grouped(rule) if isinstance(rule, Blocks) else rule)
         if mapped is not None:
             return _alive(piece._replace(map=mapped))
-    return _tabulate(piece, rule, shape)
+    return _tabulate(piece, axis, rule, shape)
 
 
 class _Grouped:
@@ -261,13 +271,13 @@ def _alive(piece: Mapped) -> Mapped | Lost:
     return Lost.EMPTY if all(span is None for span in piece.map.spans) else piece
 
 
-def _band(piece: Mapped, rule: Band, shape: Shape) -> Piece | Lost:
+def _band(piece: Mapped, axis: int, rule: Band, shape: Shape) -> Piece | Lost:
     if rule.before is not None and rule.after is not None:
         kernel = rule.before + rule.after + 1
         if kernel < 1:
             return Lost.EMPTY
         window = Window(kernel, 1, 1, rule.before, rule.in_len, rule.out_len)
-        return _along_carrier(piece, window, shape)
+        return _along_carrier(piece, axis, window, shape)
     p, q = piece.map.p, piece.map.q
     if p == 1 and q == 0:
         return piece
@@ -277,10 +287,9 @@ def _band(piece: Mapped, rule: Band, shape: Shape) -> Piece | Lost:
         return Lost.GLOBAL
     # The bounded side lies where the last (or first) positions of the band lie, one period of them.
     begin = 1 - p + (rule.after or 0) if rule.before is None else -rule.before
-    mapped = piece.map.through(Window(p, 1, 1, -begin, rule.in_len, rule.out_len))
-    if mapped is None:
-        return Lost.UNKNOWN
-    return _alive(piece._replace(map=mapped, open_lo=open_lo, open_hi=open_hi))
+    window = Window(p, 1, 1, -begin, rule.in_len, rule.out_len)
+    opened = piece._replace(open_lo=open_lo, open_hi=open_hi)
+    return _along_carrier(opened, axis, window, shape)
 
 
 def _band_of(rule: Rows) -> Band:
@@ -289,10 +298,10 @@ def _band_of(rule: Rows) -> Band:
     return Band(before, after, rule.in_len, product(rule.lengths))
 
 
-def _banded_rows(piece: Mapped, rule: Rows, shape: Shape) -> Piece | Lost:
+def _banded_rows(piece: Mapped, axis: int, rule: Rows, shape: Shape) -> Piece | Lost:
     """Carry by a band along the axis, which then stands for the axis of the rows."""
     (rows,) = rule.axes
-    made = _band(piece, _band_of(rule), shape)
+    made = _band(piece, axis, _band_of(rule), shape)
     # A band moves one position at a time, so a map stays a map.
     return made._replace(carrier=rows) if isinstance(made, Mapped) else made
 
@@ -305,20 +314,17 @@ def _opens(rule: Band, way: int) -> tuple[bool, bool]:
     return opens if way > 0 else (opens[1], opens[0])
 
 
-def _tabulate(piece: Mapped, rule: AxisRule, shape: Shape) -> Piece | Lost:
+def _tabulate(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
     """Take the rule's taps from the map itself where it can, else from a table of what exists."""
-    carrier = piece.carrier
-    if carrier is None:
-        return piece
     if isinstance(rule, Pick | Listed | Shift | Rows):
         made = to_table(piece, shape)
     else:
-        made = _evaluated(piece, carrier, rule, shape)
+        made = _evaluated(piece, axis, rule, shape)
     if isinstance(made, Blur):
-        return _along_blur(made, carrier, rule)
+        return _along_blur(made, axis, rule)
     if not isinstance(rule, Pick | Listed | Shift | Rows):
         return Lost.EMPTY if made.table.is_empty else made
-    return _along_table(made, carrier, rule, shape)
+    return _along_table(made, axis, rule, shape)
 
 
 def _evaluated(piece: Mapped, carrier: int, rule: AxisRule, shape: Shape) -> Tabled | Blur:
@@ -348,12 +354,9 @@ def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Piec
     bits = support.of(piece.support, axis)
     if isinstance(rule, Rows):
         return _along_rows(piece, axis, rule, shape, bits)
-    if isinstance(rule, Whole):
-        kept = None
-    elif bits is None and isinstance(rule, Window | Resample | Blocks):
+    if bits is None and isinstance(rule, Window | Resample | Blocks | Whole):
         return piece
-    else:
-        kept = support.after(bits, rule)
+    kept = support.after(bits, rule)
     if kept == bits:
         return piece
     if kept == 0:

@@ -35,11 +35,9 @@ class Pattern(NamedTuple):
 
 
 def normal(piece: Piece) -> Pattern:
-    """Return the pattern of a piece."""
+    """Return the pattern of a piece that reads something."""
     if isinstance(piece, Mapped):
-        span = next((span for span in piece.map.spans if span is not None), None)
-        if span is None:
-            return Pattern(piece, piece, 0, 0)
+        span = next(span for span in piece.map.spans if span is not None)
         lo, hi = span[0], span[1] - BASE
         if lo or hi:
             spans = tuple(

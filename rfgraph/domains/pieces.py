@@ -91,7 +91,9 @@ def to_table(piece: Mapped, shape: Shape) -> Tabled | Blur:
     length = 1 if piece.carrier is None else shape[piece.carrier]
     try:
         tables.bounded(length)
-        return supported(piece, _unrolled(piece.map, length, len(shape), piece.carrier or 0), shape)
+        return _supported(
+            piece, _unrolled(piece.map, length, len(shape), piece.carrier or 0), shape
+        )
     except BoundError:
         return Blur(piece.axes, piece.open_lo, piece.open_hi)
 
@@ -116,20 +118,17 @@ def tabulated(piece: Mapped, spans: list[Span], shape: Shape) -> Tabled | Blur:
     """Return the table of these intervals along the carrier, where the piece is supported."""
     try:
         table = tables.from_spans(spans, len(shape), piece.carrier or 0)
+        return _supported(piece, table, shape)
     except BoundError:
         return Blur(piece.axes, piece.open_lo, piece.open_hi)
-    return supported(piece, table, shape)
 
 
-def supported(piece: Mapped, table: Table, shape: Shape) -> Tabled | Blur:
+def _supported(piece: Mapped, table: Table, shape: Shape) -> Tabled:
     """Return the piece's intervals, given by a table, on the piece's support."""
-    try:
-        for axis, bits in piece.support:
-            dims = [1] * len(shape)
-            dims[axis] = shape[axis]
-            table = tables.masked(table, support.flags(bits, shape[axis]).reshape(dims))
-    except BoundError:
-        return Blur(piece.axes, piece.open_lo, piece.open_hi)
+    for axis, bits in piece.support:
+        dims = [1] * len(shape)
+        dims[axis] = shape[axis]
+        table = tables.masked(table, support.flags(bits, shape[axis]).reshape(dims))
     return Tabled(table, piece.axes, piece.open_lo, piece.open_hi)
 
 
