@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 # Nodes from functions and subgraphs, where BYTES_PER_NODE of what they hold count as one more.
 MAX_EXPANDED = 200_000
 BYTES_PER_NODE = 256
-# Turns of a Loop or Scan that are unrolled, and nodes that they make; beyond it is unknown.
+# Turns of a Loop or Scan that are unrolled, and nodes that they make; beyond it all turns together
+# are bounded from one, of as many nodes at most.
 MAX_TURNS = 256
 MAX_UNROLLED = 20_000
 # Subgraphs and function calls inside one another.
@@ -35,9 +36,13 @@ MAX_LISTED = 1 << 23
 
 @dataclass(slots=True)
 class Budget:
-    """What has been used so far; each method raises BoundError, which names the bound."""
+    """What has been used so far; each method raises BoundError, which names the bound.
+
+    `tried` counts the nodes of bodies that were looked at and taken away again.
+    """
 
     expanded: int = 0
+    tried: int = 0
     edges: int = 0
     folded: int = 0
     taken: int = 0

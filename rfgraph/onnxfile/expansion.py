@@ -60,9 +60,10 @@ class Expansion:
 
     def turns_that_fit(self, node: onnx.NodeProto, body: onnx.GraphProto, known: Known) -> int:
         """Return how many turns of a Loop or Scan are unrolled at most."""
-        return _fitting(body, self._of_turn(node, body, known))
+        return _fitting(body, self.turn_size(node, body, known))
 
-    def _of_turn(self, node: onnx.NodeProto, body: onnx.GraphProto, known: Known) -> int:
+    def turn_size(self, node: onnx.NodeProto, body: onnx.GraphProto, known: Known) -> int:
+        """Return how many nodes one turn of a Loop or Scan becomes."""
         if node.op_type == "Loop" and len(body.input) > 1:
             known = _with(body.input[1].name, _TRUE, known)
         return self._of_body(body, known)
@@ -86,7 +87,7 @@ class Expansion:
         turns = None if body is None else _turns(node, known)
         if body is None or turns is None:
             return 0
-        size = self._of_turn(node, body, known)
+        size = self.turn_size(node, body, known)
         return turns * size if turns <= _fitting(body, size) else 0
 
     def _of_branches(

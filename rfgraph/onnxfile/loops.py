@@ -1,6 +1,7 @@
 """Loop and Scan: unrolled where the number of turns is a constant within the bound.
 
-Beyond it their outputs are unknown: how far they read depends on the number of turns.
+Beyond it their outputs read what any number of turns may read, on axes that some turn moves along
+all of it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.errors import ModelError, quoted
+from rfgraph.onnxfile import fixpoint
 from rfgraph.onnxfile.attributes import decode_all
 from rfgraph.onnxfile.budget import MAX_TURNS
 from rfgraph.onnxfile.control import Handler, run_body, subgraph
-from rfgraph.onnxfile.order import needed
 from rfgraph.onnxfile.scope import Entry, Scope
 from rfgraph.ops.node import Link, OpNode, Value
 from rfgraph.relations import Regroup, Select, Shape, Shift, Step
@@ -47,7 +48,7 @@ def loop(
     going = _truth(entries[1] if len(entries) > 1 else None)
     fits = builder.expansion.turns_that_fit(node, body, scope.find)
     if turns is None or going is None or (_always_goes(body) and turns > fits):
-        return _unfollowed(builder, operator, node, entries, scope, body)
+        return _any_turns(builder, operator, node, entries, scope, body)
     scanned: list[list[Entry]] = [[] for _ in body.output[len(carried) + 1 :]]
     condition = Entry(Value((), constant=True, data=np.array(True)))
     turn, before = 0, builder.mark()
@@ -57,7 +58,7 @@ def loop(
         going, turn = _truth(made[0]), turn + 1
         if going is None or (going and fits <= turn < turns):
             builder.back_to(before)
-            return _unfollowed(builder, operator, node, entries, scope, body)
+            return _any_turns(builder, operator, node, entries, scope, body)
         carried = made[1 : len(carried) + 1]
         for column, entry in zip(scanned, made[len(carried) + 1 :], strict=True):
             column.append(entry)
@@ -91,7 +92,7 @@ def _truth(entry: Entry | None) -> bool | None:
     return None if number is None else bool(number)
 
 
-def _unfollowed(
+def _any_turns(
     builder: Builder,
     operator: Operator,
     node: onnx.NodeProto,
@@ -99,11 +100,33 @@ def _unfollowed(
     scope: Scope,
     body: onnx.GraphProto,
 ) -> list[Entry]:
-    names = {name for inner in body.node for name in needed(inner)}
-    captured = [found for name in sorted(names) if (found := scope.find(name)) is not None]
-    reason = f"its number of turns is computed, or more than {MAX_TURNS}"
-    sources = [*entries, *captured]
-    return [builder.unknown(name, sources, operator, scope, reason) for name in node.output]
+    """Return what a Loop reads however often it turns."""
+    limit = _turns(entries)
+    going = _truth(entries[1] if len(entries) > 1 else None)
+    present = [
+        (slot, entry) for slot, entry in enumerate(entries) if slot > 1 and entry is not None
+    ]
+
+    def arranged(states: list[Entry], _: list[Entry]) -> list[Entry]:
+        number = fixpoint.standing(case, "turn", ())
+        return [number, Entry(Value((), constant=True, data=np.array(True))), *states]
+
+    case = fixpoint.Unrolled(
+        builder,
+        operator,
+        node,
+        body,
+        scope,
+        entries,
+        f"its number of turns is computed, or more than {MAX_TURNS}",
+        states=[fixpoint.Part(slot, entry) for slot, entry in present],
+        scanned=[],
+        arranged=arranged,
+        limit=limit if going and entries and entries[0] is not None else None,
+        some=bool(going) and limit is not None and limit > 0,
+        controls=(0, 1),
+    )
+    return fixpoint.outputs(case, lambda ranks: [fixpoint.Stacked()] * len(ranks))
 
 
 def _stack(
@@ -147,10 +170,11 @@ def scan(
     """A Scan (since version 9): one turn per position of the scanned inputs."""
     values = [None if entry is None else entry.value for entry in entries]
     op_node = OpNode("Scan", values, attributes=decode_all(node, scope.attributes))
+    body = subgraph(node, "body", scope)
+    sources = [*entries, *fixpoint.captured(body, scope)]
     if scope.opsets.get("", 1) < 9:
         reason = "Scan before version 9 has a batch axis and lengths of its own"
-        return [builder.unknown(name, entries, operator, scope, reason) for name in node.output]
-    body = subgraph(node, "body", scope)
+        return [builder.unknown(name, sources, operator, scope, reason) for name in node.output]
     given = [entry for entry in entries if entry is not None]
     count = op_node.int("num_scan_inputs")
     states = len(given) - count
@@ -159,7 +183,7 @@ def scan(
     shapes = [entry.value.shape for entry in given[states:]]
     if any(shape is None for shape in shapes):
         reason = "the shape of a scanned input is not known"
-        return [builder.unknown(name, entries, operator, scope, reason) for name in node.output]
+        return [builder.unknown(name, sources, operator, scope, reason) for name in node.output]
     known = [shape for shape in shapes if shape is not None]
     in_axes = _axes(op_node, "scan_input_axes", [len(shape) for shape in known])
     lengths = {shape[axis] for shape, axis in zip(known, in_axes, strict=True)}
@@ -167,9 +191,51 @@ def scan(
         raise ModelError(f"requires scanned inputs of one length, found {sorted(lengths)[:4]}")
     turns = lengths.pop()
     if turns > builder.expansion.turns_that_fit(node, body, scope.find):
-        reason = f"more than {MAX_TURNS} turns"
-        return [builder.unknown(name, entries, operator, scope, reason) for name in node.output]
+        return _any_positions(
+            builder, operator, node, op_node, entries, states, in_axes, turns, body, scope
+        )
     return _scan_turns(builder, operator, node, op_node, given, states, in_axes, turns, body, scope)
+
+
+def _any_positions(
+    builder: Builder,
+    operator: Operator,
+    node: onnx.NodeProto,
+    op_node: OpNode,
+    entries: Sequence[Entry | None],
+    states: int,
+    in_axes: Sequence[int],
+    turns: int,
+    body: onnx.GraphProto,
+    scope: Scope,
+) -> list[Entry]:
+    """Return what a Scan reads of more positions than are unrolled."""
+    present = [(slot, entry) for slot, entry in enumerate(entries) if entry is not None]
+    backward = op_node.ints("scan_input_directions") or [0] * len(in_axes)
+    reverse = op_node.ints("scan_output_directions") or [0] * (len(body.output) - states)
+
+    def stacking(ranks: list[int]) -> list[fixpoint.Stacked]:
+        axes = _axes(op_node, "scan_output_axes", ranks)
+        return [fixpoint.Stacked(axis, bool(reverse[k])) for k, axis in enumerate(axes)]
+
+    case = fixpoint.Unrolled(
+        builder,
+        operator,
+        node,
+        body,
+        scope,
+        entries,
+        f"more than {MAX_TURNS} turns",
+        states=[fixpoint.Part(slot, entry) for slot, entry in present[:states]],
+        scanned=[
+            fixpoint.Part(slot, entry, axis, k < len(backward) and bool(backward[k]))
+            for k, ((slot, entry), axis) in enumerate(zip(present[states:], in_axes, strict=True))
+        ],
+        arranged=lambda carried, slices: [*carried, *slices],
+        limit=turns,
+        some=True,
+    )
+    return fixpoint.outputs(case, stacking)
 
 
 def _scan_turns(

@@ -26,8 +26,11 @@ def if_operator(node: OpNode) -> Outcome:
 def loop(node: OpNode) -> Outcome:
     """An output reads what the body reads, once per turn.
 
-    Exact where the number of turns is a constant of at most 256. Unknown otherwise: how far it
-    reads depends on that number. Versions: all.
+    Exact where the number of turns is known and at most 256. Upper bound otherwise, the fixpoint
+    over any number of turns: its own position on axes along which no turn reads another, and all of
+    the others; and all of what decides how often it turns. Unknown are outputs that stack a slice
+    of each of an unknown number of turns, whose shape changes from turn to turn, or whose body
+    reads what is not known. Versions: all.
     """
     return _while_building(node)
 
@@ -47,7 +50,9 @@ def loop(node: OpNode) -> Outcome:
 def scan(node: OpNode) -> Outcome:
     """An output reads what the body reads, once per position of the scanned axis.
 
-    Exact up to 256 positions. Unknown beyond, and in version 8, which has lengths of its own.
+    Exact up to 256 positions. Upper bound beyond, as for a Loop: all of the scanned axis, unless
+    each position is read alone. Unknown where shapes change from turn to turn or the body reads
+    what is not known, and in version 8, which has lengths of its own.
     Versions: 8, 9 and later.
     """
     return _while_building(node)

@@ -59,11 +59,17 @@ def test_the_condition_or_the_number_ends_a_loop(limit, most):
         ("", 4, "Constant <value = bool {1}> ()"),
     ],
 )
-def test_a_loop_beyond_the_bound_is_unknown_and_leaves_no_turns_behind(limit, end, condition):
+def test_a_loop_beyond_the_bound_is_its_fixpoint_and_leaves_no_turns_behind(limit, end, condition):
     result = rfgraph.analyze(model(limit, end, condition=condition))
-    assert [finding.node for finding in result.findings] == ["Loop_0"]
-    assert list(result.graph) == ["x", "y", "last", "z"]
-    assert result.receptive_field("y").axes[2].scope == "unknown"
+    assert set(result.graph) == {"x", "y", "last", "z"}
+    assert result.receptive_field("y").axes[2].scope == "global"
+    assert result.graph.in_degree("last") == 0  # it counts turns
+    # How many slices there are is known where only the number ends the loop.
+    counted = limit == "most" and condition == "Identity (c)"
+    assert [finding.node for finding in result.findings] == ([] if counted else ["Loop_0"])
+    assert result.graph.nodes["z"]["shape"] == ((1 << 62, 1, 1, 24) if counted else None)
+    scope = result.receptive_field("z").axes[2].scope
+    assert scope == ("global" if counted else "unknown")
 
 
 def test_a_loop_of_just_as_many_turns_as_the_bound_is_followed():
