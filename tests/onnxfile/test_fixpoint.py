@@ -279,6 +279,7 @@ UNKNOWN = {
     "an operator without a rule": f"{ON} a = elsewhere.Thing (v) o0 = Mul (a, v)",
     "positions that depend on data": f"{ON} a = NonZero (v) b = Cast <to = 1> (a) "
     "d = ReduceSum <keepdims = 0> (b) o0 = Mul (v, d)",
+    "an axis that the turn says": f"{ON} o0 = CumSum (v, i)",
     "a shape that grows": f"{ON} o0 = Concat <axis = 2> (v, v)",
     "a node that does not fit": f"{ON} o0 = Conv <pads = [1, 0, 1, 0]> (v, row)",
     "a sequence": f"{ON} s = SequenceConstruct (v, v) o0 = SequenceAt (s, i)",
@@ -343,3 +344,21 @@ def test_what_a_scan_that_is_not_followed_takes_from_outside_counts():
         }"""
     )
     assert rfgraph.analyze(proto).receptive_field("y", input="c").axes[0].scope == "unknown"
+
+
+def test_a_constant_that_is_handed_on_steers_shapes():
+    proto = parsed(
+        """g (float[2, 6] x, int64 n) => (float[2, 6] y, int64[2] z)
+        <bool go = {1}, int64[2] s = {2, 6}> {
+            y, z = Loop (n, go, x, s) <body =
+                b (int64 i, bool on, float[2, 6] v, int64[2] t)
+                    => (bool off, float[2, 6] o, int64[2] u) {
+                    off = Identity (on) a = Transpose <perm = [1, 0]> (v)
+                    d = Transpose <perm = [1, 0]> (a) o = Reshape (d, t) u = Identity (t)
+                }>
+        }"""
+    )
+    result = rfgraph.analyze(proto)
+    assert result.findings == ()
+    axes = result.receptive_field("y", input="x").axes
+    assert [axis.scope for axis in axes.values()] == ["local", "local"]
