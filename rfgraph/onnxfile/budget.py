@@ -22,6 +22,8 @@ BYTES_PER_NODE = 256
 # are bounded from one, of as many nodes at most.
 MAX_TURNS = 256
 MAX_UNROLLED = 20_000
+# Nodes of all such turns; beyond it is unknown.
+MAX_TRIED = 40_000
 # Subgraphs and function calls inside one another.
 MAX_NESTING = 64
 # Edges of the graph.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.errors import BoundError, ModelError
 from rfgraph.onnxfile import kept
-from rfgraph.onnxfile.budget import MAX_EXPANDED, MAX_UNROLLED
+from rfgraph.onnxfile.budget import MAX_TRIED, MAX_UNROLLED
 from rfgraph.onnxfile.control import run_body
 from rfgraph.onnxfile.kept import Facts, Kept
 from rfgraph.onnxfile.order import needed
@@ -179,7 +179,7 @@ def _tried(case: Unrolled, stacked: Stacking) -> _Reads | str:
     if any(part.entry.items is not None for part in (*case.states, *case.scanned)):
         return "and it carries a sequence"
     size = builder.expansion.turn_size(case.node, case.body, case.scope.find)
-    if size > MAX_UNROLLED or budget.tried + size > MAX_EXPANDED:
+    if size > MAX_UNROLLED or budget.tried + size > MAX_TRIED:
         return "and its body is large"
     mark, used = builder.mark(), (budget.expanded, budget.edges)
     try:

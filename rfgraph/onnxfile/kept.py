@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.relations import (
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 Pairs: TypeAlias = frozenset[tuple[int, int]]
 NOWHERE = -1
+# A path that is followed through a loop costs as much as so many edges.
+COMPOSED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Kept:
     spatial: frozenset[int] = frozenset()
     lost: bool = False
 
+    @lru_cache(maxsize=1 << 14)  # noqa: B019 - of values, not of what a model holds
     def then(self, after: Kept) -> Kept:
         """Return what is kept where `after` reads what this one made."""
         return Kept(
@@ -63,6 +67,7 @@ class Kept:
             self.lost or after.lost,
         )
 
+    @lru_cache(maxsize=1 << 14)  # noqa: B019
     def joined(self, other: Kept) -> Kept:
         """Return what is kept where either is a path."""
         return Kept(
@@ -230,7 +235,7 @@ def composed(before: dict[str, Facts], effect: Facts, budget: Budget) -> Facts:
     facts: Facts = {}
     for source, kept in effect.items():
         inner = before.get(source)
-        budget.connect(1 if inner is None else len(inner))
+        budget.connect(1 if inner is None else COMPOSED * len(inner))
         if inner is None:
             add(facts, source, kept)
             continue
@@ -244,15 +249,16 @@ def fixpoint(before: dict[str, Facts], effects: dict[str, Facts], budget: Budget
 
     `before` says what is read before the first turn, and afterwards what is read before any.
     """
-    changed = True
+    order, changed = list(effects), True
     while changed:
         changed = False
-        for name, effect in effects.items():
+        for name in order:
             facts = dict(before[name])
-            for source, kept in composed(before, effect, budget).items():
+            for source, kept in composed(before, effects[name], budget).items():
                 add(facts, source, kept)
             if facts != before[name]:
                 before[name], changed = facts, True
+        order.reverse()  # values that are handed down a row arrive in one go, whichever way
 
 
 # -- as a relation ---------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ BOUNDS = [
     (budget, "MAX_EXPANDED", "nodes that functions and subgraphs become"),
     (budget, "MAX_TURNS", "turns of a Loop or Scan that are unrolled; more are bounded from one"),
     (budget, "MAX_UNROLLED", "nodes of one unrolled Loop or Scan, or of a turn that bounds all"),
+    (budget, "MAX_TRIED", "nodes of all turns that bound all; more are `unknown`"),
     (budget, "MAX_EDGES", "edges of the graph"),
     (sequences, "MAX_ITEMS", "elements of a sequence that is followed"),
     (tensors, "MAX_RANK", "dimensions of a tensor"),
