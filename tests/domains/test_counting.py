@@ -158,6 +158,25 @@ def test_a_joint_list_may_be_too_long_where_those_of_the_axes_are_not(monkeypatc
     assert rfgraph.path_histogram(model, joint=True, full=True).joint == expected
 
 
+def test_few_sizes_far_apart_are_listed(monkeypatch):
+    # Two blocks, 1 + {0, 2} + {0, 200}: four sizes among the 102 odd numbers up to 203.
+    build, x = builder(1, 1, 8)
+    for dilation in (1, 100):
+        x = build.same("Add", x, build.same_conv(x, 1, 3, dilation))
+    model = rfgraph.load(build.model(x))
+    monkeypatch.setattr(counting, "MAX_SIZES", 4)
+    assert dict(rfgraph.path_histogram(model).axes[2].counts) == {1: 1, 3: 1, 201: 1, 203: 1}
+    monkeypatch.setattr(counting, "MAX_SIZES", 3)
+    assert not rfgraph.path_histogram(model).listed
+
+
+def test_sizes_that_span_too_far_for_a_set_of_bits_are_not_listed():
+    # 2^24 paths of as many sizes, 1 + 2k: not counted one by one either.
+    axis = rfgraph.path_histogram(rfgraph.load(shortcuts(24, 3))).axes[2]
+    assert axis.counts is None
+    assert (axis.local, axis.min, axis.max, axis.mean) == (2**24, 1, 2**25 - 1, 2**24)
+
+
 def test_even_in_full_the_list_is_bounded(monkeypatch):
     # 2^40 sizes, and 2^6 of them one by one.
     endless = rfgraph.load(shortcuts(40, 3))

@@ -46,8 +46,6 @@ class Moments(NamedTuple):
 
     def shifted(self, shift: int) -> Moments:
         """Return the moments with `shift` added to every base."""
-        if not shift:
-            return self
         return Moments(
             self.total,
             self.first + shift * self.total,

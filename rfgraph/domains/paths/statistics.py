@@ -15,18 +15,17 @@ _DIGITS_AT_ONCE = 4000
 def quantile(counts: Mapping[int, int], share: Fraction) -> int | None:
     """Return the smallest size with at least `share` of the paths at or below it.
 
-    None without paths.
+    `share` is at most 1. None without paths.
     """
     total = sum(counts.values())
     if not total:
         return None
     needed = share * total
-    below = 0
-    size = None
-    for size, count in sorted(counts.items()):
+    sizes = iter(sorted(counts.items()))
+    size, below = next(sizes)
+    while below < needed:
+        size, count = next(sizes)
         below += count
-        if below >= needed:
-            return size
     return size
 
 
