@@ -403,7 +403,7 @@ def paths(
 def _paths(question: Question, *, largest: bool) -> Iterator[Path]:
     axes = question.form.spatial_axes
     made = state_graph(question, axes, question.plan())
-    for found in in_order(made, question.view(), largest=largest):
+    for found in in_order(made, largest=largest):
         operators = [edge.operator for edge in found.edges]
         yield Path(
             tuple(operator.label for operator in operators),

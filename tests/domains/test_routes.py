@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networkx.algorithms.bipartite import maximum_matching
 
 import rfgraph
 from domains.brute import described
 from domains.test_paths import MANY_WALKS, counted, plain
 from oracle import sets, walks
 from oracle.examples import builder, output
+from rfgraph.ops.node import Link, Outcome
+from rfgraph.relations import Reduce, Select, Shift, Whole
 
 KINDS = (
     *("Relu", "Sigmoid", "Add", "Add", "Mul", "Sum", "Softmax", "conv"),
@@ -87,7 +91,7 @@ def check_choices(model, graph, result, every):
         assert totals(result, "x0", through=[labels[0], label]) == as_many(graph, last), label
 
 
-def check_web(model):
+def check_web(model, *, choices=True):
     graph, result = sets.Graph(model), rfgraph.analyze(model)
     tensor = output(model)
     every = walks.walks(graph, tensor, "x0")
@@ -97,7 +101,8 @@ def check_web(model):
     for count in ("paths", "routes"):
         have = plain(rfgraph.path_histogram(result, count=count, joint=True))
         assert have == counted(graph, tensor, "x0", axes, count), described(model)
-    check_choices(model, graph, result, every)
+    if choices:
+        check_choices(model, graph, result, every)
 
 
 @given(webs())
@@ -163,3 +168,168 @@ def test_avoiding_most_of_a_graph_keeps_its_order():
     labels = [node.name for node in model.graph.node[:12]]
     found = rfgraph.path_histogram(rfgraph.load(model), avoiding=labels)
     assert dict(found.axes[2].counts) == {5: 2}
+
+
+# -- routes listed ---------------------------------------------------------------------------------
+
+
+def check_listing(model, **options):
+    """Each route that is local is listed once, by one of its walks, with the size of them all."""
+    graph, result = sets.Graph(model), rfgraph.analyze(model)
+    labels = [node.name for node in model.graph.node]
+    axes = result.forms["x0"].spatial_axes
+    groups = {}
+    for walk in walks.walks(graph, output(model), "x0"):
+        nodes = tuple(labels[edge.node] for edge in walk.edges)
+        if all(name in nodes for name in options.get("through", ())):
+            groups.setdefault(walks.trace(graph, walk), []).append((nodes, walk))
+    routes = []
+    for group in groups.values():
+        found = walks.sizes(graph, [walk for _, walk in group])
+        sizes = tuple(found[axis] for axis in axes)
+        if None not in sizes:
+            routes.append(({nodes for nodes, _ in group}, sizes))
+    listed = list(rfgraph.paths(result, **options))
+    fits = nx.Graph()
+    fits.add_nodes_from((0, k) for k in range(len(listed)))
+    for j, (ways, sizes) in enumerate(routes):
+        for k, path in enumerate(listed):
+            if path.sizes == sizes and path.nodes in ways:
+                fits.add_edge((0, k), (1, j))
+    matched = maximum_matching(fits, [(0, k) for k in range(len(listed))])
+    assert len(matched) == len(listed) + len(routes) == 2 * len(routes), described(model)
+
+
+class Sums(Web):
+    """Sums of a few convolutions, so that what the operands of later ones bring overlaps."""
+
+    def __init__(self, draw):
+        super().__init__(draw)
+        build, (x,) = self.build, self.tensors
+        channels = self.shape[1]
+        other = build.floats((1, 1, *self.shape[2:]))
+        part = build.same_conv(x, channels - 1, 3)
+        concat = {"axis": 1}
+        self.tensors = [
+            *(build.same_conv(x, channels, kernel) for kernel in (1, 3, 5)),
+            build.one("Concat", [part, other], self.shape, **concat),
+            build.one("Concat", [other, part], self.shape, **concat),
+        ]
+
+
+SUMS = ("Add", "Add", "Add", "Sum", "Relu", "Softmax", "channel mean", "mean")
+
+
+@st.composite
+def overlapping(draw, nodes=7):
+    web = Sums(draw)
+    for kind in draw(st.lists(st.sampled_from(SUMS), min_size=3, max_size=nodes)):
+        web.grow(kind)
+    y = web.build.same("Add", web.tensors[-1], web.pick())
+    if draw(st.booleans()):
+        y = first_channel(web.build, y)
+    return web.build.model(y)
+
+
+def first_channel(build, x):
+    batch, _, length = build.shapes[x]
+    bounds = [build.ints([k]) for k in (0, 1, 1)]
+    return build.one("Slice", [x, *bounds], (batch, 1, length))
+
+
+@given(overlapping())
+@settings(max_examples=20)
+def test_routes_are_listed_where_what_merges_overlaps(model):
+    check_listing(model)
+    check_web(model, choices=False)
+
+
+@pytest.mark.slow
+@given(overlapping(nodes=10))
+@settings(max_examples=1000)
+def test_routes_are_listed_where_what_merges_overlaps_at_length(model):
+    check_listing(model)
+    check_listing(model, through=[model.graph.node[len(model.graph.node) // 2].name])
+    check_web(model)
+
+
+def three_in_two(axis):
+    """(p + q) + relu(q + r) and, beside them, a mean of r along one axis."""
+    build, x = builder(1, 2, 9)
+    p, q, r = (build.same_conv(x, 2, kernel) for kernel in (1, 3, 5))
+    first = build.same("Add", p, q)
+    second = build.same("Relu", build.same("Add", q, r))
+    shape = tuple(1 if a == axis else n for a, n in enumerate(build.shapes[r]))
+    mean = build.one("ReduceMean", [r, build.ints([axis])], shape, keepdims=1)
+    return build.model(build.same("Sum", first, second, mean))
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_local_route_is_not_listed_by_way_of_a_global_mean(axis):
+    model = three_in_two(axis)
+    check_listing(model)
+    largest = next(rfgraph.paths(rfgraph.load(model)))
+    # The mean over channels adds no choice; the one along the axis is shorter, but no such path.
+    way = ("n2", "n6", "n7") if axis == 1 else ("n2", "n4", "n5", "n7")
+    assert (largest.nodes, largest.sizes) == (way, (5,))
+
+
+@pytest.mark.parametrize("through", ["n2", "n4"])
+def test_routes_through_what_is_named_are_listed_where_what_merges_overlaps(through):
+    check_listing(three_in_two(1), through=[through])
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_reduction_shows_a_route_to_channels_that_it_does_not_enter(mixed):
+    # q and r fill two channels of four each; a Softmax of what merges reads them in all four.
+    build, x = builder(1, 2, 9)
+    other = build.floats((1, 2, 9))
+    p = build.same_conv(x, 4, 1)
+    q = build.one("Concat", [other, build.same_conv(x, 2, 3)], (1, 4, 9), axis=1)
+    r = build.one("Concat", [other, build.same_conv(x, 2, 5)], (1, 4, 9), axis=1)
+    if mixed:
+        # Each of the sums brings one of the two through a reduction, and the other without.
+        sums = [build.same("Add", build.same("Softmax", a, axis=1), b) for a, b in ((q, r), (r, q))]
+    else:
+        sums = [build.same("Softmax", build.same("Add", p, a), axis=1) for a in (q, r)]
+    model = build.model(first_channel(build, build.same("Add", *sums)))
+    found = rfgraph.path_histogram(rfgraph.load(model)).axes[2].counts
+    assert dict(found) == ({3: 1, 5: 1} if mixed else {1: 1, 3: 1, 5: 1})
+    check_listing(model)
+
+
+def test_a_mean_of_what_reads_nothing_of_the_input_is_no_route():
+    build, x = builder(1, 2, 9)
+    wide = build.same_conv(x, 1, 5)
+    other = build.one("Concat", [build.floats((1, 1, 9)), wide], (1, 2, 9), axis=1)
+    stored = first_channel(build, other)
+    mean = build.one("ReduceMean", [stored, build.ints([1])], (1, 1, 9), keepdims=1)
+    model = build.model(build.same("Add", build.same_conv(x, 1, 3), mean))
+    assert totals(rfgraph.analyze(model), "x0") == (1, 1)
+    assert [path.sizes for path in rfgraph.paths(model)] == [(3,)]
+
+
+def mean_of_first_channel(node):
+    """Every position reads all positions of the first channel.
+
+    Exact. Versions: 1.
+    """
+    batch, channels, length = node.shape(0)
+    whole = Reduce(((2, Whole(length, length)),))
+    first = Select(((1, Shift(0, 1, channels, 1, "absent")),))
+    return Outcome(((batch, 1, length),), (Link(0, (whole, first)),))
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_path_that_reads_nothing_on_one_axis_is_not_global_on_another(first):
+    build, x = builder(1, 2, 9)
+    parts = [build.same_conv(x, 1, 3), build.floats((1, 1, 9))]
+    parts = parts if first else parts[::-1]
+    joined = build.one("Concat", parts, (1, 2, 9), axis=1)
+    mean = build.one("FirstMean", [joined], (1, 1, 9), domain="my.ops")
+    model = build.model(build.same("Add", build.same_conv(x, 1, 5), mean))
+    model.opset_import.add(domain="my.ops", version=1)
+    result = rfgraph.analyze(model, rules={("my.ops", "FirstMean"): mean_of_first_channel})
+    found = rfgraph.path_histogram(result)
+    axis = found.axes[2]
+    assert (found.total, dict(axis.counts), axis.global_) == (1 + first, {5: 1}, int(first))

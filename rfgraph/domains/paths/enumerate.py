@@ -12,12 +12,10 @@ from itertools import count
 from operator import add, itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rfgraph.domains.paths.routes import Edge
 from rfgraph.domains.paths.states import Arc, Kind, StateGraph, successors
 
 if TYPE_CHECKING:
-    from rfgraph.graph import Graph, Operator
-    from rfgraph.relations import Relation
+    from rfgraph.domains.paths.routes import Edge
 
 Vector: TypeAlias = tuple[int, ...]
 
@@ -116,12 +114,12 @@ class _Entry(NamedTuple):
     before: Place
 
 
-def in_order(made: StateGraph, graph: Graph, *, largest: bool) -> Iterator[Found]:
+def in_order(made: StateGraph, *, largest: bool) -> Iterator[Found]:
     """Yield the paths that are local on every tracked axis, largest (or smallest) first.
 
     The order is lexicographic over the axes, then over the operators' places in the file.
     """
-    search = _Search(made, graph, -1 if largest else 1)
+    search = _Search(made, -1 if largest else 1)
     if not made.tracks or made.start not in search.best:
         return
     heap: list[_Entry] = []
@@ -145,9 +143,8 @@ def in_order(made: StateGraph, graph: Graph, *, largest: bool) -> Iterator[Found
 class _Search:
     """What each state can go on to, best first; sizes are negative where the largest come first."""
 
-    def __init__(self, made: StateGraph, graph: Graph, sign: int) -> None:
+    def __init__(self, made: StateGraph, sign: int) -> None:
         self.made, self.sign = made, sign
-        self.walks = _Walks(made, graph)
         self.finals = {
             state: _final(made, state, sign) for state in made.ends if _is_local(made, state)
         }
@@ -170,7 +167,7 @@ class _Search:
             after = self.best.get(arc.target)
             if after is not None:
                 growth = tuple(self.sign * more for more in arc.shift[: len(self.made.axes)])
-                indices = tuple(edge.operator.index for edge in self.walks.of(arc))
+                indices = tuple(edge.operator.index for edge in arc.edges)
                 yield _Option(_sum(growth, after), indices, arc, growth)
 
     def entry(
@@ -184,7 +181,15 @@ class _Search:
     def found(self, entry: _Entry) -> Found:
         """Return the path that an entry ends."""
         sizes = tuple(self.sign * number for number in entry.bound)
-        return Found(self.walks.along(entry.way), sizes)
+        return Found(_along(entry.way), sizes)
+
+
+def _along(way: _Way | None) -> tuple[Edge, ...]:
+    pieces: list[tuple[Edge, ...]] = []
+    while way is not None:
+        pieces.append(way.arc.edges)
+        way = way.before
+    return tuple(edge for piece in reversed(pieces) for edge in piece)
 
 
 def _sum(a: Vector, b: Vector) -> Vector:
@@ -213,48 +218,3 @@ def _best_completions(made: StateGraph, sign: int, finals: dict[int, Vector]) ->
         if before is None or here < before:
             best[arc.source] = here
     return best
-
-
-class _Walks:
-    """The edges of arcs; those of an origin's transparent walks are looked up once."""
-
-    def __init__(self, made: StateGraph, graph: Graph) -> None:
-        self._made, self._graph = made, graph
-        self._found: dict[tuple[str, str], Sequence[Edge]] = {}
-
-    def of(self, arc: Arc) -> Sequence[Edge]:
-        if arc.edge is not None:
-            return (arc.edge,)
-        ends = self._made.tensors[arc.source], self._made.tensors[arc.target]
-        if ends not in self._found:
-            self._found[ends] = _walk(self._graph, *ends)
-        return self._found[ends]
-
-    def along(self, way: _Way | None) -> tuple[Edge, ...]:
-        pieces: list[Sequence[Edge]] = []
-        while way is not None:
-            pieces.append(self.of(way.arc))
-            way = way.before
-        return tuple(edge for piece in reversed(pieces) for edge in piece)
-
-
-def _walk(graph: Graph, start: str, end: str) -> list[Edge]:
-    """Return a shortest walk of edges that leave units where they are; file order breaks ties."""
-    came: dict[str, Edge] = {}
-    frontier = [start]
-    while frontier and end not in came:
-        reached: list[str] = []
-        for tensor in frontier:
-            for after, edges in graph.succ[tensor].items():
-                for data in edges.values():
-                    relation: Relation = data["relation"]
-                    if after not in came and (relation.is_pointwise or relation.reduced):
-                        operator: Operator = data["operator"]
-                        came[after] = Edge(tensor, after, relation, operator)
-                        reached.append(after)
-        frontier = reached
-    walk: list[Edge] = []
-    while end != start:
-        walk.append(came[end])
-        end = came[end].source
-    return walk[::-1]

@@ -8,7 +8,7 @@ counts.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -48,10 +48,13 @@ class Origins(NamedTuple):
 
 @dataclass(slots=True)
 class Arrival:
-    """What is counted at one tensor: whole edges, and origins whose edge brings too much."""
+    """What is counted at one tensor: whole edges, and origins whose edge brings too much.
+
+    `origins` says of each whether it comes through a reduction.
+    """
 
     edges: list[Edge] = field(default_factory=list)
-    origins: list[int] = field(default_factory=list)
+    origins: dict[int, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,21 +171,24 @@ def _is_named(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:
 
 
 def _arrive(brought: list[tuple[Edge, Origins]]) -> tuple[Arrival, Origins]:
-    """Choose edges that bring each origin once, those through a reduction first."""
+    """Choose edges that bring each origin once, and through a reduction if any edge does."""
     shift = min(found.shift for _, found in brought)
-    arrival = Arrival()
+    whole: list[tuple[Edge, int, int]] = []
     total = total_reset = 0
     for edge, found in sorted(brought, key=lambda item: not item[1].reset):
         bits, reset = found.aligned(shift)
         if not bits & total:
-            arrival.edges.append(edge)
+            whole.append((edge, bits, reset))
         elif not total & ~bits and not total_reset & ~reset:
-            arrival = Arrival([edge])
-        else:
-            new = bits & ~total
-            arrival.origins.extend(shift + k for k in _positions(new))
+            whole = [(edge, bits, reset)]
         total |= bits
         total_reset |= reset
+    arrival, left = Arrival(), total
+    for edge, bits, reset in whole:
+        if not total_reset & bits & ~reset:
+            arrival.edges.append(edge)
+            left &= ~bits
+    arrival.origins = {shift + k: bool(total_reset >> k & 1) for k in _positions(left)}
     low = (total & -total).bit_length() - 1
     return arrival, Origins(shift + low, total >> low, total_reset >> low)
 
@@ -192,3 +198,50 @@ def _positions(bits: int) -> Iterator[int]:
         low = bits & -bits
         yield low.bit_length() - 1
         bits ^= low
+
+
+class Walks:
+    """The transparent walks from origins to the tensors at which they are counted on their own."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._origins = {id(edge) for edge in plan.numbered}
+        # What leaves these comes from there: no walk of another origin leads through them.
+        self._named = {edge.target for edge in plan.numbered if not edge.source}
+
+    def to(self, name: str) -> dict[int, tuple[Edge, ...]]:
+        """Return a shortest walk for each of a tensor's origins, through a reduction if so told.
+
+        Ties are broken by the order of the operands.
+        """
+        starts = {
+            number: (self._plan.numbered[number].target, reset)
+            for number, reset in self._plan.arrivals[name].origins.items()
+        }
+        came = self._search(name, set(starts.values()))
+        found: dict[int, tuple[Edge, ...]] = {}
+        for number, place in starts.items():
+            walk: list[Edge] = []
+            while place != (name, False):
+                edge, place = came[place]
+                walk.append(edge)
+            found[number] = tuple(walk)
+        return found
+
+    def _search(
+        self, name: str, wanted: set[tuple[str, bool]]
+    ) -> dict[tuple[str, bool], tuple[Edge, tuple[str, bool]]]:
+        """Search backward until `wanted` are reached: tensors, and whether past a reduction."""
+        came: dict[tuple[str, bool], tuple[Edge, tuple[str, bool]]] = {}
+        pending = deque([(name, False)])
+        while wanted:
+            here = pending.popleft()
+            for edge in self._plan.edges[here[0]]:
+                before = edge.source, here[1] or not edge.relation.is_pointwise
+                if before in came or id(edge) in self._origins:
+                    continue
+                came[before] = edge, here
+                wanted.discard(before)
+                if edge.source not in self._named:
+                    pending.append(before)
+        return came

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.carry import carry
 from rfgraph.domains.paths.liveness import needed_axes
-from rfgraph.domains.paths.routes import Edge, Plan, entering, every_path, relevant, routes
+from rfgraph.domains.paths.routes import Edge, Plan, Walks, entering, every_path, relevant, routes
 from rfgraph.domains.pattern import excess, normal
 from rfgraph.domains.periodic import constant
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position
 from rfgraph.domains.table import allowance
 from rfgraph.errors import BoundError
-from rfgraph.relations import Pointwise, Relation, Select, Shift
+from rfgraph.relations import Relation, Select, Shift
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,13 +60,13 @@ class Track(NamedTuple):
 class Arc(NamedTuple):
     """Paths of state `source` go on to state `target`, their bases grown by `shift`.
 
-    `edge` is the graph's edge; None for a transparent walk from an origin's tensor.
+    `edges` are the graph's: one, or a transparent walk from an origin's tensor.
     """
 
     source: int
     target: int
     shift: Growth
-    edge: Edge | None
+    edges: tuple[Edge, ...]
 
 
 @dataclass(slots=True)
@@ -169,6 +169,7 @@ class _Folder:
         self.entries = 0
         self.wanted = {number for arrival in plan.arrivals.values() for number in arrival.origins}
         self.numbers = {id(edge): k for k, edge in enumerate(plan.numbered) if k in self.wanted}
+        self.walks = Walks(plan)
         # Tensors that are origins themselves.
         self.own = {plan.numbered[k].target: k for k in self.wanted if not plan.numbered[k].source}
         self.at: dict[str, dict[object, int]] = {}
@@ -181,9 +182,9 @@ class _Folder:
             here = self.at.setdefault(name, {})
             arrival = plan.arrivals[name]
             for edge in arrival.edges:
-                self._follow(self.at.get(edge.source, {}), edge.relation, edge, name, here)
-            for number in arrival.origins:
-                self._from_origin(number, name, here)
+                self._follow(self.at.get(edge.source, {}), edge.relation, (edge,), name, here)
+            if arrival.origins:
+                self._from_origins(name, here)
             self._keep_origins(name)
             if len(made.tracks) > self.bound:
                 raise BoundError(f"the path count takes more states than MAX_STATES ({self.bound})")
@@ -199,7 +200,7 @@ class _Folder:
             tracks.append(Track(Kind.LOCAL, pattern.key, pattern.piece))
         if not tracks:
             tracks.append(_presence(Kind.GLOBAL, Mapped(None, constant((0, 0)))))
-        key = (self._flags(name, 0, None), *(track.same() for track in tracks))
+        key = (self._flags(name, 0, ()), *(track.same() for track in tracks))
         self.made.start = self._state(name, key, tuple(tracks), self.at.setdefault(name, {}))
         self._keep_origins(name)
 
@@ -222,10 +223,9 @@ class _Folder:
                 f"the patterns of the paths take more entries than MAX_PATTERNS ({bound})"
             )
 
-    def _flags(self, tensor: str, flags: int, edge: Edge | None) -> int:
-        """Mark what an edge into a tensor passes, or a transparent walk that ends there."""
+    def _flags(self, tensor: str, flags: int, edges: tuple[Edge, ...]) -> int:
+        """Mark what edges into a tensor pass."""
         for bit, name in enumerate(self.question.through):
-            edges = self.plan.edges[tensor] if edge is None else (edge,)
             if name == tensor or any(one.operator.label == name for one in edges):
                 flags |= 1 << bit
         return flags
@@ -234,27 +234,28 @@ class _Folder:
         self,
         sources: dict[object, int],
         relation: Relation,
-        edge: Edge | None,
+        edges: tuple[Edge, ...],
         name: str,
         here: dict[object, int],
     ) -> None:
-        """Carry all states of a tensor over one edge."""
+        """Carry all states of a tensor over one edge, or over a walk of edges as one relation."""
         window = int(relation.is_window)
         still = (0,) * len(self.made.axes) + (window,)
         keeps = relation.is_identity and not self.question.through
         arcs, tracks_of = self.made.arcs, self.made.tracks
         for key, state in sources.items():
             if keeps and not self._any_drops(state, name):
-                arcs.append(Arc(state, self._state(name, key, tracks_of[state], here), still, edge))
+                found = self._state(name, key, tracks_of[state], here)
+                arcs.append(Arc(state, found, still, edges))
                 continue
             carried = self._carry(tracks_of[state], relation, name)
             if carried is None:
                 continue
             tracks, shift = carried
-            flags = self._flags(name, key[0], edge)  # type: ignore[index]
+            flags = self._flags(name, key[0], edges)  # type: ignore[index]
             found = self._state(name, (flags, *(t.same() for t in tracks)), tracks, here)
             grown = (*shift[: len(self.made.axes)], window)
-            arcs.append(Arc(state, found, grown, edge))
+            arcs.append(Arc(state, found, grown, edges))
 
     def _any_drops(self, state: int, name: str) -> bool:
         return self.partial[state] and any(
@@ -300,13 +301,13 @@ class _Folder:
             self._spend(track.piece.table.lo.size)
         return found
 
-    def _from_origin(self, number: int, name: str, here: dict[object, int]) -> None:
-        """Carry an origin's own paths over the transparent walk that leads from it."""
-        origin = self.plan.numbered[number].target
-        shape, old = self.nodes[name]["shape"], self.nodes[origin]["shape"]
-        walk = Relation(old, (Pointwise(shape),))
-        self.kept.append(walk)
-        self._follow(self.origins[number], walk, None, name, here)
+    def _from_origins(self, name: str, here: dict[object, int]) -> None:
+        """Carry the own paths of origins over the transparent walks that lead from them."""
+        for number, walk in self.walks.to(name).items():
+            steps = [step for edge in walk for step in edge.relation.steps]
+            relation = Relation(walk[0].relation.in_shape, tuple(steps))
+            self.kept.append(relation)
+            self._follow(self.origins[number], relation, walk, name, here)
 
     def _keep_origins(self, name: str) -> None:
         """Give the edges whose paths are wanted on their own states of their own."""
@@ -318,7 +319,7 @@ class _Folder:
             number = self.numbers.get(id(edge))
             if number is not None:
                 own: dict[object, int] = {}
-                self._follow(self.at.get(edge.source, {}), edge.relation, edge, name, own)
+                self._follow(self.at.get(edge.source, {}), edge.relation, (edge,), name, own)
                 self.origins[number] = own
 
 
