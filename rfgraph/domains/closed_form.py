@@ -396,5 +396,7 @@ def _unite(first: Piece, second: Piece) -> Piece | None:
     return Blur(first.axes | second.axes, first.open_lo, first.open_hi)
 
 
-def _blurred(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
-    return (Blur(frozenset().union(*(piece.axes for piece in pieces))),)
+def _blurred(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    axes = frozenset().union(*(piece.axes for piece in pieces))
+    open_lo, open_hi = any(p.open_lo for p in pieces), any(p.open_hi for p in pieces)
+    return (Blur(axes, open_lo, open_hi),)

@@ -58,16 +58,12 @@ def measure(
     if united is None or (moving and not united.q):
         size, size_min = _sizes_of_units(field.pieces, shape)
         return Numbers(size, size_min, shortest=shortest, longest=longest)
-    sizes = [
-        0 if span is None else span[1] - span[0] + 1
-        for variant in _variants(field.pieces, shape)
-        for span in _spans(variant)
-    ]
+    size, size_min = _sizes_of_phases(field.pieces, shape)
     rate, first = united.rate, united.spans[0]
     before, after = reach(united)
     return Numbers(
-        max(sizes),
-        min(sizes),
+        size,
+        size_min,
         rate,
         None if first is None else first[0],
         None if first is None else Fraction(first[0] + first[1], 2),
@@ -92,11 +88,9 @@ def bounded_reach(field: AxisField, shape: Shape) -> tuple[Fraction | None, Frac
     return (None if opened_lo else before), (None if opened_hi else after)
 
 
-def reach(united: PeriodicMap) -> tuple[Fraction | None, Fraction | None]:
+def reach(united: PeriodicMap) -> tuple[Fraction, Fraction]:
     """Return how far the field goes before and after stride * o, at most over the phases."""
     there = [(r, span) for r, span in enumerate(united.spans) if span is not None]
-    if not there:
-        return None, None
     rate = united.rate
     before = max(rate * r - span[0] for r, span in there)
     after = max(span[1] - rate * r for r, span in there)
@@ -124,8 +118,25 @@ def _united(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:
     return united if united is not None and united.p <= max(length, 1) else None
 
 
-def _spans(variant: Sequence[Piece]) -> tuple[Span, ...]:
-    """Return the phases of the pieces that are active together, all maps of one rate."""
+def _sizes_of_phases(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:
+    """Return the largest and the smallest size over a period of maps of one rate.
+
+    Over the units that exist where the phases are too many to go through.
+    """
+    variants = _variants(pieces, shape)
+    if variants is None:
+        return _sizes_of_units(pieces, shape)
+    sizes: set[int] = set()
+    for variant in variants:
+        spans = _spans(variant)
+        if spans is None:
+            return _sizes_of_units(pieces, shape)
+        sizes.update(0 if span is None else span[1] - span[0] + 1 for span in spans)
+    return max(sizes), min(sizes)
+
+
+def _spans(variant: Sequence[Piece]) -> tuple[Span, ...] | None:
+    """Return the phases of the pieces that are active together; None beyond MAX_PERIOD."""
     if not variant:
         return (None,)
     maps = [piece.map for piece in variant if isinstance(piece, Mapped)]
@@ -133,19 +144,22 @@ def _spans(variant: Sequence[Piece]) -> tuple[Span, ...]:
         return maps[0].spans
     period = math.lcm(*(item.p for item in maps))
     if period > MAX_PERIOD:
-        return tuple(span for item in maps for span in item.spans)
+        return None
     return tuple(join_spans(item.at(o) for item in maps) for o in range(period))
 
 
-def _variants(pieces: Sequence[Piece], shape: Shape) -> list[tuple[Piece, ...]]:
-    """Return which pieces are active together, over all positions of the axes that bound them."""
+def _variants(pieces: Sequence[Piece], shape: Shape) -> list[tuple[Piece, ...]] | None:
+    """Return which pieces are active together, over all positions of the axes that bound them.
+
+    None where they may be so in more than MAX_VARIANTS ways.
+    """
     if not any(isinstance(piece, Mapped) and piece.support for piece in pieces):
         return [tuple(pieces)]
     supports = [dict(piece.support if isinstance(piece, Mapped) else ()) for piece in pieces]
     axes = sorted({axis for support in supports for axis in support})
     atoms = [_atoms([support.get(axis) for support in supports], shape[axis]) for axis in axes]
     if math.prod(map(len, atoms)) > MAX_VARIANTS:
-        return [tuple(pieces), ()]
+        return None
     active = {reduce(lambda a, b: a & b, combination) for combination in cartesian(*atoms)}
     return [
         tuple(piece for k, piece in enumerate(pieces) if mask >> k & 1) for mask in sorted(active)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -22,6 +23,11 @@ from domains.brute import (
 from oracle import random_models, sets, walks
 from oracle.builder import Builder
 from oracle.examples import builder
+from rfgraph.domains import closed_form, table
+from rfgraph.domains import measure as measuring
+from rfgraph.domains.closed_form import AxisField, merge_pieces
+from rfgraph.domains.periodic import PeriodicMap, affine
+from rfgraph.domains.pieces import Blur, Mapped
 
 MANY_WALKS = 40
 MANY_UNITS = 400
@@ -309,3 +315,79 @@ def test_a_dense_layer_over_channels_of_a_concat_is_not_global_in_space():
     model = build.model(build.one("MatMul", [x, build.floats((5, 4))], (1, 4)))
     axes = rfgraph.analyze(model).receptive_field().axes
     assert [(axes[axis].scope, axes[axis].size) for axis in (2, 3)] == [("local", 5)] * 2
+
+
+# -- what is too many to tell apart ----------------------------------------------------------------
+
+
+def sizes_of_units(pieces, shape):
+    """The smallest and the largest hull over all units, from each piece's own intervals."""
+    sizes = []
+    for index in np.ndindex(shape):
+        there = [
+            piece.map.at(index[piece.carrier])
+            for piece in pieces
+            if all(bits >> index[axis] & 1 for axis, bits in piece.support)
+        ]
+        spans = [span for span in there if span is not None]
+        size = max(hi for _, hi in spans) - min(lo for lo, _ in spans) + 1 if spans else 0
+        sizes.append(size)
+    return min(sizes), max(sizes)
+
+
+def measured(pieces, shape):
+    found = measuring.measure(AxisField(tuple(pieces), None), shape)
+    return found.size_min, found.size
+
+
+def every(period, plain, first):
+    """A map that moves with the position, and reads `first` around the first of each period."""
+    spans = [(r + plain[0], r + plain[1]) for r in range(period)]
+    return PeriodicMap(period, period, (first, *spans[1:]))
+
+
+def test_maps_whose_common_period_is_too_long_are_measured_together():
+    # They meet on channel 0 alone, where 64 * 65 positions go by before they repeat. Apart they
+    # read 2 positions somewhere, together 3 at least.
+    ahead = Mapped(2, every(64, (0, 1), (0, 3)), ((1, 0b01),))
+    back = Mapped(2, every(65, (-1, 0), (-2, 0)), ((1, 0b01),))
+    wide = Mapped(2, affine(1, -5, 5), ((1, 0b10),))
+    shape = (1, 2, 64 * 65)
+    pieces = merge_pieces((wide, ahead, back), shape)
+    assert set(pieces) == {ahead, back, wide}
+    assert measured(pieces, shape) == sizes_of_units(pieces, shape) == (3, 11)
+
+
+@pytest.mark.parametrize("most", [81, 80])
+def test_maps_that_are_cut_apart_in_many_ways_are_measured_as_they_are_read_together(
+    most, monkeypatch
+):
+    # One on each of 9 channels and one on each of 9 columns; of both, each unit reads one.
+    monkeypatch.setattr(measuring, "MAX_VARIANTS", most)
+    channels = [Mapped(2, affine(1, -k, 1), ((1, 1 << k),)) for k in range(9)]
+    columns = [Mapped(2, affine(1, 0, k + 2), ((3, 1 << k),)) for k in range(9)]
+    pieces, shape = channels + columns, (1, 9, 2, 9)
+    assert measured(pieces, shape) == sizes_of_units(pieces, shape) == (3, 8 + 10 + 1)
+
+
+@pytest.mark.parametrize("by", [0, 3])
+def test_what_varies_along_two_axes_has_no_size_where_its_table_is_too_large(by, monkeypatch):
+    # A unit (i, j) reads the rows i and j, of a tensor that is rolled or not.
+    build, x = builder(1, 1, 12, 12)
+    if by:
+        x = build.concat([build.slice(x, [2], [by], [12]), build.slice(x, [2], [0], [by])], 2)
+    model = build.model(build.same("Add", x, build.transpose(x, [0, 1, 3, 2])))
+    found = rfgraph.analyze(model).receptive_field().axes[2]
+    assert (found.scope, found.regular, found.size, found.size_min) == ("local", False, 12, 1)
+    monkeypatch.setattr(table, "MAX_TABLE", 12 * 12 - 1)
+    found = rfgraph.analyze(model).receptive_field().axes[2]
+    assert (found.scope, found.regular, found.size, found.size_min) == ("local", False, None, None)
+    assert (found.shortest, found.longest) == (1, 1)
+
+
+@pytest.mark.parametrize("opens", [(False, False), (True, False), (False, True)])
+def test_too_many_pieces_are_known_by_their_axes_and_open_sides(opens, monkeypatch):
+    monkeypatch.setattr(closed_form, "MAX_STATES", 3)
+    pieces = [Mapped(axis, affine(rate, 0, 0), (), *opens) for axis in (1, 2) for rate in (1, 2)]
+    assert merge_pieces(pieces[:3], (2, 3, 4)) == tuple(pieces[:3])
+    assert merge_pieces(pieces, (2, 3, 4)) == (Blur(frozenset({1, 2}), *opens),)
