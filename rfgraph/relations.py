@@ -139,8 +139,7 @@ class Resample:
                 return range(near, near + 1)
             case "linear":
                 return range(at, at + 1 if x == at else at + 2)
-            case "cubic":
-                return range(at, at + 1) if x == at else range(at - 1, at + 3)
+        return range(at, at + 1) if x == at else range(at - 1, at + 3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,6 @@ def fit(table: Table, axis: int) -> PeriodicMap | None:
     lo, hi = table.lo.reshape(-1), table.hi.reshape(-1)
     length = table.lo.shape[axis]
     empty = lo > hi
-    if bool(empty.all()) or length < 2:
-        return None
     first = int(empty.argmin())
     last = max(2, min((length + 1) // 2, MAX_PERIOD + 1))
     periods = np.arange(1, min(last, length - first))

@@ -198,11 +198,12 @@ def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     """Return the table of a tensor that reads this one along `axis` by `rule`.
 
     With `clipped`, padding is what the model does (reflect, edge, wrap); else it reads nothing.
+    The axis has positions: what leads through a tensor without elements is void, and not asked.
     """
     in_len, out_len = rule.in_len, rule.out_len
     varies = table.lo.shape[axis] > 1
     if isinstance(rule, Whole):
-        return _whole(table, axis, in_len)
+        return _whole(table, axis)
     if isinstance(rule, Rows):
         return _rows(table, axis, rule)
     if not varies:
@@ -219,9 +220,7 @@ def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     return _windowed(table, axis, *_ranges(rule))
 
 
-def _whole(table: Table, axis: int, in_len: int) -> Table:
-    if in_len == 0:
-        return masked(table, np.zeros((1,) * table.lo.ndim, dtype=bool))
+def _whole(table: Table, axis: int) -> Table:
     return Table(table.lo.min(axis=axis, keepdims=True), table.hi.max(axis=axis, keepdims=True))
 
 
@@ -244,9 +243,7 @@ def reads_any(rule: AxisRule, *, clipped: bool) -> NDArray[np.bool_] | None:
     if _always_reads(rule):
         return None
     bounded(rule.out_len)
-    if isinstance(rule, Whole):
-        return np.zeros(rule.out_len, dtype=bool)
-    if isinstance(rule, Shift | Repeat | Pick):
+    if isinstance(rule, Shift | Pick):
         return _indices(rule, clipped=clipped) >= 0
     if isinstance(rule, Listed):
         return np.array([any(0 <= tap < rule.in_len for tap in taps) for taps in rule.lists])
@@ -258,13 +255,11 @@ def reads_any(rule: AxisRule, *, clipped: bool) -> NDArray[np.bool_] | None:
 
 def _always_reads(rule: AxisRule) -> bool:
     """Whether every output position is plain to read something that exists."""
-    if isinstance(rule, Whole | Repeat):
-        return rule.in_len > 0
     if isinstance(rule, Shift):
         return _lies_inside(rule)
     if isinstance(rule, Window):
         return _never_in_padding(rule)
-    return isinstance(rule, Blocks)
+    return isinstance(rule, Blocks | Repeat)
 
 
 def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
@@ -272,8 +267,6 @@ def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
 
     None if all do. A position that another operand of a Concat fills still reads nothing.
     """
-    if rule.in_len == 0:
-        return np.zeros(rule.out_len, dtype=bool)
     if isinstance(rule, Transposed):
         phases = [bool(rule.taps(o)) for o in range(min(rule.stride, rule.out_len))]
         bounded(rule.out_len)
@@ -328,8 +321,6 @@ def _indices(rule: Shift | Repeat | Pick, *, clipped: bool) -> Ints:
     if isinstance(rule, Repeat):
         return position % rule.in_len
     at, length = rule.start + position * rule.step, rule.in_len
-    if length == 0:
-        return np.full_like(at, -1)
     if clipped and rule.outside == "edge":
         return np.clip(at, 0, length - 1)
     if clipped and rule.outside == "wrap":
@@ -362,7 +353,7 @@ def _blocks(table: Table, axis: int, rule: Blocks) -> Table:
 def _prefix(table: Table, axis: int, rule: Band) -> Table:
     """Everything before (or after, or both) a bound that moves with the position."""
     if rule.before is None and rule.after is None:
-        return _whole(table, axis, rule.in_len)
+        return _whole(table, axis)
     if rule.before is None:
         lo = np.minimum.accumulate(table.lo, axis=axis)
         hi = np.maximum.accumulate(table.hi, axis=axis)

@@ -1,0 +1,208 @@
+"""Tables of intervals against what each axis rule reads, counted out position by position."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import rfgraph
+from oracle.examples import builder
+from rfgraph.domains import exact, fitting, table
+from rfgraph.domains.periodic import affine
+from rfgraph.domains.pieces import Blur, Mapped, to_table
+from rfgraph.domains.table import NOTHING, Table
+from rfgraph.errors import BoundError
+from rfgraph.relations import (
+    Band,
+    Blocks,
+    Listed,
+    Pick,
+    Repeat,
+    Resample,
+    Shift,
+    Transposed,
+    Whole,
+    Window,
+)
+
+# -- along an axis ---------------------------------------------------------------------------------
+
+LENGTH = 6
+# One row of intervals as they come, with a unit that reads nothing among them.
+SPANS = [(3, 4), (0, 0), None, (7, 9), (2, 2), (5, 8)]
+
+
+def padded(mode, before, after):
+    """What NumPy says that a padded axis holds of each position; None beyond plain zeros."""
+    if mode in ("pad", "absent"):
+        return [at if 0 <= at < LENGTH else None for at in range(-before, LENGTH + after)]
+    return np.pad(np.arange(LENGTH), (before, after), mode=mode).tolist()
+
+
+def shift(mode, before=2, after=3):
+    rule = Shift(-before, 1, LENGTH, before + LENGTH + after, mode)
+    return rule, [[] if at is None else [at] for at in padded(mode, before, after)]
+
+
+def band(before, after):
+    low = [0 if before is None else o - before for o in range(LENGTH)]
+    high = [LENGTH - 1 if after is None else o + after for o in range(LENGTH)]
+    taps = [list(range(a, b + 1)) for a, b in zip(low, high, strict=True)]
+    return Band(before, after, LENGTH, LENGTH), taps
+
+
+EVERY = list(range(LENGTH))
+CASES = [
+    *map(shift, ("pad", "absent", "edge", "reflect", "wrap")),
+    (Shift(5, -2, LENGTH, 3), [[5], [3], [1]]),
+    (Repeat(LENGTH, 9), [[o % LENGTH] for o in range(9)]),
+    (Pick((4, -1, 0), LENGTH), [[4], [], [0]]),
+    (Listed(((1, 3), (), (-1, 9), (5,)), LENGTH), [[1, 3], [], [], [5]]),
+    (Whole(LENGTH, 2), [EVERY, EVERY]),
+    (Blocks(2, LENGTH, 4), [[0, 1, 2], [0, 1, 2], [3, 4, 5], [3, 4, 5]]),
+    (Window(2, 3, 2, 1, LENGTH, 3), [[-1, 1], [2, 4], [5, 7]]),
+    (Window(2, 1, 1, 3, LENGTH, 4), [[-3, -2], [-2, -1], [-1, 0], [0, 1]]),
+    # Three apart with two taps each: o + 1 is 3i or 3i + 1.
+    (Transposed(2, 3, 1, 1, LENGTH, 7), [[0], [], [1], [1], [], [2], [2]]),
+    # Around o / 2 - 1/4; what lies outside is moved to the border, or dropped.
+    (
+        Resample(Fraction(1, 2), Fraction(-1, 4), "linear", LENGTH, 4),
+        [[0], [0, 1], [0, 1], [1, 2]],
+    ),
+    (
+        Resample(Fraction(1, 2), Fraction(-1, 4), "cubic", LENGTH, 2, None, False),
+        [[0, 1], [0, 1, 2]],
+    ),
+    (
+        Resample(Fraction(1, 2), Fraction(-1, 4), "linear", LENGTH, 2, None, True, True),
+        [[], [0, 1]],
+    ),
+    band(1, 2),
+    band(None, 0),
+    band(None, -1),
+    band(-2, None),
+    band(None, None),
+    band(-2, 3),
+    # Nothing lies from 2 further on to 1 further on.
+    band(-2, 1),
+]  # fmt: skip
+
+
+def hull(spans):
+    found = [span for span in spans if span is not None]
+    return (min(lo for lo, _ in found), max(hi for _, hi in found)) if found else None
+
+
+def rows_of(made, count):
+    """The intervals of the one row that varies, of the row beside it nothing is read."""
+    lo, hi = (np.broadcast_to(side, (2, count, 1)) for side in made)
+    assert (lo[1] == NOTHING).all()
+    assert (hi[1] == -NOTHING).all()
+    return [(a, b) if a <= b else None for a, b in zip(lo[0, :, 0], hi[0, :, 0], strict=True)]
+
+
+@pytest.mark.parametrize(("rule", "taps"), CASES, ids=lambda item: type(item).__name__)
+@pytest.mark.parametrize("varies", [True, False])
+def test_what_a_rule_reads_of_a_table_is_the_hull_over_its_taps(rule, taps, varies):
+    spans = SPANS if varies else [(2, 5)] * LENGTH
+    made = table.from_spans(spans if varies else spans[:1], 3, 1)
+    made = table.masked(made, np.array([True, False]).reshape(2, 1, 1))
+    found = table.along(made, 1, rule, clipped=True)
+    want = [hull(spans[tap] for tap in o if 0 <= tap < LENGTH) for o in taps]
+    assert rows_of(found, rule.out_len) == want
+
+
+@pytest.mark.parametrize(("rule", "taps"), CASES, ids=lambda item: type(item).__name__)
+def test_a_position_reads_nothing_of_an_endless_axis_only_without_a_tap(rule, taps):
+    made = table.from_spans([(2, 5)], 1, 0)
+    found = table.along(made, 0, rule, clipped=False)
+    absent = isinstance(rule, Shift) and rule.outside == "absent"
+    if isinstance(rule, Shift) and not absent:
+        taps = [[0]] * rule.out_len
+    # A crop leaves the coordinate outside, which is no position that an endless axis lacks.
+    if isinstance(rule, Resample) and rule.crop:
+        taps = [[0]] * rule.out_len
+    # A band without end on one side reads something wherever the other side lies.
+    if isinstance(rule, Band) and None in (rule.before, rule.after):
+        taps = [[0]] * rule.out_len
+    if isinstance(rule, Listed):
+        taps = [list(listed) for listed in rule.lists]
+    want = [(2, 5) if o else None for o in taps]
+    lo, hi = (np.broadcast_to(side, (rule.out_len,)) for side in found)
+    assert [(a, b) if a <= b else None for a, b in zip(lo, hi, strict=True)] == want
+
+
+# -- other shapes ----------------------------------------------------------------------------------
+
+
+def test_a_branch_without_elements_adds_no_path():
+    # What is cut to no rows, made flat and joined again reads nothing and is read by nobody.
+    build, x = builder(1, 2, 9)
+    once = build.same_conv(x, 2, 3)
+    none = build.reshape(build.slice(once, [0], [0], [0]), (0,))
+    joined = build.concat([once, build.reshape(none, (0, 2, 9))], 0)
+    counted = [
+        rfgraph.path_histogram(build.model(build.same_conv(last, 2, 3))).axes[2]
+        for last in (once, joined)
+    ]
+    assert [item.counts for item in counted] == [{5: 1}, {5: 1}]
+    assert [item.local for item in counted] == [1, 1]
+
+
+# -- bounds ----------------------------------------------------------------------------------------
+
+
+def test_positions_too_large_for_a_table_are_refused():
+    far = table.MAX_VALUE
+    made = table.from_spans([(-far, far), None], 1, 0)
+    assert [side.tolist() for side in made] == [[-far, NOTHING], [far, -NOTHING]]
+    with pytest.raises(BoundError, match="MAX_VALUE"):
+        table.from_spans([None, (-far - 1, 0)], 1, 0)
+    assert to_table(Mapped(0, affine(1, far, far + 1)), (3,)) == Blur(frozenset({0}))
+
+
+def test_tables_are_counted_together_however_deep_the_question(monkeypatch):
+    monkeypatch.setattr(table, "MAX_TABLED", 100)
+    monkeypatch.setattr(table, "SMALL_TABLE", 10)
+    with table.allowance():
+        table.bounded(60)
+        with table.allowance():
+            table.bounded(40)
+            for _ in range(20):
+                table.bounded(10)
+        with pytest.raises(BoundError, match=r"MAX_TABLED \(100\)"):
+            table.bounded(11)
+    # Nothing is counted outside, nor carried over to the next question.
+    table.bounded(101)
+    with table.allowance():
+        table.bounded(100)
+
+
+def test_the_tables_of_a_unit_are_bounded_in_all(monkeypatch):
+    build, x = builder(1, 1, 8)
+    model = build.model(build.conv(build.conv(x, 1, [3]), 1, [3]))
+    # Lengths 6 and 4, and one entry for each of batch and channel of both tensors.
+    monkeypatch.setattr(exact, "MAX_TOTAL", 6 + 4 + 4)
+    (region,) = rfgraph.unit(model, model.graph.output[0].name, (0, 0, 1)).regions
+    assert region.clipped[2] == (1, 5)
+    monkeypatch.setattr(exact, "MAX_TOTAL", 6 + 4 + 3)
+    with pytest.raises(BoundError, match=r"MAX_TOTAL \(13\)"):
+        rfgraph.unit(model, model.graph.output[0].name, (0, 0, 1))
+
+
+# -- periods ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "spans", [[None] * 5, [(3, 4)], [(0, 1), None, None], [(0, 0), (5, 5), (6, 6)]], ids=str
+)
+def test_what_does_not_repeat_is_no_map(spans):
+    assert fitting.fit(table.from_spans(spans, 1, 0), 0) is None
+
+
+def test_what_repeats_is_the_map_of_least_period():
+    spans = [(0, 2), None, (4, 6), None, (8, 10), None]
+    found = fitting.fit(Table(*table.from_spans(spans, 2, 1)), 1)
+    assert (found.p, found.q, found.spans) == (2, 4, ((0, 2), None))
