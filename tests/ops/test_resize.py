@@ -281,6 +281,10 @@ INVALID = [
     (Case("Resize", [(1, 1, 4)], {}, 10), "requires input 1, which is missing"),
     (Case("Upsample", [(1, 1, 4)], {"height_scale": 2.0}, 1), "requires rank 4"),
     (Case("Upsample", [(1, 1, 4, 4)], {"height_scale": 2.0}, 1), "'width_scale'"),
+    (
+        Case("Upsample", [(1, 1, 4, 4)], {"height_scale": "2", "width_scale": 2.0}, 1),
+        "attribute 'height_scale' requires a number, found str",
+    ),
     (Case("Upsample", [(1, 1, 4, 4)], {}, 7), "scales require 4 numbers, found 0"),
     (Case("Upsample", [(1, 1, 4, 4)], {"scales": ["a"]}, 7), "requires numbers"),
 ]
