@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rfgraph.domains import support
 from rfgraph.domains import table as tables
+from rfgraph.domains.bounds import bounded
 from rfgraph.domains.fitting import depends, direction
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, settle, tabulated, to_table
@@ -330,7 +331,7 @@ def _tabulate(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Piece |
 def _evaluated(piece: Mapped, carrier: int, rule: AxisRule, shape: Shape) -> Tabled | Blur:
     periodic = _Grouped(rule) if isinstance(rule, Blocks) else rule
     try:
-        tables.bounded(EVALUATED * rule.out_len)
+        bounded(EVALUATED * rule.out_len)
     except BoundError:
         return Blur(piece.axes, piece.open_lo, piece.open_hi)
     spans = [piece.map.hull(periodic.taps(o)) for o in range(rule.out_len)]  # type: ignore[union-attr]

@@ -13,6 +13,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from rfgraph.domains import table as tables
+from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry_step
 from rfgraph.domains.periodic import join
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position, settle, to_table
@@ -127,7 +128,7 @@ class ClosedForm:
 def closed_forms(graph: Graph, sources: Sequence[str]) -> dict[str, ClosedForm]:
     """Propagate the fields of graph inputs through the whole graph, each once."""
     memo = Memo(on=len(sources) > 1)
-    with tables.allowance():
+    with allowance():
         return {source: _closed_form(graph, source, memo) for source in sources}
 
 

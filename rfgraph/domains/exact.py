@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from rfgraph.domains import table as tables
+from rfgraph.domains.bounds import allowance
 from rfgraph.domains.table import NOTHING, Table
 from rfgraph.errors import BoundError
 from rfgraph.relations import (
@@ -30,7 +31,7 @@ MAX_TOTAL = 1 << 27
 Regions: TypeAlias = tuple[Table, ...]
 
 
-@tables.allowance()
+@allowance()
 def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> dict[str, Regions]:
     """Return, per tensor and axis of graph input `source`, the tables of what its units read.
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap
-from rfgraph.domains.table import Ints, Table
+from rfgraph.domains.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rfgraph.domains.positions import Ints
 
 # So many units are looked at before a table is compared as a whole, block by block.
 PROBES = 24

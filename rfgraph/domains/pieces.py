@@ -14,6 +14,7 @@ import numpy as np
 
 from rfgraph.domains import support
 from rfgraph.domains import table as tables
+from rfgraph.domains.bounds import bounded
 from rfgraph.domains.fitting import fit, folded, squeezed
 from rfgraph.domains.periodic import PeriodicMap, Span, affine, constant
 from rfgraph.domains.table import Table
@@ -90,7 +91,7 @@ def to_table(piece: Mapped, shape: Shape) -> Tabled | Blur:
     """Return the piece as a table of the units that exist, or a blur if they are too many."""
     length = 1 if piece.carrier is None else shape[piece.carrier]
     try:
-        tables.bounded(length)
+        bounded(length)
         return _supported(
             piece, _unrolled(piece.map, length, len(shape), piece.carrier or 0), shape
         )

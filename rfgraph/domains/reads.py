@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rfgraph.domains.table import along, bounded, ramp, regroup_plan
+from rfgraph.domains.bounds import bounded
+from rfgraph.domains.table import along, ramp, regroup_plan
 from rfgraph.relations import (
     Band,
     Blocks,

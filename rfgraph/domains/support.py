@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfgraph.domains import table as tables
+from rfgraph.domains.positions import reads_endlessly
 from rfgraph.domains.table import Plan, Table
 from rfgraph.relations import AxisRule, Listed, Shape, Shift, Whole, product
 
@@ -36,7 +37,7 @@ def after(bits: int | None, rule: AxisRule) -> int | None:
     if rule.out_len > MAX_SUPPORT or rule.in_len > MAX_SUPPORT:
         return None
     if bits is None:
-        reads = tables.reads_endlessly(rule)
+        reads = reads_endlessly(rule)
         return None if reads is None else pack(reads)
     if isinstance(rule, Whole):
         return None

@@ -7,15 +7,15 @@ joins are plain minima and maxima.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rfgraph.domains import bounds
+from rfgraph.domains.bounds import bounded
+from rfgraph.domains.positions import Ints, existing_taps, indices, reads_any
 from rfgraph.errors import BoundError
 from rfgraph.relations import (
     AxisRule,
@@ -24,30 +24,23 @@ from rfgraph.relations import (
     Listed,
     Pick,
     Repeat,
-    Resample,
     Rows,
     Shape,
     Shift,
-    Transposed,
     Whole,
-    Window,
     product,
-    progressions,
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from rfgraph.domains.periodic import Span
 
 NOTHING = 1 << 62
 MAX_VALUE = 1 << 60
-MAX_TABLE = 1 << 22
-# Entries of all the tables that one question may make, of which those of SMALL_TABLE count nothing.
-MAX_TABLED = 1 << 26
-SMALL_TABLE = 1 << 12
 
 _HULL = (np.minimum, np.maximum)
 
-Ints: TypeAlias = NDArray[np.int64]
 Reducer: TypeAlias = Callable[[Ints, Ints], Ints]
 
 
@@ -86,33 +79,6 @@ def from_spans(spans: list[Span], rank: int, axis: int) -> Table:
     dims[axis] = len(spans)
     array = np.array(pairs, dtype=np.int64).reshape(len(spans), 2)
     return Table(array[:, 0].reshape(dims), array[:, 1].reshape(dims))
-
-
-_spent: ContextVar[list[int] | None] = ContextVar("spent", default=None)
-
-
-@contextmanager
-def allowance() -> Iterator[None]:
-    """Bound what is tabulated inside to MAX_TABLED entries; one inside another is part of it."""
-    if _spent.get() is not None:
-        yield
-        return
-    token = _spent.set([0])
-    try:
-        yield
-    finally:
-        _spent.reset(token)
-
-
-def bounded(size: int) -> None:
-    """Raise BoundError if a table of `size` entries, or all of them together, were too large."""
-    if size > MAX_TABLE:
-        raise BoundError(f"a table has {size} entries, more than MAX_TABLE ({MAX_TABLE})")
-    spent = _spent.get()
-    if spent is not None and size > SMALL_TABLE:
-        spent[0] += size
-        if spent[0] > MAX_TABLED:
-            raise BoundError(f"tables have more entries in all than MAX_TABLED ({MAX_TABLED})")
 
 
 def join(first: Table, second: Table) -> Table:
@@ -214,10 +180,10 @@ def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     if isinstance(rule, Band) and (rule.before is None or rule.after is None):
         return _prefix(table, axis, rule)
     if isinstance(rule, Shift | Repeat | Pick):
-        return _take(table, axis, _indices(rule, clipped=clipped))
+        return _take(table, axis, indices(rule, clipped=clipped))
     if isinstance(rule, Listed):
         return _listed(table, axis, rule)
-    return _windowed(table, axis, *_ranges(rule))
+    return _windowed(table, axis, *existing_taps(rule))
 
 
 def _whole(table: Table, axis: int) -> Table:
@@ -233,112 +199,14 @@ def _where_read(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Ta
     return masked(table, reads.reshape(dims))
 
 
-def reads_any(rule: AxisRule, *, clipped: bool) -> NDArray[np.bool_] | None:
-    """Return for each output position whether it reads anything; None if all do.
-
-    With `clipped`, only what exists counts.
-    """
-    if not clipped:
-        return reads_endlessly(rule)
-    if _always_reads(rule):
-        return None
-    bounded(rule.out_len)
-    if isinstance(rule, Shift | Pick):
-        return _indices(rule, clipped=clipped) >= 0
-    if isinstance(rule, Listed):
-        return np.array([any(0 <= tap < rule.in_len for tap in taps) for taps in rule.lists])
-    if isinstance(rule, Band):
-        return _band_reads(rule)
-    _, _, count = _ranges(rule)
-    return count > 0
-
-
-def _always_reads(rule: AxisRule) -> bool:
-    """Whether every output position is plain to read something that exists."""
-    if isinstance(rule, Shift):
-        return _lies_inside(rule)
-    if isinstance(rule, Window):
-        return _never_in_padding(rule)
-    return isinstance(rule, Blocks | Repeat)
-
-
-def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
-    """Return for each output position whether it reads anything if the input had no end.
-
-    None if all do. A position that another operand of a Concat fills still reads nothing.
-    """
-    if isinstance(rule, Transposed):
-        phases = [bool(rule.taps(o)) for o in range(min(rule.stride, rule.out_len))]
-        bounded(rule.out_len)
-        reads = None if all(phases) else np.resize(np.array(phases), rule.out_len)
-    elif isinstance(rule, Pick):
-        reads = np.array(rule.indices, dtype=np.int64) >= 0
-    elif isinstance(rule, Listed):
-        reads = np.array([bool(taps) for taps in rule.lists], dtype=bool)
-    elif isinstance(rule, Shift) and rule.outside == "absent" and not _lies_inside(rule):
-        reads = _indices(rule, clipped=False) >= 0
-    elif isinstance(rule, Band) and not _has_width(rule):
-        reads = np.zeros(rule.out_len, dtype=bool)
-    else:
-        reads = None
-    return None if reads is None or bool(reads.all()) else reads
-
-
-def _lies_inside(rule: Shift) -> bool:
-    return rule.start >= 0 and _last(rule) < rule.in_len
-
-
-def _has_width(rule: Band) -> bool:
-    return rule.before is None or rule.after is None or rule.before + rule.after >= 0
-
-
-def _last(rule: Shift) -> int:
-    ends = (rule.start, rule.start + (rule.out_len - 1) * rule.step)
-    return rule.in_len if min(ends) < 0 else max(ends)
-
-
-def _never_in_padding(rule: Window) -> bool:
-    """Whether contiguous taps always meet the input: neither end lies wholly in the padding."""
-    last = (rule.out_len - 1) * rule.stride - rule.pad_begin
-    return rule.dilation == 1 and 0 <= rule.pad_begin < rule.kernel and last < rule.in_len
-
-
-def _band_reads(rule: Band) -> NDArray[np.bool_]:
-    position = np.arange(rule.out_len, dtype=np.int64)
-    lo = np.zeros_like(position) if rule.before is None else np.maximum(position - rule.before, 0)
-    top = rule.in_len - 1
-    if rule.after is None:
-        return lo <= top
-    return lo <= np.minimum(position + rule.after, top)
-
-
-def _indices(rule: Shift | Repeat | Pick, *, clipped: bool) -> Ints:
-    """Return the one position read by each output position, -1 for none."""
-    bounded(rule.out_len)
-    if isinstance(rule, Pick):
-        return np.array(rule.indices, dtype=np.int64)
-    position = np.arange(rule.out_len, dtype=np.int64)
-    if isinstance(rule, Repeat):
-        return position % rule.in_len
-    at, length = rule.start + position * rule.step, rule.in_len
-    if clipped and rule.outside == "edge":
-        return np.clip(at, 0, length - 1)
-    if clipped and rule.outside == "wrap":
-        return at % length
-    if clipped and rule.outside == "reflect":
-        turn = at % max(2 * (length - 1), 1)
-        return np.minimum(turn, 2 * (length - 1) - turn)
-    return np.where((at >= 0) & (at < length), at, -1)
-
-
-def _take(table: Table, axis: int, indices: Ints) -> Table:
-    there = np.maximum(indices, 0)
+def _take(table: Table, axis: int, places: Ints) -> Table:
+    there = np.maximum(places, 0)
     taken = Table(table.lo.take(there, axis=axis), table.hi.take(there, axis=axis))
-    if (indices >= 0).all():
+    if (places >= 0).all():
         return taken
     dims = [1] * table.lo.ndim
-    dims[axis] = len(indices)
-    return masked(taken, (indices >= 0).reshape(dims))
+    dims[axis] = len(places)
+    return masked(taken, (places >= 0).reshape(dims))
 
 
 def _blocks(table: Table, axis: int, rule: Blocks) -> Table:
@@ -379,8 +247,8 @@ def _rows(table: Table, axis: int, rule: Rows) -> Table:
     own, rest = moved[: len(rule.axes)], moved[len(rule.axes) + 1 :]
     row, position = np.nonzero(kept)
     bounded(len(kept) * product(rest))
-    if len(row) * product(rest) > MAX_TABLE:
-        raise BoundError(f"rows read more entries than MAX_TABLE ({MAX_TABLE})")
+    if len(row) * product(rest) > bounds.MAX_TABLE:
+        raise BoundError(f"rows read more entries than MAX_TABLE ({bounds.MAX_TABLE})")
     # Along an axis that the table does not vary along, its only row serves them all.
     numbers = np.broadcast_to(np.arange(product(own)).reshape(own), rule.lengths).reshape(-1)
     there = numbers[row] * rule.in_len + position
@@ -427,26 +295,6 @@ def _listed(table: Table, axis: int, rule: Listed) -> Table:
         for reduced in _reduced(moved, (-1, product(rest)), there, counts)
     )
     return Table(lo, hi)
-
-
-def _ranges(rule: Any) -> tuple[Ints, int, Ints]:
-    """Return first position, step and count of the taps that exist, per output position."""
-    if isinstance(rule, Band):
-        before, after = rule.before or 0, rule.after or 0
-        rule = Window(max(before + after + 1, 0), 1, 1, before, rule.in_len, rule.out_len)
-    first, step, count = progressions(rule)
-    top = rule.in_len - 1
-    last = first + (count - 1) * step
-    if isinstance(rule, Resample) and rule.clamp:
-        first, last = np.clip(first, 0, top), np.clip(last, 0, top)
-    skipped = np.maximum(-(first // step), 0)
-    first = first + skipped * step
-    beyond = np.maximum(-((top - last) // step), 0)
-    count = np.maximum((last - beyond * step - first) // step + 1, 0) * (count > 0)
-    if isinstance(rule, Resample) and rule.crop:
-        inside = [0 <= rule.coordinate(o) <= top for o in range(rule.out_len)]
-        count = count * np.array(inside, dtype=np.int64)
-    return first, step, count
 
 
 def _windowed(table: Table, axis: int, first: Ints, step: int, count: Ints) -> Table:

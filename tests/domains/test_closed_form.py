@@ -23,7 +23,7 @@ from domains.brute import (
 from oracle import random_models, sets, walks
 from oracle.builder import Builder
 from oracle.examples import builder
-from rfgraph.domains import closed_form, table
+from rfgraph.domains import bounds, closed_form
 from rfgraph.domains import measure as measuring
 from rfgraph.domains.closed_form import AxisField, merge_pieces
 from rfgraph.domains.periodic import PeriodicMap, affine
@@ -379,7 +379,7 @@ def test_what_varies_along_two_axes_has_no_size_where_its_table_is_too_large(by,
     model = build.model(build.same("Add", x, build.transpose(x, [0, 1, 3, 2])))
     found = rfgraph.analyze(model).receptive_field().axes[2]
     assert (found.scope, found.regular, found.size, found.size_min) == ("local", False, 12, 1)
-    monkeypatch.setattr(table, "MAX_TABLE", 12 * 12 - 1)
+    monkeypatch.setattr(bounds, "MAX_TABLE", 12 * 12 - 1)
     found = rfgraph.analyze(model).receptive_field().axes[2]
     assert (found.scope, found.regular, found.size, found.size_min) == ("local", False, None, None)
     assert (found.shortest, found.longest) == (1, 1)

@@ -9,7 +9,7 @@ from domains.test_exact import check_positions, check_tables
 from domains.test_paths import check_plain
 from oracle.examples import builder, chain
 from rfgraph import measuring
-from rfgraph.domains import closed_form, measure, reads, support, table
+from rfgraph.domains import closed_form, measure, positions, reads, support, table
 from rfgraph.domains.paths import counting, routes, states
 from rfgraph.domains.periodic import PeriodicMap
 from rfgraph.relations import Resample, Transposed, Window
@@ -88,7 +88,7 @@ def undilated_table(rule):
     return first, 1, count
 
 
-progressions = table.progressions
+progressions = positions.progressions
 
 
 def first_only(rule, mask):
@@ -138,7 +138,7 @@ WRONG = [
     ),
     *cases(
         check_tables,
-        (table, "progressions", undilated_table, dilated),
+        (positions, "progressions", undilated_table, dilated),
         (table, "reads_any", lambda rule, clipped: None, halves),
     ),
     *cases(

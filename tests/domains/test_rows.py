@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from rfgraph.domains import carry, exact, pieces, table
+from rfgraph.domains import bounds, carry, exact, pieces, table
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.paths.routes import Edge
 from rfgraph.domains.pieces import Blur, Lost, Mapped, own_position
@@ -200,13 +200,13 @@ def test_tables_of_rows_are_bounded(monkeypatch):
     relation = Relation(SHAPE, (Reduce(((3, rule),)),))
     flat = Relation(SHAPE, (Permute((3, 1, 2, 0)), Regroup((5, 3, 8)), Permute((1, 2, 0))))
     assert flat.out_shape == (3, 8, 5)
-    monkeypatch.setattr(table, "MAX_TABLE", 30)
+    monkeypatch.setattr(bounds, "MAX_TABLE", 30)
     with pytest.raises(BoundError, match="MAX_TABLE"):
         exact.clipped(graph_of(relation), "x")
     cut = Select(((3, Shift(0, 1, 4, 5, "absent")),))
     cropped = Relation((2, 3, 4, 4), (cut, *relation.steps))
     assert carry.carry(own_position(1), cropped) is not None
-    monkeypatch.setattr(table, "MAX_TABLE", 2)
+    monkeypatch.setattr(bounds, "MAX_TABLE", 2)
     assert carry.carry(own_position(1), cropped) == Blur(frozenset({1}))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import rfgraph
 from oracle.examples import builder
-from rfgraph.domains import exact, fitting, table
+from rfgraph.domains import bounds, exact, fitting, table
 from rfgraph.domains.periodic import affine
 from rfgraph.domains.pieces import Blur, Mapped, to_table
 from rfgraph.domains.table import NOTHING, Table
@@ -164,20 +164,20 @@ def test_positions_too_large_for_a_table_are_refused():
 
 
 def test_tables_are_counted_together_however_deep_the_question(monkeypatch):
-    monkeypatch.setattr(table, "MAX_TABLED", 100)
-    monkeypatch.setattr(table, "SMALL_TABLE", 10)
-    with table.allowance():
-        table.bounded(60)
-        with table.allowance():
-            table.bounded(40)
+    monkeypatch.setattr(bounds, "MAX_TABLED", 100)
+    monkeypatch.setattr(bounds, "SMALL_TABLE", 10)
+    with bounds.allowance():
+        bounds.bounded(60)
+        with bounds.allowance():
+            bounds.bounded(40)
             for _ in range(20):
-                table.bounded(10)
+                bounds.bounded(10)
         with pytest.raises(BoundError, match=r"MAX_TABLED \(100\)"):
-            table.bounded(11)
+            bounds.bounded(11)
     # Nothing is counted outside, nor carried over to the next question.
-    table.bounded(101)
-    with table.allowance():
-        table.bounded(100)
+    bounds.bounded(101)
+    with bounds.allowance():
+        bounds.bounded(100)
 
 
 def test_the_tables_of_a_unit_are_bounded_in_all(monkeypatch):

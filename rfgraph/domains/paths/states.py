@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.paths.routes import Edge, Plan, Walks, entering, every_path, relevant, routes
 from rfgraph.domains.pattern import excess, normal
 from rfgraph.domains.periodic import constant
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position
-from rfgraph.domains.table import allowance
 from rfgraph.errors import BoundError
 from rfgraph.relations import Relation, Select, Shift
 
