@@ -25,6 +25,9 @@ def expected(name: str) -> dict[str, Any]:
         row.key: row.value for row in load()
         if row.model == name and row.tensor == ENDS[name] and row.axis == 2
     }  # fmt: skip
+    sizes = rows.get("paths.histogram")
+    if sizes is not None:
+        rows |= {"paths.min": sizes[0][0], "paths.distinct": len(sizes)}
     found = {ours: rows[theirs] for ours, theirs in KEYS.items()}
     if found["scope"] == "global":
         found |= {
@@ -153,20 +156,39 @@ def reasons(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def answers(found: dict[str, Any]) -> str:
+    """Lay out what each tool says beside what is right."""
+    names = list(found["networks"])
+    rows = [["**right**", *(truth(found["expected"][name]) for name in names)]]
+    for tool in next(iter(found["networks"].values())):
+        own = [found["networks"][name][tool] for name in names]
+        cells = [cell(row, found["expected"][name]) for row, name in zip(own, names, strict=True)]
+        if any(cells):
+            rows.append([tool, *cells])
+    return grid(["", *names], rows)
+
+
+def conditions(found: dict[str, Any]) -> str:
+    """Say in general terms where and when it was measured."""
+    at = found["machine"]
+    return (
+        f"{at['date']}, {at['cores']} cores, {at['system']}, Python {at['python']}, "
+        f"best of {found['rounds']} rounds in one run."
+    )
+
+
+def readme(found: dict[str, Any]) -> str:
+    """Lay out what the README shows."""
+    parts = [answers(found), costs(found, "process"), f"Measured {conditions(found)}"]
+    return "\n\n".join(parts)
+
+
 def markdown(found: dict[str, Any]) -> str:
     """Lay out everything."""
-    at, names = found["machine"], list(found["networks"])
-    answers = [["**right**", *(truth(found["expected"][name]) for name in names)]]
-    for tool in next(iter(found["networks"].values())):
-        rows = [found["networks"][name][tool] for name in names]
-        cells = [cell(row, found["expected"][name]) for row, name in zip(rows, names, strict=True)]
-        if any(cells):
-            answers.append([tool, *cells])
     parts = [
-        f"{at['date']}, {at['cores']} cores, {at['system']}, Python {at['python']}, "
-        f"best of {found['rounds']} rounds in one run.",
+        conditions(found),
         "Answers: the size, and the sizes over paths where a tool gives them:",
-        grid(["", *names], answers),
+        answers(found),
         "Whole processes:",
         costs(found, "process"),
         "Calls, imports and the making of the network left out:",
