@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.peers import table
 from hostile import bounds
 from rfgraph.cli import main
 from rfgraph.pytest_plugin import assert_receptive_field
@@ -116,6 +117,13 @@ def test_the_programs_for_hostile_files_run(module, monkeypatch, capsys):
     usage = capsys.readouterr().out
     for word in shlex.split(line.partition(command)[2], comments=True):
         assert word in usage or word.isdigit()
+
+
+def test_the_comparison_is_what_was_measured():
+    measured = ROOT / "tests" / "benchmarks" / "peers" / "measured.json"
+    shown = re.search(r"<!-- peers -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
+    assert shown is not None
+    assert shown[1] == table.readme(json.loads(measured.read_text(encoding="utf-8")))
 
 
 def test_every_program_named_exists():
