@@ -189,14 +189,14 @@ def weighty(path: str, size: int) -> None:
     for _ in range(200):
         at = net.add("Relu", net.conv(at))
     proto = net.model(at)
-    data = proto.SerializeToString()
+    graph = proto.graph.SerializeToString()
+    proto.ClearField("graph")
+    # One more initializer, which nothing reads, at the end of the graph.
+    tensor = TensorProto(dims=[size // 4], data_type=TensorProto.FLOAT, name="bulk")
+    head = tensor.SerializeToString() + b"\x4a" + _varint(size)
+    graph += b"\x2a" + _varint(len(head) + size) + head
     with Path(path).open("wb") as file:
-        file.write(data)
-        # One more initializer, unused, appended to the graph as a second occurrence of field 7.
-        tensor = TensorProto(dims=[size // 4], data_type=TensorProto.FLOAT, name="bulk")
-        head = tensor.SerializeToString() + b"\x4a" + _varint(size)
-        inner = b"\x2a" + _varint(len(head) + size) + head
-        file.write(b"\x3a" + _varint(len(inner) + size) + inner)
+        file.write(proto.SerializeToString() + b"\x3a" + _varint(len(graph) + size) + graph)
         file.seek(size - 1, 1)
         file.write(b"\0")
 
