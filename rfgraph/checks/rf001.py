@@ -27,7 +27,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis import some
-from rfgraph.checks.settings import OUTPUT, STATS, percentile
+from rfgraph.checks.settings import STATS, percentile
 from rfgraph.checks.subject import Subject, single_sizes, where
 from rfgraph.checks.wording import joined, percent, rational_text
 from rfgraph.distribution import AxisHistogram, path_histogram
@@ -77,11 +77,6 @@ class Place:
             except BoundError as error:
                 self._axes, self.bound = {}, f"; counting paths: {error}"
         return self._axes.get(axis)
-
-    @property
-    def vacuous(self) -> bool:
-        """Whether a statement about all paths holds where there is none."""
-        return self.subject.settings.at == OUTPUT
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -154,7 +149,7 @@ def _axis(place: Place, axis: int, required: int) -> Iterator[Finding]:
     if least is not None:
         share = _covering(place, axis, required)
         if share is None or share < least:
-            text = UNDETERMINED if share is None else percent(share)
+            text = _no_share(place, axis) if share is None else percent(share)
             wanted = f"{percent(least)} of local paths to cover {required}"
             message = f"{start}: required {wanted}, found {text}"
             rest = _others(place, found, None, required)
@@ -173,7 +168,7 @@ def _value(place: Place, axis: Axis, stat: str, required: int) -> Value:
     if histogram is None:
         return Value(stat, UNDETERMINED, holds=False)
     if not histogram.local:
-        return Value(stat, NO_PATH, place.vacuous)
+        return Value(stat, NO_PATH, holds=False)
     number = histogram.mean
     if stat != "mean":
         part = Fraction(1, 2) if stat == "median" else percentile(stat)
@@ -211,7 +206,7 @@ def _extreme(place: Place, axis: Axis, stat: str, required: int) -> Value:
         if histogram is None:
             return Value(stat, UNDETERMINED, holds=False)
         if not histogram.local:
-            return Value(stat, NO_PATH, place.vacuous)
+            return Value(stat, NO_PATH, holds=False)
         size = histogram.min if stat == "min" else histogram.max
     if size is None:
         return Value(stat, UNDETERMINED, holds=False)
@@ -219,14 +214,17 @@ def _extreme(place: Place, axis: Axis, stat: str, required: int) -> Value:
 
 
 def _covering(place: Place, axis: int, required: int) -> Fraction | None:
-    """Return the share of local paths that cover what is required, None where it is not known."""
+    """Return the share of local paths that cover, None if there is none or it is not known."""
     histogram = place.histogram(axis)
-    if histogram is None or histogram.counts is None:
+    if histogram is None or histogram.counts is None or not histogram.local:
         return None
-    if not histogram.local:
-        return Fraction(int(place.vacuous))
     covering = sum(count for size, count in histogram.counts.items() if size >= required)
     return Fraction(covering, histogram.local)
+
+
+def _no_share(place: Place, axis: int) -> str:
+    histogram = place.histogram(axis)
+    return UNDETERMINED if histogram is None or histogram.local else NO_PATH
 
 
 # -- the rest of the message -----------------------------------------------------------------------
@@ -243,9 +241,8 @@ def _others(place: Place, axis: Axis, asked: str | None, required: int) -> str:
     if failing:
         parts.append(f"{joined(failing, 'or')} would not")
     text = ", ".join(parts)
-    histogram = place.histogram(axis.axis)
     share = _covering(place, axis.axis, required)
-    if histogram and histogram.local and share is not None and asked is not None:
+    if share is not None and asked is not None:
         text += f"; {percent(share)} of local paths cover it"
     return text + place.bound + _at_output(place, axis.axis, passes=bool(passing))
 

@@ -11,6 +11,9 @@ every test of shapes, and shows as a loss of accuracy that nobody traces back to
 
 How to fix it: undo the change, or store a new baseline if it was meant.
 
+A baseline adds this rule to those that are selected (RF001 without --select) and takes none away;
+where it is selected and a model has no baseline, that is an error.
+
 How to silence it: leave out --baseline, or --ignore RF007.
 """
 
@@ -39,9 +42,7 @@ _COMPARED = {
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each tensor, input and axis that got smaller or cannot be compared."""
-    baseline = subject.settings.baseline
-    if baseline is None:
-        return
+    baseline = subject.baseline("RF007")
     inputs = {item.name: item for item in subject.result.model.inputs}
     now = _counterparts(subject, baseline)
     stored = {pair: axes for pair, axes in baseline.fields.items() if pair[0] in now}
@@ -98,10 +99,8 @@ def _feeding(
 def _field(
     subject: Subject, item: ModelInput, tensor: str, stored: Mapping[int, StoredAxis]
 ) -> Iterator[Finding]:
-    baseline = subject.settings.baseline
     field = subject.result.receptive_field(tensor, item.name)
-    spatial = baseline.spatial.get(item.name, ()) if baseline else ()
-    for axis in spatial:
+    for axis in subject.baseline("RF007").spatial.get(item.name, ()):
         if axis not in stored:
             continue
         if axis not in field.axes:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import inspect
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rfgraph.analysis import Result, Source, analyze, load, source_name
+from rfgraph.analysis import Result, Source, analyze, load, refuse_binding, source_name
 from rfgraph.checks.settings import Settings, make_settings
 from rfgraph.checks.subject import Subject
-from rfgraph.errors import RfgraphError
+from rfgraph.errors import RfgraphError, keywords_named
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from rfgraph.checks.settings import Stored
     from rfgraph.fields import Finding, Json
     from rfgraph.graph import Model, StoredMasks
+    from rfgraph.ops.registry import Rule
 
 # How many models are handed to an executor before the first answer is taken: enough for any pool.
 AHEAD = 256
@@ -55,6 +58,7 @@ class Report:
         }
 
 
+@keywords_named
 def check(
     model: Model | Result | Source,
     *,
@@ -68,7 +72,10 @@ def check(
     count: str = "routes",
     baseline: Stored | None = None,
     tensors: str | Sequence[str] = (),
-    **binding: Any,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    input_values: Mapping[str, ArrayLike] | None = None,
+    rules: Mapping[tuple[str, str], Rule] | None = None,
+    masks: bool = False,
 ) -> list[Finding]:
     """Return what the selected rules find, none if every rule holds.
 
@@ -78,8 +85,9 @@ def check(
     local path, at its before_global tensors (`at`: "output", or a tensor). `min_covering` asks that
     at least this share of local paths covers. `select` and `ignore` name codes. `baseline` is a
     stored result (a JSON file, or a `to_dict()`) that must not have shrunk at its outputs, or at
-    `tensors`. A source is loaded with `binding` as `load` takes it. UsageError for a setting that
-    is not valid and for a spatial axis whose length is needed and not bound.
+    `tensors`. A source is loaded with `input_shapes`, `input_values`, `rules` and `masks` as `load`
+    takes them. UsageError for a setting that is not valid, for one of those four where the model is
+    loaded already, and for a spatial axis whose length is needed and not bound.
     """
     settings = make_settings(
         min_rf=min_rf,
@@ -93,13 +101,23 @@ def check(
         baseline=baseline,
         tensors=tensors,
     )
-    result = model if isinstance(model, Result) else analyze(model, **binding)
+    if isinstance(model, Result):
+        refuse_binding(
+            input_shapes=input_shapes, input_values=input_values, rules=rules, masks=masks
+        )
+        result = model
+    else:
+        result = analyze(
+            model, input_shapes=input_shapes, input_values=input_values, rules=rules, masks=masks
+        )
     return list(findings(result, settings))
 
 
 def findings(result: Result, settings: Settings) -> Iterator[Finding]:
     """Yield what the selected rules find, by code."""
     subject = Subject(result, settings)
+    if settings.tensors:
+        subject.baseline("tensor")
     for code in settings.select:
         yield from import_module(f"rfgraph.checks.{code.lower()}").check(subject)
 
@@ -152,6 +170,7 @@ def _message(error: Exception) -> str:
     return f"internal error: {type(error).__name__}: {error}, please report it"
 
 
+@keywords_named
 def check_many(
     models: Iterable[Source],
     settings: Settings | Sequence[Settings] | None = None,

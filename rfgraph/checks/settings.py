@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
-from rfgraph.errors import UsageError, printable, quoted
+from rfgraph.errors import UsageError, keywords_named, printable, quoted
 
 if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
@@ -65,6 +65,7 @@ class Settings:
     masks: bool = False
 
 
+@keywords_named
 def make_settings(
     *,
     min_rf: object = None,
@@ -85,13 +86,12 @@ def make_settings(
 
     A `baseline` is the file of a stored result, the `to_dict()` of one, or a `Baseline`.
     Without `stat`, the smallest path is asked for, unless a share of paths is (`min_covering`).
-    Without `select`, a baseline alone asks for the comparison with it; else RF001 is selected, and
-    the comparison with it where there is a baseline.
+    Without `select`, RF001 is selected. A baseline adds RF007, the comparison with it, to whatever
+    is selected, and takes nothing away.
     """
-    asked = any(value is not None for value in (min_rf, stat, at, min_covering))
     covering = None if min_covering is None else share(min_covering)
     return Settings(
-        select=_selected(select, ignore, asked=asked, compared=baseline is not None),
+        select=_selected(select, ignore, compared=baseline is not None),
         min_rf=None if min_rf is None else lengths(min_rf),
         stat=("min" if covering is None else None) if stat is None else statistic(stat),
         at=place(at),
@@ -124,27 +124,26 @@ def _stored(value: Stored | None) -> Baseline | None:
 
 
 def _selected(
-    select: str | Sequence[str] | None, ignore: str | Sequence[str], *, asked: bool, compared: bool
+    select: str | Sequence[str] | None, ignore: str | Sequence[str], *, compared: bool
 ) -> tuple[str, ...]:
     """Return the codes to run, by number; a baseline that is given is always compared with."""
-    if select is not None:
-        wanted = set(codes("select", select))
-        if not compared and wanted == {"RF007"}:
-            raise UsageError("RF007 compares with a baseline: give one (--baseline FILE)")
-    else:
-        wanted = set() if compared and not asked else set(DEFAULT)
-    wanted = wanted | {"RF007"} if compared else wanted - {"RF007"}
+    wanted = set(DEFAULT if select is None else codes("select", select))
+    if compared:
+        wanted.add("RF007")
     chosen = wanted - set(codes("ignore", ignore))
     return tuple(code for code in CODES if code in chosen)
 
 
 def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
-    """Return the codes of "RF001,RF003" or of a sequence; "all" stands for every one."""
+    """Return the codes of "RF001,RF003" or of a sequence.
+
+    "all" stands for every one; what needs a baseline is selected by one that is given, not by it.
+    """
     found: list[str] = []
     for item in value.split(",") if isinstance(value, str) else value:
         code = item.strip().upper() if isinstance(item, str) else ""
         if code == "ALL":
-            found.extend(CODES)
+            found.extend(item for item in CODES if item != "RF007" or name == "ignore")
         elif code in CODES:
             found.append(code)
         else:

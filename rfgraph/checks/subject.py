@@ -14,6 +14,7 @@ from rfgraph.fields import Finding
 from rfgraph.local_paths import is_local
 
 if TYPE_CHECKING:
+    from rfgraph.checks.baseline import Baseline
     from rfgraph.domains.closed_form import AxisField, ClosedForm
     from rfgraph.graph import ModelInput, Operator
 
@@ -65,6 +66,14 @@ class Subject:
             f"input {quoted(item.name)}: axis {axis}{name} has no length: bind it with "
             f"--input-shape {quoted(item.name)[1:-1]}={_example(item)}"
         )
+
+    def baseline(self, what: str) -> Baseline:
+        """Return the stored result that `what` compares with; UsageError where there is none."""
+        if self.settings.baseline is None:
+            raise UsageError(
+                f"{what} compares with a baseline, and there is none: give one (--baseline FILE)"
+            )
+        return self.settings.baseline
 
     def finding(
         self, code: str, severity: Severity, message: str, tensor: str | None = None

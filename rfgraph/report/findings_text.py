@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import printable, quoted
@@ -39,7 +40,7 @@ def summary(reports: Sequence[Report]) -> str:
     broken = sum(report.error is not None for report in reports)
     failing = [report for report in reports if report.findings]
     checked = f"{len(reports)} model{'' if len(reports) == 1 else 's'}"
-    codes = ", ".join(sorted({code for report in reports for code in report.codes}))
+    codes = ", ".join(_asked(reports))
     if not broken and not failing:
         return f"{checked}: {f'every rule holds ({codes})' if codes else 'no rule is selected'}"
     parts = []
@@ -52,3 +53,10 @@ def summary(reports: Sequence[Report]) -> str:
     if holding:
         parts.append(f"{holding} hold{'s' if holding == 1 else ''}")
     return f"{checked}: {', '.join(parts)}"
+
+
+def _asked(reports: Sequence[Report]) -> Iterator[str]:
+    """Yield the codes that were asked, with the number of models where it was not of all."""
+    asked = Counter(code for report in reports for code in report.codes)
+    for code, count in sorted(asked.items()):
+        yield code if count == len(reports) else f"{code} of {count}"
