@@ -146,6 +146,8 @@ def test_the_configuration_holds_unless_the_command_line_says_otherwise(here, tm
         "[[tool.rfgraph.models]]\npattern = 'open/**'\ninput-shape = [1, 1, 16, 15]\n",
         encoding="utf-8",
     )
+    (tmp_path / "open").mkdir()
+    shutil.copy(OPEN, tmp_path / "open" / "net.onnx")
     code, out, err = here(RESNET)
     assert (code, err) == (0, "")
     assert json.loads(out)["models"][0]["ok"] is True
@@ -155,8 +157,6 @@ def test_the_configuration_holds_unless_the_command_line_says_otherwise(here, tm
     other = tmp_path / "other.toml"
     other.write_text("min-rf = 9\n", encoding="utf-8")
     assert here(RESNET, "--config", other) == (0, HOLDS, "")
-    (tmp_path / "open").mkdir()
-    shutil.copy(OPEN, tmp_path / "open" / "net.onnx")
     code, out, _ = here("open", "--format", "text")
     assert "axis 2 ('height'): required 16, found 15 (union)" in out
     assert here("open", "--format", "text", "--input-shape", "1,1,15,15") == (0, HOLDS, "")

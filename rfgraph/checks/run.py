@@ -12,14 +12,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis import Result, Source, analyze, load, refuse_binding, source_name
-from rfgraph.checks.settings import Settings, make_settings
+from rfgraph.checks.settings import SEVERITIES, Settings, make_settings
 from rfgraph.checks.subject import Subject
 from rfgraph.errors import RfgraphError, keywords_named
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from rfgraph.checks.settings import Stored
+    from rfgraph.checks.settings import Severity, Stored
     from rfgraph.fields import Finding, Json
     from rfgraph.graph import Model, StoredMasks
     from rfgraph.ops.registry import Rule
@@ -32,7 +32,8 @@ AHEAD = 256
 class Report:
     """What the checks of `codes` say of one model; `error` is the one line if it cannot be told.
 
-    `masks` is what stored masks cut, where they were asked for.
+    Findings below `fail_on` are reported and fail nothing. `masks` is what stored masks cut, where
+    they were asked for.
     """
 
     file: str
@@ -40,11 +41,17 @@ class Report:
     error: str | None = None
     codes: tuple[str, ...] = ()
     masks: StoredMasks | None = None
+    fail_on: Severity = "warning"
+
+    @property
+    def failing(self) -> tuple[Finding, ...]:
+        """The findings that fail the model."""
+        return failing(self.findings, self.fail_on)
 
     @property
     def ok(self) -> bool:
-        """Whether every selected rule holds."""
-        return self.error is None and not self.findings
+        """Whether the model could be checked and nothing fails it."""
+        return self.error is None and not self.failing
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
@@ -56,6 +63,12 @@ class Report:
             "findings": [finding.to_dict() for finding in self.findings],
             **({} if self.masks is None else {"masks": self.masks.to_dict()}),
         }
+
+
+def failing(findings: Iterable[Finding], fail_on: Severity) -> tuple[Finding, ...]:
+    """Return the findings of at least a severity."""
+    least = SEVERITIES.index(fail_on)
+    return tuple(item for item in findings if SEVERITIES.index(item.severity) >= least)
 
 
 @keywords_named
@@ -142,7 +155,7 @@ def check_one(model: Source, settings: Settings) -> Report:
         if os.environ.get("RFGRAPH_DEBUG") == "1" and not isinstance(error, RfgraphError):
             raise
         return _unanswered(model, _message(error), settings)
-    return Report(name, found, codes=settings.select, masks=loaded.masks)
+    return Report(name, found, codes=settings.select, masks=loaded.masks, fail_on=settings.fail_on)
 
 
 def file_name(source: Source) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
 
 Count: TypeAlias = Literal["routes", "paths"]
+Severity: TypeAlias = Literal["note", "warning", "error"]
 Stored: TypeAlias = "Baseline | str | os.PathLike[str] | Mapping[str, Any]"
 
 # Every code there is, and what it finds; the module of that name says the rest.
@@ -29,6 +30,7 @@ CODES: Mapping[str, str] = {
     "RF007": "The receptive field is smaller than in the baseline",
 }
 DEFAULT = ("RF001",)
+SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
 STATS = ("min", "max", "union", "median", "mean")
 
 AUTO = "auto"
@@ -47,8 +49,8 @@ class Settings:
     `min_rf` is None for the input's own lengths, else input positions: one number for all spatial
     axes or one for each. `at` is "auto" (each output or, where it has no local path, its
     before_global tensors), "output" or a tensor. `tensors` are those compared with the baseline
-    (default: its outputs). `input_shapes`, `input_values` and `masks` are what `load` takes when a
-    file is loaded.
+    (default: its outputs). `fail_on` is the least severity that fails. `input_shapes`,
+    `input_values` and `masks` are what `load` takes when a file is loaded.
     """
 
     select: tuple[str, ...] = DEFAULT
@@ -60,6 +62,7 @@ class Settings:
     count: Count = "routes"
     baseline: Baseline | None = None
     tensors: tuple[str, ...] = ()
+    fail_on: Severity = "warning"
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     input_values: Mapping[str, Any] = field(default_factory=dict)
     masks: bool = False
@@ -78,6 +81,7 @@ def make_settings(
     count: str = "routes",
     baseline: Stored | None = None,
     tensors: str | Sequence[str] = (),
+    fail_on: str = "warning",
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, Any] | None = None,
     masks: bool = False,
@@ -100,6 +104,7 @@ def make_settings(
         count=_count(count),
         baseline=_stored(baseline),
         tensors=_names(tensors),
+        fail_on=severity(fail_on),
         input_shapes={name: tuple(shape) for name, shape in (input_shapes or {}).items()},
         input_values=dict(input_values or {}),
         masks=masks,
@@ -202,6 +207,14 @@ def share(value: object) -> Fraction:
     except (TypeError, ValueError, ZeroDivisionError):
         pass
     raise UsageError(f"min-covering requires a share from 0 to 1, found {_shown(value)}")
+
+
+def severity(value: object) -> Severity:
+    """Return the least severity that fails: "note", "warning" or "error"."""
+    for known in SEVERITIES:
+        if value == known:
+            return known
+    raise UsageError(f"fail-on requires note, warning or error, found {_shown(value)}")
 
 
 def place(value: object) -> str:

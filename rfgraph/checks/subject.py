@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rfgraph.analysis import Result, pick_input, pick_tensor
-from rfgraph.checks.settings import AUTO, OUTPUT, Settings
+from rfgraph.checks.settings import AUTO, OUTPUT, Settings, Severity
 from rfgraph.domains.measure import path_sizes
 from rfgraph.errors import UsageError, quoted
 from rfgraph.fields import Finding
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
     from rfgraph.domains.closed_form import AxisField, ClosedForm
     from rfgraph.graph import ModelInput, Operator
-
-Severity = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True, slots=True)

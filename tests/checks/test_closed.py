@@ -194,3 +194,48 @@ def test_a_share_of_no_local_path_is_not_met(share):
     found = rfgraph.check(nets.pooled(), at="output", min_covering=share)
     assert len(found) >= 1
     assert all("of local paths to cover 32, found no local path; " in f.message for f in found)
+
+
+# -- patterns --------------------------------------------------------------------------------------
+
+
+def configured(tmp_path, *patterns):
+    tables = [f"[[tool.rfgraph.models]]\npattern = '{item}'\nmin-rf = 1\n" for item in patterns]
+    text = "[tool.rfgraph]\nstat = 'max'\n" + "".join(tables)
+    (tmp_path / "pyproject.toml").write_text(text, "utf-8")
+
+
+@pytest.mark.parametrize(
+    "pattern", ["nets/nett.onnx", "net/*.onnx", "other.onnx", "../net.onnx", "/nowhere/*.onnx"]
+)
+def test_a_pattern_that_matches_nothing_is_an_error_that_names_it(here, tmp_path, pattern):
+    saved(tmp_path / "nets" / "net.onnx", SOURCE)
+    configured(tmp_path, "nets/*.onnx", pattern)
+    code, out, err = here("nets")
+    assert (code, out) == (2, "")
+    assert err == (
+        f"rfgraph: {tmp_path / 'pyproject.toml'}: tool.rfgraph.models, table 2: pattern "
+        f"'{pattern}' matches no model that is given, and no file\n"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["nets/**/net.onnx", "net.onnx", "nets/**", "**/deep/*.onnx"])
+def test_a_pattern_of_a_model_that_is_not_asked_this_time_is_none(here, tmp_path, pattern):
+    # A hook before a commit asks the files that changed, and the configuration speaks of all.
+    saved(tmp_path / "nets" / "deep" / "net.onnx", SOURCE)
+    saved(tmp_path / "other.onnx", nets.chain((1, 1), length=3))
+    configured(tmp_path, pattern)
+    assert here("other.onnx")[0] == 0
+    (tmp_path / "nets" / "deep" / "net.onnx").unlink()
+    assert here("other.onnx")[0] == 2
+
+
+def test_a_pattern_of_a_model_elsewhere_is_matched_by_its_path(here, tmp_path, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("elsewhere")
+    net = saved(folder / "net.onnx", SOURCE)
+    other = saved(tmp_path / "other.onnx", nets.chain((1, 1), length=3))
+    configured(tmp_path, f"{folder.as_posix()}/*.onnx")
+    assert here(net)[0] == 0
+    assert here(other)[0] == 0
+    net.unlink()
+    assert here(other)[0] == 2
