@@ -274,3 +274,20 @@ def test_progress_is_for_a_terminal_only(tmp_path):
     assert re.search(rb"\r\x1b\[K\d+ of 12 models", shown)
     assert shown.endswith(b"\r\x1b[K")
     assert on_a_terminal("--quiet") == (out, b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("r.json", "json"),
+        ("r.sarif", "sarif"),
+        ("r.xml", "junit"),
+        ("r.txt", "text"),
+        ("r", "github"),
+    ],
+)
+def test_the_ending_of_the_file_says_the_format(here, tmp_path, name, form):
+    (tmp_path / "pyproject.toml").write_text("[tool.rfgraph]\nformat = 'github'\n", "utf-8")
+    target = tmp_path / name
+    assert here(RESNET, "-o", target) == (1, "", "")
+    assert target.read_text(encoding="utf-8") == here(RESNET, "--format", form)[1]

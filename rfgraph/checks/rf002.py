@@ -81,7 +81,7 @@ def _finding(subject: Subject, item: ModelInput, tensor: str, axes: tuple[int, .
         more = len(branches) - MAX_BRANCHES
         shown = branches[:MAX_BRANCHES] + ([f"{more} more"] if more > 0 else [])
         text += f" ({joined(shown)})"
-    return subject.finding("RF002", "warning", text, tensor)
+    return subject.finding("RF002", "warning", text, tensor, input=item.name, axes=axes)
 
 
 def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Iterator[str]:

@@ -53,19 +53,21 @@ def check(subject: Subject) -> Iterator[Finding]:
     for (tensor, source), axes in stored.items():
         item, name = inputs.get(source), now[tensor]
         if item is None:
-            yield _gone(subject, f"input {quoted(source)}", tensor)
+            yield _gone(subject, f"input {quoted(source)}", tensor, source)
         elif name is None:
-            yield _gone(subject, f"tensor {quoted(tensor)}", None)
+            yield _gone(subject, f"tensor {quoted(tensor)}", tensor, source)
         elif name not in subject.result.forms[source].states:
             what = f"a path from input {quoted(source)} to tensor {quoted(name)}"
-            yield _gone(subject, what, name)
+            yield _gone(subject, what, name, source)
         else:
             yield from _field(subject, item, name, axes)
 
 
-def _gone(subject: Subject, what: str, tensor: str | None) -> Finding:
-    there = tensor if tensor in subject.result.graph else None
-    return subject.finding("RF007", "error", f"{what} was in the baseline, and is not there", there)
+def _gone(
+    subject: Subject, what: str, tensor: str, source: str, axes: tuple[int, ...] = ()
+) -> Finding:
+    text = f"{what} was in the baseline, and is not there"
+    return subject.finding("RF007", "error", text, tensor, input=source, axes=axes)
 
 
 def _counterparts(subject: Subject, baseline: Baseline) -> Mapping[str, str | None]:
@@ -104,12 +106,13 @@ def _field(
         if axis not in stored:
             continue
         if axis not in field.axes:
-            yield _gone(subject, f"axis {axis} of input {quoted(item.name)}", tensor)
+            what = f"axis {axis} of input {quoted(item.name)}"
+            yield _gone(subject, what, tensor, item.name, (axis,))
             continue
         changes = list(changed(stored[axis], field.axes[axis]))
         if changes:
             text = f"{where(tensor, item, [axis])}: smaller than in the baseline: {joined(changes)}"
-            yield subject.finding("RF007", "error", text, tensor)
+            yield subject.finding("RF007", "error", text, tensor, input=item.name, axes=[axis])
 
 
 # -- one axis --------------------------------------------------------------------------------------

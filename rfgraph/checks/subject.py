@@ -74,15 +74,21 @@ class Subject:
         return self.settings.baseline
 
     def finding(
-        self, code: str, severity: Severity, message: str, tensor: str | None = None
+        self,
+        code: str,
+        severity: Severity,
+        message: str,
+        tensor: str,
+        *,
+        input: str,
+        axes: Sequence[int] = (),
     ) -> Finding:
-        """Return a finding about a tensor and the operator that makes it."""
+        """Return a finding about a tensor on an input, and the operator that makes the tensor."""
         operator: Operator | None = None
-        if tensor is not None:
+        if tensor in self.result.graph:
             operator = self.result.graph.nodes[tensor]["producer"]
-        return Finding(
-            code, severity, message, None if operator is None else operator.label, tensor
-        )
+        node = None if operator is None else operator.label
+        return Finding(code, severity, message, node, tensor, input, tuple(axes))
 
 
 def _example(item: ModelInput) -> str:

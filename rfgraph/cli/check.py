@@ -66,8 +66,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add("--exit-zero", action="store_true", default=None, help="exit code 0 though a rule fails")
     add("--jobs", metavar="N", type=jobs, help="processes that check models at once (1)")
-    add_output(parser, FORMATS)
-    parser.set_defaults(format=None)
+    add_output(parser, FORMATS, configured=True)
 
 
 def jobs(text: str) -> int:

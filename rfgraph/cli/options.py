@@ -51,13 +51,20 @@ def add_bindings(parser: Parser) -> None:
     )
 
 
-def add_output(parser: Parser, formats: Sequence[str]) -> None:
-    """Add how and where the report is written."""
+def add_output(parser: Parser, formats: Sequence[str], *, configured: bool = False) -> None:
+    """Add how and where the report is written; a configuration may say the format as well."""
+    parser.formats = formats
+    parser.default_format = None if configured else formats[0]
     parser.add_argument(
-        "--format", choices=formats, default=formats[0], help=f"default: {formats[0]}"
+        "--format",
+        choices=formats,
+        help=f"default: what the ending of the output file says, else {formats[0]}",
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="write the report there, not to stdout"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the report there, not to stdout; its ending (.json) says the format",
     )
     parser.add_argument(
         "--color",

@@ -300,13 +300,13 @@ def test_a_size_that_is_not_known_is_not_enough(monkeypatch):
     place = rf001.Place(subject, subject.result.model.inputs[0], "add1", "add1")
     # Without it the distribution answers; by hand 1, 5, 5, 9.
     monkeypatch.setattr(rf001, "single_sizes", lambda *_: (None, None))
-    assert rf001._value(place, known, "min", 5) == ("min", "1", False)
-    assert rf001._value(place, known, "max", 5) == ("max", "9", True)
-    assert rf001._value(place, known, "union", 5) == ("union", "could not be determined", False)
+    assert rf001._value(place, known, "min", 5) == ("min", "1", False, 1)
+    assert rf001._value(place, known, "max", 5) == ("max", "9", True, 9)
+    assert rf001._value(place, known, "union", 5)[:3] == ("union", "could not be determined", False)
     lost = Axis(2, "global", covers_input=None)
-    assert rf001._value(place, lost, "union", 5) == ("union", "could not be determined", False)
+    assert rf001._value(place, lost, "union", 5)[:3] == ("union", "could not be determined", False)
     monkeypatch.setattr(rf001.Place, "histogram", lambda *_: None)
-    assert rf001._value(place, known, "min", 5) == ("min", "could not be determined", False)
+    assert rf001._value(place, known, "min", 5)[:3] == ("min", "could not be determined", False)
 
 
 @pytest.mark.parametrize(
