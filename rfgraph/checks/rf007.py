@@ -19,7 +19,7 @@ How to silence it: leave out --baseline, or --ignore RF007.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -46,10 +46,10 @@ def check(subject: Subject) -> Iterator[Finding]:
     inputs = {item.name: item for item in subject.result.model.inputs}
     now = _counterparts(subject, baseline)
     stored = {pair: axes for pair, axes in baseline.fields.items() if pair[0] in now}
-    if not stored:
-        raise UsageError(
-            f"the baseline has no numbers of {some(list(now)) or 'any tensor'} to compare with"
-        )
+    missing = [name for name in now if _is_missing(subject, stored, name, now[name])]
+    if missing or not stored:
+        what = some(missing or list(now)) or "any tensor"
+        raise UsageError(f"the baseline has no numbers of {what} to compare with")
     for (tensor, source), axes in stored.items():
         item, name = inputs.get(source), now[tensor]
         if item is None:
@@ -61,6 +61,14 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield _gone(subject, what, name, source)
         else:
             yield from _field(subject, item, name, axes)
+
+
+def _is_missing(
+    subject: Subject, stored: Iterable[tuple[str, str]], tensor: str, now: str | None
+) -> bool:
+    """Whether a tensor that reads some input was not stored: a baseline of others was given."""
+    reads = any(now in form.states for form in subject.result.forms.values())
+    return reads and all(name != tensor for name, _ in stored)
 
 
 def _gone(

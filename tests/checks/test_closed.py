@@ -10,6 +10,7 @@ import pytest
 import rfgraph
 from checks import nets
 from rfgraph import cli
+from rfgraph.domains import spread
 
 SOURCE = nets.residual()
 MODEL = rfgraph.load(SOURCE)
@@ -239,3 +240,32 @@ def test_a_pattern_of_a_model_elsewhere_is_matched_by_its_path(here, tmp_path, t
     assert here(other)[0] == 0
     net.unlink()
     assert here(other)[0] == 2
+
+
+# -- what a rule could not determine ---------------------------------------------------------------
+
+
+def test_alignment_that_cannot_be_told_is_a_finding(monkeypatch):
+    assert rfgraph.check(SOURCE, select="RF002") == []
+    monkeypatch.setattr(spread, "MAX_SCATTERED", 0)
+    monkeypatch.setattr(spread, "MAX_PATTERNS", 0)
+    (found,) = rfgraph.check(SOURCE, select="RF002")
+    assert found.message == (
+        "tensor 'branch0' on input 'x', axis 2: whether paths are aligned could not be determined: "
+        "their patterns are too many to follow one by one"
+    )
+    assert found.severity == "warning"
+
+
+def test_a_baseline_without_the_numbers_of_an_output_is_an_error():
+    net = nets.Net("two outputs", "arithmetic only")
+    x = net.input("x", [1, 2, 16])
+    for name in ("a", "b"):
+        net.output(net.conv(x, name, 2, 3, 1, 1), [1, 2, 16])
+    model = net.model()
+    whole = rfgraph.analyze(model).to_dict()
+    some = rfgraph.analyze(model).to_dict(["a"])
+    assert rfgraph.check(model, baseline=whole, min_rf=1) == []
+    with pytest.raises(rfgraph.UsageError, match="the baseline has no numbers of 'b'"):
+        rfgraph.check(model, baseline=some, min_rf=1)
+    assert rfgraph.check(model, baseline=some, tensors="a", min_rf=1) == []
