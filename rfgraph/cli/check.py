@@ -1,6 +1,8 @@
-"""The gate for a pipeline: exit code 0 if every rule holds, 1 if one fails, 2 if it cannot be told.
+"""The gate for a pipeline: does the receptive field of these models reach what is required?
 
 rfgraph check MODEL...    the smallest receptive field over all paths covers the input (RF001)
+
+exit code 0: every rule holds; 1: a finding at or above --fail-on; 2: it cannot be told
 """
 
 from __future__ import annotations
@@ -51,10 +53,15 @@ def add_arguments(parser: Parser) -> None:
         help="output, before-global (where an output is global) or a tensor",
     )
     add("--min-covering", metavar="SHARE", help="at least this share of paths covers, 0 to 1")
-    add("--select", metavar="RFnnn,...", help="which findings fail the check (RF001); or all")
-    add("--ignore", metavar="RFnnn,...", help="which of them do not")
-    add("--baseline", metavar="FILE", help="JSON of an earlier rfgraph MODEL: nothing got smaller")
-    add("--tensor", metavar="NAME", action="append", help="compare this tensor (repeatable)")
+    add("--select", metavar="RFnnn,...", help="what to look for (RF001); or all")
+    add("--ignore", metavar="RFnnn,...", help="what of it not to look for")
+    add("--baseline", metavar="FILE", help="JSON of an earlier rfgraph MODEL: adds RF007")
+    add(
+        "--tensor",
+        metavar="NAME",
+        action="append",
+        help="compare this tensor (repeatable; with --baseline)",
+    )
     add("--input", metavar="NAME", action="append", help="check this input only (repeatable)")
     add("--count", choices=("routes", "paths"), help="what the statistics count (routes)")
     add_bindings(parser)
