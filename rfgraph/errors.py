@@ -78,7 +78,7 @@ def keywords_named(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def checked(*arguments: P.args, **keywords: P.kwargs) -> R:
-        for name in keywords.keys() - set(known):
+        for name in (name for name in keywords if name not in known):
             near = nearest(name, known)
             hint = f"Did you mean {near!r}?" if near else f"Known are {', '.join(known[1:])}."
             what = f"{function.__name__}() got an unexpected keyword argument {name!r}"

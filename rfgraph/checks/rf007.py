@@ -1,12 +1,12 @@
 """The receptive field is smaller than in the baseline.
 
-A stored result (rfgraph MODEL -o baseline.json) is compared with the model, tensor
-by tensor and axis by axis: the size of the region, the smallest over the units, the smallest
-path, and what the axis is (an axis that was read as a whole and now is local has shrunk).
-Compared are the baseline's outputs and their before_global tensors, or those named with
---tensor. Whatever grew is fine. A baseline adds this rule to those that are selected (RF001 where
-nothing else is said) and takes none away; where it is selected and a model has no baseline, that is
-an error.
+A stored result (rfgraph MODEL -o baseline.json) is compared with the model, tensor by tensor and
+axis by axis: the size of the region, the smallest over the units, the smallest path, and what the
+axis is (an axis that was read as a whole and now is local has shrunk). Compared are the baseline's
+outputs and their before_global tensors, or those named with --tensor. Whatever grew is fine.
+
+A baseline adds this rule to those that are selected (RF001 where nothing else is said) and takes
+none away; where it is selected and a model has no baseline, that is an error.
 
 Why it matters: a change of stride, padding or a shortcut that shrinks the receptive field passes
 every test of shapes, and shows as a loss of accuracy that nobody traces back to it.
