@@ -207,7 +207,8 @@ def configured(tmp_path, *patterns):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["nets/nett.onnx", "net/*.onnx", "other.onnx", "../net.onnx", "/nowhere/*.onnx"]
+    "pattern",
+    ["nets/nett.onnx", "net/*.onnx", "other.onnx", "../net.onnx", "/nowhere/*.onnx", "/*.onnx"],
 )
 def test_a_pattern_that_matches_nothing_is_an_error_that_names_it(here, tmp_path, pattern):
     saved(tmp_path / "nets" / "net.onnx", SOURCE)

@@ -79,6 +79,6 @@ def check_verdicts(model, required):
     st.sampled_from(["none", "pooled", "gated"]),
     st.integers(1, 12),
 )
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_the_verdict_on_a_statistic_is_that_of_brute_force(model, tail, required):
     check_verdicts(with_tail(model, tail), required)
