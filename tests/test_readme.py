@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,21 @@ def test_the_pytest_example(monkeypatch):
     namespace["test_the_net_sees_its_input"](assert_receptive_field)
 
 
+def test_the_configuration_is_one(tmp_path, monkeypatch, capsys):
+    (example,) = blocks("toml")
+    file = tmp_path / "pyproject.toml"
+    file.write_text(example, encoding="utf-8")
+    (tmp_path / "fixtures").mkdir()
+    for name in ("highres3dnet", "resnet18"):
+        shutil.copy(ROOT / "fixtures" / f"{name}.onnx", tmp_path / "fixtures")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "fixtures"]) == 0
+    assert capsys.readouterr().out == "2 models: every rule holds (RF001, RF002)\n"
+    file.write_text(example.replace("min-rf = 87", "min-rf = 88"), encoding="utf-8")
+    assert main(["check", "fixtures"]) == 1
+    assert "required 88, found 87 (union)" in capsys.readouterr().out
+
+
 def operators_table(rows):
     """Return the README's table of how exactly the operators of each domain are modelled."""
     kinds = ("exact", "upper bound", "unknown")
@@ -89,7 +105,8 @@ def test_every_option_named_exists(capsys):
     with pytest.raises(SystemExit):
         raise SystemExit(main(["check", "--help"]))
     usage = capsys.readouterr().out
-    for option in ("--stat", "--min-rf", "--at", "--min-covering", "--select", "--baseline"):
+    named = "--stat --min-rf --at --min-covering --select --baseline --fail-on --format -o"
+    for option in named.split():
         assert option in usage
         assert option in README
 

@@ -42,7 +42,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         for tensor in subject.result.forms[item.name].states:
             message = _unproductive(subject, item, tensor, lengths)
             if message:
-                yield subject.finding("RF004", "warning", message, tensor)
+                yield subject.finding("RF004", "warning", message, tensor, input=item.name)
 
 
 def _unproductive(
