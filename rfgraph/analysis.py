@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
+from rfgraph.arguments import integers, mapping, text, texts
 from rfgraph.domains.closed_form import closed_forms
 from rfgraph.domains.unknown import not_followed
 from rfgraph.errors import RfgraphError, UsageError, printable, quoted, shown_path
@@ -15,7 +16,7 @@ from rfgraph.local_paths import before_global
 from rfgraph.measuring import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     import onnx
     from numpy.typing import ArrayLike
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from rfgraph.fields import Json
     from rfgraph.graph import Graph, Operator
     from rfgraph.ops.registry import Rule
+
+# Of names, to find the nearest of.
+MAX_COMPARED = 20_000
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto"
 
@@ -50,13 +54,21 @@ def load(
     """
     from rfgraph.onnxfile.load import as_array
     from rfgraph.onnxfile.load import load as load_file
+    from rfgraph.onnxfile.own_rules import own_rules
 
-    shapes = {name: tuple(int(n) for n in shape) for name, shape in (input_shapes or {}).items()}
-    values = {name: as_array(value) for name, value in (input_values or {}).items()}
+    shapes = {
+        text("input_shapes", name): integers(f"the shape of input {quoted(name)}", shape)
+        for name, shape in mapping("input_shapes", input_shapes).items()
+    }
+    values = {
+        text("input_values", name): as_array(name, value)
+        for name, value in mapping("input_values", input_values).items()
+    }
+    own = own_rules(mapping("rules", rules))
     try:
-        return load_file(source, shapes, values, rules or {}, masks=masks)
+        return load_file(source, shapes, values, own, masks=masks)
     except RfgraphError as error:
-        raise type(error)(f"{source_name(source)}: {error}") from None
+        raise type(error)(f"{source_name(source)}: {error}") from error.__cause__
 
 
 def source_name(source: object) -> str:
@@ -99,7 +111,7 @@ class Result:
 
     def receptive_fields(self, tensors: Sequence[str] | None = None) -> Iterator[ReceptiveField]:
         """Yield the fields of `tensors` (default: all) on every input that reaches them."""
-        for name in self.graph if tensors is None else tensors:
+        for name in self.graph if tensors is None else pick_tensors(self.model, tensors):
             for source, form in self.forms.items():
                 if name in form.states:
                     yield self._field(name, source)
@@ -138,12 +150,12 @@ class Result:
 
         Of the paths from one `input`, or from any.
         """
+        output = pick_tensor(self.model, output)
         found: dict[str, None] = {}
         for name, form in self.forms.items():
             if input in (None, name):
                 found.update(dict.fromkeys(before_global(self.graph, form, output)))
-        order = {name: number for number, name in enumerate(self.graph)} if len(found) > 1 else {}
-        return tuple(sorted(found, key=lambda name: order.get(name, 0)))
+        return _in_order(self.graph, found)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -169,8 +181,12 @@ class Result:
         from rfgraph.report.view import View
 
         inputs = tuple(item.name for item in self.model.inputs)
-        names = None if tensors is None else [pick_tensor(self.model, name) for name in tensors]
-        return contents(View(self, inputs, None if names is None else tuple(dict.fromkeys(names))))
+        names = None if tensors is None else pick_tensors(self.model, tensors)
+        return contents(View(self, inputs, names))
+
+    def __reduce__(self) -> tuple[type[Result], tuple[Model, Mapping[str, ClosedForm]]]:
+        # Without the meters: they know states by their place in this process's memory.
+        return Result, (self.model, self.forms)
 
     def __repr__(self) -> str:
         return f"Result({self.model.file!r}, tensors={len(self.graph)})"
@@ -194,25 +210,81 @@ def pick_input(model: Model, name: str | None) -> str:
         if len(names) != 1:
             raise UsageError(f"the model has {len(names)} inputs ({some(names)}): name one")
         return names[0]
-    if name not in names:
+    if text("input", name) not in names:
         raise UsageError(f"no input {quoted(name)}; the inputs are {some(names)}")
     return name
 
 
 def pick_tensor(model: Model, name: str | None) -> str:
-    """Return the tensor meant; UsageError with the nearest names."""
+    """Return the tensor meant, a node standing for what it makes; by default the only output.
+
+    UsageError with the names to choose from: of several outputs, and where there is no such name
+    the nearest.
+    """
     if name is None:
         if len(model.outputs) != 1:
             raise UsageError(
                 f"the model has {len(model.outputs)} outputs ({some(model.outputs)}): name one"
             )
         return model.outputs[0]
-    if name not in model.graph:
+    if text("tensor", name) in model.graph:
+        return name
+    made = _made_by(model.graph, name)
+    if not made:
+        check_name(model, name, "tensor")
+    if len(made) > 1:
+        raise UsageError(f"node {quoted(name)} makes {len(made)} tensors ({some(made)}): name one")
+    return made[0]
+
+
+def pick_tensors(model: Model, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the distinct tensors meant, as by `pick_tensor`."""
+    return tuple(dict.fromkeys(pick_tensor(model, name) for name in texts("tensors", names)))
+
+
+def check_name(model: Model, name: str, what: str = "node or tensor") -> None:
+    """Raise UsageError, with the nearest names, for what is neither a tensor nor a node.
+
+    `what` says what was asked for.
+    """
+    tensors = list(model.graph)
+    labels = {one.label for one in map(_producer(model.graph), tensors) if one is not None}
+    if name not in model.graph and name not in labels:
         import difflib
 
-        near = difflib.get_close_matches(name, list(model.graph)[:20000], n=3, cutoff=0.0)
-        raise UsageError(f"no tensor {quoted(name)}; the nearest names are {some(near)}")
-    return name
+        names = dict.fromkeys([*tensors[:MAX_COMPARED], *sorted(labels)[:MAX_COMPARED]])
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.0)
+        raise UsageError(f"no {what} {quoted(name)}; the nearest names are {some(near)}")
+
+
+def _made_by(graph: Graph, label: str) -> list[str]:
+    """Return the tensors that a node makes, but not those that only it reads itself."""
+    producer = _producer(graph)
+    found = [name for name in graph if (made := producer(name)) is not None and made.label == label]
+    return [
+        name
+        for name in found
+        if not any(producer(after) is producer(name) for after in graph.succ[name])
+    ]
+
+
+def _producer(graph: Graph) -> Callable[[str], Operator | None]:
+    nodes = graph.nodes
+    return lambda name: nodes[name]["producer"]
+
+
+def local_ends(model: Model, form: ClosedForm, output: str) -> tuple[str, ...]:
+    """Return where the local paths from one input to an output end.
+
+    At the output or, where none reaches it, at its `before_global` tensors.
+    """
+    return _in_order(model.graph, before_global(model.graph, form, output)) or (output,)
+
+
+def _in_order(graph: Graph, names: Collection[str]) -> tuple[str, ...]:
+    """Return tensors in topological order."""
+    order = {name: number for number, name in enumerate(graph)} if len(names) > 1 else {}
+    return tuple(sorted(names, key=lambda name: order.get(name, 0)))
 
 
 def some(names: Sequence[str], limit: int = 5) -> str:

@@ -27,7 +27,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis import some
-from rfgraph.checks.settings import OUTPUT, STATS, percentile
+from rfgraph.checks.settings import AUTO, OUTPUT, STATS, percentile
 from rfgraph.checks.subject import Subject, single_sizes, where
 from rfgraph.checks.wording import joined, percent, rational_text
 from rfgraph.distribution import AxisHistogram, path_histogram
@@ -99,7 +99,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     if not asked:
         names = some([item.name for item in items]) or "none"
         at = subject.settings.at
-        what = f"tensor {quoted(at)} reads" if at in subject.result.graph else "the outputs read"
+        what = f"tensor {quoted(at)} reads" if at not in (AUTO, OUTPUT) else "the outputs read"
         yield Finding("RF001", "error", f"{what} nothing of the inputs to check ({names})")
 
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import some
+from rfgraph.analysis import pick_tensor, some
 from rfgraph.checks.subject import Subject, where
 from rfgraph.checks.wording import joined, rational_text
 from rfgraph.errors import UsageError, quoted
@@ -72,10 +72,14 @@ def _counterparts(subject: Subject, baseline: Baseline) -> Mapping[str, str | No
     graph = subject.result.graph
     if subject.settings.tensors:
         stored = {tensor for tensor, _ in baseline.fields}
-        for name in subject.settings.tensors:
+        names = [
+            name if name in stored else pick_tensor(subject.result.model, name)
+            for name in subject.settings.tensors
+        ]
+        for name in names:
             if name not in stored:
                 raise UsageError(f"the baseline has no tensor {quoted(name)} to compare with")
-        return {name: name if name in graph else None for name in subject.settings.tensors}
+        return {name: name if name in graph else None for name in names}
     found: dict[str, str | None] = {}
     for output, before in baseline.outputs.items():
         there = output in subject.result.model.outputs

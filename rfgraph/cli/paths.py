@@ -85,15 +85,14 @@ def number(text: str) -> int:
 
 def target(result: Result, options: argparse.Namespace) -> View:
     """Return what to count for; UsageError for a name that does not exist."""
-    from rfgraph.analysis import pick_input, pick_tensor
+    from rfgraph.analysis import pick_input, pick_tensors
     from rfgraph.report.view import View
 
     names = tuple(item.name for item in result.model.inputs)
     inputs = names if options.input is None else (pick_input(result.model, options.input),)
     if options.tensor is None:
         return View(result, inputs)
-    tensors = [pick_tensor(result.model, name) for name in options.tensor]
-    return View(result, inputs, tuple(dict.fromkeys(tensors)))
+    return View(result, inputs, pick_tensors(result.model, options.tensor))
 
 
 def run(options: argparse.Namespace) -> int:

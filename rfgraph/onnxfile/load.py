@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from rfgraph.errors import ModelError, UsageError, quoted
+from rfgraph.errors import ModelError, UsageError, printable, quoted
 from rfgraph.graph import Model
 from rfgraph.onnxfile.build import Builder, initial_constants
 from rfgraph.onnxfile.inputs import (
@@ -103,10 +103,19 @@ def _fitted(graph: onnx.GraphProto, name: str, array: NDArray[Any]) -> NDArray[A
             tensor = value.type.tensor_type
             kind = _NUMBERS.get(tensor.elem_type)
             if kind is not None:
-                array = array.astype(kind)
+                array = _cast(name, array, np.dtype(kind))
             if array.size == 1 and tensor.HasField("shape") and len(tensor.shape.dim) < 8:
                 array = array.reshape((1,) * len(tensor.shape.dim))
     return array
+
+
+def _cast(name: str, array: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+    """Return numbers in a declared type; UsageError where an integral one cannot hold them."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = array.astype(kind)
+    if kind.kind in "iub" and not np.array_equal(cast, array):
+        raise UsageError(f"the value of input {quoted(name)} requires {kind}, found other numbers")
+    return cast
 
 
 # NumPy's names of the element types that a given value may take.
@@ -157,9 +166,13 @@ def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) 
     return names
 
 
-def as_array(value: object) -> NDArray[Any]:
+def as_array(name: str, value: object) -> NDArray[Any]:
     """Return a given input value as an array of numbers."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # a stranger's object raises whatever it likes
+        reason = printable(" ".join(str(error).split()), 120)
+        raise UsageError(f"the value of input {quoted(name)} is no array ({reason})") from None
     if array.dtype.kind == "i":
         return array.astype(np.int64)
     if array.dtype.kind == "f":

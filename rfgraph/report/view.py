@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import Result, pick_input, pick_tensor, some
+from rfgraph.analysis import Result, pick_input, pick_tensors, some
 from rfgraph.errors import UsageError, quoted
 from rfgraph.report.escape import shortened
 
@@ -70,11 +70,11 @@ def view(result: Result, input_name: str | None, tensors: Sequence[str] | None) 
     inputs = names if input_name is None else (pick_input(result.model, input_name),)
     if tensors is None:
         return View(result, inputs)
-    for name in tensors:
-        pick_tensor(result.model, name)
+    picked = pick_tensors(result.model, tensors)
+    for name in picked:
         if not any(name in result.forms[item].states for item in inputs):
             raise UsageError(f"tensor {quoted(name)} reads nothing of input {some(inputs)}")
-    return View(result, inputs, tuple(dict.fromkeys(tensors)))
+    return View(result, inputs, picked)
 
 
 def numbers(axis: Axis) -> Axis | None:
