@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from rfgraph.arguments import integers, mapping, text, texts
 from rfgraph.domains.closed_form import closed_forms
@@ -18,18 +18,16 @@ from rfgraph.measuring import Meter
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    import onnx
     from numpy.typing import ArrayLike
 
     from rfgraph.domains.closed_form import ClosedForm
     from rfgraph.fields import Json
     from rfgraph.graph import Graph, Operator
     from rfgraph.ops.registry import Rule
+    from rfgraph.sources import Source
 
 # Of names, to find the nearest of.
 MAX_COMPARED = 20_000
-
-Source: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto"
 
 
 def load(
@@ -42,7 +40,8 @@ def load(
 ) -> Model:
     """Return an ONNX model as a graph of data dependences, without reading its weights.
 
-    `source` is a path, bytes, a binary file object or an onnx.ModelProto. `input_shapes` binds the
+    `source` is a path, bytes, a binary file object, an onnx.ModelProto, an onnx_ir.Model or what an
+    exporter returns (torch.onnx.export's program). `input_shapes` binds the
     dimensions of inputs (the name "" stands for the only input); dimensions left open are probed
     and reported. `input_values` makes inputs constants. `rules` are your own, by (domain,
     operator); they come before those of rfgraph. With `masks`, constants that are added to the
@@ -74,7 +73,7 @@ def load(
 def source_name(source: object) -> str:
     """Return what to call a model source in a message."""
     if isinstance(source, str | os.PathLike):
-        return shown_path(os.fspath(source))
+        return shown_path(os.fsdecode(source))
     return "<bytes>" if isinstance(source, bytes) else f"<{type(source).__name__}>"
 
 
@@ -229,7 +228,7 @@ def pick_tensor(model: Model, name: str | None) -> str:
         return model.outputs[0]
     if text("tensor", name) in model.graph:
         return name
-    made = _made_by(model.graph, name)
+    made = made_by(model.graph, name)
     if not made:
         check_name(model, name, "tensor")
     if len(made) > 1:
@@ -257,7 +256,7 @@ def check_name(model: Model, name: str, what: str = "node or tensor") -> None:
         raise UsageError(f"no {what} {quoted(name)}; the nearest names are {some(near)}")
 
 
-def _made_by(graph: Graph, label: str) -> list[str]:
+def made_by(graph: Graph, label: str) -> list[str]:
     """Return the tensors that a node makes, but not those that only it reads itself."""
     producer = _producer(graph)
     found = [name for name in graph if (made := producer(name)) is not None and made.label == label]

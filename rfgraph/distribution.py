@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 from rfgraph import __version__
 from rfgraph.analysis import (
     Result,
-    Source,
     check_name,
     load,
     local_ends,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rfgraph.fields import Json
+    from rfgraph.sources import Source
 
 Count: TypeAlias = Literal["routes", "paths"]
 Order: TypeAlias = Literal["largest", "smallest"]

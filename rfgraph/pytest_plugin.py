@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Result, Source
+    from rfgraph.analysis import Result
     from rfgraph.graph import Model
+    from rfgraph.sources import Source
 
 
 def assert_receptive_field(model: Model | Result | Source, **settings: Any) -> None:

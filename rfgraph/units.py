@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph import __version__
-from rfgraph.analysis import Result, Source, analyze, pick_input, pick_tensor
+from rfgraph.analysis import Result, analyze, pick_input, pick_tensor
 from rfgraph.arguments import integer, sequence
 from rfgraph.domains import exact
 from rfgraph.domains.measure import unclipped_span
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rfgraph.domains.closed_form import ClosedForm
     from rfgraph.graph import Model
     from rfgraph.relations import Shape
+    from rfgraph.sources import Source
 
 Box: TypeAlias = tuple[tuple[int, int], ...]
 Index: TypeAlias = tuple[int | None, ...]

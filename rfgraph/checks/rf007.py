@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import pick_tensor, some
+from rfgraph.analysis import made_by, some
 from rfgraph.checks.subject import Subject, where
 from rfgraph.checks.wording import joined, rational_text
 from rfgraph.errors import UsageError, quoted
@@ -73,8 +73,9 @@ def _counterparts(subject: Subject, baseline: Baseline) -> Mapping[str, str | No
     if subject.settings.tensors:
         stored = {tensor for tensor, _ in baseline.fields}
         names = [
-            name if name in stored else pick_tensor(subject.result.model, name)
+            tensor
             for name in subject.settings.tensors
+            for tensor in ([] if name in stored else made_by(graph, name)) or [name]
         ]
         for name in names:
             if name not in stored:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis import Result, Source, analyze, load, source_name
+from rfgraph.analysis import Result, analyze, load, source_name
 from rfgraph.checks.settings import Settings, make_settings
 from rfgraph.checks.subject import Subject
 from rfgraph.errors import RfgraphError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rfgraph.checks.settings import Stored
     from rfgraph.fields import Finding, Json
     from rfgraph.graph import Model, StoredMasks
+    from rfgraph.sources import Source
 
 # How many models are handed to an executor before the first answer is taken: enough for any pool.
 AHEAD = 256

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,6 @@ from rfgraph.onnxfile.tensors import value as stored_value
 from rfgraph.ops.node import Value
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     import onnx
@@ -32,10 +31,11 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.inputs import Lengths
     from rfgraph.ops.registry import Rule
     from rfgraph.relations import Shape
+    from rfgraph.sources import Source
 
 
 def load(
-    source: str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto,
+    source: Source,
     input_shapes: Mapping[str, Shape],
     input_values: Mapping[str, NDArray[Any]],
     rules: Mapping[tuple[str, str], Rule],
