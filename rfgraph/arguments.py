@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from numbers import Real
 from typing import Any
@@ -68,6 +69,8 @@ def fraction(value: object) -> Fraction | None:
     A float means the decimal fraction that it is written as: 0.1 is a tenth, not a bit more.
     """
     if isinstance(value, int | Fraction):
+        return Fraction(value)
+    if isinstance(value, Decimal) and value.is_finite():
         return Fraction(value)
     if isinstance(value, Real) and math.isfinite(value):
         return Fraction(str(float(value)))

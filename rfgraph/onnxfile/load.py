@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import networkx as nx
 import numpy as np
 
 from rfgraph.errors import ModelError, UsageError, printable, quoted
@@ -66,7 +67,7 @@ def load(
         nodes=len(proto.graph.node),
         inputs=tuple(builder.inputs),
         outputs=outputs,
-        graph=builder.graph,
+        graph=nx.freeze(builder.graph),
         unanalysed=tuple(builder.unanalysed),
         masks=None if stored is None else stored.report(),
     )

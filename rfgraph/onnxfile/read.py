@@ -19,7 +19,7 @@ from rfgraph.onnxfile.textual import parse_text, text_format
 from rfgraph.onnxfile.wire import Dropped, MalformedError, Stripped, UnusualError, strip
 
 if TYPE_CHECKING:
-    from rfgraph import sources
+    from rfgraph.sources import Source as Given
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ class Model:
         return self.dropped[index] if index is not None and index < len(self.dropped) else None
 
 
-def read(source: sources.Source) -> Model:
+def read(source: Given) -> Model:
     """Return the model in `source`, which is not changed.
 
     Payloads of integer and bool tensors beyond 1 MiB and of others beyond 1 KiB are not read, as
@@ -98,7 +98,7 @@ def read(source: sources.Source) -> Model:
     return Model(origin.name, proto, stripped.dropped, origin)
 
 
-def _open(source: sources.Source) -> Source:
+def _open(source: Given) -> Source:
     if isinstance(source, str | bytes | os.PathLike):
         return open_source(source)
     proto = source if isinstance(source, onnx.ModelProto) else proto_of(source)
