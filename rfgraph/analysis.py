@@ -53,7 +53,6 @@ def load(
     """
     from rfgraph.onnxfile.load import as_array
     from rfgraph.onnxfile.load import load as load_file
-    from rfgraph.onnxfile.own_rules import own_rules
 
     shapes = {
         text("input_shapes", name): integers(f"the shape of input {quoted(name)}", shape)
@@ -63,11 +62,17 @@ def load(
         text("input_values", name): as_array(name, value)
         for name, value in mapping("input_values", input_values).items()
     }
-    own = own_rules(mapping("rules", rules))
+    own = _own_rules(rules) if rules else {}
     try:
         return load_file(source, shapes, values, own, masks=masks)
     except RfgraphError as error:
         raise type(error)(f"{source_name(source)}: {error}") from error.__cause__
+
+
+def _own_rules(rules: object) -> dict[tuple[str, str], Rule]:
+    from rfgraph.onnxfile.own_rules import own_rules
+
+    return own_rules(mapping("rules", rules))
 
 
 def source_name(source: object) -> str:

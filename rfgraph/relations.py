@@ -34,7 +34,10 @@ Outside: TypeAlias = Literal["pad", "absent", "edge", "reflect", "wrap"]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Position o reads o*stride - pad_begin + t*dilation for t in [0, kernel)."""
+    """Position o reads o*stride - pad_begin + t*dilation for t in [0, kernel).
+
+    `in_len` and `out_len`, here and in the other rules, are the axis's lengths before and after.
+    """
 
     kernel: int
     stride: int
@@ -294,7 +297,10 @@ class Regroup:
 
 @dataclass(frozen=True, slots=True)
 class Taps:
-    """Along some axes a list of positions per output position, separable over the axes."""
+    """Along some axes a list of positions per output position, separable over the axes.
+
+    `rules`, here and in the other steps, are pairs of axis and rule.
+    """
 
     rules: tuple[tuple[int, TapRule], ...]
 

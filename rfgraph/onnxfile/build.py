@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
-from rfgraph.errors import BoundError, ModelError, UsageError, quoted
+from rfgraph.errors import BoundError, ModelError, UsageError, printable, quoted
 from rfgraph.graph import Graph, ModelInput, Operator, Unanalysed
 from rfgraph.onnxfile import control, fold, inference, loops, sequences
 from rfgraph.onnxfile.attributes import decode_all, sparse_value, tensor_value
@@ -19,7 +19,6 @@ from rfgraph.onnxfile.budget import Budget
 from rfgraph.onnxfile.expansion import Expansion
 from rfgraph.onnxfile.masks import without_masks
 from rfgraph.onnxfile.order import NodeBoundError, NodeError, NodeUsageError, describe, in_order
-from rfgraph.onnxfile.own_rules import shown_key
 from rfgraph.onnxfile.scope import Entry, Scope, opsets_of
 from rfgraph.onnxfile.tensors import check_shape
 from rfgraph.ops import registry
@@ -243,7 +242,7 @@ class Builder:
         if key not in self.rules and turned in self.rules:
             raise UsageError(
                 "rules requires domain before operator in its keys: "
-                f"{shown_key(*key)}, found {shown_key(*turned)}"
+                + printable(f"{key}, found {turned}", 160)
             )
         return key in self.rules
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 HEAD = 512
 
 # What to do next.
-_TORCH = "load it in PyTorch and export it with torch.onnx.export"
-_KERAS = "load it in Keras and export it with tf2onnx.convert.from_keras"
+_TORCH = "export it from PyTorch by torch.onnx.export"
+_KERAS = "export it from Keras by tf2onnx.convert.from_keras"
+_EITHER = f"{_TORCH}, or {_KERAS.removeprefix('export it ')}"
 _TENSORFLOW = "`python -m tf2onnx.convert --saved-model DIRECTORY --output m.onnx`"
 _LITE = "`python -m tf2onnx.convert --tflite FILE --output m.onnx`"
 
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"PK\x03\x04", f"a zip archive (PyTorch .pt, Keras .keras or .npz?): {_TORCH}, {_KERAS}"),
+    (
+        0,
+        b"PK\x03\x04",
+        f"a zip archive (PyTorch .pt, Keras .keras or .npz?): {_EITHER}",
+    ),
     (0, b"PK\x05\x06", "an empty zip archive"),
     (0, b"\x89HDF\r\n\x1a\n", f"an HDF5 file (Keras .h5?): {_KERAS}"),
     (0, b"\x08\x01\x12", f"perhaps a TensorFlow SavedModel: {_TENSORFLOW}"),

@@ -30,16 +30,10 @@ def own_rules(rules: Mapping[Any, Any]) -> dict[tuple[str, str], Rule]:
         domain, op_type = key
         if not callable(rule):
             raise UsageError(
-                f"the rule for {shown_key(domain, op_type)} requires a function, "
-                f"found {described(rule)}"
+                f"the rule for {printable(repr(key))} requires a function, found {described(rule)}"
             )
         found[normal_domain(domain), op_type] = _guarded(rule)
     return found
-
-
-def shown_key(domain: str, op_type: str) -> str:
-    """Return a key of the rules for a message."""
-    return printable(repr((domain, op_type)))
 
 
 def _guarded(rule: Callable[[OpNode], object]) -> Rule:
