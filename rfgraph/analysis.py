@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.arguments import integers, mapping, text, texts
+from rfgraph.arguments import mapping, shapes, text, texts
 from rfgraph.domains.closed_form import closed_forms
 from rfgraph.domains.unknown import not_followed
 from rfgraph.errors import RfgraphError, UsageError, printable, quoted, shown_path
@@ -54,17 +54,14 @@ def load(
     from rfgraph.onnxfile.load import as_array
     from rfgraph.onnxfile.load import load as load_file
 
-    shapes = {
-        text("input_shapes", name): integers(f"the shape of input {quoted(name)}", shape)
-        for name, shape in mapping("input_shapes", input_shapes).items()
-    }
+    bound = shapes(input_shapes)
     values = {
         text("input_values", name): as_array(name, value)
         for name, value in mapping("input_values", input_values).items()
     }
     own = _own_rules(rules) if rules else {}
     try:
-        return load_file(source, shapes, values, own, masks=masks)
+        return load_file(source, bound, values, own, masks=masks)
     except RfgraphError as error:
         raise type(error)(f"{source_name(source)}: {error}") from error.__cause__
 
@@ -104,6 +101,7 @@ class Result:
     ) -> ReceptiveField:
         """Return the field of `tensor` on `input`; by default the only output on the only input.
 
+        A node stands for the tensor that it makes.
         Raises UsageError, with the nearest names, for a name that does not exist, and where the
         input does not reach the tensor.
         """
@@ -155,10 +153,10 @@ class Result:
         Of the paths from one `input`, or from any.
         """
         output = pick_tensor(self.model, output)
+        sources = self.forms if input is None else [pick_input(self.model, input)]
         found: dict[str, None] = {}
-        for name, form in self.forms.items():
-            if input in (None, name):
-                found.update(dict.fromkeys(before_global(self.graph, form, output)))
+        for name in sources:
+            found.update(dict.fromkeys(before_global(self.graph, self.forms[name], output)))
         return _in_order(self.graph, found)
 
     @property

@@ -63,6 +63,14 @@ def integers(what: str, value: object) -> tuple[int, ...]:
     return tuple(integer(what, item) for item in sequence(what, value))
 
 
+def shapes(value: object) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of inputs by name."""
+    return {
+        text("input_shapes", name): integers(f"the shape of input {quoted(name)}", shape)
+        for name, shape in mapping("input_shapes", value).items()
+    }
+
+
 def fraction(value: object) -> Fraction | None:
     """Return a real number exactly, None for what is none.
 

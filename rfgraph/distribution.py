@@ -402,9 +402,9 @@ def paths(
 ) -> Iterator[Path]:
     """Yield the paths that are local on every spatial axis, largest (or smallest) first, lazily.
 
-    The order is lexicographic over the spatial axes, ties by the operators' order in the file. With
-    "routes", one path stands for all that differ only in pointwise edges. UsageError for unknown
-    names or orders.
+    The defaults of `tensor` and `input` are those of `path_histogram`. The order is lexicographic
+    over the spatial axes, ties by the operators' order in the file. With "routes", one path stands
+    for all that differ only in pointwise edges. UsageError for unknown names or orders.
     """
     if order not in ("largest", "smallest"):
         raise UsageError(f"order requires 'largest' or 'smallest', found {described(order)}")

@@ -205,3 +205,87 @@ def test_shares(result, share):
 def test_a_share_may_be_of_any_real_type(result, half):
     axis = rfgraph.path_histogram(result, tensor=LAST).axes[2]
     assert axis.quantile(half) == axis.median == 219
+
+
+@pytest.mark.parametrize("value", [3, None, object(), slice(None)])
+@pytest.mark.parametrize("setting", ["select", "ignore", "inputs", "tensors"])
+def test_settings_that_are_sequences(result, setting, value):
+    if (setting, value) != ("select", None):
+        says(lambda: rfgraph.check(result, **{setting: value}), setting, "requires a sequence")
+        says(lambda: rfgraph.make_settings(**{setting: value}), setting, "requires a sequence")
+
+
+def test_bindings_of_settings():
+    for value in ("x=1", (1, 3), 3):
+        says(lambda v=value: rfgraph.make_settings(input_shapes=v), "input_shapes requires a mapp")
+        says(lambda v=value: rfgraph.make_settings(input_values=v), "input_values requires a mapp")
+    says(lambda: rfgraph.make_settings(input_shapes={"x": 3}), "the shape of input 'x' requires")
+
+
+@pytest.mark.parametrize("files", [str(TOY), None, 3, TOY])
+def test_many_models_are_a_sequence(files):
+    says(lambda: rfgraph.check_many(files), "models requires a sequence, found")
+
+
+@pytest.mark.parametrize("settings", ["min", 3, [None], [], {}, [rfgraph.make_settings()] * 2])
+def test_settings_of_many_models(settings):
+    says(lambda: rfgraph.check_many([TOY], settings), "settings requires a")
+
+
+# -- anything at all ------------------------------------------------------------------------------
+
+ANYTHING = [
+    *(3, 2.5, -1, None, True, float("nan"), "zzz", b"x", object(), slice(None)),
+    *(["a"], ("a",), [1], [None], [], {"a": 1}, {1: 2}, {"x": "y"}, {}),
+]
+TOY_RESULT = rfgraph.analyze(TOY)
+LAST_OF_TOY = TOY_RESULT.model.outputs[0]
+CALLS = {
+    "check": lambda **given: rfgraph.check(TOY_RESULT, **given),
+    "make_settings": rfgraph.make_settings,
+    "check_many": lambda **given: rfgraph.check_many(**{"models": [TOY], **given}),
+    "path_histogram": lambda **given: rfgraph.path_histogram(TOY_RESULT, **given),
+    "paths": lambda **given: rfgraph.paths(TOY_RESULT, **given),
+    "unit": lambda tensor=LAST_OF_TOY, index=(0, 0, 0, 0), input=None: rfgraph.unit(
+        TOY_RESULT, tensor, index, input
+    ),
+    "receptive_field": TOY_RESULT.receptive_field,
+    "receptive_fields": lambda **given: list(TOY_RESULT.receptive_fields(**given)),
+    "to_dict": TOY_RESULT.to_dict,
+    "before_global": lambda output=LAST_OF_TOY, **given: TOY_RESULT.before_global(output, **given),
+    "load": lambda source=TOY, **given: rfgraph.load(source, **given),
+    "simple_graph": rfgraph.simple_graph,
+}
+ARGUMENTS = {
+    "check": "min_rf stat at min_covering select ignore inputs count baseline tensors",
+    "make_settings": "min_rf stat select input_shapes input_values",
+    "check_many": "models settings",
+    "path_histogram": "tensor input count through avoiding max_patterns",
+    "paths": "tensor input count order through avoiding",
+    "unit": "tensor index input",
+    "receptive_field": "tensor input",
+    "receptive_fields": "tensors",
+    "to_dict": "tensors",
+    "before_global": "output input",
+    "load": "source input_shapes input_values rules",
+    "simple_graph": "model",
+}
+
+
+def refusal(call, name, value):
+    """The error of a call, None where it is answered; any other exception fails the test."""
+    try:
+        call(**{name: value})
+    except rfgraph.RfgraphError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("call", "name"), [(call, name) for call, names in ARGUMENTS.items() for name in names.split()]
+)
+def test_whatever_is_passed_the_error_is_ours(call, name):
+    found = [refusal(CALLS[call], name, value) for value in ANYTHING]
+    said = [text for text in found if text is not None]
+    assert said
+    assert all("\n" not in text for text in said)

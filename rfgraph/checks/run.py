@@ -12,9 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis import Result, analyze, load, source_name
+from rfgraph.arguments import sequence
 from rfgraph.checks.settings import Settings, make_settings
 from rfgraph.checks.subject import Subject
-from rfgraph.errors import RfgraphError
+from rfgraph.errors import RfgraphError, UsageError
 
 if TYPE_CHECKING:
     from rfgraph.checks.settings import Stored
@@ -164,10 +165,13 @@ def check_many(
     (any of concurrent.futures, or a cluster's) the models are checked there; they must be paths or
     bytes, which can be sent.
     """
-    sources = list(models)
+    sources = sequence("models", models)
     if settings is None:
         settings = make_settings()
-    each = [settings] * len(sources) if isinstance(settings, Settings) else list(settings)
+    same = isinstance(settings, Settings)
+    each = sequence("settings", [settings] * len(sources) if same else settings)
+    if not all(isinstance(one, Settings) for one in each) or len(each) != len(sources):
+        raise UsageError(f"settings requires a Settings, or one for each of {len(sources)} models")
     jobs = zip(sources, each, strict=True)
     if executor is None:
         return (check_one(source, asked) for source, asked in jobs)

@@ -23,7 +23,10 @@ def add_arguments(parser: Parser) -> None:
     add_model(parser)
     parser.add_argument("--layers", action="store_true", help="a table with a row for each layer")
     parser.add_argument(
-        "--tensor", metavar="NAME", action="append", help="this tensor (repeatable)"
+        "--tensor",
+        metavar="NAME",
+        action="append",
+        help="this tensor, or what this node makes (repeatable)",
     )
     parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
     add_output(parser, ("text", "json", "csv", "markdown"))

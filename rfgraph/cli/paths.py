@@ -52,7 +52,8 @@ def add_target(parser: Parser) -> None:
         "--tensor",
         metavar="NAME",
         action="append",
-        help="paths to this tensor (repeatable); default: the outputs, or what is before a global",
+        help="paths to this tensor, or to what this node makes (repeatable); default: the outputs, "
+        "or what is before a global",
     )
     parser.add_argument("--input", metavar="NAME", help="paths from this input only")
     parser.add_argument(
