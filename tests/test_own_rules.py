@@ -1,6 +1,8 @@
 """A user's own operator, ruled from Python and analysed with the rest."""
 
+from dataclasses import fields
 from fractions import Fraction
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from rfgraph import (
     Whole,
     Window,
 )
+from rfgraph.onnxfile import own_steps
 
 
 def blur(node: OpNode) -> Outcome:
@@ -201,6 +204,14 @@ def made(nodes, inputs=(), functions=()):
     graph = helper.make_graph(nodes, "g", [x, *inputs], [output("y")])
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("my.ops", 1)]
     return helper.make_model(graph, opset_imports=imports, ir_version=8, functions=functions)
+
+
+def test_every_number_of_a_step_is_looked_at():
+    parts = [*get_args(rfgraph.Step), *get_args(rfgraph.AxisRule)]
+    kinds = {str(field.type) for part in parts for field in fields(part)}
+    pairs = {kind for kind in kinds if kind.startswith("tuple[tuple[int, ") and "Rule" in kind}
+    others = {"bool", "bytes", "tuple[tuple[int, Band], ...]"} | pairs
+    assert kinds - others - set(own_steps._REQUIRED) == {"tuple[int | None, int | None] | None"}
 
 
 # -- their keys -----------------------------------------------------------------------------------
