@@ -3,14 +3,15 @@
 import io
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
 import rfgraph
-from test_pickling import FIXTURES
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 
 TOY = FIXTURES / "toy_aligned.onnx"
 LAST = "layer4.1.relu_out"

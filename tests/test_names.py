@@ -1,6 +1,7 @@
 """A node's name stands for the tensor that it makes, and left-out names for what is meant."""
 
 import json
+from pathlib import Path
 
 import pytest
 from onnx import TensorProto, helper
@@ -8,7 +9,9 @@ from onnx import TensorProto, helper
 import rfgraph
 from report import models
 from rfgraph.cli import main
-from test_pickling import FIXTURES, LAST
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+LAST = "layer4.1.relu_out"
 
 RESNET = str(FIXTURES / "resnet18.onnx")
 NODE = "layer4.1.relu"

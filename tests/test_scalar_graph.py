@@ -4,6 +4,7 @@ import inspect
 import io
 import json
 from collections import Counter
+from pathlib import Path
 
 import networkx as nx
 import pytest
@@ -11,7 +12,8 @@ from onnx import helper
 
 import rfgraph
 from report import models
-from test_pickling import FIXTURES
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 
 
 @pytest.fixture(scope="module", params=["resnet18.onnx", "unet_bilinear.onnx", "se_gate.onnx"])

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import onnx
 import pytest
 
 import rfgraph
-from test_pickling import FIXTURES
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
 RESNET = FIXTURES / "resnet18.onnx"
 
