@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING
 
+from rfgraph.arguments import mapping, shapes, text, texts
 from rfgraph.domains.closed_form import closed_forms
 from rfgraph.domains.unknown import not_followed
 from rfgraph.errors import (
@@ -22,17 +23,18 @@ from rfgraph.local_paths import before_global
 from rfgraph.measuring import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    import onnx
     from numpy.typing import ArrayLike
 
     from rfgraph.domains.closed_form import ClosedForm
     from rfgraph.fields import Json
     from rfgraph.graph import Graph, Operator
     from rfgraph.ops.registry import Rule
+    from rfgraph.sources import Source
 
-Source: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto"
+# Of names, to find the nearest of.
+MAX_COMPARED = 20_000
 
 
 @keywords_named
@@ -46,7 +48,8 @@ def load(
 ) -> Model:
     """Return an ONNX model as a graph of data dependences, without reading its weights.
 
-    `source` is a path, bytes, a binary file object or an onnx.ModelProto. `input_shapes` binds the
+    `source` is a path, bytes, a binary file object, an onnx.ModelProto, an onnx_ir.Model or what an
+    exporter returns (torch.onnx.export's program). `input_shapes` binds the
     dimensions of inputs (the name "" stands for the only input); dimensions left open are probed
     and reported. `input_values` makes inputs constants. `rules` are your own, by (domain,
     operator); they come before those of rfgraph. With `masks`, constants that are added to the
@@ -59,18 +62,28 @@ def load(
     from rfgraph.onnxfile.load import as_array
     from rfgraph.onnxfile.load import load as load_file
 
-    shapes = {name: tuple(int(n) for n in shape) for name, shape in (input_shapes or {}).items()}
-    values = {name: as_array(value) for name, value in (input_values or {}).items()}
+    bound = shapes(input_shapes)
+    values = {
+        text("input_values", name): as_array(name, value)
+        for name, value in mapping("input_values", input_values).items()
+    }
+    own = _own_rules(rules) if rules else {}
     try:
-        return load_file(source, shapes, values, rules or {}, masks=masks)
+        return load_file(source, bound, values, own, masks=masks)
     except RfgraphError as error:
-        raise type(error)(f"{source_name(source)}: {error}") from None
+        raise type(error)(f"{source_name(source)}: {error}") from error.__cause__
+
+
+def _own_rules(rules: object) -> dict[tuple[str, str], Rule]:
+    from rfgraph.onnxfile.own_rules import own_rules
+
+    return own_rules(mapping("rules", rules))
 
 
 def source_name(source: object) -> str:
     """Return what to call a model source in a message."""
     if isinstance(source, str | os.PathLike):
-        return shown_path(os.fspath(source))
+        return shown_path(os.fsdecode(source))
     return "<bytes>" if isinstance(source, bytes) else f"<{type(source).__name__}>"
 
 
@@ -96,6 +109,7 @@ class Result:
     ) -> ReceptiveField:
         """Return the field of `tensor` on `input`; by default the only output on the only input.
 
+        A node stands for the tensor that it makes.
         Raises UsageError, with the nearest names, for a name that does not exist, and where the
         input does not reach the tensor.
         """
@@ -107,7 +121,7 @@ class Result:
 
     def receptive_fields(self, tensors: Sequence[str] | None = None) -> Iterator[ReceptiveField]:
         """Yield the fields of `tensors` (default: all) on every input that reaches them."""
-        for name in self.graph if tensors is None else tensors:
+        for name in self.graph if tensors is None else pick_tensors(self.model, tensors):
             for source, form in self.forms.items():
                 if name in form.states:
                     yield self._field(name, source)
@@ -146,12 +160,12 @@ class Result:
 
         Of the paths from one `input`, or from any.
         """
+        output = pick_tensor(self.model, output)
+        sources = self.forms if input is None else [pick_input(self.model, input)]
         found: dict[str, None] = {}
-        for name, form in self.forms.items():
-            if input in (None, name):
-                found.update(dict.fromkeys(before_global(self.graph, form, output)))
-        order = {name: number for number, name in enumerate(self.graph)} if len(found) > 1 else {}
-        return tuple(sorted(found, key=lambda name: order.get(name, 0)))
+        for name in sources:
+            found.update(dict.fromkeys(before_global(self.graph, self.forms[name], output)))
+        return _in_order(self.graph, found)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -177,8 +191,12 @@ class Result:
         from rfgraph.report.view import View
 
         inputs = tuple(item.name for item in self.model.inputs)
-        names = None if tensors is None else [pick_tensor(self.model, name) for name in tensors]
-        return contents(View(self, inputs, None if names is None else tuple(dict.fromkeys(names))))
+        names = None if tensors is None else pick_tensors(self.model, tensors)
+        return contents(View(self, inputs, names))
+
+    def __reduce__(self) -> tuple[type[Result], tuple[Model, Mapping[str, ClosedForm]]]:
+        # Without the meters: they know states by their place in this process's memory.
+        return Result, (self.model, self.forms)
 
     def __repr__(self) -> str:
         return f"Result({self.model.file!r}, tensors={len(self.graph)})"
@@ -231,25 +249,81 @@ def pick_input(model: Model, name: str | None) -> str:
         if len(names) != 1:
             raise UsageError(f"the model has {len(names)} inputs ({some(names)}): name one")
         return names[0]
-    if name not in names:
+    if text("input", name) not in names:
         raise UsageError(f"no input {quoted(name)}; the inputs are {some(names)}")
     return name
 
 
 def pick_tensor(model: Model, name: str | None) -> str:
-    """Return the tensor meant; UsageError with the nearest names."""
+    """Return the tensor meant, a node standing for what it makes; by default the only output.
+
+    UsageError with the names to choose from: of several outputs, and where there is no such name
+    the nearest.
+    """
     if name is None:
         if len(model.outputs) != 1:
             raise UsageError(
                 f"the model has {len(model.outputs)} outputs ({some(model.outputs)}): name one"
             )
         return model.outputs[0]
-    if name not in model.graph:
+    if text("tensor", name) in model.graph:
+        return name
+    made = made_by(model.graph, name)
+    if not made:
+        check_name(model, name, "tensor")
+    if len(made) > 1:
+        raise UsageError(f"node {quoted(name)} makes {len(made)} tensors ({some(made)}): name one")
+    return made[0]
+
+
+def pick_tensors(model: Model, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the distinct tensors meant, as by `pick_tensor`."""
+    return tuple(dict.fromkeys(pick_tensor(model, name) for name in texts("tensors", names)))
+
+
+def check_name(model: Model, name: str, what: str = "node or tensor") -> None:
+    """Raise UsageError, with the nearest names, for what is neither a tensor nor a node.
+
+    `what` says what was asked for.
+    """
+    tensors = list(model.graph)
+    labels = {one.label for one in map(_producer(model.graph), tensors) if one is not None}
+    if name not in model.graph and name not in labels:
         import difflib
 
-        near = difflib.get_close_matches(name, list(model.graph)[:20000], n=3, cutoff=0.0)
-        raise UsageError(f"no tensor {quoted(name)}; the nearest names are {some(near)}")
-    return name
+        names = dict.fromkeys([*tensors[:MAX_COMPARED], *sorted(labels)[:MAX_COMPARED]])
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.0)
+        raise UsageError(f"no {what} {quoted(name)}; the nearest names are {some(near)}")
+
+
+def made_by(graph: Graph, label: str) -> list[str]:
+    """Return the tensors that a node makes, but not those that only it reads itself."""
+    producer = _producer(graph)
+    found = [name for name in graph if (made := producer(name)) is not None and made.label == label]
+    return [
+        name
+        for name in found
+        if not any(producer(after) is producer(name) for after in graph.succ[name])
+    ]
+
+
+def _producer(graph: Graph) -> Callable[[str], Operator | None]:
+    nodes = graph.nodes
+    return lambda name: nodes[name]["producer"]
+
+
+def local_ends(model: Model, form: ClosedForm, output: str) -> tuple[str, ...]:
+    """Return where the local paths from one input to an output end.
+
+    At the output or, where none reaches it, at its `before_global` tensors.
+    """
+    return _in_order(model.graph, before_global(model.graph, form, output)) or (output,)
+
+
+def _in_order(graph: Graph, names: Collection[str]) -> tuple[str, ...]:
+    """Return tensors in topological order."""
+    order = {name: number for number, name in enumerate(graph)} if len(names) > 1 else {}
+    return tuple(sorted(names, key=lambda name: order.get(name, 0)))
 
 
 def some(names: Sequence[str], limit: int = 5) -> str:

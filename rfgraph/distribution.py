@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from rfgraph import __version__
-from rfgraph.analysis import Result, Source, analyze, pick_input, pick_tensor, some
+from rfgraph.analysis import (
+    Result,
+    check_name,
+    load,
+    local_ends,
+    pick_input,
+    pick_tensor,
+    some,
+)
+from rfgraph.arguments import described, fraction, integer, texts
 from rfgraph.domains.closed_form import ClosedForm, closed_forms
 from rfgraph.domains.paths import counting
 from rfgraph.domains.paths.enumerate import in_order
 from rfgraph.domains.paths.states import MAX_PATTERNS, Kind, Question, StateGraph, state_graph
 from rfgraph.domains.paths.statistics import decimal, quantile, root
 from rfgraph.errors import BoundError, UsageError, keywords_named, quoted
+from rfgraph.frozen import FrozenDict
 from rfgraph.graph import Model
 
 if TYPE_CHECKING:
@@ -24,9 +33,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rfgraph.fields import Json
+    from rfgraph.sources import Source
 
 Count: TypeAlias = Literal["routes", "paths"]
 Order: TypeAlias = Literal["largest", "smallest"]
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +78,9 @@ class AxisHistogram:
 
         None if the histogram is not listed or empty; UsageError if `share` is not in [0, 1].
         """
-        if not 0 <= share <= 1:
-            raise UsageError(f"a quantile requires a share from 0 to 1, found {share}")
-        # A float means the decimal fraction that it is written as: 0.1 is a tenth, not a bit more.
-        exact = Fraction(str(share)) if isinstance(share, float) else Fraction(share)
+        exact = fraction(share)
+        if exact is None or not 0 <= exact <= 1:
+            raise UsageError(f"a quantile requires a share from 0 to 1, found {described(share)}")
         return None if self.counts is None else quantile(self.counts, exact)
 
     def to_arrays(self) -> tuple[NDArray[np.int64 | np.object_], NDArray[np.object_]]:
@@ -219,17 +229,19 @@ def path_histogram(
 ) -> PathHistogram:
     """Return the exact distribution of receptive fields over the paths from `input` to `tensor`.
 
-    `input` may be left out when the model has one, `tensor` when it has one output. `count` is
-    "routes" (paths that differ only in pointwise edges are one) or "paths". `joint` adds the joint
-    distribution over the axes, `full` lists histograms of any length. `through` and `avoiding` name
-    operators or tensors. `max_patterns` bounds the tables that shifted windows and their like take,
-    in entries of 16 bytes; BoundError beyond. An empty distribution if nothing leads there;
-    UsageError for unknown names.
+    `input` may be left out when the model has one; without `tensor` it is the output or, where no
+    local path reaches that, the tensor of its `before_global`, UsageError if there are several. A
+    node stands for the tensor that it makes. `count` is "routes" (paths that differ only in
+    pointwise edges are one) or "paths". `joint` adds the joint distribution over the axes, `full`
+    lists histograms of any length. `through` and `avoiding` name operators or tensors.
+    `max_patterns` bounds the tables that shifted windows and their like take, in entries of 16
+    bytes; BoundError beyond. An empty distribution if nothing leads there; UsageError for unknown
+    names.
     """
     result = model if isinstance(model, Result) else None
     loaded = result.model if result else _loaded(model)
     question = _question(result, loaded, tensor, input, count, through, avoiding)
-    question = replace(question, max_patterns=max_patterns)
+    question = replace(question, max_patterns=integer("max_patterns", max_patterns))
     form = question.form
     shape = loaded.graph.nodes[form.input]["shape"]
     probed = next(item.probed for item in loaded.inputs if item.name == form.input)
@@ -240,11 +252,15 @@ def path_histogram(
         question.target,
         count,
         found.total,
-        MappingProxyType(found.axes),
-        found.depth,
-        found.joint() if joint else None,
+        FrozenDict(found.axes),
+        _frozen(found.depth),
+        _frozen(found.joint()) if joint else None,
         with_joint=joint,
     )
+
+
+def _frozen(counts: Mapping[K, int] | None) -> Mapping[K, int] | None:
+    return None if counts is None else FrozenDict(counts)
 
 
 class _Distribution:
@@ -299,7 +315,7 @@ def _loaded(model: Model | Result | Source) -> Model:
         return model
     if isinstance(model, Result):
         return model.model
-    return analyze(model).model
+    return load(model)
 
 
 def _question(
@@ -312,14 +328,14 @@ def _question(
     avoiding: Sequence[str],
 ) -> Question:
     if count not in ("routes", "paths"):
-        raise UsageError(f"count requires 'routes' or 'paths', found {quoted(count)}")
+        raise UsageError(f"count requires 'routes' or 'paths', found {described(count)}")
     name = pick_input(model, source)
     form = result.forms[name] if result else _form(model, name)
-    for wanted in (*through, *avoiding):
-        _check_name(model, wanted)
-    return Question(
-        model.graph, form, pick_tensor(model, tensor), count, tuple(through), tuple(avoiding)
-    )
+    passed, avoided = texts("through", through), texts("avoiding", avoiding)
+    for wanted in (*passed, *avoided):
+        check_name(model, wanted)
+    target = _default_tensor(model, form) if tensor is None else pick_tensor(model, tensor)
+    return Question(model.graph, form, target, count, tuple(passed), tuple(avoided))
 
 
 def _form(model: Model, name: str) -> ClosedForm:
@@ -329,19 +345,16 @@ def _form(model: Model, name: str) -> ClosedForm:
     return cache[name]
 
 
-def _check_name(model: Model, wanted: str) -> None:
-    if wanted in model.graph:
-        return
-    labels = {
-        data["producer"].label
-        for _, data in model.graph.nodes(data=True)
-        if data["producer"] is not None
-    }
-    if wanted not in labels:
-        import difflib
-
-        near = difflib.get_close_matches(wanted, sorted(labels)[:20000], n=3, cutoff=0.0)
-        raise UsageError(f"no node or tensor {quoted(wanted)}; the nearest names are {some(near)}")
+def _default_tensor(model: Model, form: ClosedForm) -> str:
+    """Return where local paths to the outputs end; UsageError if that is not one tensor."""
+    ends = [end for output in model.outputs for end in local_ends(model, form, output)]
+    found = list(dict.fromkeys(ends))
+    if len(found) != 1:
+        raise UsageError(
+            f"paths from {quoted(form.input)} lead to {len(found)} tensors ({some(found)}): "
+            "name one as tensor"
+        )
+    return found[0]
 
 
 def _axis(made: StateGraph, column: int, length: int | None, *, full: bool) -> AxisHistogram:
@@ -359,7 +372,7 @@ def _axis(made: StateGraph, column: int, length: int | None, *, full: bool) -> A
         numbers[Kind.ONE_SIDED],
         numbers[Kind.GLOBAL],
         numbers[Kind.UNKNOWN],
-        None if counts is None else MappingProxyType(counts),
+        _frozen(counts),
         found.least if found else None,
         found.largest if found else None,
         mean,
@@ -391,12 +404,12 @@ def paths(
 ) -> Iterator[Path]:
     """Yield the paths that are local on every spatial axis, largest (or smallest) first, lazily.
 
-    The order is lexicographic over the spatial axes, ties by the operators' order in the file. With
-    "routes", one path stands for all that differ only in pointwise edges. UsageError for unknown
-    names or orders.
+    The defaults of `tensor` and `input` are those of `path_histogram`. The order is lexicographic
+    over the spatial axes, ties by the operators' order in the file. With "routes", one path stands
+    for all that differ only in pointwise edges. UsageError for unknown names or orders.
     """
     if order not in ("largest", "smallest"):
-        raise UsageError(f"order requires 'largest' or 'smallest', found {quoted(order)}")
+        raise UsageError(f"order requires 'largest' or 'smallest', found {described(order)}")
     result = model if isinstance(model, Result) else None
     question = _question(result, _loaded(model), tensor, input, count, through, avoiding)
     return _paths(question, largest=order == "largest")
@@ -410,7 +423,7 @@ def _paths(question: Question, *, largest: bool) -> Iterator[Path]:
         yield Path(
             tuple(operator.label for operator in operators),
             found.sizes,
-            MappingProxyType(dict(zip(axes, found.sizes, strict=True))),
+            FrozenDict(dict(zip(axes, found.sizes, strict=True))),
             tuple(operator.op_type for operator in operators),
         )
 

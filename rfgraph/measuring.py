@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.domains.closed_form import AxisField, merge_pieces
@@ -14,6 +13,7 @@ from rfgraph.domains.reads import read_positions
 from rfgraph.domains.spread import merge_spreads
 from rfgraph.errors import BoundError
 from rfgraph.fields import Axis, Scope
+from rfgraph.frozen import FrozenDict
 from rfgraph.local_paths import is_local, sharing
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Meter:
                 found = replace(found, through=through, ranges=ranges, covers_input=covers)
             axes[axis] = found
         agree = _agreement(local.values(), form.spatial_axes) if local else None
-        return agree, MappingProxyType(axes)
+        return agree, FrozenDict(axes)
 
     def _through(self, losses: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of the first operators of a set of losses, and which take a range."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,15 @@ import pytest
 from rfgraph.errors import keywords_named
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from numpy.typing import ArrayLike
 
-    from rfgraph.analysis import Result, Source
+    from rfgraph.analysis import Result
     from rfgraph.checks.settings import Stored
     from rfgraph.graph import Model
     from rfgraph.ops.registry import Rule
+    from rfgraph.sources import Source
 
 
 @keywords_named

@@ -8,7 +8,6 @@ no operator and no domain.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -19,6 +18,8 @@ import numpy as np
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 # Of the taps of a window, in arrays, and how many phases of one are tabulated.
@@ -34,7 +35,10 @@ Outside: TypeAlias = Literal["pad", "absent", "edge", "reflect", "wrap"]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Position o reads o*stride - pad_begin + t*dilation for t in [0, kernel)."""
+    """Position o reads o*stride - pad_begin + t*dilation for t in [0, kernel).
+
+    `in_len` and `out_len`, here and in the other rules, are the axis's lengths before and after.
+    """
 
     kernel: int
     stride: int
@@ -294,7 +298,10 @@ class Regroup:
 
 @dataclass(frozen=True, slots=True)
 class Taps:
-    """Along some axes a list of positions per output position, separable over the axes."""
+    """Along some axes a list of positions per output position, separable over the axes.
+
+    `rules`, here and in the other steps, are pairs of axis and rule.
+    """
 
     rules: tuple[tuple[int, TapRule], ...]
 

@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph import __version__
-from rfgraph.analysis import Result, Source, analyze, pick_input, pick_tensor
+from rfgraph.analysis import Result, analyze, pick_input, pick_tensor
+from rfgraph.arguments import integer, sequence
 from rfgraph.domains import exact
 from rfgraph.domains.measure import unclipped_span
 from rfgraph.errors import UsageError, keywords_named, quoted
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rfgraph.domains.closed_form import ClosedForm
     from rfgraph.graph import Model
     from rfgraph.relations import Shape
+    from rfgraph.sources import Source
 
 Box: TypeAlias = tuple[tuple[int, int], ...]
 Index: TypeAlias = tuple[int | None, ...]
@@ -104,9 +106,10 @@ def unit(
 ) -> Unit:
     """Return exactly what the units of `tensor` at `index` read of each graph input, or of `input`.
 
-    `index` has one entry per axis of the tensor; None stands for the whole axis, negative ones
-    count from the end. Raises UsageError for unknown names, a wrong number of entries and entries
-    out of range, naming the tensor's shape; BoundError where tables grow too large.
+    `tensor` may be a node, which stands for the tensor that it makes. `index` has one entry per
+    axis of the tensor; None stands for the whole axis, negative ones count from the end. Raises
+    UsageError for unknown names, a wrong number of entries and entries out of range, naming the
+    tensor's shape; BoundError where tables grow too large.
     """
     result = model if isinstance(model, Result) else analyze(model)
     name = pick_tensor(result.model, tensor)
@@ -129,12 +132,16 @@ def unit(
 
 def _normal_index(tensor: str, shape: Shape, index: Sequence[int | None]) -> Index:
     described = f"tensor {quoted(tensor)} has shape {list(shape)}"
-    if len(index) != len(shape):
+    entries = [
+        None if at is None else integer(f"the index on axis {axis} (None: all of it)", at)
+        for axis, at in enumerate(sequence("the index", index))
+    ]
+    if len(entries) != len(shape):
         raise UsageError(
-            f"the index requires {len(shape)} entries, found {len(index)}: {described}"
+            f"the index requires {len(shape)} entries, found {len(entries)}: {described}"
         )
     found: list[int | None] = []
-    for axis, (at, length) in enumerate(zip(index, shape, strict=True)):
+    for axis, (at, length) in enumerate(zip(entries, shape, strict=True)):
         if length == 0:
             raise UsageError(f"axis {axis} has no unit: {described}")
         if at is not None and not -length <= at < length:

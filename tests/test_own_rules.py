@@ -1,11 +1,30 @@
 """A user's own operator, ruled from Python and analysed with the rest."""
 
+from dataclasses import fields
+from fractions import Fraction
+from typing import get_args
+
 import numpy as np
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import rfgraph
-from rfgraph.ops.node import Link, OpNode, Outcome
-from rfgraph.relations import Taps, Window
+from rfgraph import (
+    Link,
+    OpNode,
+    Outcome,
+    Permute,
+    Pick,
+    Pointwise,
+    Reduce,
+    Regroup,
+    Resample,
+    Select,
+    Taps,
+    Whole,
+    Window,
+)
+from rfgraph.onnxfile import own_steps
 
 
 def blur(node: OpNode) -> Outcome:
@@ -45,3 +64,226 @@ def test_without_it_the_operator_is_unknown_and_named():
     (finding,) = result.findings
     assert finding.code == "RF005"
     assert "'Blur' of domain 'my.ops'" in finding.message
+
+
+# -- what may be wrong with one -------------------------------------------------------------------
+
+SHAPE = (1, 1, 40)
+SAME = (Pointwise(SHAPE),)
+
+
+def raising(node):
+    raise ValueError("boom\nbang")
+
+
+def window(**changes):
+    numbers = {"kernel": 3, "stride": 1, "dilation": 1, "pad_begin": 1, "in_len": 40, "out_len": 40}
+    return Window(**{**numbers, **changes})
+
+
+def taps(**changes):
+    return (Taps(((2, window(**changes)),)),)
+
+
+def linked(steps, shape=SHAPE, **link):
+    return Outcome((shape,), (Link(0, steps, **link),))
+
+
+WRONG = {
+    "nothing": (None, "requires an Outcome, found None"),
+    "a shape": (SHAPE, "requires an Outcome, found a tuple"),
+    "too many shapes": (Outcome((SHAPE, SHAPE)), "each of 1 outputs, found 2"),
+    "no shape": (Outcome(()), "each of 1 outputs, found 0"),
+    "lengths for shapes": (Outcome(SHAPE), "shape 0 requires a sequence, found 1"),
+    "shapes as a number": (Outcome(3), "shapes requires a sequence, found 3"),
+    "a length as text": (Outcome((("a", 1),)), "shape 0 requires an integer, found 'a'"),
+    "a negative length": (Outcome(((1, -1),)), "lengths from 0, found [1, -1]"),
+    "a lone link": (Outcome((SHAPE,), Link(0, SAME)), "links requires a sequence, found a Link"),
+    "no link": (Outcome((SHAPE,), (SAME,)), "link 0 requires a Link, found a tuple"),
+    "a missing input": (Outcome((SHAPE,), (Link(1, SAME),)), "an input of [0], found 1"),
+    "an input as text": (Outcome((SHAPE,), (Link("x", SAME),)), "link 0, input, requires an int"),
+    "a missing output": (linked(SAME, output=1), "an output of [0], found 1"),
+    "a lone step": (linked(SAME[0]), "link 0, steps, requires a sequence, found a Pointwise"),
+    "no step": (linked((window(),)), "step 0 requires a step such as Taps, found a Window"),
+    "a spatial axis": (linked(SAME, spatial=(3,)), "axes of shape [1, 1, 40], found [3]"),
+    "the end": (linked(taps(out_len=38)), "end in shape [1, 1, 40] of output 0, found [1, 1, 38]"),
+    "the start": (linked(taps(in_len=41)), "step 0 (Taps), axis 2 requires in_len 40, found 41"),
+    "a float": (linked(taps(pad_begin=1.5)), "pad_begin, requires an integer, found 1.5"),
+    "a numpy float": (linked(taps(stride=np.float32(1))), "an integer, found a float32"),
+    "a negative out_len": (linked(taps(out_len=-1)), "an out_len from 0, found -1"),
+    "no kernel": (linked(taps(kernel=0)), "requires kernel, stride and dilation from 1"),
+    "an axis": (linked((Taps(((3, window()),)),)), "distinct axes of shape [1, 1, 40], found [3]"),
+    "an axis as text": (linked((Taps((("w", window()),)),)), "distinct axes"),
+    "an axis twice": (linked((Taps(((2, window()),) * 2),)), "distinct axes"),
+    "a rule alone": (linked((Taps((2, window())),)), "requires a tuple of pairs of axis and rule"),
+    "rules as a dict": (linked((Taps({2: window()}),)), "a tuple of pairs of axis and rule"),
+    "a rule of others": (linked((Select(((2, window()),)),)), "one of Shift, Repeat, Pick, found"),
+    "positions": (linked((Select(((2, Pick((0, 40), 40)),)),)), "positions below 40, found 40"),
+    "positions in a list": (linked((Select(((2, Pick([0], 40)),)),)), "a tuple of integers"),
+    "listed positions": (
+        linked((Taps(((2, rfgraph.Listed(((0, -1),), 40)),)),)),
+        "positions below 40, found -1",
+    ),
+    "groups": (
+        linked((Reduce(((2, rfgraph.Blocks(3, 40, 40)),)),)),
+        "requires groups that divide the lengths",
+    ),
+    "rows": (
+        linked((Reduce(((2, rfgraph.Rows((1,), (2,), b"", 40)),)),)),
+        "requires the lengths of axes [1]",
+    ),
+    "a filter": (
+        linked((Taps(((2, Resample(Fraction(1), Fraction(0), "lanczos", 40, 40)),)),)),
+        "filter, requires one of floor, ceil",
+    ),
+    "elements": (linked((Regroup((1, 39)),), (1, 39)), "as many elements as shape [1, 1, 40] has"),
+    "an order": (linked((Permute((0, 1)),)), "each axis of shape [1, 1, 40] once, found [0, 1]"),
+    "a broadcast": (linked((Pointwise((1, 1, 20)),)), "[1, 1, 40] broadcasts to"),
+    "a value": (Outcome((SHAPE,), (), ([1.0],)), "value 0 requires an array or None"),
+    "a value's shape": (Outcome((SHAPE,), (), (np.ones(3),)), "shape [1, 1, 40], found [3]"),
+    "values": (Outcome((SHAPE,), (), (None, None)), "values requires at most 1 arrays, found 2"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_a_rule_returns_is_an_error_that_names_the_node(name):
+    outcome, message = WRONG[name]
+    with pytest.raises(rfgraph.UsageError) as caught:
+        rfgraph.load(model(), rules={("my.ops", "Blur"): lambda node: outcome})
+    text = str(caught.value)
+    assert text.startswith("<ModelProto>: node that makes 'a' (Blur): what its own rule returned: ")
+    assert message in text
+    assert "\n" not in text
+
+
+def test_what_a_rule_raises_is_an_error_that_names_the_node():
+    with pytest.raises(rfgraph.UsageError) as caught:
+        rfgraph.load(model(), rules={("my.ops", "Blur"): raising})
+    assert str(caught.value) == (
+        "<ModelProto>: node that makes 'a' (Blur): its own rule raised ValueError: boom bang"
+    )
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("error", [rfgraph.RuleError, rfgraph.ModelError])
+def test_a_rule_may_refuse_the_node(error):
+    def refusing(node):
+        raise error("requires an odd width, found 4")
+
+    with pytest.raises(rfgraph.ModelError, match=r"\(Blur\): requires an odd width, found 4"):
+        rfgraph.load(model(), rules={("my.ops", "Blur"): refusing})
+
+
+def test_a_rule_may_leave_the_node_unknown():
+    def unresolved(node):
+        raise rfgraph.UnresolvedError("the width is computed from data")
+
+    result = rfgraph.analyze(model(), rules={("my.ops", "Blur"): unresolved})
+    assert result.receptive_field().axes[2].scope == "unknown"
+    (finding,) = result.findings
+    assert finding.message == "Blur is not followed: the width is computed from data"
+
+
+def test_a_rule_inside_a_subgraph_is_named_with_where_it_is():
+    inner = helper.make_node("Blur", ["x"], ["b"], "inner", domain="my.ops")
+    branch = helper.make_graph([inner], "g", [], [output("b")])
+    nodes = [helper.make_node("If", ["c"], ["y"], "choice", then_branch=branch, else_branch=branch)]
+    condition = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
+    with pytest.raises(rfgraph.UsageError, match=r"node 'inner' .*inside 'choice.*boom") as caught:
+        rfgraph.load(made(nodes, [condition]), rules={("my.ops", "Blur"): raising})
+    assert str(caught.value).count("(Blur)") == 1
+    assert "(If)" not in str(caught.value)
+
+
+def output(name):
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+
+
+def made(nodes, inputs=(), functions=()):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 40])
+    graph = helper.make_graph(nodes, "g", [x, *inputs], [output("y")])
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("my.ops", 1)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8, functions=functions)
+
+
+def test_every_number_of_a_step_is_looked_at():
+    parts = [*get_args(rfgraph.Step), *get_args(rfgraph.AxisRule)]
+    kinds = {str(field.type) for part in parts for field in fields(part)}
+    pairs = {kind for kind in kinds if kind.startswith("tuple[tuple[int, ") and "Rule" in kind}
+    others = {"bool", "bytes", "tuple[tuple[int, Band], ...]"} | pairs
+    assert kinds - others - set(own_steps._REQUIRED) == {"tuple[int | None, int | None] | None"}
+
+
+# -- their keys -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["Blur", "my.ops.Blur", ("Blur",), ("my.ops", 3), None, 3])
+def test_a_key_that_is_no_pair_of_names_is_an_error(key):
+    with pytest.raises(rfgraph.UsageError, match="pairs of domain and operator as keys"):
+        rfgraph.load(model(), rules={key: blur})
+
+
+def test_a_key_in_the_wrong_order_is_an_error():
+    with pytest.raises(rfgraph.UsageError) as caught:
+        rfgraph.load(model(), rules={("Blur", "my.ops"): blur})
+    assert "requires domain before operator" in str(caught.value)
+    assert "('my.ops', 'Blur'), found ('Blur', 'my.ops')" in str(caught.value)
+
+
+@pytest.mark.parametrize("rules", ["Blur", [("my.ops", "Blur", blur)], blur])
+def test_rules_that_are_no_mapping_are_an_error(rules):
+    with pytest.raises(rfgraph.UsageError, match="rules requires a mapping"):
+        rfgraph.load(model(), rules=rules)
+
+
+def test_a_rule_that_is_no_function_is_an_error():
+    with pytest.raises(rfgraph.UsageError, match="requires a function, found None"):
+        rfgraph.load(model(), rules={("my.ops", "Blur"): None})
+
+
+def test_rules_for_other_models_do_no_harm():
+    rules = {("my.ops", "Blur"): blur, ("my.ops", "Other"): raising}
+    assert rfgraph.analyze(model(), rules=rules).receptive_field().axes[2].size == 7
+
+
+# -- before what rfgraph knows --------------------------------------------------------------------
+
+
+def everywhere(node):
+    whole = Reduce(((2, Whole(40, 40)),))
+    return Outcome((node.shape(0),), (Link(0, (whole,)),))
+
+
+@pytest.mark.parametrize("domain", ["", "ai.onnx"])
+def test_an_own_rule_comes_before_that_of_rfgraph(domain):
+    proto = made([helper.make_node("Relu", ["x"], ["y"])])
+    result = rfgraph.analyze(proto, rules={(domain, "Relu"): everywhere})
+    assert result.receptive_field().axes[2].scope == "global"
+
+
+def test_an_own_rule_comes_before_a_function_of_the_model():
+    body = [helper.make_node("Relu", ["a"], ["b"])]
+    imports = [helper.make_opsetid("", 17)]
+    function = helper.make_function("my.ops", "Blur", ["a"], ["b"], body, imports)
+    nodes = [helper.make_node("Blur", ["x"], ["y"], domain="my.ops")]
+    proto = made(nodes, functions=[function])
+    assert rfgraph.analyze(proto).receptive_field().axes[2].size == 1
+    own = rfgraph.analyze(proto, rules={("my.ops", "Blur"): blur})
+    assert own.receptive_field().axes[2].size == 3
+
+
+def test_an_own_rule_comes_before_control_flow():
+    branch = helper.make_graph([helper.make_node("Relu", ["x"], ["b"])], "g", [], [output("b")])
+    nodes = [helper.make_node("If", ["x"], ["y"], then_branch=branch, else_branch=branch)]
+    own = rfgraph.analyze(made(nodes), rules={("", "If"): everywhere})
+    assert own.receptive_field().axes[2].scope == "global"
+
+
+def test_integers_of_numpy_are_integers():
+    def rule(node):
+        shape = np.array(node.shape(0))
+        return Outcome([shape], [Link(np.int64(0), [Pointwise(SHAPE)])])
+
+    result = rfgraph.analyze(model(), rules={("my.ops", "Blur"): rule})
+    assert result.receptive_field("a").to_dict()["shape"] == [1, 1, 40]
+    assert type(result.receptive_field("a").shape[0]) is int

@@ -8,11 +8,15 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from onnx import helper
 
+import rfgraph
 from benchmarks.peers import table
 from hostile import bounds
+from report import models
 from rfgraph.cli import main
 from rfgraph.pytest_plugin import assert_receptive_field
 
@@ -80,6 +84,33 @@ def test_the_configuration_is_one(tmp_path, monkeypatch, capsys):
     file.write_text(example.replace("min-rf = 87", "min-rf = 88"), encoding="utf-8")
     assert main(["check", "fixtures"]) == 1
     assert "required 88, found 87 (union)" in capsys.readouterr().out
+
+
+def test_the_own_rule(monkeypatch, tmp_path):
+    (example,) = [block for block in blocks("python") if "rules=" in block]
+    nodes = [
+        helper.make_node("Blur", ["x"], ["a"], domain="my.ops", width=5),
+        helper.make_node("Conv", ["a", "w"], ["y"]),
+    ]
+    net = models.model(nodes, {"x": [1, 1, 40]}, {"y": None}, {"w": models.weights(1, 1, 3)})
+    net.opset_import.append(helper.make_opsetid("my.ops", 1))
+    models.saved(net, tmp_path / "blurred.onnx")
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    exec(example, namespace)
+    axis = namespace["result"].receptive_field().axes[2]
+    assert (axis.scope, axis.size, axis.start) == ("local", 1 + (5 - 1) + (3 - 1), -2)
+    assert namespace["result"].findings == ()
+
+
+def test_the_table_of_steps_is_whole():
+    shown = re.search(r"<!-- steps -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
+    assert shown is not None
+    rows = [row.split("|")[1:3] for row in shown[1].splitlines()[2:]]
+    table = {step.strip(" `"): set(re.findall(r"\w+", rules)) for step, rules in rows}
+    assert set(table) == {step.__name__ for step in get_args(rfgraph.Step)}
+    along = set().union(*table.values())
+    assert along == {rule.__name__ for rule in get_args(rfgraph.AxisRule)}
 
 
 def operators_table(rows):

@@ -21,13 +21,12 @@ How to silence it: --min-rf N for a required number of positions, --at TENSOR fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis import some
-from rfgraph.checks.settings import STATS, percentile
+from rfgraph.checks.settings import AUTO, OUTPUT, STATS, percentile
 from rfgraph.checks.subject import Subject, single_sizes, where
 from rfgraph.checks.wording import joined, percent, rational_text
 from rfgraph.distribution import AxisHistogram, path_histogram
@@ -35,6 +34,8 @@ from rfgraph.errors import BoundError, UsageError, quoted
 from rfgraph.fields import Axis, Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rfgraph.graph import ModelInput
 
 UNDETERMINED = "could not be determined"
@@ -109,7 +110,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     if not asked:
         names = some([item.name for item in items]) or "none"
         at = subject.settings.at
-        what = f"tensor {quoted(at)} reads" if at in subject.result.graph else "the outputs read"
+        what = f"tensor {quoted(at)} reads" if at not in (AUTO, OUTPUT) else "the outputs read"
         yield Finding("RF001", "error", f"{what} nothing of the inputs to check ({names})")
 
 

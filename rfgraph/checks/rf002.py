@@ -20,7 +20,6 @@ purpose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rfgraph.checks.subject import Subject, local_fields, where
@@ -32,6 +31,8 @@ from rfgraph.errors import quoted
 from rfgraph.local_paths import is_local
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from rfgraph.domains.closed_form import ClosedForm, State
     from rfgraph.fields import Finding
     from rfgraph.graph import ModelInput

@@ -19,7 +19,6 @@ How to silence it: --ignore RF003; --at TENSOR asks the regions elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,8 @@ from rfgraph.domains.reads import Mask, Masks, read_positions
 from rfgraph.errors import BoundError, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rfgraph.fields import Finding
     from rfgraph.graph import ModelInput
     from rfgraph.relations import Shape

@@ -20,7 +20,6 @@ NAME=1,3,448,448 asks at another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rfgraph.checks.subject import Subject, carriers, local_fields, named_axes
@@ -30,6 +29,8 @@ from rfgraph.local_paths import has_local_path
 from rfgraph.relations import Everything, Permute, Pointwise, Regroup, Taps, Transposed, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rfgraph.fields import Finding
     from rfgraph.graph import ModelInput
     from rfgraph.relations import Relation

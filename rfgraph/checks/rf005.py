@@ -16,10 +16,11 @@ How to silence it: --ignore RF005.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rfgraph.checks.subject import Subject
     from rfgraph.fields import Finding
 

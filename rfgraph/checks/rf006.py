@@ -20,7 +20,6 @@ out. A causal network is off-centre on purpose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,8 @@ from rfgraph.errors import BoundError
 from rfgraph.relations import product
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rfgraph.domains.pieces import Piece
     from rfgraph.fields import Axis, Finding
     from rfgraph.graph import ModelInput

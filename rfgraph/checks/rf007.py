@@ -18,16 +18,17 @@ How to silence it: leave out --baseline, or --ignore RF007.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import some
+from rfgraph.analysis import made_by, some
 from rfgraph.checks.subject import Subject, where
 from rfgraph.checks.wording import joined, rational_text
 from rfgraph.errors import UsageError, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from rfgraph.checks.baseline import Baseline, Numbers, StoredAxis
     from rfgraph.fields import Axis, Finding
     from rfgraph.graph import ModelInput
@@ -82,10 +83,15 @@ def _counterparts(subject: Subject, baseline: Baseline) -> Mapping[str, str | No
     graph = subject.result.graph
     if subject.settings.tensors:
         stored = {tensor for tensor, _ in baseline.fields}
-        for name in subject.settings.tensors:
+        names = [
+            tensor
+            for name in subject.settings.tensors
+            for tensor in ([] if name in stored else made_by(graph, name)) or [name]
+        ]
+        for name in names:
             if name not in stored:
                 raise UsageError(f"the baseline has no tensor {quoted(name)} to compare with")
-        return {name: name if name in graph else None for name in subject.settings.tensors}
+        return {name: name if name in graph else None for name in names}
     found: dict[str, str | None] = {}
     for output, before in baseline.outputs.items():
         there = output in subject.result.model.outputs

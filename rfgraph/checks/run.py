@@ -5,24 +5,27 @@ from __future__ import annotations
 import inspect
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import Result, Source, analyze, load, refuse_binding, source_name
+from rfgraph.analysis import Result, analyze, load, refuse_binding, source_name
+from rfgraph.arguments import sequence
 from rfgraph.checks.settings import SEVERITIES, Settings, make_settings
 from rfgraph.checks.subject import Subject
-from rfgraph.errors import RfgraphError, keywords_named
+from rfgraph.errors import RfgraphError, UsageError, keywords_named
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor, Future
+
     from numpy.typing import ArrayLike
 
     from rfgraph.checks.settings import Severity, Stored
     from rfgraph.fields import Finding, Json
     from rfgraph.graph import Model, StoredMasks
     from rfgraph.ops.registry import Rule
+    from rfgraph.sources import Source
 
 # How many models are handed to an executor before the first answer is taken: enough for any pool.
 AHEAD = 256
@@ -195,10 +198,13 @@ def check_many(
     (any of concurrent.futures, or a cluster's) the models are checked there; they must be paths or
     bytes, which can be sent.
     """
-    sources = list(models)
+    sources = sequence("models", models)
     if settings is None:
         settings = make_settings()
-    each = [settings] * len(sources) if isinstance(settings, Settings) else list(settings)
+    same = isinstance(settings, Settings)
+    each = sequence("settings", [settings] * len(sources) if same else settings)
+    if not all(isinstance(one, Settings) for one in each) or len(each) != len(sources):
+        raise UsageError(f"settings requires a Settings, or one for each of {len(sources)} models")
     jobs = zip(sources, each, strict=True)
     if executor is None:
         return (check_one(source, asked) for source, asked in jobs)

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
+from rfgraph.arguments import mapping, sequence, shapes, texts
 from rfgraph.errors import UsageError, keywords_named, printable, quoted
 
 if TYPE_CHECKING:
@@ -105,14 +106,14 @@ def make_settings(
         baseline=_stored(baseline),
         tensors=_names(tensors),
         fail_on=severity(fail_on),
-        input_shapes={name: tuple(shape) for name, shape in (input_shapes or {}).items()},
-        input_values=dict(input_values or {}),
+        input_shapes=shapes(input_shapes),
+        input_values=dict(mapping("input_values", input_values)),
         masks=masks,
     )
 
 
 def _names(value: str | Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+    return (value,) if isinstance(value, str) else tuple(texts("inputs or tensors", value))
 
 
 def _stored(value: Stored | None) -> Baseline | None:
@@ -145,7 +146,7 @@ def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
     "all" stands for every one; what needs a baseline is selected by one that is given, not by it.
     """
     found: list[str] = []
-    for item in value.split(",") if isinstance(value, str) else value:
+    for item in value.split(",") if isinstance(value, str) else sequence(name, value):
         code = item.strip().upper() if isinstance(item, str) else ""
         if code == "ALL":
             found.extend(item for item in CODES if item != "RF007" or name == "ignore")

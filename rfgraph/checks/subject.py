@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from rfgraph.fields import Finding
 from rfgraph.local_paths import is_local
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from rfgraph.checks.baseline import Baseline
     from rfgraph.domains.closed_form import AxisField, ClosedForm
     from rfgraph.graph import ModelInput, Operator

@@ -12,7 +12,6 @@ import contextlib
 import glob
 import os
 import sys
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +23,8 @@ from rfgraph.cli.progress import Progress
 from rfgraph.errors import UsageError, quoted, shown_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rfgraph.checks.run import Report
     from rfgraph.checks.settings import Settings
     from rfgraph.cli.parser import Parser

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import importlib
 import inspect
@@ -17,6 +16,8 @@ from rfgraph.cli.output import emit, style_of
 from rfgraph.errors import UsageError, quoted
 
 if TYPE_CHECKING:
+    import argparse
+
     from rfgraph.cli.parser import Parser
     from rfgraph.ops.registry import RuleEntry
 

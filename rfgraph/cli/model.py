@@ -6,13 +6,14 @@ rfgraph MODEL --layers    the same layer by layer, as a table
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from rfgraph.cli.options import add_model, add_output, load_model
 from rfgraph.cli.output import emit, style_of
 
 if TYPE_CHECKING:
+    import argparse
+
     from rfgraph.cli.parser import Parser
     from rfgraph.report.style import Style
     from rfgraph.report.view import View
@@ -23,7 +24,10 @@ def add_arguments(parser: Parser) -> None:
     add_model(parser)
     parser.add_argument("--layers", action="store_true", help="a table with a row for each layer")
     parser.add_argument(
-        "--tensor", metavar="NAME", action="append", help="this tensor (repeatable)"
+        "--tensor",
+        metavar="NAME",
+        action="append",
+        help="this tensor, or what this node makes (repeatable)",
     )
     parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
     add_output(parser, ("text", "json", "csv", "markdown"))

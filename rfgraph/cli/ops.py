@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from rfgraph import __version__
@@ -10,6 +9,8 @@ from rfgraph.cli.options import add_output
 from rfgraph.cli.output import emit, style_of
 
 if TYPE_CHECKING:
+    import argparse
+
     from rfgraph.cli.parser import Parser
 
 

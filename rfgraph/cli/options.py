@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.errors import UsageError, quoted
 from rfgraph.values import value_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rfgraph.cli.parser import Parser
     from rfgraph.graph import Model
 

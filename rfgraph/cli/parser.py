@@ -7,11 +7,13 @@ import importlib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from rfgraph import __version__
 from rfgraph.errors import UsageError, nearest, printable, quoted
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 

@@ -52,7 +52,8 @@ def add_target(parser: Parser) -> None:
         "--tensor",
         metavar="NAME",
         action="append",
-        help="paths to this tensor (repeatable); default: the outputs, or what is before a global",
+        help="paths to this tensor, or to what this node makes (repeatable); default: the outputs, "
+        "or what is before a global",
     )
     parser.add_argument("--input", metavar="NAME", help="paths from this input only")
     parser.add_argument(
@@ -85,15 +86,14 @@ def number(text: str) -> int:
 
 def target(result: Result, options: argparse.Namespace) -> View:
     """Return what to count for; UsageError for a name that does not exist."""
-    from rfgraph.analysis import pick_input, pick_tensor
+    from rfgraph.analysis import pick_input, pick_tensors
     from rfgraph.report.view import View
 
     names = tuple(item.name for item in result.model.inputs)
     inputs = names if options.input is None else (pick_input(result.model, options.input),)
     if options.tensor is None:
         return View(result, inputs)
-    tensors = [pick_tensor(result.model, name) for name in options.tensor]
-    return View(result, inputs, tuple(dict.fromkeys(tensors)))
+    return View(result, inputs, pick_tensors(result.model, options.tensor))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -19,7 +19,11 @@ _ENTRY = re.compile(r"\*|-?\d{1,19}", re.ASCII)
 def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph unit`."""
     add_model(parser)
-    parser.add_argument("--tensor", metavar="NAME", help="default: the only output")
+    parser.add_argument(
+        "--tensor",
+        metavar="NAME",
+        help="a tensor, or the node that makes it; default: the only output",
+    )
     parser.add_argument(
         "--index",
         metavar="0,*,3,3",

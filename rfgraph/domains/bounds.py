@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from rfgraph.errors import BoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_TABLE = 1 << 22
 # Entries of all the tables that one question may make, of which those of SMALL_TABLE count nothing.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rfgraph.graph import Unanalysed
 from rfgraph.relations import Everything, Reduce, Whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rfgraph.graph import Model, Operator
     from rfgraph.relations import Relation
 

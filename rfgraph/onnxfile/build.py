@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
-from rfgraph.errors import BoundError, ModelError, quoted
+from rfgraph.errors import BoundError, ModelError, UsageError, printable, quoted
 from rfgraph.graph import Graph, ModelInput, Operator, Unanalysed
 from rfgraph.onnxfile import control, fold, inference, loops, sequences
 from rfgraph.onnxfile.attributes import decode_all, sparse_value, tensor_value
 from rfgraph.onnxfile.budget import Budget
 from rfgraph.onnxfile.expansion import Expansion
 from rfgraph.onnxfile.masks import without_masks
-from rfgraph.onnxfile.order import NodeBoundError, NodeError, describe, in_order
+from rfgraph.onnxfile.order import NodeBoundError, NodeError, NodeUsageError, describe, in_order
 from rfgraph.onnxfile.scope import Entry, Scope, opsets_of
 from rfgraph.onnxfile.tensors import check_shape
 from rfgraph.ops import registry
@@ -100,8 +100,11 @@ class Builder:
         """Add one node; an error names it."""
         try:
             self._add(node, scope)
-        except (NodeError, NodeBoundError):
+        except (NodeError, NodeBoundError, NodeUsageError):
             raise
+        except UsageError as error:
+            what = f"{describe(node, scope.prefix)}: {error}"
+            raise NodeUsageError(what) from error.__cause__
         except BoundError as error:
             raise NodeBoundError(f"{describe(node, scope.prefix)}: {error}") from None
         except ModelError as error:
@@ -113,12 +116,13 @@ class Builder:
         operator = Operator(self.operators, scope.prefix + node.name, node.op_type, node.domain)
         self.operators += 1
         entries = [scope.find(name) if name else None for name in node.input]
+        own = self._has_own_rule(node)
         function = self.functions.get((node.domain, node.op_type, node.overload))
-        if function is not None:
+        if function is not None and not own:
             made = control.call(self, function, node, entries, scope)
         else:
             handler = None
-            if node.domain in ("", "ai.onnx"):
+            if node.domain in ("", "ai.onnx") and not own:
                 handler = HANDLERS.get(node.op_type)
             handled = handler(self, operator, node, entries, scope) if handler else None
             if handled is None:
@@ -230,6 +234,17 @@ class Builder:
             and self.graph.nodes[entry.tensor]["producer"] is not None
             for entry in entries
         )
+
+    def _has_own_rule(self, node: onnx.NodeProto) -> bool:
+        """Whether the caller has a rule for a node; UsageError where its key is the wrong way."""
+        key = registry.normal_domain(node.domain), node.op_type
+        turned = key[1], key[0]
+        if key not in self.rules and turned in self.rules:
+            raise UsageError(
+                "rules requires domain before operator in its keys: "
+                + printable(f"{key}, found {turned}", 160)
+            )
+        return key in self.rules
 
     def _rule(self, domain: str, op_type: str) -> registry.Rule | None:
         """Return the caller's own rule for an operator, else the registered one."""

@@ -1,17 +1,32 @@
-"""Other formats told by their first bytes, to say what was found in place of a model."""
+"""Other formats told by their first bytes, to say what was found and what makes a model of it."""
 
 from __future__ import annotations
 
 HEAD = 512
 
+# What to do next.
+_TORCH = "export it from PyTorch by torch.onnx.export"
+_KERAS = "export it from Keras by tf2onnx.convert.from_keras"
+_EITHER = f"{_TORCH}, or {_KERAS.removeprefix('export it ')}"
+_TENSORFLOW = "`python -m tf2onnx.convert --saved-model DIRECTORY --output m.onnx`"
+_LITE = "`python -m tf2onnx.convert --tflite FILE --output m.onnx`"
+
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"PK\x03\x04", "a zip archive (PyTorch .pt, Keras .keras or .npz?)"),
+    (
+        0,
+        b"PK\x03\x04",
+        f"a zip archive (PyTorch .pt, Keras .keras or .npz?): {_EITHER}",
+    ),
     (0, b"PK\x05\x06", "an empty zip archive"),
-    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras .h5?)"),
-    (0, b"\x08\x01\x12", "perhaps a TensorFlow SavedModel"),
-    (4, b"TFL3", "a TensorFlow Lite model"),
+    (0, b"\x89HDF\r\n\x1a\n", f"an HDF5 file (Keras .h5?): {_KERAS}"),
+    (0, b"\x08\x01\x12", f"perhaps a TensorFlow SavedModel: {_TENSORFLOW}"),
+    (
+        4,
+        b"TFL3",
+        f"a TensorFlow Lite model: {_LITE}",
+    ),
     (4, b"ORTM", "an onnxruntime .ort model"),
-    (8, b'{"', "a safetensors file (weights without a graph)"),
+    (8, b'{"', f"a safetensors file (weights without a graph): {_TORCH}"),
     (0, b"GGUF", "a GGUF file (weights without a graph)"),
     (0, b"\x93NUMPY", "a NumPy array"),
     (0, b"\x1f\x8b", "a gzip archive"),
@@ -35,7 +50,7 @@ def recognise(head: bytes) -> str | None:
         if head.startswith(magic, offset):
             return what
     if head[:1] == b"\x80" and len(head) > 1 and head[1] in _PICKLE_PROTOCOLS:
-        return "a Python pickle (an old PyTorch .pt or .pth?)"
+        return f"a Python pickle (an old PyTorch .pt or .pth?): {_TORCH}"
     return _text(head)
 
 

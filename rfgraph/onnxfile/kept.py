@@ -6,7 +6,6 @@ two tensors, so that what a loop reads can be followed until it no longer change
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -33,6 +32,8 @@ from rfgraph.relations import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from rfgraph.graph import Graph
     from rfgraph.onnxfile.budget import Budget
 

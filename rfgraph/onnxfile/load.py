@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
+import networkx as nx
 import numpy as np
 
-from rfgraph.errors import ModelError, UsageError, quoted
+from rfgraph.errors import ModelError, UsageError, printable, quoted
 from rfgraph.graph import Model
 from rfgraph.onnxfile.build import Builder, initial_constants
 from rfgraph.onnxfile.inputs import (
@@ -23,7 +24,6 @@ from rfgraph.onnxfile.tensors import value as stored_value
 from rfgraph.ops.node import Value
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     import onnx
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.inputs import Lengths
     from rfgraph.ops.registry import Rule
     from rfgraph.relations import Shape
+    from rfgraph.sources import Source
 
 
 def load(
-    source: str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto,
+    source: Source,
     input_shapes: Mapping[str, Shape],
     input_values: Mapping[str, NDArray[Any]],
     rules: Mapping[tuple[str, str], Rule],
@@ -66,7 +67,7 @@ def load(
         nodes=len(proto.graph.node),
         inputs=tuple(builder.inputs),
         outputs=outputs,
-        graph=builder.graph,
+        graph=nx.freeze(builder.graph),
         unanalysed=tuple(builder.unanalysed),
         masks=None if stored is None else stored.report(),
     )
@@ -103,10 +104,19 @@ def _fitted(graph: onnx.GraphProto, name: str, array: NDArray[Any]) -> NDArray[A
             tensor = value.type.tensor_type
             kind = _NUMBERS.get(tensor.elem_type)
             if kind is not None:
-                array = array.astype(kind)
+                array = _cast(name, array, np.dtype(kind))
             if array.size == 1 and tensor.HasField("shape") and len(tensor.shape.dim) < 8:
                 array = array.reshape((1,) * len(tensor.shape.dim))
     return array
+
+
+def _cast(name: str, array: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+    """Return numbers in a declared type; UsageError where an integral one cannot hold them."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = array.astype(kind)
+    if kind.kind in "iub" and not np.array_equal(cast, array):
+        raise UsageError(f"the value of input {quoted(name)} requires {kind}, found other numbers")
+    return cast
 
 
 # NumPy's names of the element types that a given value may take.
@@ -157,9 +167,13 @@ def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) 
     return names
 
 
-def as_array(value: object) -> NDArray[Any]:
+def as_array(name: str, value: object) -> NDArray[Any]:
     """Return a given input value as an array of numbers."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # a stranger's object raises whatever it likes
+        reason = printable(" ".join(str(error).split()), 120)
+        raise UsageError(f"the value of input {quoted(name)} is no array ({reason})") from None
     if array.dtype.kind == "i":
         return array.astype(np.int64)
     if array.dtype.kind == "f":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from rfgraph.errors import BoundError, ModelError, printable, quoted
+from rfgraph.errors import BoundError, ModelError, UsageError, printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 class NodeError(ModelError):
     """An error that already names its node."""
+
+
+class NodeUsageError(UsageError):
+    """A fault of a caller's own rule that already names the node it was for."""
 
 
 class NodeBoundError(BoundError):

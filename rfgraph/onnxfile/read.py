@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import onnx
 from google.protobuf.message import Error as ProtobufError  # type: ignore[import-untyped]
@@ -11,13 +12,14 @@ from google.protobuf.message import Error as ProtobufError  # type: ignore[impor
 from rfgraph.errors import ModelError, printable
 from rfgraph.onnxfile import foreign
 from rfgraph.onnxfile.names import check_names
+from rfgraph.onnxfile.programs import proto_of
 from rfgraph.onnxfile.source import BytesSource, Source, open_source, read_whole
 from rfgraph.onnxfile.tensors import dropped_index
 from rfgraph.onnxfile.textual import parse_text, text_format
 from rfgraph.onnxfile.wire import Dropped, MalformedError, Stripped, UnusualError, strip
 
 if TYPE_CHECKING:
-    import os
+    from rfgraph.sources import Source as Given
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,8 +71,8 @@ class Model:
         return self.dropped[index] if index is not None and index < len(self.dropped) else None
 
 
-def read(source: str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto) -> Model:
-    """Return the model in `source` (path, bytes, file object or ModelProto, which is not changed).
+def read(source: Given) -> Model:
+    """Return the model in `source`, which is not changed.
 
     Payloads of integer and bool tensors beyond 1 MiB and of others beyond 1 KiB are not read, as
     far as the form of the source allows; external data never. A file object is read from its
@@ -96,9 +98,12 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto) ->
     return Model(origin.name, proto, stripped.dropped, origin)
 
 
-def _open(source: str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto) -> Source:
-    if isinstance(source, onnx.ModelProto):
-        return BytesSource("<ModelProto>", _serialized(source))
+def _open(source: Given) -> Source:
+    if isinstance(source, str | bytes | os.PathLike):
+        return open_source(source)
+    proto = source if isinstance(source, onnx.ModelProto) else proto_of(source)
+    if proto is not None:
+        return BytesSource(f"<{type(source).__name__}>", _serialized(proto))
     return open_source(source)
 
 

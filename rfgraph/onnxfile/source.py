@@ -7,9 +7,10 @@ import stat
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
-from rfgraph.errors import ModelError, printable
+from rfgraph.arguments import described
+from rfgraph.errors import ModelError, UsageError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,16 +115,21 @@ class FileSource:
             os.close(descriptor)
 
 
-def open_source(source: str | os.PathLike[str] | bytes | BinaryIO) -> Source:
-    """Return where to read `source` from; ModelError if it is not a file that can be read."""
+def open_source(source: object) -> Source:
+    """Return where to read `source` from; ModelError if it is not a file that can be read.
+
+    UsageError if it is neither a path, nor bytes, nor a file object.
+    """
     if isinstance(source, (bytes, bytearray, memoryview)):
         return BytesSource("<bytes>", bytes(source))
     if isinstance(source, (str, os.PathLike)):
         return _file_source(os.fsdecode(source))
     if callable(getattr(source, "read", None)):
-        return _stream_source(source)
-    kind = type(source).__name__
-    raise TypeError(f"a model is a path, bytes, a file object or a ModelProto, not {kind}")
+        return _stream_source(cast("BinaryIO", source))
+    found = f"a model is a path, bytes, a file object or a ModelProto, not {described(source)}"
+    # A torch.nn.Module has a state.
+    more = ": export it with torch.onnx.export" if hasattr(source, "state_dict") else ""
+    raise UsageError(found + more)
 
 
 def read_whole(source: Source) -> bytes:

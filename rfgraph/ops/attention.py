@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -44,6 +44,9 @@ from rfgraph.relations import (
     Taps,
     Whole,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Q, K, V, MASK, PAST_KEY, PAST_VALUE, VALID = range(7)
 Y, PRESENT_KEY, PRESENT_VALUE, SCORES = range(4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from rfgraph.relations import (
     Whole,
     Window,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @rule("CausalConvWithState", ignores=("activation",))

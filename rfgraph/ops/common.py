@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rfgraph.errors import quoted
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
@@ -19,6 +19,9 @@ from rfgraph.relations import (
     Window,
     step_shape,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 

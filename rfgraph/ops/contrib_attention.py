@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import broadcasts, reshaped, trimmed
 from rfgraph.relations import Pointwise, Regroup, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SCALES = ("mask_filter_value", "scale")
 Q, K, V = range(3)

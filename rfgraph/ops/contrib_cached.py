@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib_common import DOMAIN
 from rfgraph.ops.contrib_heads import Heads, anything, bias_links, cached, into, part, stored
@@ -11,6 +11,9 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, trimmed
 from rfgraph.relations import Blocks, Pointwise, Reduce, Shape, Whole, product
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 QUANTIZED = ("k_quant_type", "v_quant_type", "kv_cache_bit_width")
 ROTARY = ("do_rotary", "rotary_interleaved")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rfgraph.errors import quoted
 from rfgraph.ops.node import (
@@ -27,6 +26,9 @@ from rfgraph.relations import (
     Step,
     Taps,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 DOMAIN = "com.microsoft"
 # The version of the standard operators that the others are described by.

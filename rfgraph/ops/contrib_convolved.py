@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib_common import DOMAIN, required, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
@@ -22,6 +22,9 @@ from rfgraph.relations import (
     Window,
     product,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # The largest number of states, or of first positions, that are kept.
 MAX_STATES = 8

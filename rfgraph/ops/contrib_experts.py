@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib_common import DOMAIN, required
 from rfgraph.ops.contrib_heads import anything, part
@@ -10,6 +10,9 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, trimmed, whole
 from rfgraph.relations import Pointwise, Reduce, Shape, Whole, product
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXPERTS = tuple(
     """accuracy_level activation_alpha activation_beta activation_type block_size

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib_common import required
 from rfgraph.ops.masks import taken_steps
@@ -22,6 +22,9 @@ from rfgraph.relations import (
     Shift,
     Whole,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(frozen=True, slots=True)

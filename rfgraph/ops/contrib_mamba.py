@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib_common import DOMAIN, required, vector
 from rfgraph.ops.contrib_heads import anything, part
@@ -22,6 +22,9 @@ from rfgraph.relations import (
     Whole,
     Window,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TAPS = 4
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +32,9 @@ from rfgraph.relations import (
     Whole,
     product,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # -- as the standard operators ---------------------------------------------------------------------
 

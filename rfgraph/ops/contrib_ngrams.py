@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rfgraph.errors import BoundError
 from rfgraph.ops.contrib_common import DOMAIN, required, vector
@@ -11,6 +11,9 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import scalar, selected, trimmed, whole
 from rfgraph.relations import Everything, Pointwise, Regroup, Shape, Shift, Taps, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # The largest number of orders told apart.
 MAX_ORDERS = 64

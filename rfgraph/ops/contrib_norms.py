@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib_common import DOMAIN, pointwise, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import broadcasts, reshaped, scalar, trimmed, whole
 from rfgraph.relations import Blocks, Pointwise, Reduce, ReduceRule, Repeat, Select, Shape, Whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def _normalized(

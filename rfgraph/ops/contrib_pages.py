@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib_common import DOMAIN
 from rfgraph.ops.contrib_heads import Heads, anything, part
@@ -11,6 +11,9 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, trimmed, whole
 from rfgraph.relations import Pointwise, Reduce, Regroup, Shape, Whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @rule("PackedMultiHeadAttention", domain=DOMAIN, ignores=("mask_filter_value", "scale"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib_common import DOMAIN, required
 from rfgraph.ops.contrib_heads import Heads, anything, bias_links, cached, mask_links, part
@@ -11,6 +11,9 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, selected, trimmed, whole
 from rfgraph.relations import Band, Pointwise, Prefix, Reduce, Regroup, Shape, Shift, Whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 SCALES = ("mask_filter_value", "scale")
 ORDERS = ("order_input", "order_output", "order_weight")

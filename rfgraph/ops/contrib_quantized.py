@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rfgraph.ops.contrib_common import DOMAIN, given, shape_of, standard
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # The last versions of these operators in which the axes are an attribute.
 WITH_AXES = {"ReduceMean": 13, "ReduceSum": 11}

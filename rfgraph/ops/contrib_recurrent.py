@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib_common import DOMAIN, Operand, given, permuted, required, standard
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
@@ -20,6 +20,9 @@ from rfgraph.relations import (
     Shape,
     Shift,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LSTM = tuple("activation_alpha activation_beta activations clip input_forget".split())
 RULES = ("linear", "gated", "delta", "gated_delta")

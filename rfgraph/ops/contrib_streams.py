@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib_common import DOMAIN, pointwise, required, shape_of, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, scalar, selected, trimmed, whole, without
 from rfgraph.relations import Permute, Pointwise, Reduce, Regroup, Shape, Shift, Whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 
 @rule("EngramGate", domain=DOMAIN, ignores=("epsilon",))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, broadcast, normal_axis
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import mask_steps, reshaped, scalar, trimmed, whole
 from rfgraph.relations import Pointwise, Shape, product
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @rule(

@@ -6,8 +6,8 @@ the highest of its row has a weight of zero, and what that is multiplied with is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from rfgraph.relations import (
     Taps,
     product,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # exp(-87.34) is below 2**-126, the least normal number of float32 and of bfloat16.
 LOW = 87.34

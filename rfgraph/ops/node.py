@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
 from rfgraph.errors import ModelError, RfgraphError, quoted
 from rfgraph.relations import Shape, Step, step_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Array: TypeAlias = NDArray[Any]
 # The names of the builtins, which OpNode's methods take within the class.

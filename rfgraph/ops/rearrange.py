@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from rfgraph.ops.node import (
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import boundless, is_identity, mask_steps, reshaped, selected, trimmed
 from rfgraph.relations import Outside, Pointwise, Select, Shape, Shift, product
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # -- Pad -------------------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import along_axis, boundless, mask_steps, reshaped, scalar, trimmed, whole
 from rfgraph.relations import Band, Permute, Pointwise, Prefix, Reduce, Select, Shape, Shift, Whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 X, W, R, B, LENGTHS, INITIAL_H, INITIAL_C, P = range(8)

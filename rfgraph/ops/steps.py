@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from rfgraph.relations import (
     Whole,
     product,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 MAX_FLAT_ELEMENTS = 1 << 20
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.common import choice, required
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
@@ -34,6 +34,9 @@ from rfgraph.relations import (
     Whole,
     product,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def repeated(count: int, groups: int) -> Resample:

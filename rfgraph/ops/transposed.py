@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.common import auto_pad, channel_links, channel_rule, groups, kernel_lengths, listed
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.relations import Pointwise, Reduce, Regroup, Shape, Taps, Transposed, Whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @rule("ConvTranspose")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rfgraph import __version__
 from rfgraph.report.paths import counted_beside, pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rfgraph.analysis import Result
     from rfgraph.fields import ReceptiveField
     from rfgraph.graph import ModelInput

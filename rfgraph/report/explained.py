@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.report.escape import shortened
 from rfgraph.report.view import axes_text, fraction, input_lengths, numbers, ratio, span, times
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from fractions import Fraction
+
     from rfgraph.fields import Axis, ReceptiveField
     from rfgraph.graph import ModelInput
 

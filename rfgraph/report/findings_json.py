@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph import __version__
 from rfgraph.report.document import dumps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rfgraph.checks.run import Report
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import printable, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rfgraph.checks.run import Report
     from rfgraph.fields import Finding
     from rfgraph.report.style import Style

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ from rfgraph.errors import printable
 from rfgraph.report.findings_text import located, summary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rfgraph.checks.run import Report
 
 LEVELS = {"error": "error", "warning": "warning", "note": "notice"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
@@ -11,6 +10,8 @@ from rfgraph.errors import printable
 from rfgraph.report.findings_text import located
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rfgraph.checks.run import Report
 
 # The schema of Ant's JUnit task requires time, place and duration. They say nothing here, for the

@@ -6,13 +6,14 @@ that of everything it reads from (merges, pads, crops, gates).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.report.view import View, fraction, numbers, ratio, span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from rfgraph.fields import Axis, ReceptiveField
     from rfgraph.graph import Operator
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph.report.escape import for_markdown, markdown_text, one_line
@@ -11,6 +10,8 @@ from rfgraph.report.layers import HEADER, layers, legend, table_rows
 from rfgraph.report.view import View, axes_text, masks_sentence, shape_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from rfgraph.fields import ReceptiveField
     from rfgraph.graph import ModelInput
 

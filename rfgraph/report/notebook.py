@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph.domains.paths.statistics import decimal
@@ -10,6 +9,8 @@ from rfgraph.report.escape import for_html
 from rfgraph.report.view import fraction, numbers, ratio, shape_text, span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from rfgraph.analysis import Result
     from rfgraph.distribution import PathHistogram
     from rfgraph.fields import Axis, ReceptiveField

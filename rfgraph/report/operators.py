@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from rfgraph.report.records import csv_text
 from rfgraph.report.table import lay_out
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rfgraph.ops.registry import RuleEntry
     from rfgraph.report.style import Style
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from rfgraph.analysis import local_ends
 from rfgraph.distribution import path_histogram
 from rfgraph.domains.paths.statistics import decimal
 from rfgraph.errors import BoundError
-from rfgraph.local_paths import has_local_path
 from rfgraph.report.escape import for_csv
 from rfgraph.report.records import csv_text
 from rfgraph.report.view import input_lengths
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
     from rfgraph.distribution import AxisHistogram, Path, PathHistogram
-    from rfgraph.fields import Output
     from rfgraph.relations import Shape
     from rfgraph.report.view import View
 
@@ -57,25 +57,19 @@ class Entry:
 def pairs(view: View) -> list[tuple[str, str]]:
     """Return the pairs of input and tensor to count for.
 
-    Without `--tensor` these are the outputs; instead of an output without a local path, its
-    `before_global` tensors that have one from the input.
+    Without `--tensor` these are the outputs; instead of an output without a local path from the
+    input, its `before_global` tensors.
     """
     if view.tensors is not None:
         return [(source, tensor) for tensor in view.tensors for source in view.inputs]
+    model, forms = view.result.model, view.result.forms
     found = (
         (source, tensor)
-        for output in view.result.outputs
+        for output in model.outputs
         for source in view.inputs
-        for tensor in _last_local(view, output, source)
+        for tensor in local_ends(model, forms[source], output)
     )
     return list(dict.fromkeys(found))
-
-
-def _last_local(view: View, output: Output, source: str) -> Sequence[str]:
-    form = view.result.forms[source]
-    if has_local_path(form, output.name):
-        return (output.name,)
-    return [name for name in output.before_global if has_local_path(form, name)] or (output.name,)
 
 
 def counted(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph.report.escape import for_markdown, one_line
@@ -12,6 +11,8 @@ from rfgraph.report.paths_numbers import amount, figure, others, short, whole
 from rfgraph.report.view import axes_text, shape_text, times
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rfgraph.distribution import AxisHistogram
     from rfgraph.report.paths import Entry
 

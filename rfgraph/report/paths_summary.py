@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rfgraph.report import histogram
@@ -12,6 +11,8 @@ from rfgraph.report.paths_numbers import covering, figure, others, short
 from rfgraph.report.view import axes_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rfgraph.distribution import AxisHistogram
     from rfgraph.fields import ReceptiveField
     from rfgraph.report.style import Style

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from rfgraph.report.paths_numbers import amount, figure, others, share, short, w
 from rfgraph.report.view import axes_text, masks_sentence, shape_text, times
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
     from rfgraph.distribution import AxisHistogram, Path, PathHistogram
     from rfgraph.graph import StoredMasks
     from rfgraph.report.paths import Entry

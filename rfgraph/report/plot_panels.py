@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -16,6 +15,8 @@ from rfgraph.report.paths_numbers import covering, figure, log10, others, short,
 from rfgraph.report.view import axes_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rfgraph.distribution import AxisHistogram, PathHistogram
     from rfgraph.report.paths import Entry
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph.report.escape import for_csv
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from rfgraph.fields import ReceptiveField
     from rfgraph.report.view import View
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -17,6 +16,8 @@ from rfgraph.checks.settings import CODES
 from rfgraph.report.findings_text import located
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from rfgraph.checks.run import Report
     from rfgraph.fields import Finding, Json
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph.report.escape import cells, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rfgraph.report.style import Style
 
 LEAST_NAME = 12

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph.local_paths import has_local_path
@@ -13,6 +12,8 @@ from rfgraph.report.paths_summary import distribution_lines
 from rfgraph.report.view import View, axes_text, masks_sentence, shape_text, some_names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from rfgraph.fields import Finding, Output, ReceptiveField
     from rfgraph.graph import Model, ModelInput
     from rfgraph.report.style import Style

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.report.escape import for_csv, for_markdown, safe, shortened
@@ -13,6 +12,8 @@ from rfgraph.report.table import lay_out
 from rfgraph.report.view import masks_sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from rfgraph.graph import StoredMasks
     from rfgraph.report.style import Style
 

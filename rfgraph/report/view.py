@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import Result, pick_input, pick_tensor, some
+from rfgraph.analysis import Result, pick_input, pick_tensors, some
 from rfgraph.errors import UsageError, quoted
 from rfgraph.report.escape import shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from fractions import Fraction
+
     from rfgraph.fields import Axis, ReceptiveField
     from rfgraph.graph import ModelInput, StoredMasks
 
@@ -70,11 +71,11 @@ def view(result: Result, input_name: str | None, tensors: Sequence[str] | None) 
     inputs = names if input_name is None else (pick_input(result.model, input_name),)
     if tensors is None:
         return View(result, inputs)
-    for name in tensors:
-        pick_tensor(result.model, name)
+    picked = pick_tensors(result.model, tensors)
+    for name in picked:
         if not any(name in result.forms[item].states for item in inputs):
             raise UsageError(f"tensor {quoted(name)} reads nothing of input {some(inputs)}")
-    return View(result, inputs, tuple(dict.fromkeys(tensors)))
+    return View(result, inputs, picked)
 
 
 def numbers(axis: Axis) -> Axis | None:

@@ -57,7 +57,7 @@ def test_settings_may_differ_by_model():
     each = [make_settings(stat="union"), make_settings(min_rf=400)]
     reports = list(rfgraph.check_many(MODELS[:2], each))
     assert [report.ok for report in reports] == [True, False]
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(rfgraph.UsageError, match="one for each of"):
         list(rfgraph.check_many(MODELS, each))
 
 

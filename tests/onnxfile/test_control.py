@@ -285,4 +285,4 @@ def test_readers_of_a_sequence_share_what_they_may_read():
     result = rfgraph.analyze(proto)
     assert result.receptive_field("y", input="x").axes[2].scope == "unknown"
     assert result.graph.number_of_edges() < 2000
-    assert rfgraph.path_histogram(result, input="x", count="paths").total == 400
+    assert rfgraph.path_histogram(result, tensor="y", input="x", count="paths").total == 400

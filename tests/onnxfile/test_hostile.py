@@ -19,7 +19,7 @@ from onnxfile.stored import (
     sparse_model,
     varint,
 )
-from rfgraph.errors import ModelError
+from rfgraph.errors import ModelError, UsageError
 from rfgraph.onnxfile import read as reading
 from rfgraph.onnxfile.read import read
 
@@ -280,5 +280,5 @@ def test_bytes_without_a_model(data, what):
 
 @pytest.mark.parametrize("source", [None, 3, 2.5, ["m.onnx"], TensorProto()])
 def test_what_cannot_be_a_source_is_an_error_of_the_caller(source):
-    with pytest.raises(TypeError, match="a model is a path"):
+    with pytest.raises(UsageError, match="a model is a path"):
         read(source)

@@ -7,7 +7,6 @@ broken by the order of the operators in the file.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
 from itertools import count
 from operator import add, itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from rfgraph.domains.paths.states import Arc, Kind, StateGraph, successors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rfgraph.domains.paths.routes import Edge
 
 Vector: TypeAlias = tuple[int, ...]

@@ -10,9 +10,11 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Answer: TypeAlias = "dict[str, object]"
 Call: TypeAlias = "Callable[[], Answer]"
