@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.checks.subject import Subject, carriers, local_fields, where
-from rfgraph.checks.wording import rational_text
+from rfgraph.checks.wording import exact_text, rational_text
 from rfgraph.domains.measure import tabulate
 from rfgraph.errors import BoundError
 from rfgraph.relations import product
@@ -74,10 +74,10 @@ def _axis(
 
 def _amount(off: Fraction, numbers: Axis | None) -> str:
     side = "towards the end" if off > 0 else "towards the start"
-    text = f"{rational_text(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
+    text = f"{exact_text(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
     stride = None if numbers is None else numbers.stride
     if stride and abs(stride) != 1:
-        text += f" ({rational_text(abs(off / stride))} strides of {rational_text(abs(stride))})"
+        text += f" ({rational_text(abs(off / stride))} strides of {exact_text(abs(stride))})"
     return text
 
 

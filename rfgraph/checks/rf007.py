@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.analysis import some
 from rfgraph.checks.subject import Subject, where
-from rfgraph.checks.wording import joined, rational_text
+from rfgraph.checks.wording import exact_text, joined, rational_text
 from rfgraph.errors import UsageError, quoted
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def _reach(before: StoredAxis, now: Axis) -> Iterator[str]:
     for key in ("before", "after"):
         old, new = before.numbers[key], getattr(now, key)
         if new is not None and (old is None or new < old):
-            was = "without bound" if old is None else rational_text(Fraction(old))
-            yield f"reach {key}: {was}, now {rational_text(new)}"
+            was = "without bound" if old is None else exact_text(Fraction(old))
+            yield f"reach {key}: {was}, now {exact_text(new)}"
 
 
 def _numbers(before: StoredAxis, now: Axis) -> Iterator[str]:

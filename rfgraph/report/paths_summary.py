@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph.report import histogram
@@ -35,21 +35,28 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
     for axes in together:
         first = axes[0]
         about = f"{short(found.total)} {found.count[:-1] if found.total == 1 else found.count}"
+        about += _kinds(first, list(_facts(first, shown.lengths[first.axis])))
         if len(together) > 1:
             about = f"{axes_text([axis.axis for axis in axes])}: {about}"
-        facts = [about, *_facts(first, shown.lengths[first.axis])]
-        lines.extend(_row("distribution", ", ".join(facts), label, style))
+        lines.extend(_row("distribution", about, label, style))
         if first.counts and len(first.counts) > 1:
             columns = min(style.width - label, MOST_COLUMNS)
             lines.append(" " * label + histogram.line(first.counts, columns, blocks=style.blocks))
     return lines
 
 
-def _facts(axis: AxisHistogram, length: int | None) -> Iterator[str]:
+def _kinds(axis: AxisHistogram, facts: Sequence[str]) -> str:
+    """Return how many of the paths are of each kind; `facts` speak of the local ones alone."""
     scopes = others(axis)
-    if scopes and axis.local:
-        yield f"{short(axis.local)} local"
-    yield from scopes
+    if not scopes:
+        return "".join(f", {fact}" for fact in facts)
+    if axis.local:
+        said = f" ({', '.join(facts)})" if facts else ""
+        scopes.append(f"{short(axis.local)} local{said}")
+    return f": {', '.join(scopes)}"
+
+
+def _facts(axis: AxisHistogram, length: int | None) -> Iterator[str]:
     if axis.min != axis.max:
         yield f"mean size {figure(axis.mean)}"
     if length is not None and axis.covering is not None and axis.local > 1:

@@ -103,7 +103,8 @@ def _rows(
     if not axis.local:
         return
     if axis.min == axis.max:
-        yield "size", whole(axis.max) if axis.local == 1 else f"{whole(axis.max)} on every path"
+        every = "every local path" if not_local else "every path"
+        yield "size", whole(axis.max) if axis.local == 1 else f"{whole(axis.max)} on {every}"
     else:
         different = "" if axis.counts is None else f", {len(axis.counts)} different"
         yield "sizes", f"{whole(axis.min)} to {whole(axis.max)}{different}"
@@ -112,7 +113,8 @@ def _rows(
         yield "not listed", UNLISTED
     elif len(axis.counts) > 1:
         yield "median", whole(axis.median)
-    yield "cover the input", _covering(axis, length, numbers)
+    label = "local ones cover" if not_local else "cover the input"
+    yield label, _covering(axis, length, numbers)
 
 
 def _covering(axis: AxisHistogram, length: int | None, numbers: Sequence[int]) -> str:

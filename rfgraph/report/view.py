@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis import Result, pick_input, pick_tensor, some
+from rfgraph.checks.wording import exact_text
 from rfgraph.errors import UsageError, quoted
 from rfgraph.report.escape import shortened
 
@@ -84,16 +85,12 @@ def numbers(axis: Axis) -> Axis | None:
 
 def fraction(value: Fraction | int | None) -> str:
     """Return a number for people: 7, 7.5, 7/3; "-" where there is none."""
-    if value is None:
-        return "-"
-    if value.denominator == 2:
-        return f"{'-' if value < 0 else ''}{abs(value.numerator) // 2}.5"
-    return str(value)
+    return "-" if value is None else exact_text(value)
 
 
-def ratio(value: Fraction | int | None) -> str:
-    """Return a number for people that is read as a ratio: 2, 1/2."""
-    return "-" if value is None else str(value)
+def whole_up(value: Fraction | int | None) -> str:
+    """Return the next whole number of positions; "-" where there is none."""
+    return "-" if value is None else str(math.ceil(value))
 
 
 def span(least: int | None, most: int | None) -> str:
