@@ -20,6 +20,7 @@ from rfgraph.report.view import (
 if TYPE_CHECKING:
     from rfgraph.fields import Axis, ReceptiveField
     from rfgraph.graph import ModelInput
+    from rfgraph.report.view import View
 
 Row: TypeAlias = tuple[str, str, str]
 MAX_THROUGH = 2
@@ -203,6 +204,13 @@ def _alignment(field: ReceptiveField) -> Row:
     if field.aligned:
         return "alignment", "aligned", "paths agree in stride and center"
     return "alignment", "not aligned", "paths differ in stride or center"
+
+
+def unread(view: View, tensor: str) -> str:
+    """Return a sentence on a tensor that reads no position of any input."""
+    if view.result.graph.pred[tensor]:
+        return "It reads no input that is a tensor of known shape."
+    return "Constant: no input reaches it."
 
 
 # -- what is not local -----------------------------------------------------------------------------

@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rfgraph.checks.subject import has_windows
 from rfgraph.local_paths import has_local_path
 from rfgraph.report.escape import one_line, safe, shortened
-from rfgraph.report.explained import field_rows, scope_sentence
+from rfgraph.report.explained import field_rows, scope_sentence, unread
 from rfgraph.report.paths_summary import distribution_lines
 from rfgraph.report.view import View, axes_text, masks_sentence, shape_text, some_names
 
@@ -52,8 +53,10 @@ def _file_lines(model: Model, style: Style) -> list[str]:
 
 def _input_lines(view: View, item: ModelInput, style: Style) -> list[str]:
     lines = _heading("Input", item.name, shape_text(item.shape), style)
-    axes = view.result.forms[item.name].spatial_axes
-    facts = [f"Spatial: {axes_text(axes)}."] if axes else []
+    axes = axes_text(view.result.forms[item.name].spatial_axes)
+    facts = [] if not item.shape else [f"No spatial axis: the numbers are those of {axes}."]
+    if has_windows(view.result, item.name):
+        facts = [f"Spatial: {axes}."]
     if item.probed:
         taken = [
             f"axis {axis} ({_symbol(item, axis)}), taken as {length}"
@@ -102,7 +105,7 @@ def _output_lines(view: View, output: Output, shown: set[str], style: Style) -> 
     local = [field for field in fields if has_local_path(forms[field.input], output.name)]
     others = [field for field in fields if field not in local]
     if not fields:
-        yield from _wrap("Constant: no input reaches it.", style)
+        yield from _wrap(unread(view, output.name), style)
     yield from _fields_lines(view, local, style)
     if others:
         yield from _wrap(_why_not_local(others, view), style)

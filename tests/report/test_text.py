@@ -8,7 +8,7 @@ from report.published import FILES, FOLDER, analysed, expected
 from rfgraph.report.escape import cells
 from rfgraph.report.style import Style
 from rfgraph.report.text import summary
-from rfgraph.report.view import fraction, ratio, span, view
+from rfgraph.report.view import fraction, span, view, whole_up
 
 
 def text_of(result, style=None, **chosen):
