@@ -19,7 +19,7 @@ _LEAST, _MOST = 40, 120
 
 
 def style_of(options: argparse.Namespace) -> Style:
-    """Return how to render text: 80 columns without colour, unless a terminal reads it."""
+    """Return how to render text: names whole, without colour, unless a terminal reads it."""
     terminal = options.output is None and _is_terminal()
     wanted = options.color == "always" or (
         options.color == "auto"
@@ -28,7 +28,7 @@ def style_of(options: argparse.Namespace) -> Style:
         and os.environ.get("TERM") != "dumb"
     )
     width = min(max(shutil.get_terminal_size().columns, _LEAST), _MOST) if terminal else WIDTH
-    return Style(wanted, width, blocks=_has_blocks(options))
+    return Style(wanted, width, blocks=_has_blocks(options), whole_names=not terminal)
 
 
 def _has_blocks(options: argparse.Namespace) -> bool:
@@ -73,7 +73,7 @@ def _print(text: str) -> None:
     if sys.stdout is None:
         raise RfgraphError("standard output is closed")
     encoding = sys.stdout.encoding or "utf-8"
-    data = text.encode(encoding, "backslashreplace")
+    data = _encoded(text, encoding)
     buffer = getattr(sys.stdout, "buffer", None)
     with _reader_gone():
         if buffer is None:
@@ -82,6 +82,14 @@ def _print(text: str) -> None:
             sys.stdout.flush()
             buffer.write(data)
             buffer.flush()
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    """Return a text in an encoding; for the mark of what is left out, one of the same width."""
+    try:
+        return text.encode(encoding)
+    except UnicodeError:
+        return text.replace("…", "~").encode(encoding, "backslashreplace")
 
 
 def flush() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.report.escape import shortened
+from rfgraph.report.escape import safe
 from rfgraph.report.view import (
     axes_text,
     fraction,
@@ -250,12 +250,10 @@ def _scope_words(axis: Axis, *, brief: bool = False) -> str:
 
 def _side(axis: Axis) -> str:
     if axis.before is None and axis.after is not None:
-        ahead = f"; look-ahead {whole_up(axis.after)}" if axis.after > 0 else ", and nothing ahead"
-        return f"each unit reads all that came before{ahead}"
+        return f"each unit reads all that came before; look-ahead {whole_up(max(axis.after, 0))}"
     if axis.after is None and axis.before is not None:
-        behind = f"{whole_up(axis.before)} before" if axis.before > 0 else "nothing before"
-        return f"each unit reads all that follows, and {behind}"
-    return "each unit reads all that lies on one side of a position"
+        return f"each unit reads all that follows, and {whole_up(max(axis.before, 0))} before"
+    return "each unit reads all that lies on one side of it"
 
 
 def _through(names: Sequence[str], ranges: Sequence[str]) -> str:
@@ -263,7 +261,7 @@ def _through(names: Sequence[str], ranges: Sequence[str]) -> str:
         return ""
     alike = set(names) == set(ranges)
     listed = ", ".join(
-        shortened(name, 40) + (f" ({RANGE})" if name in ranges and not alike else "")
+        safe(name) + (f" ({RANGE})" if name in ranges and not alike else "")
         for name in names[:MAX_THROUGH]
     )
     more = " and others" if len(names) > MAX_THROUGH else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -30,18 +29,20 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
     found = shown.histogram
     if found is None:
         return _row("distribution", LONG, label, style)
-    lines = []
-    together = groups(shown)
-    for axes in together:
-        first = axes[0]
-        about = f"{short(found.total)} {found.count[:-1] if found.total == 1 else found.count}"
-        about += _kinds(first, list(_facts(first, shown.lengths[first.axis])))
-        if len(together) > 1:
-            about = f"{axes_text([axis.axis for axis in axes])}: {about}"
-        lines.extend(_row("distribution", about, label, style))
+    total = f"{short(found.total)} {found.count[:-1] if found.total == 1 else found.count}"
+    together: dict[tuple[str, str], list[int]] = {}
+    for axes in groups(shown):
+        first, line = axes[0], ""
+        said = total + _kinds(first, list(_facts(first, shown.lengths[first.axis])))
         if first.counts and len(first.counts) > 1:
             columns = min(style.width - label, MOST_COLUMNS)
-            lines.append(" " * label + histogram.line(first.counts, columns, blocks=style.blocks))
+            line = histogram.line(first.counts, columns, blocks=style.blocks)
+        together.setdefault((said, line), []).extend(axis.axis for axis in axes)
+    lines = []
+    for (said, line), numbers in together.items():
+        about = said if len(together) == 1 else f"{axes_text(numbers)}: {said}"
+        lines.extend(_row("distribution", about, label, style))
+        lines.extend([" " * label + line] if line else [])
     return lines
 
 
@@ -64,10 +65,4 @@ def _facts(axis: AxisHistogram, length: int | None) -> Iterator[str]:
 
 
 def _row(label: str, value: str, width: int, style: Style) -> list[str]:
-    return textwrap.wrap(
-        value,
-        style.width,
-        initial_indent=f"{'    ' + label:<{width}}",
-        subsequent_indent=" " * width,
-        break_on_hyphens=False,
-    )
+    return style.wrapped(value, f"{'    ' + label:<{width}}", " " * width)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis import Result, pick_input, pick_tensor, some
 from rfgraph.checks.wording import exact_text
 from rfgraph.errors import UsageError, quoted
-from rfgraph.report.escape import shortened
+from rfgraph.report.escape import safe
 
 if TYPE_CHECKING:
     from rfgraph.fields import Axis, ReceptiveField
@@ -139,7 +139,7 @@ def masks_sentence(masks: StoredMasks) -> str:
 
 def some_names(names: Sequence[str], limit: int = 5) -> str:
     """Return names for a sentence, the first few of them."""
-    listed = ", ".join(shortened(name, 40) for name in names[:limit])
+    listed = ", ".join(map(safe, names[:limit]))
     return listed + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 

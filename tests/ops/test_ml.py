@@ -6,9 +6,9 @@ import pytest
 from onnx import helper
 
 import rfgraph
-from oracle import perturb
 from ops.evaluate import Case, Data, mismatches, op_node, outcome, reads, relations
 from ops.probes import Steps
+from oracle import perturb
 from rfgraph.ops.node import OpNode, RuleError, Value
 from rfgraph.ops.registry import find_rule
 from rfgraph.relations import Everything, Reduce, Whole
@@ -220,7 +220,8 @@ def zipped(shape):
     """ZipMap alone: a sequence of maps from classes to scores."""
     scores = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)
     entry = helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, [])
-    kind = helper.make_sequence_type_proto(helper.make_map_type_proto(onnx.TensorProto.INT64, entry))
+    one = helper.make_map_type_proto(onnx.TensorProto.INT64, entry)
+    kind = helper.make_sequence_type_proto(one)
     names = helper.make_node(
         "ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[10, 20, 30]
     )

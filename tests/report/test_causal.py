@@ -15,7 +15,7 @@ from rfgraph.report.style import Style
 from rfgraph.report.text import summary
 from rfgraph.report.view import view
 
-CLAIMS = ("causal: nothing ahead is read", "all that came before, and nothing ahead")
+CLAIMS = ("causal: nothing ahead is read", "all that came before; look-ahead 0")
 SAMPLE, MANY = 40, 1000
 LONGEST = 40
 
