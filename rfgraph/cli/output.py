@@ -49,7 +49,7 @@ def _is_terminal() -> bool:
 def emit(options: argparse.Namespace, text: str) -> None:
     """Write a report to the file asked for, or to stdout."""
     if options.output is None or options.output == "-":
-        _print(text)
+        _print(text, getattr(options, "format", "text"))
     else:
         save(options, text.encode("utf-8", "backslashreplace"))
 
@@ -68,11 +68,14 @@ def save(options: argparse.Namespace, data: bytes) -> None:
         raise RfgraphError(f"--output {shown_path(options.output)}: {reason}") from None
 
 
-def _print(text: str) -> None:
-    """Write to stdout, bytes where it takes them, so that no system changes the line ends."""
+def _print(text: str, form: str) -> None:
+    """Write to stdout, bytes where it takes them, so that no system changes the line ends.
+
+    Formats for machines are in UTF-8 everywhere, text is in the encoding of who reads it.
+    """
     if sys.stdout is None:
         raise RfgraphError("standard output is closed")
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = (sys.stdout.encoding if form == "text" else None) or "utf-8"
     data = _encoded(text, encoding)
     buffer = getattr(sys.stdout, "buffer", None)
     with _reader_gone():

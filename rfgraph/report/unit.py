@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.report.escape import for_csv, for_markdown, safe
 from rfgraph.report.markdown import table
 from rfgraph.report.records import cell, csv_text
 from rfgraph.report.table import lay_out
-from rfgraph.report.view import masks_sentence
+from rfgraph.report.view import fraction, masks_sentence
 
 if TYPE_CHECKING:
     from rfgraph.graph import StoredMasks
@@ -102,7 +103,7 @@ def _span(pair: Sequence[int] | None) -> str:
 
 
 def _number(value: int | str | None) -> str:
-    return "-" if value is None else str(value)
+    return "-" if value is None else fraction(Fraction(value))
 
 
 def _wrap(text: str, style: Style) -> list[str]:
