@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from rfgraph.domains.closed_form import closed_forms
 from rfgraph.domains.unknown import not_followed
-from rfgraph.errors import RfgraphError, UsageError, printable, quoted, shown_path
+from rfgraph.errors import (
+    RfgraphError,
+    UsageError,
+    keywords_named,
+    printable,
+    quoted,
+    shown_path,
+)
 from rfgraph.fields import Finding, Output, ReceptiveField
 from rfgraph.graph import Model
 from rfgraph.local_paths import before_global
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 Source: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto"
 
 
+@keywords_named
 def load(
     source: Source,
     *,
@@ -181,10 +189,39 @@ class Result:
         return result_html(self)
 
 
-def analyze(model: Model | Source, **binding: Any) -> Result:
-    """Return the closed-form analysis of a model; a path is loaded with `binding` as by `load`."""
-    loaded = model if isinstance(model, Model) else load(model, **binding)
+@keywords_named
+def analyze(
+    model: Model | Source,
+    *,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    input_values: Mapping[str, ArrayLike] | None = None,
+    rules: Mapping[tuple[str, str], Rule] | None = None,
+    masks: bool = False,
+) -> Result:
+    """Return the closed-form analysis of a model.
+
+    A source is loaded first, and the keywords are those of `load`. UsageError where one is given
+    for a model that is loaded already.
+    """
+    if isinstance(model, Model):
+        refuse_binding(
+            input_shapes=input_shapes, input_values=input_values, rules=rules, masks=masks
+        )
+        loaded = model
+    else:
+        loaded = load(
+            model, input_shapes=input_shapes, input_values=input_values, rules=rules, masks=masks
+        )
     return Result(loaded, closed_forms(loaded.graph, [item.name for item in loaded.inputs]))
+
+
+def refuse_binding(**given: object) -> None:
+    """Raise UsageError for a keyword of `load` that is given with a model that is loaded."""
+    for name, value in given.items():
+        if value:
+            raise UsageError(
+                f"{name} is said when a model is loaded, and this one is: give it to rfgraph.load"
+            )
 
 
 def pick_input(model: Model, name: str | None) -> str:

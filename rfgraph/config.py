@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from rfgraph.checks import settings
 from rfgraph.errors import UsageError, printable, quoted, shown_path
+from rfgraph.values import value_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -31,26 +32,88 @@ class Config:
     """What a configuration file says: settings, and further ones for models that match a pattern.
 
     The settings are arguments of `make_settings`, by name; `run` are those of the command itself.
-    Paths are relative to `folder`.
+    Paths are relative to the folder of `file`.
     """
 
-    folder: Path
+    file: Path
     settings: Values
     run: Values
-    patterns: tuple[tuple[re.Pattern[str], Values], ...]
+    patterns: tuple[Pattern, ...]
 
     def for_model(self, model: str) -> Values:
         """Return the settings for a model file: those for all, then each pattern's that matches."""
         found = dict(self.settings)
+        name = self._name(model)
+        for pattern in self.patterns:
+            if pattern.expression.fullmatch(name):
+                found.update(pattern.values)
+        return found
+
+    def arguments(self, model: str | None, given: Mapping[str, Any]) -> Values:
+        """Return the arguments of `make_settings`: the file's, then those given, files read.
+
+        Without a model, those of the file that are for every one.
+        """
+        merged = dict(self.settings) if model is None else self.for_model(model)
+        for key, value in given.items():
+            both = isinstance(value, dict) and key in merged
+            merged[key] = {**merged[key], **value} if both else value
+        if isinstance(merged.get("baseline"), str):
+            from rfgraph.checks.baseline import read as stored
+
+            merged["baseline"] = stored(Path(merged["baseline"]))
+        if "input_values" in merged:
+            merged["input_values"] = {
+                name: value_of(name, value) if isinstance(value, str) else value
+                for name, value in merged["input_values"].items()
+            }
+        return merged
+
+    def require_matches(self, models: Iterable[str]) -> None:
+        """Raise UsageError for a pattern of none of these models, nor of any file that exists.
+
+        A run over some of the models is no mistake; a pattern that speaks of no file is one.
+        """
+        names = [self._name(model) for model in models]
+        for number, pattern in enumerate(self.patterns, 1):
+            matches = pattern.expression.fullmatch
+            if not any(map(matches, names)) and not any(map(matches, self._below(pattern))):
+                raise UsageError(
+                    f"{shown_path(str(self.file))}: tool.rfgraph.models, table {number}: pattern "
+                    f"{quoted(pattern.text)} matches no model that is given, and no file"
+                )
+
+    def _name(self, model: str) -> str:
+        """Return what patterns are matched with: the path in the file's folder, or the whole."""
         path = Path(os.path.abspath(model))  # noqa: PTH100 - absolute() leaves ".." in place
         try:
-            name = path.relative_to(self.folder).as_posix()
+            return path.relative_to(self.file.parent).as_posix()
         except ValueError:
-            name = path.as_posix()
-        for pattern, values in self.patterns:
-            if pattern.fullmatch(name):
-                found.update(values)
-        return found
+            return path.as_posix()
+
+    def _below(self, pattern: Pattern) -> Iterator[str]:
+        """Yield the files that exist where those of a pattern would be."""
+        start = re.split(r"[*?]", pattern.text)[0].rpartition("/")[0]
+        rooted = pattern.text.startswith("/") and not start
+        deepest = None if pattern.is_deep else pattern.text.removeprefix("./").count("/")
+        for folder, inner, files in os.walk(self.file.parent / ("/" if rooted else start)):
+            prefix = self._name(f"{folder}/-").removesuffix("-")
+            yield from (prefix + name for name in files)
+            if deepest is not None and prefix.count("/") >= deepest:
+                inner.clear()
+
+
+class Pattern(NamedTuple):
+    """A pattern of model files, and the settings for those that match."""
+
+    text: str
+    expression: re.Pattern[str]
+    values: Values
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether what it matches may lie in folders that it does not name."""
+        return "**" in self.text or "/" not in self.text
 
 
 def find(start: Path) -> Path | None:
@@ -72,15 +135,15 @@ def read(path: Path) -> Config:
     if section is None and "tool" in document:
         raise UsageError(f"{shown_path(str(path))}: a section [tool.rfgraph] is required")
     try:
-        folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - without ".."
-        return _config(folder, document if section is None else section)
+        file = Path(os.path.abspath(path))  # noqa: PTH100 - without ".."
+        return _config(file, document if section is None else section)
     except UsageError as error:
         raise UsageError(f"{shown_path(str(path))}: {error}") from None
 
 
 def empty() -> Config:
     """Return the configuration of who has none."""
-    return Config(Path.cwd(), {}, {}, ())
+    return Config(Path.cwd() / "pyproject.toml", {}, {}, ())
 
 
 def _parsed(path: Path) -> Values:
@@ -105,7 +168,7 @@ def _section(path: Path, document: Mapping[str, Any]) -> Values | None:
     raise UsageError(f"{shown_path(str(path))}: tool.rfgraph requires a table")
 
 
-def _config(folder: Path, section: Mapping[str, Any]) -> Config:
+def _config(file: Path, section: Mapping[str, Any]) -> Config:
     values = _read_all(section, {**SETTINGS, **RUN, "models": _tables}, "tool.rfgraph")
     patterns = []
     for number, table in enumerate(values.pop("models", ()), 1):
@@ -113,11 +176,12 @@ def _config(folder: Path, section: Mapping[str, Any]) -> Config:
         found = _read_all(table, {"pattern": _text, **SETTINGS}, where)
         if "pattern" not in found:
             raise UsageError(f"{where}: the key pattern is required")
-        patterns.append((_compiled(found.pop("pattern")), _placed(found, folder)))
+        text = found.pop("pattern")
+        patterns.append(Pattern(text, _compiled(text), _placed(found, file.parent)))
     run = {
         key: values.pop(key) for key in (name.replace("-", "_") for name in RUN) if key in values
     }
-    return Config(folder, _placed(values, folder), run, tuple(patterns))
+    return Config(file, _placed(values, file.parent), run, tuple(patterns))
 
 
 def _read_all(table: Mapping[str, Any], readers: Mapping[str, Reader], where: str) -> Values:
@@ -248,6 +312,7 @@ SETTINGS: Mapping[str, Reader] = {
     "input-value": _values,
     "baseline": _text,
     "tensor": _names,
+    "fail-on": settings.severity,
     "masks": _truth,
 }
 RUN: Mapping[str, Reader] = {

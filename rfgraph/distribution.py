@@ -14,7 +14,7 @@ from rfgraph.domains.paths import counting
 from rfgraph.domains.paths.enumerate import in_order
 from rfgraph.domains.paths.states import MAX_PATTERNS, Kind, Question, StateGraph, state_graph
 from rfgraph.domains.paths.statistics import decimal, quantile, root
-from rfgraph.errors import BoundError, UsageError, quoted
+from rfgraph.errors import BoundError, UsageError, keywords_named, quoted
 from rfgraph.graph import Model
 
 if TYPE_CHECKING:
@@ -204,6 +204,7 @@ def _float(value: Fraction, convert: Any) -> float | None:
         return None
 
 
+@keywords_named
 def path_histogram(
     model: Model | Result | Source,
     *,
@@ -377,6 +378,7 @@ def _total(made: StateGraph, survey: counting.Survey, kind: Kind) -> int:
     return sum(value.total for value in counting.of_kind(made, survey, kind).values())
 
 
+@keywords_named
 def paths(
     model: Model | Result | Source,
     tensor: str | None = None,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
 
 MAX_LINE = 300
 MAX_NAME = 80
 MAX_PATH = 120
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -55,3 +61,28 @@ def _escape(char: str) -> str:
 def quoted(name: str) -> str:
     """Return `name` escaped and between single quotes, for an error message."""
     return f"'{printable(name)}'"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like `name`, None if none is much like it."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+
+
+def keywords_named(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a function whose TypeError for an unknown keyword names the nearest that it takes."""
+    import inspect
+
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*arguments: P.args, **keywords: P.kwargs) -> R:
+        for name in keywords.keys() - set(known):
+            near = nearest(name, known)
+            hint = f"Did you mean {near!r}?" if near else f"Known are {', '.join(known[1:])}."
+            what = f"{function.__name__}() got an unexpected keyword argument {name!r}"
+            raise TypeError(f"{what}. {hint}")
+        return function(*arguments, **keywords)
+
+    return checked

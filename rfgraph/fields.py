@@ -114,22 +114,44 @@ class ReceptiveField:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a check, or the analysis itself, has to say about a model."""
+    """One thing that a check, or the analysis itself, has to say about a model.
+
+    `input` is the graph input that it speaks of, None for one about an operator, and `axes` those
+    of its axes. `required` and `found` are what a statistic (`stat`, as --stat of `rfgraph check`)
+    must reach and reaches, in input positions; of a share of paths (`stat` "covering"), the shares.
+    None where there is no such number.
+    """
 
     code: str
     severity: Literal["error", "warning", "note"]
     message: str
     node: str | None = None
     tensor: str | None = None
+    input: str | None = None
+    axes: tuple[int, ...] = ()
+    stat: str | None = None
+    required: Fraction | int | None = None
+    found: Fraction | int | None = None
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
-        return {
+        entry: Json = {
             "code": self.code,
             "severity": self.severity,
             "message": self.message,
             "node": self.node,
             "tensor": self.tensor,
+        }
+        return entry if self.input is None else {**entry, **self._numbers()}
+
+    def _numbers(self) -> Json:
+        return {
+            "input": self.input,
+            "axis": self.axes[0] if len(self.axes) == 1 else None,
+            "axes": list(self.axes),
+            "stat": self.stat,
+            "required": rational(self.required),
+            "found": rational(self.found),
         }
 
 

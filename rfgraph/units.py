@@ -10,7 +10,7 @@ from rfgraph import __version__
 from rfgraph.analysis import Result, Source, analyze, pick_input, pick_tensor
 from rfgraph.domains import exact
 from rfgraph.domains.measure import unclipped_span
-from rfgraph.errors import UsageError, quoted
+from rfgraph.errors import UsageError, keywords_named, quoted
 from rfgraph.fields import Json, Scope, rational
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Unit:
         return unit_html(self)
 
 
+@keywords_named
 def unit(
     model: Model | Result | Source,
     tensor: str,

@@ -436,3 +436,63 @@ def test_a_json_report_imports_no_more_than_it_needs():
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, cwd=FOLDER.parent, check=True)
     assert done.stderr.decode() == "[] 0\n"
+
+
+# -- what was meant --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("chekc", ALEXNET), "no command or file 'chekc': did you mean rfgraph check?"),
+        (("path", ALEXNET), "no command or file 'path': did you mean rfgraph paths?"),
+        (("chekc",), "no command or file 'chekc': did you mean rfgraph check?"),
+        (("Check", ALEXNET), "no command or file 'Check': did you mean rfgraph check?"),
+        (("chekc", ALEXNET, "--stat", "union"), "did you mean rfgraph check?"),
+        ((ALEXNET, RESNET), "one model is asked at a time, found a second"),
+        (("paths", ALEXNET, RESNET), "one model is asked at a time, found a second"),
+        ((ALEXNET, "--layrs"), "no option '--layrs': did you mean --layers?"),
+        (
+            (ALEXNET, "--inputshape=1,3,9,9"),
+            "no option '--inputshape': did you mean --input-shape?",
+        ),
+        (("check", ALEXNET, "--stta", "union"), "no option '--stta': did you mean --stat?"),
+        (("check", ALEXNET, "--stta=union", "--jbos", "2"), "did you mean --stat?"),
+        (("check", ALEXNET, "--zzz"), "no option '--zzz' (see rfgraph check --help)"),
+        (("ops", ALEXNET), "unrecognized arguments"),
+        (("--quiet", "check", ALEXNET), "'check' is a command and comes first: rfgraph check"),
+        ((ALEXNET, "check"), "'check' is a command and comes first: rfgraph check"),
+        (("nothing.onnx",), "nothing.onnx: no such file"),
+    ],
+)
+def test_a_wrong_word_is_told_what_was_meant(run, arguments, words):
+    assert refused(run(*arguments), words)
+
+
+def test_a_file_of_a_name_like_a_command_is_a_model(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("path").write_bytes(Path(ALEXNET).read_bytes())
+    assert run("path")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("ending", "form"),
+    [(".json", "json"), (".csv", "csv"), (".md", "markdown"), (".JSON", "json"), (".txt", "text")],
+)
+def test_the_ending_of_the_file_says_the_format(run, tmp_path, ending, form):
+    for command in ((), ("paths",), ("unit", "--index", "0,0,0,0")):
+        arguments = (*command[:1], ALEXNET, *command[1:])
+        target = tmp_path / f"report{ending}"
+        assert run(*arguments, "-o", target) == (0, "", "")
+        assert target.read_bytes().decode() == run(*arguments, "--format", form)[1]
+
+
+def test_the_format_that_is_asked_for_comes_before_the_ending(run, tmp_path):
+    target = tmp_path / "report.json"
+    assert run(ALEXNET, "-o", target, "--format", "csv") == (0, "", "")
+    assert target.read_bytes().decode() == run(ALEXNET, "--format", "csv")[1]
+    # An ending that says nothing, or that of a format that this command lacks, is text.
+    for name, command in (("report", ALEXNET), ("report.log", ALEXNET), ("a.sarif", ALEXNET)):
+        target = tmp_path / name
+        assert run(command, "-o", target) == (0, "", "")
+        assert target.read_bytes().decode() == run(ALEXNET)[1]

@@ -12,9 +12,9 @@ from onnx import TensorProto, helper
 
 from report import models
 from rfgraph.cli import main
-from rfgraph.cli.arrays import read_array
 from rfgraph.cli.options import named_shape, named_value
 from rfgraph.errors import UsageError
+from rfgraph.values import read_array
 
 
 def resizer():

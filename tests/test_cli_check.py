@@ -146,6 +146,8 @@ def test_the_configuration_holds_unless_the_command_line_says_otherwise(here, tm
         "[[tool.rfgraph.models]]\npattern = 'open/**'\ninput-shape = [1, 1, 16, 15]\n",
         encoding="utf-8",
     )
+    (tmp_path / "open").mkdir()
+    shutil.copy(OPEN, tmp_path / "open" / "net.onnx")
     code, out, err = here(RESNET)
     assert (code, err) == (0, "")
     assert json.loads(out)["models"][0]["ok"] is True
@@ -155,8 +157,6 @@ def test_the_configuration_holds_unless_the_command_line_says_otherwise(here, tm
     other = tmp_path / "other.toml"
     other.write_text("min-rf = 9\n", encoding="utf-8")
     assert here(RESNET, "--config", other) == (0, HOLDS, "")
-    (tmp_path / "open").mkdir()
-    shutil.copy(OPEN, tmp_path / "open" / "net.onnx")
     code, out, _ = here("open", "--format", "text")
     assert "axis 2 ('height'): required 16, found 15 (union)" in out
     assert here("open", "--format", "text", "--input-shape", "1,1,15,15") == (0, HOLDS, "")
@@ -274,3 +274,20 @@ def test_progress_is_for_a_terminal_only(tmp_path):
     assert re.search(rb"\r\x1b\[K\d+ of 12 models", shown)
     assert shown.endswith(b"\r\x1b[K")
     assert on_a_terminal("--quiet") == (out, b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("r.json", "json"),
+        ("r.sarif", "sarif"),
+        ("r.xml", "junit"),
+        ("r.txt", "text"),
+        ("r", "github"),
+    ],
+)
+def test_the_ending_of_the_file_says_the_format(here, tmp_path, name, form):
+    (tmp_path / "pyproject.toml").write_text("[tool.rfgraph]\nformat = 'github'\n", "utf-8")
+    target = tmp_path / name
+    assert here(RESNET, "-o", target) == (1, "", "")
+    assert target.read_text(encoding="utf-8") == here(RESNET, "--format", form)[1]

@@ -34,6 +34,7 @@ def test_every_key_is_read(tmp_path):
         input-value = { rate = 16000, size = [1, 2], map = "@map.npy" }
         baseline = "stored/net.json"
         tensor = ["features", "y"]
+        fail-on = "error"
         format = "junit"
         jobs = 4
         exit-zero = true
@@ -53,6 +54,7 @@ def test_every_key_is_read(tmp_path):
     assert settings.input_shapes == {"x": (1, 3, 32, 16)}
     assert settings.input_values == {"rate": 16000, "size": [1, 2]}
     assert settings.tensors == ("features", "y")
+    assert settings.fail_on == "error"
 
 
 def test_the_only_input_needs_no_name(tmp_path):
@@ -134,7 +136,7 @@ def test_the_nearest_section_upward_counts(tmp_path):
 
 KEYS = (
     "select, ignore, min-rf, stat, at, min-covering, input, count, input-shape, input-value, "
-    "baseline, tensor, masks"
+    "baseline, tensor, fail-on, masks"
 )
 
 

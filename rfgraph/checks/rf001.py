@@ -22,12 +22,12 @@ How to silence it: --min-rf N for a required number of positions, --at TENSOR fo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis import some
-from rfgraph.checks.settings import OUTPUT, STATS, percentile
+from rfgraph.checks.settings import STATS, percentile
 from rfgraph.checks.subject import Subject, single_sizes, where
 from rfgraph.checks.wording import joined, percent, rational_text
 from rfgraph.distribution import AxisHistogram, path_histogram
@@ -42,11 +42,12 @@ NO_PATH = "no local path"
 
 
 class Value(NamedTuple):
-    """What a statistic found, in words, and whether it reaches what is required."""
+    """What a statistic found, in words, whether it reaches what is required, and the number."""
 
     stat: str
     text: str
     holds: bool
+    number: Fraction | int | None = None
 
     def __str__(self) -> str:
         return f"{self.stat} ({self.text})"
@@ -78,10 +79,19 @@ class Place:
                 self._axes, self.bound = {}, f"; counting paths: {error}"
         return self._axes.get(axis)
 
-    @property
-    def vacuous(self) -> bool:
-        """Whether a statement about all paths holds where there is none."""
-        return self.subject.settings.at == OUTPUT
+    def finding(
+        self,
+        axis: int,
+        message: str,
+        stat: str | None = None,
+        required: Fraction | int | None = None,
+        found: Fraction | int | None = None,
+    ) -> Finding:
+        """Return a finding about the tensor along an axis of the input."""
+        made = self.subject.finding(
+            "RF001", "error", message, self.tensor, input=self.item.name, axes=[axis]
+        )
+        return replace(made, stat=stat, required=required, found=found)
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -120,7 +130,7 @@ def _unfollowed(place: Place, axis: int, required: int) -> Iterator[Finding]:
         through = f", through {some(found.through)}" if found.through else ""
         start = where(place.tensor, place.item, [axis])
         message = f"{start}: required {required}, found unknown: what is read is not known{through}"
-        yield place.subject.finding("RF001", "error", message, place.tensor)
+        yield place.finding(axis, message, required=required)
 
 
 def _required(subject: Subject, item: ModelInput) -> dict[int, int]:
@@ -149,16 +159,16 @@ def _axis(place: Place, axis: int, required: int) -> Iterator[Finding]:
         value = _value(place, found, stat, required)
         if not value.holds:
             message = f"{start}: required {required}, found {value.text} ({stat})"
-            rest = _others(place, found, stat, required)
-            yield subject.finding("RF001", "error", f"{message}; {rest}", place.tensor)
+            message = f"{message}; {_others(place, found, stat, required)}"
+            yield place.finding(axis, message, stat, required, value.number)
     if least is not None:
         share = _covering(place, axis, required)
         if share is None or share < least:
-            text = UNDETERMINED if share is None else percent(share)
+            text = _no_share(place, axis) if share is None else percent(share)
             wanted = f"{percent(least)} of local paths to cover {required}"
             message = f"{start}: required {wanted}, found {text}"
-            rest = _others(place, found, None, required)
-            yield subject.finding("RF001", "error", f"{message}; {rest}", place.tensor)
+            message = f"{message}; {_others(place, found, None, required)}"
+            yield place.finding(axis, message, "covering", least, share)
 
 
 # -- statistics ------------------------------------------------------------------------------------
@@ -173,14 +183,14 @@ def _value(place: Place, axis: Axis, stat: str, required: int) -> Value:
     if histogram is None:
         return Value(stat, UNDETERMINED, holds=False)
     if not histogram.local:
-        return Value(stat, NO_PATH, place.vacuous)
+        return Value(stat, NO_PATH, holds=False)
     number = histogram.mean
     if stat != "mean":
         part = Fraction(1, 2) if stat == "median" else percentile(stat)
         number = _fraction(None if part is None else histogram.quantile(part))
     if number is None:
         return Value(stat, "beyond the bounds on listing", holds=False)
-    return Value(stat, rational_text(number), number >= required)
+    return Value(stat, rational_text(number), number >= required, number)
 
 
 def _fraction(number: int | None) -> Fraction | None:
@@ -200,7 +210,7 @@ def _union(place: Place, axis: Axis, required: int) -> Value:
     if size is None:
         text = "one-sided" if axis.scope == "one-sided" else UNDETERMINED
         return Value("union", text, holds=False)
-    return Value("union", rational_text(size), size >= required)
+    return Value("union", rational_text(size), size >= required, size)
 
 
 def _extreme(place: Place, axis: Axis, stat: str, required: int) -> Value:
@@ -211,22 +221,25 @@ def _extreme(place: Place, axis: Axis, stat: str, required: int) -> Value:
         if histogram is None:
             return Value(stat, UNDETERMINED, holds=False)
         if not histogram.local:
-            return Value(stat, NO_PATH, place.vacuous)
+            return Value(stat, NO_PATH, holds=False)
         size = histogram.min if stat == "min" else histogram.max
     if size is None:
         return Value(stat, UNDETERMINED, holds=False)
-    return Value(stat, rational_text(size), size >= required)
+    return Value(stat, rational_text(size), size >= required, size)
 
 
 def _covering(place: Place, axis: int, required: int) -> Fraction | None:
-    """Return the share of local paths that cover what is required, None where it is not known."""
+    """Return the share of local paths that cover, None if there is none or it is not known."""
     histogram = place.histogram(axis)
-    if histogram is None or histogram.counts is None:
+    if histogram is None or histogram.counts is None or not histogram.local:
         return None
-    if not histogram.local:
-        return Fraction(int(place.vacuous))
     covering = sum(count for size, count in histogram.counts.items() if size >= required)
     return Fraction(covering, histogram.local)
+
+
+def _no_share(place: Place, axis: int) -> str:
+    histogram = place.histogram(axis)
+    return UNDETERMINED if histogram is None or histogram.local else NO_PATH
 
 
 # -- the rest of the message -----------------------------------------------------------------------
@@ -243,9 +256,8 @@ def _others(place: Place, axis: Axis, asked: str | None, required: int) -> str:
     if failing:
         parts.append(f"{joined(failing, 'or')} would not")
     text = ", ".join(parts)
-    histogram = place.histogram(axis.axis)
     share = _covering(place, axis.axis, required)
-    if histogram and histogram.local and share is not None and asked is not None:
+    if share is not None and asked is not None:
         text += f"; {percent(share)} of local paths cover it"
     return text + place.bound + _at_output(place, axis.axis, passes=bool(passing))
 

@@ -20,7 +20,7 @@ purpose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rfgraph.checks.subject import Subject, local_fields, where
@@ -41,7 +41,10 @@ MAX_BRANCHES = 3
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Yield a finding for each input and merge that is the first to break alignment."""
+    """Yield a finding for each input and merge that is the first to break alignment.
+
+    And for the first tensor of which it cannot be told.
+    """
     for item in subject.inputs():
         form = subject.result.forms[item.name]
         broken = _unaligned(form)
@@ -51,9 +54,9 @@ def check(subject: Subject) -> Iterator[Finding]:
                 yield _finding(subject, item, tensor, axes)
 
 
-def _unaligned(form: ClosedForm) -> dict[str, tuple[int, ...]]:
-    """Return the spatial axes on which the local paths to each tensor disagree."""
-    known: dict[int, tuple[int, ...]] = {}
+def _unaligned(form: ClosedForm) -> dict[str, Mapping[int, bool]]:
+    """Return the spatial axes on which the local paths to each tensor disagree, or may."""
+    known: dict[int, Mapping[int, bool]] = {}
     found = {}
     for tensor, state in form.states.items():
         if id(state) not in known:
@@ -62,26 +65,36 @@ def _unaligned(form: ClosedForm) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _disagreeing(form: ClosedForm, state: State) -> tuple[int, ...]:
+def _disagreeing(form: ClosedForm, state: State) -> Mapping[int, bool]:
+    """Return the spatial axes on which local paths are not known to agree: whether they do not."""
     local = [
         fields for layout, fields in state.classes.items() if is_local(layout, form.spatial_axes)
     ]
-    return tuple(
-        axis
-        for axis in form.spatial_axes
-        if aligned([field.spread for fields in local if (field := fields[axis]) is not None])
-        is False
-    )
+    found = {}
+    for axis in form.spatial_axes:
+        spreads = [field.spread for fields in local if (field := fields[axis]) is not None]
+        agree = aligned(spreads)
+        if not agree:
+            found[axis] = agree is False
+    return found
 
 
-def _finding(subject: Subject, item: ModelInput, tensor: str, axes: tuple[int, ...]) -> Finding:
+def _finding(subject: Subject, item: ModelInput, tensor: str, found: Mapping[int, bool]) -> Finding:
+    axes = [axis for axis, disagree in found.items() if disagree]
+    if not axes:
+        axes = list(found)
+        text = (
+            f"{where(tensor, item, axes)}: whether paths are aligned could not be determined: "
+            "their patterns are too many to follow one by one"
+        )
+        return subject.finding("RF002", "warning", text, tensor, input=item.name, axes=axes)
     branches = list(dict.fromkeys(_branches(subject, item, tensor, axes[0])))
     text = f"{where(tensor, item, axes)}: paths that meet here are not aligned"
     if len(branches) > 1:
         more = len(branches) - MAX_BRANCHES
         shown = branches[:MAX_BRANCHES] + ([f"{more} more"] if more > 0 else [])
         text += f" ({joined(shown)})"
-    return subject.finding("RF002", "warning", text, tensor)
+    return subject.finding("RF002", "warning", text, tensor, input=item.name, axes=axes)
 
 
 def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Iterator[str]:

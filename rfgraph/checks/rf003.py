@@ -48,9 +48,11 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield from _gaps(subject, item, tensor)
 
 
-def _undetermined(subject: Subject, what: str, error: BoundError, tensor: str | None) -> Finding:
+def _undetermined(
+    subject: Subject, what: str, error: BoundError, item: ModelInput, tensor: str
+) -> Finding:
     message = f"{what} could not be determined: {error}"
-    return subject.finding("RF003", "warning", message, tensor)
+    return subject.finding("RF003", "warning", message, tensor, input=item.name)
 
 
 # -- positions that no output reads ----------------------------------------------------------------
@@ -65,12 +67,12 @@ def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
         masks = [read_positions(result.graph, item.name, name) for name in result.model.outputs]
     except BoundError as error:
         what = f"which positions of input {quoted(item.name)} are read"
-        yield _undetermined(subject, what, error, item.name)
+        yield _undetermined(subject, what, error, item, item.name)
         return
     read = [found for found in masks if found is not None]
     if not read:
         message = f"no output reads anything of input {quoted(item.name)}"
-        yield subject.finding("RF003", "warning", message, item.name)
+        yield subject.finding("RF003", "warning", message, item.name, input=item.name)
         return
     for axis in axes:
         unread = np.nonzero(~reduce(np.logical_or, [found[axis] for found in read]))[0]
@@ -80,7 +82,9 @@ def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
                 f"input {quoted(item.name)}, {named_axes(item, [axis])}: no output reads {count}: "
                 f"{ranges(unread.tolist())}"
             )
-            yield subject.finding("RF003", "warning", message, item.name)
+            yield subject.finding(
+                "RF003", "warning", message, item.name, input=item.name, axes=[axis]
+            )
 
 
 # -- gaps in what one unit reads -------------------------------------------------------------------
@@ -101,9 +105,12 @@ def _gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
                     left.discard(axis)
                     start = where(tensor, item, [axis])
                     text = f"{start}: the unit at {list(index)} reads {message}"
-                    yield subject.finding("RF003", "warning", text, tensor)
+                    yield subject.finding(
+                        "RF003", "warning", text, tensor, input=item.name, axes=[axis]
+                    )
     except BoundError as error:
-        yield _undetermined(subject, f"gaps in what {quoted(tensor)} reads", error, tensor)
+        what = f"gaps in what {quoted(tensor)} reads"
+        yield _undetermined(subject, what, error, item, tensor)
 
 
 def _gap(masks: Masks, axis: int) -> str | None:

@@ -57,7 +57,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 what = f"whether the layer that makes {quoted(tensor)} is productive"
                 message = f"{what} could not be determined: {error}"
             if message:
-                yield subject.finding("RF004", "warning", message, tensor)
+                yield subject.finding("RF004", "warning", message, tensor, input=item.name)
 
 
 def _unproductive(

@@ -62,14 +62,14 @@ def _axis(
         mean = _mean(numbers, pieces, shape, carriers(form, tensor, axis))
     except BoundError as error:
         text = f"{start}: whether it is centred could not be determined: {error}"
-        yield subject.finding("RF006", "note", text, tensor)
+        yield subject.finding("RF006", "note", text, tensor, input=item.name, axes=[axis])
         return
     if mean is None:
         return
     off = mean - Fraction(length - 1, 2)
     if off:
         text = f"{start}: off-centre by {_amount(off, numbers)}"
-        yield subject.finding("RF006", "note", text, tensor)
+        yield subject.finding("RF006", "note", text, tensor, input=item.name, axes=[axis])
 
 
 def _amount(off: Fraction, numbers: Axis | None) -> str:

@@ -11,12 +11,15 @@ every test of shapes, and shows as a loss of accuracy that nobody traces back to
 
 How to fix it: undo the change, or store a new baseline if it was meant.
 
+A baseline adds this rule to those that are selected (RF001 without --select) and takes none away;
+where it is selected and a model has no baseline, that is an error.
+
 How to silence it: leave out --baseline, or --ignore RF007.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -39,32 +42,40 @@ _COMPARED = {
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each tensor, input and axis that got smaller or cannot be compared."""
-    baseline = subject.settings.baseline
-    if baseline is None:
-        return
+    baseline = subject.baseline("RF007")
     inputs = {item.name: item for item in subject.result.model.inputs}
     now = _counterparts(subject, baseline)
     stored = {pair: axes for pair, axes in baseline.fields.items() if pair[0] in now}
-    if not stored:
-        raise UsageError(
-            f"the baseline has no numbers of {some(list(now)) or 'any tensor'} to compare with"
-        )
+    missing = [name for name in now if _is_missing(subject, stored, name, now[name])]
+    if missing or not stored:
+        what = some(missing or list(now)) or "any tensor"
+        raise UsageError(f"the baseline has no numbers of {what} to compare with")
     for (tensor, source), axes in stored.items():
         item, name = inputs.get(source), now[tensor]
         if item is None:
-            yield _gone(subject, f"input {quoted(source)}", tensor)
+            yield _gone(subject, f"input {quoted(source)}", tensor, source)
         elif name is None:
-            yield _gone(subject, f"tensor {quoted(tensor)}", None)
+            yield _gone(subject, f"tensor {quoted(tensor)}", tensor, source)
         elif name not in subject.result.forms[source].states:
             what = f"a path from input {quoted(source)} to tensor {quoted(name)}"
-            yield _gone(subject, what, name)
+            yield _gone(subject, what, name, source)
         else:
             yield from _field(subject, item, name, axes)
 
 
-def _gone(subject: Subject, what: str, tensor: str | None) -> Finding:
-    there = tensor if tensor in subject.result.graph else None
-    return subject.finding("RF007", "error", f"{what} was in the baseline, and is not there", there)
+def _is_missing(
+    subject: Subject, stored: Iterable[tuple[str, str]], tensor: str, now: str | None
+) -> bool:
+    """Whether a tensor that reads some input was not stored: a baseline of others was given."""
+    reads = any(now in form.states for form in subject.result.forms.values())
+    return reads and all(name != tensor for name, _ in stored)
+
+
+def _gone(
+    subject: Subject, what: str, tensor: str, source: str, axes: tuple[int, ...] = ()
+) -> Finding:
+    text = f"{what} was in the baseline, and is not there"
+    return subject.finding("RF007", "error", text, tensor, input=source, axes=axes)
 
 
 def _counterparts(subject: Subject, baseline: Baseline) -> Mapping[str, str | None]:
@@ -98,19 +109,18 @@ def _feeding(
 def _field(
     subject: Subject, item: ModelInput, tensor: str, stored: Mapping[int, StoredAxis]
 ) -> Iterator[Finding]:
-    baseline = subject.settings.baseline
     field = subject.result.receptive_field(tensor, item.name)
-    spatial = baseline.spatial.get(item.name, ()) if baseline else ()
-    for axis in spatial:
+    for axis in subject.baseline("RF007").spatial.get(item.name, ()):
         if axis not in stored:
             continue
         if axis not in field.axes:
-            yield _gone(subject, f"axis {axis} of input {quoted(item.name)}", tensor)
+            what = f"axis {axis} of input {quoted(item.name)}"
+            yield _gone(subject, what, tensor, item.name, (axis,))
             continue
         changes = list(changed(stored[axis], field.axes[axis]))
         if changes:
             text = f"{where(tensor, item, [axis])}: smaller than in the baseline: {joined(changes)}"
-            yield subject.finding("RF007", "error", text, tensor)
+            yield subject.finding("RF007", "error", text, tensor, input=item.name, axes=[axis])
 
 
 # -- one axis --------------------------------------------------------------------------------------

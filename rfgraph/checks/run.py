@@ -5,21 +5,24 @@ from __future__ import annotations
 import inspect
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rfgraph.analysis import Result, Source, analyze, load, source_name
-from rfgraph.checks.settings import Settings, make_settings
+from rfgraph.analysis import Result, Source, analyze, load, refuse_binding, source_name
+from rfgraph.checks.settings import SEVERITIES, Settings, make_settings
 from rfgraph.checks.subject import Subject
-from rfgraph.errors import RfgraphError
+from rfgraph.errors import RfgraphError, keywords_named
 
 if TYPE_CHECKING:
-    from rfgraph.checks.settings import Stored
+    from numpy.typing import ArrayLike
+
+    from rfgraph.checks.settings import Severity, Stored
     from rfgraph.fields import Finding, Json
     from rfgraph.graph import Model, StoredMasks
+    from rfgraph.ops.registry import Rule
 
 # How many models are handed to an executor before the first answer is taken: enough for any pool.
 AHEAD = 256
@@ -29,7 +32,8 @@ AHEAD = 256
 class Report:
     """What the checks of `codes` say of one model; `error` is the one line if it cannot be told.
 
-    `masks` is what stored masks cut, where they were asked for.
+    Findings below `fail_on` are reported and fail nothing. `masks` is what stored masks cut, where
+    they were asked for.
     """
 
     file: str
@@ -37,11 +41,17 @@ class Report:
     error: str | None = None
     codes: tuple[str, ...] = ()
     masks: StoredMasks | None = None
+    fail_on: Severity = "warning"
+
+    @property
+    def failing(self) -> tuple[Finding, ...]:
+        """The findings that fail the model."""
+        return failing(self.findings, self.fail_on)
 
     @property
     def ok(self) -> bool:
-        """Whether every selected rule holds."""
-        return self.error is None and not self.findings
+        """Whether the model could be checked and nothing fails it."""
+        return self.error is None and not self.failing
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
@@ -55,6 +65,13 @@ class Report:
         }
 
 
+def failing(findings: Iterable[Finding], fail_on: Severity) -> tuple[Finding, ...]:
+    """Return the findings of at least a severity."""
+    least = SEVERITIES.index(fail_on)
+    return tuple(item for item in findings if SEVERITIES.index(item.severity) >= least)
+
+
+@keywords_named
 def check(
     model: Model | Result | Source,
     *,
@@ -68,7 +85,10 @@ def check(
     count: str = "routes",
     baseline: Stored | None = None,
     tensors: str | Sequence[str] = (),
-    **binding: Any,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    input_values: Mapping[str, ArrayLike] | None = None,
+    rules: Mapping[tuple[str, str], Rule] | None = None,
+    masks: bool = False,
 ) -> list[Finding]:
     """Return what the selected rules find, none if every rule holds.
 
@@ -78,8 +98,9 @@ def check(
     local path, at its before_global tensors (`at`: "output", or a tensor). `min_covering` asks that
     at least this share of local paths covers. `select` and `ignore` name codes. `baseline` is a
     stored result (a JSON file, or a `to_dict()`) that must not have shrunk at its outputs, or at
-    `tensors`. A source is loaded with `binding` as `load` takes it. UsageError for a setting that
-    is not valid and for a spatial axis whose length is needed and not bound.
+    `tensors`. A source is loaded with `input_shapes`, `input_values`, `rules` and `masks` as `load`
+    takes them. UsageError for a setting that is not valid, for one of those four where the model is
+    loaded already, and for a spatial axis whose length is needed and not bound.
     """
     settings = make_settings(
         min_rf=min_rf,
@@ -93,13 +114,23 @@ def check(
         baseline=baseline,
         tensors=tensors,
     )
-    result = model if isinstance(model, Result) else analyze(model, **binding)
+    if isinstance(model, Result):
+        refuse_binding(
+            input_shapes=input_shapes, input_values=input_values, rules=rules, masks=masks
+        )
+        result = model
+    else:
+        result = analyze(
+            model, input_shapes=input_shapes, input_values=input_values, rules=rules, masks=masks
+        )
     return list(findings(result, settings))
 
 
 def findings(result: Result, settings: Settings) -> Iterator[Finding]:
     """Yield what the selected rules find, by code."""
     subject = Subject(result, settings)
+    if settings.tensors:
+        subject.baseline("tensor")
     for code in settings.select:
         yield from import_module(f"rfgraph.checks.{code.lower()}").check(subject)
 
@@ -124,7 +155,7 @@ def check_one(model: Source, settings: Settings) -> Report:
         if os.environ.get("RFGRAPH_DEBUG") == "1" and not isinstance(error, RfgraphError):
             raise
         return _unanswered(model, _message(error), settings)
-    return Report(name, found, codes=settings.select, masks=loaded.masks)
+    return Report(name, found, codes=settings.select, masks=loaded.masks, fail_on=settings.fail_on)
 
 
 def file_name(source: Source) -> str:
@@ -152,6 +183,7 @@ def _message(error: Exception) -> str:
     return f"internal error: {type(error).__name__}: {error}, please report it"
 
 
+@keywords_named
 def check_many(
     models: Iterable[Source],
     settings: Settings | Sequence[Settings] | None = None,

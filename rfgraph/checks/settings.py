@@ -10,12 +10,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
-from rfgraph.errors import UsageError, printable, quoted
+from rfgraph.errors import UsageError, keywords_named, printable, quoted
 
 if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
 
 Count: TypeAlias = Literal["routes", "paths"]
+Severity: TypeAlias = Literal["note", "warning", "error"]
 Stored: TypeAlias = "Baseline | str | os.PathLike[str] | Mapping[str, Any]"
 
 # Every code there is, and what it finds; the module of that name says the rest.
@@ -29,6 +30,7 @@ CODES: Mapping[str, str] = {
     "RF007": "The receptive field is smaller than in the baseline",
 }
 DEFAULT = ("RF001",)
+SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
 STATS = ("min", "max", "union", "median", "mean")
 
 AUTO = "auto"
@@ -47,8 +49,8 @@ class Settings:
     `min_rf` is None for the input's own lengths, else input positions: one number for all spatial
     axes or one for each. `at` is "auto" (each output or, where it has no local path, its
     before_global tensors), "output" or a tensor. `tensors` are those compared with the baseline
-    (default: its outputs). `input_shapes`, `input_values` and `masks` are what `load` takes when a
-    file is loaded.
+    (default: its outputs). `fail_on` is the least severity that fails. `input_shapes`,
+    `input_values` and `masks` are what `load` takes when a file is loaded.
     """
 
     select: tuple[str, ...] = DEFAULT
@@ -60,11 +62,13 @@ class Settings:
     count: Count = "routes"
     baseline: Baseline | None = None
     tensors: tuple[str, ...] = ()
+    fail_on: Severity = "warning"
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     input_values: Mapping[str, Any] = field(default_factory=dict)
     masks: bool = False
 
 
+@keywords_named
 def make_settings(
     *,
     min_rf: object = None,
@@ -77,6 +81,7 @@ def make_settings(
     count: str = "routes",
     baseline: Stored | None = None,
     tensors: str | Sequence[str] = (),
+    fail_on: str = "warning",
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, Any] | None = None,
     masks: bool = False,
@@ -85,13 +90,12 @@ def make_settings(
 
     A `baseline` is the file of a stored result, the `to_dict()` of one, or a `Baseline`.
     Without `stat`, the smallest path is asked for, unless a share of paths is (`min_covering`).
-    Without `select`, a baseline alone asks for the comparison with it; else RF001 is selected, and
-    the comparison with it where there is a baseline.
+    Without `select`, RF001 is selected. A baseline adds RF007, the comparison with it, to whatever
+    is selected, and takes nothing away.
     """
-    asked = any(value is not None for value in (min_rf, stat, at, min_covering))
     covering = None if min_covering is None else share(min_covering)
     return Settings(
-        select=_selected(select, ignore, asked=asked, compared=baseline is not None),
+        select=_selected(select, ignore, compared=baseline is not None),
         min_rf=None if min_rf is None else lengths(min_rf),
         stat=("min" if covering is None else None) if stat is None else statistic(stat),
         at=place(at),
@@ -100,6 +104,7 @@ def make_settings(
         count=_count(count),
         baseline=_stored(baseline),
         tensors=_names(tensors),
+        fail_on=severity(fail_on),
         input_shapes={name: tuple(shape) for name, shape in (input_shapes or {}).items()},
         input_values=dict(input_values or {}),
         masks=masks,
@@ -124,27 +129,26 @@ def _stored(value: Stored | None) -> Baseline | None:
 
 
 def _selected(
-    select: str | Sequence[str] | None, ignore: str | Sequence[str], *, asked: bool, compared: bool
+    select: str | Sequence[str] | None, ignore: str | Sequence[str], *, compared: bool
 ) -> tuple[str, ...]:
     """Return the codes to run, by number; a baseline that is given is always compared with."""
-    if select is not None:
-        wanted = set(codes("select", select))
-        if not compared and wanted == {"RF007"}:
-            raise UsageError("RF007 compares with a baseline: give one (--baseline FILE)")
-    else:
-        wanted = set() if compared and not asked else set(DEFAULT)
-    wanted = wanted | {"RF007"} if compared else wanted - {"RF007"}
+    wanted = set(DEFAULT if select is None else codes("select", select))
+    if compared:
+        wanted.add("RF007")
     chosen = wanted - set(codes("ignore", ignore))
     return tuple(code for code in CODES if code in chosen)
 
 
 def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
-    """Return the codes of "RF001,RF003" or of a sequence; "all" stands for every one."""
+    """Return the codes of "RF001,RF003" or of a sequence.
+
+    "all" stands for every one; what needs a baseline is selected by one that is given, not by it.
+    """
     found: list[str] = []
     for item in value.split(",") if isinstance(value, str) else value:
         code = item.strip().upper() if isinstance(item, str) else ""
         if code == "ALL":
-            found.extend(CODES)
+            found.extend(item for item in CODES if item != "RF007" or name == "ignore")
         elif code in CODES:
             found.append(code)
         else:
@@ -203,6 +207,14 @@ def share(value: object) -> Fraction:
     except (TypeError, ValueError, ZeroDivisionError):
         pass
     raise UsageError(f"min-covering requires a share from 0 to 1, found {_shown(value)}")
+
+
+def severity(value: object) -> Severity:
+    """Return the least severity that fails: "note", "warning" or "error"."""
+    for known in SEVERITIES:
+        if value == known:
+            return known
+    raise UsageError(f"fail-on requires note, warning or error, found {_shown(value)}")
 
 
 def place(value: object) -> str:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rfgraph.analysis import Result, pick_input, pick_tensor
-from rfgraph.checks.settings import AUTO, OUTPUT, Settings
+from rfgraph.checks.settings import AUTO, OUTPUT, Settings, Severity
 from rfgraph.domains.measure import path_sizes
 from rfgraph.errors import UsageError, quoted
 from rfgraph.fields import Finding
 from rfgraph.local_paths import is_local
 
 if TYPE_CHECKING:
+    from rfgraph.checks.baseline import Baseline
     from rfgraph.domains.closed_form import AxisField, ClosedForm
     from rfgraph.graph import ModelInput, Operator
-
-Severity = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +65,30 @@ class Subject:
             f"--input-shape {quoted(item.name)[1:-1]}={_example(item)}"
         )
 
+    def baseline(self, what: str) -> Baseline:
+        """Return the stored result that `what` compares with; UsageError where there is none."""
+        if self.settings.baseline is None:
+            raise UsageError(
+                f"{what} compares with a baseline, and there is none: give one (--baseline FILE)"
+            )
+        return self.settings.baseline
+
     def finding(
-        self, code: str, severity: Severity, message: str, tensor: str | None = None
+        self,
+        code: str,
+        severity: Severity,
+        message: str,
+        tensor: str,
+        *,
+        input: str,
+        axes: Sequence[int] = (),
     ) -> Finding:
-        """Return a finding about a tensor and the operator that makes it."""
+        """Return a finding about a tensor on an input, and the operator that makes the tensor."""
         operator: Operator | None = None
-        if tensor is not None:
+        if tensor in self.result.graph:
             operator = self.result.graph.nodes[tensor]["producer"]
-        return Finding(
-            code, severity, message, None if operator is None else operator.label, tensor
-        )
+        node = None if operator is None else operator.label
+        return Finding(code, severity, message, node, tensor, input, tuple(axes))
 
 
 def _example(item: ModelInput) -> str:

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.cli.options import add_bindings, add_output, once, value_of
+from rfgraph.cli.options import add_bindings, add_output, once
 from rfgraph.cli.output import emit, style_of
 from rfgraph.cli.progress import Progress
 from rfgraph.errors import UsageError, quoted, shown_path
@@ -59,10 +59,14 @@ def add_arguments(parser: Parser) -> None:
     add("--count", choices=("routes", "paths"), help="what the statistics count (routes)")
     add_bindings(parser)
     add("--config", metavar="FILE", help="TOML; default: [tool.rfgraph] of pyproject.toml")
+    add(
+        "--fail-on",
+        choices=("note", "warning", "error"),
+        help="the least severity that fails (warning); what is below it is reported all the same",
+    )
     add("--exit-zero", action="store_true", default=None, help="exit code 0 though a rule fails")
     add("--jobs", metavar="N", type=jobs, help="processes that check models at once (1)")
-    add_output(parser, FORMATS)
-    parser.set_defaults(format=None)
+    add_output(parser, FORMATS, configured=True)
 
 
 def jobs(text: str) -> int:
@@ -78,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
     """Check the models, write the report and return the exit code."""
     config = _config(options)
     models = files(options.models)
+    config.require_matches(models)
     settings = _settings(options, config, models)
     _spare(options.output, models)
     form = options.format or config.run.get("format", "text")
@@ -91,7 +96,7 @@ def exit_code(reports: Sequence[Report], *, exit_zero: bool) -> int:
     """Return the highest of the models' codes; `exit_zero` lets findings pass, never errors."""
     if any(report.error is not None for report in reports):
         return UNANSWERED
-    return FAILS if not exit_zero and any(report.findings for report in reports) else 0
+    return FAILS if not exit_zero and any(report.failing for report in reports) else 0
 
 
 def render(reports: Sequence[Report], form: str, options: argparse.Namespace) -> str:
@@ -164,13 +169,9 @@ def _settings(options: argparse.Namespace, config: Config, models: Sequence[str]
     made: dict[str, Settings] = {}
     found = []
     for model in models:
-        merged = config.for_model(model)
-        for key, value in given.items():
-            both = isinstance(value, dict) and key in merged
-            merged[key] = {**merged[key], **value} if both else value
-        key = repr(sorted(merged.items(), key=lambda item: item[0]))
+        key = repr(config.for_model(model))
         if key not in made:
-            made[key] = make_settings(**_resolved(merged))
+            made[key] = make_settings(**config.arguments(model, given))
         found.append(made[key])
     return found
 
@@ -188,30 +189,12 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "tensors": options.tensor,
         "inputs": options.input,
         "count": options.count,
+        "fail_on": options.fail_on,
         "masks": options.masks,
         "input_shapes": dict(once("--input-shape", options.input_shape)) or None,
-        "input_values": {
-            name: text if text.startswith("@") else value_of(name, text)
-            for name, text in once("--input-value", options.input_value).items()
-        }
-        or None,
+        "input_values": dict(once("--input-value", options.input_value)) or None,
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _resolved(merged: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `make_settings` with the files that they name read."""
-    resolved = dict(merged)
-    if "baseline" in resolved:
-        from rfgraph.checks.baseline import read
-
-        resolved["baseline"] = read(Path(resolved["baseline"]))
-    values = resolved.get("input_values", {})
-    resolved["input_values"] = {
-        name: value_of(name, value) if isinstance(value, str) else value
-        for name, value in values.items()
-    }
-    return resolved
 
 
 # -- running ---------------------------------------------------------------------------------------

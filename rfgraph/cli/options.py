@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.errors import UsageError, quoted
+from rfgraph.values import value_of
 
 if TYPE_CHECKING:
     from rfgraph.cli.parser import Parser
     from rfgraph.graph import Model
 
 _LENGTHS = re.compile(r"-?\d{1,19}(,-?\d{1,19})*", re.ASCII)
-_INTEGER = re.compile(r"[+-]?\d{1,1000}", re.ASCII)
-_TRUTH = {"true": True, "false": False}
 
 
 def add_model(parser: Parser) -> None:
@@ -52,13 +51,20 @@ def add_bindings(parser: Parser) -> None:
     )
 
 
-def add_output(parser: Parser, formats: Sequence[str]) -> None:
-    """Add how and where the report is written."""
+def add_output(parser: Parser, formats: Sequence[str], *, configured: bool = False) -> None:
+    """Add how and where the report is written; a configuration may say the format as well."""
+    parser.formats = formats
+    parser.default_format = None if configured else formats[0]
     parser.add_argument(
-        "--format", choices=formats, default=formats[0], help=f"default: {formats[0]}"
+        "--format",
+        choices=formats,
+        help=f"default: what the ending of the output file says, else {formats[0]}",
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="write the report there, not to stdout"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the report there, not to stdout; its ending (.json) says the format",
     )
     parser.add_argument(
         "--color",
@@ -110,26 +116,3 @@ def once(option: str, pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
             which = f"input {quoted(name)}" if name else "the only input"
             raise UsageError(f"{option} is given {names.count(name)} times for {which}")
     return dict(pairs)
-
-
-def value_of(name: str, text: str) -> Any:
-    """Return the value that an input gets: a number, several, or the array in @FILE.npy."""
-    if text.startswith("@"):
-        from rfgraph.cli.arrays import read_array
-
-        return read_array(text[1:])
-    items = [_number(name, item) for item in text.split(",")]
-    return items[0] if len(items) == 1 else items
-
-
-def _number(name: str, text: str) -> int | float | bool:
-    if text.lower() in _TRUTH:
-        return _TRUTH[text.lower()]
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(
-            f"--input-value of {quoted(name)} requires a number or @FILE.npy, found {quoted(text)}"
-        ) from None

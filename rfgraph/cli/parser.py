@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import NoReturn, TypeAlias
 
 from rfgraph import __version__
-from rfgraph.errors import UsageError, quoted
+from rfgraph.errors import UsageError, nearest, printable, quoted
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 
@@ -26,12 +26,27 @@ COMMANDS = {
     "explain": "what an operator's rule says, or what a finding means",
 }
 MODEL = "model"
+ENDINGS = {
+    ".csv": "csv",
+    ".json": "json",
+    ".md": "markdown",
+    ".sarif": "sarif",
+    ".txt": "text",
+    ".xml": "junit",
+}
 
 _NEGATIVE = re.compile(r"-\d")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, raised, and which takes "-1,2" for a value."""
+    """A parser whose errors are one line, raised, and which takes "-1,2" for a value.
+
+    `formats` are those of a report, by which the ending of its file is read, and `default_format`
+    the one without an ending that says another.
+    """
+
+    formats: Sequence[str] = ()
+    default_format: str | None = None
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError instead of printing the usage."""
@@ -45,7 +60,36 @@ class Parser(argparse.ArgumentParser):
                 joined[-1] += f"={word}"
             else:
                 joined.append(word)
-        return self.parse_args(joined)
+        self._require_options(joined)
+        options, extra = self.parse_known_args(joined)
+        if extra:
+            self._refuse(options, extra)
+        if self.formats and options.format is None:
+            ending = Path(options.output or "").suffix.lower()
+            form = ENDINGS.get(ending)
+            options.format = form if form in self.formats else self.default_format
+        return options
+
+    def _require_options(self, words: Sequence[str]) -> None:
+        """Raise UsageError, with the nearest, for a long option that there is not."""
+        known = [option for option in self._option_string_actions if option.startswith("--")]
+        for word in words:
+            name = word.partition("=")[0]
+            if name == "--":
+                return
+            if name.startswith("--") and " " not in name and name not in known:
+                near = nearest(name, known)
+                hint = f": did you mean {near}?" if near else ""
+                self.error(f"no option {quoted(name)}{hint}")
+
+    def _refuse(self, options: argparse.Namespace, extra: Sequence[str]) -> NoReturn:
+        model = getattr(options, "model", None)
+        word = extra[0]
+        if model is None or word.startswith("-"):
+            self.error(f"unrecognized arguments: {printable(' '.join(extra))}")
+        for command in {model, word} & COMMANDS.keys():
+            _refuse_command(command)
+        self.error(f"one model is asked at a time, found a second, {quoted(word)}")
 
 
 def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
@@ -54,17 +98,29 @@ def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
         name, rest = arguments[0], arguments[1:]
         parser = _parser(f"rfgraph {name}", _module(name))
     else:
+        _refuse_misspelt(arguments)
         name, rest = MODEL, arguments
         parser = _parser("rfgraph", _module(name))
         parser.add_argument("--version", action="version", version=f"rfgraph {__version__}")
         parser.epilog = _overview()
     options = parser.parse(rest)
     if name == MODEL and options.model in COMMANDS and not Path(options.model).exists():
-        raise UsageError(
-            f"{quoted(options.model)} is a command and comes first: rfgraph {options.model}"
-        )
+        _refuse_command(options.model)
     command: Command = _module(name).run
     return command, options
+
+
+def _refuse_command(name: str) -> NoReturn:
+    raise UsageError(f"{quoted(name)} is a command and comes first: rfgraph {name}")
+
+
+def _refuse_misspelt(arguments: Sequence[str]) -> None:
+    """Raise UsageError for a first word that is like a command, and no file."""
+    if arguments and re.fullmatch(r"[A-Za-z-]*", arguments[0]):
+        near = nearest(arguments[0].lower(), COMMANDS)
+        if near is not None and not Path(arguments[0]).exists():
+            word = quoted(arguments[0])
+            raise UsageError(f"no command or file {word}: did you mean rfgraph {near}?")
 
 
 def _module(name: str) -> ModuleType:

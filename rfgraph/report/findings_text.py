@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import printable, quoted
@@ -37,18 +38,27 @@ def located(finding: Finding) -> str:
 def summary(reports: Sequence[Report]) -> str:
     """Return how many models hold, fail or could not be checked, and which rules are meant."""
     broken = sum(report.error is not None for report in reports)
-    failing = [report for report in reports if report.findings]
+    failing = [report for report in reports if report.failing]
+    rest = {item.code for report in reports for item in set(report.findings) - set(report.failing)}
     checked = f"{len(reports)} model{'' if len(reports) == 1 else 's'}"
-    codes = ", ".join(sorted({code for report in reports for code in report.codes}))
-    if not broken and not failing:
+    codes = ", ".join(_asked(reports))
+    if not broken and not failing and not rest:
         return f"{checked}: {f'every rule holds ({codes})' if codes else 'no rule is selected'}"
     parts = []
     if failing:
-        found = sorted({finding.code for report in failing for finding in report.findings})
+        found = sorted({finding.code for report in failing for finding in report.failing})
         parts.append(f"{len(failing)} fail{'s' if len(failing) == 1 else ''} ({', '.join(found)})")
     if broken:
         parts.append(f"{broken} could not be checked")
     holding = len(reports) - len(failing) - broken
     if holding:
         parts.append(f"{holding} hold{'s' if holding == 1 else ''}")
-    return f"{checked}: {', '.join(parts)}"
+    below = f"; reported below --fail-on: {', '.join(sorted(rest))}" if rest else ""
+    return f"{checked}: {', '.join(parts)}{below}"
+
+
+def _asked(reports: Sequence[Report]) -> Iterator[str]:
+    """Yield the codes that were asked, with the number of models where it was not of all."""
+    asked = Counter(code for report in reports for code in report.codes)
+    for code, count in sorted(asked.items()):
+        yield code if count == len(reports) else f"{code} of {count}"

@@ -28,38 +28,46 @@ def render(reports: Sequence[Report]) -> str:
 
 def _suite(number: int, report: Report) -> Iterator[str]:
     name = quoteattr(_text(report.file) or "-")
-    errors = 0 if report.error is None else len(report.codes)
-    failures = len({finding.code for finding in report.findings})
+    cases = list(_cases(report))
+    failures = len({finding.code for finding in report.failing})
     yield (
-        f'<testsuite name={name} id="{number}" package="rfgraph" tests="{len(report.codes)}" '
-        f'failures="{failures}" errors="{errors}" {_FIXED}>'
+        f'<testsuite name={name} id="{number}" package="rfgraph" tests="{len(cases)}" '
+        f'failures="{failures}" errors="{int(report.error is not None)}" {_FIXED}>'
     )
     yield "<properties/>"
-    for code in report.codes:
-        inside = "".join(_outcome(report, code))
-        yield (
-            f"<testcase name={quoteattr(f'{code} {CODES[code]}')} classname={name} "
-            f'time="0">{inside}</testcase>'
-        )
+    for case, inside in cases:
+        yield f'<testcase name={quoteattr(case)} classname={name} time="0">{inside}</testcase>'
     yield "<system-out/>"
     yield "<system-err/>"
     yield "</testsuite>"
 
 
-def _outcome(report: Report, code: str) -> Iterator[str]:
+def _cases(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield what each case is called and what it holds; a model that cannot be checked is one."""
     if report.error is not None:
         message = _text(report.error)
-        yield f'<error type="error" message={quoteattr(message)}>{escape(message)}</error>'
+        error = f'<error type="error" message={quoteattr(message)}>{escape(message)}</error>'
+        yield "The model can be checked", error
         return
-    found = [finding for finding in report.findings if finding.code == code]
-    if found:
-        messages = [_text(located(finding)) for finding in found]
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    for code in report.codes:
+        yield f"{code} {CODES[code]}", "".join(_outcome(report, code))
+
+
+def _outcome(report: Report, code: str) -> Iterator[str]:
+    """Yield what fails, then what is only reported."""
+    failing = [item for item in report.failing if item.code == code]
+    if failing:
+        messages = [_text(located(item)) for item in failing]
+        more = f" (and {len(failing) - 1} more)" if len(failing) > 1 else ""
         body = "\n".join(map(escape, messages))
         yield (
-            f'<failure type="{found[0].severity}" message={quoteattr(messages[0] + more)}>'
+            f'<failure type="{failing[0].severity}" message={quoteattr(messages[0] + more)}>'
             f"{body}</failure>"
         )
+    rest = [item for item in report.findings if item.code == code and item not in failing]
+    if rest:
+        said = "\n".join(f"{item.severity}: {escape(_text(located(item)))}" for item in rest)
+        yield f"<system-out>{said}</system-out>"
 
 
 def _text(text: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
+ROOT = "%SRCROOT%"
+REPOSITORY = ".git"
 LEVELS = {
     "RF001": "error",
     "RF002": "warning",
@@ -35,7 +38,13 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "[": "\\[", "]": "\\]", "{": "{{", "}": 
 
 
 def render(reports: Sequence[Report]) -> str:
-    """Return the log, with one run."""
+    """Return the log, with one run; files in the repository of the run are named from its root."""
+    here = Path.cwd()
+    root = next(
+        (folder for folder in (here, *here.parents) if (folder / REPOSITORY).exists()), None
+    )
+    what = "The folder that rfgraph was run in." if root is None else "The root of the repository."
+    places = {report.file: _place(report.file, root or here) for report in reports}
     run = {
         "tool": {
             "driver": {
@@ -44,8 +53,10 @@ def render(reports: Sequence[Report]) -> str:
                 "rules": [_rule(code) for code in CODES],
             }
         },
-        "invocations": [_invocation(reports)],
-        "results": [_result(report, item) for report in reports for item in report.findings],
+        "automationDetails": {"id": "rfgraph/"},
+        "originalUriBaseIds": {ROOT: {"description": {"text": what}}},
+        "invocations": [_invocation(reports, places)],
+        "results": [item for report in reports for item in _results(report, places[report.file])],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
@@ -61,7 +72,7 @@ def _rule(code: str) -> Json:
     }
 
 
-def _invocation(reports: Sequence[Report]) -> Json:
+def _invocation(reports: Sequence[Report], places: Mapping[str, Json]) -> Json:
     broken = [report for report in reports if report.error is not None]
     return {
         "executionSuccessful": not broken,
@@ -69,38 +80,45 @@ def _invocation(reports: Sequence[Report]) -> Json:
             {
                 "level": "error",
                 "message": {"text": _message(report.error or "")},
-                "locations": [{"physicalLocation": _place(report.file)}],
+                "locations": [{"physicalLocation": places[report.file]}],
             }
             for report in broken
         ],
     }
 
 
-def _result(report: Report, finding: Finding) -> Json:
-    location: Json = {"physicalLocation": _place(report.file)}
-    named = [("function", finding.node), ("variable", finding.tensor)]
-    logical = [{"kind": kind, "name": name} for kind, name in named if name is not None]
-    if logical:
-        location["logicalLocations"] = logical
-    return {
-        "ruleId": finding.code,
-        "ruleIndex": list(CODES).index(finding.code),
-        "level": finding.severity,
-        "message": {"text": _message(located(finding))},
-        "locations": [location],
-        "partialFingerprints": {"rfgraph/v1": _fingerprint(report, finding)},
-    }
+def _results(report: Report, place: Json) -> Iterator[Json]:
+    seen: Counter[str] = Counter()
+    for finding in report.findings:
+        location: Json = {"physicalLocation": place}
+        named = [("function", finding.node), ("variable", finding.tensor)]
+        logical = [{"kind": kind, "name": name} for kind, name in named if name is not None]
+        if logical:
+            location["logicalLocations"] = logical
+        fingerprint = _fingerprint(finding)
+        seen[fingerprint] += 1
+        yield {
+            "ruleId": finding.code,
+            "ruleIndex": list(CODES).index(finding.code),
+            "level": finding.severity,
+            "message": {"text": _message(located(finding))},
+            "locations": [location],
+            "partialFingerprints": {
+                "primaryLocationLineHash": f"{fingerprint}:{seen[fingerprint]}"
+            },
+        }
 
 
-def _place(file: str) -> Json:
-    """Return where a model is: a URI, relative to the folder of the run where the path is."""
-    path = Path(file)
-    name = quote(os.fsencode(path.as_posix()))
-    if path.is_absolute():
-        artifact = {"uri": f"file://{'' if name.startswith('/') else '/'}{name}"}
-    else:
+def _place(file: str, root: Path) -> Json:
+    """Return where a model is: a URI, relative to the root where it lies below."""
+    path = Path(os.path.abspath(file))  # noqa: PTH100 - absolute() leaves ".." in place
+    if path.is_relative_to(root):
         # A first segment with a colon would read as a scheme; quote() has escaped it.
-        artifact = {"uri": name, "uriBaseId": "%SRCROOT%"}
+        name = quote(os.fsencode(path.relative_to(root).as_posix()))
+        artifact = {"uri": name, "uriBaseId": ROOT}
+    else:
+        name = quote(os.fsencode(path.as_posix()))
+        artifact = {"uri": f"file://{'' if name.startswith('/') else '/'}{name}"}
     return {"artifactLocation": artifact, "region": {"startLine": 1}}
 
 
@@ -109,8 +127,7 @@ def _message(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def _fingerprint(report: Report, finding: Finding) -> str:
+def _fingerprint(finding: Finding) -> str:
     """Return what makes a finding the same one in the next run, whatever its numbers."""
-    start = finding.message.partition(":")[0]
-    parts = (Path(report.file).as_posix(), finding.code, finding.node, finding.tensor, start)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+    parts = (finding.code, finding.tensor, finding.input, finding.axes)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

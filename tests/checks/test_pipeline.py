@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,68 @@ def test_a_project_gets_the_fixture_and_a_short_failure(tmp_path):
     assert "1 failed, 1 passed" in done.stdout
     assert "RF001 error: tensor 'layer4.2.relu_out' on input 'input', axis 2" in done.stdout
     assert "pytest_plugin.py" not in done.stdout
+
+
+CONFIG = """
+[tool.rfgraph]
+stat = "union"
+input-shape = [1, 2, 9]
+
+[[tool.rfgraph.models]]
+pattern = "nets/strict.onnx"
+stat = "min"
+select = "RF001,RF007"
+baseline = "base.json"
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with settings, one net by the name that a pattern has, and the plugin's fixture."""
+    model = nets.residual(length=9)
+    (tmp_path / "nets").mkdir()
+    for name in ("strict", "other"):
+        (tmp_path / "nets" / f"{name}.onnx").write_bytes(model.SerializeToString())
+    (tmp_path / "base.json").write_text(json.dumps(rfgraph.analyze(model).to_dict()), "utf-8")
+    config = tmp_path / "pyproject.toml"
+    config.write_text(CONFIG, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    return partial(assert_receptive_field, config=config)
+
+
+def test_the_fixture_takes_the_settings_of_the_project(project, tmp_path):
+    # By hand: sizes 1, 5, 5, 9 on an input of 9: the region covers it, the smallest path does not.
+    project("nets/other.onnx")
+    with pytest.raises(AssertionError, match=r"required 9, found 1 \(min\)"):
+        project("nets/strict.onnx")
+    project("nets/strict.onnx", stat="union")
+    with pytest.raises(AssertionError, match=r"required 9, found 5 \(median\)"):
+        project(Path("nets/other.onnx"), stat="median")
+    # Bytes have no name that a pattern could match; a model that is loaded is bound already.
+    project(Path("nets/strict.onnx").read_bytes())
+    project(rfgraph.load("nets/strict.onnx"))
+    project(rfgraph.analyze("nets/strict.onnx"))
+    with pytest.raises(rfgraph.UsageError, match="input_shapes is said when a model is loaded"):
+        project(rfgraph.load("nets/strict.onnx"), input_shapes={"": (1, 2, 9)})
+    (tmp_path / "nets" / "strict.onnx").unlink()
+    with pytest.raises(rfgraph.UsageError, match="pattern 'nets/strict"):
+        project("nets/other.onnx")
+
+
+def test_the_fixture_is_given_the_settings_that_the_command_finds(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.rfgraph]\nstat = 'union'\n", "utf-8")
+    (tmp_path / "tests").mkdir()
+    for stat in ("None", "'min'"):
+        call = f"rfgraph_check({nets.fixture('resnet50')!r}, stat={stat})"
+        text = f"def test_net(rfgraph_check):\n    {call}\n"
+        (tmp_path / "tests" / f"test_{stat.strip(chr(39))}.py").write_text(text, "utf-8")
+    done = pytest_run(tmp_path)
+    assert "1 failed, 1 passed" in done.stdout, done.stdout
+
+
+def test_an_unknown_setting_of_the_fixture_is_named():
+    with pytest.raises(TypeError, match=r"assert_receptive_field\(\) got .* Did you mean 'stat'"):
+        assert_receptive_field(nets.fixture("resnet50"), stta="union")
 
 
 def test_the_plugin_imports_nothing_heavy_until_it_is_used(tmp_path):

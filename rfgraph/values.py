@@ -1,14 +1,12 @@
-"""Arrays in .npy files, which hold numbers and never objects."""
+"""The values that inputs are given as text: numbers, and arrays in .npy files, never objects."""
 
 from __future__ import annotations
 
 import math
 import os
+import re
 import stat
 from typing import TYPE_CHECKING, Any, BinaryIO
-
-import numpy as np
-from numpy.lib import format as npy
 
 from rfgraph.errors import UsageError, quoted
 
@@ -16,6 +14,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_BYTES = 1 << 28
+
+_INTEGER = re.compile(r"[+-]?\d{1,1000}", re.ASCII)
+_TRUTH = {"true": True, "false": False}
+
+
+def value_of(name: str, text: str) -> Any:
+    """Return the value that an input gets: a number, several, or the array in @FILE.npy."""
+    if text.startswith("@"):
+        return read_array(text[1:])
+    items = [_number(name, item) for item in text.split(",")]
+    return items[0] if len(items) == 1 else items
+
+
+def _number(name: str, text: str) -> int | float | bool:
+    if text.lower() in _TRUTH:
+        return _TRUTH[text.lower()]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(
+            f"--input-value of {quoted(name)} requires a number or @FILE.npy, found {quoted(text)}"
+        ) from None
 
 
 def read_array(name: str) -> NDArray[Any]:
@@ -45,6 +67,9 @@ def _open_regular(name: str) -> BinaryIO:
 
 
 def _read(file: BinaryIO) -> NDArray[Any]:
+    import numpy as np
+    from numpy.lib import format as npy
+
     version = npy.read_magic(file)
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read_header(file)
