@@ -24,7 +24,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis import some
-from rfgraph.checks.subject import Subject, where
+from rfgraph.checks.subject import Said, Subject
 from rfgraph.checks.wording import exact_text, joined, rational_text
 from rfgraph.errors import UsageError, quoted
 
@@ -110,6 +110,7 @@ def _field(
     subject: Subject, item: ModelInput, tensor: str, stored: Mapping[int, StoredAxis]
 ) -> Iterator[Finding]:
     field = subject.result.receptive_field(tensor, item.name)
+    said = []
     for axis in subject.baseline("RF007").spatial.get(item.name, ()):
         if axis not in stored:
             continue
@@ -119,8 +120,8 @@ def _field(
             continue
         changes = list(changed(stored[axis], field.axes[axis]))
         if changes:
-            text = f"{where(tensor, item, [axis])}: smaller than in the baseline: {joined(changes)}"
-            yield subject.finding("RF007", "error", text, tensor, input=item.name, axes=[axis])
+            said.append(Said(axis, f"smaller than in the baseline: {joined(changes)}"))
+    yield from subject.along("RF007", "error", tensor, item, said)
 
 
 # -- one axis --------------------------------------------------------------------------------------

@@ -250,9 +250,11 @@ def _scope_words(axis: Axis, *, brief: bool = False) -> str:
 
 def _side(axis: Axis) -> str:
     if axis.before is None and axis.after is not None:
-        return f"each unit reads all that came before; look-ahead {whole_up(max(axis.after, 0))}"
+        ahead = whole_up(max(axis.after, Fraction(0)))
+        return f"each unit reads all that came before; look-ahead {ahead}"
     if axis.after is None and axis.before is not None:
-        return f"each unit reads all that follows, and {whole_up(max(axis.before, 0))} before"
+        behind = whole_up(max(axis.before, Fraction(0)))
+        return f"each unit reads all that follows, and {behind} before"
     return "each unit reads all that lies on one side of it"
 
 
