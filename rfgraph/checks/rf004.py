@@ -1,12 +1,10 @@
 """Unproductive layer: it gathers nothing that its input does not have already.
 
-A convolution or pooling gathers context. It counts as unproductive if, on every spatial axis
-along which its window is wider than 1, one of two reasons holds:
-
-- the smallest receptive field of all paths to its input already covers the whole input;
-- all taps of its window but one are dead: no unit lands them on data, so that they see padding
-  only and the window is one of width 1. On a map of 32 with padding that keeps its length, that
-  is dilation 32 and more, not 31.
+A convolution or pooling gathers context. It counts as unproductive if it gathers none on each
+spatial axis along which its window is wider than 1: because the smallest receptive field of all
+paths to its input already covers the whole input, or because all taps of its window but one are
+dead. A tap is dead if no unit lands it on data, so that it sees padding only: on a map of 32 whose
+length is kept, the outer taps of a 3-wide window are dead from dilation 32 on, and not at 31.
 
 A window that fits its map exactly and without padding reads all of it (a fully connected layer)
 and does not count.
