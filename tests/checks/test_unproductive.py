@@ -92,6 +92,12 @@ def test_taps_that_cannot_be_told_in_time_are_said_to_be():
         list(rf004.live_taps(rule))
 
 
+def test_a_layer_that_cannot_be_told_is_a_finding(monkeypatch):
+    monkeypatch.setattr(rf004, "MAX_TAPS", 0)
+    (only,) = rfgraph.check(dilated(40), select="RF004")
+    assert "could not be determined: the dead taps of a window exceed MAX_TAPS (0)" in only.message
+
+
 # -- random networks -------------------------------------------------------------------------------
 
 
