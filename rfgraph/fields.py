@@ -22,7 +22,7 @@ class Axis:
     `local` are the same numbers for the paths that are local on every spatial axis, where `scope`
     is not local; `through` names the first operators that made it so, `ranges` those of them that
     take the range of dynamic quantization, which decides its scale and zero point. Numbers that do
-    not exist are None.
+    not exist are None, as `before` and `after` where units have no position on the axis (stride 0).
     """
 
     axis: int

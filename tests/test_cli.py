@@ -377,9 +377,43 @@ def test_a_file_has_no_colour_and_80_columns_unless_asked(monkeypatch, tmp_path)
 
 def test_an_encoding_without_an_ellipsis(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    stream.isatty = lambda: True
     monkeypatch.setattr(sys, "stdout", stream)
-    assert main([str(FOLDER / "efficientnet_b0.onnx"), "--layers"]) == 0
-    assert b"\\u2026" in stream.buffer.getvalue()
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([str(FOLDER / "efficientnet_b0.onnx"), "--layers", "--color", "never"]) == 0
+    table = stream.buffer.getvalue().decode("ascii").split("\n\n")[1].splitlines()
+    assert any("~" in line for line in table[1:])
+    assert len({len(line) for line in table[1:]}) == 1
+
+
+def test_names_are_whole_where_no_terminal_reads_them(capsys):
+    # The names of the file itself, each to be copied from the first column.
+    path = FOLDER / "inception_v3.onnx"
+    names = {node.name for node in onnx.load(path, load_external_data=False).graph.node}
+    assert main([str(path), "--layers"]) == 0
+    table = capsys.readouterr().out.split("\n\n")[1].splitlines()[2:]
+    shown = {line.split()[0] for line in table if not line.startswith(" ")}
+    assert len(shown) > 90
+    assert shown <= {*names, "input"}
+    assert max(map(len, shown)) > 20
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "markdown"])
+def test_formats_for_machines_are_the_same_bytes_in_any_encoding(form, tmp_path):
+    model = onnx.load(FOLDER / "toy_aligned.onnx")
+    model.graph.node[0].name = "größe"
+    onnx.save(model, tmp_path / "m.onnx")
+    found = {
+        subprocess.run(
+            [sys.executable, "-m", "rfgraph", "m.onnx", "--format", form],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(FOLDER.parent)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for encoding in ("utf-8", "ascii", "latin-1")
+    }
+    assert len(found) == 1
 
 
 def test_a_reader_that_has_read_enough():

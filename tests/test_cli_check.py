@@ -82,10 +82,11 @@ def test_0_every_rule_holds(run):
 def test_1_a_rule_fails(run):
     code, out, err = run(RESNET)
     assert (code, err) == (1, "")
-    first, second, last = out.splitlines()
-    assert first.startswith(f"{RESNET}: RF001 error: tensor 'layer4.2.relu_out' on input 'input', ")
-    assert "required 224, found 11 (min); --stat union (427) and max (427) would pass" in first
-    assert "axis 3" in second
+    first, last = out.splitlines()
+    assert first.startswith(
+        f"{RESNET}: RF001 error: tensor 'layer4.2.relu_out' on input 'input', axes 2, 3: "
+    )
+    assert "required 224, found 11 (min); --stat union and max (427) would pass" in first
     assert last == "1 model: 1 fails (RF001)"
 
 
@@ -94,7 +95,7 @@ def test_2_a_broken_file_beside_good_ones(run, broken):
     assert code == 2
     assert re.fullmatch(rf"rfgraph: {re.escape(str(broken))}: not an ONNX model.*\n", err)
     assert out.splitlines()[-1] == ("3 models: 1 fails (RF001), 1 could not be checked, 1 holds")
-    assert out.count("RF001 error") == 2
+    assert out.count("RF001 error") == 1
 
 
 def test_2_a_length_that_is_not_bound(run):

@@ -323,7 +323,7 @@ def test_without_matplotlib_one_line_says_what_to_install(run, tmp_path, monkeyp
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     outcome = run("plot", HIGHRES3D, "-o", tmp_path / "out.png")
-    refused(outcome, "matplotlib", "pip install 'rfgraph[plot]'")
+    refused(outcome, "matplotlib", "pip install '.[plot]'")
     assert run("paths", HIGHRES3D)[0] == 0
 
 

@@ -21,20 +21,21 @@ How to silence it: --min-rf N for a required number of positions, --at TENSOR fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis import some
 from rfgraph.checks.settings import AUTO, OUTPUT, STATS, percentile
-from rfgraph.checks.subject import Subject, single_sizes, where
+from rfgraph.checks.subject import Said, Subject, single_sizes
 from rfgraph.checks.wording import joined, percent, rational_text
 from rfgraph.distribution import AxisHistogram, path_histogram
 from rfgraph.errors import BoundError, UsageError, quoted
 from rfgraph.fields import Axis, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rfgraph.graph import ModelInput
 
@@ -49,9 +50,6 @@ class Value(NamedTuple):
     text: str
     holds: bool
     number: Fraction | int | None = None
-
-    def __str__(self) -> str:
-        return f"{self.stat} ({self.text})"
 
 
 @dataclass(slots=True)
@@ -80,19 +78,12 @@ class Place:
                 self._axes, self.bound = {}, f"; counting paths: {error}"
         return self._axes.get(axis)
 
-    def finding(
-        self,
-        axis: int,
-        message: str,
-        stat: str | None = None,
-        required: Fraction | int | None = None,
-        found: Fraction | int | None = None,
-    ) -> Finding:
-        """Return a finding about the tensor along an axis of the input."""
-        made = self.subject.finding(
-            "RF001", "error", message, self.tensor, input=self.item.name, axes=[axis]
-        )
-        return replace(made, stat=stat, required=required, found=found)
+    def findings(
+        self, say: Callable[[Place, int, int], Iterator[Said]], required: Mapping[int, int]
+    ) -> Iterator[Finding]:
+        """Yield what `say` says of each axis, given what is required there."""
+        said = (one for axis, least in required.items() for one in say(self, axis, least))
+        yield from self.subject.along("RF001", "error", self.tensor, self.item, said)
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -105,8 +96,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         for tensor, output in subject.targets(item).items():
             asked = True
             place = Place(subject, item, tensor, output)
-            for axis, length in required[item.name].items():
-                yield from _axis(place, axis, length)
+            yield from place.findings(_axis, required[item.name])
     if not asked:
         names = some([item.name for item in items]) or "none"
         at = subject.settings.at
@@ -120,18 +110,16 @@ def _unknown(subject: Subject, item: ModelInput, required: dict[int, int]) -> It
     for output in dict.fromkeys(targets.values()):
         if output is not None and output not in targets:
             place = Place(subject, item, output, output)
-            for axis, length in required.items():
-                yield from _unfollowed(place, axis, length)
+            yield from place.findings(_unfollowed, required)
 
 
-def _unfollowed(place: Place, axis: int, required: int) -> Iterator[Finding]:
-    """Yield a finding if what the tensor reads along an axis is not known."""
+def _unfollowed(place: Place, axis: int, required: int) -> Iterator[Said]:
+    """Say so if what the tensor reads along an axis is not known."""
     found = place.subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
     if found.scope == "unknown":
         through = f", through {some(found.through)}" if found.through else ""
-        start = where(place.tensor, place.item, [axis])
-        message = f"{start}: required {required}, found unknown: what is read is not known{through}"
-        yield place.finding(axis, message, required=required)
+        text = f"required {required}, found unknown: what is read is not known{through}"
+        yield Said(axis, text, required=required)
 
 
 def _required(subject: Subject, item: ModelInput) -> dict[int, int]:
@@ -148,10 +136,10 @@ def _required(subject: Subject, item: ModelInput) -> dict[int, int]:
     return dict(zip(axes, given * len(axes) if len(given) == 1 else given, strict=True))
 
 
-def _axis(place: Place, axis: int, required: int) -> Iterator[Finding]:
+def _axis(place: Place, axis: int, required: int) -> Iterator[Said]:
+    """Say what a tensor lacks along an axis."""
     subject = place.subject
     found = subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
-    start = where(place.tensor, place.item, [axis])
     if found.scope == "unknown":
         yield from _unfollowed(place, axis, required)
         return
@@ -159,17 +147,17 @@ def _axis(place: Place, axis: int, required: int) -> Iterator[Finding]:
     if stat is not None:
         value = _value(place, found, stat, required)
         if not value.holds:
-            message = f"{start}: required {required}, found {value.text} ({stat})"
-            message = f"{message}; {_others(place, found, stat, required)}"
-            yield place.finding(axis, message, stat, required, value.number)
+            rest = _others(place, found, stat, required)
+            text = f"required {required}, found {value.text} ({stat}); {rest}"
+            yield Said(axis, text, stat, required, value.number)
     if least is not None:
         share = _covering(place, axis, required)
         if share is None or share < least:
             text = _no_share(place, axis) if share is None else percent(share)
             wanted = f"{percent(least)} of local paths to cover {required}"
-            message = f"{start}: required {wanted}, found {text}"
-            message = f"{message}; {_others(place, found, None, required)}"
-            yield place.finding(axis, message, "covering", least, share)
+            rest = _others(place, found, None, required)
+            text = f"required {wanted}, found {text}; {rest}"
+            yield Said(axis, text, "covering", least, share)
 
 
 # -- statistics ------------------------------------------------------------------------------------
@@ -249,8 +237,8 @@ def _no_share(place: Place, axis: int) -> str:
 def _others(place: Place, axis: Axis, asked: str | None, required: int) -> str:
     """Say how the other statistics stand, and which of them would pass."""
     values = [_value(place, axis, stat, required) for stat in _ORDER if stat != asked]
-    passing = [str(value) for value in values if value.holds]
-    failing = [str(value) for value in values if not value.holds]
+    passing = _by_number([value for value in values if value.holds])
+    failing = _by_number([value for value in values if not value.holds])
     parts = []
     if passing:
         parts.append(f"--stat {joined(passing)} would pass")
@@ -261,6 +249,14 @@ def _others(place: Place, axis: Axis, asked: str | None, required: int) -> str:
     if share is not None and asked is not None:
         text += f"; {percent(share)} of local paths cover it"
     return text + place.bound + _at_output(place, axis.axis, passes=bool(passing))
+
+
+def _by_number(values: Sequence[Value]) -> list[str]:
+    """Return statistics in words, each number once, after the last of those that have it."""
+    same: dict[str, list[str]] = {}
+    for value in values:
+        same.setdefault(value.text, []).append(value.stat)
+    return [word for text, stats in same.items() for word in (*stats[:-1], f"{stats[-1]} ({text})")]
 
 
 _ORDER = tuple(sorted(STATS, key="union max min mean median".split().index))

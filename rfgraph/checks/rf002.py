@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.checks.subject import Subject, local_fields, where
-from rfgraph.checks.wording import joined, rational_text
+from rfgraph.checks.wording import exact_text, joined
 from rfgraph.domains.closed_form import AxisField, carry_field
 from rfgraph.domains.measure import aligned, common_line
 from rfgraph.domains.pieces import Mapped
@@ -117,5 +117,5 @@ def _described(field: AxisField) -> str:
         return "without one stride"
     stride, center = line
     phases = max((piece.map.p for piece in field.pieces if isinstance(piece, Mapped)), default=1)
-    text = f"stride {rational_text(stride)}, the first unit centred on {rational_text(center)}"
+    text = f"stride {exact_text(stride)}, the first unit centred on {exact_text(center)}"
     return text if phases == 1 else f"{text}, averaged over {phases} units"

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.checks.subject import Subject, carriers, named_axes, where
+from rfgraph.checks.subject import Said, Subject, carriers
 from rfgraph.checks.wording import ranges
 from rfgraph.domains.reads import Mask, Masks, read_positions
 from rfgraph.errors import BoundError, quoted
@@ -75,17 +75,13 @@ def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
         message = f"no output reads anything of input {quoted(item.name)}"
         yield subject.finding("RF003", "warning", message, item.name, input=item.name)
         return
+    said = []
     for axis in axes:
         unread = np.nonzero(~reduce(np.logical_or, [found[axis] for found in read]))[0]
         if len(unread):
             count = f"{len(unread)} of {item.shape[axis]} positions"
-            message = (
-                f"input {quoted(item.name)}, {named_axes(item, [axis])}: no output reads {count}: "
-                f"{ranges(unread.tolist())}"
-            )
-            yield subject.finding(
-                "RF003", "warning", message, item.name, input=item.name, axes=[axis]
-            )
+            said.append(Said(axis, f"no output reads {count}: {ranges(unread.tolist())}"))
+    yield from subject.along("RF003", "warning", item.name, item, said)
 
 
 # -- gaps in what one unit reads -------------------------------------------------------------------
@@ -100,15 +96,14 @@ def _gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
     try:
         for index in _units(subject, item, tensor, shape):
             masks = read_positions(result.graph, item.name, tensor, index)
-            for axis in sorted(left):
-                message = None if masks is None else _gap(masks, axis)
-                if message:
-                    left.discard(axis)
-                    start = where(tensor, item, [axis])
-                    text = f"{start}: the unit at {list(index)} reads {message}"
-                    yield subject.finding(
-                        "RF003", "warning", text, tensor, input=item.name, axes=[axis]
-                    )
+            gaps = {} if masks is None else {axis: _gap(masks, axis) for axis in sorted(left)}
+            said = [
+                Said(axis, f"the unit at {list(index)} reads {gap}")
+                for axis, gap in gaps.items()
+                if gap
+            ]
+            left.difference_update(one.axis for one in said)
+            yield from subject.along("RF003", "warning", tensor, item, said)
     except BoundError as error:
         what = f"gaps in what {quoted(tensor)} reads"
         yield _undetermined(subject, what, error, item, tensor)

@@ -1,18 +1,24 @@
-"""Unproductive layer: what it reads already covers the input.
+"""Unproductive layer: it gathers nothing that its input does not have already.
 
-A convolution or pooling gathers context that its input does not have yet. Once the smallest
-receptive field of all paths to its input already covers the whole input, or its input map is no
-larger than its own window so that parts of the window never see anything but padding, it has
-nothing left to gather: such a layer adds parameters and time, and hardly accuracy. A layer
-counts if this holds on every spatial axis along which its window is wider than 1. A window that
-fits its map exactly and without padding reads all of it (a fully connected layer) and does not
-count.
+A convolution or pooling gathers context. It counts as unproductive if it gathers none on each
+spatial axis along which its window is wider than 1: because the smallest receptive field of all
+paths to its input already covers the whole input, or because all taps of its window but one are
+dead. A tap is dead if no unit lands it on data, so that it sees padding only: on a map of 32 whose
+length is kept, the outer taps of a 3-wide window are dead from dilation 32 on, and not at 31.
+
+A window that fits its map exactly and without padding reads all of it (a fully connected layer)
+and does not count.
 
 Why it matters: Richter et al. ("(Input) Size Matters for CNN Classifiers", 2021, and "Should You
 Go Deeper?", 2021) find by probing that the layers behind this border no longer improve the
-prediction, whatever the architecture, and can be left out or replaced.
+prediction, whatever the architecture, and can be left out or replaced; that is the first reason.
+Chen et al. ("Rethinking Atrous Convolution", 2017) count the taps whose weights meet data instead
+of padded zeros: the larger the dilation the fewer, until at the length of the map only the middle
+one is left; that is the second. The rule that the authors of the first use (their rfa_toolbox) is
+wider: it also names every window that is no smaller than its map. It is theirs and not used here,
+because the outer taps of such a window may still see data at some units.
 
-How to fix it: a larger input, less stride or smaller windows early, or fewer layers.
+How to fix it: a larger input, less stride or smaller windows early, less dilation, or fewer layers.
 
 How to silence it: --ignore RF004; where the file leaves the input's size open, --input-shape
 NAME=1,3,448,448 asks at another.
@@ -20,11 +26,13 @@ NAME=1,3,448,448 asks at another.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rfgraph.checks.subject import Subject, carriers, local_fields, named_axes
 from rfgraph.domains.measure import path_sizes
-from rfgraph.errors import quoted
+from rfgraph.errors import BoundError, quoted
 from rfgraph.local_paths import has_local_path
 from rfgraph.relations import Everything, Permute, Pointwise, Regroup, Taps, Transposed, Window
 
@@ -35,13 +43,19 @@ if TYPE_CHECKING:
     from rfgraph.graph import ModelInput
     from rfgraph.relations import Relation
 
+MAX_TAPS = 1 << 16
+
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each input and layer behind the border, in the order of the graph."""
     for item in subject.inputs():
         lengths = {axis: subject.length(item, axis) for axis in subject.spatial_axes(item)}
         for tensor in subject.result.forms[item.name].states:
-            message = _unproductive(subject, item, tensor, lengths)
+            try:
+                message = _unproductive(subject, item, tensor, lengths)
+            except BoundError as error:
+                what = f"whether the layer that makes {quoted(tensor)} is productive"
+                message = f"{what} could not be determined: {error}"
             if message:
                 yield subject.finding("RF004", "warning", message, tensor, input=item.name)
 
@@ -107,15 +121,38 @@ def reason(
     """Return why a window gathers nothing new along an axis, None if it does.
 
     `before` and `own` are the smallest sizes over the paths to its input and to its output.
+    BoundError where telling its live taps takes too long.
     """
     fits = isinstance(rule, Window) and not rule.pad_begin and rule.out_len == 1
     if fits and rule.in_len == width(rule):
         return None
-    if rule.in_len <= width(rule):
-        return f"its window spans {width(rule)} positions of a map of {rule.in_len}"
+    live = list(islice(live_taps(rule), 2))
+    if len(live) < 2:
+        count = "1 lands" if live else "none lands"
+        return f"of the {rule.kernel} taps of its window {count} on its map of {rule.in_len}"
     if before is not None and own is not None and before >= length and own > length:
         return f"every path before it already reads {before} or more of {length} positions"
     return None
+
+
+def live_taps(rule: Window | Transposed) -> Iterator[int]:
+    """Yield the taps of a window that some unit lands on data.
+
+    BoundError where MAX_TAPS in a row are dead.
+    """
+    units, data = rule.out_len, rule.in_len
+    if isinstance(rule, Transposed):
+        # Read backwards, a transposed window is one that slides along its output.
+        units, data = data, units
+    dead = 0
+    for tap in range(rule.kernel):
+        at = tap * rule.dilation - rule.pad_begin
+        first = max(0, -(at // rule.stride))
+        if first < units and first * rule.stride + at < data:
+            dead = 0
+            yield tap
+        elif (dead := dead + 1) > MAX_TAPS:
+            raise BoundError(f"the dead taps of a window exceed MAX_TAPS ({MAX_TAPS})")
 
 
 def _smallest(

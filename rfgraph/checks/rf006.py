@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.checks.subject import Subject, carriers, local_fields, where
-from rfgraph.checks.wording import rational_text
+from rfgraph.checks.subject import Said, Subject, carriers, local_fields
+from rfgraph.checks.wording import exact_text, rational_text
 from rfgraph.domains.measure import tabulate
 from rfgraph.errors import BoundError
 from rfgraph.relations import product
@@ -45,41 +45,39 @@ def check(subject: Subject) -> Iterator[Finding]:
     for item in subject.inputs():
         lengths = {axis: subject.length(item, axis) for axis in subject.spatial_axes(item)}
         for tensor in subject.targets(item):
-            for axis, length in lengths.items():
-                yield from _axis(subject, item, tensor, axis, length)
+            found = {
+                axis: _off_centre(subject, item, tensor, axis, length)
+                for axis, length in lengths.items()
+            }
+            said = [Said(axis, text) for axis, text in found.items() if text]
+            yield from subject.along("RF006", "note", tensor, item, said)
 
 
-def _axis(
+def _off_centre(
     subject: Subject, item: ModelInput, tensor: str, axis: int, length: int
-) -> Iterator[Finding]:
+) -> str | None:
+    """Return how far a tensor is off-centre along an axis, None if it is not."""
     form = subject.result.forms[item.name]
     shape: Shape | None = subject.result.graph.nodes[tensor]["shape"]
     pieces = [piece for field in local_fields(form, tensor, axis) for piece in field.pieces]
     if not pieces or shape is None:
-        return
+        return None
     field = subject.result.receptive_field(tensor, item.name).axes[axis]
     numbers = field if field.scope == "local" else field.local
-    start = where(tensor, item, [axis])
     try:
         mean = _mean(numbers, pieces, shape, carriers(form, tensor, axis))
     except BoundError as error:
-        text = f"{start}: whether it is centred could not be determined: {error}"
-        yield subject.finding("RF006", "note", text, tensor, input=item.name, axes=[axis])
-        return
-    if mean is None:
-        return
-    off = mean - Fraction(length - 1, 2)
-    if off:
-        text = f"{start}: off-centre by {_amount(off, numbers)}"
-        yield subject.finding("RF006", "note", text, tensor, input=item.name, axes=[axis])
+        return f"whether it is centred could not be determined: {error}"
+    off = Fraction(0) if mean is None else mean - Fraction(length - 1, 2)
+    return f"off-centre by {_amount(off, numbers)}" if off else None
 
 
 def _amount(off: Fraction, numbers: Axis | None) -> str:
     side = "towards the end" if off > 0 else "towards the start"
-    text = f"{rational_text(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
+    text = f"{exact_text(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
     stride = None if numbers is None else numbers.stride
     if stride and abs(stride) != 1:
-        text += f" ({rational_text(abs(off / stride))} strides of {rational_text(abs(stride))})"
+        text += f" ({rational_text(abs(off / stride))} strides of {exact_text(abs(stride))})"
     return text
 
 

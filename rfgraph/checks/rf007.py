@@ -22,8 +22,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis import made_by, some
-from rfgraph.checks.subject import Subject, where
-from rfgraph.checks.wording import joined, rational_text
+from rfgraph.checks.subject import Said, Subject
+from rfgraph.checks.wording import exact_text, joined, rational_text
 from rfgraph.errors import UsageError, quoted
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def _field(
     subject: Subject, item: ModelInput, tensor: str, stored: Mapping[int, StoredAxis]
 ) -> Iterator[Finding]:
     field = subject.result.receptive_field(tensor, item.name)
+    said = []
     for axis in subject.baseline("RF007").spatial.get(item.name, ()):
         if axis not in stored:
             continue
@@ -124,8 +125,8 @@ def _field(
             continue
         changes = list(changed(stored[axis], field.axes[axis]))
         if changes:
-            text = f"{where(tensor, item, [axis])}: smaller than in the baseline: {joined(changes)}"
-            yield subject.finding("RF007", "error", text, tensor, input=item.name, axes=[axis])
+            said.append(Said(axis, f"smaller than in the baseline: {joined(changes)}"))
+    yield from subject.along("RF007", "error", tensor, item, said)
 
 
 # -- one axis --------------------------------------------------------------------------------------
@@ -159,8 +160,8 @@ def _reach(before: StoredAxis, now: Axis) -> Iterator[str]:
     for key in ("before", "after"):
         old, new = before.numbers[key], getattr(now, key)
         if new is not None and (old is None or new < old):
-            was = "without bound" if old is None else rational_text(Fraction(old))
-            yield f"reach {key}: {was}, now {rational_text(new)}"
+            was = "without bound" if old is None else exact_text(Fraction(old))
+            yield f"reach {key}: {was}, now {exact_text(new)}"
 
 
 def _numbers(before: StoredAxis, now: Axis) -> Iterator[str]:

@@ -25,7 +25,7 @@ CODES: Mapping[str, str] = {
     "RF001": "The receptive field does not reach what is required",
     "RF002": "Paths that merge are not aligned",
     "RF003": "Input positions are never read, or the region has gaps",
-    "RF004": "Unproductive layer: what it reads already covers the input",
+    "RF004": "Unproductive layer: it gathers nothing that its input does not have already",
     "RF005": "An operator without a rule, or whose positions depend on data",
     "RF006": "The receptive field is off-centre",
     "RF007": "The receptive field is smaller than in the baseline",

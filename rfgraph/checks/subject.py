@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis import Result, pick_input, pick_tensor
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings, Severity
@@ -13,11 +14,22 @@ from rfgraph.fields import Finding
 from rfgraph.local_paths import is_local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from fractions import Fraction
 
     from rfgraph.checks.baseline import Baseline
     from rfgraph.domains.closed_form import AxisField, ClosedForm
     from rfgraph.graph import ModelInput, Operator
+
+
+class Said(NamedTuple):
+    """What there is to say of one axis of an input, with the numbers that a finding has."""
+
+    axis: int
+    text: str
+    stat: str | None = None
+    required: Fraction | int | None = None
+    found: Fraction | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,18 @@ class Subject:
                 f"{what} compares with a baseline, and there is none: give one (--baseline FILE)"
             )
         return self.settings.baseline
+
+    def along(
+        self, code: str, severity: Severity, tensor: str, item: ModelInput, said: Iterable[Said]
+    ) -> Iterator[Finding]:
+        """Yield findings about a tensor on an input, one for all axes of which the same is said."""
+        same: dict[Said, list[int]] = {}
+        for one in said:
+            same.setdefault(one._replace(axis=0), []).append(one.axis)
+        for one, axes in same.items():
+            message = f"{where(tensor, item, axes)}: {one.text}"
+            made = self.finding(code, severity, message, tensor, input=item.name, axes=axes)
+            yield replace(made, stat=one.stat, required=one.required, found=one.found)
 
     def finding(
         self,
@@ -148,8 +172,9 @@ def carriers(form: ClosedForm, tensor: str, axis: int) -> frozenset[int]:
 
 
 def where(tensor: str, item: ModelInput, axes: Sequence[int]) -> str:
-    """Return how messages begin: the tensor, the input and its axes."""
-    return f"tensor {quoted(tensor)} on input {quoted(item.name)}, {named_axes(item, axes)}"
+    """Return how messages begin: the tensor, unless it is the input, the input and its axes."""
+    start = "" if tensor == item.name else f"tensor {quoted(tensor)} on "
+    return f"{start}input {quoted(item.name)}, {named_axes(item, axes)}"
 
 
 def named_axes(item: ModelInput, axes: Sequence[int]) -> str:

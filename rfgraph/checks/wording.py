@@ -23,6 +23,11 @@ def rational_text(value: Fraction | int) -> str:
     return f"{sign}{whole}.{f'{thousandths:03}'.rstrip('0') or '0'}"
 
 
+def exact_text(value: Fraction | int) -> str:
+    """Return an exact number: with decimals where three of them hold it, else as a fraction."""
+    return rational_text(value) if 1000 % value.denominator == 0 else str(value)
+
+
 def percent(share: Fraction) -> str:
     """Return a share in per cent, cut off after one decimal; 0 only if it is nothing."""
     tenths = share * 1000 // 1

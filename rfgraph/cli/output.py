@@ -22,7 +22,7 @@ _LEAST, _MOST = 40, 120
 
 
 def style_of(options: argparse.Namespace) -> Style:
-    """Return how to render text: 80 columns without colour, unless a terminal reads it."""
+    """Return how to render text: names whole, without colour, unless a terminal reads it."""
     terminal = options.output is None and _is_terminal()
     wanted = options.color == "always" or (
         options.color == "auto"
@@ -31,7 +31,7 @@ def style_of(options: argparse.Namespace) -> Style:
         and os.environ.get("TERM") != "dumb"
     )
     width = min(max(shutil.get_terminal_size().columns, _LEAST), _MOST) if terminal else WIDTH
-    return Style(wanted, width, blocks=_has_blocks(options))
+    return Style(wanted, width, blocks=_has_blocks(options), whole_names=not terminal)
 
 
 def _has_blocks(options: argparse.Namespace) -> bool:
@@ -52,7 +52,7 @@ def _is_terminal() -> bool:
 def emit(options: argparse.Namespace, text: str) -> None:
     """Write a report to the file asked for, or to stdout."""
     if options.output is None or options.output == "-":
-        _print(text)
+        _print(text, getattr(options, "format", "text"))
     else:
         save(options, text.encode("utf-8", "backslashreplace"))
 
@@ -71,12 +71,15 @@ def save(options: argparse.Namespace, data: bytes) -> None:
         raise RfgraphError(f"--output {shown_path(options.output)}: {reason}") from None
 
 
-def _print(text: str) -> None:
-    """Write to stdout, bytes where it takes them, so that no system changes the line ends."""
+def _print(text: str, form: str) -> None:
+    """Write to stdout, bytes where it takes them, so that no system changes the line ends.
+
+    Formats for machines are in UTF-8 everywhere, text is in the encoding of who reads it.
+    """
     if sys.stdout is None:
         raise RfgraphError("standard output is closed")
-    encoding = sys.stdout.encoding or "utf-8"
-    data = text.encode(encoding, "backslashreplace")
+    encoding = (sys.stdout.encoding if form == "text" else None) or "utf-8"
+    data = _encoded(text, encoding)
     buffer = getattr(sys.stdout, "buffer", None)
     with _reader_gone():
         if buffer is None:
@@ -85,6 +88,14 @@ def _print(text: str) -> None:
             sys.stdout.flush()
             buffer.write(data)
             buffer.flush()
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    """Return a text in an encoding; for the mark of what is left out, one of the same width."""
+    try:
+        return text.encode(encoding)
+    except UnicodeError:
+        return text.replace("…", "~").encode(encoding, "backslashreplace")
 
 
 def flush() -> None:

@@ -88,8 +88,13 @@ def bounded_reach(field: AxisField, shape: Shape) -> tuple[Fraction | None, Frac
     return (None if opened_lo else before), (None if opened_hi else after)
 
 
-def reach(united: PeriodicMap) -> tuple[Fraction, Fraction]:
-    """Return how far the field goes before and after stride * o, at most over the phases."""
+def reach(united: PeriodicMap) -> tuple[Fraction | None, Fraction | None]:
+    """Return how far the field goes before and after stride * o, at most over the phases.
+
+    None where it stays in one place whatever the unit, which then has no position.
+    """
+    if not united.q:
+        return None, None
     there = [(r, span) for r, span in enumerate(united.spans) if span is not None]
     rate = united.rate
     before = max(rate * r - span[0] for r, span in there)

@@ -158,13 +158,17 @@ def _build(
 
 
 def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) -> list[str]:
-    """Return the tensors of the graph outputs; a constant one stands in the graph without edges."""
-    names = []
+    """Return the tensors of the graph outputs, of a sequence its elements.
+
+    A constant one stands in the graph without edges.
+    """
+    names: dict[str, None] = {}
     for value, entry in zip(proto.graph.output, entries, strict=True):
-        if entry.tensor is None and value.name not in builder.graph:
-            builder.graph.add_node(value.name, shape=entry.value.shape, producer=None)
-        names.append(entry.tensor or value.name)
-    return names
+        for item in entry.items or (entry,):
+            if item.tensor is None and value.name not in builder.graph:
+                builder.graph.add_node(value.name, shape=item.value.shape, producer=None)
+            names[item.tensor or value.name] = None
+    return list(names)
 
 
 def as_array(name: str, value: object) -> NDArray[Any]:

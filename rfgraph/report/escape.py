@@ -35,7 +35,11 @@ def shortened(name: str, width: int, head: float = 0.5) -> str:
 
     `head` is the share of the room that its beginning gets.
     """
-    text = safe(name)
+    return without_middle(safe(name), width, head)
+
+
+def without_middle(text: str, width: int, head: float = 0.5) -> str:
+    """Return a text in at most `width` terminal cells."""
     if cells(text) <= width:
         return text
     room = max(width - 1, 0)

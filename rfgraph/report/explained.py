@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.report.escape import shortened
-from rfgraph.report.view import axes_text, fraction, input_lengths, numbers, ratio, span, times
+from rfgraph.report.escape import safe
+from rfgraph.report.view import (
+    axes_text,
+    fraction,
+    input_lengths,
+    numbers,
+    span,
+    times,
+    whole_up,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from fractions import Fraction
 
     from rfgraph.fields import Axis, ReceptiveField
     from rfgraph.graph import ModelInput
+    from rfgraph.report.view import View
 
 Row: TypeAlias = tuple[str, str, str]
 MAX_THROUGH = 2
+AROUND = "around a unit's own position"
 RANGE = "the range of dynamic quantization"
 
 
@@ -32,7 +42,7 @@ def field_rows(field: ReceptiveField, spatial: Sequence[int], item: ModelInput) 
     for axes in groups.values():
         if len(groups) > 1:
             yield axes_text([axis.axis for axis in axes]), "", ""
-        yield from _axes_rows(axes, lengths)
+        yield from _axes_rows(axes, lengths, causal=len(spatial) == 1 and is_causal(axes[0]))
     for axis in _one_sided(field, spatial):
         yield axes_text([axis.axis]), _scope_words(axis, brief=True), ""
     if field.aligned is not None:
@@ -50,11 +60,24 @@ def _kind(axis: Axis) -> object:
     """Return what axes must share to share their words."""
     found = numbers(axis)
     absent = (found is None, found and found.size is None, found and found.stride is None)
+    still = found is not None and found.stride == 0
     said = None if axis.scope == "local" else _scope_words(axis, brief=found is not None)
-    return axis.scope, absent, said
+    return axis.scope, absent, still, said
 
 
-def _axes_rows(axes: Sequence[Axis], lengths: Mapping[int, int | None]) -> Iterator[Row]:
+def is_causal(axis: Axis) -> bool:
+    """Whether all paths along an axis of time read nothing ahead, and not by sampling alone.
+
+    What is centred on its unit, as by repeating each position, looks no way.
+    """
+    if axis.scope != "local" or not axis.stride or axis.before is None or axis.after is None:
+        return False
+    return axis.after <= 0 < axis.before and axis.before - axis.after > 1 - axis.stride
+
+
+def _axes_rows(
+    axes: Sequence[Axis], lengths: Mapping[int, int | None], *, causal: bool
+) -> Iterator[Row]:
     scope = axes[0].scope
     if scope == "none":
         yield "receptive field", "none", "reads nothing of the input"
@@ -68,33 +91,49 @@ def _axes_rows(axes: Sequence[Axis], lengths: Mapping[int, int | None]) -> Itera
     if inner[0].size is None:
         yield label, "local, but its size could not be determined", ""
     else:
-        yield from _numbers_rows(label, inner, [lengths[axis.axis] for axis in inner])
+        yield from _size_row(label, inner)
+        known = [lengths[axis.axis] for axis in inner]
+        if inner[0].stride == 0:
+            yield _place(inner, known)
+        else:
+            yield from _moving_rows(inner, causal=causal)
+        label = "covers the input" if scope == "local" else "local paths cover"
+        yield label, _covers(inner, known), ""
+        yield from _paths(inner)
 
 
-def _numbers_rows(label: str, axes: Sequence[Axis], lengths: Sequence[int | None]) -> Iterator[Row]:
+def _size_row(label: str, axes: Sequence[Axis]) -> Iterator[Row]:
     sizes = times([span(axis.size_min, axis.size) for axis in axes])
     differ = any(axis.size_min != axis.size for axis in axes)
     note = "smallest..largest over the units" if differ else "what one unit reads"
     note = "read past these operators" if label == "local paths" and not differ else note
     yield label, sizes, note
+
+
+def _moving_rows(axes: Sequence[Axis], *, causal: bool) -> Iterator[Row]:
+    """Say how the field moves from unit to unit, and how far it reaches around them."""
     if axes[0].stride is None:
         yield "stride (jump)", "none", "it differs from unit to unit"
-    else:
-        yield (
-            "stride (jump)",
-            times([ratio(axis.stride) for axis in axes]),
-            "from one unit to the next",
-        )
-        padding = times([_minus(axis.start) for axis in axes])
-        yield "effective padding", padding, "before the input, at unit 0"
-        yield "reach", _reach(axes), _causal(axes)
-        yield from _period(axes)
-    yield (
-        "they cover it" if label == "local paths" else "covers the input",
-        _covers(axes, lengths),
-        "",
-    )
-    yield from _paths(axes)
+        return
+    strides = times([fraction(axis.stride) for axis in axes])
+    yield "stride (jump)", strides, "from one unit to the next"
+    padding = times([_minus(axis.start) for axis in axes])
+    yield "effective padding", padding, "before the input, at unit 0"
+    yield "reach", _reach(axes), "causal: nothing ahead is read" if causal else AROUND
+    yield from _period(axes)
+
+
+def _place(axes: Sequence[Axis], lengths: Sequence[int | None]) -> Row:
+    """Say where a field lies that does not move: its units have no position on the input."""
+    if any(axis.period != (1, 0) or axis.start is None for axis in axes):
+        return "stride (jump)", "0", "units further on read the same again"
+    spans = [(axis.start or 0, int(2 * (axis.center or 0)) - (axis.start or 0)) for axis in axes]
+    note = "the same for every unit"
+    if any(hi - lo + 1 != axis.size_min for (lo, hi), axis in zip(spans, axes, strict=True)):
+        note = "all units together"
+    elif len(axes) == 1 and spans[0][1] + 1 == lengths[0] and spans[0][0] > 0:
+        note = f"the last {axes[0].size} for every unit"
+    return "positions", times([span(*pair) for pair in spans]), note
 
 
 def _minus(value: int | None) -> str:
@@ -102,23 +141,15 @@ def _minus(value: int | None) -> str:
 
 
 def _reach(axes: Sequence[Axis]) -> str:
+    """Return the reach in whole positions, rounded up: what a tile or a stream has to hold."""
     before = _once([axis.before for axis in axes])
     return f"{before} before, {_once([axis.after for axis in axes])} after"
 
 
 def _once(values: Sequence[Fraction | None]) -> str:
     """Return the value of each axis, once where all agree."""
-    texts = [fraction(value) for value in values]
+    texts = [whole_up(value) for value in values]
     return texts[0] if len(set(texts)) == 1 else times(texts)
-
-
-def _causal(axes: Sequence[Axis]) -> str:
-    ahead = [axis.after for axis in axes]
-    if all(after is not None and after <= 0 for after in ahead) and any(
-        axis.before for axis in axes
-    ):
-        return "causal: nothing ahead is read"
-    return "around a unit's own position"
 
 
 def _period(axes: Sequence[Axis]) -> Iterator[Row]:
@@ -145,14 +176,18 @@ def _covers(axes: Sequence[Axis], lengths: Sequence[int | None]) -> str:
         return f"depends on {axes_text(open_axes)}, open in the file (--input-shape)"
     if all(axis.covers_input for axis in axes):
         return f"yes: at least as large as its {times([str(n) for n in lengths])}"
-    parts = [_part(axis, length) for axis, length in zip(axes, lengths, strict=True)]
-    return f"no: {parts[0] if len(set(parts)) == 1 else times(parts)} positions"
+    known = [(axis, n) for axis, n in zip(axes, lengths, strict=True) if n is not None]
+    parts = [_part(axis, length) for axis, length in known]
+    text = f"no: {parts[0] if len(set(parts)) == 1 else times(parts)} positions"
+    if len(known) == len(axes):
+        return text
+    return f"{text} on {axes_text([axis.axis for axis, _ in known])}"
 
 
-def _part(axis: Axis, length: int | None) -> str:
-    if length is None or axis.size_min is None:
-        return f"{span(axis.size_min, axis.size)} of ?"
-    return f"{min(axis.size_min, length)} of {length}"
+def _part(axis: Axis, length: int) -> str:
+    if axis.size_min is None or axis.size is None:
+        return f"? of {length}"
+    return f"{span(min(axis.size_min, length), min(axis.size, length))} of {length}"
 
 
 def _paths(axes: Sequence[Axis]) -> Iterator[Row]:
@@ -170,6 +205,13 @@ def _alignment(field: ReceptiveField) -> Row:
     if field.aligned:
         return "alignment", "aligned", "paths agree in stride and center"
     return "alignment", "not aligned", "paths differ in stride or center"
+
+
+def unread(view: View, tensor: str) -> str:
+    """Return a sentence on a tensor that reads no position of any input."""
+    if view.result.graph.pred[tensor]:
+        return "It reads no input that is a tensor of known shape."
+    return "Constant: no input reaches it."
 
 
 # -- what is not local -----------------------------------------------------------------------------
@@ -209,9 +251,11 @@ def _scope_words(axis: Axis, *, brief: bool = False) -> str:
 
 def _side(axis: Axis) -> str:
     if axis.before is None and axis.after is not None:
-        return f"each unit reads all that came before; look-ahead {fraction(axis.after)}"
+        ahead = whole_up(max(axis.after, Fraction(0)))
+        return f"each unit reads all that came before; look-ahead {ahead}"
     if axis.after is None and axis.before is not None:
-        return f"each unit reads all that follows, and {fraction(axis.before)} before"
+        behind = whole_up(max(axis.before, Fraction(0)))
+        return f"each unit reads all that follows, and {behind} before"
     return "each unit reads all that lies on one side of it"
 
 
@@ -220,7 +264,7 @@ def _through(names: Sequence[str], ranges: Sequence[str]) -> str:
         return ""
     alike = set(names) == set(ranges)
     listed = ", ".join(
-        shortened(name, 40) + (f" ({RANGE})" if name in ranges and not alike else "")
+        safe(name) + (f" ({RANGE})" if name in ranges and not alike else "")
         for name in names[:MAX_THROUGH]
     )
     more = " and others" if len(names) > MAX_THROUGH else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.report.view import View, fraction, numbers, ratio, span
+from rfgraph.report.view import View, fraction, numbers, span, whole_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,16 +87,16 @@ def _cells(view: View, field: ReceptiveField, number: int) -> Cells:
     if axis.scope == "none":
         return (count, "-", "none", "-", "-", "-", "-", "-")
     if found is None:
-        reach = (fraction(axis.before), fraction(axis.after))
+        reach = (whole_up(axis.before), whole_up(axis.after))
         return (count, "-", axis.scope + mark, "-", "-", *reach, "-")
     return (
         count,
-        ratio(found.stride),
+        fraction(found.stride),
         span(found.size_min, found.size) + mark,
         fraction(found.start),
         fraction(found.center),
-        fraction(found.before),
-        fraction(found.after),
+        whole_up(found.before),
+        whole_up(found.after),
         span(found.shortest, found.longest) + (UNALIGNED if field.aligned is False else ""),
     )
 
@@ -154,7 +154,8 @@ def legend(rows: Sequence[Layer]) -> list[str]:
         "n: units on the axis. stride (jump): input positions from one unit to the next. size: of "
         "the receptive field. start, center: of unit 0's, in input positions from 0 (-start is the "
         "effective padding; calculators that count from 0.5 print center + 0.5). before, after: "
-        "reach around a unit's own position. paths: sizes of single paths, smallest..largest."
+        "reach around a unit's own position, in whole positions. paths: sizes of single paths, "
+        "smallest..largest."
     ]
     scopes = set().union(*(layer.scopes() for layer in rows))
     notes: dict[str, str] = {

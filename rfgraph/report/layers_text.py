@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from rfgraph.report.escape import safe, shortened
+from rfgraph.report.escape import safe
 from rfgraph.report.layers import HEADER, Layer, layers, legend, table_rows
 from rfgraph.report.table import lay_out
 from rfgraph.report.view import View, axes_text, shape_text
@@ -24,7 +24,7 @@ def layer_table(view: View, style: Style) -> str:
             continue
         shown.extend(rows)
         axes = view.result.forms[item.name].spatial_axes
-        name = shortened(item.name, style.width // 2)
+        name = style.name(item.name, style.width // 2)
         caption = f"Input  {name}  {shape_text(item.shape)}, {axes_text(axes)}"
         parts.append(
             [*textwrap.wrap(caption, style.width, drop_whitespace=False), *_table(rows, style)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.checks.subject import has_windows
 from rfgraph.report.escape import for_markdown, markdown_text, one_line
-from rfgraph.report.explained import field_rows, scope_sentence
+from rfgraph.report.explained import field_rows, scope_sentence, unread
 from rfgraph.report.layers import HEADER, layers, legend, table_rows
 from rfgraph.report.view import View, axes_text, masks_sentence, shape_text
 
@@ -46,12 +47,17 @@ def _inputs(view: View) -> str:
         (
             for_markdown(item.name),
             shape_text(item.shape),
-            axes_text(view.result.forms[item.name].spatial_axes),
+            _spatial(view, item),
             _probed(item),
         )
         for item in view.model_inputs
     ]
     return table(("input", "shape", "spatial", "lengths that the file leaves open"), rows)
+
+
+def _spatial(view: View, item: ModelInput) -> str:
+    axes = axes_text(view.result.forms[item.name].spatial_axes)
+    return axes if has_windows(view.result, item.name) else f"none, {axes} in their place"
 
 
 def _probed(item: ModelInput) -> str:
@@ -86,7 +92,7 @@ def _outputs(view: View) -> Iterator[str]:
     rows = []
     for output in view.result.outputs:
         fields = view.fields_of(output.name)
-        said = ["See below."] if fields else ["Constant: no input reaches it."]
+        said = ["See below."] if fields else [unread(view, output.name)]
         if output.before_global:
             said = [scope_sentence(field, view.spatial_axes(field)) for field in fields]
         rows.append(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.domains.paths.statistics import decimal
 from rfgraph.report.escape import for_html
-from rfgraph.report.view import fraction, numbers, ratio, shape_text, span
+from rfgraph.report.view import fraction, numbers, shape_text, span, whole_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,19 +37,19 @@ def _axis_cells(axis: Axis) -> list[str]:
             "-",
             "-",
             "-",
-            fraction(axis.before),
-            fraction(axis.after),
+            whole_up(axis.before),
+            whole_up(axis.after),
             "-",
         ]
     return [
         str(axis.axis),
         scope if axis.scope in ("local", "none") else f"{scope}; local paths:",
         span(found.size_min, found.size),
-        ratio(found.stride),
+        fraction(found.stride),
         fraction(found.start),
         fraction(found.center),
-        fraction(found.before),
-        fraction(found.after),
+        whole_up(found.before),
+        whole_up(found.after),
         span(found.shortest, found.longest),
     ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfgraph.report import markdown
 from rfgraph.report.document import dumps
-from rfgraph.report.escape import for_markdown, shortened
+from rfgraph.report.escape import for_markdown
 from rfgraph.report.records import csv_text
 from rfgraph.report.table import lay_out
 
@@ -71,7 +71,7 @@ def text(rows: Iterable[OperatorRow], style: Style) -> str:
     cells = [row.cells() for row in rows]
     # An operator's name is what one looks for: the domain gives way, not the name.
     table = lay_out(
-        HEADER, [(name, shortened(domain, 22), *rest) for name, domain, *rest in cells], style
+        HEADER, [(name, style.name(domain, 22), *rest) for name, domain, *rest in cells], style
     )
     return "\n".join([*table, "", *textwrap.wrap(note, style.width)]) + "\n"
 

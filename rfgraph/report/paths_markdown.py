@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 MOST_SIZES = 200
 HEADER = (
-    *("axis", "local", "smallest", "mean", "median", "largest", "std", "covering", "not local"),
+    *("axis", "local", "smallest", "mean", "median", "largest", "std"),
+    *("local covering", "not local"),
 )
 
 

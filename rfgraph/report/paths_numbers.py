@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rfgraph.domains.paths.statistics import decimal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rfgraph.distribution import AxisHistogram
 
 # Integers of more digits are given by their order of magnitude alone, which is added from the
@@ -26,15 +28,15 @@ def log10(number: int) -> float:
 def amount(number: int) -> str:
     """Return a count: all its digits, its order of magnitude, or both."""
     if number < 10**_ADDED:
-        return str(number)
+        return f"{number:,}"
     if number < 10**_ALONE:
-        return f"{number} (about {power(number)})"
+        return f"{number:,} (about {power(number)})"
     return f"about {power(number)}"
 
 
 def short(number: int) -> str:
-    """Return a count in few characters: 65536, 3.17 * 10^29."""
-    return str(number) if number < 10**7 else power(number)
+    """Return a count in few characters: 65,536, 3.17 * 10^29."""
+    return f"{number:,}" if number < 10**7 else power(number)
 
 
 def power(number: int) -> str:
@@ -84,11 +86,11 @@ def covering(number: int, local: int) -> str:
     return f"{share(number, local)} cover the input"
 
 
-def others(axis: AxisHistogram) -> list[str]:
-    """Return in words how many paths are not local on an axis."""
-    kinds = (
+def others(axis: AxisHistogram, said: Callable[[int], str] = short) -> list[str]:
+    """Return in words, with counts as `said`, how many paths are not local on an axis."""
+    found = (
         (axis.one_sided, "one-sided"),
         (axis.global_, "global"),
         (axis.unknown, "unknown"),
     )
-    return [f"{short(count)} {word}" for count, word in kinds if count]
+    return [f"{said(count)} {word}" for count, word in found if count]

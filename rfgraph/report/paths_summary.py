@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rfgraph.report import histogram
@@ -11,7 +11,7 @@ from rfgraph.report.paths_numbers import covering, figure, others, short
 from rfgraph.report.view import axes_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rfgraph.distribution import AxisHistogram
     from rfgraph.fields import ReceptiveField
@@ -31,26 +31,35 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
     found = shown.histogram
     if found is None:
         return _row("distribution", LONG, label, style)
-    lines = []
-    together = groups(shown)
-    for axes in together:
-        first = axes[0]
-        about = f"{short(found.total)} {found.count[:-1] if found.total == 1 else found.count}"
-        if len(together) > 1:
-            about = f"{axes_text([axis.axis for axis in axes])}: {about}"
-        facts = [about, *_facts(first, shown.lengths[first.axis])]
-        lines.extend(_row("distribution", ", ".join(facts), label, style))
+    total = f"{short(found.total)} {found.count[:-1] if found.total == 1 else found.count}"
+    together: dict[tuple[str, str], list[int]] = {}
+    for axes in groups(shown):
+        first, line = axes[0], ""
+        said = total + _kinds(first, list(_facts(first, shown.lengths[first.axis])))
         if first.counts and len(first.counts) > 1:
             columns = min(style.width - label, MOST_COLUMNS)
-            lines.append(" " * label + histogram.line(first.counts, columns, blocks=style.blocks))
+            line = histogram.line(first.counts, columns, blocks=style.blocks)
+        together.setdefault((said, line), []).extend(axis.axis for axis in axes)
+    lines = []
+    for (said, line), numbers in together.items():
+        about = said if len(together) == 1 else f"{axes_text(numbers)}: {said}"
+        lines.extend(_row("distribution", about, label, style))
+        lines.extend([" " * label + line] if line else [])
     return lines
 
 
-def _facts(axis: AxisHistogram, length: int | None) -> Iterator[str]:
+def _kinds(axis: AxisHistogram, facts: Sequence[str]) -> str:
+    """Return how many of the paths are of each kind; `facts` speak of the local ones alone."""
     scopes = others(axis)
-    if scopes and axis.local:
-        yield f"{short(axis.local)} local"
-    yield from scopes
+    if not scopes:
+        return "".join(f", {fact}" for fact in facts)
+    if axis.local:
+        said = f" ({', '.join(facts)})" if facts else ""
+        scopes.append(f"{short(axis.local)} local{said}")
+    return f": {', '.join(scopes)}"
+
+
+def _facts(axis: AxisHistogram, length: int | None) -> Iterator[str]:
     if axis.min != axis.max:
         yield f"mean size {figure(axis.mean)}"
     if length is not None and axis.covering is not None and axis.local > 1:
@@ -58,10 +67,4 @@ def _facts(axis: AxisHistogram, length: int | None) -> Iterator[str]:
 
 
 def _row(label: str, value: str, width: int, style: Style) -> list[str]:
-    return textwrap.wrap(
-        value,
-        style.width,
-        initial_indent=f"{'    ' + label:<{width}}",
-        subsequent_indent=" " * width,
-        break_on_hyphens=False,
-    )
+    return style.wrapped(value, f"{'    ' + label:<{width}}", " " * width)

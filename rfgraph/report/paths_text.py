@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.report import histogram
-from rfgraph.report.escape import one_line, safe, shortened
+from rfgraph.report.escape import one_line, safe
 from rfgraph.report.paths import groups
 from rfgraph.report.paths_numbers import amount, figure, others, share, short, whole
 from rfgraph.report.view import axes_text, masks_sentence, shape_text, times
@@ -40,7 +40,7 @@ def paths_text(
     """Return the report of `rfgraph paths`; `masks` is what stored masks cut, if they may."""
     lines = [style.bold(safe(file))]
     if masks is not None:
-        lines.extend(textwrap.wrap(masks_sentence(masks), style.width, break_on_hyphens=False))
+        lines.extend(style.wrapped(masks_sentence(masks)))
     for shown in entries:
         lines.extend(["", *_entry(shown, style)])
     if not entries:
@@ -53,12 +53,12 @@ def paths_text(
 
 def _entry(shown: Entry, style: Style) -> Iterator[str]:
     shape = shape_text(shown.shape)
-    label = shortened(shown.tensor, style.width)
+    label = style.name(shown.tensor, style.width)
     if len(label) + 2 + len(shape) <= style.width:
         yield f"{style.bold(label)}  {shape}"
     else:
         yield from (style.bold(label), f"  {shape}")
-    source = shortened(shown.input, style.width - 30)
+    source = style.name(shown.input, style.width - 30)
     found = shown.histogram
     if found is None:
         yield from _wrapped(
@@ -104,7 +104,8 @@ def _rows(
     if not axis.local:
         return
     if axis.min == axis.max:
-        yield "size", whole(axis.max) if axis.local == 1 else f"{whole(axis.max)} on every path"
+        every = "every local path" if not_local else "every path"
+        yield "size", whole(axis.max) if axis.local == 1 else f"{whole(axis.max)} on {every}"
     else:
         different = "" if axis.counts is None else f", {len(axis.counts)} different"
         yield "sizes", f"{whole(axis.min)} to {whole(axis.max)}{different}"
@@ -113,7 +114,8 @@ def _rows(
         yield "not listed", UNLISTED
     elif len(axis.counts) > 1:
         yield "median", whole(axis.median)
-    yield "cover the input", _covering(axis, length, numbers)
+    label = "local ones cover" if not_local else "cover the input"
+    yield label, _covering(axis, length, numbers)
 
 
 def _covering(axis: AxisHistogram, length: int | None, numbers: Sequence[int]) -> str:
@@ -170,13 +172,7 @@ def _first(shown: Entry, style: Style) -> Iterator[str]:
     for number, path in enumerate(shown.first, 1):
         yield f"  {number}. {_title(path)}"
         names = [safe(name) for name in path.nodes]
-        yield from textwrap.wrap(
-            ", ".join(names),
-            style.width,
-            initial_indent=" " * INDENT,
-            subsequent_indent=" " * INDENT,
-            break_on_hyphens=False,
-        )
+        yield from style.wrapped(", ".join(names), " " * INDENT)
 
 
 def _title(path: Path) -> str:
@@ -187,12 +183,8 @@ def _title(path: Path) -> str:
 def _row(label: str, value: str, style: Style, indent: int = INDENT) -> Iterable[str]:
     start = " " * indent + f"{label:<{LABEL + INDENT - indent}}  "
     later = " " * (INDENT + LABEL + 2)
-    return textwrap.wrap(
-        value, style.width, initial_indent=start, subsequent_indent=later, break_on_hyphens=False
-    )
+    return style.wrapped(value, start, later)
 
 
 def _wrapped(text: str, style: Style) -> Iterable[str]:
-    return textwrap.wrap(
-        text, style.width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
-    )
+    return style.wrapped(text, "  ")

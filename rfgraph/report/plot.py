@@ -43,7 +43,7 @@ def require() -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError:
         raise RfgraphError(
-            "a picture requires matplotlib, which is not installed: pip install 'rfgraph[plot]'"
+            "a picture requires matplotlib, which is not installed: pip install '.[plot]'"
         ) from None
 
 

@@ -97,11 +97,12 @@ def _panel(name: str, item: Entry, found: PathHistogram, axes: Sequence[AxisHist
     label = f"receptive field size along {axes_text([axis.axis for axis in axes])}"
     facts = _facts(first, found, item.lengths[first.axis])
     bars = _bars(first)
+    noun = found.count if first.local == found.total else f"local {found.count}"
     if bars is None or first.min is None or first.max is None:
-        return Panel(name, facts, label, found.count, None)
+        return Panel(name, facts, label, noun, None)
     span, length = (first.min, first.max), item.lengths[first.axis]
     ticks = _ticks(list(first.counts or ()))
-    return Panel(name, facts, label, found.count, bars, span, length, ticks)
+    return Panel(name, facts, label, noun, bars, span, length, ticks)
 
 
 def _ticks(sizes: Sequence[int]) -> Sequence[int]:
@@ -114,14 +115,17 @@ def _ticks(sizes: Sequence[int]) -> Sequence[int]:
 def _facts(axis: AxisHistogram, found: PathHistogram, length: int | None) -> tuple[str, str]:
     """Return the two lines above the bars: how many paths, and how their sizes are."""
     noun = found.count[:-1] if found.total == 1 else found.count
-    scopes = others(axis)
+    scopes = others(axis, _many)
     if scopes and axis.local:
         scopes.insert(0, f"{_many(axis.local)} local")
     first = ": ".join(filter(None, (f"{_many(found.total)} {noun}", ", ".join(scopes))))
     if not axis.local:
         return first, "no path is local"
     if axis.counts is None or (axis.max or 0) > _MOST_SIZE:
-        return first, f"too many sizes to draw: {whole(axis.min)} to {whole(axis.max)}"
+        return (
+            first,
+            f"too many sizes to draw: {_raised(whole(axis.min))} to {_raised(whole(axis.max))}",
+        )
     facts = [f"size {axis.min}"]
     if axis.min != axis.max:
         facts = [f"mean {figure(axis.mean, 4)}, std {figure(axis.std, 4)}"]
@@ -129,12 +133,16 @@ def _facts(axis: AxisHistogram, found: PathHistogram, length: int | None) -> tup
         text = covering(axis.covering, axis.local)
         text = text.replace("more than", ">").replace("less than", "<")
         facts.append(text if axis.covering in (0, axis.local) else f"{text} (dark)")
-    return first, ", ".join(facts)
+    return first, ("local: " if scopes else "") + ", ".join(facts)
 
 
 def _many(number: int) -> str:
     """Return a count as a picture shows it, with a power of ten where it is long."""
-    text = short(number)
+    return _raised(short(number))
+
+
+def _raised(text: str) -> str:
+    """Return a number with its power of ten in characters, which need no markup."""
     mantissa, long, exponent = text.partition(" * 10^")
     return f"{mantissa} {TIMES} {power_of_ten(int(exponent))}" if long else text
 

@@ -24,7 +24,9 @@ def lay_out(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style) 
     """
     numbers = [row[1:] for row in rows]
     widths = [max(map(cells, column)) for column in zip(header[1:], *numbers, strict=True)]
-    longest = max(cells(shortened(row[0], style.width)) for row in (header, *rows))
+    longest = max(cells(style.name(row[0], style.width)) for row in (header, *rows))
+    if style.whole_names:
+        return _beside(header, rows, widths, WIDE, longest, style)
     for gap in (WIDE, NARROW):
         room = min(style.width - sum(widths) - len(gap) * len(widths), longest)
         enough = room >= min(longest, LEAST_NAME) and (gap == NARROW or _tells_apart(rows, room))

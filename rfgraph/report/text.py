@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rfgraph.checks.subject import has_windows
 from rfgraph.local_paths import has_local_path
-from rfgraph.report.escape import one_line, safe, shortened
-from rfgraph.report.explained import field_rows, scope_sentence
+from rfgraph.report.escape import one_line, safe
+from rfgraph.report.explained import field_rows, scope_sentence, unread
 from rfgraph.report.paths_summary import distribution_lines
 from rfgraph.report.view import View, axes_text, masks_sentence, shape_text, some_names
 
@@ -40,21 +41,23 @@ def _file_lines(model: Model, style: Style) -> list[str]:
         producers = (data["producer"] for _, data in model.graph.nodes(data=True))
         used = {producer.domain for producer in producers if producer is not None}
     opsets = ", ".join(
-        f"{shortened(domain, 40) if domain else 'opset'} {version}"
+        f"{safe(domain) if domain else 'opset'} {version}"
         for domain, version in sorted(model.opsets.items())
         if not domain or domain in used
     )
     nodes = f"{model.nodes} node{'' if model.nodes == 1 else 's'}"
     made = f"made by {safe(model.producer)}" if model.producer else "producer not named"
     facts = ", ".join(filter(None, (made, opsets, f"IR version {model.ir_version}", nodes)))
-    masked = [] if model.masks is None else _wrap(masks_sentence(model.masks), style)
-    return [style.bold(safe(model.file)), *_wrap(facts, style), *masked]
+    masked = [] if model.masks is None else style.wrapped(masks_sentence(model.masks), "  ")
+    return [style.bold(safe(model.file)), *style.wrapped(facts, "  "), *masked]
 
 
 def _input_lines(view: View, item: ModelInput, style: Style) -> list[str]:
     lines = _heading("Input", item.name, shape_text(item.shape), style)
-    axes = view.result.forms[item.name].spatial_axes
-    facts = [f"Spatial: {axes_text(axes)}."] if axes else []
+    axes = axes_text(view.result.forms[item.name].spatial_axes)
+    facts = [] if not item.shape else [f"No spatial axis: the numbers are those of {axes}."]
+    if has_windows(view.result, item.name):
+        facts = [f"Spatial: {axes}."]
     if item.probed:
         taken = [
             f"axis {axis} ({_symbol(item, axis)}), taken as {length}"
@@ -62,20 +65,20 @@ def _input_lines(view: View, item: ModelInput, style: Style) -> list[str]:
         ]
         facts.append(f"Open in the file: {'; '.join(taken)}.")
     if facts:
-        lines.extend(_wrap(" ".join(facts), style))
+        lines.extend(style.wrapped(" ".join(facts), "  "))
     return lines
 
 
 def _symbol(item: ModelInput, axis: int) -> str:
     name = item.symbolic.get(axis, "?")
-    return "unnamed" if name == "?" else f"'{shortened(name, 30)}'"
+    return "unnamed" if name == "?" else f"'{safe(name)}'"
 
 
 def _heading(kind: str, name: str, shape: str, style: Style, indent: str = "") -> list[str]:
     """Return kind, name and shape on a line, on two where they do not fit."""
     start = f"{indent}{kind}  " if kind else indent
     room = style.width - len(start)
-    label = shortened(name, room)
+    label = style.name(name, room)
     first = start + style.bold(label)
     if len(label) + 2 + len(shape) <= room:
         return [f"{first}  {shape}"]
@@ -92,7 +95,7 @@ def _outputs(view: View, style: Style) -> Iterator[list[str]]:
         yield list(_output_lines(view, output, shown, style))
     if len(outputs) > MAX_OUTPUTS:
         rest = len(outputs) - MAX_OUTPUTS
-        yield _wrap(f"{rest} more outputs: --tensor NAME shows one, --format json all.", style, "")
+        yield style.wrapped(f"{rest} more outputs: --tensor NAME shows one, --format json all.")
 
 
 def _output_lines(view: View, output: Output, shown: set[str], style: Style) -> Iterator[str]:
@@ -103,10 +106,10 @@ def _output_lines(view: View, output: Output, shown: set[str], style: Style) -> 
     local = [field for field in fields if has_local_path(forms[field.input], output.name)]
     others = [field for field in fields if field not in local]
     if not fields:
-        yield from _wrap("Constant: no input reaches it.", style)
+        yield from style.wrapped(unread(view, output.name), "  ")
     yield from _fields_lines(view, local, style)
     if others:
-        yield from _wrap(_why_not_local(others, view), style)
+        yield from style.wrapped(_why_not_local(others, view), "  ")
         yield from _before_global(view, others, shown, style)
 
 
@@ -126,9 +129,10 @@ def _before_global(
 ) -> Iterator[str]:
     """Give the last feature maps with local paths; each once, the inputs never."""
     result = view.result
-    for name in dict.fromkeys(
+    names = dict.fromkeys(
         name for field in fields for name in result.before_global(field.tensor, field.input)
-    ):
+    )
+    for number, name in enumerate(sorted(names, key=lambda name: name in shown)):
         found = view.fields_of(name)
         local = all(
             field.axes[axis].scope == "local"
@@ -138,10 +142,11 @@ def _before_global(
         kind = "last local feature map" if local else "last feature map with local paths"
         if name in shown:
             where = "an input" if name in result.forms else "shown above"
-            yield from _wrap(f"The {kind} before it is {shortened(name, 60)}, {where}.", style)
+            start = "So is" if number else f"The {kind} before it is"
+            yield from style.wrapped(f"{start} {safe(name)}, {where}.", "  ")
             continue
         shown.add(name)
-        yield from _wrap(f"The {kind} before it:", style)
+        yield from style.wrapped(f"The {kind} before it:", "  ")
         yield from _heading("", name, shape_text(found[0].shape), style, "  ")
         yield from _fields_lines(view, found, style)
 
@@ -166,22 +171,22 @@ def _fields_lines(view: View, fields: Sequence[ReceptiveField], style: Style) ->
         same.setdefault((*_row_lines(rows, style), *distribution), []).append(field.input)
     for lines, names in same.items():
         if len(items) > 1:
-            yield from _wrap(f"on input {some_names(names)}:", style)
+            yield from style.wrapped(f"on input {some_names(names)}:", "  ")
         yield from lines
 
 
 def _row_lines(rows: Iterable[tuple[str, str, str]], style: Style) -> Iterator[str]:
     start = LABEL + 6
     for label, value, note in rows:
-        wrapped = textwrap.wrap(value, style.width - start, break_on_hyphens=False) or [""]
-        first = f"    {label:<{LABEL}}  {wrapped[0]}"
+        lines = style.wrapped(value, f"    {label:<{LABEL}}  ", " " * start)
+        first = lines[0] if lines else f"    {label}"
         if note:
             padded = f"{first:<{start + VALUE}}  "
             if len(padded + note) > style.width:
                 padded = f"{first}  "
             first = padded + style.dim(note) if len(padded + note) <= style.width else first
         yield first.rstrip()
-        yield from (" " * start + line for line in wrapped[1:])
+        yield from lines[1:]
 
 
 # -- findings --------------------------------------------------------------------------------------
@@ -196,19 +201,8 @@ def _finding_lines(findings: Sequence[Finding], style: Style) -> list[str]:
     lines = [style.bold("Findings")]
     for (code, severity, message), places in grouped.items():
         where = f" (at {some_names(places)})" if any(places) else ""
-        wrapped = _wrap(
-            f"{severity} {code}: {one_line(message, 2000)}{where}", style, "  ", "      "
-        )
+        text = f"{severity} {code}: {one_line(message, 2000)}{where}"
+        wrapped = style.wrapped(text, "  ", "      ")
         wrapped[0] = wrapped[0].replace(severity, style.severity(severity), 1)
         lines.extend(wrapped)
     return lines
-
-
-def _wrap(text: str, style: Style, indent: str = "  ", later: str | None = None) -> list[str]:
-    return textwrap.wrap(
-        text,
-        style.width,
-        initial_indent=indent,
-        subsequent_indent=indent if later is None else later,
-        break_on_hyphens=False,
-    )

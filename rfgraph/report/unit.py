@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.report.escape import for_csv, for_markdown, safe, shortened
+from rfgraph.report.escape import for_csv, for_markdown, safe
 from rfgraph.report.markdown import table
 from rfgraph.report.records import cell, csv_text
 from rfgraph.report.table import lay_out
-from rfgraph.report.view import masks_sentence
+from rfgraph.report.view import fraction, masks_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ def unit_text(
     `masks` is what stored masks cut, if they may.
     """
     index = ", ".join("*" if number is None else str(number) for number in entry["index"])
-    tensor = shortened(entry["tensor"], 2 * style.width)
+    tensor = style.name(entry["tensor"], 2 * style.width)
     lines = [style.bold(safe(file)), *_wrap(f"unit {tensor} [{index}]", style)]
     if masks is not None:
         lines.extend(_wrap(masks_sentence(masks), style))
@@ -77,7 +78,7 @@ def unit_markdown(file: str, entry: Mapping[str, Any]) -> str:
 
 
 def _region(region: Mapping[str, Any], style: Style) -> Iterator[str]:
-    name = shortened(region["input"], style.width // 2)
+    name = style.name(region["input"], style.width // 2)
     if region["empty"]:
         yield f"  reads nothing of input {name}"
         return
@@ -104,8 +105,8 @@ def _span(pair: Sequence[int] | None) -> str:
 
 
 def _number(value: int | str | None) -> str:
-    return "-" if value is None else str(value)
+    return "-" if value is None else fraction(Fraction(value))
 
 
 def _wrap(text: str, style: Style) -> list[str]:
-    return textwrap.wrap(text, style.width, initial_indent="  ", subsequent_indent="    ")
+    return style.wrapped(text, "  ", "    ")

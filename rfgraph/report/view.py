@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis import Result, pick_input, pick_tensors, some
+from rfgraph.checks.wording import exact_text
 from rfgraph.errors import UsageError, quoted
-from rfgraph.report.escape import shortened
+from rfgraph.report.escape import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -85,16 +86,12 @@ def numbers(axis: Axis) -> Axis | None:
 
 def fraction(value: Fraction | int | None) -> str:
     """Return a number for people: 7, 7.5, 7/3; "-" where there is none."""
-    if value is None:
-        return "-"
-    if value.denominator == 2:
-        return f"{'-' if value < 0 else ''}{abs(value.numerator) // 2}.5"
-    return str(value)
+    return "-" if value is None else exact_text(value)
 
 
-def ratio(value: Fraction | int | None) -> str:
-    """Return a number for people that is read as a ratio: 2, 1/2."""
-    return "-" if value is None else str(value)
+def whole_up(value: Fraction | int | None) -> str:
+    """Return the next whole number of positions; "-" where there is none."""
+    return "-" if value is None else str(math.ceil(value))
 
 
 def span(least: int | None, most: int | None) -> str:
@@ -143,7 +140,7 @@ def masks_sentence(masks: StoredMasks) -> str:
 
 def some_names(names: Sequence[str], limit: int = 5) -> str:
     """Return names for a sentence, the first few of them."""
-    listed = ", ".join(shortened(name, 40) for name in names[:limit])
+    listed = ", ".join(map(safe, names[:limit]))
     return listed + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 

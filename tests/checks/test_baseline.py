@@ -63,7 +63,7 @@ def test_what_shrank_is_said_and_what_grew_is_fine():
 
 def test_the_smallest_path_is_compared_though_the_region_is_the_same():
     # Published: ResNet-50 with the stride on the 1x1 has 483 and 11, the later variant 427 and 11.
-    first, _ = compare(nets.fixture("resnet50_v1"), nets.fixture("resnet50"))
+    (first,) = compare(nets.fixture("resnet50_v1"), nets.fixture("resnet50"))
     assert "size: 483, now 427" in first
     assert "smallest path" not in first
     net = nets.Net("shortcut", "arithmetic only")
@@ -85,13 +85,13 @@ def test_a_global_axis_that_became_local_has_shrunk():
     (output,) = gated.outputs
     shape = [1, 4, *item.shape[2:]]
     plain_net.output(plain_net.conv(x, output, 4, 7, 1, 3), shape)
-    first, _ = compare(nets.fixture("se_gate"), plain_net.model())
+    (first,) = compare(nets.fixture("se_gate"), plain_net.model())
     assert first.endswith(
         "smaller than in the baseline: global became local of size 7 and "
         "the input is no longer covered"
     )
     # And back: the region grew, and the local paths (5, by hand) are smaller than 7.
-    first, _ = compare(plain_net.model(), nets.fixture("se_gate"))
+    (first,) = compare(plain_net.model(), nets.fixture("se_gate"))
     assert "became" not in first
     assert "smallest path: 7, now 5" in first
 
@@ -104,9 +104,9 @@ def test_the_map_before_the_pool_is_compared_under_any_name():
         return made.model()
 
     assert compare(net("old", 5), net("new", 5)) == []
-    first, second = compare(net("old", 5), net("new", 3))
-    assert first.startswith("tensor 'new' on input 'x', axis 2: smaller than in the baseline: ")
-    assert "size: 5, now 3" in second
+    (only,) = compare(net("old", 5), net("new", 3))
+    assert only.startswith("tensor 'new' on input 'x', axes 2, 3: smaller than in the baseline: ")
+    assert "size: 5, now 3" in only
 
 
 def test_a_tensor_may_be_named():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rfgraph import errors
+from rfgraph.checks import rf004
 from rfgraph.domains import bounds, closed_form, exact
 from rfgraph.domains.paths import counting, states
 from rfgraph.onnxfile import budget, fold, sequences, source, tensors, wire
@@ -31,6 +32,7 @@ BOUNDS = [
     (counting, "MAX_SIZES", "sizes of a histogram that is listed without `--full`"),
     (counting, "MAX_DIGITS", "digits of a histogram that is listed without `--full`"),
     (counting, "MAX_FULL", "sizes of a histogram that is listed with it"),
+    (rf004, "MAX_TAPS", "dead taps of a window in a row that RF004 looks at"),
     (errors, "MAX_LINE", "characters of an error"),
     (errors, "MAX_NAME", "characters of a name in an error"),
 ]

@@ -1,10 +1,14 @@
 """Operators of ai.onnx.ml against onnxruntime, but for tree ensembles."""
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
+import rfgraph
 from ops.evaluate import Case, Data, mismatches, op_node, outcome, reads, relations
 from ops.probes import Steps
+from oracle import perturb
 from rfgraph.ops.node import OpNode, RuleError, Value
 from rfgraph.ops.registry import find_rule
 from rfgraph.relations import Everything, Reduce, Whole
@@ -183,15 +187,47 @@ def test_a_classifier_may_give_labels_alone():
         ("CastMap", {"map_form": "SPARSE", "max_map": 7}, (1, 7)),
         ("DictVectorizer", {"string_vocabulary": ["a", "b"]}, (1, 2)),
         ("DictVectorizer", {}, (1, 0)),
-        ("ZipMap", {"classlabels_int64s": [1, 2]}, None),
     ],
 )
 def test_maps_are_unknown(op, attributes, shape):
-    given = Value((2, 2) if op == "ZipMap" else None)
-    node = OpNode(op, [given], attributes=attributes, version=1, domain="ai.onnx.ml")
+    node = OpNode(op, [Value(None)], attributes=attributes, version=1, domain="ai.onnx.ml")
     found = find_rule("ai.onnx.ml", op).function(node)
     assert found.shapes == (shape,)
     assert found.links[0].steps == (Everything(shape or (), unknown=True),)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3,)])
+def test_maps_of_scores_name_what_they_hold(shape):
+    """Which entry of which map changes with a score, under onnxruntime."""
+    model = zipped(shape)
+    session = perturb.session(model)
+
+    def entries(x):
+        (maps,) = session.run(None, {"x": x})
+        return np.array([[one[key] for key in (10, 20, 30)] for one in maps]).reshape(shape)
+
+    start = np.zeros(shape, np.float32)
+    for at in np.ndindex(shape):
+        moved = start.copy()
+        moved[at] = 1
+        assert np.argwhere(entries(moved) != entries(start)).tolist() == [list(at)]
+        (region,) = rfgraph.unit(model, "y", at).regions
+        assert region.clipped == tuple((k, k) for k in at)
+    assert rfgraph.check(model, select="RF005") == []
+
+
+def zipped(shape):
+    """ZipMap alone: a sequence of maps from classes to scores."""
+    scores = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)
+    entry = helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, [])
+    one = helper.make_map_type_proto(onnx.TensorProto.INT64, entry)
+    kind = helper.make_sequence_type_proto(one)
+    names = helper.make_node(
+        "ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[10, 20, 30]
+    )
+    graph = helper.make_graph([names], "maps", [scores], [helper.make_value_info("y", kind)])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
 INVALID = [

@@ -104,7 +104,10 @@ def numbers(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _affine(rows: Sequence[Row], p: int, q: int) -> dict[str, Any]:
-    """Stride, start, center and reach of a family that moves q positions every p units."""
+    """Stride, start, center and reach of a family that moves q positions every p units.
+
+    What does not move has no position that it could reach around.
+    """
     stride = Fraction(q, p)
     joined = [_join(row) for row in rows]
     filled = [(o, pair) for o, pair in enumerate(joined) if pair is not None]
@@ -114,8 +117,8 @@ def _affine(rows: Sequence[Row], p: int, q: int) -> dict[str, Any]:
         "stride": stride,
         "start": first[0] if first else None,
         "center": Fraction(sum(first), 2) if first else None,
-        "before": max(stride * o - lo for o, (lo, _) in filled),
-        "after": max(hi - stride * o for o, (_, hi) in filled),
+        "before": max(stride * o - lo for o, (lo, _) in filled) if q else None,
+        "after": max(hi - stride * o for o, (_, hi) in filled) if q else None,
         "mean_center": sum(centers, Fraction(0)) / len(centers),
     }
 

@@ -34,10 +34,10 @@ def test_what_is_not_read():
 def test_phases_and_fractions():
     found = rows(Axis(2, "local", **LOCAL, covers_input=False))
     assert found["receptive field"] == ("3..5", "smallest..largest over the units")
-    assert found["stride (jump)"][0] == "1/2"
+    assert found["stride (jump)"][0] == "0.5"
     assert found["effective padding"][0] == "2"
-    assert found["reach"][0] == "2.5 before, 2 after"
-    assert found["covers the input"][0] == "no: 3 of 9 positions"
+    assert found["reach"][0] == "3 before, 2 after"
+    assert found["covers the input"][0] == "no: 3..5 of 9 positions"
     assert found["single paths"][0] == "1 (shortest) to 5 (longest)"
     assert "alignment" not in found
 
@@ -58,7 +58,7 @@ def test_open_lengths():
     mixed = rows(
         Axis(2, "local", **LOCAL), Axis(3, "local", **LOCAL, covers_input=False), probed=(2,)
     )
-    assert mixed["covers the input"][0] == "no: 3..5 of ? x 3 of 9 positions"
+    assert mixed["covers the input"][0] == "no: 3..5 of 9 positions on axis 3"
 
 
 def test_axes_of_different_kind_have_rows_each():

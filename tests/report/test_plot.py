@@ -157,7 +157,7 @@ def test_the_users_settings_change_nothing():
 
 def test_the_picture_says_what_it_shows():
     texts = svg_texts(plot.draw(entries(build("resnet50")), "svg", title="ResNet-50"))
-    for text in ("ResNet-50", "layer4.2.relu_out", "65536 routes", "input 224",
+    for text in ("ResNet-50", "layer4.2.relu_out", "65,536 routes", "input 224",
                  "receptive field size along axes 2, 3", "number of routes"):  # fmt: skip
         assert text in texts
     assert any(text.startswith("mean 219, std") and "% cover" in text for text in texts)
