@@ -67,7 +67,7 @@ def check_verdicts(model, required):
         routes = walks.routes(graph, tensor, name, units)
         for stat in STATS:
             found = rfgraph.check(model, at="output", stat=stat, min_rf=required, inputs=name)
-            failing = {item.axes[0]: item.found for item in found}
+            failing = {axis: item.found for item in found for axis in item.axes}
             for axis in axes:
                 value = reached([r.sizes[axis] for r in routes if r.sizes[axis] is not None], stat)
                 assert (axis in failing) == (value is None or value < required), (stat, value)
