@@ -29,6 +29,7 @@ from rfgraph.domains import measure as measuring
 from rfgraph.domains.closed_form import AxisField, merge_pieces
 from rfgraph.domains.periodic import PeriodicMap, affine
 from rfgraph.domains.pieces import Blur, Mapped
+from sweeps import at_length
 
 MANY_WALKS = 40
 MANY_UNITS = 400
@@ -83,7 +84,7 @@ def test_numbers_are_those_of_brute_force(model):
 
 @pytest.mark.slow
 @given(random_models.models(nodes=10).filter(comparable))
-@settings(max_examples=3000)
+@at_length(3000)
 def test_numbers_are_those_of_brute_force_at_length(model):
     check_numbers(model)
 
@@ -129,7 +130,7 @@ def test_single_paths_are_those_of_the_walks(model):
 
 @pytest.mark.slow
 @given(random_models.models().filter(comparable))
-@settings(max_examples=3000)
+@at_length(3000)
 def test_single_paths_are_those_of_the_walks_at_length(model):
     check_paths(model)
 
@@ -198,7 +199,7 @@ def test_fields_of_moved_elements_hold_what_their_units_read(model):
 
 @pytest.mark.slow
 @given(random_models.wide_models())
-@settings(max_examples=2000)
+@at_length(2000)
 def test_fields_of_moved_elements_hold_what_their_units_read_at_length(model):
     check_moved(model)
 
