@@ -163,8 +163,8 @@ def regroup(table: Table, old: Shape, new: Shape) -> Table:
 def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     """Return the table of a tensor that reads this one along `axis` by `rule`.
 
-    Nothing lies beyond a table: reflect, edge and wrap padding reads what the model reads. With
-    `clipped`, neither does anything on an axis along which all positions read the same.
+    Nothing lies beyond a table: reflect, edge and wrap padding reads what the model reads there.
+    `clipped` says whether an axis along which all positions read the same has an end either.
     The axis has positions: what leads through a tensor without elements is void, and not asked.
     """
     in_len, out_len = rule.in_len, rule.out_len
