@@ -156,19 +156,19 @@ def moves_come_last(model, graph):
     return True
 
 
-def unwrapped(model):
-    """The model with zeros where it pads by what lies at the other end, which no field counts."""
+def unmirrored(model):
+    """The model with zeros where it pads by what lies inside, which no regular field counts."""
     made = copy.deepcopy(model)
     for node in made.graph.node:
         for attribute in node.attribute:
-            if node.op_type == "Pad" and attribute.s == b"wrap":
+            if node.op_type == "Pad" and attribute.name == "mode":
                 attribute.s = b"constant"
     return made
 
 
 def wrong_moved(model):
     """Where a field does not hold what its units read, or is wider where that can be told."""
-    graph, inside = sets.Graph(model), sets.Graph(unwrapped(model), clip=True)
+    graph, inside = sets.Graph(model), sets.Graph(unmirrored(model), clip=True)
     exactly = moves_come_last(model, graph)
     for field in rfgraph.analyze(model).receptive_fields():
         if math.prod(field.shape) > MANY_UNITS:
