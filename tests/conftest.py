@@ -31,6 +31,7 @@ settings.register_profile(
 settings.register_profile(
     "explore", settings.get_profile("fixed"), derandomize=False, max_examples=2000
 )
+settings.register_profile("sample", settings.get_profile("explore"), max_examples=100)
 
 
 def pytest_configure(config):

@@ -36,7 +36,7 @@ def reads_any(rule: AxisRule, *, clipped: bool) -> NDArray[np.bool_] | None:
         return None
     bounded(rule.out_len)
     if isinstance(rule, Shift | Pick):
-        return indices(rule, clipped=clipped) >= 0
+        return indices(rule) >= 0
     if isinstance(rule, Listed):
         return np.array([any(0 <= tap < rule.in_len for tap in taps) for taps in rule.lists])
     if isinstance(rule, Band):
@@ -68,7 +68,7 @@ def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
     elif isinstance(rule, Listed):
         reads = np.array([bool(taps) for taps in rule.lists], dtype=bool)
     elif isinstance(rule, Shift) and rule.outside == "absent" and not _lies_inside(rule):
-        reads = indices(rule, clipped=False) >= 0
+        reads = indices(rule) >= 0
     elif isinstance(rule, Band) and not _has_width(rule):
         reads = np.zeros(rule.out_len, dtype=bool)
     else:
@@ -104,7 +104,7 @@ def _band_reads(rule: Band) -> NDArray[np.bool_]:
     return lo <= np.minimum(position + rule.after, top)
 
 
-def indices(rule: Shift | Repeat | Pick, *, clipped: bool) -> Ints:
+def indices(rule: Shift | Repeat | Pick) -> Ints:
     """Return the one position read by each output position, -1 for none."""
     bounded(rule.out_len)
     if isinstance(rule, Pick):
@@ -113,11 +113,11 @@ def indices(rule: Shift | Repeat | Pick, *, clipped: bool) -> Ints:
     if isinstance(rule, Repeat):
         return position % rule.in_len
     at, length = rule.start + position * rule.step, rule.in_len
-    if clipped and rule.outside == "edge":
+    if rule.outside == "edge":
         return np.clip(at, 0, length - 1)
-    if clipped and rule.outside == "wrap":
+    if rule.outside == "wrap":
         return at % length
-    if clipped and rule.outside == "reflect":
+    if rule.outside == "reflect":
         turn = at % max(2 * (length - 1), 1)
         return np.minimum(turn, 2 * (length - 1) - turn)
     return np.where((at >= 0) & (at < length), at, -1)

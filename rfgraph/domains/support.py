@@ -45,7 +45,7 @@ def after(bits: int | None, rule: AxisRule) -> int | None:
         source = flags(bits, rule.in_len)
         there = [any(source[tap] for tap in taps if 0 <= tap < rule.in_len) for taps in rule.lists]
         return pack(np.array(there, dtype=bool))
-    if isinstance(rule, Shift) and rule.step == 1:
+    if isinstance(rule, Shift) and rule.step == 1 and rule.outside in ("pad", "absent"):
         return _shifted(bits, rule)
     source = flags(bits, rule.in_len)
     made = Table(np.where(source, 0, tables.NOTHING), np.where(source, 0, -tables.NOTHING))

@@ -163,7 +163,8 @@ def regroup(table: Table, old: Shape, new: Shape) -> Table:
 def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     """Return the table of a tensor that reads this one along `axis` by `rule`.
 
-    With `clipped`, padding is what the model does (reflect, edge, wrap); else it reads nothing.
+    Nothing lies beyond a table: reflect, edge and wrap padding reads what the model reads there.
+    `clipped` says whether an axis along which all positions read the same has an end either.
     The axis has positions: what leads through a tensor without elements is void, and not asked.
     """
     in_len, out_len = rule.in_len, rule.out_len
@@ -180,7 +181,7 @@ def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     if isinstance(rule, Band) and (rule.before is None or rule.after is None):
         return _prefix(table, axis, rule)
     if isinstance(rule, Shift | Repeat | Pick):
-        return _take(table, axis, indices(rule, clipped=clipped))
+        return _take(table, axis, indices(rule))
     if isinstance(rule, Listed):
         return _listed(table, axis, rule)
     return _windowed(table, axis, *existing_taps(rule))

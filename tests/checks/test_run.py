@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import pickle
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -140,6 +140,12 @@ def test_a_long_list_is_not_sent_all_at_once():
     assert sum(1 for _ in reports) == 10 * run.AHEAD - 1
 
 
+def spent():
+    """The processor time of the processes that have ended, whatever else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.slow
 def test_a_thousand_models_cost_less_in_one_run(tmp_path):
     for number in range(1000):
@@ -147,12 +153,12 @@ def test_a_thousand_models_cost_less_in_one_run(tmp_path):
             nets.chain((1, 1), (2, 2), length=9 + number % 7).SerializeToString()
         )
     command = [sys.executable, "-m", "rfgraph", "check", "--min-rf", "7"]
-    start = time.monotonic()
+    start = spent()
     many = subprocess.run([*command, str(tmp_path)], check=False, capture_output=True, text=True)
-    together = (time.monotonic() - start) / 1000
+    together = (spent() - start) / 1000
     assert (many.returncode, many.stdout) == (0, "1000 models: every rule holds (RF001)\n")
-    start = time.monotonic()
+    start = spent()
     for number in range(10):
         subprocess.run([*command, str(tmp_path / f"{number:04}.onnx")], check=True)
-    alone = (time.monotonic() - start) / 10
+    alone = (spent() - start) / 10
     assert together * 10 < alone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -28,6 +29,7 @@ from rfgraph.domains import measure as measuring
 from rfgraph.domains.closed_form import AxisField, merge_pieces
 from rfgraph.domains.periodic import PeriodicMap, affine
 from rfgraph.domains.pieces import Blur, Mapped
+from sweeps import at_length
 
 MANY_WALKS = 40
 MANY_UNITS = 400
@@ -82,7 +84,7 @@ def test_numbers_are_those_of_brute_force(model):
 
 @pytest.mark.slow
 @given(random_models.models(nodes=10).filter(comparable))
-@settings(max_examples=3000)
+@at_length(3000)
 def test_numbers_are_those_of_brute_force_at_length(model):
     check_numbers(model)
 
@@ -128,7 +130,7 @@ def test_single_paths_are_those_of_the_walks(model):
 
 @pytest.mark.slow
 @given(random_models.models().filter(comparable))
-@settings(max_examples=3000)
+@at_length(3000)
 def test_single_paths_are_those_of_the_walks_at_length(model):
     check_paths(model)
 
@@ -136,8 +138,14 @@ def test_single_paths_are_those_of_the_walks_at_length(model):
 # -- elements that change places -------------------------------------------------------------------
 
 
-def moves_come_last(graph):
-    """Whether no window reads past the end of what a move, as the oracle has it, lets it read."""
+def moves_come_last(model, graph):
+    """Whether no window reads past the end of what a move, as the oracle has it, lets it read.
+
+    Nor a Pad that mirrors: unclipped, the oracle leaves it out even where elements were moved.
+    """
+    pads = [a for node in model.graph.node if node.op_type == "Pad" for a in node.attribute]
+    if any(a.name == "mode" and a.s != b"constant" for a in pads):
+        return False
     moved = set()
     for edge in graph.edges:
         stays = edge.pointwise or edge.moved is not None
@@ -148,10 +156,20 @@ def moves_come_last(graph):
     return True
 
 
+def unmirrored(model):
+    """The model with zeros where it pads by what lies inside, which no regular field counts."""
+    made = copy.deepcopy(model)
+    for node in made.graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Pad" and attribute.name == "mode":
+                attribute.s = b"constant"
+    return made
+
+
 def wrong_moved(model):
     """Where a field does not hold what its units read, or is wider where that can be told."""
-    graph, inside = sets.Graph(model), sets.Graph(model, clip=True)
-    exactly = moves_come_last(graph)
+    graph, inside = sets.Graph(model), sets.Graph(unmirrored(model), clip=True)
+    exactly = moves_come_last(model, graph)
     for field in rfgraph.analyze(model).receptive_fields():
         if math.prod(field.shape) > MANY_UNITS:
             continue
@@ -181,7 +199,7 @@ def test_fields_of_moved_elements_hold_what_their_units_read(model):
 
 @pytest.mark.slow
 @given(random_models.wide_models())
-@settings(max_examples=2000)
+@at_length(2000)
 def test_fields_of_moved_elements_hold_what_their_units_read_at_length(model):
     check_moved(model)
 
@@ -294,6 +312,26 @@ def test_a_window_over_an_irregular_tensor_reads_only_units_that_exist():
     assert (field.axes[2].regular, field.axes[2].size, field.axes[2].size_min) == (False, 8, 2)
     found = [rfgraph.unit(model, field.tensor, (0, 0, o)).regions[0].clipped[2] for o in range(8)]
     assert found == [(3, 4), (3, 5), (4, 6), (5, 7), (0, 7), (0, 7), (0, 2), (1, 2)]
+
+
+@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
+def test_padding_that_mirrors_an_irregular_tensor_reads_what_is_mirrored(mode):
+    build, x = builder(1, 1, 4, opset=19)
+    x = build.one("Gather", [x, build.ints([2, 0, 2, 3])], (1, 1, 4), axis=2)
+    field = rfgraph.analyze(build.model(build.pad(x, [0, 0, 1], [0, 0, 2], mode)))
+    axis = field.receptive_field().axes[2]
+    assert (axis.regular, axis.size, axis.size_min) == (False, 1, 1)
+
+
+@pytest.mark.parametrize(("mode", "read"), [("reflect", 1), ("edge", 0), ("wrap", 2)])
+def test_a_channel_that_mirrors_another_reads_what_that_one_reads(mode, read):
+    # Of three inputs, each a channel, the one before the first mirrors one.
+    build = Builder(19, 0)
+    names = [build.input((1, 1, 4)) for _ in range(3)]
+    y = build.pad(build.concat(names), [0, 1, 0], [0, 0, 0], mode)
+    model = build.model(build.same_conv(build.slice(y, [1], [0], [1]), 1, 3))
+    fields = rfgraph.analyze(model).receptive_fields([model.graph.output[0].name])
+    assert [(field.input, field.axes[2].size) for field in fields] == [(names[read], 3)]
 
 
 def test_channels_that_read_nothing_have_size_nothing():

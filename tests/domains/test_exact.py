@@ -18,6 +18,7 @@ from oracle.examples import builder, output
 from rfgraph.domains import exact
 from rfgraph.domains.measure import unclipped_span
 from rfgraph.domains.reads import read_positions
+from sweeps import at_length
 
 # -- tables ----------------------------------------------------------------------------------------
 
@@ -81,14 +82,14 @@ def test_tables_of_moved_elements_are_what_perturbation_shows(model):
 
 @pytest.mark.slow
 @given(random_models.models(nodes=10))
-@settings(max_examples=3000)
+@at_length(3000)
 def test_tables_are_what_perturbation_shows_at_length(model):
     check_tables(model)
 
 
 @pytest.mark.slow
 @given(random_models.wide_models(nodes=12))
-@settings(max_examples=3000)
+@at_length(3000)
 def test_tables_of_moved_elements_are_what_perturbation_shows_at_length(model):
     check_tables(model)
 

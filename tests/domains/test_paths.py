@@ -15,6 +15,7 @@ import rfgraph
 from domains.brute import comparable, described, has_holes, longest_period
 from oracle import random_models, sets, walks
 from oracle.examples import builder, highres3dnet, output
+from sweeps import at_length
 
 MANY_WALKS = 200
 # Units of the open axes to look at beside those that exist: at least, and at most.
@@ -112,7 +113,7 @@ def test_paths_and_routes_are_those_of_brute_force(model):
 
 @pytest.mark.slow
 @given(random_models.models(nodes=10).filter(comparable))
-@settings(max_examples=3000)
+@at_length(3000)
 def test_paths_and_routes_are_those_of_brute_force_at_length(model):
     check_plain(model)
 
@@ -158,7 +159,7 @@ def test_paths_through_moved_elements_are_as_many_as_the_walks(model):
 
 @pytest.mark.slow
 @given(random_models.wide_models().filter(keeps_whole_axes))
-@settings(max_examples=1500)
+@at_length(1500)
 def test_paths_through_moved_elements_are_as_many_as_the_walks_at_length(model):
     check_moved(model)
 

@@ -15,6 +15,7 @@ from oracle import sets, walks
 from oracle.examples import builder, output
 from rfgraph.ops.node import Link, Outcome
 from rfgraph.relations import Reduce, Select, Shift, Whole
+from sweeps import at_length
 
 KINDS = (
     *("Relu", "Sigmoid", "Add", "Add", "Mul", "Sum", "Softmax", "conv"),
@@ -113,7 +114,7 @@ def test_routes_and_choices_are_those_of_the_walks(model):
 
 @pytest.mark.slow
 @given(webs(nodes=12))
-@settings(max_examples=2000)
+@at_length(2000)
 def test_routes_and_choices_are_those_of_the_walks_at_length(model):
     check_web(model)
 
@@ -246,7 +247,7 @@ def test_routes_are_listed_where_what_merges_overlaps(model):
 
 @pytest.mark.slow
 @given(overlapping(nodes=10))
-@settings(max_examples=400)
+@at_length(400)
 def test_routes_are_listed_where_what_merges_overlaps_at_length(model):
     check_listing(model)
     check_listing(model, through=[model.graph.node[len(model.graph.node) // 2].name])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -38,7 +39,13 @@ def apart(case: Case, memory: int = MEMORY, seconds: float = SECONDS) -> Outcome
     command = [sys.executable, "-m", "hostile.apart", case.id, str(memory), str(seconds)]
     try:
         done = subprocess.run(
-            command, cwd=TESTS, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command,
+            cwd=TESTS,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # each reserves address space
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return Outcome(escaped={"process": f"more than {PATIENCE} s"})

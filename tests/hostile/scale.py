@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto, NodeProto, TensorProto
 
 from hostile.cases import Case, Cases
 from hostile.make import conv_chain, graph, ints, model, node, value, weights
@@ -277,6 +277,14 @@ REGROUPED = [
     ("Reshape", ["back"], {}),
 ]
 
+
+def unlisted() -> ModelProto:
+    """A Resize to as many axes as there are lengths in a list of which the file has none."""
+    stored = TensorProto(name="sizes", data_type=TensorProto.INT64, dims=[1 << 62])
+    resize = bare("Resize", ["x", "", "", "sizes"], ["y"])
+    return model([resize], [value("x", [1, 1, 64])], ["y"], [stored])
+
+
 LARGE: dict[str, Callable[[], ModelProto]] = {
     "a chain of 100,000 convolutions": lambda: chain(100_000),
     "a chain of 100,000 activations": lambda: relus(100_000),
@@ -304,6 +312,7 @@ LARGE: dict[str, Callable[[], ModelProto]] = {
     "5,000 gated blocks": lambda: gated(5000, 64),
     "20,000 unknown operators": lambda: unknowns(20_000),
     "2^500 ways through branches": lambda: branches(500),
+    "a list of 2^62 lengths": unlisted,
 }  # fmt: skip
 
 

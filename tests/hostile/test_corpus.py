@@ -11,7 +11,8 @@ from hostile.probe import probe
 from rfgraph import errors
 
 SECONDS = 20.0  # for each question, of this process's own time
-SAMPLE = ["a field of 10^12", "1,000 outputs"]
+SAMPLE = ["a field of 10^12", "1,000 outputs", "a list of 2^62 lengths"]
+PEAK = 500  # MB of such a process, where it may take four times as much
 CLASSES = ["graph", "lengths", "names", "plain", "recursion", "truncation", "types", "wire"]
 RELU = model([node("Relu", "x", "y", "r")])
 LOST = model([node("Add", "x gone", "y", "dangles")])
@@ -70,6 +71,7 @@ def test_a_large_graph(name):
     found = apart.apart(case, memory=2 << 30)
     assert corpus.problems(case, found) == []
     assert found.loaded
+    assert found.peak < PEAK
 
 
 @pytest.mark.slow
@@ -131,8 +133,9 @@ def test_what_takes_too_long_is_a_problem(monkeypatch):
 
 
 def test_a_process_without_memory_is_a_problem():
-    found = apart.apart(large(f"scale: {SAMPLE[1]}"), memory=1 << 20)
-    assert any("MemoryError" in text or "ended with" in text for text in found.escaped.values())
+    # Which allocation fails first, and as what it comes out, is not said: only that it is seen.
+    case = large(f"scale: {SAMPLE[1]}")
+    assert corpus.problems(case, apart.apart(case, memory=1 << 20)) != []
 
 
 def test_a_process_that_dies_is_a_problem():

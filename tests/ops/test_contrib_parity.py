@@ -107,14 +107,14 @@ def holds_together(node, outcome):
 
 
 def answers(node):
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         holds_together(node, RULES[node.domain, node.op_type].function(node))
     except RfgraphError as error:
         text = str(error)
         assert "\n" not in text
         assert len(text) <= MAX_LINE
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 @pytest.mark.parametrize("key", sorted(RULES), ids=".".join)

@@ -20,7 +20,7 @@ from rfgraph.ops.registry import all_rules
 from rfgraph.relations import Permute, Pointwise, Regroup, Relation, product, step_shape
 
 RUNS = 60
-SECONDS = 2.0
+SECONDS = 2.0  # of this process
 LENGTHS = [0, 1, 1, 1, 2, 2, 2, 3, 4, 6, 8]
 HUGE = [1 << 31, 1 << 62, (1 << 63) - 1]
 SMALL = [-2, -1, 0, 0, 1, 1, 2, 3, 4]
@@ -136,11 +136,11 @@ def test_a_rule_answers_or_raises_an_error_of_ours(key):
     make = Maker(f"{key}")
     for _ in range(RUNS):
         node = make.node(key)
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             outcome_holds_together(node, all_rules()[key].function(node))
         except RfgraphError as error:
             text = str(error)
             assert "\n" not in text
             assert len(text) <= MAX_LINE
-        assert time.perf_counter() - start < SECONDS
+        assert time.process_time() - start < SECONDS

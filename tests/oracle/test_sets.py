@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from oracle import operators, perturb, random_models, reads, sets
 from oracle.examples import builder, chain, mismatches, output, unet
+from sweeps import at_length
 
 MANY = settings(max_examples=120, suppress_health_check=list(HealthCheck), deadline=None)
 
@@ -213,14 +214,14 @@ def _members(box):
 
 
 @pytest.mark.slow
-@settings(MANY, max_examples=5000)
+@at_length(5000, MANY)
 @given(random_models.models())
 def test_definition_agrees_with_perturbation_at_length(model):
     assert mismatches(model) == []
 
 
 @pytest.mark.slow
-@settings(MANY, max_examples=2000)
+@at_length(2000, MANY)
 @given(random_models.wide_models())
 def test_definition_agrees_with_perturbation_where_elements_move_at_length(model):
     assert mismatches(model) == []
