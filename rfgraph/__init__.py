@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rfgraph.checks.run import Report, check, check_many
     from rfgraph.checks.settings import Settings, make_settings
     from rfgraph.distribution import AxisHistogram, Path, PathHistogram, path_histogram, paths
+    from rfgraph.domains.interior import Interior
     from rfgraph.fields import Axis, Finding, ReceptiveField
     from rfgraph.graph import Model
     from rfgraph.ops.node import Link, OpNode, Outcome
@@ -22,6 +23,7 @@ _HOMES = {
     "Axis": "rfgraph.fields",
     "AxisHistogram": "rfgraph.distribution",
     "Finding": "rfgraph.fields",
+    "Interior": "rfgraph.domains.interior",
     "Link": "rfgraph.ops.node",
     "Model": "rfgraph.graph",
     "OpNode": "rfgraph.ops.node",
@@ -49,6 +51,7 @@ __all__ = [
     "AxisHistogram",
     "BoundError",
     "Finding",
+    "Interior",
     "Link",
     "Model",
     "ModelError",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
 
+    from rfgraph.domains.interior import Interior
     from rfgraph.relations import Shape
 
 Scope: TypeAlias = Literal["none", "local", "one-sided", "global", "unknown"]
@@ -20,9 +21,10 @@ class Axis:
     """The receptive field along one input axis, in input positions.
 
     `local` are the same numbers for the paths that are local on every spatial axis, where `scope`
-    is not local; `through` names the first operators that made it so, `ranges` those of them that
-    take the range of dynamic quantization, which decides its scale and zero point. Numbers that do
-    not exist are None.
+    is not local. `through` names the first operators that made it so, `ranges` those of them that
+    take the range of dynamic quantization, which decides its scale and zero point. `interior`,
+    where the axis is irregular, are the units between the borders that one period fits; `before`
+    and `after` are then theirs. Numbers that do not exist are None.
     """
 
     axis: int
@@ -39,6 +41,7 @@ class Axis:
     longest: int | None = None
     covers_input: bool | None = None
     regular: bool = True
+    interior: Interior | None = None
     local: Axis | None = None
     through: tuple[str, ...] = ()
     ranges: tuple[str, ...] = ()
@@ -68,7 +71,19 @@ class Axis:
             "longest": self.longest,
             "covers_input": self.covers_input,
             "regular": self.regular,
+            "interior": None if self.interior is None else _interior(self.interior),
         }
+
+
+def _interior(found: Interior) -> Json:
+    return {
+        "units": list(found.units),
+        "period": list(found.period),
+        "size": found.size,
+        "size_min": found.size_min,
+        "before": rational(found.before),
+        "after": rational(found.after),
+    }
 
 
 @dataclass(frozen=True, slots=True)

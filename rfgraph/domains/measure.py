@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.domains import table as tables
+from rfgraph.domains.interior import Interior, Irregular, irregular
 from rfgraph.domains.pattern import excess
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join, join_spans
 from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled, to_table
@@ -43,12 +44,13 @@ class Numbers:
     regular: bool = False
     shortest: int | None = None
     longest: int | None = None
+    interior: Interior | None = None
 
 
 def measure(
-    field: AxisField, shape: Shape, *, shared: bool = False, moving: bool = False
+    field: AxisField, shape: Shape, length: int, *, shared: bool = False, moving: bool = False
 ) -> Numbers:
-    """Return the numbers of a local field on a tensor of `shape`.
+    """Return the numbers of a local field on a tensor of `shape`, along an input axis of `length`.
 
     `shared`: another input axis lies on the same tensor axis (a Reshape merged them), so that the
     field is irregular. `moving`: it is irregular unless it moves on from period to period.
@@ -57,7 +59,16 @@ def measure(
     united = None if shared else _united(field.pieces, shape)
     if united is None or (moving and not united.q):
         size, size_min = _sizes_of_units(field.pieces, shape)
-        return Numbers(size, size_min, shortest=shortest, longest=longest)
+        found = Irregular() if shared else _irregular(field.pieces, shape, length)
+        return Numbers(
+            size,
+            size_min,
+            before=found.before,
+            after=found.after,
+            shortest=shortest,
+            longest=longest,
+            interior=found.interior,
+        )
     size, size_min = _sizes_of_phases(field.pieces, shape)
     rate, first = united.rate, united.spans[0]
     before, after = reach(united)
@@ -76,13 +87,28 @@ def measure(
     )
 
 
-def bounded_reach(field: AxisField, shape: Shape) -> tuple[Fraction | None, Fraction | None]:
+def _irregular(pieces: Sequence[Piece], shape: Shape, length: int) -> Irregular:
+    """Return what can be said of the reach of pieces that depend on one axis of the tensor."""
+    try:
+        table = tabulate(pieces, shape)
+    except BoundError:
+        table = None
+    if table is None:
+        return Irregular()
+    carriers = table.axes & frozenset().union(*(piece.axes for piece in pieces))
+    return irregular(table, min(carriers), length) if len(carriers) == 1 else Irregular()
+
+
+def bounded_reach(
+    field: AxisField, shape: Shape, length: int
+) -> tuple[Fraction | None, Fraction | None]:
     """Return before and after of a field with one-sided paths, None where it is unbounded."""
     closed = [piece._replace(open_lo=False, open_hi=False) for piece in field.pieces]
     united = _united(tuple(closed), shape)
     if united is None:
-        return None, None
-    before, after = reach(united)
+        _, before, after = _irregular(closed, shape, length)
+    else:
+        before, after = reach(united)
     opened_lo = any(piece.open_lo for piece in field.pieces)
     opened_hi = any(piece.open_hi for piece in field.pieces)
     return (None if opened_lo else before), (None if opened_hi else after)
