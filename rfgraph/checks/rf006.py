@@ -27,7 +27,7 @@ import numpy as np
 
 from rfgraph.checks.subject import Subject, carriers, local_fields, where
 from rfgraph.checks.wording import rational_text
-from rfgraph.domains.measure import tabulate
+from rfgraph.domains.pieces import tabulate
 from rfgraph.errors import BoundError
 from rfgraph.relations import product
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.domains import table as tables
 from rfgraph.domains.interior import Interior, Irregular, irregular
 from rfgraph.domains.pattern import excess
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join, join_spans
-from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled, to_table
+from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled, tabulate
+from rfgraph.domains.stacking import placed
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from rfgraph.domains.closed_form import AxisField
     from rfgraph.domains.spread import Extent, Spread
@@ -56,10 +56,12 @@ def measure(
     field is irregular. `moving`: it is irregular unless it moves on from period to period.
     """
     shortest, longest = path_sizes(field.spread)
-    united = None if shared else _united(field.pieces, shape)
+    pieces = placed(field.pieces, shape)
+    united = None if shared else _united(pieces, shape)
     if united is None or (moving and not united.q):
-        size, size_min = _sizes_of_units(field.pieces, shape)
-        found = Irregular() if shared else _irregular(field.pieces, shape, length)
+        table = _of_units(pieces, shape)
+        size, size_min = _sizes(table)
+        found = Irregular() if shared else _irregular(pieces, table, length)
         return Numbers(
             size,
             size_min,
@@ -69,7 +71,7 @@ def measure(
             longest=longest,
             interior=found.interior,
         )
-    size, size_min = _sizes_of_phases(field.pieces, shape)
+    size, size_min = _sizes_of_phases(pieces, shape)
     rate, first = united.rate, united.spans[0]
     before, after = reach(united)
     return Numbers(
@@ -87,12 +89,11 @@ def measure(
     )
 
 
-def _irregular(pieces: Sequence[Piece], shape: Shape, length: int) -> Irregular:
-    """Return what can be said of the reach of pieces that depend on one axis of the tensor."""
-    try:
-        table = tabulate(pieces, shape)
-    except BoundError:
-        table = None
+def _irregular(pieces: Sequence[Piece], table: Table | None, length: int) -> Irregular:
+    """Return what can be said of the reach of pieces, given as a table of the units that exist.
+
+    Nothing where they depend on several axes of the tensor.
+    """
     if table is None:
         return Irregular()
     carriers = table.axes & frozenset().union(*(piece.axes for piece in pieces))
@@ -103,10 +104,10 @@ def bounded_reach(
     field: AxisField, shape: Shape, length: int
 ) -> tuple[Fraction | None, Fraction | None]:
     """Return before and after of a field with one-sided paths, None where it is unbounded."""
-    closed = [piece._replace(open_lo=False, open_hi=False) for piece in field.pieces]
-    united = _united(tuple(closed), shape)
+    closed = placed([piece._replace(open_lo=False, open_hi=False) for piece in field.pieces], shape)
+    united = _united(closed, shape)
     if united is None:
-        _, before, after = _irregular(closed, shape, length)
+        _, before, after = _irregular(closed, _of_units(closed, shape), length)
     else:
         before, after = reach(united)
     opened_lo = any(piece.open_lo for piece in field.pieces)
@@ -151,12 +152,12 @@ def _sizes_of_phases(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None,
     """
     variants = _variants(pieces, shape)
     if variants is None:
-        return _sizes_of_units(pieces, shape)
+        return _sizes(_of_units(pieces, shape))
     sizes: set[int] = set()
     for variant in variants:
         spans = _spans(variant)
         if spans is None:
-            return _sizes_of_units(pieces, shape)
+            return _sizes(_of_units(pieces, shape))
         sizes.update(0 if span is None else span[1] - span[0] + 1 for span in spans)
     return max(sizes), min(sizes)
 
@@ -217,27 +218,20 @@ def _atoms(bits: Sequence[int | None], length: int) -> set[int]:
     return {active | everywhere for _, active in cells} | ({everywhere} if gap else set())
 
 
-def _sizes_of_units(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:
-    """Return the largest and the smallest size over the units that exist."""
+def _of_units(pieces: Sequence[Piece], shape: Shape) -> Table | None:
+    """Return the union over the units that exist; None where they are too many to tell."""
     try:
-        table = tabulate(pieces, shape)
+        return tabulate(pieces, shape)
     except BoundError:
-        return None, None
+        return None
+
+
+def _sizes(table: Table | None) -> tuple[int | None, int | None]:
+    """Return the largest and the smallest size over the units that exist."""
     if table is None or table.lo.size == 0:
         return None, None
     sizes = np.where(table.lo <= table.hi, table.hi - table.lo + 1, 0)
     return int(sizes.max()), int(sizes.min())
-
-
-def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
-    """Return the union over the units that exist; None where a piece is too large to tell."""
-    united: Table | None = None
-    for piece in pieces:
-        made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
-        if isinstance(made, Blur):
-            return None
-        united = made.table if united is None else tables.join(united, made.table)
-    return united
 
 
 def path_sizes(spread: Spread) -> tuple[int | None, int | None]:
