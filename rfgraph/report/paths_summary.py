@@ -29,7 +29,7 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
     shown = counted_beside(view, field.input, field.tensor)
     found = shown.histogram
     if found is None:
-        return _row("distribution", LONG, label, style)
+        return not_counted_lines(label, style)
     lines = []
     together = groups(shown)
     for axes in together:
@@ -43,6 +43,11 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
             columns = min(style.width - label, MOST_COLUMNS)
             lines.append(" " * label + histogram.line(first.counts, columns, blocks=style.blocks))
     return lines
+
+
+def not_counted_lines(label: int, style: Style) -> list[str]:
+    """Return the lines for a distribution that takes too long beside other answers."""
+    return _row("distribution", LONG, label, style)
 
 
 def _facts(axis: AxisHistogram, length: int | None) -> Iterator[str]:
