@@ -31,7 +31,8 @@ class Interior(NamedTuple):
     """The units from `units[0]` to `units[1]`, which one period fits, and what they read.
 
     `period` [p, q]: p units further reads exactly q input positions further. Sizes and reach are
-    those of the axis (`Axis.size`, `Axis.before`, ...), of these units alone.
+    those of the axis (`Axis.size`, `Axis.before`, ...), of these units alone. So many units as
+    `beside` says differ, before and after them.
     """
 
     units: tuple[int, int]
@@ -40,6 +41,7 @@ class Interior(NamedTuple):
     size_min: int
     before: Fraction
     after: Fraction
+    beside: tuple[int, int]
 
 
 class _Stretch(NamedTuple):
@@ -252,4 +254,5 @@ def _measured(spans: Table, stretch: _Stretch) -> Interior:
         int(sizes.min()),
         Fraction(before, p),
         Fraction(after, p),
+        (first, len(spans.lo) - 1 - last),
     )

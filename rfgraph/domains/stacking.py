@@ -29,6 +29,30 @@ def placed(pieces: Sequence[Piece], shape: Shape) -> tuple[Piece, ...]:
     return *moving, _side_by_side(still, shape)
 
 
+def spliced(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
+    """Return pieces of a tensor of `shape`, those of one map on parts of one axis as one."""
+    found: dict[object, Piece] = {}
+    for number, piece in enumerate(pieces):
+        if not isinstance(piece, Mapped) or len(piece.support) != 1:
+            found[number] = piece
+            continue
+        ((axis, bits),) = piece.support
+        key = piece._replace(support=((axis, 0),))
+        before = found.get(key)
+        if isinstance(before, Mapped):
+            bits |= before.support[0][1]
+        found[key] = piece._replace(support=((axis, bits),))
+    return tuple(_everywhere(piece, shape) for piece in found.values())
+
+
+def _everywhere(piece: Piece, shape: Shape) -> Piece:
+    """Return a piece without a support that leaves nothing out."""
+    if not isinstance(piece, Mapped) or len(piece.support) != 1:
+        return piece
+    ((axis, bits),) = piece.support
+    return piece._replace(support=()) if bits == (1 << shape[axis]) - 1 else piece
+
+
 def _stands_still(piece: Mapped) -> bool:
     return bool(piece.support) and piece.map.p == 1 and not piece.map.q
 

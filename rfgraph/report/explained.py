@@ -10,6 +10,7 @@ from rfgraph.report.escape import shortened
 from rfgraph.report.view import axes_text, fraction, input_lengths, numbers, ratio, span, times
 
 if TYPE_CHECKING:
+    from rfgraph.domains.interior import Interior
     from rfgraph.fields import Axis, ReceptiveField
     from rfgraph.graph import ModelInput
 
@@ -78,6 +79,7 @@ def _numbers_rows(label: str, axes: Sequence[Axis], lengths: Sequence[int | None
     yield label, sizes, note
     if axes[0].stride is None:
         yield "stride (jump)", "none", "it differs from unit to unit"
+        yield from _irregular(axes)
     else:
         yield (
             "stride (jump)",
@@ -87,7 +89,7 @@ def _numbers_rows(label: str, axes: Sequence[Axis], lengths: Sequence[int | None
         padding = times([_minus(axis.start) for axis in axes])
         yield "effective padding", padding, "before the input, at unit 0"
         yield "reach", _reach(axes), _causal(axes)
-        yield from _period(axes)
+        yield from _period([axis.period for axis in axes])
     yield (
         "they cover it" if label == "local paths" else "covers the input",
         _covers(axes, lengths),
@@ -120,15 +122,35 @@ def _causal(axes: Sequence[Axis]) -> str:
     return "around a unit's own position"
 
 
-def _period(axes: Sequence[Axis]) -> Iterator[Row]:
+def _irregular(axes: Sequence[Axis]) -> Iterator[Row]:
+    """Give the reach of the units in the middle, or of a side that repeats by itself."""
+    inner = [axis.interior for axis in axes if axis.interior is not None]
+    if len(inner) == len(axes):
+        sizes = times([span(found.size_min, found.size) for found in inner])
+        units = times([f"{found.units[0]}..{found.units[1]}" for found in inner])
+        yield "interior", f"{sizes} at units {units}{_borders(inner)}", ""
+        yield "reach there", _reach(axes), "around a unit's own position"
+        yield from _period([found.period for found in inner])
+    elif any(axis.before is not None or axis.after is not None for axis in axes):
+        yield "reach", _reach(axes), "-: it differs from unit to unit"
+
+
+def _borders(inner: Sequence[Interior]) -> str:
+    """Say on which sides of the interior units differ."""
+    places = ("the start", "the end")
+    differ = [place for side, place in enumerate(places) if any(one.beside[side] for one in inner)]
+    return f"; {' and '.join(differ)} differ{'s' * (len(differ) == 1)}" if differ else ""
+
+
+def _period(periods: Sequence[tuple[int, int] | None]) -> Iterator[Row]:
     """Say after how many units the field repeats, where it differs from one to the next.
 
     A part of the input gives the same outputs only if it starts at a multiple of the positions.
     """
-    if any(axis.period is not None and axis.period[0] > 1 for axis in axes):
-        units = times([str(axis.period[0]) if axis.period else "-" for axis in axes])
-        further = times([str(axis.period[1]) if axis.period else "-" for axis in axes])
-        tiled = any(axis.period is not None and abs(axis.period[1]) > 1 for axis in axes)
+    if any(period is not None and period[0] > 1 for period in periods):
+        units = times([str(period[0]) if period else "-" for period in periods])
+        further = times([str(period[1]) if period else "-" for period in periods])
+        tiled = any(period is not None and abs(period[1]) > 1 for period in periods)
         note = f"tiles at multiples of {further}" if tiled else f"they read {further} further"
         yield "period", f"{units} units", note
 
