@@ -16,7 +16,6 @@ from rfgraph.domains.pattern import excess
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join, join_spans
 from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled, tabulate
 from rfgraph.domains.stacking import placed
-from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +58,7 @@ def measure(
     pieces = placed(field.pieces, shape)
     united = None if shared else _united(pieces, shape)
     if united is None or (moving and not united.q):
-        table = _of_units(pieces, shape)
+        table = tabulate(pieces, shape)
         size, size_min = _sizes(table)
         found = Irregular() if shared else _irregular(pieces, table, length)
         return Numbers(
@@ -107,7 +106,7 @@ def bounded_reach(
     closed = placed([piece._replace(open_lo=False, open_hi=False) for piece in field.pieces], shape)
     united = _united(closed, shape)
     if united is None:
-        _, before, after = _irregular(closed, _of_units(closed, shape), length)
+        _, before, after = _irregular(closed, tabulate(closed, shape), length)
     else:
         before, after = reach(united)
     opened_lo = any(piece.open_lo for piece in field.pieces)
@@ -152,12 +151,12 @@ def _sizes_of_phases(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None,
     """
     variants = _variants(pieces, shape)
     if variants is None:
-        return _sizes(_of_units(pieces, shape))
+        return _sizes(tabulate(pieces, shape))
     sizes: set[int] = set()
     for variant in variants:
         spans = _spans(variant)
         if spans is None:
-            return _sizes(_of_units(pieces, shape))
+            return _sizes(tabulate(pieces, shape))
         sizes.update(0 if span is None else span[1] - span[0] + 1 for span in spans)
     return max(sizes), min(sizes)
 
@@ -216,14 +215,6 @@ def _atoms(bits: Sequence[int | None], length: int) -> set[int]:
         cells = split
     gap = rest != (1 << length) - 1
     return {active | everywhere for _, active in cells} | ({everywhere} if gap else set())
-
-
-def _of_units(pieces: Sequence[Piece], shape: Shape) -> Table | None:
-    """Return the union over the units that exist; None where they are too many to tell."""
-    try:
-        return tabulate(pieces, shape)
-    except BoundError:
-        return None
 
 
 def _sizes(table: Table | None) -> tuple[int | None, int | None]:

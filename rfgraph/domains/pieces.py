@@ -136,13 +136,16 @@ def _supported(piece: Mapped, table: Table, shape: Shape) -> Tabled:
 
 
 def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
-    """Return the union over the units that exist; None where a piece is too large to tell."""
+    """Return the union over the units that exist; None where they are too many to tell."""
     united: Table | None = None
     for piece in pieces:
         made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
         if isinstance(made, Blur):
             return None
-        united = made.table if united is None else tables.join(united, made.table)
+        try:
+            united = made.table if united is None else tables.join(united, made.table)
+        except BoundError:
+            return None
     return united
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from rfgraph.domains.fitting import depends
 from rfgraph.domains.pieces import Blur, Mapped, Piece, settle, tabulate
-from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,10 +59,7 @@ def _stands_still(piece: Mapped) -> bool:
 def _side_by_side(pieces: Sequence[Mapped], shape: Shape) -> Piece:
     axes = frozenset(axis for piece in pieces for axis, _ in piece.support)
     axes = axes.union(*(piece.axes for piece in pieces))
-    try:
-        table = tabulate(pieces, shape)
-    except BoundError:
-        table = None
+    table = tabulate(pieces, shape)
     if table is None:
         return Blur(axes)
     return settle(table, depends(table, axes) or axes, open_lo=False, open_hi=False)

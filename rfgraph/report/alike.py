@@ -72,7 +72,7 @@ class Answers:
     view: View
     style: Style
     label: int
-    _left: int = MAX_BEHIND
+    _left: int = dataclass_field(default_factory=lambda: MAX_BEHIND)
     _distributions: dict[tuple[str, str], list[str]] = dataclass_field(default_factory=dict)
 
     def distribution(self, field: ReceptiveField) -> list[str]:
@@ -91,8 +91,9 @@ class Answers:
         return self._distributions[key]
 
     def fields_key(self, tensor: str) -> Hashable:
-        """Return what the fields of a tensor say."""
-        return tuple(map(field_key, self.view.fields_of(tensor)))
+        """Return the shape of a tensor and what its fields say."""
+        fields = self.view.fields_of(tensor)
+        return self.view.result.graph.nodes[tensor]["shape"], tuple(map(field_key, fields))
 
     def tensor_key(self, tensor: str) -> Hashable:
         """Return what is said of a tensor: its fields and the distributions over paths to it."""

@@ -49,7 +49,7 @@ def _one_sided(field: ReceptiveField, spatial: Sequence[int]) -> Iterator[Axis]:
 def _kind(axis: Axis) -> object:
     """Return what axes must share to share their words."""
     found = numbers(axis)
-    absent = (found is None, found and found.size is None, found and found.stride is None)
+    absent = found and (found.size is None, found.stride is None, found.interior is None)
     said = None if axis.scope == "local" else _scope_words(axis, brief=found is not None)
     return axis.scope, absent, said
 
@@ -225,7 +225,8 @@ def _scope_words(axis: Axis, *, brief: bool = False) -> str:
         return f"unknown{through}: what is read there could not be followed"
     if axis.scope == "none":
         return "nothing of the input is read"
-    return f"local, receptive field {span(axis.size_min, axis.size)}"
+    ahead = "" if axis.regular or axis.after is None else f", {fraction(axis.after)} after"
+    return f"local, receptive field {span(axis.size_min, axis.size)}{ahead}"
 
 
 def _side(axis: Axis) -> str:
