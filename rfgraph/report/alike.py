@@ -65,30 +65,41 @@ def first_and_last(names: Sequence[str]) -> str:
 class Answers:
     """What is said of tensors, as keys to compare it by; distributions are counted once.
 
-    The first few distributions are counted whatever they take, then as many as their tensors have
-    no more than MAX_BEHIND tensors behind them, in all.
+    Distributions are counted for all inputs that reach a tensor or for none: the first
+    ALWAYS_COUNTED, then while the tensors behind those that they lead to are no more than
+    MAX_BEHIND in all.
     """
 
     view: View
     style: Style
     label: int
+    _free: int = dataclass_field(default_factory=lambda: ALWAYS_COUNTED)
     _left: int = dataclass_field(default_factory=lambda: MAX_BEHIND)
+    _counts: dict[str, bool] = dataclass_field(default_factory=dict)
     _distributions: dict[tuple[str, str], list[str]] = dataclass_field(default_factory=dict)
 
     def distribution(self, field: ReceptiveField) -> list[str]:
         """Return the lines on the distribution over paths to a tensor."""
+        if field.tensor not in self._counts:
+            self._counts[field.tensor] = self._may_count(field.tensor)
+        if not self._counts[field.tensor]:
+            return not_counted_lines(self.label, self.style)
         key = field.input, field.tensor
         if key not in self._distributions:
-            counts = len(self._distributions) < ALWAYS_COUNTED
-            if not counts and self._left > 0:
-                self._left -= 1 + len(networkx.ancestors(self.view.result.graph, field.tensor))
-                counts = self._left >= 0
-            self._distributions[key] = (
-                distribution_lines(self.view, field, self.label, self.style)
-                if counts
-                else not_counted_lines(self.label, self.style)
-            )
+            lines = distribution_lines(self.view, field, self.label, self.style)
+            self._distributions[key] = lines
         return self._distributions[key]
+
+    def _may_count(self, tensor: str) -> bool:
+        number = len(self.view.fields_of(tensor))
+        if number <= self._free:
+            self._free -= number
+            return True
+        behind = number * (1 + len(networkx.ancestors(self.view.result.graph, tensor)))
+        if behind > self._left:
+            return False
+        self._left -= behind
+        return True
 
     def fields_key(self, tensor: str) -> Hashable:
         """Return the shape of a tensor and what its fields say."""

@@ -125,8 +125,10 @@ def _output_lines(
         yield from _wrap(f"{len(outputs)} outputs are {ALIKE}: {names}.", style)
     fields = view.fields_of(output)
     forms = view.result.forms
-    local = [field for field in fields if has_local_path(forms[field.input], output)]
-    others = [field for field in fields if field not in local]
+    local: list[ReceptiveField] = []
+    others: list[ReceptiveField] = []
+    for field in fields:
+        (local if has_local_path(forms[field.input], output) else others).append(field)
     if not fields:
         yield from _wrap("Constant: no input reaches it.", style)
     yield from _fields_lines(view, local, answers)
