@@ -40,7 +40,7 @@ def judge(kind, seed):
     length = result.model.inputs[0].shape[net.axis]
     _, other = measured(longer)
     if axis.regular:
-        assert axis.interior is None
+        check_regular(lo, hi, length, axis)
         return
     assert axis.stride is axis.start is axis.center is axis.period is None
     assert (axis.before, axis.after) == (other.before, other.after)
@@ -49,6 +49,17 @@ def judge(kind, seed):
     else:
         check_between(lo, hi, length, axis)
         assert axis.interior[1:6] == other.interior[1:6]
+
+
+def check_regular(lo, hi, length, axis):
+    """All units that lie in the input with their reach move on by the period."""
+    p, q = axis.period
+    assert axis.interior is None
+    for unit in range(len(lo) - p):
+        near, far = axis.stride * unit - axis.before, axis.stride * (unit + p) + axis.after
+        if near >= 0 and far < length:
+            assert (lo[unit + p] - lo[unit], hi[unit + p] - hi[unit]) == (q, q)
+            assert axis.size_min <= hi[unit] - lo[unit] + 1 <= axis.size
 
 
 def check_ahead(lo, hi, axis):
