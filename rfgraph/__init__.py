@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rfgraph.checks.run import Report, check, check_many
     from rfgraph.checks.settings import Settings, make_settings
     from rfgraph.distribution import AxisHistogram, Path, PathHistogram, path_histogram, paths
+    from rfgraph.domains.interior import Interior
     from rfgraph.fields import Axis, Finding, Output, ReceptiveField
     from rfgraph.graph import MaskCut, Model, ModelInput, Operator, StoredMasks, Unanalysed
     from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, Value
@@ -56,6 +57,7 @@ _HOMES = {
     "Everything": "rfgraph.relations",
     "ExporterProgram": "rfgraph.sources",
     "Finding": "rfgraph.fields",
+    "Interior": "rfgraph.domains.interior",
     "IrModel": "rfgraph.sources",
     "Link": "rfgraph.ops.node",
     "Listed": "rfgraph.relations",
@@ -121,6 +123,7 @@ __all__ = [
     "Everything",
     "ExporterProgram",
     "Finding",
+    "Interior",
     "IrModel",
     "Link",
     "Listed",

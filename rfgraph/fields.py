@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
 
+    from rfgraph.domains.interior import Interior
     from rfgraph.relations import Shape
 
 Scope: TypeAlias = Literal["none", "local", "one-sided", "global", "unknown"]
@@ -21,8 +22,10 @@ class Axis:
 
     `local` are the same numbers for the paths that are local on every spatial axis, where `scope`
     is not local; `through` names the first operators that made it so, `ranges` those of them that
-    take the range of dynamic quantization, which decides its scale and zero point. Numbers that do
-    not exist are None, as `before` and `after` where units have no position on the axis (stride 0).
+    take the range of dynamic quantization, which decides its scale and zero point. `interior`,
+    where the axis is irregular, are the units between the borders that one period fits; `before`
+    and `after` are then theirs. Numbers that do not exist are None, as `before` and `after` where
+    units have no position on the axis (stride 0).
     """
 
     axis: int
@@ -39,6 +42,7 @@ class Axis:
     longest: int | None = None
     covers_input: bool | None = None
     regular: bool = True
+    interior: Interior | None = None
     local: Axis | None = None
     through: tuple[str, ...] = ()
     ranges: tuple[str, ...] = ()
@@ -68,7 +72,19 @@ class Axis:
             "longest": self.longest,
             "covers_input": self.covers_input,
             "regular": self.regular,
+            "interior": None if self.interior is None else _interior(self.interior),
         }
+
+
+def _interior(found: Interior) -> Json:
+    return {
+        "units": list(found.units),
+        "period": list(found.period),
+        "size": found.size,
+        "size_min": found.size_min,
+        "before": rational(found.before),
+        "after": rational(found.after),
+    }
 
 
 @dataclass(frozen=True, slots=True)

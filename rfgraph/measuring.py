@@ -67,11 +67,12 @@ class Meter:
         source_shape: Shape = self.graph.nodes[form.input]["shape"]
         axes: dict[int, Axis] = {}
         for axis, length in enumerate(source_shape):
-            known = None if axis in self.probed else length
-            found = _axis(axis, state, local, shape, known, form.spatial_axes)
+            found = _axis(axis, state, local, shape, length, form.spatial_axes)
+            if axis in self.probed:
+                found = _of_open_length(found)
             if found.scope not in ("local", "none"):
                 covers = None
-                if found.scope == "global" and known is not None:
+                if found.scope == "global" and axis not in self.probed:
                     covers = self._covered(state.through[axis], axis)
                 through, ranges = self._through(state.through[axis])
                 found = replace(found, through=through, ranges=ranges, covers_input=covers)
@@ -131,12 +132,18 @@ def _bits(number: int) -> Iterator[int]:
         number ^= low
 
 
+def _of_open_length(axis: Axis) -> Axis:
+    """Return an axis of the input whose length was chosen: whether all of it is read is open."""
+    local = None if axis.local is None else replace(axis.local, covers_input=None)
+    return replace(axis, covers_input=None, local=local)
+
+
 def _axis(
     axis: int,
     state: State,
     local: Mapping[Layout, Fields],
     shape: Shape | None,
-    length: int | None,
+    length: int,
     spatial: Sequence[int],
 ) -> Axis:
     scope = _scope([layout[axis] for layout in state.classes])
@@ -148,7 +155,7 @@ def _axis(
     if scope == "one-sided":
         united = _united(axis, state.classes, shape)
         if united is not None:
-            before, after = bounded_reach(united, shape)
+            before, after = bounded_reach(united, shape, length)
     inner = None
     if local and all(isinstance(layout[axis], frozenset) for layout in local):
         inner = _local_axis(axis, local, shape, length, spatial)
@@ -172,7 +179,7 @@ def _local_axis(
     axis: int,
     classes: Mapping[Layout, Fields],
     shape: Shape,
-    length: int | None,
+    length: int,
     spatial: Sequence[int],
 ) -> Axis:
     united = _united(axis, classes, shape)
@@ -180,10 +187,8 @@ def _local_axis(
         return Axis(axis, "none")
     others = sharing(axis, classes)
     shared = bool(others.intersection(spatial) if axis in spatial else others)
-    numbers = measure(united, shape, shared=shared, moving=bool(others))
-    covers = None
-    if length is not None and numbers.size_min is not None:
-        covers = numbers.size_min >= length
+    numbers = measure(united, shape, length, shared=shared, moving=bool(others))
+    covers = None if numbers.size_min is None else numbers.size_min >= length
     return _axis_of(axis, numbers, covers=covers)
 
 
@@ -203,6 +208,7 @@ def _axis_of(axis: int, numbers: Numbers, *, covers: bool | None) -> Axis:
         numbers.longest,
         covers,
         numbers.regular,
+        numbers.interior,
     )
 
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from rfgraph.checks.subject import Said, Subject, carriers, local_fields
 from rfgraph.checks.wording import exact_text, rational_text
-from rfgraph.domains.measure import tabulate
+from rfgraph.domains.pieces import tabulate
 from rfgraph.errors import BoundError
 from rfgraph.relations import product
 

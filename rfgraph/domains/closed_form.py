@@ -18,6 +18,7 @@ from rfgraph.domains.carry import carry_step
 from rfgraph.domains.periodic import join
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position, settle, to_table
 from rfgraph.domains.spread import begin, carry_spread, merge_spreads
+from rfgraph.domains.stacking import spliced
 from rfgraph.errors import BoundError, quoted
 from rfgraph.relations import step_shape
 
@@ -326,7 +327,7 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     listed = tuple(pieces)
     if len(listed) == 1:
         return listed
-    merged = _merged(listed)
+    merged = _merged(spliced(listed, shape))
     if len(merged) > MAX_APART:
         merged = _together(merged, shape)
     if not any(isinstance(piece, Tabled) for piece in merged):

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.domains import table as tables
+from rfgraph.domains.interior import Interior, Irregular, irregular
 from rfgraph.domains.pattern import excess
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join, join_spans
-from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled, to_table
-from rfgraph.errors import BoundError
+from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled, tabulate
+from rfgraph.domains.stacking import placed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from rfgraph.domains.closed_form import AxisField
     from rfgraph.domains.spread import Extent, Spread
@@ -43,22 +43,34 @@ class Numbers:
     regular: bool = False
     shortest: int | None = None
     longest: int | None = None
+    interior: Interior | None = None
 
 
 def measure(
-    field: AxisField, shape: Shape, *, shared: bool = False, moving: bool = False
+    field: AxisField, shape: Shape, length: int, *, shared: bool = False, moving: bool = False
 ) -> Numbers:
-    """Return the numbers of a local field on a tensor of `shape`.
+    """Return the numbers of a local field on a tensor of `shape`, along an input axis of `length`.
 
     `shared`: another input axis lies on the same tensor axis (a Reshape merged them), so that the
     field is irregular. `moving`: it is irregular unless it moves on from period to period.
     """
     shortest, longest = path_sizes(field.spread)
-    united = None if shared else _united(field.pieces, shape)
+    pieces = placed(field.pieces, shape)
+    united = None if shared else _united(pieces, shape)
     if united is None or (moving and not united.q):
-        size, size_min = _sizes_of_units(field.pieces, shape)
-        return Numbers(size, size_min, shortest=shortest, longest=longest)
-    size, size_min = _sizes_of_phases(field.pieces, shape)
+        table = tabulate(pieces, shape)
+        size, size_min = _sizes(table)
+        found = Irregular() if shared else _irregular(pieces, table, length)
+        return Numbers(
+            size,
+            size_min,
+            before=found.before,
+            after=found.after,
+            shortest=shortest,
+            longest=longest,
+            interior=found.interior,
+        )
+    size, size_min = _sizes_of_phases(pieces, shape)
     rate, first = united.rate, united.spans[0]
     before, after = reach(united)
     return Numbers(
@@ -76,13 +88,27 @@ def measure(
     )
 
 
-def bounded_reach(field: AxisField, shape: Shape) -> tuple[Fraction | None, Fraction | None]:
+def _irregular(pieces: Sequence[Piece], table: Table | None, length: int) -> Irregular:
+    """Return what can be said of the reach of pieces, given as a table of the units that exist.
+
+    Nothing where they depend on several axes of the tensor.
+    """
+    if table is None:
+        return Irregular()
+    carriers = table.axes & frozenset().union(*(piece.axes for piece in pieces))
+    return irregular(table, min(carriers), length) if len(carriers) == 1 else Irregular()
+
+
+def bounded_reach(
+    field: AxisField, shape: Shape, length: int
+) -> tuple[Fraction | None, Fraction | None]:
     """Return before and after of a field with one-sided paths, None where it is unbounded."""
-    closed = [piece._replace(open_lo=False, open_hi=False) for piece in field.pieces]
-    united = _united(tuple(closed), shape)
+    closed = placed([piece._replace(open_lo=False, open_hi=False) for piece in field.pieces], shape)
+    united = _united(closed, shape)
     if united is None:
-        return None, None
-    before, after = reach(united)
+        _, before, after = _irregular(closed, tabulate(closed, shape), length)
+    else:
+        before, after = reach(united)
     opened_lo = any(piece.open_lo for piece in field.pieces)
     opened_hi = any(piece.open_hi for piece in field.pieces)
     return (None if opened_lo else before), (None if opened_hi else after)
@@ -130,12 +156,12 @@ def _sizes_of_phases(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None,
     """
     variants = _variants(pieces, shape)
     if variants is None:
-        return _sizes_of_units(pieces, shape)
+        return _sizes(tabulate(pieces, shape))
     sizes: set[int] = set()
     for variant in variants:
         spans = _spans(variant)
         if spans is None:
-            return _sizes_of_units(pieces, shape)
+            return _sizes(tabulate(pieces, shape))
         sizes.update(0 if span is None else span[1] - span[0] + 1 for span in spans)
     return max(sizes), min(sizes)
 
@@ -196,27 +222,12 @@ def _atoms(bits: Sequence[int | None], length: int) -> set[int]:
     return {active | everywhere for _, active in cells} | ({everywhere} if gap else set())
 
 
-def _sizes_of_units(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:
+def _sizes(table: Table | None) -> tuple[int | None, int | None]:
     """Return the largest and the smallest size over the units that exist."""
-    try:
-        table = tabulate(pieces, shape)
-    except BoundError:
-        return None, None
     if table is None or table.lo.size == 0:
         return None, None
     sizes = np.where(table.lo <= table.hi, table.hi - table.lo + 1, 0)
     return int(sizes.max()), int(sizes.min())
-
-
-def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
-    """Return the union over the units that exist; None where a piece is too large to tell."""
-    united: Table | None = None
-    for piece in pieces:
-        made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
-        if isinstance(made, Blur):
-            return None
-        united = made.table if united is None else tables.join(united, made.table)
-    return united
 
 
 def path_sizes(spread: Spread) -> tuple[int | None, int | None]:

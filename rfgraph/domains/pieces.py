@@ -21,6 +21,8 @@ from rfgraph.domains.table import Table
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rfgraph.domains.support import Support
     from rfgraph.relations import Shape
 
@@ -131,6 +133,20 @@ def _supported(piece: Mapped, table: Table, shape: Shape) -> Tabled:
         dims[axis] = shape[axis]
         table = tables.masked(table, support.flags(bits, shape[axis]).reshape(dims))
     return Tabled(table, piece.axes, piece.open_lo, piece.open_hi)
+
+
+def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
+    """Return the union over the units that exist; None where they are too many to tell."""
+    united: Table | None = None
+    for piece in pieces:
+        made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
+        if isinstance(made, Blur):
+            return None
+        try:
+            united = made.table if united is None else tables.join(united, made.table)
+        except BoundError:
+            return None
+    return united
 
 
 def settle(

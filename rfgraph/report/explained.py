@@ -19,6 +19,7 @@ from rfgraph.report.view import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rfgraph.domains.interior import Interior
     from rfgraph.fields import Axis, ReceptiveField
     from rfgraph.graph import ModelInput
     from rfgraph.report.view import View
@@ -59,7 +60,7 @@ def _one_sided(field: ReceptiveField, spatial: Sequence[int]) -> Iterator[Axis]:
 def _kind(axis: Axis) -> object:
     """Return what axes must share to share their words."""
     found = numbers(axis)
-    absent = (found is None, found and found.size is None, found and found.stride is None)
+    absent = found and (found.size is None, found.stride is None, found.interior is None)
     still = found is not None and found.stride == 0
     said = None if axis.scope == "local" else _scope_words(axis, brief=found is not None)
     return axis.scope, absent, still, said
@@ -114,13 +115,14 @@ def _moving_rows(axes: Sequence[Axis], *, causal: bool) -> Iterator[Row]:
     """Say how the field moves from unit to unit, and how far it reaches around them."""
     if axes[0].stride is None:
         yield "stride (jump)", "none", "it differs from unit to unit"
+        yield from _irregular(axes)
         return
     strides = times([fraction(axis.stride) for axis in axes])
     yield "stride (jump)", strides, "from one unit to the next"
     padding = times([_minus(axis.start) for axis in axes])
     yield "effective padding", padding, "before the input, at unit 0"
     yield "reach", _reach(axes), "causal: nothing ahead is read" if causal else AROUND
-    yield from _period(axes)
+    yield from _period([axis.period for axis in axes])
 
 
 def _place(axes: Sequence[Axis], lengths: Sequence[int | None]) -> Row:
@@ -152,15 +154,35 @@ def _once(values: Sequence[Fraction | None]) -> str:
     return texts[0] if len(set(texts)) == 1 else times(texts)
 
 
-def _period(axes: Sequence[Axis]) -> Iterator[Row]:
+def _irregular(axes: Sequence[Axis]) -> Iterator[Row]:
+    """Give the reach of the units in the middle, or of a side that repeats by itself."""
+    inner = [axis.interior for axis in axes if axis.interior is not None]
+    if len(inner) == len(axes):
+        sizes = times([span(found.size_min, found.size) for found in inner])
+        units = times([f"{found.units[0]}..{found.units[1]}" for found in inner])
+        yield "interior", f"{sizes} at units {units}{_borders(inner)}", ""
+        yield "reach there", _reach(axes), AROUND
+        yield from _period([found.period for found in inner])
+    elif any(axis.before is not None or axis.after is not None for axis in axes):
+        yield "reach", _reach(axes), "-: it differs from unit to unit"
+
+
+def _borders(inner: Sequence[Interior]) -> str:
+    """Say on which sides of the interior units differ."""
+    places = ("the start", "the end")
+    differ = [place for side, place in enumerate(places) if any(one.beside[side] for one in inner)]
+    return f"; {' and '.join(differ)} differ{'s' * (len(differ) == 1)}" if differ else ""
+
+
+def _period(periods: Sequence[tuple[int, int] | None]) -> Iterator[Row]:
     """Say after how many units the field repeats, where it differs from one to the next.
 
     A part of the input gives the same outputs only if it starts at a multiple of the positions.
     """
-    if any(axis.period is not None and axis.period[0] > 1 for axis in axes):
-        units = times([str(axis.period[0]) if axis.period else "-" for axis in axes])
-        further = times([str(axis.period[1]) if axis.period else "-" for axis in axes])
-        tiled = any(axis.period is not None and abs(axis.period[1]) > 1 for axis in axes)
+    if any(period is not None and period[0] > 1 for period in periods):
+        units = times([str(period[0]) if period else "-" for period in periods])
+        further = times([str(period[1]) if period else "-" for period in periods])
+        tiled = any(period is not None and abs(period[1]) > 1 for period in periods)
         note = f"tiles at multiples of {further}" if tiled else f"they read {further} further"
         yield "period", f"{units} units", note
 
@@ -246,7 +268,8 @@ def _scope_words(axis: Axis, *, brief: bool = False) -> str:
         return f"unknown{through}: what is read there could not be followed"
     if axis.scope == "none":
         return "nothing of the input is read"
-    return f"local, receptive field {span(axis.size_min, axis.size)}"
+    ahead = "" if axis.regular or axis.after is None else f", {fraction(axis.after)} after"
+    return f"local, receptive field {span(axis.size_min, axis.size)}{ahead}"
 
 
 def _side(axis: Axis) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HEADER = ("n", "stride", "size", "start", "center", "before", "after", "paths")
 MARKS = {"global": "*", "one-sided": "<", "unknown": "?"}
 UNALIGNED = "!"
+INTERIOR = "~"
 ITS_NUMBERS = "any numbers are those of its local paths"
 
 Cells: TypeAlias = tuple[str, ...]
@@ -92,7 +93,7 @@ def _cells(view: View, field: ReceptiveField, number: int) -> Cells:
     return (
         count,
         fraction(found.stride),
-        span(found.size_min, found.size) + mark,
+        span(found.size_min, found.size) + mark + INTERIOR * (found.interior is not None),
         fraction(found.start),
         fraction(found.center),
         whole_up(found.before),
@@ -168,6 +169,12 @@ def legend(rows: Sequence[Layer]) -> list[str]:
             lines.append(f"{MARKS[scope]} {scope}: {note}; {ITS_NUMBERS}.")
     if any(layer.field.aligned is False for layer in rows):
         lines.append(f"{UNALIGNED} not aligned: paths that meet differ in stride or center.")
+    axes = [numbers(layer.field.axes[axis]) for layer in rows for axis in layer.cells]
+    if any(axis is not None and axis.interior is not None for axis in axes):
+        lines.append(
+            f"{INTERIOR} units near the start or the end differ: before and after are those of the "
+            "units between."
+        )
     return lines
 
 

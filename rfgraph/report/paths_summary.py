@@ -30,7 +30,7 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
     shown = counted_beside(view, field.input, field.tensor)
     found = shown.histogram
     if found is None:
-        return _row("distribution", LONG, label, style)
+        return not_counted_lines(label, style)
     total = f"{short(found.total)} {found.count[:-1] if found.total == 1 else found.count}"
     together: dict[tuple[str, str], list[int]] = {}
     for axes in groups(shown):
@@ -46,6 +46,11 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
         lines.extend(_row("distribution", about, label, style))
         lines.extend([" " * label + line] if line else [])
     return lines
+
+
+def not_counted_lines(label: int, style: Style) -> list[str]:
+    """Return the lines for a distribution that takes too long beside other answers."""
+    return _row("distribution", LONG, label, style)
 
 
 def _kinds(axis: AxisHistogram, facts: Sequence[str]) -> str:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rfgraph.checks.subject import has_windows
 from rfgraph.local_paths import has_local_path
+from rfgraph.report.alike import Answers, first_and_last, grouped
 from rfgraph.report.escape import one_line, safe
 from rfgraph.report.explained import field_rows, scope_sentence, unread
-from rfgraph.report.paths_summary import distribution_lines
 from rfgraph.report.view import View, axes_text, masks_sentence, shape_text, some_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from rfgraph.fields import Finding, Output, ReceptiveField
+    from rfgraph.fields import Finding, ReceptiveField
     from rfgraph.graph import Model, ModelInput
     from rfgraph.report.style import Style
 
 MAX_OUTPUTS = 12
+ALIKE = "alike but for names and positions"
 LABEL = 17
 VALUE = 22
 
@@ -28,7 +28,7 @@ def summary(view: View, style: Style) -> str:
     """Return the report of `rfgraph MODEL`: the file, its inputs, and what its outputs read."""
     model = view.result.model
     parts = [_file_lines(model, style)]
-    parts.extend(_input_lines(view, item, style) for item in view.model_inputs)
+    parts.extend(_inputs(view, style))
     parts.extend(_tensors(view, style) if view.tensors else _outputs(view, style))
     if view.result.findings:
         parts.append(_finding_lines(view.result.findings, style))
@@ -52,8 +52,20 @@ def _file_lines(model: Model, style: Style) -> list[str]:
     return [style.bold(safe(model.file)), *style.wrapped(facts, "  "), *masked]
 
 
-def _input_lines(view: View, item: ModelInput, style: Style) -> list[str]:
-    lines = _heading("Input", item.name, shape_text(item.shape), style)
+def _inputs(view: View, style: Style) -> Iterator[list[str]]:
+    """Give the inputs, those of one shape of which the same is said together."""
+    alike = grouped(view.model_inputs, lambda item: (item.shape, _input_facts(view, item)))
+    for items in alike:
+        first, shape = items[0], shape_text(items[0].shape)
+        if len(items) == 1:
+            lines = _heading("Input", first.name, shape, style)
+        else:
+            names = first_and_last([item.name for item in items])
+            lines = _heading("Inputs", names, f"{len(items)} alike, {shape}", style)
+        yield [*lines, *style.wrapped(_input_facts(view, first), "  ")]
+
+
+def _input_facts(view: View, item: ModelInput) -> str:
     axes = axes_text(view.result.forms[item.name].spatial_axes)
     facts = [] if not item.shape else [f"No spatial axis: the numbers are those of {axes}."]
     if has_windows(view.result, item.name):
@@ -64,9 +76,7 @@ def _input_lines(view: View, item: ModelInput, style: Style) -> list[str]:
             for axis, length in item.probed.items()
         ]
         facts.append(f"Open in the file: {'; '.join(taken)}.")
-    if facts:
-        lines.extend(style.wrapped(" ".join(facts), "  "))
-    return lines
+    return " ".join(facts)
 
 
 def _symbol(item: ModelInput, axis: int) -> str:
@@ -89,28 +99,45 @@ def _heading(kind: str, name: str, shape: str, style: Style, indent: str = "") -
 
 
 def _outputs(view: View, style: Style) -> Iterator[list[str]]:
-    outputs = view.result.outputs
+    """Give the outputs, those alike once; of many different ones the first."""
     shown = {item.name for item in view.result.model.inputs}
-    for output in outputs[:MAX_OUTPUTS]:
-        yield list(_output_lines(view, output, shown, style))
-    if len(outputs) > MAX_OUTPUTS:
-        rest = len(outputs) - MAX_OUTPUTS
-        yield style.wrapped(f"{rest} more outputs: --tensor NAME shows one, --format json all.")
+    answers = Answers(view, style, LABEL + 6)
+    names = view.result.model.outputs
+    kinds = grouped(names, answers.fields_key)
+    left = len(names)
+    for number, outputs in enumerate(
+        alike for kind in kinds[:MAX_OUTPUTS] for alike in grouped(kind, answers.output_key)
+    ):
+        if number == MAX_OUTPUTS:
+            break
+        left -= len(outputs)
+        yield list(_output_lines(view, outputs, answers, shown))
+    if left:
+        yield style.wrapped(f"{left} more outputs: --tensor NAME shows one, --format json all.")
 
 
-def _output_lines(view: View, output: Output, shown: set[str], style: Style) -> Iterator[str]:
+def _output_lines(
+    view: View, outputs: Sequence[str], answers: Answers, shown: set[str]
+) -> Iterator[str]:
     """Give the fields of an output; where none is local, those of what comes before it."""
-    yield from _heading("Output", output.name, shape_text(output.shape), style)
-    fields = view.fields_of(output.name)
+    output, style = outputs[0], answers.style
+    shape = view.result.graph.nodes[output]["shape"]
+    yield from _heading("Output", output, shape_text(shape), style)
+    if len(outputs) > 1:
+        names = first_and_last(outputs)
+        yield from style.wrapped(f"{len(outputs)} outputs are {ALIKE}: {names}.", "  ")
+    fields = view.fields_of(output)
     forms = view.result.forms
-    local = [field for field in fields if has_local_path(forms[field.input], output.name)]
-    others = [field for field in fields if field not in local]
+    local: list[ReceptiveField] = []
+    others: list[ReceptiveField] = []
+    for field in fields:
+        (local if has_local_path(forms[field.input], output) else others).append(field)
     if not fields:
-        yield from style.wrapped(unread(view, output.name), "  ")
-    yield from _fields_lines(view, local, style)
+        yield from style.wrapped(unread(view, output), "  ")
+    yield from _fields_lines(view, local, answers)
     if others:
         yield from style.wrapped(_why_not_local(others, view), "  ")
-        yield from _before_global(view, others, shown, style)
+        yield from _before_global(view, others, answers, shown)
 
 
 def _why_not_local(fields: Sequence[ReceptiveField], view: View) -> str:
@@ -125,50 +152,73 @@ def _why_not_local(fields: Sequence[ReceptiveField], view: View) -> str:
 
 
 def _before_global(
-    view: View, fields: Sequence[ReceptiveField], shown: set[str], style: Style
+    view: View, fields: Sequence[ReceptiveField], answers: Answers, shown: set[str]
 ) -> Iterator[str]:
-    """Give the last feature maps with local paths; each once, the inputs never."""
-    result = view.result
-    names = dict.fromkeys(
-        name for field in fields for name in result.before_global(field.tensor, field.input)
-    )
-    for number, name in enumerate(sorted(names, key=lambda name: name in shown)):
-        found = view.fields_of(name)
-        local = all(
-            field.axes[axis].scope == "local"
-            for field in found
-            for axis in view.spatial_axes(field)
+    """Give the last feature maps with local paths, those alike once; each once, inputs never."""
+    result, style = view.result, answers.style
+    names = list(
+        dict.fromkeys(
+            name for field in fields for name in result.before_global(field.tensor, field.input)
         )
-        kind = "last local feature map" if local else "last feature map with local paths"
-        if name in shown:
-            where = "an input" if name in result.forms else "shown above"
-            start = "So is" if number else f"The {kind} before it is"
-            yield from style.wrapped(f"{start} {safe(name)}, {where}.", "  ")
-            continue
-        shown.add(name)
-        yield from style.wrapped(f"The {kind} before it:", "  ")
-        yield from _heading("", name, shape_text(found[0].shape), style, "  ")
-        yield from _fields_lines(view, found, style)
+    )
+    new = [name for name in names if name not in shown]
+    known = [name for name in names if name in shown]
+    shown.update(new)
+    for alike in grouped(new, lambda name: (_is_local(view, name), answers.tensor_key(name))):
+        kind, found = _kind(view, alike), view.fields_of(alike[0])
+        many = f", {len(alike)} {ALIKE}, {first_and_last(alike)}" if len(alike) > 1 else ""
+        yield from style.wrapped(f"The {kind} before it{many}:", "  ")
+        yield from _heading("", alike[0], shape_text(found[0].shape), style, "  ")
+        yield from _fields_lines(view, found, answers)
+    said = bool(new)
+    for alike in grouped(known, lambda name: (_is_local(view, name), name in result.forms)):
+        where = "shown above"
+        if alike[0] in result.forms:
+            where = "an input" if len(alike) == 1 else "inputs"
+        verb = "is" if len(alike) == 1 else "are"
+        subject = f"The {_kind(view, alike)} before it {verb} {some_names(alike)}"
+        if said:
+            subject = f"So {verb} {some_names(alike)}"
+        yield from style.wrapped(f"{subject}, {where}.", "  ")
+        said = True
+
+
+def _is_local(view: View, tensor: str) -> bool:
+    """Whether all paths to a tensor are local, on all spatial axes of all inputs."""
+    return all(
+        field.axes[axis].scope == "local"
+        for field in view.fields_of(tensor)
+        for axis in view.spatial_axes(field)
+    )
+
+
+def _kind(view: View, alike: Sequence[str]) -> str:
+    maps = "map" if len(alike) == 1 else "maps"
+    if _is_local(view, alike[0]):
+        return f"last local feature {maps}"
+    return f"last feature {maps} with local paths"
 
 
 # -- tensors ---------------------------------------------------------------------------------------
 
 
 def _tensors(view: View, style: Style) -> Iterator[list[str]]:
+    answers = Answers(view, style, LABEL + 6)
     for name in view.tensors or ():
         fields = view.fields_of(name)
         lines = _heading("Tensor", name, shape_text(fields[0].shape), style)
-        yield [*lines, *_fields_lines(view, fields, style)]
+        yield [*lines, *_fields_lines(view, fields, answers)]
 
 
-def _fields_lines(view: View, fields: Sequence[ReceptiveField], style: Style) -> Iterator[str]:
+def _fields_lines(view: View, fields: Sequence[ReceptiveField], answers: Answers) -> Iterator[str]:
     """Give the numbers of a tensor, once for inputs on which they are the same."""
+    style = answers.style
     items = {item.name: item for item in view.result.model.inputs}
     same: dict[tuple[str, ...], list[str]] = {}
     for field in fields:
         rows = field_rows(field, view.spatial_axes(field), items[field.input])
-        distribution = distribution_lines(view, field, LABEL + 6, style)
-        same.setdefault((*_row_lines(rows, style), *distribution), []).append(field.input)
+        lines = (*_row_lines(rows, style), *answers.distribution(field))
+        same.setdefault(lines, []).append(field.input)
     for lines, names in same.items():
         if len(items) > 1:
             yield from style.wrapped(f"on input {some_names(names)}:", "  ")

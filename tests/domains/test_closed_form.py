@@ -374,7 +374,7 @@ def sizes_of_units(pieces, shape):
 
 
 def measured(pieces, shape):
-    found = measuring.measure(AxisField(tuple(pieces), None), shape)
+    found = measuring.measure(AxisField(tuple(pieces), None), shape, 1 << 40)
     return found.size_min, found.size
 
 

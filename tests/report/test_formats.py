@@ -105,7 +105,8 @@ def test_json_has_the_keys_in_the_order_of_the_contract():
     (last,) = [item for item in found["receptive_fields"] if item["tensor"] == "layer4.2.relu_out"]
     wanted = {"size": 427, "size_min": 427, "stride": 32, "start": -213, "center": 0,
               "before": 213, "after": 213, "period": [1, 32], "shortest": 11, "longest": 427,
-              "covers_input": True, "regular": True, "local": None, "through": []}  # fmt: skip
+              "covers_input": True, "regular": True, "interior": None, "local": None,
+              "through": []}  # fmt: skip
     for axis in (2, 3):
         assert last["axes"][axis] == {"axis": axis, "scope": "local", **wanted}
 

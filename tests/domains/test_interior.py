@@ -1,0 +1,179 @@
+"""The interior of irregular fields on tables made by hand, and by brute force."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from rfgraph.domains import bounds, interior
+from rfgraph.domains.interior import Interior, irregular
+from rfgraph.domains.periodic import constant
+from rfgraph.domains.pieces import Blur, Mapped, Tabled
+from rfgraph.domains.stacking import placed, spliced
+from rfgraph.domains.table import NOTHING, Table
+
+LONG = 10**6
+
+
+def table(*channels):
+    """The table of units of these channels; None reads nothing."""
+    spans = [[span or (NOTHING, -NOTHING) for span in channel] for channel in channels]
+    lo, hi = np.moveaxis(np.array(spans, np.int64), -1, 0)
+    return Table(lo[None], hi[None])
+
+
+def found(*channels, length=LONG):
+    return irregular(table(*channels), 2, length)
+
+
+def stream(units, before, first=0):
+    """A causal stream: what lies before the first position is not there."""
+    return [(max(first, o - before), o) for o in range(units)]
+
+
+def test_a_stream_is_whole_where_its_past_is_there():
+    want = Interior((5, 19), (1, 1), 6, 6, Fraction(5), Fraction(0), (5, 0))
+    assert found(stream(20, 5), length=20) == (want, 5, 0)
+
+
+def test_units_that_wrap_around_read_more_and_are_at_the_border():
+    ring = [(0, 29), *((o - 1, o + 1) for o in range(1, 29)), (0, 29)]
+    assert found(ring, length=30).interior == (
+        Interior((1, 28), (1, 1), 3, 3, Fraction(1), Fraction(1), (1, 1))
+    )
+
+
+def test_units_that_differ_far_from_a_border_leave_no_interior():
+    halves = [(o, o) if o < 20 else (o - 5, o + 5) for o in range(30)]
+    assert found(halves, length=60) == (None, None, None)
+
+
+def test_a_side_that_repeats_alone_has_its_number():
+    past = [(0, 4 * (o // 4) + 3) for o in range(24)]
+    assert found(past, length=24) == (None, None, 3)
+    future = [(2 * o, 47) for o in range(24)]
+    assert found(future, length=48) == (None, 0, None)
+
+
+def test_reach_is_a_fraction_where_the_stride_is_one():
+    # Two units to a position, and a cache in front.
+    doubled = [(max(0, o // 2 - 3), o // 2) for o in range(40)]
+    inner = found(doubled, length=20).interior
+    assert (inner.units, inner.period) == ((6, 39), (2, 1))
+    assert (inner.before, inner.after) == (Fraction(7, 2), 0)
+
+
+def test_units_that_read_nothing_belong_to_the_period():
+    sparse = [None if o % 3 else (max(0, o // 3 - 2), o // 3) for o in range(40)]
+    inner = found(sparse, length=14).interior
+    assert (inner.units, inner.period, inner.size, inner.size_min) == ((4, 39), (3, 1), 3, 0)
+
+
+def test_channels_move_on_together():
+    near, far = stream(40, 2), stream(40, 9)
+    nothing = [None] * 40
+    inner = found(near, far, near, nothing, length=40).interior
+    assert (inner.units, inner.size, inner.size_min, inner.before) == ((9, 39), 10, 0, 9)
+    still = [(7, 7)] * 40
+    assert found(far, still, length=40) == (None, None, None)
+
+
+def test_what_does_not_move_is_no_interior():
+    assert found([(0, 9)] * 12 + [(3, 9)], length=10) == (None, None, None)
+
+
+def test_what_lies_outside_the_input_is_not_seen_to_repeat():
+    ahead = [(o - 50, o + 50) if o else (0, 0) for o in range(20)]
+    assert found(ahead, length=20) == (None, None, None)
+
+
+def test_a_stretch_of_few_among_many_is_not_looked_for():
+    random = np.random.default_rng(0)
+    noise = [(0, int(end)) for end in random.permutation(400)]
+    assert found(noise[:390] + [(o, o) for o in range(390, 400)], length=LONG).interior is None
+
+
+def test_of_a_longer_axis_the_middle_says_the_period(monkeypatch):
+    monkeypatch.setattr(interior, "MAX_LETTERS", 16)
+    assert found(stream(60, 5), length=60).interior.units == (5, 59)
+
+
+def longest(spans, length):
+    """The longest stretch of more than two periods that moves on, by trying all of them."""
+    best = None
+    for p in range(1, len(spans) // 2):
+        shifts = [
+            far[0] - near[0] if far[1] - far[0] == near[1] - near[0] else None
+            for near, far in zip(spans, spans[p:], strict=False)
+        ]
+        ends = [0, *(k for k, (a, b) in enumerate(pairwise(shifts), 1) if a != b), len(shifts)]
+        for begin, end in pairwise(ends):
+            units = (begin, end - 1 + p)
+            count = units[1] - units[0] + 1
+            if shifts[begin] and count > 2 * p and (best is None or count > best[0]):
+                best = count, units, (p, shifts[begin])
+    return best
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_the_stretch_is_the_longest_that_brute_force_finds(seed):
+    random = np.random.default_rng(seed)
+    p, q = (int(n) for n in random.integers(1, 6, 2))
+    head, tail, turns = (
+        int(random.integers(12)),
+        int(random.integers(12)),
+        int(random.integers(4, 9)),
+    )
+    units = p * turns + int(random.integers(p))
+    starts, sizes = np.sort(random.integers(0, q + 1, p)), random.integers(1, 5, p)
+    spans = [(100, 100 + int(random.integers(90))) for _ in range(head)]
+    for o in range(units):
+        lo = 200 + int(starts[o % p]) + o // p * q
+        spans.append((lo, lo + int(sizes[o % p]) - 1))
+    spans += [(900, 900 + int(random.integers(90))) for _ in range(tail)]
+    lo, hi = (np.array(column, np.int64)[:, None] for column in zip(*spans, strict=True))
+    stretch = interior._longest(Table(lo, hi))
+    whole = interior._extended(Table(lo, hi), stretch)
+    _, want, period = longest(spans, LONG)
+    assert ((whole.first, whole.last), (whole.p, whole.q)) == (want, period)
+
+
+# -- positions put side by side --------------------------------------------------------------------
+
+
+def at(place, *span):
+    return Mapped(None, constant(span), ((1, 1 << place),))
+
+
+def test_positions_put_side_by_side_are_read_by_place():
+    (piece,) = placed([at(place, place, place) for place in range(6)], (1, 6, 2))
+    assert isinstance(piece, Mapped)
+    assert (piece.carrier, piece.map.p, piece.map.q, piece.map.at(0)) == (1, 1, 1, (0, 0))
+    (piece,) = placed([at(place, 0, place) for place in range(6)], (1, 6, 2))
+    assert isinstance(piece, Tabled)
+    assert piece.axes == {1}
+
+
+def test_positions_that_read_alike_stay_as_they_are():
+    pieces = (at(0, 3, 4), at(2, 3, 4), Mapped(1, constant((0, 9))))
+    assert placed(pieces, (1, 6, 2)) == pieces
+
+
+def test_too_many_positions_side_by_side_are_a_blur(monkeypatch):
+    monkeypatch.setattr(bounds, "MAX_TABLE", 5)
+    assert placed([at(0, 0, 0), at(1, 1, 1)], (1, 6, 2)) == (Blur(frozenset({1})),)
+    along = [Mapped(0, constant((k, k)), ((1, 1),)) for k in range(2)]
+    monkeypatch.setattr(bounds, "MAX_TABLE", 3)
+    assert placed(along, (3, 2, 2)) == (Blur(frozenset({0, 1})),)
+
+
+def test_one_map_on_parts_of_an_axis_is_one_piece():
+    parts = (at(0, 3, 4), at(1, 3, 4), at(0, 5, 5))
+    assert spliced(parts, (1, 3)) == (Mapped(None, constant((3, 4)), ((1, 0b011),)), at(0, 5, 5))
+    assert spliced((*parts, at(2, 3, 4)), (1, 3)) == (Mapped(None, constant((3, 4))), at(0, 5, 5))
+    twice = Mapped(2, constant((3, 4)), ((0, 1), (1, 1)))
+    blur = Blur(frozenset({1}))
+    assert spliced((twice, blur, twice), (1, 3, 2)) == (twice, blur, twice)
