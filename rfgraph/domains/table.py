@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from rfgraph.domains import bounds
-from rfgraph.domains.bounds import bounded
+from rfgraph.domains.bounds import bounded, held
 from rfgraph.domains.positions import Ints, existing_taps, indices, reads_any
 from rfgraph.errors import BoundError
 from rfgraph.relations import (
@@ -61,6 +61,12 @@ class Table(NamedTuple):
         return bool((self.lo > self.hi).all())
 
 
+def counted(table: Table) -> Table:
+    """Return the table, whose entries count against the bounds for as long as it lives."""
+    held(table.lo)
+    return table
+
+
 def ramp(shape: Shape, axis: int) -> Table:
     """Return the table of a tensor that reads its own position along `axis`."""
     bounded(shape[axis])
@@ -85,13 +91,13 @@ def join(first: Table, second: Table) -> Table:
     """Return the union; shapes must broadcast."""
     shape = np.broadcast_shapes(first.lo.shape, second.lo.shape)
     bounded(product(shape))
-    return Table(np.minimum(first.lo, second.lo), np.maximum(first.hi, second.hi))
+    return counted(Table(np.minimum(first.lo, second.lo), np.maximum(first.hi, second.hi)))
 
 
 def masked(table: Table, mask: NDArray[np.bool_]) -> Table:
     """Return the table with nothing read where `mask` (broadcastable) is false."""
     bounded(product(np.broadcast_shapes(table.lo.shape, mask.shape)))
-    return Table(np.where(mask, table.lo, NOTHING), np.where(mask, table.hi, -NOTHING))
+    return counted(Table(np.where(mask, table.lo, NOTHING), np.where(mask, table.hi, -NOTHING)))
 
 
 def permute(table: Table, perm: tuple[int, ...]) -> Table:
@@ -157,7 +163,7 @@ def regroup(table: Table, old: Shape, new: Shape) -> Table:
                 dims[axis] = new[axis]
     bounded(product(full))
     lo, hi = (np.broadcast_to(array, full).reshape(dims) for array in table)
-    return Table(lo, hi)
+    return counted(Table(lo, hi))
 
 
 def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
@@ -166,6 +172,10 @@ def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     With `clipped`, padding is what the model does (reflect, edge, wrap); else it reads nothing.
     The axis has positions: what leads through a tensor without elements is void, and not asked.
     """
+    return counted(_along(table, axis, rule, clipped=clipped))
+
+
+def _along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     in_len, out_len = rule.in_len, rule.out_len
     varies = table.lo.shape[axis] > 1
     if isinstance(rule, Whole):
