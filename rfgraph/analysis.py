@@ -33,28 +33,31 @@ def load(
     *,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, ArrayLike] | None = None,
+    dims: Mapping[str, int] | None = None,
     rules: Mapping[tuple[str, str], Rule] | None = None,
     masks: bool = False,
 ) -> Model:
     """Return an ONNX model as a graph of data dependences, without reading its weights.
 
     `source` is a path, bytes, a binary file object or an onnx.ModelProto. `input_shapes` binds the
-    dimensions of inputs (the name "" stands for the only input); dimensions left open are probed
-    and reported. `input_values` makes inputs constants. `rules` are your own, by (domain,
-    operator); they come before those of rfgraph. With `masks`, constants that are added to the
-    scores of an attention, or put in their place, are looked at: a score whose constant lies 87.34
-    or more below the highest of its row has a weight of zero (less than any normal float32), which
-    cuts the dependence. Scores themselves are taken to differ by less than what is left of that,
-    and data to leave each row a key. `Model.masks` says where. Raises RfgraphError, one line that
-    names file, node or tensor.
+    dimensions of inputs (the name "" stands for the only input), `dims` symbols of the file in
+    every input that has them. What is left open has the length that the file fixes, by arithmetic
+    or by a weight, else one that is probed; either is reported. `input_values` makes inputs
+    constants. `rules` are your own, by (domain, operator); they come before those of rfgraph. With
+    `masks`, constants that are added to the scores of an attention, or put in their place, are
+    looked at: a score whose constant lies 87.34 or more below the highest of its row has a weight
+    of zero (less than any normal float32), which cuts the dependence. Scores themselves are taken
+    to differ by less than what is left of that, and data to leave each row a key. `Model.masks`
+    says where. Raises RfgraphError, one line that names file, node or tensor.
     """
     from rfgraph.onnxfile.load import as_array
     from rfgraph.onnxfile.load import load as load_file
 
     shapes = {name: tuple(int(n) for n in shape) for name, shape in (input_shapes or {}).items()}
     values = {name: as_array(value) for name, value in (input_values or {}).items()}
+    bound = {name: int(n) for name, n in (dims or {}).items()}
     try:
-        return load_file(source, shapes, values, rules or {}, masks=masks)
+        return load_file(source, shapes, values, rules or {}, dims=bound, masks=masks)
     except RfgraphError as error:
         raise type(error)(f"{source_name(source)}: {error}") from None
 

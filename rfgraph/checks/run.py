@@ -117,6 +117,7 @@ def check_one(model: Source, settings: Settings) -> Report:
             model,
             input_shapes=settings.input_shapes,
             input_values=settings.input_values,
+            dims=settings.dims,
             masks=settings.masks,
         )
         found = tuple(findings(analyze(loaded), settings))

@@ -47,8 +47,8 @@ class Settings:
     `min_rf` is None for the input's own lengths, else input positions: one number for all spatial
     axes or one for each. `at` is "auto" (each output or, where it has no local path, its
     before_global tensors), "output" or a tensor. `tensors` are those compared with the baseline
-    (default: its outputs). `input_shapes`, `input_values` and `masks` are what `load` takes when a
-    file is loaded.
+    (default: its outputs). `input_shapes`, `input_values`, `dims` and `masks` are what `load` takes
+    when a file is loaded.
     """
 
     select: tuple[str, ...] = DEFAULT
@@ -62,6 +62,7 @@ class Settings:
     tensors: tuple[str, ...] = ()
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     input_values: Mapping[str, Any] = field(default_factory=dict)
+    dims: Mapping[str, int] = field(default_factory=dict)
     masks: bool = False
 
 
@@ -79,6 +80,7 @@ def make_settings(
     tensors: str | Sequence[str] = (),
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, Any] | None = None,
+    dims: Mapping[str, int] | None = None,
     masks: bool = False,
 ) -> Settings:
     """Return validated settings; UsageError names the setting, what it requires and what was found.
@@ -102,6 +104,7 @@ def make_settings(
         tensors=_names(tensors),
         input_shapes={name: tuple(shape) for name, shape in (input_shapes or {}).items()},
         input_values=dict(input_values or {}),
+        dims=dict(dims or {}),
         masks=masks,
     )
 

@@ -190,6 +190,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "count": options.count,
         "masks": options.masks,
         "input_shapes": dict(once("--input-shape", options.input_shape)) or None,
+        "dims": dict(once("--dim", options.dim, "dimension")) or None,
         "input_values": {
             name: text if text.startswith("@") else value_of(name, text)
             for name, text in once("--input-value", options.input_value).items()

@@ -8,11 +8,11 @@ joins are plain minima and maxima.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from rfgraph.axes import regroup_plan
 from rfgraph.domains import bounds
 from rfgraph.domains.bounds import bounded, held
 from rfgraph.domains.positions import Ints, existing_taps, indices, reads_any
@@ -109,47 +109,6 @@ def broadcast(table: Table, rank: int) -> Table:
     """Return the table with leading axes added up to `rank`."""
     dims = (1,) * (rank - table.lo.ndim) + table.lo.shape
     return Table(table.lo.reshape(dims), table.hi.reshape(dims))
-
-
-Plan: TypeAlias = "tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]"
-
-
-@lru_cache(maxsize=1024)
-def regroup_plan(old: Shape, new: Shape) -> Plan:
-    """Return the least groups of axes of equal product, in order, as (old axes, new axes)."""
-    groups: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
-    i = j = 0
-    while i < len(old) or j < len(new):
-        if i < len(old) and j < len(new) and old[i] == new[j]:
-            groups.append(((i,), (j,)))
-            i, j = i + 1, j + 1
-        elif i < len(old) and old[i] == 1:
-            groups.append(((i,), ()))
-            i += 1
-        elif j < len(new) and new[j] == 1:
-            groups.append(((), (j,)))
-            j += 1
-        else:
-            i, j, group = _group(old, new, i, j)
-            groups.append(group)
-    return tuple(groups)
-
-
-def _group(
-    old: Shape, new: Shape, i: int, j: int
-) -> tuple[int, int, tuple[tuple[int, ...], tuple[int, ...]]]:
-    start_i, start_j = i, j
-    left = right = 1
-    while left != right or i == start_i or j == start_j:
-        if (left <= right and i < len(old)) or j >= len(new):
-            if i >= len(old):
-                break
-            left *= old[i]
-            i += 1
-        else:
-            right *= new[j]
-            j += 1
-    return i, j, (tuple(range(start_i, i)), tuple(range(start_j, j)))
 
 
 def regroup(table: Table, old: Shape, new: Shape) -> Table:

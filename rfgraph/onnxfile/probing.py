@@ -1,88 +1,222 @@
-"""The lengths that are tried for dimensions that neither the file nor the user gives."""
+"""The lengths of dimensions that neither the user nor the file's arithmetic gives.
+
+Where a graph refuses a length, the node that does so says what it may ask for (the lengths of its
+weights, the numbers of its attributes), and the length for which it gets that is solved for.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import combinations
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 from rfgraph.errors import ModelError, quoted
+from rfgraph.onnxfile.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from rfgraph.onnxfile.inputs import Dimension, Lengths
+    from rfgraph.onnxfile.dimensions import Dimension, Dimensions, Lengths
 
 PROBES = (256, 224, 512, 1024)
-# Where none of these fits: what networks often ask for, one dimension at a time.
+# Where none of these fits and no node says what it asks for: what networks often do.
 LENGTHS = (1, 3, 48, 32, 64, 28, 112, 128, 160, 16, 640)
-MAX_TRIALS = 64
+MAX_TRIALS = 128
 MAX_OPERATORS = 20_000
+# Trials of lengths by which a node gets what it may ask for.
+MAX_STEPS = 6
+# Lengths that a dimension does not have if the file fixes it, beside its neighbours and its double.
+OTHERS = (1, 2, 3, 64, 100, 256)
 
 Built = TypeVar("Built")
+Keys: TypeAlias = "tuple[Dimension, ...]"
+
+
+class Reason(NamedTuple):
+    """Why an open dimension was given its length, and whether the file leaves no other."""
+
+    text: str
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[Built]):
+    """What was built, with which lengths of the open dimensions, and why with those."""
+
+    built: Built
+    lengths: Lengths
+    reasons: dict[Dimension, Reason] = field(default_factory=dict)
 
 
 class Search(Generic[Built]):
     """The search for lengths of the open dimensions that a graph accepts.
 
-    `build` builds the graph with some lengths; it returns what was built, or the error, and how
-    many operators were built by then. `first` says of each dimension whether it is an axis 0.
+    `build` builds the graph with some lengths; it returns what was built, or the refusal. `stored`
+    are the lengths of the file's constants.
     """
 
     def __init__(
         self,
-        build: Callable[[Lengths], tuple[Built | ModelError, int]],
-        first: dict[Dimension, bool],
+        build: Callable[[Lengths], Built | Refusal],
+        dimensions: Dimensions,
+        stored: Collection[int] = (),
     ) -> None:
-        self._build, self._first = build, first
+        self._build, self._dimensions, self._stored = build, dimensions, stored
+        self._first = dimensions.first
         self._refusals: list[ModelError] = []
-        self._best: tuple[int, Lengths] = (-1, {})
+        self._best: tuple[Refusal, Lengths] | None = None
         self._operators = 0
 
-    def run(self) -> Built:
+    def run(self) -> Choice[Built]:
         """Return what is built with the first lengths that fit; raise the first refusal if none do.
 
-        All dimensions have one length at first, those of an axis 0 the length 1. Then one at a time
-        takes another, and keeps it if more of the graph accepts it.
+        All dimensions have one length at first, those of an axis 0 the length 1; then those of an
+        axis 0, too. Then one at a time takes the length that a node asks for, and at last one of
+        those that networks often do.
         """
-        for probe in PROBES:
-            found = self._attempt(self._uniform(probe))
-            if found is not None:
-                return found
-            if not self._first:
-                break
-        found = self._one_by_one()
-        if found is not None:
-            return found
-        raise self._refused()
+        for along_first in (False, True) if any(self._first.values()) else (False,):
+            for probe in PROBES if self._first else PROBES[:1]:
+                lengths = self._dimensions.uniform(probe, along_first=along_first)
+                found = self.attempt(lengths)
+                if found is not None:
+                    return self._with_fixed(Choice(found, lengths))
+        choice = self._as_asked() or self._one_by_one()
+        if choice is None:
+            raise self._refused()
+        return self._with_fixed(choice)
 
-    def _attempt(self, lengths: Lengths) -> Built | None:
+    def attempt(self, lengths: Lengths) -> Built | None:
         """Build with some lengths; None where that is refused."""
-        found, operators = self._build(lengths)
-        if not isinstance(found, ModelError):
-            return found
-        self._refusals.append(found)
-        self._operators += operators
-        if operators > self._best[0]:
-            self._best = operators, lengths
+        found = self._tried(lengths)
+        return None if isinstance(found, Refusal) else found
+
+    def _tried(self, lengths: Lengths) -> Built | Refusal:
+        found = self._build(lengths)
+        if isinstance(found, Refusal):
+            self._refusals.append(found.error)
+            self._operators += found.operators
+            if self._best is None or found.operators > self._best[0].operators:
+                self._best = found, lengths
+        return found
+
+    def _is_spent(self) -> bool:
+        return len(self._refusals) >= MAX_TRIALS or self._operators >= MAX_OPERATORS
+
+    # -- what a node asks for --------------------------------------------------------------------
+
+    def _as_asked(self) -> Choice[Built] | None:
+        """Give dimensions the lengths that the node asks for which refuses them, node by node."""
+        reasons: dict[Dimension, Reason] = {}
+        while self._best is not None:
+            refusal, lengths = self._best
+            found = self._bettered(lengths, refusal)
+            if found is None:
+                return None
+            keys, taken, result = found
+            reasons.update((key, Reason(f"asked for by {refusal.node}")) for key in keys)
+            if not isinstance(result, Refusal):
+                return Choice(result, taken, reasons)
         return None
 
-    def _one_by_one(self) -> Built | None:
-        bases = [self._uniform(probe) for probe in PROBES]
-        before = self._best[0]
+    def _bettered(
+        self, lengths: Lengths, refusal: Refusal
+    ) -> tuple[Keys, Lengths, Built | Refusal] | None:
+        """Return which dimensions to change, and how, so that more of the graph accepts them.
+
+        One at a time, then all together that are no axis 0.
+        """
+        together = tuple(key for key, at in self._first.items() if not at)
+        for keys in [(key,) for key in self._first] + [together] * (len(together) > 1):
+            tried: dict[int, Refusal] = {}
+            start = lengths[keys[0]]
+            if len(keys) == 1:
+                tried[start] = refusal
+            for length in _asked_lengths(start, tried, alone=len(keys) == 1):
+                if self._is_spent():
+                    return None
+                taken = {**lengths, **dict.fromkeys(keys, length)}
+                result = self._tried(taken)
+                if not isinstance(result, Refusal) or result.operators > refusal.operators:
+                    return keys, taken, result
+                tried[length] = result
+        return None
+
+    # -- what the file fixes ---------------------------------------------------------------------
+
+    def _with_fixed(self, choice: Choice[Built]) -> Choice[Built]:
+        """Return a choice that says which lengths the file fixes, whatever the others are.
+
+        Asked of those that a node asked for, and of those that a constant has.
+        """
+        lengths = choice.lengths
+        asked = [
+            key
+            for key, at in self._first.items()
+            if key in choice.reasons or (not at and lengths[key] in self._stored)
+        ]
+        doubled = {key: 2 * length for key, length in lengths.items()}
+        if not asked or self._accepts(doubled):
+            return choice
+        fixed = {key: node for key in asked if (node := self._fixing(key, lengths))}
+        if not fixed or not self._accepts({**doubled, **{key: lengths[key] for key in fixed}}):
+            return choice
+        tied = {
+            key
+            for one, other in combinations(fixed, 2)
+            if any(map(self._accepts, _traded(one, other, lengths)))
+            for key in (one, other)
+        }
+        found = {
+            key: Reason(f"fixed by {node}", fixed=True)
+            for key, node in fixed.items()
+            if key not in tied
+        }
+        return Choice(choice.built, lengths, {**choice.reasons, **found})
+
+    def _accepts(self, lengths: Lengths) -> bool:
+        return not isinstance(self._build(lengths), Refusal)
+
+    def _fixing(self, key: Dimension, lengths: Lengths) -> str:
+        """Return the node that accepts one length of a dimension, one that it states; "" if none.
+
+        What the node gets for that is told from what it gets for two others.
+        """
+        length = lengths[key]
+        near, far = (self._build({**lengths, key: n}) for n in (length + 1, 2 * length + 2))
+        if not isinstance(near, Refusal) or not isinstance(far, Refusal):
+            return ""
+        given = [
+            Fraction((length + 2) * near.found[place] - far.found[place], length + 1)
+            for place in _differing(near, far)
+        ]
+        others = {length - 1, 2 * length, *OTHERS}.difference((0, length))
+        if not any(one in near.stated for one in given):
+            return ""
+        refused = not any(self._accepts({**lengths, key: n}) for n in sorted(others))
+        return near.node if refused else ""
+
+    # -- what networks often do ------------------------------------------------------------------
+
+    def _one_by_one(self) -> Choice[Built] | None:
+        bases = [self._dimensions.uniform(probe) for probe in PROBES]
+        before = self._reached()
         while bases:
             for lengths in _neighbours(bases):
-                if len(self._refusals) >= MAX_TRIALS or self._operators >= MAX_OPERATORS:
+                if self._is_spent():
                     return None
-                found = self._attempt(lengths)
+                found = self.attempt(lengths)
                 if found is not None:
-                    return found
-                if self._best[0] > before:
+                    return Choice(found, lengths)
+                if self._reached() > before:
                     break
-            bases = [self._best[1]] if self._best[0] > before else []
-            before = self._best[0]
+            best = self._best
+            bases = [best[1]] if best is not None and self._reached() > before else []
+            before = self._reached()
         return None
 
-    def _uniform(self, probe: int) -> Lengths:
-        return {key: 1 if at else probe for key, at in self._first.items()}
+    def _reached(self) -> int:
+        return -1 if self._best is None else self._best[0].operators
 
     def _refused(self) -> ModelError:
         """Return the first refusal, and what to bind where others were in other words."""
@@ -94,8 +228,17 @@ class Search(Generic[Built]):
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
         return ModelError(
             f"{refusal} (no length tried fits the open dimensions {tried}{more}: "
-            "give them by --input-shape)"
+            "give them by --input-shape or --dim)"
         )
+
+
+def _traded(one: Dimension, other: Dimension, lengths: Lengths) -> Iterator[Lengths]:
+    """Yield lengths by which one dimension makes up for another: their product, or sum, is kept."""
+    for more, less in ((one, other), (other, one)):
+        if lengths[less] % 2 == 0:
+            yield {**lengths, more: 2 * lengths[more], less: lengths[less] // 2}
+        if lengths[less] > 1:
+            yield {**lengths, more: lengths[more] + 1, less: lengths[less] - 1}
 
 
 def _neighbours(bases: Sequence[Lengths]) -> Iterator[Lengths]:
@@ -103,3 +246,75 @@ def _neighbours(bases: Sequence[Lengths]) -> Iterator[Lengths]:
     for length in LENGTHS:
         for base in bases:
             yield from ({**base, key: length} for key in base if base[key] != length)
+
+
+def _asked_lengths(start: int, tried: dict[int, Refusal], *, alone: bool) -> Iterator[int]:
+    """Yield lengths of a dimension for which a node may get what it asks for.
+
+    `tried` is what was refused so far, with those that were yielded; `alone`: one dimension, on
+    which lengths depend linearly.
+    """
+    for length in (start, 2 * start, max(start // 2, 1), start + 1):
+        if length not in tried:
+            yield length
+        first, second = tried[start], tried[length]
+        places = _differing(first, second)
+        if places:
+            break
+    else:
+        return
+    for place in places:
+        for target in first.asked:
+            points = [(n, tried[n].found[place]) for n in (start, length)]
+            yield from _solving(points, target, place, tried, alone=alone)
+    for place in places:
+        yield from _multiples(start, length, place, tried)
+
+
+def _differing(first: Refusal, second: Refusal) -> list[int]:
+    """Return the places at which the inputs of one node differ in two refusals."""
+    if first.node != second.node or len(first.found) != len(second.found):
+        return []
+    pairs = zip(first.found, second.found, strict=True)
+    return [place for place, (one, other) in enumerate(pairs) if one != other]
+
+
+def _solving(
+    points: list[tuple[int, int]],
+    target: int,
+    place: int,
+    tried: dict[int, Refusal],
+    *,
+    alone: bool,
+) -> Iterator[int]:
+    """Yield lengths by the secant through two of them, until the node gets what it is to get."""
+    for _ in range(MAX_STEPS):
+        (a, at_a), (b, at_b) = points
+        if at_a == at_b:
+            return
+        slope = Fraction(at_b - at_a, b - a)
+        exact = b + (target - at_b) / slope
+        if alone and slope >= 1 and exact.denominator > 1:
+            return
+        length = math.ceil(exact)
+        if length < 1 or length in tried:
+            return
+        yield length
+        refusal = tried[length]
+        if refusal.node != tried[a].node or len(refusal.found) != len(tried[a].found):
+            return
+        if refusal.found[place] == target:
+            return
+        points = [(b, at_b), (length, refusal.found[place])]
+
+
+def _multiples(start: int, length: int, place: int, tried: dict[int, Refusal]) -> Iterator[int]:
+    """Yield lengths for which what a node gets is a multiple of what it asks for."""
+    slope = Fraction(tried[start].found[place], start)
+    if slope != Fraction(tried[length].found[place], length) or slope.denominator > 1:
+        return
+    for target in tried[start].asked:
+        unit = target // math.gcd(target, slope.numerator)
+        multiple = max(unit, PROBES[0] // unit * unit)
+        if multiple not in tried:
+            yield multiple

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from rfgraph.report.escape import for_markdown, markdown_text, one_line
 from rfgraph.report.explained import field_rows, scope_sentence
 from rfgraph.report.layers import HEADER, layers, legend, table_rows
-from rfgraph.report.view import View, axes_text, masks_sentence, shape_text
+from rfgraph.report.view import View, axes_text, masks_sentence, open_lengths, shape_text
 
 if TYPE_CHECKING:
     from rfgraph.fields import ReceptiveField
-    from rfgraph.graph import ModelInput
 
 
 def summary(view: View) -> str:
@@ -46,16 +45,11 @@ def _inputs(view: View) -> str:
             for_markdown(item.name),
             shape_text(item.shape),
             axes_text(view.result.forms[item.name].spatial_axes),
-            _probed(item),
+            ", ".join(f"axis {axis} {markdown_text(said)}" for axis, said in open_lengths(item)),
         )
         for item in view.model_inputs
     ]
     return table(("input", "shape", "spatial", "lengths that the file leaves open"), rows)
-
-
-def _probed(item: ModelInput) -> str:
-    taken = (f"axis {axis} taken as {length}" for axis, length in item.probed.items())
-    return ", ".join(taken)
 
 
 def _shown(view: View) -> Iterator[tuple[str, ReceptiveField]]:

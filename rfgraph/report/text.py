@@ -10,7 +10,14 @@ from rfgraph.local_paths import has_local_path
 from rfgraph.report.escape import one_line, safe, shortened
 from rfgraph.report.explained import field_rows, scope_sentence
 from rfgraph.report.paths_summary import distribution_lines
-from rfgraph.report.view import View, axes_text, masks_sentence, shape_text, some_names
+from rfgraph.report.view import (
+    View,
+    axes_text,
+    masks_sentence,
+    open_lengths,
+    shape_text,
+    some_names,
+)
 
 if TYPE_CHECKING:
     from rfgraph.fields import Finding, Output, ReceptiveField
@@ -54,10 +61,9 @@ def _input_lines(view: View, item: ModelInput, style: Style) -> list[str]:
     lines = _heading("Input", item.name, shape_text(item.shape), style)
     axes = view.result.forms[item.name].spatial_axes
     facts = [f"Spatial: {axes_text(axes)}."] if axes else []
-    if item.probed:
+    if item.probed or item.determined:
         taken = [
-            f"axis {axis} ({_symbol(item, axis)}), taken as {length}"
-            for axis, length in item.probed.items()
+            f"axis {axis} ({_symbol(item, axis)}), {said}" for axis, said in open_lengths(item)
         ]
         facts.append(f"Open in the file: {'; '.join(taken)}.")
     if facts:
