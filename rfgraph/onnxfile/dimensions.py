@@ -243,7 +243,7 @@ def _said(equation: Equation) -> str:
 
 
 def _solve(equation: Equation, bound: dict[str, int], loose: dict[str, str]) -> None:
-    """Bind the one symbol that is left; UsageError if none is and it does not hold, or none fits."""
+    """Bind the one symbol that is left; UsageError where no length fits."""
     expression, wanted = equation.expression, equation.length
     unknown = _unknowns(equation, bound)
     if not unknown:
