@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from rfgraph.axes import may_move, mover_along
 from rfgraph.errors import printable
-from rfgraph.onnxfile.probing import PROBES, Choice, Reason
+from rfgraph.onnxfile.probing import PROBES, Built, Choice, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.graph import Graph, Operator
-    from rfgraph.onnxfile.dimensions import Declared, Dimension, Dimensions, Lengths
+    from rfgraph.onnxfile.dimensions import Declared, Dimension, Dimensions
     from rfgraph.onnxfile.probing import Search
 
 
 # Operators that leave an axis of one position as it is, or take it away.
-SELECTING = frozenset({"Gather", "GatherND", "GatherElements", "Slice", "Split", "Loop", "Scan"})
-
-
-class HasGraph(Protocol):
-    """What was built of a model: its graph."""
-
-    @property
-    def graph(self) -> Graph:
-        """The graph."""
-
-
-Built = TypeVar("Built", bound=HasGraph)
+SELECTING = frozenset({"Gather", "GatherND", "GatherElements", "Slice", "Split", "Scan"})
 
 
 def with_moved_axes(
@@ -44,17 +33,25 @@ def with_moved_axes(
     """
     open_axes = [key for key, at in dimensions.first.items() if at and key not in choice.reasons]
     short = [key for key in open_axes if choice.lengths[key] == 1]
-    if short and not _may_move(choice.built.graph):
+    if short and (choice.is_large or not _may_move(choice.built.graph)):
         return choice
+    longer = choice
     for probe in PROBES if short else ():
         lengths = {**choice.lengths, **dict.fromkeys(short, probe)}
         found = search.attempt(lengths)
         if found is not None:
             longer = Choice(found, lengths, choice.reasons)
             break
-    else:
+    movers = _movers(longer.built.graph, declared, dimensions)
+    moved = [key for key in open_axes if key in movers]
+    still = {**longer.lengths, **{key: 1 for key in open_axes if key not in movers}}
+    if still != choice.lengths and still != longer.lengths:
+        found = search.attempt(still)
+        longer = longer if found is None else Choice(found, still)
+    elif still == choice.lengths:
         longer = choice
-    return _shortened(search, longer, open_axes, declared, dimensions) or choice
+    why = {key: Reason(f"node {_named(movers[key])} moves along it") for key in moved}
+    return Choice(longer.built, longer.lengths, {**choice.reasons, **why})
 
 
 def _may_move(graph: Graph) -> bool:
@@ -65,33 +62,18 @@ def _may_move(graph: Graph) -> bool:
     )
 
 
-def _shortened(
-    search: Search[Built],
-    choice: Choice[Built],
-    keys: Sequence[Dimension],
-    declared: Sequence[Declared],
-    dimensions: Dimensions,
-) -> Choice[Built] | None:
-    """Return the choice with one position again on each axis 0 along which nothing moves."""
+def _movers(
+    graph: Graph, declared: Sequence[Declared], dimensions: Dimensions
+) -> dict[Dimension, Operator]:
+    """Return the dimensions on an axis 0 along which an operator moves, and which."""
     movers: dict[Dimension, Operator] = {}
     for item in declared:
-        for axis, dim in item.named_dims() if item.name in choice.built.graph else ():
-            mover = mover_along(choice.built.graph, item.name, 0) if axis == 0 else None
+        first = next(item.named_dims(), None)
+        if item.name in graph and first is not None and first[0] == 0:
+            mover = mover_along(graph, item.name, 0)
             if mover is not None:
-                movers.update((key, mover) for key in dimensions.keys(item.name, axis, dim))
-    still: Lengths = {**choice.lengths, **{key: 1 for key in keys if key not in movers}}
-    moved = {
-        key: Reason(f"node {_named(movers[key])} moves along it")
-        for key in keys
-        if key in movers and choice.lengths[key] != 1
-    }
-    reasons = {**choice.reasons, **moved}
-    if still == choice.lengths:
-        return Choice(choice.built, still, reasons)
-    found = search.attempt(still)
-    if found is not None:
-        return Choice(found, still, reasons)
-    return Choice(choice.built, choice.lengths, reasons)
+                movers.update(dict.fromkeys(dimensions.keys(item.name, *first), mover))
+    return movers
 
 
 def _named(operator: Operator) -> str:

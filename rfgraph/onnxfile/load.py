@@ -16,7 +16,7 @@ from rfgraph.onnxfile.inputs import concrete_inputs, declared_inputs
 from rfgraph.onnxfile.masks import Masks
 from rfgraph.onnxfile.probing import Search
 from rfgraph.onnxfile.read import read
-from rfgraph.onnxfile.refusal import Refusal
+from rfgraph.onnxfile.refusal import Refusal, stated_by
 from rfgraph.onnxfile.scope import opsets_of
 from rfgraph.onnxfile.tensors import value as stored_value
 from rfgraph.ops.node import Value
@@ -67,8 +67,8 @@ def load(
             return Refusal(error, 0)
         return _built(Builder(proto, inputs, rules, stored), proto, constants | given)
 
-    lengths = {length for value in constants.values() for length in value.shape or ()}
-    search = Search(build, open_dims, lengths)
+    stated = {length for value in constants.values() for length in stated_by(value)}
+    search = Search(build, open_dims, stated)
     choice = with_moved_axes(search, search.run(), declared, open_dims)
     built = choice.built
     return Model(

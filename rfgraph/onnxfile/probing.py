@@ -11,25 +11,37 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from rfgraph.errors import ModelError, quoted
 from rfgraph.onnxfile.refusal import Refusal
 
 if TYPE_CHECKING:
+    from rfgraph.graph import Graph
     from rfgraph.onnxfile.dimensions import Dimension, Dimensions, Lengths
 
 PROBES = (256, 224, 512, 1024)
 # Where none of these fits and no node says what it asks for: what networks often do.
 LENGTHS = (1, 3, 48, 32, 64, 28, 112, 128, 160, 16, 640)
-MAX_TRIALS = 128
+# Of each of these ways, and operators that are built in all.
+MAX_TRIALS = 64
 MAX_OPERATORS = 20_000
 # Trials of lengths by which a node gets what it may ask for.
 MAX_STEPS = 6
+MAX_ASKED = 1 << 20
 # Lengths that a dimension does not have if the file fixes it, beside its neighbours and its double.
 OTHERS = (1, 2, 3, 64, 100, 256)
 
-Built = TypeVar("Built")
+
+class HasGraph(Protocol):
+    """What was built of a model: its graph."""
+
+    @property
+    def graph(self) -> Graph:
+        """The graph."""
+
+
+Built = TypeVar("Built", bound=HasGraph)
 Keys: TypeAlias = "tuple[Dimension, ...]"
 
 
@@ -48,43 +60,62 @@ class Choice(Generic[Built]):
     lengths: Lengths
     reasons: dict[Dimension, Reason] = field(default_factory=dict)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it is too large to be built for a question alone."""
+        return len(self.built.graph) > MAX_OPERATORS
+
 
 class Search(Generic[Built]):
     """The search for lengths of the open dimensions that a graph accepts.
 
-    `build` builds the graph with some lengths; it returns what was built, or the refusal. `stored`
-    are the lengths of the file's constants.
+    `build` builds the graph with some lengths; it returns what was built, or the refusal. `stated`
+    are the lengths that the file's constants have and hold.
     """
 
     def __init__(
         self,
         build: Callable[[Lengths], Built | Refusal],
         dimensions: Dimensions,
-        stored: Collection[int] = (),
+        stated: Collection[int] = (),
     ) -> None:
-        self._build, self._dimensions, self._stored = build, dimensions, stored
+        self._build, self._dimensions, self._stated = build, dimensions, stated
         self._first = dimensions.first
         self._refusals: list[ModelError] = []
-        self._best: tuple[Refusal, Lengths] | None = None
-        self._operators = 0
+        # The first refusal, and the one before which most was built, with their lengths.
+        start: tuple[Refusal, Lengths] = Refusal(ModelError(""), -1), {}
+        self._refused_first = self._best = start
+        self._operators = self._trials = 0
 
     def run(self) -> Choice[Built]:
         """Return what is built with the first lengths that fit; raise the first refusal if none do.
 
-        All dimensions have one length at first, those of an axis 0 the length 1; then those of an
-        axis 0, too. Then one at a time takes the length that a node asks for, and at last one of
-        those that networks often do.
+        All dimensions have one length at first, those of an axis 0 the length 1. Then those that
+        are no axis 0 take the length that a node asks for, one at a time; then those of an axis 0
+        are longer, too; and at last one at a time takes a length that networks often have.
         """
-        for along_first in (False, True) if any(self._first.values()) else (False,):
-            for probe in PROBES if self._first else PROBES[:1]:
-                lengths = self._dimensions.uniform(probe, along_first=along_first)
-                found = self.attempt(lengths)
-                if found is not None:
-                    return self._with_fixed(Choice(found, lengths))
-        choice = self._as_asked() or self._one_by_one()
-        if choice is None:
-            raise self._refused()
-        return self._with_fixed(choice)
+        inner = [key for key, at in self._first.items() if not at]
+        steps = [lambda: self._alike(along_first=False), lambda: self._as_asked(inner)]
+        if len(inner) < len(self._first):
+            steps.append(lambda: self._alike(along_first=True))
+            steps.append(lambda: self._as_asked(list(self._first)))
+        for step in (*steps, self._one_by_one):
+            self._trials = 0
+            choice = step()
+            if choice is not None:
+                return self._with_fixed(choice)
+        raise self._refused()
+
+    def _alike(self, *, along_first: bool) -> Choice[Built] | None:
+        """Give all dimensions one length; those of an axis 0, too, if they are `along_first`."""
+        for number, probe in enumerate(PROBES if self._first else PROBES[:1]):
+            lengths = self._dimensions.uniform(probe, along_first=along_first)
+            found = self._tried(lengths)
+            if not isinstance(found, Refusal):
+                return Choice(found, lengths)
+            if not number:
+                self._refused_first = found, lengths
+        return None
 
     def attempt(self, lengths: Lengths) -> Built | None:
         """Build with some lengths; None where that is refused."""
@@ -95,39 +126,51 @@ class Search(Generic[Built]):
         found = self._build(lengths)
         if isinstance(found, Refusal):
             self._refusals.append(found.error)
+            self._trials += 1
             self._operators += found.operators
-            if self._best is None or found.operators > self._best[0].operators:
+            if found.operators > self._best[0].operators:
                 self._best = found, lengths
         return found
 
     def _is_spent(self) -> bool:
-        return len(self._refusals) >= MAX_TRIALS or self._operators >= MAX_OPERATORS
+        return self._trials >= MAX_TRIALS or self._operators >= MAX_OPERATORS
 
     # -- what a node asks for --------------------------------------------------------------------
 
-    def _as_asked(self) -> Choice[Built] | None:
-        """Give dimensions the lengths that the node asks for which refuses them, node by node."""
-        reasons: dict[Dimension, Reason] = {}
-        while self._best is not None:
-            refusal, lengths = self._best
-            found = self._bettered(lengths, refusal)
-            if found is None:
-                return None
-            keys, taken, result = found
-            reasons.update((key, Reason(f"asked for by {refusal.node}")) for key in keys)
-            if not isinstance(result, Refusal):
-                return Choice(result, taken, reasons)
+    def _as_asked(self, among: Sequence[Dimension]) -> Choice[Built] | None:
+        """Give dimensions the lengths that the node asks for which refuses them, node by node.
+
+        Beginning with the first lengths that were refused, then with those that got farthest.
+        """
+        for refusal, lengths in (self._refused_first, self._best):
+            choice = self._bettered_on(among, refusal, lengths)
+            if choice is not None or refusal is self._best[0]:
+                return choice
         return None
 
+    def _bettered_on(
+        self, among: Sequence[Dimension], refusal: Refusal, lengths: Lengths
+    ) -> Choice[Built] | None:
+        reasons: dict[Dimension, Reason] = {}
+        while True:
+            found = self._bettered(among, lengths, refusal)
+            if found is None:
+                return None
+            keys, lengths, result = found
+            reasons.update((key, Reason(f"asked for by {refusal.node}")) for key in keys)
+            if not isinstance(result, Refusal):
+                return Choice(result, lengths, reasons)
+            refusal = result
+
     def _bettered(
-        self, lengths: Lengths, refusal: Refusal
+        self, among: Sequence[Dimension], lengths: Lengths, refusal: Refusal
     ) -> tuple[Keys, Lengths, Built | Refusal] | None:
         """Return which dimensions to change, and how, so that more of the graph accepts them.
 
         One at a time, then all together that are no axis 0.
         """
-        together = tuple(key for key, at in self._first.items() if not at)
-        for keys in [(key,) for key in self._first] + [together] * (len(together) > 1):
+        together = tuple(key for key in among if not self._first[key])
+        for keys in [(key,) for key in among] + [together] * (len(together) > 1):
             tried: dict[int, Refusal] = {}
             start = lengths[keys[0]]
             if len(keys) == 1:
@@ -138,25 +181,40 @@ class Search(Generic[Built]):
                 taken = {**lengths, **dict.fromkeys(keys, length)}
                 result = self._tried(taken)
                 if not isinstance(result, Refusal) or result.operators > refusal.operators:
-                    return keys, taken, result
+                    return keys, *self._multiplied(keys, taken, result, refusal)
                 tried[length] = result
         return None
+
+    def _multiplied(
+        self, keys: Keys, lengths: Lengths, result: Built | Refusal, refusal: Refusal
+    ) -> tuple[Lengths, Built | Refusal]:
+        """Return lengths that are as many times as long as the first probe, where these fit too."""
+        times = PROBES[0] // lengths[keys[0]]
+        if times > 1 and len(keys) == 1 and not self._first[keys[0]]:
+            longer = {**lengths, keys[0]: times * lengths[keys[0]]}
+            found = self._tried(longer)
+            if not isinstance(found, Refusal) or (
+                isinstance(result, Refusal) and found.operators > refusal.operators
+            ):
+                return longer, found
+        return lengths, result
 
     # -- what the file fixes ---------------------------------------------------------------------
 
     def _with_fixed(self, choice: Choice[Built]) -> Choice[Built]:
         """Return a choice that says which lengths the file fixes, whatever the others are.
 
-        Asked of those that a node asked for, and of those that a constant has.
+        Asked of those that a node asked for, and of those that may be what a constant has.
         """
         lengths = choice.lengths
         asked = [
             key
             for key, at in self._first.items()
-            if key in choice.reasons or (not at and lengths[key] in self._stored)
+            if key in choice.reasons
+            or (not at and any(number % lengths[key] == 0 for number in self._stated))
         ]
         doubled = {key: 2 * length for key, length in lengths.items()}
-        if not asked or self._accepts(doubled):
+        if not asked or choice.is_large or self._accepts(doubled):
             return choice
         fixed = {key: node for key in asked if (node := self._fixing(key, lengths))}
         if not fixed or not self._accepts({**doubled, **{key: lengths[key] for key in fixed}}):
@@ -200,7 +258,7 @@ class Search(Generic[Built]):
 
     def _one_by_one(self) -> Choice[Built] | None:
         bases = [self._dimensions.uniform(probe) for probe in PROBES]
-        before = self._reached()
+        before = self._best[0].operators
         while bases:
             for lengths in _neighbours(bases):
                 if self._is_spent():
@@ -208,15 +266,11 @@ class Search(Generic[Built]):
                 found = self.attempt(lengths)
                 if found is not None:
                     return Choice(found, lengths)
-                if self._reached() > before:
+                if self._best[0].operators > before:
                     break
-            best = self._best
-            bases = [best[1]] if best is not None and self._reached() > before else []
-            before = self._reached()
+            bases = [self._best[1]] if self._best[0].operators > before else []
+            before = self._best[0].operators
         return None
-
-    def _reached(self) -> int:
-        return -1 if self._best is None else self._best[0].operators
 
     def _refused(self) -> ModelError:
         """Return the first refusal, and what to bind where others were in other words."""
@@ -289,23 +343,35 @@ def _solving(
 ) -> Iterator[int]:
     """Yield lengths by the secant through two of them, until the node gets what it is to get."""
     for _ in range(MAX_STEPS):
-        (a, at_a), (b, at_b) = points
-        if at_a == at_b:
-            return
-        slope = Fraction(at_b - at_a, b - a)
-        exact = b + (target - at_b) / slope
-        if alone and slope >= 1 and exact.denominator > 1:
-            return
-        length = math.ceil(exact)
-        if length < 1 or length in tried:
+        length = (_on_line if alone else _on_power)(*points[0], *points[1], target)
+        if not 1 <= length <= MAX_ASKED or length in tried:
             return
         yield length
         refusal = tried[length]
-        if refusal.node != tried[a].node or len(refusal.found) != len(tried[a].found):
+        last = tried[points[1][0]]
+        if refusal.node != last.node or len(refusal.found) != len(last.found):
             return
         if refusal.found[place] == target:
             return
-        points = [(b, at_b), (length, refusal.found[place])]
+        points = [points[1], (length, refusal.found[place])]
+
+
+def _on_line(a: int, at_a: int, b: int, at_b: int, target: int) -> int:
+    """Return where the line through two points reaches a target; 0 where at no integer."""
+    if at_a == at_b:
+        return 0
+    slope = Fraction(at_b - at_a, b - a)
+    exact = b + (target - at_b) / slope
+    return 0 if slope >= 1 and exact.denominator > 1 else math.ceil(exact)
+
+
+def _on_power(a: int, at_a: int, b: int, at_b: int, target: int) -> int:
+    """Return where the power through two points reaches a target, 0 where it is none."""
+    if at_a == at_b or min(at_a, at_b, target) < 1:
+        return 0
+    degree = math.log(at_b / at_a) / math.log(b / a)
+    exponent = math.log(target / at_b) / degree
+    return round(b * math.exp(exponent)) if abs(exponent) < math.log(MAX_ASKED) else 0
 
 
 def _multiples(start: int, length: int, place: int, tried: dict[int, Refusal]) -> Iterator[int]:
@@ -316,5 +382,5 @@ def _multiples(start: int, length: int, place: int, tried: dict[int, Refusal]) -
     for target in tried[start].asked:
         unit = target // math.gcd(target, slope.numerator)
         multiple = max(unit, PROBES[0] // unit * unit)
-        if multiple not in tried:
+        if multiple <= MAX_ASKED and multiple not in tried:
             yield multiple

@@ -47,11 +47,10 @@ def lengths_at(
     for value in values:
         if value is None or value.shape is None:
             continue
-        lengths = [*value.shape, math.prod(value.shape)]
         if value.constant:
-            stated.extend([*lengths, *_numbers(value)])
+            stated.extend(stated_by(value))
         else:
-            found.extend(lengths)
+            found.extend([*value.shape, math.prod(value.shape)])
     attributes = [number for item in node.attribute for number in (item.i, *item.ints)]
     attributes = attributes[:MAX_STATED]
     groups = [number for number in attributes if number > 1]
@@ -60,8 +59,10 @@ def lengths_at(
     return tuple(found), tuple(dict.fromkeys(number for number in stated if number > 0))
 
 
-def _numbers(value: Value) -> Iterator[int]:
-    """Yield what a constant of few integers holds."""
+def stated_by(value: Value) -> Iterator[int]:
+    """Yield the lengths of a constant and, of one of few integers, what it holds."""
+    yield from value.shape or ()
+    yield math.prod(value.shape or ())
     data = value.data
     if data is not None and data.dtype.kind in "iu" and data.size <= MAX_STATED:
         yield from _combined([int(number) for number in data.reshape(-1)])

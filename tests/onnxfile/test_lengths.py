@@ -33,8 +33,8 @@ def check_arithmetic(seed):
     item = random.Random(seed).choice(by_symbol.inputs)
     by_input = rfgraph.load(net.model, input_shapes={item.name: item.shape})
     assert runtime.accepts(shapes(by_input))
+    contradicting = {item.name: (1, item.shape[1], item.shape[2] + 1)}
     with pytest.raises(rfgraph.UsageError, match="is bound"):
-        contradicting = {item.name: (1, item.shape[1], item.shape[2] + 1)}
         rfgraph.load(net.model, input_shapes=contradicting, dims={"s1": 4000})
 
 
@@ -90,9 +90,7 @@ def test_what_is_bound_is_what_the_runtime_accepts(kind, seed):
 def test_what_is_bound_is_what_the_runtime_accepts_at_length(kind):
     found = []
     for seed in FULL:
-        try:
-            found.append(CHECKS[kind](seed))
-        except Exception as error:
-            raise AssertionError(f"{kind} net {seed}") from error
+        print(kind, "net", seed)
+        found.append(CHECKS[kind](seed))
     # Of the weights most leave one length, whatever the rest is.
     assert kind != "weights" or sum(found) > len(FULL) // 2
