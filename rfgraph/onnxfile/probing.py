@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PROBES = (256, 224, 512, 1024)
 # Where none of these fits and no node says what it asks for: what networks often do.
 LENGTHS = (1, 3, 48, 32, 64, 28, 112, 128, 160, 16, 640)
+# What others may be while one is solved for.
+SHORT = (32, 1)
 # Of each of these ways, and operators that are built in all.
 MAX_TRIALS = 64
 MAX_OPERATORS = 20_000
@@ -86,6 +88,8 @@ class Search(Generic[Built]):
         start: tuple[Refusal, Lengths] = Refusal(ModelError(""), -1), {}
         self._refused_first = self._best = start
         self._operators = self._trials = 0
+        # Dimensions that were given lengths together: others may fit as well.
+        self._tied: set[Dimension] = set()
 
     def run(self) -> Choice[Built]:
         """Return what is built with the first lengths that fit; raise the first refusal if none do.
@@ -158,6 +162,7 @@ class Search(Generic[Built]):
                 return None
             keys, lengths, result = found
             reasons.update((key, Reason(f"asked for by {refusal.node}")) for key in keys)
+            self._tied.update(keys if len(keys) > 1 else ())
             if not isinstance(result, Refusal):
                 return Choice(result, lengths, reasons)
             refusal = result
@@ -167,22 +172,37 @@ class Search(Generic[Built]):
     ) -> tuple[Keys, Lengths, Built | Refusal] | None:
         """Return which dimensions to change, and how, so that more of the graph accepts them.
 
-        One at a time, then all together that are no axis 0.
+        One at a time; then all together that are no axis 0; then one while the others are short.
         """
         together = tuple(key for key in among if not self._first[key])
-        for keys in [(key,) for key in among] + [together] * (len(together) > 1):
-            tried: dict[int, Refusal] = {}
-            start = lengths[keys[0]]
-            if len(keys) == 1:
-                tried[start] = refusal
-            for length in _asked_lengths(start, tried, alone=len(keys) == 1):
-                if self._is_spent():
-                    return None
-                taken = {**lengths, **dict.fromkeys(keys, length)}
-                result = self._tried(taken)
-                if not isinstance(result, Refusal) or result.operators > refusal.operators:
-                    return keys, *self._multiplied(keys, taken, result, refusal)
-                tried[length] = result
+        ways: list[tuple[Keys, Lengths]] = [((key,), lengths) for key in among]
+        if len(together) > 1:
+            ways.append((together, lengths))
+            ways += [
+                ((key,), {**lengths, **dict.fromkeys(together, length), key: lengths[key]})
+                for length in SHORT
+                for key in together
+            ]
+        for keys, base in ways:
+            found = self._solved(keys, base, refusal)
+            if found is not None:
+                changed = tuple(key for key in among if found[0][key] != lengths[key])
+                return changed or keys, *found
+        return None
+
+    def _solved(
+        self, keys: Keys, lengths: Lengths, refusal: Refusal
+    ) -> tuple[Lengths, Built | Refusal] | None:
+        """Return lengths that differ in `keys` alone, and are alike there, that are accepted."""
+        tried: dict[int, Refusal] = {}
+        for length in _asked_lengths(lengths[keys[0]], tried, alone=len(keys) == 1):
+            if self._is_spent():
+                return None
+            taken = {**lengths, **dict.fromkeys(keys, length)}
+            result = self._tried(taken)
+            if not isinstance(result, Refusal) or result.operators > refusal.operators:
+                return self._multiplied(keys, taken, result, refusal)
+            tried[length] = result
         return None
 
     def _multiplied(
@@ -210,8 +230,8 @@ class Search(Generic[Built]):
         asked = [
             key
             for key, at in self._first.items()
-            if key in choice.reasons
-            or (not at and any(number % lengths[key] == 0 for number in self._stated))
+            if key not in self._tied
+            and (key in choice.reasons or (not at and self._may_be_stated(lengths[key])))
         ]
         doubled = {key: 2 * length for key, length in lengths.items()}
         if not asked or choice.is_large or self._accepts(doubled):
@@ -231,6 +251,9 @@ class Search(Generic[Built]):
             if key not in tied
         }
         return Choice(choice.built, lengths, {**choice.reasons, **found})
+
+    def _may_be_stated(self, length: int) -> bool:
+        return any(number % length == 0 for number in self._stated)
 
     def _accepts(self, lengths: Lengths) -> bool:
         return not isinstance(self._build(lengths), Refusal)
@@ -287,8 +310,9 @@ class Search(Generic[Built]):
 
 
 def _traded(one: Dimension, other: Dimension, lengths: Lengths) -> Iterator[Lengths]:
-    """Yield lengths by which one dimension makes up for another: their product, or sum, is kept."""
+    """Yield lengths by which one dimension makes up for another: product, or sum, is kept."""
     for more, less in ((one, other), (other, one)):
+        yield {**lengths, more: lengths[one] * lengths[other], less: 1}
         if lengths[less] % 2 == 0:
             yield {**lengths, more: 2 * lengths[more], less: lengths[less] // 2}
         if lengths[less] > 1:

@@ -169,6 +169,10 @@ def test_lengths_whose_product_is_fixed_are_not():
     text = "m (float[N, H, W] x) => (float[P, Q] y) { f = Flatten (x) y = MatMul (f, w) }"
     found = entry(weighted(text, w=(400, 4)))
     assert (found.shape, found.determined) == ((1, 20, 20), {})
+    assert entry(weighted(text, w=(192, 4))).shape in ((1, 32, 6), (1, 6, 32))
+    found = entry(weighted(text, w=(91, 4)))
+    assert sorted(found.shape) == [1, 1, 91]
+    assert found.determined == {}
     # 256 x 256 is what is tried first, and is no more fixed.
     assert entry(weighted(text, w=(65536, 4))).determined == {}
     one = "m (float[N, 8, W] x) => (float[P, Q] y) { f = Flatten (x) y = MatMul (f, w) }"
