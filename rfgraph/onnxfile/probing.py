@@ -6,7 +6,6 @@ weights, the numbers of its attributes), and the length for which it gets that i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,12 +14,13 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias, Type
 
 from rfgraph.errors import ModelError, quoted
 from rfgraph.onnxfile.refusal import Refusal
+from rfgraph.onnxfile.solving import LONG, asked_lengths, differing
 
 if TYPE_CHECKING:
     from rfgraph.graph import Graph
     from rfgraph.onnxfile.dimensions import Dimension, Dimensions, Lengths
 
-PROBES = (256, 224, 512, 1024)
+PROBES = (LONG, 224, 512, 1024)
 # Where none of these fits and no node says what it asks for: what networks often do.
 LENGTHS = (1, 3, 48, 32, 64, 28, 112, 128, 160, 16, 640)
 # What others may be while one is solved for.
@@ -28,9 +28,6 @@ SHORT = (32, 1)
 # Of each of these ways, and operators that are built in all.
 MAX_TRIALS = 64
 MAX_OPERATORS = 20_000
-# Trials of lengths by which a node gets what it may ask for.
-MAX_STEPS = 6
-MAX_ASKED = 1 << 20
 # Lengths that a dimension does not have if the file fixes it, beside its neighbours and its double.
 OTHERS = (1, 2, 3, 64, 100, 256)
 
@@ -195,7 +192,7 @@ class Search(Generic[Built]):
     ) -> tuple[Lengths, Built | Refusal] | None:
         """Return lengths that differ in `keys` alone, and are alike there, that are accepted."""
         tried: dict[int, Refusal] = {}
-        for length in _asked_lengths(lengths[keys[0]], tried, alone=len(keys) == 1):
+        for length in asked_lengths(lengths[keys[0]], tried, alone=len(keys) == 1):
             if self._is_spent():
                 return None
             taken = {**lengths, **dict.fromkeys(keys, length)}
@@ -269,7 +266,7 @@ class Search(Generic[Built]):
             return ""
         given = [
             Fraction((length + 2) * near.found[place] - far.found[place], length + 1)
-            for place in _differing(near, far)
+            for place in differing(near, far)
         ]
         others = {length - 1, 2 * length, *OTHERS}.difference((0, length))
         if not any(one in near.stated for one in given):
@@ -324,87 +321,3 @@ def _neighbours(bases: Sequence[Lengths]) -> Iterator[Lengths]:
     for length in LENGTHS:
         for base in bases:
             yield from ({**base, key: length} for key in base if base[key] != length)
-
-
-def _asked_lengths(start: int, tried: dict[int, Refusal], *, alone: bool) -> Iterator[int]:
-    """Yield lengths of a dimension for which a node may get what it asks for.
-
-    `tried` is what was refused so far, with those that were yielded; `alone`: one dimension, on
-    which lengths depend linearly.
-    """
-    for length in (start, 2 * start, max(start // 2, 1), start + 1):
-        if length not in tried:
-            yield length
-        first, second = tried[start], tried[length]
-        places = _differing(first, second)
-        if places:
-            break
-    else:
-        return
-    for place in places:
-        for target in first.asked:
-            points = [(n, tried[n].found[place]) for n in (start, length)]
-            yield from _solving(points, target, place, tried, alone=alone)
-    for place in places:
-        yield from _multiples(start, length, place, tried)
-
-
-def _differing(first: Refusal, second: Refusal) -> list[int]:
-    """Return the places at which the inputs of one node differ in two refusals."""
-    if first.node != second.node or len(first.found) != len(second.found):
-        return []
-    pairs = zip(first.found, second.found, strict=True)
-    return [place for place, (one, other) in enumerate(pairs) if one != other]
-
-
-def _solving(
-    points: list[tuple[int, int]],
-    target: int,
-    place: int,
-    tried: dict[int, Refusal],
-    *,
-    alone: bool,
-) -> Iterator[int]:
-    """Yield lengths by the secant through two of them, until the node gets what it is to get."""
-    for _ in range(MAX_STEPS):
-        length = (_on_line if alone else _on_power)(*points[0], *points[1], target)
-        if not 1 <= length <= MAX_ASKED or length in tried:
-            return
-        yield length
-        refusal = tried[length]
-        last = tried[points[1][0]]
-        if refusal.node != last.node or len(refusal.found) != len(last.found):
-            return
-        if refusal.found[place] == target:
-            return
-        points = [points[1], (length, refusal.found[place])]
-
-
-def _on_line(a: int, at_a: int, b: int, at_b: int, target: int) -> int:
-    """Return where the line through two points reaches a target; 0 where at no integer."""
-    if at_a == at_b:
-        return 0
-    slope = Fraction(at_b - at_a, b - a)
-    exact = b + (target - at_b) / slope
-    return 0 if slope >= 1 and exact.denominator > 1 else math.ceil(exact)
-
-
-def _on_power(a: int, at_a: int, b: int, at_b: int, target: int) -> int:
-    """Return where the power through two points reaches a target, 0 where it is none."""
-    if at_a == at_b or min(at_a, at_b, target) < 1:
-        return 0
-    degree = math.log(at_b / at_a) / math.log(b / a)
-    exponent = math.log(target / at_b) / degree
-    return round(b * math.exp(exponent)) if abs(exponent) < math.log(MAX_ASKED) else 0
-
-
-def _multiples(start: int, length: int, place: int, tried: dict[int, Refusal]) -> Iterator[int]:
-    """Yield lengths for which what a node gets is a multiple of what it asks for."""
-    slope = Fraction(tried[start].found[place], start)
-    if slope != Fraction(tried[length].found[place], length) or slope.denominator > 1:
-        return
-    for target in tried[start].asked:
-        unit = target // math.gcd(target, slope.numerator)
-        multiple = max(unit, PROBES[0] // unit * unit)
-        if multiple <= MAX_ASKED and multiple not in tried:
-            yield multiple

@@ -1,7 +1,7 @@
 """Random nets with open lengths: what is bound is what onnxruntime accepts, and nothing is refused.
 
 The sample is another one each day; `python -m pytest -m slow tests/onnxfile/test_lengths.py` goes
-through 400 nets of each kind, in about 3 minutes.
+through 400 nets of each kind, in about 2 minutes.
 """
 
 import datetime

@@ -4,7 +4,7 @@ import onnx.parser
 import pytest
 
 import rfgraph
-from rfgraph.onnxfile import probing
+from rfgraph.onnxfile import probing, solving
 from rfgraph.onnxfile.dimensions import Dimensions
 from rfgraph.onnxfile.refusal import Refusal
 
@@ -114,7 +114,7 @@ def test_the_search_is_bounded_by_what_it_builds():
     with pytest.raises(rfgraph.ModelError, match="'x:3'"):
         probing.Search(cheap, open_dimensions(x=True, B=False)).run()
     assert len(calls) <= 5 * probing.MAX_TRIALS
-    assert all(length <= 2 * probing.MAX_ASKED for lengths in calls for length in lengths.values())
+    assert all(length <= 2 * solving.MAX_ASKED for lengths in calls for length in lengths.values())
 
 
 # -- what a node asks for --------------------------------------------------------------------------
