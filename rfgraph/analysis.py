@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rfgraph.arguments import dims as checked_dims
 from rfgraph.arguments import mapping, shapes, text, texts
 from rfgraph.domains.closed_form import closed_forms
 from rfgraph.domains.unknown import not_followed
@@ -43,21 +44,23 @@ def load(
     *,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, ArrayLike] | None = None,
+    dims: Mapping[str, int] | None = None,
     rules: Mapping[tuple[str, str], Rule] | None = None,
     masks: bool = False,
 ) -> Model:
     """Return an ONNX model as a graph of data dependences, without reading its weights.
 
     `source` is a path, bytes, a binary file object, an onnx.ModelProto, an onnx_ir.Model or what an
-    exporter returns (torch.onnx.export's program). `input_shapes` binds the
-    dimensions of inputs (the name "" stands for the only input); dimensions left open are probed
-    and reported. `input_values` makes inputs constants. `rules` are your own, by (domain,
-    operator); they come before those of rfgraph. With `masks`, constants that are added to the
-    scores of an attention, or put in their place, are looked at: a score whose constant lies 87.34
-    or more below the highest of its row has a weight of zero (less than any normal float32), which
-    cuts the dependence. Scores themselves are taken to differ by less than what is left of that,
-    and data to leave each row a key. `Model.masks` says where. Raises RfgraphError, one line that
-    names file, node or tensor.
+    exporter returns (torch.onnx.export's program). `input_shapes` binds the dimensions of inputs
+    (the name "" stands for the only input), `dims` symbols of the file in every input that has
+    them. What is left open has the length that the file fixes, by arithmetic or by a weight, else
+    one that is probed; either is reported. `input_values` makes inputs constants. `rules` are your
+    own, by (domain, operator); they come before those of rfgraph. With `masks`, constants that are
+    added to the scores of an attention, or put in their place, are looked at: a score whose
+    constant lies 87.34 or more below the highest of its row has a weight of zero (less than any
+    normal float32), which cuts the dependence. Scores themselves are taken to differ by less than
+    what is left of that, and data to leave each row a key. `Model.masks` says where. Raises
+    RfgraphError, one line that names file, node or tensor.
     """
     from rfgraph.onnxfile.load import as_array
     from rfgraph.onnxfile.load import load as load_file
@@ -69,7 +72,7 @@ def load(
     }
     own = _own_rules(rules) if rules else {}
     try:
-        return load_file(source, bound, values, own, masks=masks)
+        return load_file(source, bound, values, own, dims=checked_dims(dims), masks=masks)
     except RfgraphError as error:
         raise type(error)(f"{source_name(source)}: {error}") from error.__cause__
 
@@ -213,6 +216,7 @@ def analyze(
     *,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, ArrayLike] | None = None,
+    dims: Mapping[str, int] | None = None,
     rules: Mapping[tuple[str, str], Rule] | None = None,
     masks: bool = False,
 ) -> Result:
@@ -223,12 +227,21 @@ def analyze(
     """
     if isinstance(model, Model):
         refuse_binding(
-            input_shapes=input_shapes, input_values=input_values, rules=rules, masks=masks
+            input_shapes=input_shapes,
+            input_values=input_values,
+            dims=dims,
+            rules=rules,
+            masks=masks,
         )
         loaded = model
     else:
         loaded = load(
-            model, input_shapes=input_shapes, input_values=input_values, rules=rules, masks=masks
+            model,
+            input_shapes=input_shapes,
+            input_values=input_values,
+            dims=dims,
+            rules=rules,
+            masks=masks,
         )
     return Result(loaded, closed_forms(loaded.graph, [item.name for item in loaded.inputs]))
 

@@ -83,3 +83,11 @@ def fraction(value: object) -> Fraction | None:
     if isinstance(value, Real) and math.isfinite(value):
         return Fraction(str(float(value)))
     return None
+
+
+def dims(value: object) -> dict[str, int]:
+    """Return the lengths of dimensions by their symbols."""
+    return {
+        text("dims", name): integer(f"the length of dimension {quoted(name)}", length)
+        for name, length in mapping("dims", value).items()
+    }

@@ -257,6 +257,12 @@ def _shapes(value: object) -> dict[str, tuple[int, ...]]:
     return {"": _shape(value)}
 
 
+def _dims(value: object) -> dict[str, int]:
+    if not isinstance(value, dict) or not all(type(item) is int for item in value.values()):
+        raise TypeError("a table of lengths by the dimension's name")
+    return value
+
+
 def _values(value: object) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(map(_is_value, value.values())):
         raise TypeError('a table of numbers, lists of numbers or "@FILE.npy" by input name')
@@ -310,6 +316,7 @@ SETTINGS: Mapping[str, Reader] = {
     "count": _choice(("routes", "paths")),
     "input-shape": _shapes,
     "input-value": _values,
+    "dim": _dims,
     "baseline": _text,
     "tensor": _names,
     "fail-on": settings.severity,
@@ -325,6 +332,7 @@ _NAMES = {
     "tensor": "tensors",
     "input-shape": "input_shapes",
     "input-value": "input_values",
+    "dim": "dims",
 }
 
 

@@ -38,14 +38,20 @@ class Operator:
 class ModelInput:
     """A graph input: its shape as analysed.
 
-    `symbolic` are the names of symbolic dimensions, `probed` the lengths that were chosen for want
-    of any, both by axis.
+    By axis: `symbolic` are the names of symbolic dimensions, `probed` the lengths that were chosen
+    for want of any, `reasons` why a length is that, of those and of lengths that the file fixes.
     """
 
     name: str
     shape: Shape
     symbolic: dict[int, str] = field(default_factory=dict)
     probed: dict[int, int] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def determined(self) -> dict[int, int]:
+        """The lengths that the file does not state, yet fixes, by axis."""
+        return {axis: self.shape[axis] for axis in self.reasons if axis not in self.probed}
 
 
 @dataclass(frozen=True, slots=True)

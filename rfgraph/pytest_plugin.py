@@ -40,6 +40,7 @@ def assert_receptive_field(
     fail_on: str | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, ArrayLike] | None = None,
+    dims: Mapping[str, int] | None = None,
     rules: Mapping[tuple[str, str], Rule] | None = None,
     masks: bool | None = None,
     config: str | os.PathLike[str] | None = None,
@@ -69,6 +70,7 @@ def assert_receptive_field(
         "fail_on": fail_on,
         "input_shapes": input_shapes,
         "input_values": input_values,
+        "dims": dims,
         "masks": masks,
     }
     stated = {name: value for name, value in given.items() if value is not None}
@@ -93,7 +95,7 @@ def _configured(
     config.require_matches([] if path is None else [path])
     found = config.arguments(path, stated)
     if isinstance(model, Model | Result):
-        binding = {"input_shapes", "input_values", "masks"} - stated.keys()
+        binding = {"input_shapes", "input_values", "dims", "masks"} - stated.keys()
         found = {name: value for name, value in found.items() if name not in binding}
     return found
 

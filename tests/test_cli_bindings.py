@@ -11,8 +11,9 @@ from numpy.lib import format as npy
 from onnx import TensorProto, helper
 
 from report import models
+from report.published import FOLDER
 from rfgraph.cli import main
-from rfgraph.cli.options import named_shape, named_value
+from rfgraph.cli.options import named_length, named_shape, named_value
 from rfgraph.errors import UsageError
 from rfgraph.values import read_array
 
@@ -113,6 +114,48 @@ def test_what_is_no_shape_is_refused(error, text):
     message = error(f"--input-shape={text}")
     assert "--input-shape" in message
     assert "NAME=1,3,224,224" in message
+
+
+def test_a_dimension_is_bound_by_its_name(model, capsys):
+    assert main([model, "--dim", "length=8", "--input-value", "sizes=1,1,16", "--format=json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["inputs"]
+    assert (found["shape"], found["probed"], found["determined"]) == ([1, 1, 8], {}, {})
+
+
+def test_a_dimension_is_bound_for_the_check(tmp_path, capsys):
+    # Its field is 61, its smallest path 1.
+    check = ["check", str(FOLDER / "tcn.onnx"), "--stat", "union"]
+    assert main(check) == 2
+    assert capsys.readouterr().err.endswith("=1,2,N, or --dim time=N\n")
+    assert main([*check, "--dim", "time=61"]) == 0
+    assert main([*check, "--dim", "time=62"]) == 1
+    (tmp_path / "rfgraph.toml").write_text("dim = {time = 62}\n")
+    assert main([*check, "--config", str(tmp_path / "rfgraph.toml")]) == 1
+    (tmp_path / "rfgraph.toml").write_text("dim = {time = '62'}\n")
+    assert main([*check, "--config", str(tmp_path / "rfgraph.toml")]) == 2
+    assert "a table of lengths by the dimension's name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "pair"), [("T=7", ("T", 7)), ("a=b=1", ("a=b", 1))])
+def test_lengths(text, pair):
+    assert named_length(text) == pair
+
+
+@pytest.mark.parametrize("text", ["T", "=7", "T=", "T=x", "T=1,2", "T=1.5"])
+def test_what_is_no_length_is_refused(error, text):
+    message = error(f"--dim={text}")
+    assert "--dim" in message
+    assert "NAME=N" in message
+
+
+def test_dimensions_that_do_not_exist_or_contradict(error):
+    message = error("--dim", "lenght=8")
+    assert message.endswith(
+        "no dimension 'lenght' (did you mean 'length'?); the dimensions are 'length'\n"
+    )
+    message = error("--dim", "length=8", "--input-shape", "x=1,1,9", "--input-value", "sizes=1,1,9")
+    assert message.endswith("dimension 'length' is bound to 8 and, by input 'x', to 9\n")
+    assert "2 times for dimension 'length'" in error("--dim", "length=8", "--dim", "length=8")
 
 
 @pytest.mark.parametrize(

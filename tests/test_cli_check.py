@@ -103,7 +103,7 @@ def test_2_a_length_that_is_not_bound(run):
     assert (code, out) == (2, "1 model: 1 could not be checked\n")
     assert err == (
         f"rfgraph: {OPEN}: input 'input': axis 2 ('height') has no length: "
-        "bind it with --input-shape input=1,1,N,N\n"
+        "bind it with --input-shape input=1,1,N,N, or --dim height=N\n"
     )
     assert run(OPEN, "--input-shape", "1,1,15,15") == (0, HOLDS, "")
     assert run(OPEN, "--input-shape", "input=1,1,16,15")[0] == 1

@@ -135,7 +135,7 @@ def test_the_nearest_section_upward_counts(tmp_path):
 
 
 KEYS = (
-    "select, ignore, min-rf, stat, at, min-covering, input, count, input-shape, input-value, "
+    "select, ignore, min-rf, stat, at, min-covering, input, count, input-shape, input-value, dim, "
     "baseline, tensor, fail-on, masks"
 )
 

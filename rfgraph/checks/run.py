@@ -90,6 +90,7 @@ def check(
     tensors: str | Sequence[str] = (),
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, ArrayLike] | None = None,
+    dims: Mapping[str, int] | None = None,
     rules: Mapping[tuple[str, str], Rule] | None = None,
     masks: bool = False,
 ) -> list[Finding]:
@@ -101,9 +102,9 @@ def check(
     local path, at its before_global tensors (`at`: "output", or a tensor). `min_covering` asks that
     at least this share of local paths covers. `select` and `ignore` name codes. `baseline` is a
     stored result (a JSON file, or a `to_dict()`) that must not have shrunk at its outputs, or at
-    `tensors`. A source is loaded with `input_shapes`, `input_values`, `rules` and `masks` as `load`
-    takes them. UsageError for a setting that is not valid, for one of those four where the model is
-    loaded already, and for a spatial axis whose length is needed and not bound.
+    `tensors`. A source is loaded with `input_shapes`, `input_values`, `dims`, `rules` and `masks`
+    as `load` takes them. UsageError for a setting that is not valid, for one of those five where
+    the model is loaded already, and for a spatial axis whose length is needed and not bound.
     """
     settings = make_settings(
         min_rf=min_rf,
@@ -119,12 +120,21 @@ def check(
     )
     if isinstance(model, Result):
         refuse_binding(
-            input_shapes=input_shapes, input_values=input_values, rules=rules, masks=masks
+            input_shapes=input_shapes,
+            input_values=input_values,
+            dims=dims,
+            rules=rules,
+            masks=masks,
         )
         result = model
     else:
         result = analyze(
-            model, input_shapes=input_shapes, input_values=input_values, rules=rules, masks=masks
+            model,
+            input_shapes=input_shapes,
+            input_values=input_values,
+            dims=dims,
+            rules=rules,
+            masks=masks,
         )
     return list(findings(result, settings))
 
@@ -151,6 +161,7 @@ def check_one(model: Source, settings: Settings) -> Report:
             model,
             input_shapes=settings.input_shapes,
             input_values=settings.input_values,
+            dims=settings.dims,
             masks=settings.masks,
         )
         found = tuple(findings(analyze(loaded), settings))

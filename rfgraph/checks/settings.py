@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
+from rfgraph.arguments import dims as checked_dims
 from rfgraph.arguments import mapping, sequence, shapes, texts
 from rfgraph.errors import UsageError, keywords_named, printable, quoted
 
@@ -51,7 +52,7 @@ class Settings:
     axes or one for each. `at` is "auto" (each output or, where it has no local path, its
     before_global tensors), "output" or a tensor. `tensors` are those compared with the baseline
     (default: its outputs). `fail_on` is the least severity that fails. `input_shapes`,
-    `input_values` and `masks` are what `load` takes when a file is loaded.
+    `input_values`, `dims` and `masks` are what `load` takes when a file is loaded.
     """
 
     select: tuple[str, ...] = DEFAULT
@@ -66,6 +67,7 @@ class Settings:
     fail_on: Severity = "warning"
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     input_values: Mapping[str, Any] = field(default_factory=dict)
+    dims: Mapping[str, int] = field(default_factory=dict)
     masks: bool = False
 
 
@@ -85,6 +87,7 @@ def make_settings(
     fail_on: str = "warning",
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, Any] | None = None,
+    dims: Mapping[str, int] | None = None,
     masks: bool = False,
 ) -> Settings:
     """Return validated settings; UsageError names the setting, what it requires and what was found.
@@ -108,6 +111,7 @@ def make_settings(
         fail_on=severity(fail_on),
         input_shapes=shapes(input_shapes),
         input_values=dict(mapping("input_values", input_values)),
+        dims=checked_dims(dims),
         masks=masks,
     )
 

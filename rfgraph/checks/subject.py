@@ -73,9 +73,10 @@ class Subject:
             return item.shape[axis]
         symbol = item.symbolic.get(axis, "?")
         name = "" if symbol == "?" else f" ({quoted(symbol)})"
+        other = "" if symbol == "?" else f", or --dim {quoted(symbol)[1:-1]}=N"
         raise UsageError(
             f"input {quoted(item.name)}: axis {axis}{name} has no length: bind it with "
-            f"--input-shape {quoted(item.name)[1:-1]}={_example(item)}"
+            f"--input-shape {quoted(item.name)[1:-1]}={_example(item)}{other}"
         )
 
     def baseline(self, what: str) -> Baseline:

@@ -200,6 +200,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "fail_on": options.fail_on,
         "masks": options.masks,
         "input_shapes": dict(once("--input-shape", options.input_shape)) or None,
+        "dims": dict(once("--dim", options.dim, "dimension")) or None,
         "input_values": dict(once("--input-value", options.input_value)) or None,
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -35,6 +35,14 @@ def add_bindings(parser: Parser) -> None:
         help="lengths that the file leaves open; NAME= may be left out when there is one input",
     )
     parser.add_argument(
+        "--dim",
+        metavar="NAME=N",
+        action="append",
+        type=named_length,
+        default=[],
+        help="the length of a dimension by its name in the file, in every input that has it",
+    )
+    parser.add_argument(
         "--input-value",
         metavar="NAME=VALUE",
         action="append",
@@ -84,6 +92,14 @@ def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name, tuple(map(int, lengths.split(",")))
 
 
+def named_length(text: str) -> tuple[str, int]:
+    """Return the name and the length of NAME=N."""
+    name, _, length = text.rpartition("=")
+    if not name or not _LENGTHS.fullmatch(length) or "," in length:
+        raise argparse.ArgumentTypeError(f"required NAME=N, found {quoted(text)}")
+    return name, int(length)
+
+
 def named_value(text: str) -> tuple[str, str]:
     """Return the name and the value of NAME=VALUE; a name may hold "=", a file's as well."""
     name, found, value = text.partition("=@")
@@ -106,14 +122,20 @@ def load_model(options: argparse.Namespace) -> Model:
         name: value_of(name, text)
         for name, text in once("--input-value", options.input_value).items()
     }
-    return load(options.model, input_shapes=shapes, input_values=values, masks=bool(options.masks))
+    return load(
+        options.model,
+        input_shapes=shapes,
+        input_values=values,
+        dims=once("--dim", options.dim, "dimension"),
+        masks=bool(options.masks),
+    )
 
 
-def once(option: str, pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
+def once(option: str, pairs: Sequence[tuple[str, Any]], what: str = "input") -> Mapping[str, Any]:
     """Return what an option that is repeated by name says; UsageError for a name given twice."""
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
-            which = f"input {quoted(name)}" if name else "the only input"
+            which = f"{what} {quoted(name)}" if name else "the only input"
             raise UsageError(f"{option} is given {names.count(name)} times for {which}")
     return dict(pairs)

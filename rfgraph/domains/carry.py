@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rfgraph.axes import Plan, regroup_plan
 from rfgraph.domains import support
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import bounded
@@ -103,7 +104,7 @@ def _permute(piece: Piece, perm: tuple[int, ...]) -> Piece:
 
 
 def _regroup(piece: Piece, old: Shape, new: Shape) -> Piece | Lost:
-    plan = tables.regroup_plan(old, new)
+    plan = regroup_plan(old, new)
     if isinstance(piece, Mapped):
         moved = _regroup_mapped(piece, old, new, plan)
         if moved is not None:
@@ -118,7 +119,7 @@ def _regroup(piece: Piece, old: Shape, new: Shape) -> Piece | Lost:
     return piece._replace(depends=behind)
 
 
-def _behind(axes: frozenset[int], plan: tables.Plan, new: Shape) -> frozenset[int]:
+def _behind(axes: frozenset[int], plan: Plan, new: Shape) -> frozenset[int]:
     """Return the axes of the new shape that the old `axes` became part of."""
     found: set[int] = set()
     for before, after in plan:
@@ -135,9 +136,7 @@ def _regroup_table(piece: Tabled, behind: frozenset[int], old: Shape, new: Shape
     return settle(table, axes, open_lo=piece.open_lo, open_hi=piece.open_hi)
 
 
-def _regroup_mapped(
-    piece: Mapped, old: Shape, new: Shape, plan: tables.Plan
-) -> Mapped | Lost | None:
+def _regroup_mapped(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Mapped | Lost | None:
     """Move a piece whose carrier stays whole, or becomes the outer part of a merged axis."""
     before, behind = next((group for group in plan if piece.carrier in group[0]), ((), ()))
     wide = [axis for axis in before if old[axis] != 1]

@@ -12,6 +12,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from rfgraph.axes import mover_along
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry_step
@@ -155,7 +156,9 @@ def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
                 )
             if merged.classes:
                 states[tensor] = merged
-    axes = sorted(spatial) or list(range(1, len(shape))) or list(range(len(shape)))
+    axes = sorted(spatial) or list(range(1, len(shape)))
+    if not spatial and shape and (not axes or mover_along(graph, source, 0) is not None):
+        axes.insert(0, 0)
     return ClosedForm(source, states, tuple(axes), tuple(losses))
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.table import NOTHING, Table
-from rfgraph.errors import BoundError
 from rfgraph.relations import (
     Everything,
     Permute,
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
     from rfgraph.graph import Graph
 
-MAX_TOTAL = 1 << 27
-
 Regions: TypeAlias = tuple[Table, ...]
 
 
@@ -36,16 +33,18 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
     """Return, per tensor and axis of graph input `source`, the tables of what its units read.
 
     A scalar input has one table, of the position 0 where it is read. Only `tensors` and what leads
-    to them if given (a topological order is kept). Raises BoundError where tables grow too large.
+    to them is looked at if given, and only theirs are kept beyond their last reader. Raises
+    BoundError where tables grow too large.
     """
-    wanted = None if tensors is None else _ancestors(graph, tensors)
+    targets = set(graph if tensors is None else tensors)
+    wanted = _ancestors(graph, targets)
+    readers = {name: sum(after in wanted for after in graph.succ[name]) for name in wanted}
     shape: Shape = graph.nodes[source]["shape"]
     zero = np.zeros((), dtype=np.int64)
     ramps = tuple(tables.ramp(shape, axis) for axis in range(len(shape)))
     found = {source: ramps or (Table(zero, zero),)}
-    total = 0
     for name in graph:
-        if wanted is not None and name not in wanted:
+        if name not in wanted:
             continue
         arriving = [
             (found[before], data["relation"])
@@ -54,12 +53,12 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
             for data in edges.values()
             if not data["relation"].is_void
         ]
-        if not arriving:
-            continue
-        found[name] = _arrive(arriving)
-        total += sum(table.lo.size for table in found[name])
-        if total > MAX_TOTAL:
-            raise BoundError(f"tables have more entries in all than MAX_TOTAL ({MAX_TOTAL})")
+        if arriving:
+            found[name] = _arrive(arriving)
+        for before in graph.pred[name]:
+            readers[before] -= 1
+            if not readers[before] and before not in targets:
+                found.pop(before, None)
     return found
 
 

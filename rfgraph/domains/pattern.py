@@ -14,7 +14,7 @@ import numpy as np
 
 from rfgraph.domains.periodic import PeriodicMap
 from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled
-from rfgraph.domains.table import NOTHING, Table
+from rfgraph.domains.table import NOTHING, Table, counted
 
 # A pattern keeps hi above lo by a large constant, so that no phase of it looks empty.
 BASE = 1 << 50
@@ -56,7 +56,7 @@ def _normal_table(piece: Tabled) -> Pattern:
     there = lo <= hi
     first = int(np.argmax(there))
     lo0, hi0 = int(lo.reshape(-1)[first]), int(hi.reshape(-1)[first]) - BASE
-    moved = Table(np.where(there, lo - lo0, NOTHING), np.where(there, hi - hi0, -NOTHING))
+    moved = counted(Table(np.where(there, lo - lo0, NOTHING), np.where(there, hi - hi0, -NOTHING)))
     form = (lo.shape, piece.axes, piece.open_lo, piece.open_hi)
     digest = blake2b(moved.lo.tobytes(), digest_size=32)
     digest.update(moved.hi.tobytes())

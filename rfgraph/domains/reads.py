@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from rfgraph.axes import regroup_plan
 from rfgraph.domains.bounds import bounded
-from rfgraph.domains.table import along, ramp, regroup_plan
+from rfgraph.domains.table import along, ramp
 from rfgraph.relations import (
     Band,
     Blocks,

@@ -8,13 +8,13 @@ joins are plain minima and maxima.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from rfgraph.axes import regroup_plan
 from rfgraph.domains import bounds
-from rfgraph.domains.bounds import bounded
+from rfgraph.domains.bounds import bounded, held
 from rfgraph.domains.positions import Ints, existing_taps, indices, reads_any
 from rfgraph.errors import BoundError
 from rfgraph.relations import (
@@ -61,6 +61,12 @@ class Table(NamedTuple):
         return bool((self.lo > self.hi).all())
 
 
+def counted(table: Table) -> Table:
+    """Return the table, whose entries count against the bounds for as long as it lives."""
+    held(table.lo)
+    return table
+
+
 def ramp(shape: Shape, axis: int) -> Table:
     """Return the table of a tensor that reads its own position along `axis`."""
     bounded(shape[axis])
@@ -85,13 +91,13 @@ def join(first: Table, second: Table) -> Table:
     """Return the union; shapes must broadcast."""
     shape = np.broadcast_shapes(first.lo.shape, second.lo.shape)
     bounded(product(shape))
-    return Table(np.minimum(first.lo, second.lo), np.maximum(first.hi, second.hi))
+    return counted(Table(np.minimum(first.lo, second.lo), np.maximum(first.hi, second.hi)))
 
 
 def masked(table: Table, mask: NDArray[np.bool_]) -> Table:
     """Return the table with nothing read where `mask` (broadcastable) is false."""
     bounded(product(np.broadcast_shapes(table.lo.shape, mask.shape)))
-    return Table(np.where(mask, table.lo, NOTHING), np.where(mask, table.hi, -NOTHING))
+    return counted(Table(np.where(mask, table.lo, NOTHING), np.where(mask, table.hi, -NOTHING)))
 
 
 def permute(table: Table, perm: tuple[int, ...]) -> Table:
@@ -105,47 +111,6 @@ def broadcast(table: Table, rank: int) -> Table:
     return Table(table.lo.reshape(dims), table.hi.reshape(dims))
 
 
-Plan: TypeAlias = "tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]"
-
-
-@lru_cache(maxsize=1024)
-def regroup_plan(old: Shape, new: Shape) -> Plan:
-    """Return the least groups of axes of equal product, in order, as (old axes, new axes)."""
-    groups: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
-    i = j = 0
-    while i < len(old) or j < len(new):
-        if i < len(old) and j < len(new) and old[i] == new[j]:
-            groups.append(((i,), (j,)))
-            i, j = i + 1, j + 1
-        elif i < len(old) and old[i] == 1:
-            groups.append(((i,), ()))
-            i += 1
-        elif j < len(new) and new[j] == 1:
-            groups.append(((), (j,)))
-            j += 1
-        else:
-            i, j, group = _group(old, new, i, j)
-            groups.append(group)
-    return tuple(groups)
-
-
-def _group(
-    old: Shape, new: Shape, i: int, j: int
-) -> tuple[int, int, tuple[tuple[int, ...], tuple[int, ...]]]:
-    start_i, start_j = i, j
-    left = right = 1
-    while left != right or i == start_i or j == start_j:
-        if (left <= right and i < len(old)) or j >= len(new):
-            if i >= len(old):
-                break
-            left *= old[i]
-            i += 1
-        else:
-            right *= new[j]
-            j += 1
-    return i, j, (tuple(range(start_i, i)), tuple(range(start_j, j)))
-
-
 def regroup(table: Table, old: Shape, new: Shape) -> Table:
     """Return the table of the tensor under another shape."""
     full, dims = list(table.lo.shape), [1] * len(new)
@@ -157,7 +122,7 @@ def regroup(table: Table, old: Shape, new: Shape) -> Table:
                 dims[axis] = new[axis]
     bounded(product(full))
     lo, hi = (np.broadcast_to(array, full).reshape(dims) for array in table)
-    return Table(lo, hi)
+    return counted(Table(lo, hi))
 
 
 def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
@@ -167,6 +132,10 @@ def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     `clipped` says whether an axis along which all positions read the same has an end either.
     The axis has positions: what leads through a tensor without elements is void, and not asked.
     """
+    return counted(_along(table, axis, rule, clipped=clipped))
+
+
+def _along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     in_len, out_len = rule.in_len, rule.out_len
     varies = table.lo.shape[axis] > 1
     if isinstance(rule, Whole):

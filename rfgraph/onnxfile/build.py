@@ -19,6 +19,7 @@ from rfgraph.onnxfile.budget import Budget
 from rfgraph.onnxfile.expansion import Expansion
 from rfgraph.onnxfile.masks import without_masks
 from rfgraph.onnxfile.order import NodeBoundError, NodeError, NodeUsageError, describe, in_order
+from rfgraph.onnxfile.refusal import lengths_at
 from rfgraph.onnxfile.scope import Entry, Scope, opsets_of
 from rfgraph.onnxfile.tensors import check_shape
 from rfgraph.ops import registry
@@ -55,6 +56,8 @@ class Builder:
         self.masks = masks
         self.budget = Budget()
         self.operators = 0
+        # The last node that was refused, the lengths that data gave it, and those that it states.
+        self.refused: tuple[str, tuple[int, ...], tuple[int, ...]] = ("", (), ())
         # Sequences by identity, which are kept for it, and what stands for them.
         self._pools: dict[int, tuple[Entry, Entry | None]] = {}
         self._numbers: dict[str, int] = {}
@@ -108,6 +111,9 @@ class Builder:
         except BoundError as error:
             raise NodeBoundError(f"{describe(node, scope.prefix)}: {error}") from None
         except ModelError as error:
+            found = [scope.find(name) for name in node.input if name]
+            values = [None if entry is None else entry.value for entry in found]
+            self.refused = describe(node, scope.prefix), *lengths_at(node, values)
             raise NodeError(f"{describe(node, scope.prefix)}: {error}") from None
 
     def _add(self, node: onnx.NodeProto, scope: Scope) -> None:

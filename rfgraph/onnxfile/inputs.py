@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from rfgraph.errors import ModelError, UsageError, quoted
+from rfgraph.errors import ModelError, printable, quoted
 from rfgraph.graph import ModelInput
+from rfgraph.onnxfile.dimensions import UNNAMED, Declared
 from rfgraph.onnxfile.tensors import MAX_RANK
 
 if TYPE_CHECKING:
@@ -14,25 +14,8 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from rfgraph.relations import Shape
-
-MAX_LENGTH = 1 << 62
-
-# A symbol, or an input's name and the axis where the file gives none.
-Dimension: TypeAlias = str | tuple[str, int]
-Lengths: TypeAlias = "Mapping[Dimension, int]"
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """A graph input as the file declares it.
-
-    `dims` has an integer or a symbol for each axis; it is None where no shape is declared.
-    """
-
-    name: str
-    dims: tuple[int | str, ...] | None
-    is_tensor: bool = True
+    from rfgraph.onnxfile.dimensions import Dimension, Dimensions, Lengths, Shapes
+    from rfgraph.onnxfile.probing import Reason
 
 
 def declared_inputs(graph: onnx.GraphProto, constants: Mapping[str, object]) -> list[Declared]:
@@ -62,60 +45,36 @@ def _dim(dim: onnx.TensorShapeProto.Dimension) -> int | str:
     """An axis without a positive length is symbolic: exporters write -1, 0, "?" or nothing."""
     if dim.HasField("dim_value") and dim.dim_value > 0:
         return dim.dim_value
-    return dim.dim_param or "?"
-
-
-def open_dimensions(
-    declared: Sequence[Declared], bound: Mapping[str, Shape]
-) -> dict[Dimension, bool]:
-    """Return the dimensions whose lengths are open, and of each whether it is an axis 0.
-
-    A symbol is one dimension wherever it stands. Raises UsageError where a bound shape contradicts
-    the declared one.
-    """
-    symbols = _bound_symbols(declared, bound)
-    found: dict[Dimension, bool] = {}
-    for item in declared:
-        if item.is_tensor and item.name not in bound:
-            for axis, dim in enumerate(item.dims or ()):
-                if isinstance(dim, str) and dim not in symbols:
-                    key = _dimension(item, axis, dim)
-                    found[key] = found.get(key, False) or axis == 0
-    return found
-
-
-def _dimension(item: Declared, axis: int, dim: str) -> Dimension:
-    return (item.name, axis) if dim == "?" else dim
-
-
-def _bound_symbols(declared: Sequence[Declared], bound: Mapping[str, Shape]) -> dict[str, int]:
-    symbols: dict[str, int] = {}
-    for item in declared:
-        if item.name in bound:
-            _bind(item, bound[item.name], symbols)
-    return symbols
+    return dim.dim_param or UNNAMED
 
 
 def concrete_inputs(
-    declared: Sequence[Declared], bound: Mapping[str, Shape], lengths: Lengths
+    declared: Sequence[Declared],
+    shapes: Shapes,
+    dimensions: Dimensions,
+    lengths: Lengths,
+    reasons: Mapping[Dimension, Reason],
 ) -> list[ModelInput]:
-    """Return the inputs with every axis bound, or of one of `lengths`, which are probes.
+    """Return the inputs with every axis bound, determined or of one of `lengths`, the open ones.
 
-    Raises UsageError where a bound shape contradicts the declared one, ModelError where an input
-    has neither a declared nor a bound shape.
+    Raises ModelError where an input has neither a declared nor a bound shape, and where the file's
+    arithmetic gives no length.
     """
-    symbols = _bound_symbols(declared, bound)
     found = []
     for item in declared:
         if not item.is_tensor:
             continue
-        _check_rank(item.name, bound.get(item.name, item.dims or ()))
-        if item.name in bound:
-            dims = item.dims or ()
-            symbolic = {axis: dim for axis, dim in enumerate(dims) if isinstance(dim, str)}
-            found.append(ModelInput(item.name, bound[item.name], symbolic, {}))
+        _check_rank(item.name, shapes.get(item.name, item.dims or ()))
+        if item.name in shapes:
+            symbolic = dict(item.named_dims())
+            found.append(ModelInput(item.name, tuple(shapes[item.name]), symbolic, {}))
+        elif item.dims is None:
+            raise ModelError(
+                f"input {quoted(item.name)} has no declared shape: "
+                "give its dimensions by --input-shape"
+            )
         else:
-            found.append(_probed(item, symbols, lengths))
+            found.append(_completed(item, item.dims, dimensions, lengths, reasons))
     return found
 
 
@@ -126,48 +85,53 @@ def _check_rank(name: str, dims: Sequence[object]) -> None:
         )
 
 
-def _bind(item: Declared, shape: Shape, symbols: dict[str, int]) -> None:
-    for length in shape:
-        if not 0 < length <= MAX_LENGTH:
-            raise UsageError(
-                f"input {quoted(item.name)} requires lengths from 1 to 2^62, found {length}"
-            )
-    if item.dims is None:
-        return
-    if len(item.dims) != len(shape):
-        raise UsageError(
-            f"input {quoted(item.name)} requires {len(item.dims)} dimensions, found {list(shape)}"
-        )
-    for axis, length in enumerate(shape):
-        _bind_axis(item.name, axis, item.dims[axis], length, symbols)
-
-
-def _bind_axis(name: str, axis: int, dim: int | str, length: int, symbols: dict[str, int]) -> None:
-    if isinstance(dim, int):
-        if dim != length:
-            raise UsageError(
-                f"input {quoted(name)} requires length {dim} on axis {axis}, found {length}"
-            )
-    elif dim != "?" and symbols.setdefault(dim, length) != length:
-        raise UsageError(
-            f"dimension {quoted(dim)} is bound to {symbols[dim]} and, by input {quoted(name)}, "
-            f"to {length}"
-        )
-
-
-def _probed(item: Declared, symbols: Mapping[str, int], lengths: Lengths) -> ModelInput:
-    if item.dims is None:
-        raise ModelError(
-            f"input {quoted(item.name)} has no declared shape: give its dimensions by --input-shape"
-        )
-    shape, symbolic, probed = [], {}, {}
-    for axis, dim in enumerate(item.dims):
+def _completed(
+    item: Declared,
+    dims: Sequence[int | str],
+    dimensions: Dimensions,
+    lengths: Lengths,
+    reasons: Mapping[Dimension, Reason],
+) -> ModelInput:
+    """Return an input with a length on every axis, those that were probed and why."""
+    shape: list[int] = []
+    probed: dict[int, int] = {}
+    why: dict[int, str] = {}
+    for axis, dim in enumerate(dims):
         if isinstance(dim, int):
             shape.append(dim)
             continue
-        symbolic[axis] = dim
-        known = symbols.get(dim)
-        if known is None:
-            known = probed[axis] = lengths[_dimension(item, axis, dim)]
-        shape.append(known)
-    return ModelInput(item.name, tuple(shape), symbolic, probed)
+        length = dimensions.length(item.name, axis, dim, lengths)
+        shape.append(length)
+        keys = dimensions.keys(item.name, axis, dim)
+        if not all(_is_determined(key, dimensions, reasons) for key in keys):
+            probed[axis] = length
+        text = _reason(dim, keys, dimensions, lengths, reasons)
+        if text:
+            why[axis] = text
+    return ModelInput(item.name, tuple(shape), dict(item.named_dims()), probed, why)
+
+
+def _is_determined(
+    key: Dimension, dimensions: Dimensions, reasons: Mapping[Dimension, Reason]
+) -> bool:
+    if key in dimensions.bound:
+        return key not in dimensions.loose
+    return key in reasons and reasons[key].fixed
+
+
+def _reason(
+    dim: str,
+    keys: Sequence[Dimension],
+    dimensions: Dimensions,
+    lengths: Lengths,
+    reasons: Mapping[Dimension, Reason],
+) -> str:
+    """Say why an axis has its length: what its symbols are, and why they are that."""
+    said = [reasons[key].text for key in keys if key in reasons]
+    said += [why for key, why in dimensions.loose.items() if key in keys]
+    if dim in dimensions.arithmetic:
+        known = dimensions.known(lengths)
+        said.insert(
+            0, ", ".join(f"{printable(key)} is {known[key]}" for key in known if key in keys)
+        )
+    return "; ".join(dict.fromkeys(said))

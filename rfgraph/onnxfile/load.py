@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -10,15 +11,13 @@ import numpy as np
 from rfgraph.errors import ModelError, UsageError, printable, quoted
 from rfgraph.graph import Model
 from rfgraph.onnxfile.build import Builder, initial_constants
-from rfgraph.onnxfile.inputs import (
-    Declared,
-    concrete_inputs,
-    declared_inputs,
-    open_dimensions,
-)
+from rfgraph.onnxfile.dimensions import dimensions
+from rfgraph.onnxfile.first_axis import with_moved_axes
+from rfgraph.onnxfile.inputs import concrete_inputs, declared_inputs
 from rfgraph.onnxfile.masks import Masks
 from rfgraph.onnxfile.probing import Search
 from rfgraph.onnxfile.read import read
+from rfgraph.onnxfile.refusal import Refusal, stated_by
 from rfgraph.onnxfile.scope import opsets_of
 from rfgraph.onnxfile.tensors import value as stored_value
 from rfgraph.ops.node import Value
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-    from rfgraph.onnxfile.inputs import Lengths
+    from rfgraph.graph import Graph, StoredMasks, Unanalysed
+    from rfgraph.onnxfile.dimensions import Declared, Lengths
     from rfgraph.ops.registry import Rule
     from rfgraph.relations import Shape
     from rfgraph.sources import Source
@@ -41,6 +41,7 @@ def load(
     input_values: Mapping[str, NDArray[Any]],
     rules: Mapping[tuple[str, str], Rule],
     *,
+    dims: Mapping[str, int],
     masks: bool = False,
 ) -> Model:
     """Return the model in `source` as a graph; see `rfgraph.load`."""
@@ -58,18 +59,30 @@ def load(
     }
     declared = declared_inputs(proto.graph, constants | given)
     shapes = _bindings(proto.graph, declared, input_shapes, input_values)
-    builder, outputs = _build(proto, declared, shapes, constants | given, rules, stored)
+    open_dims = dimensions(declared, shapes, dims)
+
+    def build(lengths: Lengths) -> Built | Refusal:
+        try:
+            inputs = concrete_inputs(declared, shapes, open_dims, lengths, {})
+        except ModelError as error:
+            return Refusal(error, 0)
+        return _built(Builder(proto, inputs, rules, stored), proto, constants | given)
+
+    stated = {length for value in constants.values() for length in stated_by(value)}
+    search = Search(build, open_dims, stated)
+    choice = with_moved_axes(search, search.run(), declared, open_dims)
+    built = choice.built
     return Model(
         file=found.name,
         ir_version=proto.ir_version,
         opsets=opsets_of(proto.opset_import),
         producer=" ".join(filter(None, (proto.producer_name, proto.producer_version))),
         nodes=len(proto.graph.node),
-        inputs=tuple(builder.inputs),
-        outputs=outputs,
-        graph=nx.freeze(builder.graph),
-        unanalysed=tuple(builder.unanalysed),
-        masks=None if stored is None else stored.report(),
+        inputs=tuple(concrete_inputs(declared, shapes, open_dims, choice.lengths, choice.reasons)),
+        outputs=built.outputs,
+        graph=nx.freeze(built.graph),
+        unanalysed=built.unanalysed,
+        masks=built.masks,
     )
 
 
@@ -136,25 +149,30 @@ _NUMBERS = {
 }
 
 
-def _build(
-    proto: onnx.ModelProto,
-    declared: list[Declared],
-    shapes: Mapping[str, Shape],
-    constants: Mapping[str, Value],
-    rules: Mapping[tuple[str, str], Rule],
-    masks: Masks | None,
-) -> tuple[Builder, tuple[str, ...]]:
-    """Build with the first lengths of the open dimensions that the graph accepts."""
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The graph of a model for some lengths of its inputs."""
 
-    def build(lengths: Lengths) -> tuple[tuple[Builder, tuple[str, ...]] | ModelError, int]:
-        builder = Builder(proto, concrete_inputs(declared, shapes, lengths), rules, masks)
-        try:
-            entries = builder.build(constants)
-        except ModelError as error:
-            return error, builder.operators
-        return (builder, tuple(_output_names(proto, builder, entries))), builder.operators
+    graph: Graph
+    outputs: tuple[str, ...]
+    unanalysed: tuple[Unanalysed, ...]
+    masks: StoredMasks | None
 
-    return Search(build, open_dimensions(declared, shapes)).run()
+
+def _built(
+    builder: Builder, proto: onnx.ModelProto, constants: Mapping[str, Value]
+) -> Built | Refusal:
+    """Return what the builder makes of its inputs, or why the graph refuses them."""
+    try:
+        entries = builder.build(constants)
+    except ModelError as error:
+        return Refusal(error, builder.operators, *builder.refused)
+    return Built(
+        builder.graph,
+        tuple(_output_names(proto, builder, entries)),
+        tuple(builder.unanalysed),
+        None if builder.masks is None else builder.masks.report(),
+    )
 
 
 def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) -> list[str]:

@@ -47,6 +47,8 @@ def _input(result: Result, item: ModelInput) -> dict[str, Any]:
         "shape": list(item.shape),
         "symbolic": {str(axis): name for axis, name in item.symbolic.items()},
         "probed": {str(axis): length for axis, length in item.probed.items()},
+        "determined": {str(axis): length for axis, length in item.determined.items()},
+        "reasons": {str(axis): why for axis, why in item.reasons.items()},
         "spatial_axes": list(result.forms[item.name].spatial_axes),
     }
 

@@ -8,7 +8,7 @@ from rfgraph.checks.subject import has_windows
 from rfgraph.report.escape import for_markdown, markdown_text, one_line
 from rfgraph.report.explained import field_rows, scope_sentence, unread
 from rfgraph.report.layers import HEADER, layers, legend, table_rows
-from rfgraph.report.view import View, axes_text, masks_sentence, shape_text
+from rfgraph.report.view import View, axes_text, masks_sentence, open_lengths, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +48,7 @@ def _inputs(view: View) -> str:
             for_markdown(item.name),
             shape_text(item.shape),
             _spatial(view, item),
-            _probed(item),
+            ", ".join(f"axis {axis} {markdown_text(said)}" for axis, said in open_lengths(item)),
         )
         for item in view.model_inputs
     ]
@@ -58,11 +58,6 @@ def _inputs(view: View) -> str:
 def _spatial(view: View, item: ModelInput) -> str:
     axes = axes_text(view.result.forms[item.name].spatial_axes)
     return axes if has_windows(view.result, item.name) else f"none, {axes} in their place"
-
-
-def _probed(item: ModelInput) -> str:
-    taken = (f"axis {axis} taken as {length}" for axis, length in item.probed.items())
-    return ", ".join(taken)
 
 
 def _shown(view: View) -> Iterator[tuple[str, ReceptiveField]]:

@@ -9,7 +9,14 @@ from rfgraph.local_paths import has_local_path
 from rfgraph.report.alike import Answers, first_and_last, grouped
 from rfgraph.report.escape import one_line, safe
 from rfgraph.report.explained import field_rows, scope_sentence, unread
-from rfgraph.report.view import View, axes_text, masks_sentence, shape_text, some_names
+from rfgraph.report.view import (
+    View,
+    axes_text,
+    masks_sentence,
+    open_lengths,
+    shape_text,
+    some_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -70,10 +77,9 @@ def _input_facts(view: View, item: ModelInput) -> str:
     facts = [] if not item.shape else [f"No spatial axis: the numbers are those of {axes}."]
     if has_windows(view.result, item.name):
         facts = [f"Spatial: {axes}."]
-    if item.probed:
+    if item.probed or item.determined:
         taken = [
-            f"axis {axis} ({_symbol(item, axis)}), taken as {length}"
-            for axis, length in item.probed.items()
+            f"axis {axis} ({_symbol(item, axis)}), {said}" for axis, said in open_lengths(item)
         ]
         facts.append(f"Open in the file: {'; '.join(taken)}.")
     return " ".join(facts)

@@ -144,6 +144,14 @@ def some_names(names: Sequence[str], limit: int = 5) -> str:
     return listed + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
+def open_lengths(item: ModelInput) -> Iterator[tuple[int, str]]:
+    """Yield the axes that the file leaves open, with their lengths and why they have them."""
+    for axis in sorted({**item.probed, **item.determined}):
+        length = item.shape[axis]
+        why = f" ({item.reasons[axis]})" if axis in item.reasons else ""
+        yield axis, f"taken as {length}{why}" if axis in item.probed else f"{length}{why}"
+
+
 def input_lengths(item: ModelInput) -> Mapping[int, int | None]:
     """Return the input's length by axis, None where it was probed."""
     return {axis: None if axis in item.probed else length for axis, length in enumerate(item.shape)}

@@ -163,33 +163,63 @@ def test_positions_too_large_for_a_table_are_refused():
     assert to_table(Mapped(0, affine(1, far, far + 1)), (3,)) == Blur(frozenset({0}))
 
 
-def test_tables_are_counted_together_however_deep_the_question(monkeypatch):
+def zeros(size):
+    return table.masked(table.ramp((1,), 0), np.ones(size, dtype=bool))
+
+
+def test_tables_are_counted_together_while_they_live_however_deep_the_question(monkeypatch):
     monkeypatch.setattr(bounds, "MAX_TABLED", 100)
     monkeypatch.setattr(bounds, "SMALL_TABLE", 10)
     with bounds.allowance():
-        bounds.bounded(60)
+        first = zeros(60)
         with bounds.allowance():
-            bounds.bounded(40)
-            for _ in range(20):
-                bounds.bounded(10)
-        with pytest.raises(BoundError, match=r"MAX_TABLED \(100\)"):
-            bounds.bounded(11)
+            second = zeros(40)
+            small = [zeros(10) for _ in range(20)]
+        with pytest.raises(BoundError, match=r"at once than MAX_TABLED \(100\)"):
+            zeros(11)
+        # A view lives in the table that it is of, and counts no more than that.
+        view = table.broadcast(second, 3)
+        del second
+        with pytest.raises(BoundError, match="MAX_TABLED"):
+            zeros(11)
+        del view
+        assert len(zeros(40).lo) == 40
     # Nothing is counted outside, nor carried over to the next question.
-    bounds.bounded(101)
+    assert len(zeros(101).lo) == 101
     with bounds.allowance():
-        bounds.bounded(100)
+        assert len(zeros(100).lo) == 100
+    assert len(first.lo) + len(small) == 80
 
 
-def test_the_tables_of_a_unit_are_bounded_in_all(monkeypatch):
-    build, x = builder(1, 1, 8)
-    model = build.model(build.conv(build.conv(x, 1, [3]), 1, [3]))
-    # Lengths 6 and 4, and one entry for each of batch and channel of both tensors.
-    monkeypatch.setattr(exact, "MAX_TOTAL", 6 + 4 + 4)
-    (region,) = rfgraph.unit(model, model.graph.output[0].name, (0, 0, 1)).regions
-    assert region.clipped[2] == (1, 5)
-    monkeypatch.setattr(exact, "MAX_TOTAL", 6 + 4 + 3)
-    with pytest.raises(BoundError, match=r"MAX_TOTAL \(13\)"):
-        rfgraph.unit(model, model.graph.output[0].name, (0, 0, 1))
+def test_all_that_is_ever_tabulated_is_bounded_too(monkeypatch):
+    monkeypatch.setattr(bounds, "MAX_TABULATED", 100)
+    monkeypatch.setattr(bounds, "SMALL_TABLE", 10)
+    with bounds.allowance():
+        zeros(50)
+        zeros(50)
+        with pytest.raises(BoundError, match=r"are made than MAX_TABULATED \(100\)"):
+            zeros(11)
+
+
+def test_the_tables_of_a_unit_are_released_behind_their_last_reader(monkeypatch):
+    build, x = builder(1, 1, 1000)
+    y = x
+    for _ in range(9):
+        y = build.conv(y, 1, [3])
+    build.node("Add", [y, build.crop(x, [982])], (1, 1, 982))
+    model = build.model(y)
+    result = rfgraph.analyze(model)
+    made = exact.clipped(result.graph, x, [y])
+    assert list(made) == [y]
+    assert set(exact.clipped(result.graph, x)) == set(result.graph)
+    monkeypatch.setattr(bounds, "SMALL_TABLE", 10)
+    # Of a chain: a tensor's table, that of its reader, and what is joined in between.
+    monkeypatch.setattr(bounds, "MAX_TABLED", 3000)
+    (region,) = rfgraph.unit(result, y, (0, 0, 1)).regions
+    assert region.clipped[2] == (1, 19)
+    monkeypatch.setattr(bounds, "MAX_TABLED", 1900)
+    with pytest.raises(BoundError, match=r"MAX_TABLED \(1900\)"):
+        rfgraph.unit(result, y, (0, 0, 1))
 
 
 # -- periods ---------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rfgraph import errors
 from rfgraph.checks import rf004
-from rfgraph.domains import bounds, closed_form, exact
+from rfgraph.domains import bounds, closed_form
 from rfgraph.domains.paths import counting, states
 from rfgraph.onnxfile import budget, fold, sequences, source, tensors, wire
 
@@ -25,8 +25,8 @@ BOUNDS = [
     (budget, "MAX_LISTED", "elements of index lists"),
     (closed_form, "MAX_CLASSES", "kinds of paths to one tensor that are told apart"),
     (bounds, "MAX_TABLE", "entries of one table of regions"),
-    (bounds, "MAX_TABLED", "entries of all tables of one analysis"),
-    (exact, "MAX_TOTAL", "entries of the tables that `unit` needs"),
+    (bounds, "MAX_TABLED", "entries of all tables that are needed at once"),
+    (bounds, "MAX_TABULATED", "entries of all tables that one question makes"),
     (states, "MAX_STATES", "states of paths that are told apart"),
     (states, "MAX_PATTERNS", "entries of the tables of paths without a closed form"),
     (counting, "MAX_SIZES", "sizes of a histogram that is listed without `--full`"),

@@ -1,5 +1,6 @@
 """The summary for a person: its numbers are the expected ones, and it fits a terminal."""
 
+import onnx.parser
 import pytest
 
 import rfgraph
@@ -103,6 +104,29 @@ def test_what_is_open_in_the_file_is_said():
     assert "Open in the file: axis 0 ('batch'), taken as 1; axis 2" in text
     assert value(text, "covers the input").startswith("depends on axis 2, open in the file")
     assert "causal: nothing ahead is read" in text
+
+
+def test_what_the_file_fixes_is_said_with_the_reason():
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+        m (float[T, D] x, float[K, 3] z) => (float[P, Q] y, float[R, S] v)
+        <int64[1] s = {1}, int64[1] e = {999}> {
+        t = Slice (x, s, e)
+        y = MatMul (t, w)
+        v = Relu (z)
+    }"""
+    proto = onnx.parser.parse_model(text)
+    proto.graph.input[1].type.tensor_type.shape.dim[0].dim_param = "2*T"
+    proto.graph.initializer.append(onnx.TensorProto(name="w", data_type=1, dims=(138, 25)))
+    result = rfgraph.analyze(proto)
+    said = " ".join(text_of(result).split())
+    assert (
+        "Spatial: axes 0, 1. Open in the file: axis 0 ('T'), taken as 256 (node 'Slice_0' (Slice) "
+        "moves along it); axis 1 ('D'), 138 (fixed by node that makes 'y' (MatMul))."
+    ) in said
+    assert "axis 0 ('2*T'), taken as 512 (T is 256; node" in said
+    entry = result.to_dict()["inputs"][0]
+    assert (entry["probed"], entry["determined"]) == ({"0": 256}, {"1": 138})
+    assert entry["reasons"]["1"] == "fixed by node that makes 'y' (MatMul)"
 
 
 def test_a_one_sided_field_says_its_look_ahead():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.domains.table import regroup_plan
+from rfgraph.axes import regroup_plan
 from rfgraph.relations import (
     AxisRule,
     Everything,
