@@ -7,109 +7,122 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.errors import BoundError, ModelError, RfgraphError, UsageError
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Result, analyze, load
+    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.field import Finding, Output, ReceptiveField
+    from rfgraph.analysis.histogram import AxisHistogram, PathHistogram, path_histogram
+    from rfgraph.analysis.loading import load
+    from rfgraph.analysis.paths import Path, paths
+    from rfgraph.analysis.result import analyze
+    from rfgraph.analysis.scalar_graph import simple_graph
+    from rfgraph.analysis.unit import Region, Unit, unit
     from rfgraph.checks.run import Report, check, check_many
     from rfgraph.checks.settings import Settings, make_settings
-    from rfgraph.distribution import AxisHistogram, Path, PathHistogram, path_histogram, paths
-    from rfgraph.domains.interior import Interior
-    from rfgraph.fields import Axis, Finding, Output, ReceptiveField
-    from rfgraph.graph import MaskCut, Model, ModelInput, Operator, StoredMasks, Unanalysed
+    from rfgraph.domains.fields.axis import Axis
+    from rfgraph.domains.fields.interior import Interior
+    from rfgraph.onnxfile.reading.model_source import ExporterProgram, IrModel, Source
     from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, Value
     from rfgraph.ops.registry import Rule
-    from rfgraph.relations import (
+    from rfgraph.relations.axis_rules import (
         AxisRule,
         Band,
         Blocks,
-        Everything,
         Listed,
-        Permute,
         Pick,
-        Pointwise,
-        Prefix,
-        Reduce,
-        Regroup,
-        Relation,
         Repeat,
         Resample,
         Rows,
-        Select,
         Shape,
         Shift,
-        Step,
-        Taps,
         Transposed,
         Whole,
         Window,
     )
-    from rfgraph.scalar_graph import simple_graph
-    from rfgraph.sources import ExporterProgram, IrModel, Source
-    from rfgraph.units import Region, Unit, unit
+    from rfgraph.relations.graph import (
+        MaskCut,
+        Model,
+        ModelInput,
+        Operator,
+        StoredMasks,
+        Unanalysed,
+    )
+    from rfgraph.relations.relation import Relation
+    from rfgraph.relations.steps import (
+        Everything,
+        Permute,
+        Pointwise,
+        Prefix,
+        Reduce,
+        Regroup,
+        Select,
+        Step,
+        Taps,
+    )
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Axis": "rfgraph.fields",
-    "AxisHistogram": "rfgraph.distribution",
-    "AxisRule": "rfgraph.relations",
-    "Band": "rfgraph.relations",
-    "Blocks": "rfgraph.relations",
+    "Axis": "rfgraph.domains.fields.axis",
+    "AxisHistogram": "rfgraph.analysis.histogram",
+    "AxisRule": "rfgraph.relations.axis_rules",
+    "Band": "rfgraph.relations.axis_rules",
+    "Blocks": "rfgraph.relations.axis_rules",
     "Chain": "rfgraph.ops.node",
-    "Everything": "rfgraph.relations",
-    "ExporterProgram": "rfgraph.sources",
-    "Finding": "rfgraph.fields",
-    "Interior": "rfgraph.domains.interior",
-    "IrModel": "rfgraph.sources",
+    "Everything": "rfgraph.relations.steps",
+    "ExporterProgram": "rfgraph.onnxfile.reading.model_source",
+    "Finding": "rfgraph.analysis.field",
+    "Interior": "rfgraph.domains.fields.interior",
+    "IrModel": "rfgraph.onnxfile.reading.model_source",
     "Link": "rfgraph.ops.node",
-    "Listed": "rfgraph.relations",
-    "MaskCut": "rfgraph.graph",
-    "Model": "rfgraph.graph",
-    "ModelInput": "rfgraph.graph",
+    "Listed": "rfgraph.relations.axis_rules",
+    "MaskCut": "rfgraph.relations.graph",
+    "Model": "rfgraph.relations.graph",
+    "ModelInput": "rfgraph.relations.graph",
     "OpNode": "rfgraph.ops.node",
-    "Operator": "rfgraph.graph",
+    "Operator": "rfgraph.relations.graph",
     "Outcome": "rfgraph.ops.node",
-    "Output": "rfgraph.fields",
-    "Path": "rfgraph.distribution",
-    "PathHistogram": "rfgraph.distribution",
-    "Permute": "rfgraph.relations",
-    "Pick": "rfgraph.relations",
-    "Pointwise": "rfgraph.relations",
-    "Prefix": "rfgraph.relations",
-    "ReceptiveField": "rfgraph.fields",
-    "Reduce": "rfgraph.relations",
-    "Region": "rfgraph.units",
-    "Regroup": "rfgraph.relations",
-    "Relation": "rfgraph.relations",
-    "Repeat": "rfgraph.relations",
+    "Output": "rfgraph.analysis.field",
+    "Path": "rfgraph.analysis.paths",
+    "PathHistogram": "rfgraph.analysis.histogram",
+    "Permute": "rfgraph.relations.steps",
+    "Pick": "rfgraph.relations.axis_rules",
+    "Pointwise": "rfgraph.relations.steps",
+    "Prefix": "rfgraph.relations.steps",
+    "ReceptiveField": "rfgraph.analysis.field",
+    "Reduce": "rfgraph.relations.steps",
+    "Region": "rfgraph.analysis.unit",
+    "Regroup": "rfgraph.relations.steps",
+    "Relation": "rfgraph.relations.relation",
+    "Repeat": "rfgraph.relations.axis_rules",
     "Report": "rfgraph.checks.run",
-    "Resample": "rfgraph.relations",
-    "Result": "rfgraph.analysis",
-    "Rows": "rfgraph.relations",
+    "Resample": "rfgraph.relations.axis_rules",
+    "Result": "rfgraph.analysis.analysis",
+    "Rows": "rfgraph.relations.axis_rules",
     "Rule": "rfgraph.ops.registry",
     "RuleError": "rfgraph.ops.node",
-    "Select": "rfgraph.relations",
+    "Select": "rfgraph.relations.steps",
     "Settings": "rfgraph.checks.settings",
-    "Shape": "rfgraph.relations",
-    "Shift": "rfgraph.relations",
-    "Source": "rfgraph.sources",
-    "Step": "rfgraph.relations",
-    "StoredMasks": "rfgraph.graph",
-    "Taps": "rfgraph.relations",
-    "Transposed": "rfgraph.relations",
-    "Unanalysed": "rfgraph.graph",
-    "Unit": "rfgraph.units",
+    "Shape": "rfgraph.relations.axis_rules",
+    "Shift": "rfgraph.relations.axis_rules",
+    "Source": "rfgraph.onnxfile.reading.model_source",
+    "Step": "rfgraph.relations.steps",
+    "StoredMasks": "rfgraph.relations.graph",
+    "Taps": "rfgraph.relations.steps",
+    "Transposed": "rfgraph.relations.axis_rules",
+    "Unanalysed": "rfgraph.relations.graph",
+    "Unit": "rfgraph.analysis.unit",
     "UnresolvedError": "rfgraph.ops.node",
     "Value": "rfgraph.ops.node",
-    "Whole": "rfgraph.relations",
-    "Window": "rfgraph.relations",
-    "analyze": "rfgraph.analysis",
+    "Whole": "rfgraph.relations.axis_rules",
+    "Window": "rfgraph.relations.axis_rules",
+    "analyze": "rfgraph.analysis.result",
     "check": "rfgraph.checks.run",
     "check_many": "rfgraph.checks.run",
-    "load": "rfgraph.analysis",
+    "load": "rfgraph.analysis.loading",
     "make_settings": "rfgraph.checks.settings",
-    "path_histogram": "rfgraph.distribution",
-    "paths": "rfgraph.distribution",
-    "simple_graph": "rfgraph.scalar_graph",
-    "unit": "rfgraph.units",
+    "path_histogram": "rfgraph.analysis.histogram",
+    "paths": "rfgraph.analysis.paths",
+    "simple_graph": "rfgraph.analysis.scalar_graph",
+    "unit": "rfgraph.analysis.unit",
 }
 
 __all__ = [

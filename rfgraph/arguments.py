@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from rfgraph.errors import UsageError, quoted
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import nearest, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def described(value: object) -> str:
@@ -91,3 +100,21 @@ def dims(value: object) -> dict[str, int]:
         text("dims", name): integer(f"the length of dimension {quoted(name)}", length)
         for name, length in mapping("dims", value).items()
     }
+
+
+def keywords_named(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a function whose TypeError for an unknown keyword names the nearest that it takes."""
+    import inspect
+
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*arguments: P.args, **keywords: P.kwargs) -> R:
+        for name in (name for name in keywords if name not in known):
+            near = nearest(name, known)
+            hint = f"Did you mean {near!r}?" if near else f"Known are {', '.join(known[1:])}."
+            what = f"{function.__name__}() got an unexpected keyword argument {name!r}"
+            raise TypeError(f"{what}. {hint}")
+        return function(*arguments, **keywords)
+
+    return checked

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from rfgraph.analysis.input_values import value_of
 from rfgraph.checks import settings
-from rfgraph.errors import UsageError, printable, quoted, shown_path
-from rfgraph.values import value_of
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import printable, quoted, shown_path
 
 if sys.version_info >= (3, 11):
     import tomllib

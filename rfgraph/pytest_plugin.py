@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rfgraph.errors import keywords_named
+from rfgraph.arguments import keywords_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
-    from rfgraph.analysis import Result
+    from rfgraph.analysis.analysis import Result
     from rfgraph.checks.settings import Stored
-    from rfgraph.graph import Model
+    from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
-    from rfgraph.sources import Source
+    from rfgraph.relations.graph import Model
 
 
 @keywords_named
@@ -86,9 +86,9 @@ def _configured(
     file: Path, model: Model | Result | Source, stated: Mapping[str, object]
 ) -> dict[str, Any]:
     """Return the settings of a file for a model, and those that are stated before them."""
-    from rfgraph.analysis import Result
+    from rfgraph.analysis.analysis import Result
     from rfgraph.config import read
-    from rfgraph.graph import Model
+    from rfgraph.relations.graph import Model
 
     config = read(file)
     path = os.fsdecode(model) if isinstance(model, str | os.PathLike) else None

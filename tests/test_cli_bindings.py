@@ -12,10 +12,10 @@ from onnx import TensorProto, helper
 
 from report import models
 from report.published import FOLDER
+from rfgraph.analysis.input_values import read_array
 from rfgraph.cli import main
 from rfgraph.cli.options import named_length, named_shape, named_value
 from rfgraph.errors import UsageError
-from rfgraph.values import read_array
 
 
 def resizer():

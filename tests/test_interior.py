@@ -14,7 +14,7 @@ import pytest
 import rfgraph
 from oracle.builder import Builder
 from oracle.irregular_models import KINDS, WIDE, Net, conv, read, stored
-from rfgraph.domains.exact import clipped
+from rfgraph.domains.regions import clipped
 
 
 def measured(net):

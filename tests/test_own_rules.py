@@ -24,7 +24,7 @@ from rfgraph import (
     Whole,
     Window,
 )
-from rfgraph.onnxfile import own_steps
+from rfgraph.onnxfile.building import own_steps
 
 
 def blur(node: OpNode) -> Outcome:

@@ -13,8 +13,9 @@ import pytest
 import rfgraph
 from fixtures.expected import Row, load
 from fixtures.make import build
-from rfgraph.fields import rational
-from rfgraph.relations import Taps, Window
+from rfgraph.relations.axis_rules import Window
+from rfgraph.relations.steps import Taps
+from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rfgraph.errors import UsageError, quoted, shown_path
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted, shown_path
 
 if TYPE_CHECKING:
     from pathlib import Path
+
 
 MAX_BYTES = 1 << 30
 SCHEMA = 1

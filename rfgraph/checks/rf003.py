@@ -25,16 +25,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.checks.subject import Said, Subject, carriers
-from rfgraph.checks.wording import ranges
-from rfgraph.domains.reads import Mask, Masks, read_positions
-from rfgraph.errors import BoundError, quoted
+from rfgraph.domains.read_positions import Mask, Masks, read_positions
+from rfgraph.errors import BoundError
+from rfgraph.wording.names import quoted
+from rfgraph.wording.numbers import ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rfgraph.fields import Finding
-    from rfgraph.graph import ModelInput
-    from rfgraph.relations import Shape
+    from rfgraph.analysis.field import Finding
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import ModelInput
+
 
 MAX_PHASES = 16
 # Of the units on the axes that do not carry the input's: the shares of the axis where they stand.

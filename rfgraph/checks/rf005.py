@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rfgraph.analysis.field import Finding
     from rfgraph.checks.subject import Subject
-    from rfgraph.fields import Finding
 
 
 def check(subject: Subject) -> Iterator[Finding]:

@@ -25,19 +25,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.checks.subject import Said, Subject, carriers, local_fields
-from rfgraph.checks.wording import exact_text, rational_text
-from rfgraph.domains.pieces import tabulate
+from rfgraph.checks.subject import Said, Subject, carriers
+from rfgraph.domains.fields.layout import local_fields
+from rfgraph.domains.fields.pieces import tabulate
 from rfgraph.errors import BoundError
-from rfgraph.relations import product
+from rfgraph.relations.axis_rules import product
+from rfgraph.wording.numbers import exact_text, rational_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rfgraph.domains.pieces import Piece
-    from rfgraph.fields import Axis, Finding
-    from rfgraph.graph import ModelInput
-    from rfgraph.relations import Shape
+    from rfgraph.analysis.field import Finding
+    from rfgraph.domains.fields.axis import Axis
+    from rfgraph.domains.fields.pieces import Piece
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import ModelInput
 
 
 def check(subject: Subject) -> Iterator[Finding]:

@@ -21,17 +21,20 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import made_by, some
+from rfgraph.analysis.names import made_by, some
 from rfgraph.checks.subject import Said, Subject
-from rfgraph.checks.wording import exact_text, joined, rational_text
-from rfgraph.errors import UsageError, quoted
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted
+from rfgraph.wording.numbers import exact_text, joined, rational_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from rfgraph.analysis.field import Finding
     from rfgraph.checks.baseline import Baseline, Numbers, StoredAxis
-    from rfgraph.fields import Axis, Finding
-    from rfgraph.graph import ModelInput
+    from rfgraph.domains.fields.axis import Axis
+    from rfgraph.relations.graph import ModelInput
+
 
 _COMPARED = {
     "size": "size",

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import Result, analyze, load, refuse_binding, source_name
-from rfgraph.arguments import sequence
+from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.loading import load, refuse_binding, source_name
+from rfgraph.analysis.result import analyze
+from rfgraph.arguments import keywords_named, sequence
 from rfgraph.checks.settings import SEVERITIES, Settings, make_settings
 from rfgraph.checks.subject import Subject
-from rfgraph.errors import RfgraphError, UsageError, keywords_named
+from rfgraph.errors import RfgraphError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from rfgraph.analysis.field import Finding
     from rfgraph.checks.settings import Severity, Stored
-    from rfgraph.fields import Finding, Json
-    from rfgraph.graph import Model, StoredMasks
+    from rfgraph.domains.fields.axis import Json
+    from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
-    from rfgraph.sources import Source
+    from rfgraph.relations.graph import Model, StoredMasks
+
 
 # How many models are handed to an executor before the first answer is taken: enough for any pool.
 AHEAD = 256

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph import __version__
 from rfgraph.cli.options import add_output
 from rfgraph.cli.output import emit, style_of
+from rfgraph.version import __version__
 
 if TYPE_CHECKING:
     import argparse

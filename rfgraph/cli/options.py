@@ -6,14 +6,16 @@ import argparse
 import re
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.errors import UsageError, quoted
-from rfgraph.values import value_of
+from rfgraph.analysis.input_values import value_of
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rfgraph.cli.parser import Parser
-    from rfgraph.graph import Model
+    from rfgraph.relations.graph import Model
+
 
 _LENGTHS = re.compile(r"-?\d{1,19}(,-?\d{1,19})*", re.ASCII)
 
@@ -115,7 +117,7 @@ def named_value(text: str) -> tuple[str, str]:
 
 def load_model(options: argparse.Namespace) -> Model:
     """Load the model of the command line with its inputs bound."""
-    from rfgraph.analysis import load
+    from rfgraph.analysis.loading import load
 
     shapes = once("--input-shape", options.input_shape)
     values = {

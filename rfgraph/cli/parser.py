@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from rfgraph import __version__
-from rfgraph.errors import UsageError, nearest, printable, quoted
+from rfgraph.errors import UsageError
+from rfgraph.version import __version__
+from rfgraph.wording.names import nearest, printable, quoted
 
 if TYPE_CHECKING:
     from types import ModuleType
+
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import TracebackType
 
+
 PATIENCE = 0.5
 INTERVAL = 0.1
 

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 import numpy as np
 
-from rfgraph.errors import ModelError, UsageError, printable, quoted
-from rfgraph.graph import Model
-from rfgraph.onnxfile.build import Builder, initial_constants
-from rfgraph.onnxfile.dimensions import dimensions
-from rfgraph.onnxfile.first_axis import with_moved_axes
-from rfgraph.onnxfile.inputs import concrete_inputs, declared_inputs
-from rfgraph.onnxfile.masks import Masks
-from rfgraph.onnxfile.probing import Search
-from rfgraph.onnxfile.read import read
-from rfgraph.onnxfile.refusal import Refusal, stated_by
-from rfgraph.onnxfile.scope import opsets_of
-from rfgraph.onnxfile.tensors import value as stored_value
+from rfgraph.errors import ModelError, UsageError
+from rfgraph.onnxfile.builder import Builder, initial_constants
+from rfgraph.onnxfile.building.scope import opsets_of
+from rfgraph.onnxfile.building.stored_masks import Masks
+from rfgraph.onnxfile.lengths.dimensions import dimensions
+from rfgraph.onnxfile.lengths.first_axis import with_moved_axes
+from rfgraph.onnxfile.lengths.inputs import concrete_inputs, declared_inputs
+from rfgraph.onnxfile.lengths.probing import Search
+from rfgraph.onnxfile.lengths.refusal import Refusal, stated_by
+from rfgraph.onnxfile.reading.file import read
+from rfgraph.onnxfile.reading.tensors import value as stored_value
 from rfgraph.ops.node import Value
+from rfgraph.relations.graph import Model
+from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-    from rfgraph.graph import Graph, StoredMasks, Unanalysed
-    from rfgraph.onnxfile.dimensions import Declared, Lengths
+    from rfgraph.onnxfile.lengths.dimensions import Declared, Lengths
+    from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
-    from rfgraph.relations import Shape
-    from rfgraph.sources import Source
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import Graph, StoredMasks, Unanalysed
 
 
 def load(

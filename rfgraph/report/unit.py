@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.report.escape import for_csv, for_markdown, safe
-from rfgraph.report.markdown import table
-from rfgraph.report.records import cell, csv_text
-from rfgraph.report.table import lay_out
-from rfgraph.report.view import fraction, masks_sentence
+from rfgraph.analysis.view import masks_sentence
+from rfgraph.report.formats.csv import cell, csv_text
+from rfgraph.report.formats.markdown import table
+from rfgraph.report.formats.table import lay_out
+from rfgraph.wording.names import for_csv, for_markdown, safe
+from rfgraph.wording.numbers import fraction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rfgraph.graph import StoredMasks
-    from rfgraph.report.style import Style
+    from rfgraph.relations.graph import StoredMasks
+    from rfgraph.report.formats.style import Style
+
 
 HEADER = ("axis", "scope", "reads", "unclipped", "size", "center")
 _KEYS = ("clipped", "unclipped", "size", "center")

@@ -10,7 +10,7 @@ import pytest
 import rfgraph
 from checks import nets
 from rfgraph import cli
-from rfgraph.domains import spread
+from rfgraph.domains.fields import spread
 
 SOURCE = nets.residual()
 MODEL = rfgraph.load(SOURCE)

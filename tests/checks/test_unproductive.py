@@ -12,7 +12,7 @@ from checks import nets
 from oracle import perturb
 from oracle.builder import Builder
 from rfgraph.checks import rf004
-from rfgraph.relations import Transposed, Window
+from rfgraph.relations.axis_rules import Transposed, Window
 
 SAMPLE, MANY = 40, 2000
 

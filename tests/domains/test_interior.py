@@ -8,12 +8,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from rfgraph.domains import bounds, interior
-from rfgraph.domains.interior import Interior, irregular
+from rfgraph.domains.fields import interior
+from rfgraph.domains.fields.interior import Interior, irregular
+from rfgraph.domains.fields.pieces import Blur, Mapped, Tabled
+from rfgraph.domains.fields.stacking import placed, spliced
 from rfgraph.domains.periodic import constant
-from rfgraph.domains.pieces import Blur, Mapped, Tabled
-from rfgraph.domains.stacking import placed, spliced
-from rfgraph.domains.table import NOTHING, Table
+from rfgraph.domains.tables import NOTHING, Table
+from rfgraph.relations import bounds
 
 LONG = 10**6
 

@@ -5,7 +5,7 @@ import pytest
 import rfgraph
 from oracle import large
 from oracle.perturb import Prober
-from rfgraph.domains import bounds
+from rfgraph.relations import bounds
 
 
 def entries(monkeypatch):

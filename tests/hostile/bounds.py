@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from rfgraph import errors
 from rfgraph.checks import rf004
-from rfgraph.domains import bounds, closed_form
+from rfgraph.domains.fields import closed_form
 from rfgraph.domains.paths import counting, states
-from rfgraph.onnxfile import budget, fold, sequences, source, tensors, wire
+from rfgraph.onnxfile.building import budget, fold
+from rfgraph.onnxfile.control import sequences
+from rfgraph.onnxfile.reading import source, tensors, wire
+from rfgraph.relations import bounds
 
 BOUNDS = [
     (wire, "MAX_NESTING", "protobuf messages inside each other"),

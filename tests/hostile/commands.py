@@ -8,7 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from rfgraph.cli import main
-from rfgraph.errors import MAX_LINE
+from rfgraph.wording.names import MAX_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from rfgraph.onnxfile.arithmetic import MAX_TEXT, parsed
+from rfgraph.onnxfile.lengths.arithmetic import MAX_TEXT, parsed
 
 VALUES = {"s0": 3, "s1": 17, "batch.size": 5, "_n": 1}
 

@@ -4,9 +4,9 @@ import onnx.parser
 import pytest
 
 import rfgraph
-from rfgraph.onnxfile import probing, solving
-from rfgraph.onnxfile.dimensions import Dimensions
-from rfgraph.onnxfile.refusal import Refusal
+from rfgraph.onnxfile.lengths import probing, solving
+from rfgraph.onnxfile.lengths.dimensions import Dimensions
+from rfgraph.onnxfile.lengths.refusal import Refusal
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
 # Halved four times, the height must come out as 3: 48 fits, none of the first lengths does.

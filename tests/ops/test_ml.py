@@ -11,7 +11,8 @@ from ops.probes import Steps
 from oracle import perturb
 from rfgraph.ops.node import OpNode, RuleError, Value
 from rfgraph.ops.registry import find_rule
-from rfgraph.relations import Everything, Reduce, Whole
+from rfgraph.relations.axis_rules import Whole
+from rfgraph.relations.steps import Everything, Reduce
 
 HUGE = 2**62
 BOTH = (True, True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import rfgraph
 from ops import optimize
-from rfgraph.domains.unknown import not_followed
+from rfgraph.analysis.not_followed import not_followed
 from rfgraph.ops.registry import all_rules
 from rfgraph.report.operators import operator_rows
 

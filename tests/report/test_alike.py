@@ -8,11 +8,11 @@ from onnx import helper
 
 import rfgraph
 from report import models
-from rfgraph.report import alike
-from rfgraph.report.escape import cells
-from rfgraph.report.style import Style
-from rfgraph.report.text import summary
-from rfgraph.report.view import view
+from rfgraph.analysis.view import view
+from rfgraph.report.formats.style import Style
+from rfgraph.report.model import alike
+from rfgraph.report.model.text import summary
+from rfgraph.wording.names import cells
 
 
 def text_of(model):

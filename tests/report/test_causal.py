@@ -11,9 +11,9 @@ import rfgraph
 from oracle import perturb
 from oracle.builder import Builder
 from report.published import FOLDER
-from rfgraph.report.style import Style
-from rfgraph.report.text import summary
-from rfgraph.report.view import view
+from rfgraph.analysis.view import view
+from rfgraph.report.formats.style import Style
+from rfgraph.report.model.text import summary
 
 CLAIMS = ("causal: nothing ahead is read", "all that came before; look-ahead 0")
 SAMPLE, MANY = 40, 1000

@@ -6,10 +6,11 @@ import pytest
 import rfgraph
 from report import models
 from report.published import FILES, FOLDER, analysed, expected
-from rfgraph.report.escape import cells
-from rfgraph.report.style import Style
-from rfgraph.report.text import summary
-from rfgraph.report.view import fraction, span, view, whole_up
+from rfgraph.analysis.view import view
+from rfgraph.report.formats.style import Style
+from rfgraph.report.model.text import summary
+from rfgraph.wording.names import cells
+from rfgraph.wording.numbers import fraction, span, whole_up
 
 
 def text_of(result, style=None, **chosen):

@@ -13,13 +13,14 @@ from oracle import perturb
 from oracle.builder import Builder
 from report import models
 from report.published import FOLDER, analysed
-from rfgraph.checks.wording import exact_text
-from rfgraph.report import markdown, plot_panels
-from rfgraph.report.paths import all_counted
-from rfgraph.report.paths_text import paths_text
-from rfgraph.report.style import Style
-from rfgraph.report.text import summary
-from rfgraph.report.view import view, whole_up
+from rfgraph.analysis.counted import all_counted
+from rfgraph.analysis.view import view
+from rfgraph.report.formats.style import Style
+from rfgraph.report.model import markdown
+from rfgraph.report.model.text import summary
+from rfgraph.report.paths import panels as plot_panels
+from rfgraph.report.paths.text import paths_text
+from rfgraph.wording.numbers import exact_text, whole_up
 
 VIT = FOLDER / "exports" / "vit_ts.onnx"
 

@@ -27,8 +27,9 @@ def summed(sizes: list[int], paths: str | None = None) -> Answer:
 
 
 def use_rfgraph(name: str, file: str) -> Call:
-    import rfgraph
     import rfgraph.distribution
+
+    import rfgraph
     import rfgraph.onnxfile.load
 
     def call() -> Answer:

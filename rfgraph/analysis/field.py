@@ -1,0 +1,154 @@
+"""The results of an analysis as frozen values: fields and their axes, outputs, findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rfgraph.domains.fields.axis import Axis, Json, numbers
+from rfgraph.wording.html import _table
+from rfgraph.wording.numbers import fraction, rational, shape_text, span, whole_up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from fractions import Fraction
+
+    from rfgraph.relations.axis_rules import Shape
+
+
+_HEADER = ("axis", "scope", "size", "stride", "start", "center", "before", "after", "paths")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
+    """The receptive field of one tensor on one graph input; `axes` by the input's axis number.
+
+    `node` is the operator that makes the tensor, by its name or, without one, by type and number,
+    as in `through` and in findings; None for a graph input.
+    """
+
+    tensor: str
+    node: str | None
+    op_type: str | None
+    shape: Shape | None
+    input: str
+    aligned: bool | None
+    axes: Mapping[int, Axis]
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "tensor": self.tensor,
+            "node": self.node,
+            "op_type": self.op_type,
+            "shape": None if self.shape is None else list(self.shape),
+            "input": self.input,
+            "aligned": self.aligned,
+            "axes": [axis.to_dict() for axis in self.axes.values()],
+        }
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{axis.axis}: {axis.scope if axis.size is None else axis.size}"
+            for axis in self.axes.values()
+        ]
+        return f"ReceptiveField({self.tensor!r} on {self.input!r}, {{{', '.join(parts)}}})"
+
+    def _repr_html_(self) -> str:
+
+        return field_html(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check, or the analysis itself, has to say about a model.
+
+    `input` is the graph input that it speaks of, None for one about an operator, and `axes` those
+    of its axes. `required` and `found` are what a statistic (`stat`, as --stat of `rfgraph check`)
+    must reach and reaches, in input positions; of a share of paths (`stat` "covering"), the shares.
+    None where there is no such number.
+    """
+
+    code: str
+    severity: Literal["error", "warning", "note"]
+    message: str
+    node: str | None = None
+    tensor: str | None = None
+    input: str | None = None
+    axes: tuple[int, ...] = ()
+    stat: str | None = None
+    required: Fraction | int | None = None
+    found: Fraction | int | None = None
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        entry: Json = {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "node": self.node,
+            "tensor": self.tensor,
+        }
+        return entry if self.input is None else {**entry, **self._numbers()}
+
+    def _numbers(self) -> Json:
+        return {
+            "input": self.input,
+            "axis": self.axes[0] if len(self.axes) == 1 else None,
+            "axes": list(self.axes),
+            "stat": self.stat,
+            "required": rational(self.required),
+            "found": rational(self.found),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A graph output; `before_global` are the last tensors on the way that have a local path."""
+
+    name: str
+    shape: Shape | None
+    before_global: tuple[str, ...]
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "name": self.name,
+            "shape": None if self.shape is None else list(self.shape),
+            "before_global": list(self.before_global),
+        }
+
+
+def field_html(field: ReceptiveField) -> str:
+    """Return a field as a table with a row for each axis of the input."""
+    shape = shape_text(field.shape)
+    caption = f"{field.tensor} ({shape}) on input {field.input}"
+    return _table(caption, _HEADER, [_axis_cells(axis) for axis in field.axes.values()])
+
+
+def _axis_cells(axis: Axis) -> list[str]:
+    scope = f"{axis.scope} through {', '.join(axis.through)}" if axis.through else axis.scope
+    found = numbers(axis)
+    if found is None:
+        return [
+            str(axis.axis),
+            scope,
+            "-",
+            "-",
+            "-",
+            "-",
+            whole_up(axis.before),
+            whole_up(axis.after),
+            "-",
+        ]
+    return [
+        str(axis.axis),
+        scope if axis.scope in ("local", "none") else f"{scope}; local paths:",
+        span(found.size_min, found.size),
+        fraction(found.stride),
+        fraction(found.start),
+        fraction(found.center),
+        whole_up(found.before),
+        whole_up(found.after),
+        span(found.shortest, found.longest),
+    ]

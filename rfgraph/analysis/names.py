@@ -1,0 +1,94 @@
+"""Which input and which tensor a name means, and what to say where it means none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.arguments import text, texts
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rfgraph.relations.graph import Graph, Model, Operator
+
+
+# Of names, to find the nearest of.
+MAX_COMPARED = 20_000
+
+
+def pick_input(model: Model, name: str | None) -> str:
+    """Return the input meant; UsageError with the names to choose from."""
+    names = [item.name for item in model.inputs]
+    if name is None:
+        if len(names) != 1:
+            raise UsageError(f"the model has {len(names)} inputs ({some(names)}): name one")
+        return names[0]
+    if text("input", name) not in names:
+        raise UsageError(f"no input {quoted(name)}; the inputs are {some(names)}")
+    return name
+
+
+def pick_tensor(model: Model, name: str | None) -> str:
+    """Return the tensor meant, a node standing for what it makes; by default the only output.
+
+    UsageError with the names to choose from: of several outputs, and where there is no such name
+    the nearest.
+    """
+    if name is None:
+        if len(model.outputs) != 1:
+            raise UsageError(
+                f"the model has {len(model.outputs)} outputs ({some(model.outputs)}): name one"
+            )
+        return model.outputs[0]
+    if text("tensor", name) in model.graph:
+        return name
+    made = made_by(model.graph, name)
+    if not made:
+        check_name(model, name, "tensor")
+    if len(made) > 1:
+        raise UsageError(f"node {quoted(name)} makes {len(made)} tensors ({some(made)}): name one")
+    return made[0]
+
+
+def pick_tensors(model: Model, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the distinct tensors meant, as by `pick_tensor`."""
+    return tuple(dict.fromkeys(pick_tensor(model, name) for name in texts("tensors", names)))
+
+
+def check_name(model: Model, name: str, what: str = "node or tensor") -> None:
+    """Raise UsageError, with the nearest names, for what is neither a tensor nor a node.
+
+    `what` says what was asked for.
+    """
+    tensors = list(model.graph)
+    labels = {one.label for one in map(_producer(model.graph), tensors) if one is not None}
+    if name not in model.graph and name not in labels:
+        import difflib
+
+        names = dict.fromkeys([*tensors[:MAX_COMPARED], *sorted(labels)[:MAX_COMPARED]])
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.0)
+        raise UsageError(f"no {what} {quoted(name)}; the nearest names are {some(near)}")
+
+
+def made_by(graph: Graph, label: str) -> list[str]:
+    """Return the tensors that a node makes, but not those that only it reads itself."""
+    producer = _producer(graph)
+    found = [name for name in graph if (made := producer(name)) is not None and made.label == label]
+    return [
+        name
+        for name in found
+        if not any(producer(after) is producer(name) for after in graph.succ[name])
+    ]
+
+
+def _producer(graph: Graph) -> Callable[[str], Operator | None]:
+    nodes = graph.nodes
+    return lambda name: nodes[name]["producer"]
+
+
+def some(names: Sequence[str], limit: int = 5) -> str:
+    """Return names for a message, the first few of them."""
+    listed = ", ".join(quoted(name) for name in names[:limit])
+    return listed + (f" and {len(names) - limit} more" if len(names) > limit else "")

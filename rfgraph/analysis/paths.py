@@ -1,0 +1,131 @@
+"""Actual paths of a tensor, one by one, largest or smallest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.before_global import local_ends
+from rfgraph.analysis.loading import load
+from rfgraph.analysis.names import check_name, pick_input, pick_tensor, some
+from rfgraph.arguments import described, keywords_named, texts
+from rfgraph.domains.fields.closed_form import closed_forms
+from rfgraph.domains.paths.listing import in_order
+from rfgraph.domains.paths.states import Question, state_graph
+from rfgraph.errors import UsageError
+from rfgraph.frozen import FrozenDict
+from rfgraph.relations.graph import Model
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rfgraph.domains.fields.axis import Json
+    from rfgraph.domains.fields.layout import ClosedForm
+    from rfgraph.onnxfile.reading.model_source import Source
+
+
+Count: TypeAlias = Literal["routes", "paths"]
+Order: TypeAlias = Literal["largest", "smallest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One path: the operators it passes, in order, and its sizes on the spatial axes of the input.
+
+    `axes` maps those axes, by number, to the sizes.
+    """
+
+    nodes: tuple[str, ...]
+    sizes: tuple[int, ...]
+    axes: Mapping[int, int] = field(repr=False)
+    op_types: tuple[str, ...] = field(repr=False)
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {"size": list(self.sizes), "nodes": list(self.nodes)}
+
+
+def _loaded(model: Model | Result | Source) -> Model:
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, Result):
+        return model.model
+    return load(model)
+
+
+def _question(
+    result: Result | None,
+    model: Model,
+    tensor: str | None,
+    source: str | None,
+    count: str,
+    through: Sequence[str],
+    avoiding: Sequence[str],
+) -> Question:
+    if count not in ("routes", "paths"):
+        raise UsageError(f"count requires 'routes' or 'paths', found {described(count)}")
+    name = pick_input(model, source)
+    form = result.forms[name] if result else _form(model, name)
+    passed, avoided = texts("through", through), texts("avoiding", avoiding)
+    for wanted in (*passed, *avoided):
+        check_name(model, wanted)
+    target = _default_tensor(model, form) if tensor is None else pick_tensor(model, tensor)
+    return Question(model.graph, form, target, count, tuple(passed), tuple(avoided))
+
+
+def _form(model: Model, name: str) -> ClosedForm:
+    cache: dict[str, ClosedForm] = model.graph.graph.setdefault("closed_forms", {})
+    if name not in cache:
+        cache |= closed_forms(model.graph, [name])
+    return cache[name]
+
+
+def _default_tensor(model: Model, form: ClosedForm) -> str:
+    """Return where local paths to the outputs end; UsageError if that is not one tensor."""
+    ends = [end for output in model.outputs for end in local_ends(model, form, output)]
+    found = list(dict.fromkeys(ends))
+    if len(found) != 1:
+        raise UsageError(
+            f"paths from {quoted(form.input)} lead to {len(found)} tensors ({some(found)}): "
+            "name one as tensor"
+        )
+    return found[0]
+
+
+@keywords_named
+def paths(
+    model: Model | Result | Source,
+    tensor: str | None = None,
+    input: str | None = None,
+    *,
+    order: Order = "largest",
+    count: Count = "routes",
+    through: Sequence[str] = (),
+    avoiding: Sequence[str] = (),
+) -> Iterator[Path]:
+    """Yield the paths that are local on every spatial axis, largest (or smallest) first, lazily.
+
+    The defaults of `tensor` and `input` are those of `path_histogram`. The order is lexicographic
+    over the spatial axes, ties by the operators' order in the file. With "routes", one path stands
+    for all that differ only in pointwise edges. UsageError for unknown names or orders.
+    """
+    if order not in ("largest", "smallest"):
+        raise UsageError(f"order requires 'largest' or 'smallest', found {described(order)}")
+    result = model if isinstance(model, Result) else None
+    question = _question(result, _loaded(model), tensor, input, count, through, avoiding)
+    return _paths(question, largest=order == "largest")
+
+
+def _paths(question: Question, *, largest: bool) -> Iterator[Path]:
+    axes = question.form.spatial_axes
+    made = state_graph(question, axes, question.plan())
+    for found in in_order(made, largest=largest):
+        operators = [edge.operator for edge in found.edges]
+        yield Path(
+            tuple(operator.label for operator in operators),
+            found.sizes,
+            FrozenDict(dict(zip(axes, found.sizes, strict=True))),
+            tuple(operator.op_type for operator in operators),
+        )

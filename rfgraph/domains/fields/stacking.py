@@ -1,0 +1,65 @@
+"""Single positions that were taken out of an axis and put side by side, as unrolled loops do.
+
+Each of them reads one interval wherever it is; together, what is read depends on the place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.domains.fields.fitting import depends
+from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, settle, tabulate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.relations.axis_rules import Shape
+
+
+def placed(pieces: Sequence[Piece], shape: Shape) -> tuple[Piece, ...]:
+    """Return local pieces of a tensor of `shape`, those that stand still as one if they differ.
+
+    Only those are meant that are restricted to some positions, which then say what is read.
+    """
+    still = [piece for piece in pieces if isinstance(piece, Mapped) and _stands_still(piece)]
+    if len({piece.map for piece in still}) < 2:
+        return tuple(pieces)
+    moving = [piece for piece in pieces if not (isinstance(piece, Mapped) and _stands_still(piece))]
+    return *moving, _side_by_side(still, shape)
+
+
+def spliced(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
+    """Return pieces of a tensor of `shape`, those of one map on parts of one axis as one."""
+    found: dict[object, Piece] = {}
+    for number, piece in enumerate(pieces):
+        if not isinstance(piece, Mapped) or len(piece.support) != 1:
+            found[number] = piece
+            continue
+        ((axis, bits),) = piece.support
+        key = piece._replace(support=((axis, 0),))
+        before = found.get(key)
+        if isinstance(before, Mapped):
+            bits |= before.support[0][1]
+        found[key] = piece._replace(support=((axis, bits),))
+    return tuple(_everywhere(piece, shape) for piece in found.values())
+
+
+def _everywhere(piece: Piece, shape: Shape) -> Piece:
+    """Return a piece without a support that leaves nothing out."""
+    if not isinstance(piece, Mapped) or len(piece.support) != 1:
+        return piece
+    ((axis, bits),) = piece.support
+    return piece._replace(support=()) if bits == (1 << shape[axis]) - 1 else piece
+
+
+def _stands_still(piece: Mapped) -> bool:
+    return bool(piece.support) and piece.map.p == 1 and not piece.map.q
+
+
+def _side_by_side(pieces: Sequence[Mapped], shape: Shape) -> Piece:
+    axes = frozenset(axis for piece in pieces for axis, _ in piece.support)
+    axes = axes.union(*(piece.axes for piece in pieces))
+    table = tabulate(pieces, shape)
+    if table is None:
+        return Blur(axes)
+    return settle(table, depends(table, axes) or axes, open_lo=False, open_hi=False)

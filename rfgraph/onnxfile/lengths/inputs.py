@@ -1,0 +1,138 @@
+"""The graph inputs with concrete shapes: declared, bound by the user, or probed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.errors import ModelError
+from rfgraph.onnxfile.lengths.dimensions import UNNAMED, Declared
+from rfgraph.onnxfile.reading.tensors import MAX_RANK
+from rfgraph.relations.graph import ModelInput
+from rfgraph.wording.names import printable, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import onnx
+
+    from rfgraph.onnxfile.lengths.dimensions import Dimension, Dimensions, Lengths, Shapes
+    from rfgraph.onnxfile.lengths.probing import Reason
+
+
+def declared_inputs(graph: onnx.GraphProto, constants: Mapping[str, object]) -> list[Declared]:
+    """Return the graph's inputs without those that are constants."""
+    found = [_declared(value) for value in graph.input if value.name not in constants]
+    names = [item.name for item in found]
+    for name in names:
+        if not name:
+            raise ModelError("a graph input has no name")
+        if names.count(name) > 1 and len(names) < 1000:
+            raise ModelError(f"graph input {quoted(name)} is declared twice")
+    if len(set(names)) != len(names):
+        raise ModelError("a graph input is declared twice")
+    return found
+
+
+def _declared(value: onnx.ValueInfoProto) -> Declared:
+    if not value.type.HasField("tensor_type"):
+        return Declared(value.name, None, is_tensor=not value.type.WhichOneof("value"))
+    tensor = value.type.tensor_type
+    if not tensor.HasField("shape"):
+        return Declared(value.name, None)
+    return Declared(value.name, tuple(_dim(dim) for dim in tensor.shape.dim))
+
+
+def _dim(dim: onnx.TensorShapeProto.Dimension) -> int | str:
+    """An axis without a positive length is symbolic: exporters write -1, 0, "?" or nothing."""
+    if dim.HasField("dim_value") and dim.dim_value > 0:
+        return dim.dim_value
+    return dim.dim_param or UNNAMED
+
+
+def concrete_inputs(
+    declared: Sequence[Declared],
+    shapes: Shapes,
+    dimensions: Dimensions,
+    lengths: Lengths,
+    reasons: Mapping[Dimension, Reason],
+) -> list[ModelInput]:
+    """Return the inputs with every axis bound, determined or of one of `lengths`, the open ones.
+
+    Raises ModelError where an input has neither a declared nor a bound shape, and where the file's
+    arithmetic gives no length.
+    """
+    found = []
+    for item in declared:
+        if not item.is_tensor:
+            continue
+        _check_rank(item.name, shapes.get(item.name, item.dims or ()))
+        if item.name in shapes:
+            symbolic = dict(item.named_dims())
+            found.append(ModelInput(item.name, tuple(shapes[item.name]), symbolic, {}))
+        elif item.dims is None:
+            raise ModelError(
+                f"input {quoted(item.name)} has no declared shape: "
+                "give its dimensions by --input-shape"
+            )
+        else:
+            found.append(_completed(item, item.dims, dimensions, lengths, reasons))
+    return found
+
+
+def _check_rank(name: str, dims: Sequence[object]) -> None:
+    if len(dims) > MAX_RANK:
+        raise ModelError(
+            f"input {quoted(name)} requires at most {MAX_RANK} dimensions, found {len(dims)}"
+        )
+
+
+def _completed(
+    item: Declared,
+    dims: Sequence[int | str],
+    dimensions: Dimensions,
+    lengths: Lengths,
+    reasons: Mapping[Dimension, Reason],
+) -> ModelInput:
+    """Return an input with a length on every axis, those that were probed and why."""
+    shape: list[int] = []
+    probed: dict[int, int] = {}
+    why: dict[int, str] = {}
+    for axis, dim in enumerate(dims):
+        if isinstance(dim, int):
+            shape.append(dim)
+            continue
+        length = dimensions.length(item.name, axis, dim, lengths)
+        shape.append(length)
+        keys = dimensions.keys(item.name, axis, dim)
+        if not all(_is_determined(key, dimensions, reasons) for key in keys):
+            probed[axis] = length
+        text = _reason(dim, keys, dimensions, lengths, reasons)
+        if text:
+            why[axis] = text
+    return ModelInput(item.name, tuple(shape), dict(item.named_dims()), probed, why)
+
+
+def _is_determined(
+    key: Dimension, dimensions: Dimensions, reasons: Mapping[Dimension, Reason]
+) -> bool:
+    if key in dimensions.bound:
+        return key not in dimensions.loose
+    return key in reasons and reasons[key].fixed
+
+
+def _reason(
+    dim: str,
+    keys: Sequence[Dimension],
+    dimensions: Dimensions,
+    lengths: Lengths,
+    reasons: Mapping[Dimension, Reason],
+) -> str:
+    """Say why an axis has its length: what its symbols are, and why they are that."""
+    said = [reasons[key].text for key in keys if key in reasons]
+    said += [why for key, why in dimensions.loose.items() if key in keys]
+    if dim in dimensions.arithmetic:
+        known = dimensions.known(lengths)
+        said.insert(
+            0, ", ".join(f"{printable(key)} is {known[key]}" for key in known if key in keys)
+        )
+    return "; ".join(dict.fromkeys(said))

@@ -1,0 +1,258 @@
+"""What a person wants to know first, as text that needs no documentation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.analysis.view import View, has_windows, masks_sentence, open_lengths
+from rfgraph.domains.fields.layout import has_local_path
+from rfgraph.report.model.alike import Answers, first_and_last, grouped
+from rfgraph.report.model.rows import field_rows, scope_sentence, unread
+from rfgraph.wording.names import one_line, safe, some_names
+from rfgraph.wording.numbers import axes_text, shape_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rfgraph.analysis.field import Finding, ReceptiveField
+    from rfgraph.relations.graph import Model, ModelInput
+    from rfgraph.report.formats.style import Style
+
+
+MAX_OUTPUTS = 12
+ALIKE = "alike but for names and positions"
+LABEL = 17
+VALUE = 22
+
+
+def summary(view: View, style: Style) -> str:
+    """Return the report of `rfgraph MODEL`: the file, its inputs, and what its outputs read."""
+    model = view.result.model
+    parts = [_file_lines(model, style)]
+    parts.extend(_inputs(view, style))
+    parts.extend(_tensors(view, style) if view.tensors else _outputs(view, style))
+    if view.result.findings:
+        parts.append(_finding_lines(view.result.findings, style))
+    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
+
+
+def _file_lines(model: Model, style: Style) -> list[str]:
+    used: set[str] = set()
+    if len(model.opsets) > 1:
+        producers = (data["producer"] for _, data in model.graph.nodes(data=True))
+        used = {producer.domain for producer in producers if producer is not None}
+    opsets = ", ".join(
+        f"{safe(domain) if domain else 'opset'} {version}"
+        for domain, version in sorted(model.opsets.items())
+        if not domain or domain in used
+    )
+    nodes = f"{model.nodes} node{'' if model.nodes == 1 else 's'}"
+    made = f"made by {safe(model.producer)}" if model.producer else "producer not named"
+    facts = ", ".join(filter(None, (made, opsets, f"IR version {model.ir_version}", nodes)))
+    masked = [] if model.masks is None else style.wrapped(masks_sentence(model.masks), "  ")
+    return [style.bold(safe(model.file)), *style.wrapped(facts, "  "), *masked]
+
+
+def _inputs(view: View, style: Style) -> Iterator[list[str]]:
+    """Give the inputs, those of one shape of which the same is said together."""
+    alike = grouped(view.model_inputs, lambda item: (item.shape, _input_facts(view, item)))
+    for items in alike:
+        first, shape = items[0], shape_text(items[0].shape)
+        if len(items) == 1:
+            lines = _heading("Input", first.name, shape, style)
+        else:
+            names = first_and_last([item.name for item in items])
+            lines = _heading("Inputs", names, f"{len(items)} alike, {shape}", style)
+        yield [*lines, *style.wrapped(_input_facts(view, first), "  ")]
+
+
+def _input_facts(view: View, item: ModelInput) -> str:
+    axes = axes_text(view.result.forms[item.name].spatial_axes)
+    facts = [] if not item.shape else [f"No spatial axis: the numbers are those of {axes}."]
+    if has_windows(view.result, item.name):
+        facts = [f"Spatial: {axes}."]
+    if item.probed or item.determined:
+        taken = [
+            f"axis {axis} ({_symbol(item, axis)}), {said}" for axis, said in open_lengths(item)
+        ]
+        facts.append(f"Open in the file: {'; '.join(taken)}.")
+    return " ".join(facts)
+
+
+def _symbol(item: ModelInput, axis: int) -> str:
+    name = item.symbolic.get(axis, "?")
+    return "unnamed" if name == "?" else f"'{safe(name)}'"
+
+
+def _heading(kind: str, name: str, shape: str, style: Style, indent: str = "") -> list[str]:
+    """Return kind, name and shape on a line, on two where they do not fit."""
+    start = f"{indent}{kind}  " if kind else indent
+    room = style.width - len(start)
+    label = style.name(name, room)
+    first = start + style.bold(label)
+    if len(label) + 2 + len(shape) <= room:
+        return [f"{first}  {shape}"]
+    return [first, f"{indent}  {shape}"]
+
+
+# -- outputs ---------------------------------------------------------------------------------------
+
+
+def _outputs(view: View, style: Style) -> Iterator[list[str]]:
+    """Give the outputs, those alike once; of many different ones the first."""
+    shown = {item.name for item in view.result.model.inputs}
+    answers = Answers(view, style, LABEL + 6)
+    names = view.result.model.outputs
+    kinds = grouped(names, answers.fields_key)
+    left = len(names)
+    for number, outputs in enumerate(
+        alike for kind in kinds[:MAX_OUTPUTS] for alike in grouped(kind, answers.output_key)
+    ):
+        if number == MAX_OUTPUTS:
+            break
+        left -= len(outputs)
+        yield list(_output_lines(view, outputs, answers, shown))
+    if left:
+        yield style.wrapped(f"{left} more outputs: --tensor NAME shows one, --format json all.")
+
+
+def _output_lines(
+    view: View, outputs: Sequence[str], answers: Answers, shown: set[str]
+) -> Iterator[str]:
+    """Give the fields of an output; where none is local, those of what comes before it."""
+    output, style = outputs[0], answers.style
+    shape = view.result.graph.nodes[output]["shape"]
+    yield from _heading("Output", output, shape_text(shape), style)
+    if len(outputs) > 1:
+        names = first_and_last(outputs)
+        yield from style.wrapped(f"{len(outputs)} outputs are {ALIKE}: {names}.", "  ")
+    fields = view.fields_of(output)
+    forms = view.result.forms
+    local: list[ReceptiveField] = []
+    others: list[ReceptiveField] = []
+    for field in fields:
+        (local if has_local_path(forms[field.input], output) else others).append(field)
+    if not fields:
+        yield from style.wrapped(unread(view, output), "  ")
+    yield from _fields_lines(view, local, answers)
+    if others:
+        yield from style.wrapped(_why_not_local(others, view), "  ")
+        yield from _before_global(view, others, answers, shown)
+
+
+def _why_not_local(fields: Sequence[ReceptiveField], view: View) -> str:
+    """Say of fields without a local path what is read."""
+    said: dict[str, list[str]] = {}
+    for field in fields:
+        sentence = scope_sentence(field, view.spatial_axes(field))
+        said.setdefault(sentence, []).append(field.input)
+    if len(view.result.model.inputs) == 1:
+        return next(iter(said))
+    return " ".join(f"On input {some_names(names)}: {text}" for text, names in said.items())
+
+
+def _before_global(
+    view: View, fields: Sequence[ReceptiveField], answers: Answers, shown: set[str]
+) -> Iterator[str]:
+    """Give the last feature maps with local paths, those alike once; each once, inputs never."""
+    result, style = view.result, answers.style
+    names = list(
+        dict.fromkeys(
+            name for field in fields for name in result.before_global(field.tensor, field.input)
+        )
+    )
+    new = [name for name in names if name not in shown]
+    known = [name for name in names if name in shown]
+    shown.update(new)
+    for alike in grouped(new, lambda name: (_is_local(view, name), answers.tensor_key(name))):
+        kind, found = _kind(view, alike), view.fields_of(alike[0])
+        many = f", {len(alike)} {ALIKE}, {first_and_last(alike)}" if len(alike) > 1 else ""
+        yield from style.wrapped(f"The {kind} before it{many}:", "  ")
+        yield from _heading("", alike[0], shape_text(found[0].shape), style, "  ")
+        yield from _fields_lines(view, found, answers)
+    said = bool(new)
+    for alike in grouped(known, lambda name: (_is_local(view, name), name in result.forms)):
+        where = "shown above"
+        if alike[0] in result.forms:
+            where = "an input" if len(alike) == 1 else "inputs"
+        verb = "is" if len(alike) == 1 else "are"
+        subject = f"The {_kind(view, alike)} before it {verb} {some_names(alike)}"
+        if said:
+            subject = f"So {verb} {some_names(alike)}"
+        yield from style.wrapped(f"{subject}, {where}.", "  ")
+        said = True
+
+
+def _is_local(view: View, tensor: str) -> bool:
+    """Whether all paths to a tensor are local, on all spatial axes of all inputs."""
+    return all(
+        field.axes[axis].scope == "local"
+        for field in view.fields_of(tensor)
+        for axis in view.spatial_axes(field)
+    )
+
+
+def _kind(view: View, alike: Sequence[str]) -> str:
+    maps = "map" if len(alike) == 1 else "maps"
+    if _is_local(view, alike[0]):
+        return f"last local feature {maps}"
+    return f"last feature {maps} with local paths"
+
+
+# -- tensors ---------------------------------------------------------------------------------------
+
+
+def _tensors(view: View, style: Style) -> Iterator[list[str]]:
+    answers = Answers(view, style, LABEL + 6)
+    for name in view.tensors or ():
+        fields = view.fields_of(name)
+        lines = _heading("Tensor", name, shape_text(fields[0].shape), style)
+        yield [*lines, *_fields_lines(view, fields, answers)]
+
+
+def _fields_lines(view: View, fields: Sequence[ReceptiveField], answers: Answers) -> Iterator[str]:
+    """Give the numbers of a tensor, once for inputs on which they are the same."""
+    style = answers.style
+    items = {item.name: item for item in view.result.model.inputs}
+    same: dict[tuple[str, ...], list[str]] = {}
+    for field in fields:
+        rows = field_rows(field, view.spatial_axes(field), items[field.input])
+        lines = (*_row_lines(rows, style), *answers.distribution(field))
+        same.setdefault(lines, []).append(field.input)
+    for lines, names in same.items():
+        if len(items) > 1:
+            yield from style.wrapped(f"on input {some_names(names)}:", "  ")
+        yield from lines
+
+
+def _row_lines(rows: Iterable[tuple[str, str, str]], style: Style) -> Iterator[str]:
+    start = LABEL + 6
+    for label, value, note in rows:
+        lines = style.wrapped(value, f"    {label:<{LABEL}}  ", " " * start)
+        first = lines[0] if lines else f"    {label}"
+        if note:
+            padded = f"{first:<{start + VALUE}}  "
+            if len(padded + note) > style.width:
+                padded = f"{first}  "
+            first = padded + style.dim(note) if len(padded + note) <= style.width else first
+        yield first.rstrip()
+        yield from lines[1:]
+
+
+# -- findings --------------------------------------------------------------------------------------
+
+
+def _finding_lines(findings: Sequence[Finding], style: Style) -> list[str]:
+    """Return the findings, each once with how often it occurs."""
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for finding in findings:
+        key = (finding.code, finding.severity, finding.message)
+        grouped.setdefault(key, []).append(finding.node or finding.tensor or "")
+    lines = [style.bold("Findings")]
+    for (code, severity, message), places in grouped.items():
+        where = f" (at {some_names(places)})" if any(places) else ""
+        text = f"{severity} {code}: {one_line(message, 2000)}{where}"
+        wrapped = style.wrapped(text, "  ", "      ")
+        wrapped[0] = wrapped[0].replace(severity, style.severity(severity), 1)
+        lines.extend(wrapped)
+    return lines
