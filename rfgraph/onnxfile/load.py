@@ -169,9 +169,9 @@ def _built(
     except ModelError as error:
         return Refusal(error, builder.operators, *builder.refused)
     return Built(
-        builder.graph,
+        builder.writer.graph,
         tuple(_output_names(proto, builder, entries)),
-        tuple(builder.unanalysed),
+        tuple(builder.writer.unanalysed),
         None if builder.masks is None else builder.masks.report(),
     )
 
@@ -184,8 +184,8 @@ def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) 
     names: dict[str, None] = {}
     for value, entry in zip(proto.graph.output, entries, strict=True):
         for item in entry.items or (entry,):
-            if item.tensor is None and value.name not in builder.graph:
-                builder.graph.add_node(value.name, shape=item.value.shape, producer=None)
+            if item.tensor is None and value.name not in builder.writer.graph:
+                builder.writer.graph.add_node(value.name, shape=item.value.shape, producer=None)
             names[item.tensor or value.name] = None
     return list(names)
 
