@@ -9,12 +9,10 @@ import pytest
 
 import rfgraph
 from oracle.examples import builder
-from rfgraph.domains import regions as exact
 from rfgraph.domains import tables as table
-from rfgraph.domains.fields import fitting
 from rfgraph.domains.fields.pieces import Blur, Mapped, to_table
 from rfgraph.domains.periodic import affine
-from rfgraph.domains.tables import NOTHING, Table
+from rfgraph.domains.tables import NOTHING
 from rfgraph.errors import BoundError
 from rfgraph.relations import bounds
 from rfgraph.relations.axis_rules import (
