@@ -9,10 +9,12 @@ import pytest
 
 import rfgraph
 from oracle.examples import builder
+from rfgraph.domains import regions
 from rfgraph.domains import tables as table
+from rfgraph.domains.fields import fitting
 from rfgraph.domains.fields.pieces import Blur, Mapped, to_table
 from rfgraph.domains.periodic import affine
-from rfgraph.domains.tables import NOTHING
+from rfgraph.domains.tables import NOTHING, Table
 from rfgraph.errors import BoundError
 from rfgraph.relations import bounds
 from rfgraph.relations.axis_rules import (
@@ -210,9 +212,9 @@ def test_the_tables_of_a_unit_are_released_behind_their_last_reader(monkeypatch)
     build.node("Add", [y, build.crop(x, [982])], (1, 1, 982))
     model = build.model(y)
     result = rfgraph.analyze(model)
-    made = exact.clipped(result.graph, x, [y])
+    made = regions.clipped(result.graph, x, [y])
     assert list(made) == [y]
-    assert set(exact.clipped(result.graph, x)) == set(result.graph)
+    assert set(regions.clipped(result.graph, x)) == set(result.graph)
     monkeypatch.setattr(bounds, "SMALL_TABLE", 10)
     # Of a chain: a tensor's table, that of its reader, and what is joined in between.
     monkeypatch.setattr(bounds, "MAX_TABLED", 3000)
