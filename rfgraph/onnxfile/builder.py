@@ -186,9 +186,9 @@ class Builder:
             values,
             [bool(name) for name in node.output],
             decode_all(node, scope.attributes),
-            version or 1,
-            registry.normal_domain(node.domain),
-            node.name,
+            version=version or 1,
+            domain=registry.normal_domain(node.domain),
+            name=node.name,
             masks=self.masks is not None,
         )
         listed = self.writer.budget.listed

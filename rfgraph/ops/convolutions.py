@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, choice, listed
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole, Window
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Taps, step_shape
 from rfgraph.wording.names import quoted
@@ -19,7 +19,7 @@ AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
 def auto_pad(node: OpNode) -> str:
     """Return the attribute `auto_pad`; empty counts as NOTSET."""
-    return "NOTSET" if node.str("auto_pad", "") == "" else choice(node, "auto_pad", "", AUTO_PADS)
+    return "NOTSET" if node.str("auto_pad", "") == "" else node.choice("auto_pad", "", AUTO_PADS)
 
 
 def layout(rank: int, channels_last: bool) -> tuple[int, tuple[int, ...]]:
@@ -36,9 +36,9 @@ def windows(
     runtimes do at every operator version.
     """
     count = len(lengths)
-    strides = listed(node, "strides", count, 1)
-    dilations = listed(node, "dilations", count, 1)
-    pads = listed(node, "pads", 2 * count, 0, least=0)
+    strides = node.int_list("strides", count, 1)
+    dilations = node.int_list("dilations", count, 1)
+    pads = node.int_list("pads", 2 * count, 0, least=0)
     mode = auto_pad(node)
     found = []
     for a, length in enumerate(lengths):
@@ -195,7 +195,7 @@ def pool(node: OpNode, data: int = 0, channels_last: bool = False) -> Outcome:
     _, spatial = layout(len(shape), channels_last)
     if not node.ints("kernel_shape"):
         raise RuleError("requires attribute 'kernel_shape', which is missing")
-    kernel = listed(node, "kernel_shape", len(spatial), 1)
+    kernel = node.int_list("kernel_shape", len(spatial), 1)
     ceil = node.int("ceil_mode", 0) != 0
     rules = windows(node, kernel, [shape[axis] for axis in spatial], ceil)
     taps = Taps(tuple(zip(spatial, rules, strict=True)))

@@ -82,6 +82,16 @@ def broadcasts(found: Shape, shape: Shape) -> bool:
     return len(found) <= len(shape) and all(own in (1, length) for own, length in pairs)
 
 
+def expect_broadcast(node: OpNode, index: int, shape: Shape) -> Shape:
+    """Return the shape of input `index`, which must broadcast to `shape`."""
+    found = node.shape(index)
+    if not broadcasts(found, shape):
+        raise RuleError(
+            f"input {index} requires a shape that broadcasts to {list(shape)}, found {list(found)}"
+        )
+    return found
+
+
 def scalar(node: OpNode, index: int, shape: Shape, output: int = 0) -> Link:
     """Return the link of an input of one element that every output reads."""
     found = node.shape(index)

@@ -247,7 +247,13 @@ def without_masks(op: OpNode) -> OpNode:
     """Return a node as it is where stored masks cut nothing."""
     values = [None if value is None else replace(value, marks=None) for value in op.inputs]
     made = OpNode(
-        op.op_type, values, op.outputs, op.attributes, op.version, op.domain, op.name, masks=False
+        op.op_type,
+        values,
+        op.outputs,
+        op.attributes,
+        version=op.version,
+        domain=op.domain,
+        name=op.name,
     )
     if op.cut is not None or any(value is not None and value.marks for value in op.inputs):
         made.left = "its mask is too large to list what it leaves"

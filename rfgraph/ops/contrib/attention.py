@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.contrib.operands import DOMAIN, required
+from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import (
-    Heads,
+    PackedHeads,
     anything,
     bias_links,
     cached,
@@ -149,7 +149,7 @@ def _multi_head(node: OpNode, slots: Slots, causal: bool) -> Outcome:
     return trimmed(node, shapes, links)
 
 
-def _kept(node: OpNode, slots: Slots, heads: Heads) -> Array | None:
+def _kept(node: OpNode, slots: Slots, heads: PackedHeads) -> Array | None:
     """Return which keys (batch, heads, queries, keys) stored masks leave, if they are to cut.
 
     None where they cut nothing.
@@ -176,7 +176,7 @@ def _kept(node: OpNode, slots: Slots, heads: Heads) -> Array | None:
     return compacted(np.asarray(~masked))
 
 
-def _level(node: OpNode, slot: int, heads: Heads) -> Array | None:
+def _level(node: OpNode, slot: int, heads: PackedHeads) -> Array | None:
     """Return what a mask of the keys adds to the scores: nothing, or mask_filter_value where 0."""
     data = node.value(slot).fetched()
     if data is None or data.ndim != 2 or data.shape[1] != heads.total:
@@ -185,7 +185,9 @@ def _level(node: OpNode, slot: int, heads: Heads) -> Array | None:
     return np.where(data == 0, low, 0.0)[:, None, None, :]
 
 
-def _heads(sources: tuple[Source, Source, Source], count: int, past: int, causal: bool) -> Heads:
+def _heads(
+    sources: tuple[Source, Source, Source], count: int, past: int, causal: bool
+) -> PackedHeads:
     query, key, value = (source.shape for source in sources)
     if any(shape[2] % count for shape in (query, key, value)):
         raise RuleError(
@@ -198,7 +200,7 @@ def _heads(sources: tuple[Source, Source, Source], count: int, past: int, causal
             f"key {list(key)} and value {list(value)}"
         )
     sizes = (count, count, key[2] // count, value[2] // count)
-    return Heads(query[0], query[1], key[1], past, *sizes, causal)
+    return PackedHeads(query[0], query[1], key[1], past, *sizes, causal)
 
 
 # -- operands --------------------------------------------------------------------------------------
@@ -239,7 +241,7 @@ def _packed(slot: int, shape: Shape, number: int, count: int) -> Source:
     return Source(slot, chain.add(Regroup((batch, length, heads * size))))
 
 
-def _masks(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Link]:
+def _masks(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
     lengths = (slots.past[1] + 1, slots.past[1] + 2)
     if slots.shared:
         yield from anything(node, (slots.mask, slots.bias, *lengths), heads.shape)
@@ -248,18 +250,18 @@ def _masks(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Link]:
     yield from bias_links(node, slots.bias, heads)
 
 
-def _biases(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Chain]:
+def _biases(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Chain]:
     """Yield the parts of an optional projection bias that belong to query, key and value."""
     if not node.has(slots.projection):
         return
     width, value = heads.heads * heads.size, heads.heads * heads.value_size
-    found = required(node, slots.projection, (2 * width + value,))
+    found = node.expect_shape(slots.projection, (2 * width + value,))
     for start, length in ((0, width), (width, width), (2 * width, value)):
         chain = part(Chain(found), 0, start, length)
         yield chain.add(*reshaped(chain.shape, (1, 1, length)))
 
 
-def _projection(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Chain]:
+def _projection(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Chain]:
     for number, chain in enumerate(_biases(node, slots, heads)):
         if number != V:
             heads.asked(chain)
@@ -270,7 +272,7 @@ def _projection(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Chain]:
 
 
 def _presents(
-    node: OpNode, heads: Heads, sources: tuple[Source, Source, Source], slots: Slots
+    node: OpNode, heads: PackedHeads, sources: tuple[Source, Source, Source], slots: Slots
 ) -> Iterator[Link]:
     """Yield the links of the new caches: the past, then what is new with its projection bias."""
     biases = list(_biases(node, slots, heads))

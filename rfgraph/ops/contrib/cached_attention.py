@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import DOMAIN
-from rfgraph.ops.contrib.packed_heads import Heads, anything, bias_links, cached, into, part, stored
+from rfgraph.ops.contrib.packed_heads import (
+    PackedHeads,
+    anything,
+    bias_links,
+    cached,
+    into,
+    part,
+    stored,
+)
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, trimmed
@@ -29,7 +37,7 @@ class Grouped:
     length lets its oldest positions go. `width` is the last axis of a cache, if there is one.
     """
 
-    heads: Heads
+    heads: PackedHeads
     packed: bool
     start: int | None
     cache: int
@@ -89,7 +97,7 @@ def _grouped(node: OpNode, total: int, lengths: int, past: int, less: int = 1) -
     causal = node.int("causal", 1) != 0 and key[1] == query[1]
     window = node.int("local_window_size", -1)
     old = min(cache, start) if exact and start is not None else cache
-    heads = Heads(
+    heads = PackedHeads(
         *(query[0], query[1], key[1], old, count, groups, size, size),
         causal,
         window if window > 0 and causal else None,
@@ -134,11 +142,7 @@ def group_query_attention(node: OpNode) -> Outcome:
     for number, slot in enumerate((3, 4)):
         (values if number else scoring).extend(_old(node, slot, found, number))
     scoring.extend(anything(node, (6, 7, 8, 9, 12, 14, 15, 16), heads.shape))
-    if node.has(11):
-        sink = Chain(node.ranked(11, 1, 1))
-        if sink.shape != (heads.heads,):
-            raise RuleError(f"input 11 requires {heads.heads} sinks, found {sink.shape[0]}")
-        scoring.append(heads.per_head(sink).link(11))
+    scoring.extend(_sink_links(node, heads))
     values.extend(anything(node, (13,), heads.shape))
     links = [*scoring, *values, *_presents(node, found, (3, 4)), *_stored_by(node, found)]
     shape = found.present
@@ -150,6 +154,15 @@ def group_query_attention(node: OpNode) -> Outcome:
     else:
         links.extend(heads.scored(link, node.shape(link.input), scores) for link in scoring)
     return trimmed(node, (heads.shape, shape, shape, scores), links)
+
+
+def _sink_links(node: OpNode, heads: PackedHeads) -> Iterator[Link]:
+    """Yield the link of the optional sinks, one per head."""
+    if node.has(11):
+        sink = Chain(node.ranked(11, 1, 1))
+        if sink.shape != (heads.heads,):
+            raise RuleError(f"input 11 requires {heads.heads} sinks, found {sink.shape[0]}")
+        yield heads.per_head(sink).link(11)
 
 
 def _stored_by(node: OpNode, found: Grouped) -> Iterator[Link]:
@@ -184,7 +197,7 @@ def _old(node: OpNode, slot: int, found: Grouped, number: int) -> Iterator[Link]
     yield reached.led(chain, 1 + number, 0).link(slot)
 
 
-def _lengths(node: OpNode, slot: int, heads: Heads) -> Iterator[Link]:
+def _lengths(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
     found = node.ranked(slot, 1, 2)
     if product(found) != heads.batch:
         raise RuleError(f"input {slot} requires {heads.batch} lengths, found shape {list(found)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, required, vector
+from rfgraph.ops.contrib.operands import DOMAIN, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, selected, trimmed, whole
@@ -101,7 +101,7 @@ def causal_conv_with_state(node: OpNode) -> Outcome:
     links.append(_chosen(node, shape).add(taps).link(0, spatial=(conv.axis,)))
     states = (conv.kept, *conv.state) if conv.kept else conv.state
     if node.has(3):
-        required(node, 3, states)
+        node.expect_shape(3, states)
         before = _last_state(conv, states)
         shift = Shift(conv.state_length - conv.reach, 1, conv.state_length, conv.reach)
         before.add(*selected(before.shape, [(conv.axis, shift)]))
@@ -194,7 +194,7 @@ def _weights(node: OpNode, conv: Causal, last: bool) -> Iterator[Link]:
     chain = Chain(kernel).add(*whole(kernel, range(1, len(kernel)), weighted=True))
     yield chain.add(*reshaped(chain.shape, under), Pointwise(shape)).link(1)
     if node.has(2):
-        required(node, 2, kernel[:1])
+        node.expect_shape(2, kernel[:1])
         yield Chain(kernel[:1]).add(*reshaped(kernel[:1], under), Pointwise(shape)).link(2)
 
 
@@ -259,12 +259,11 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
             f"found shapes {list(kernel)} and [{bounds}]"
         )
     shape, state = (tokens, channels), (bounds - 1, channels, (kernel[2] - 1) * _dilation(node))
-    required(node, 4, state)
+    node.expect_shape(4, state)
     conv = Causal(shape, 0, kernel[2], _dilation(node))
     taps = Taps(((0, conv.window(conv.reach, tokens)),))
-    start = Chain(state).add(
-        Reduce(((0, Whole(state[0], 1, unknown=True)), (2, Whole(state[2], 1))))
-    )
+    rules = (0, Whole(state[0], 1, unknown=True)), (2, Whole(state[2], 1))
+    start = Chain(state).add(Reduce(rules))
     links = [
         Link(0, (taps,), spatial=(0,)),
         Chain(kernel)
@@ -300,5 +299,5 @@ def _deltas(node: OpNode, shape: Shape) -> Iterator[Link]:
     )
     chain.add(Regroup((tokens, groups, 1)), Pointwise((tokens, groups, size)), Regroup(shape))
     yield chain.link(6)
-    required(node, 7, (tokens, 1))
+    node.expect_shape(7, (tokens, 1))
     yield Link(7, (Pointwise(shape),))

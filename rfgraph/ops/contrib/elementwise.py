@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rfgraph.ops.contrib.operands import DOMAIN, pointwise, required, vector
+from rfgraph.ops.contrib.operands import DOMAIN, pointwise, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, broadcast
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, scalar, selected, trimmed, whole
@@ -45,7 +45,7 @@ def bias_add(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     shape = node.ranked(0, 1)
-    required(node, 2, shape)
+    node.expect_shape(2, shape)
     bias = vector(node, 1, shape)
     return Outcome((shape,), (_own(shape), *bias, _own(shape, 2)))
 
@@ -90,7 +90,7 @@ def swiglu(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 1)
     if node.has(1):
-        required(node, 1, shape)
+        node.expect_shape(1, shape)
         return Outcome((shape,), (_own(shape), _own(shape, 1)))
     half, rest = divmod(shape[-1], 2)
     if rest:
@@ -145,14 +145,14 @@ def gated_add(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     shape = node.ranked(0, 1)
-    required(node, 1, shape)
+    node.expect_shape(1, shape)
     width = node.ranked(2, 1)[-1] if node.has(3) else 1
-    gate = required(node, 2, (*shape[:-1], width))
+    gate = node.expect_shape(2, (*shape[:-1], width))
     links = [_own(shape), _own(shape, 1)]
     if not node.has(3):
         return Outcome((shape,), (*links, _own(shape, 2)))
     links.append(Link(2, (*whole(gate, [len(gate) - 1], weighted=True), Pointwise(shape))))
-    weights = Chain(required(node, 3, (width, 1))).add(*whole((width, 1), [0], weighted=True))
+    weights = Chain(node.expect_shape(3, (width, 1))).add(*whole((width, 1), [0], weighted=True))
     links.append(weights.add(*reshaped((1, 1), (1,)), Pointwise(shape)).link(3))
     return Outcome((shape,), tuple(links))
 
@@ -166,7 +166,7 @@ def linear_attention_gate(node: OpNode) -> Outcome:
     shape = node.ranked(0, 3, 3)
     links = [_own(shape), *vector(node, 1, shape), *vector(node, 2, shape)]
     if node.has(3):
-        required(node, 3, shape)
+        node.expect_shape(3, shape)
         links.append(_own(shape, 3, 1))
     return trimmed(node, (shape, shape), links)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, required
+from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import anything, part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
@@ -108,7 +108,7 @@ def _logits(node: OpNode, found: Shape, shape: Shape) -> tuple[int, Chain]:
 
 def _projection(node: OpNode, experts: int, width: int) -> Chain:
     """Return a chain from projection weights to the experts that they belong to."""
-    found = required(node, 2, (experts, width))
+    found = node.expect_shape(2, (experts, width))
     return Chain(found).add(*whole(found, [1], weighted=True), *reshaped((experts, 1), (experts,)))
 
 

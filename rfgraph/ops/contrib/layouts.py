@@ -10,13 +10,12 @@ from rfgraph.ops.contrib.operands import (
     channels_last,
     given,
     permuted,
-    required,
     shape_of,
     standard,
     with_channels_last,
 )
 from rfgraph.ops.convolutions import channel_links, global_pool, pool
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value, choice
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import selected
 from rfgraph.relations.axis_rules import Shape, Shift
@@ -98,7 +97,7 @@ def max_unpool(node: OpNode) -> Outcome:
     Unknown: every axis, since it is not said how the indices count channels on the last axis.
     Versions: all, those of MaxUnpool.
     """
-    data = permuted(node, 0, channels_first(len(required(node, 1, node.ranked(0, 3)))))
+    data = permuted(node, 0, channels_first(len(node.expect_shape(1, node.ranked(0, 3)))))
     operands = [data, Operand(1, Value(data.value.shape)), given(node, 2)]
     found = shape_of(standard(node, "MaxUnpool", operands, version=node.version))
     shape = tuple(found[axis] for axis in channels_last(len(found)))
@@ -209,9 +208,8 @@ def upsample(node: OpNode) -> Outcome:
     scales = node.ints("scales") or [1] * len(shape)
     if len(scales) != len(shape) or not 1 <= min(scales) <= max(scales) < 1 << 24:
         raise RuleError(f"attribute 'scales' requires 4 positive integers, found {scales[:8]}")
-    mode = choice(node, "mode", "nearest", ("nearest", "linear"))
-    transform = choice(
-        node,
+    mode = node.choice("mode", "nearest", ("nearest", "linear"))
+    transform = node.choice(
         "coordinate_transformation_mode",
         "asymmetric",
         ("asymmetric", "align_corners", "half_pixel"),

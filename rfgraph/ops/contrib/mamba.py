@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, required, vector
+from rfgraph.ops.contrib.operands import DOMAIN, vector
 from rfgraph.ops.contrib.packed_heads import anything, part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
@@ -61,9 +61,9 @@ def _mixer(node: OpNode) -> Mixer:
         )
     slots, inner = node.ranked(1, 3, 3)[0], heads * size
     mixer = Mixer(node.ranked(0, 2, 2)[0], slots, heads, inner, inner + 2 * groups * state)
-    required(node, 0, (mixer.tokens, mixer.width))
-    required(node, 1, mixer.history)
-    required(node, 2, (slots, heads, state, size))
+    node.expect_shape(0, (mixer.tokens, mixer.width))
+    node.expect_shape(1, mixer.history)
+    node.expect_shape(2, (slots, heads, state, size))
     return mixer
 
 
@@ -105,7 +105,7 @@ def _convolved(node: OpNode, mixer: Mixer) -> Iterator[Link]:
     before.add(Taps(((0, Window(TAPS, 1, 1, 0, TAPS - 1, tokens)),)))
     yield before.link(1, 3, (2,))
     kernel = node.ranked(3, 2, 3)
-    required(node, 3, (channels, *(1,) * (len(kernel) - 2), TAPS))
+    node.expect_shape(3, (channels, *(1,) * (len(kernel) - 2), TAPS))
     weights = Chain(kernel).add(*whole(kernel, range(1, len(kernel)), weighted=True))
     yield weights.add(*reshaped(weights.shape, (channels,)), Pointwise(mixer.convolved)).link(3, 3)
     yield from vector(node, 4, mixer.convolved, output=3)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rfgraph.ops.contrib.operands import DOMAIN, Operand, given, required, standard
+from rfgraph.ops.contrib.operands import DOMAIN, Operand, given, standard
 from rfgraph.ops.node import (
     Array,
     Chain,
@@ -298,7 +298,7 @@ def remove_padding(node: OpNode) -> Outcome:
     has no CPU kernel to compare with. Versions: all (1).
     """
     batch, length, features = shape = node.ranked(0, 3, 3)
-    required(node, 1, (batch,))
+    node.expect_shape(1, (batch,))
     counts = node.value(1).data
     out: Shape | None = None
     links = []

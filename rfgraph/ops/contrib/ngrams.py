@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import BoundError
-from rfgraph.ops.contrib.operands import DOMAIN, required, vector
+from rfgraph.ops.contrib.operands import DOMAIN, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import scalar, selected, trimmed, whole
@@ -93,12 +93,12 @@ def ngram_hash_mapping(node: OpNode) -> Outcome:
     links = [*orders.windows(0, shape, 0), *_tables(node, orders, (2, 4), 1)]
     shifts = [(0, length - size, length)]
     if node.has(3):
-        links.extend(orders.windows(3, required(node, 3, (batch, size)), size))
+        links.extend(orders.windows(3, node.expect_shape(3, (batch, size)), size))
         shifts.append((3, length, size))
     if node.has(5):
         links.append(scalar(node, 5, orders.out))
     if node.has(6):
-        links.extend(orders.windows(6, required(node, 6, shape), 0))
+        links.extend(orders.windows(6, node.expect_shape(6, shape), 0))
     for slot, start, in_len in shifts:
         chain = Chain(node.shape(slot))
         chain.add(*selected(chain.shape, [(1, Shift(start, 1, in_len, size, "absent"))]))
@@ -125,7 +125,7 @@ def varlen_ngram_hash_mapping(node: OpNode) -> Outcome:
     if node.has(6):
         links.append(scalar(node, 6, out))
     if node.has(7):
-        links.extend(orders.windows(7, required(node, 7, shape), 0))
+        links.extend(orders.windows(7, node.expect_shape(7, shape), 0))
     past = (Everything(out, unknown=True),)
     links.extend(Link(slot, past) for slot in (4, 8) if node.has(slot))
     size, capacity = orders.largest - 1, max(node.int("state_update_capacity", 0), 0)

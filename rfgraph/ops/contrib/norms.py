@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.ops.contrib.operands import DOMAIN, pointwise, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, reshaped, scalar, trimmed, whole
+from rfgraph.ops.steps import expect_broadcast, reshaped, scalar, trimmed, whole
 from rfgraph.relations.axis_rules import Blocks, ReduceRule, Repeat, Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Select
 
@@ -24,11 +24,7 @@ def _normalized(
     """
     if not node.has(slot):
         return ()
-    found = node.shape(slot)
-    if not broadcasts(found, shape):
-        raise RuleError(
-            f"input {slot} requires a shape that broadcasts to {list(shape)}, found {list(found)}"
-        )
+    found = expect_broadcast(node, slot, shape)
     less = len(shape) - len(found)
     statistics = whole(found, (axis - less for axis in axes if axis >= less))
     own = Link(slot, (Pointwise(shape),), output)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, Value
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, UnresolvedError, Value
 from rfgraph.ops.registry import find_rule
-from rfgraph.ops.steps import broadcasts, parameter
+from rfgraph.ops.steps import expect_broadcast, parameter
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Step, Taps
 from rfgraph.wording.names import quoted
 
@@ -65,7 +65,7 @@ def standard(
         [None if operand is None else operand.value for operand in operands],
         node.outputs,
         node.attributes if attributes is None else attributes,
-        version,
+        version=version,
         name=node.name,
     )
     view.read = node.read
@@ -169,11 +169,7 @@ def pointwise(node: OpNode, slot: int, shape: Shape, output: int = 0) -> tuple[L
     """Return the link of an optional input that broadcasts to `shape`."""
     if not node.has(slot):
         return ()
-    found = node.shape(slot)
-    if not broadcasts(found, shape):
-        raise RuleError(
-            f"input {slot} requires a shape that broadcasts to {list(shape)}, found {list(found)}"
-        )
+    expect_broadcast(node, slot, shape)
     return (Link(slot, (Pointwise(shape),), output),)
 
 
@@ -184,11 +180,3 @@ def vector(
     if not node.has(slot) or not shape:
         return ()
     return parameter(node, slot, shape, axis % len(shape), output)
-
-
-def required(node: OpNode, slot: int, shape: Shape) -> Shape:
-    """Return the shape of an input, which must be `shape`."""
-    found = node.shape(slot)
-    if found != shape:
-        raise RuleError(f"input {slot} requires shape {list(shape)}, found {list(found)}")
-    return found

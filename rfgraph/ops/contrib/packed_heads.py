@@ -5,40 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import required
+from rfgraph.ops.heads import Lengths, add_band
 from rfgraph.ops.masks import taken_steps
 from rfgraph.ops.node import Array, Chain, Link, OpNode, RuleError
 from rfgraph.ops.steps import broadcasts, reshaped, selected, whole
-from rfgraph.relations.axis_rules import Band, Blocks, Shape, Shift, Whole
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Reduce, Regroup
+from rfgraph.relations.axis_rules import Blocks, Shape, Shift
+from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
 @dataclass(frozen=True, slots=True)
-class Heads:
-    """The lengths of an attention: `groups` of heads share keys and values.
+class PackedHeads(Lengths):
+    """The lengths of an attention whose operands lie as (batch, length, heads * size).
 
-    Operands lie as (batch, length, heads * size). A causal query reads the keys up to its own
-    position, which comes after the `past` ones; with `window` no more than so many.
+    A causal query reads the keys up to its own position, which comes after the `past` ones; with
+    `window` no more than so many.
     """
 
-    batch: int
-    queries: int
-    keys: int
-    past: int
-    heads: int
-    groups: int
-    size: int
-    value_size: int
     causal: bool = False
     window: int | None = None
-
-    @property
-    def total(self) -> int:
-        """The number of keys, old and new."""
-        return self.past + self.keys
 
     @property
     def shape(self) -> Shape:
@@ -55,9 +42,7 @@ class Heads:
         length, ahead = chain.shape[1], self.past - start
         before = None if self.window is None else self.window - 1 - ahead
         after = None if not self.causal or ahead >= length else ahead
-        if before is None and after is None:
-            return chain.add(Reduce(((1, Whole(length, self.queries)),), weighted=True))
-        return chain.add(Prefix(((1, Band(before, after, length, self.queries)),)))
+        return add_band(chain, 1, before, after, self.queries)
 
     def asked(self, chain: Chain) -> Chain:
         """Lead queries to the result: all features of the own head."""
@@ -147,7 +132,7 @@ def part(chain: Chain, axis: int, start: int, length: int) -> Chain:
     return chain.add(*selected(chain.shape, [(axis, shift)]))
 
 
-def mask_links(node: OpNode, slot: int, heads: Heads) -> Iterator[Link]:
+def mask_links(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
     """Yield the link of an optional mask, whose shape tells what it means.
 
     One number per key, one per query and key, the lengths of the sequences, or where they begin.
@@ -175,7 +160,7 @@ def mask_links(node: OpNode, slot: int, heads: Heads) -> Iterator[Link]:
     yield chain.link(slot)
 
 
-def bias_links(node: OpNode, slot: int, heads: Heads) -> Iterator[Link]:
+def bias_links(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
     """Yield the link of an optional bias that is added per head, query and key."""
     if not node.has(slot):
         return
@@ -188,12 +173,14 @@ def bias_links(node: OpNode, slot: int, heads: Heads) -> Iterator[Link]:
     yield heads.biased(Chain(found)).link(slot)
 
 
-def past_links(node: OpNode, slots: tuple[int, int], heads: Heads, length: int) -> Iterator[Link]:
+def past_links(
+    node: OpNode, slots: tuple[int, int], heads: PackedHeads, length: int
+) -> Iterator[Link]:
     """Yield the links of the optional caches of keys and values, which hold `length` positions."""
     for number, slot in enumerate(slots):
         if node.has(slot):
             size = (heads.size, heads.value_size)[number]
-            cache = required(node, slot, (heads.batch, heads.groups, length, size))
+            cache = node.expect_shape(slot, (heads.batch, heads.groups, length, size))
             chain = cached(Chain(cache))
             yield (heads.valued if number else heads.keyed)(chain, 0).link(slot)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import DOMAIN
-from rfgraph.ops.contrib.packed_heads import Heads, anything, part
+from rfgraph.ops.contrib.packed_heads import PackedHeads, anything, part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, trimmed, whole
@@ -42,7 +42,7 @@ def packed_multi_head_attention(node: OpNode) -> Outcome:
             f"requires queries, keys and values of {count} heads for each token, found shapes "
             f"{[list(shape) for shape in shapes]}"
         )
-    heads = Heads(1, tokens, tokens, 0, count, count, width // count, value // count)
+    heads = PackedHeads(1, tokens, tokens, 0, count, count, width // count, value // count)
     links = []
     for number, (slot, chain) in enumerate(operands):
         chain.add(*reshaped(chain.shape, (1, *chain.shape)))
@@ -88,7 +88,7 @@ def paged_attention(node: OpNode) -> Outcome:
     return _with_caches(node, heads, links, (3, 4))
 
 
-def _tokens(node: OpNode, causal: bool, window: int | None) -> Heads:
+def _tokens(node: OpNode, causal: bool, window: int | None) -> PackedHeads:
     """Return the lengths of packed tokens, with all sequences taken for one."""
     tokens, width = node.ranked(0, 2, 2)
     count, groups = node.int("num_heads"), node.int("kv_num_heads")
@@ -99,10 +99,10 @@ def _tokens(node: OpNode, causal: bool, window: int | None) -> Heads:
             f"{width} features, found {count} and {groups}"
         )
     size = width // parts
-    return Heads(1, tokens, tokens, 0, count, groups, size, size, causal, window)
+    return PackedHeads(1, tokens, tokens, 0, count, groups, size, size, causal, window)
 
 
-def _token_links(node: OpNode, heads: Heads) -> Iterator[Link]:
+def _token_links(node: OpNode, heads: PackedHeads) -> Iterator[Link]:
     """Yield the links of query, key and value, apart or in one."""
     shape = heads.shape[1:]
     if not node.has(1):
@@ -124,7 +124,9 @@ def _token_links(node: OpNode, heads: Heads) -> Iterator[Link]:
             yield heads.keyed(chain, 0).add(Regroup(shape)).link(slot)
 
 
-def _with_caches(node: OpNode, heads: Heads, links: list[Link], caches: tuple[int, int]) -> Outcome:
+def _with_caches(
+    node: OpNode, heads: PackedHeads, links: list[Link], caches: tuple[int, int]
+) -> Outcome:
     """Return the outcome with the caches that go out, of which data tells what is written."""
     shapes: list[Shape | None] = [heads.shape[1:]]
     for output, slot in enumerate(caches, 1):

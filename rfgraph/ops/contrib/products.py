@@ -8,7 +8,6 @@ from rfgraph.ops.contrib.operands import (
     given,
     permuted,
     pointwise,
-    required,
     shape_of,
     standard,
     vector,
@@ -380,7 +379,7 @@ def _terms(node: OpNode) -> list[int]:
     """Return the inputs that are added first: the data and, if it is there, the residual."""
     if not node.has(1):
         return [0]
-    required(node, 1, node.shape(0))
+    node.expect_shape(1, node.shape(0))
     return [0, 1]
 
 

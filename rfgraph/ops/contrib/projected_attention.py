@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, required
-from rfgraph.ops.contrib.packed_heads import Heads, anything, bias_links, cached, mask_links, part
+from rfgraph.ops.contrib.operands import DOMAIN
+from rfgraph.ops.contrib.packed_heads import (
+    PackedHeads,
+    anything,
+    bias_links,
+    cached,
+    mask_links,
+    part,
+)
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, selected, trimmed, whole
@@ -120,7 +127,7 @@ def _widths(node: OpNode, weights: Sequence[int]) -> tuple[int, int, int]:
     return told[0], told[1], told[2]
 
 
-def _geometry(node: OpNode, shape: Shape, widths: tuple[int, int, int], past: int) -> Heads:
+def _geometry(node: OpNode, shape: Shape, widths: tuple[int, int, int], past: int) -> PackedHeads:
     count = node.int("num_heads")
     query, key, value = widths
     if count < 1 or query != key or any(width % count for width in widths):
@@ -130,7 +137,7 @@ def _geometry(node: OpNode, shape: Shape, widths: tuple[int, int, int], past: in
     batch, length, _ = shape
     causal = node.int("unidirectional", 0) != 0
     sizes = (count, count, key // count, value // count)
-    return Heads(batch, length, length, past, *sizes, causal)
+    return PackedHeads(batch, length, length, past, *sizes, causal)
 
 
 def _projected(node: OpNode, slots: Slots) -> Outcome:
@@ -155,7 +162,7 @@ def _projected(node: OpNode, slots: Slots) -> Outcome:
     return trimmed(node, (heads.shape, states), links)
 
 
-def _data(shape: Shape, heads: Heads) -> list[Link]:
+def _data(shape: Shape, heads: PackedHeads) -> list[Link]:
     """Return the links of the input: through the query its own position, and through the rest."""
     features = Reduce(((2, Whole(shape[2], 1)),), weighted=True)
     query = Chain(shape).add(features, Pointwise(heads.shape))
@@ -163,7 +170,7 @@ def _data(shape: Shape, heads: Heads) -> list[Link]:
     return [query.link(0), rest.link(0), rest.link(0)]
 
 
-def _parameters(node: OpNode, slots: Slots, heads: Heads) -> Iterator[tuple[int, int, Chain]]:
+def _parameters(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[tuple[int, int, Chain]]:
     """Yield weights and biases of query, key and value as (1, 1, width), and the input."""
     width, value = heads.heads * heads.size, heads.heads * heads.value_size
     for sources, rank in ((slots.weights, 2), (slots.biases, 1)):
@@ -182,25 +189,25 @@ def _parameters(node: OpNode, slots: Slots, heads: Heads) -> Iterator[tuple[int,
             yield number, slot, chain.add(*reshaped(chain.shape, (1, 1, length)))
 
 
-def _weighted(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Link]:
+def _weighted(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
     for number, slot, chain in _parameters(node, slots, heads):
         if number < 2:
             heads.asked(chain)
         yield chain.add(Pointwise(heads.shape)).link(slot)
 
 
-def _past(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Link]:
+def _past(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
     if not node.has(slots.past):
         return
     cache = (heads.batch, heads.heads, heads.past, heads.size)
-    found = required(node, slots.past, (2, *cache))
+    found = node.expect_shape(slots.past, (2, *cache))
     for number, lead in enumerate((heads.keyed, heads.valued)):
         chain = part(Chain(found), 0, number, 1).add(Regroup(cache))
         yield lead(cached(chain), 0).link(slots.past)
 
 
 def _present(
-    node: OpNode, slots: Slots, heads: Heads, states: Shape, rotary: bool
+    node: OpNode, slots: Slots, heads: PackedHeads, states: Shape, rotary: bool
 ) -> Iterator[Link]:
     """Yield the links of the new state: the past, then keys and values of the input."""
     shape = node.shape(0)
@@ -221,7 +228,7 @@ def _present(
             yield chain.add(*selected(chain.shape, [(0, shift)])).link(slot, 1)
 
 
-def _appended(chain: Chain, heads: Heads, states: Shape, start: int | None = None) -> Chain:
+def _appended(chain: Chain, heads: PackedHeads, states: Shape, start: int | None = None) -> Chain:
     """Lead positions on axis 3 into the state, after the past ones unless told."""
     at = heads.past if start is None else start
     shift = Shift(-at, 1, chain.shape[3], states[3], "absent")

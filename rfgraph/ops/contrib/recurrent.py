@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, Operand, given, permuted, required, standard
+from rfgraph.ops.contrib.operands import DOMAIN, Operand, given, permuted, standard
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, selected, trimmed, whole
@@ -116,7 +116,7 @@ def linear_attention(node: OpNode) -> Outcome:
     links.append(net.values(net.before(Chain(node.shape(2)))).link(2))
     links.extend(_gates(node, net))
     if node.has(3):
-        required(node, 3, net.states)
+        node.expect_shape(3, net.states)
         state = _state(net).add(*whole(net.state, [2]))
         state.add(Regroup((net.batch, 1, net.keys * net.value_size)))
         links.append(net.values(state).add(Pointwise(net.out)).link(3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, pointwise, required, shape_of, vector
+from rfgraph.ops.contrib.operands import DOMAIN, pointwise, shape_of, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, scalar, selected, trimmed, whole, without
@@ -26,15 +26,15 @@ def engram_gate(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 4, 4)
     batch, time, streams, features = shape
-    required(node, 1, shape)
-    value = required(node, 2, (batch, time, features))
+    node.expect_shape(1, shape)
+    value = node.expect_shape(2, (batch, time, features))
     scale = (streams, features)
     own = Chain(value).add(Regroup((batch, time, 1, features)), Pointwise(shape))
     every = Chain(value).add(*whole(value, [2]), Regroup((batch, time, 1, 1)), Pointwise(shape))
     links = [own.link(2, 0), own.link(2, 1), every.link(2, 1)]
     for output in (0, 1):
         for slot in (0, 1, 3, 4):
-            found = shape if slot < 2 else required(node, slot, scale)
+            found = shape if slot < 2 else node.expect_shape(slot, scale)
             steps = (*whole(found, [len(found) - 1]), Pointwise(shape))
             links.append(Link(slot, steps, output))
     links.extend(pointwise(node, 5, shape, 1))
@@ -101,7 +101,7 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
     """
     shape, grouped = _streams(node)
     streams, axis = grouped[-2], len(grouped) - 2
-    block = required(node, 1, (*grouped[:-2], grouped[-1]))
+    block = node.expect_shape(1, (*grouped[:-2], grouped[-1]))
     chains = {
         0: _grouped(shape, grouped),
         1: Chain(block).add(Regroup((*grouped[:-2], 1, grouped[-1])), Pointwise(grouped)),
@@ -109,7 +109,7 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
     }
     if node.has(3):
         chains[0].add(Reduce(((axis, Whole(streams, streams)),), weighted=True))
-        chains[3] = Chain(required(node, 3, (*grouped[:-1], streams)))
+        chains[3] = Chain(node.expect_shape(3, (*grouped[:-1], streams)))
         chains[3].add(*whole(chains[3].shape, [axis], weighted=True))
         chains[3].add(*reshaped(chains[3].shape, (*grouped[:-1], 1)), Pointwise(grouped))
     links = []
@@ -156,7 +156,7 @@ def _mixed_in(node: OpNode, shape: Shape, grouped: Shape) -> Iterator[tuple[int,
         if node.has(slot) or node.has(11 - slot):
             under = tuple(1 if a == axis % len(grouped) else n for a, n in enumerate(grouped))
             found = without(grouped, [axis % len(grouped)])
-            chain = Chain(required(node, slot, found))
+            chain = Chain(node.expect_shape(slot, found))
             yield slot, chain.add(Regroup(under), Pointwise(grouped))
 
 
@@ -167,7 +167,7 @@ def _every_stream(node: OpNode, grouped: Shape, output: int, to: Shape) -> Itera
     for slot, chain in _mixed_in(node, shape, grouped):
         chain.add(*whole(grouped, [lead, lead + 1], weighted=True))
         yield chain.add(Regroup((*grouped[:-2], 1)), Pointwise(to)).link(slot, output)
-    scale = required(node, 1, shape[-1:])
+    scale = node.expect_shape(1, shape[-1:])
     yield Link(1, (*whole(scale, [0]), Pointwise(to)), output)
 
 
@@ -175,12 +175,13 @@ def _low_rank(node: OpNode, mixed: Shape, gates: Shape) -> Iterator[Link]:
     """Yield the links of the projections down, up again and to the gates."""
     features, count = mixed[-1], gates[-1]
     inner, rank = features * count, node.ranked(2, 2, 2)[1]
-    down = Chain(required(node, 2, (inner, rank))).add(*whole((inner, rank), [0, 1], weighted=True))
+    down = Chain(node.expect_shape(2, (inner, rank)))
+    down.add(*whole(down.shape, [0, 1], weighted=True))
     yield down.add(Regroup((1,)), Pointwise(mixed)).link(2)
-    up = Chain(required(node, 3, (rank, inner))).add(*whole((rank, inner), [0], weighted=True))
+    up = Chain(node.expect_shape(3, (rank, inner))).add(*whole((rank, inner), [0], weighted=True))
     up.add(Regroup((count, features)), *whole((count, features), [0]), Regroup((features,)))
     yield up.add(Pointwise(mixed)).link(3)
-    third = Chain(required(node, 4, (inner, count)))
+    third = Chain(node.expect_shape(4, (inner, count)))
     third.add(*whole((inner, count), [0], weighted=True), Regroup((count,)), Pointwise(gates))
     yield third.link(4, 1)
 
@@ -230,7 +231,7 @@ def _embedded(
     for slot in parameters:
         links.extend(vector(node, slot, shape))
     if node.has(7):
-        mask = required(node, 7, (batch, length))
+        mask = node.expect_shape(7, (batch, length))
         links.append(Link(7, (*whole(mask, [1]), *reshaped((batch, 1), (batch,))), 1))
     return trimmed(node, (shape, (batch,), shape), links)
 
@@ -312,7 +313,7 @@ def gated_relative_position_bias(node: OpNode) -> Outcome:
     chain.add(*reshaped(chain.shape, (1, 1, heads, 1) if packed else (*query[:2], heads, 1)))
     chain.add(Permute((0, 2, 1, 3)), Pointwise(shape))
     links = [chain.link(0), *pointwise(node, 2, shape), *pointwise(node, 5, shape)]
-    bias = Chain(required(node, 1, query[-1:])).add(Regroup(split[-2:]), *whole(split[-2:], [1]))
+    bias = Chain(node.expect_shape(1, query[-1:])).add(Regroup(split[-2:]), *whole(split[-2:], [1]))
     links.append(bias.add(Regroup((1, heads, 1, 1)), Pointwise(shape)).link(1))
     for slot in (3, 4, 6):
         if node.has(slot):

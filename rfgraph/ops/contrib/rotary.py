@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.contrib.operands import DOMAIN, required
+from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import bounded, pick_steps, reshaped, scalar, selected, trimmed, whole
@@ -98,7 +98,7 @@ def rotary_embedding(node: OpNode) -> Outcome:
         chain = Chain(positions).add(Pointwise(shape))
     else:
         tokens = (shape[0], shape[2] if len(shape) == 4 else shape[1])
-        chain = Chain(required(node, 1, tokens)).add(Regroup(rotation.places(tokens)))
+        chain = Chain(node.expect_shape(1, tokens)).add(Regroup(rotation.places(tokens)))
         chain.add(Pointwise(rotation.split), *reshaped(rotation.split, shape))
     links = [Link(0, (Pointwise(shape),)), rotation.partner().link(0), chain.link(1)]
     return Outcome((shape,), (*links, *_tables(node, rotation)))
@@ -120,7 +120,7 @@ def mrotary_embedding(node: OpNode) -> Outcome:
     rotation = _rotation(node)
     shape = rotation.shape
     tokens = (shape[0], shape[2] if len(shape) == 4 else shape[1])
-    chain = Chain(required(node, 1, (3, *tokens))).add(*whole((3, *tokens), [0]))
+    chain = Chain(node.expect_shape(1, (3, *tokens))).add(*whole((3, *tokens), [0]))
     chain.add(Regroup(rotation.places(tokens)), Pointwise(rotation.split))
     chain.add(*reshaped(rotation.split, shape))
     links = [Link(0, (Pointwise(shape),)), rotation.partner().link(0), chain.link(1)]
@@ -134,11 +134,11 @@ def gemma_rotary_embedding(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     shape = node.ranked(1, 4, 4)
-    angles = required(node, 0, (shape[0], *shape[2:]))
+    angles = node.expect_shape(0, (shape[0], *shape[2:]))
     links = []
     for output, slots in enumerate(((1, 2), (3, 4))):
         for slot in slots:
-            required(node, slot, shape)
+            node.expect_shape(slot, shape)
             links.append(Link(slot, (Pointwise(shape),), output))
         place = Regroup((shape[0], 1, *shape[2:]))
         links.append(Chain(angles).add(place, Pointwise(shape)).link(0, output))
@@ -188,12 +188,12 @@ def _parts(node: OpNode, apart: Shape, start: int) -> Iterator[tuple[int, Chain]
     for axes in ((), (3,)):
         chain = Chain(node.shape(0)).add(*selected(node.shape(0), [(3, own)]))
         yield 0, chain.add(*whole(apart, axes), Pointwise(apart))
-    scale = required(node, 1, apart[3:])
+    scale = node.expect_shape(1, apart[3:])
     yield 1, Chain(scale).add(*whole(scale, [0]), Pointwise(apart))
     yield 2, _placed(node, apart)
     half = node.int("rotary_embedding_dim") // 2
     for slot in (3, 4):
-        table = required(node, slot, (node.ranked(slot, 2, 2)[0], half))
+        table = node.expect_shape(slot, (node.ranked(slot, 2, 2)[0], half))
         row = Reduce(((0, Whole(table[0], 1, unknown=True)),))
         yield slot, Chain(table).add(*whole(table, [1]), row, Pointwise(apart))
     if node.has(5):
@@ -205,4 +205,4 @@ def _placed(node: OpNode, apart: Shape) -> Chain:
     found = node.shape(2)
     if product(found) == 1:
         return Chain(found).add(*scalar(node, 2, apart).steps)
-    return Chain(required(node, 2, apart[:2])).add(Regroup((*apart[:2], 1, 1)), Pointwise(apart))
+    return Chain(node.expect_shape(2, apart[:2])).add(Regroup((*apart[:2], 1, 1)), Pointwise(apart))

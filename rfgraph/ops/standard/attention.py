@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from rfgraph.ops.heads import Lengths, Reach, add_band
 from rfgraph.ops.masks import compacted, left_by_mask, taken_steps
 from rfgraph.ops.node import (
     Array,
@@ -17,20 +16,18 @@ from rfgraph.ops.node import (
     Outcome,
     RuleError,
     UnresolvedError,
-    required,
 )
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     along_axis,
-    boundless,
     broadcasts,
     mask_steps,
     reshaped,
     selected,
     trimmed,
 )
-from rfgraph.relations.axis_rules import Band, Resample, Shape, Shift, Whole
-from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Select, Taps
+from rfgraph.relations.axis_rules import Resample, Shape, Shift, Whole
+from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -44,23 +41,10 @@ SCORED = (Q, K, PAST_KEY, MASK)
 
 
 @dataclass(frozen=True, slots=True)
-class Heads:
+class Heads(Lengths):
     """The lengths of an attention node: `packed` inputs hold the heads within the last axis."""
 
-    batch: int
-    queries: int
-    keys: int
-    past: int
-    heads: int
-    groups: int
-    size: int
-    value_size: int
     packed: bool
-
-    @property
-    def total(self) -> int:
-        """The number of keys, past ones included."""
-        return self.past + self.keys
 
     @property
     def shape(self) -> Shape:
@@ -98,58 +82,20 @@ class Heads:
         return chain.add(Taps(((1, spread),)))
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """The keys that query i may attend to: [i + lower, i + upper], below `limit`.
-
-    None is without bound. Keys are counted from the first past one.
-    """
-
-    lower: int | None
-    upper: int | None
-    limit: int
-
-    def links_all(self, total: int) -> bool:
-        """Whether every query attends to every key."""
-        return self.lower is None and self.upper is None and self.limit >= total
-
-    def allowed(self, queries: int, total: int) -> Array | None:
-        """Return which keys each query attends to; None if all, or too many to list."""
-        if self.links_all(total) or boundless(queries, total):
-            return None
-        i, j = np.arange(queries).reshape(-1, 1), np.arange(total).reshape(1, -1)
-        found = np.broadcast_to(j < self.limit, (queries, total))
-        if self.lower is not None:
-            found = found & (j - i >= min(max(self.lower, -queries), total))
-        if self.upper is not None:
-            found = found & (j - i <= min(max(self.upper, -queries), total))
-        return np.asarray(found)
-
-    def rows(self, queries: int) -> tuple[int, int]:
-        """Return the first query that attends to any key, and the one after the last."""
-        first = 0 if self.upper is None else max(0, -self.upper)
-        last = queries if self.lower is None else min(queries, self.limit - self.lower)
-        if self.limit <= 0:
-            last = first
-        return min(first, queries), max(last, min(first, queries))
-
-    def along(self, chain: Chain, queries: int, start: int, past: bool) -> Chain:
-        """Lead keys that begin at `start`, on axis 2, to the queries that attend to them."""
-        length = chain.shape[2]
-        there = min(max(self.limit - start, 0), length)
-        chain.add(*_cropped(chain.shape, 2, 0, there))
-        before = None if self.lower is None else start - self.lower
-        after = None if self.upper is None else self.upper - start
-        if past and after is not None and after >= there - 1:
-            after = None  # what came before all queries is read however far back it goes
-        if before is None and after is None:
-            return chain.add(Reduce(((2, Whole(there, queries)),), weighted=True))
-        return chain.add(Prefix(((2, Band(before, after, there, queries)),)))
-
-
 def _cropped(shape: Shape, axis: int, start: int, length: int) -> tuple[Select, ...]:
     shift = Shift(start, 1, shape[axis], length)
     return () if length == shape[axis] else (Select(((axis, shift),)),)
+
+
+def _reach_queries(chain: Chain, heads: Heads, reach: Reach, start: int, past: bool) -> Chain:
+    """Lead keys that begin at `start`, on axis 2, to the queries that attend to them."""
+    there = min(max(reach.limit - start, 0), chain.shape[2])
+    chain.add(*_cropped(chain.shape, 2, 0, there))
+    before = None if reach.lower is None else start - reach.lower
+    after = None if reach.upper is None else reach.upper - start
+    if past and after is not None and after >= there - 1:
+        after = None  # what came before all queries is read however far back it goes
+    return add_band(chain, 2, before, after, heads.queries)
 
 
 def attend(node: OpNode, heads: Heads, reach: Reach, mode: int = RAW) -> Outcome:
@@ -189,7 +135,7 @@ def _kept(node: OpNode, heads: Heads, reach: Reach) -> Array | None:
 
 def _result_links(node: OpNode, heads: Heads, reach: Reach, kept: Array | None) -> Iterator[Link]:
     sizes = (3, Whole(heads.size, heads.value_size))
-    first, last = reach.rows(heads.queries)
+    first, last = reach.reached_queries(heads.queries)
     queries = heads.unpacked(Q).add(Reduce((sizes,), weighted=True))
     if (first, last) != (0, heads.queries):
         queries.add(*_cropped(queries.shape, 2, first, last - first))
@@ -199,7 +145,7 @@ def _result_links(node: OpNode, heads: Heads, reach: Reach, kept: Array | None) 
     for slot, start in _sources(node, heads, values=True):
         if kept is None:
             past = slot in (PAST_KEY, PAST_VALUE)
-            chain = heads.shared(reach.along(heads.unpacked(slot), heads.queries, start, past))
+            chain = heads.shared(_reach_queries(heads.unpacked(slot), heads, reach, start, past))
         else:
             chain = heads.shared(heads.unpacked(slot))
             cut = kept if kept.shape[3] == 1 else kept[..., start : start + chain.shape[2]]
@@ -265,7 +211,7 @@ def _score_links(node: OpNode, heads: Heads, reach: Reach, mode: int) -> Iterato
     if mode != NORMALIZED:
         return
     for slot, start in _sources(node, heads, values=False):
-        chain = reach.along(heads.unpacked(slot), heads.queries, start, slot == PAST_KEY)
+        chain = _reach_queries(heads.unpacked(slot), heads, reach, start, slot == PAST_KEY)
         heads.shared(chain.add(Reduce(((3, Whole(heads.size, 1)),), weighted=True)))
         if _cut(chain.add(Pointwise(heads.scores)), allowed):
             yield chain.link(slot, SCORES)
@@ -340,7 +286,7 @@ def _with_past(node: OpNode, heads: Heads) -> Heads:
         raise RuleError("requires past_key and past_value together, without nonpad_kv_seqlen")
     past = node.ranked(PAST_KEY, 4, 4)[2]
     for slot, size in ((PAST_KEY, heads.size), (PAST_VALUE, heads.value_size)):
-        required(node, slot, (heads.batch, heads.groups, past, size))
+        node.expect_shape(slot, (heads.batch, heads.groups, past, size))
     return replace(heads, past=past)
 
 
@@ -359,7 +305,7 @@ def _offsets(node: OpNode, heads: Heads) -> tuple[int | None, int, int]:
     """Return the least and largest position of query 0 among the keys, and the keys that count."""
     if not node.has(VALID):
         return heads.past, heads.past, heads.total
-    required(node, VALID, (heads.batch,))
+    node.expect_shape(VALID, (heads.batch,))
     data = node.value(VALID).data
     if data is None or data.size == 0:
         return None, heads.keys - heads.queries, heads.keys

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice, required
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     along_axis,
@@ -36,14 +36,14 @@ def causal_conv_with_state(node: OpNode) -> Outcome:
     """
     batch, channels, _ = shape = node.ranked(0, 3, 3)
     kernel = node.ranked(1, 3, 3)[2]
-    required(node, 1, (channels, 1, kernel))
+    node.expect_shape(1, (channels, 1, kernel))
     if kernel < 1:
         raise RuleError("input 1 requires a kernel of at least 1 position, found 0")
     state = (batch, channels, kernel - 1)
     links = [*_carried_links(node, shape, kernel)]
     for slot in (1, 2):
         if node.has(slot) and not node.value(slot).constant:
-            own = node.shape(1) if slot == 1 else required(node, 2, (channels,))
+            own = node.shape(1) if slot == 1 else node.expect_shape(2, (channels,))
             chain = Chain(own).add(*whole(own, range(1, len(own)), weighted=True))
             chain.add(*reshaped(chain.shape, along_axis(channels, 1, 3)), Pointwise(shape))
             links.append(chain.link(slot))
@@ -56,7 +56,7 @@ def _carried_links(node: OpNode, shape: Shape, kernel: int) -> Iterator[Link]:
     total = past + length
     sources = [(0, past)]
     if node.has(3):
-        required(node, 3, (*shape[:2], past))
+        node.expect_shape(3, (*shape[:2], past))
         sources.append((3, 0))
     for slot, start in sources:
         own = node.shape(slot)
@@ -87,17 +87,17 @@ def tensor_scatter(node: OpNode) -> Outcome:
     """
     shape, update = node.ranked(0, 2), node.shape(1)
     axis = node.axis("axis", -2, len(shape))
-    circular = choice(node, "mode", "linear", ("linear", "circular")) == "circular"
+    circular = node.choice("mode", "linear", ("linear", "circular")) == "circular"
     if axis == 0:
         raise RuleError("attribute 'axis' requires an axis other than 0, the batch")
     wanted = (*shape[:axis], min(update[axis : axis + 1], default=0), *shape[axis + 1 :])
-    required(node, 1, wanted)
+    node.expect_shape(1, wanted)
     length, count = shape[axis], wanted[axis]
     if count > length:
         raise RuleError(f"the update requires at most {length} positions, found {count}")
     if not node.has(2):
         return _written(shape, axis, count)
-    required(node, 2, shape[:1])
+    node.expect_shape(2, shape[:1])
     starts = node.value(2).data
     if starts is None or boundless(shape[0], length):
         placed = Reduce(((axis, Whole(count, length, unknown=True)),))

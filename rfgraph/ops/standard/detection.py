@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rfgraph.ops.node import Chain, OpNode, Outcome, RuleError, UnresolvedError, required
+from rfgraph.ops.node import Chain, OpNode, Outcome, RuleError, UnresolvedError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import whole
 from rfgraph.relations.steps import Pointwise, Regroup
@@ -15,7 +15,7 @@ def affine_grid(node: OpNode) -> Outcome:
     Exact. Unknown: where the size is computed, for then the shape is. All versions.
     """
     batch, rows, columns = node.ranked(0, 3, 3)
-    required(node, 0, (batch, rows, rows + 1))
+    node.expect_shape(0, (batch, rows, rows + 1))
     size = node.known_ints(1)
     if rows not in (2, 3) or size is None or len(size) != rows + 2 or min(size) < 0:
         raise RuleError(

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axes
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, normalized, parameter, reshaped, trimmed, whole
+from rfgraph.ops.steps import (
+    expect_broadcast,
+    normalized,
+    parameter,
+    reshaped,
+    trimmed,
+    whole,
+)
 from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Step
 
@@ -46,16 +53,9 @@ def _training(node: OpNode) -> bool:
 
 def _parameter(node: OpNode, slot: int, shape: Shape, own: Shape) -> list[Link]:
     """Return the link of parameters of shape `own`, which lies from axis 1 on."""
-    found = _required(node, slot, own)
+    found = node.expect_shape(slot, own)
     placed = (*own, *(1,) * (len(shape) - 1 - len(own)))
     return [Chain(found).add(*_unless_same(found, placed), Pointwise(shape)).link(slot)]
-
-
-def _required(node: OpNode, slot: int, own: Shape) -> Shape:
-    found = node.shape(slot)
-    if found != own:
-        raise RuleError(f"input {slot} requires shape {list(own)}, found {list(found)}")
-    return found
 
 
 def _unless_same(found: Shape, placed: Shape) -> tuple[Step, ...]:
@@ -67,7 +67,7 @@ def _statistics(node: OpNode, shape: Shape, kept: tuple[int, ...], own: Shape) -
     steps = whole(shape, [axis for axis in range(len(shape)) if axis not in kept])
     reduced = tuple(length if axis in kept else 1 for axis, length in enumerate(shape))
     links = [Link(0, (*steps, *reshaped(reduced, own)), output) for output in range(1, 5)]
-    links.extend(Link(s, (Pointwise(_required(node, s, own)),), s - 2) for s in (3, 4))
+    links.extend(Link(s, (Pointwise(node.expect_shape(s, own)),), s - 2) for s in (3, 4))
     return links
 
 
@@ -129,12 +129,7 @@ def layer_normalization(node: OpNode) -> Outcome:
     links = list(normalized(shape, axes))
     for slot in (1, 2):
         if slot == 1 or node.has(slot):
-            found = node.shape(slot)
-            if not broadcasts(found, shape):
-                raise RuleError(
-                    f"input {slot} requires a shape that broadcasts to {list(shape)}, "
-                    f"found {list(found)}"
-                )
+            expect_broadcast(node, slot, shape)
             links.append(Link(slot, (Pointwise(shape),)))
     links.extend(Link(0, whole(shape, axes), output) for output in (1, 2))
     reduced = (*shape[:axis], *(1,) * len(axes))

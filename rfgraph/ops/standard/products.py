@@ -5,7 +5,7 @@ from __future__ import annotations
 from rfgraph.ops.masks import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, broadcast
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, reshaped, whole, without
+from rfgraph.ops.steps import broadcasts, expect_broadcast, reshaped, whole, without
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.steps import Permute, Pointwise
 
@@ -146,11 +146,7 @@ def gemm(node: OpNode) -> Outcome:
     right.add(*whole(right.shape, [0], weighted=True), Pointwise(shape))
     links = [left.link(0), right.link(1)]
     if node.has(2):
-        added = node.shape(2)
-        if not broadcasts(added, shape):
-            raise RuleError(
-                f"input 2 requires a shape that broadcasts to {list(shape)}, found {list(added)}"
-            )
+        expect_broadcast(node, 2, shape)
         links.append(Link(2, (Pointwise(shape),)))
     return Outcome((shape,), tuple(links))
 

@@ -39,7 +39,6 @@ def _scale(node: OpNode, slot: int, shape: Shape) -> tuple[Link, ...]:
             f"attribute {quoted('block_size')} requires at least 0 and an axis, found {block}"
         )
     wanted = (*shape[:axis], -(-shape[axis] // block), *shape[axis + 1 :])
-    if found != wanted:
-        raise RuleError(f"input {slot} requires shape {list(wanted)}, found {list(found)}")
+    node.expect_shape(slot, wanted)
     rule = Resample(Fraction(1, block), Fraction(0), "floor", found[axis], shape[axis])
     return (Link(slot, (Taps(((axis, rule),)),)),)

@@ -12,7 +12,6 @@ from rfgraph.ops.node import (
     OpNode,
     Outcome,
     RuleError,
-    choice,
     normal_axes,
     normal_axis,
 )
@@ -49,7 +48,7 @@ def pad(node: OpNode) -> Outcome:
     be given; since 19 there is mode wrap.
     """
     shape = node.shape(0)
-    mode = choice(node, "mode", "constant", tuple(_OUTSIDE))
+    mode = node.choice("mode", "constant", tuple(_OUTSIDE))
     pads = _pads(node, shape)
     chain = Chain(shape)
     if mode == "constant":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice, required
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import along_axis, boundless, mask_steps, reshaped, scalar, trimmed, whole
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
@@ -108,7 +108,7 @@ def sequence(node: OpNode, gates: int) -> Sequence:
     """Return the geometry of a node whose weights hold `gates` gates."""
     shape = node.ranked(X, 3, 3)
     recurrence = node.ranked(R, 3, 3)
-    directions = DIRECTIONS[choice(node, "direction", "forward", list(DIRECTIONS))]
+    directions = DIRECTIONS[node.choice("direction", "forward", list(DIRECTIONS))]
     hidden = node.int("hidden_size", recurrence[2])
     batch_first = node.int("layout", 0) != 0
     time, batch = (shape[1], shape[0]) if batch_first else shape[:2]
@@ -126,7 +126,7 @@ def sequence(node: OpNode, gates: int) -> Sequence:
     }
     for slot, own in wanted.items():
         if node.has(slot):
-            required(node, slot, own)
+            node.expect_shape(slot, own)
     return found
 
 
@@ -269,13 +269,13 @@ def gru_unit(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 3, 3)
     one, batch, hidden = shape
-    required(node, 0, (1, batch, hidden))
-    required(node, 1, (1, batch, 3 * hidden))
+    node.expect_shape(0, (1, batch, hidden))
+    node.expect_shape(1, (1, batch, 3 * hidden))
     gates = Chain(node.shape(1)).add(*reshaped(node.shape(1), (one, batch, 3, hidden)))
     gates.add(*whole(gates.shape, [2]), *reshaped((one, batch, 1, hidden), shape))
     links = [Link(0, (Pointwise(shape),)), gates.link(1)]
     if node.has(2):
-        required(node, 2, (batch,))
+        node.expect_shape(2, (batch,))
         target = along_axis(batch, 1, 3)
         links.append(Chain((batch,)).add(*reshaped((batch,), target), Pointwise(shape)).link(2))
     if node.has(3):

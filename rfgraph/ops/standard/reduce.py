@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rfgraph.ops.masks import least_margin, masked_weights, summed_steps
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice, normal_axis
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, normal_axis
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import normalized, reshaped, scalar, selected, trimmed, whole, without
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole, product
@@ -220,11 +220,9 @@ def softmax_cross_entropy_loss(node: OpNode) -> Outcome:
 
 
 def _loss(node: OpNode, known: bool) -> Outcome:
-    scores, target = node.ranked(0, 2), node.shape(1)
-    places = without(scores, (1,))
-    if target != places:
-        raise RuleError(f"input 1 requires shape {list(places)}, found {list(target)}")
-    total = choice(node, "reduction", "mean", ("none", "sum", "mean")) != "none"
+    scores = node.ranked(0, 2)
+    places = node.expect_shape(1, without(scores, (1,)))
+    total = node.choice("reduction", "mean", ("none", "sum", "mean")) != "none"
     out = () if total else places
     one = (scores[0], 1, *scores[2:])
     rules = [(1, Whole(scores[1], 1, unknown=not known))]
@@ -232,9 +230,9 @@ def _loss(node: OpNode, known: bool) -> Outcome:
         rules += [(axis, Whole(scores[axis], 1)) for axis in range(len(scores)) if axis != 1]
         one = (1,) * len(scores)
     links = [Link(0, (Reduce(tuple(rules)), *reshaped(one, out)))]
-    rest = range(len(target)) if total else ()
-    kept = (1,) * len(target) if total else target
-    links.append(Link(1, (*whole(target, rest), *reshaped(kept, out))))
+    rest = range(len(places)) if total else ()
+    kept = (1,) * len(places) if total else places
+    links.append(Link(1, (*whole(places, rest), *reshaped(kept, out))))
     if node.has(2):
         (classes,) = node.ranked(2, 1, 1)
         weight = (Reduce(((0, Whole(classes, 1, unknown=True)),)), *reshaped((1,), ()))

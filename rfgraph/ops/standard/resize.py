@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, choice, normal_axes
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axes
 from rfgraph.ops.registry import rule
 from rfgraph.relations.axis_rules import Filter, Resample, Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Taps
@@ -118,14 +118,14 @@ def resize(node: OpNode) -> Outcome:
     """
     shape = node.shape(0)
     if node.version < 11:
-        sampling = Sampling(choice(node, "mode", "nearest", MODES[:2]), "simple")
+        sampling = Sampling(node.choice("mode", "nearest", MODES[:2]), "simple")
         return _outcome(node, shape, sampling, dict(enumerate(_scaled(shape, _floats(node, 1)))))
     axes = normal_axes(node.ints("axes") or range(len(shape)), len(shape))
     targets = _targets(node, shape, axes)
     sampling = Sampling(
-        choice(node, "mode", "nearest", MODES),
-        choice(node, "nearest_mode", "round_prefer_floor", NEAREST_MODES),
-        choice(node, "coordinate_transformation_mode", "half_pixel", TRANSFORMS),
+        node.choice("mode", "nearest", MODES),
+        node.choice("nearest_mode", "round_prefer_floor", NEAREST_MODES),
+        node.choice("coordinate_transformation_mode", "half_pixel", TRANSFORMS),
         node.int("antialias", 0) != 0,
         node.int("exclude_outside", 0) != 0,
     )
@@ -153,14 +153,14 @@ def upsample(node: OpNode) -> Outcome:
         scales = node.floats("scales") or []
     else:
         scales = _floats(node, 1)
-    mode = choice(node, "mode", "nearest", ("nearest", "linear", "bilinear"))
+    mode = node.choice("mode", "nearest", ("nearest", "linear", "bilinear"))
     sampling = Sampling("nearest" if mode == "nearest" else "linear")
     return _outcome(node, shape, sampling, dict(enumerate(_scaled(shape, scales))))
 
 
 def _targets(node: OpNode, shape: Shape, axes: Sequence[int]) -> list[Target]:
     """Return what each of `axes` is resized to, from `scales` or `sizes`."""
-    policy = choice(node, "keep_aspect_ratio_policy", "stretch", POLICIES)
+    policy = node.choice("keep_aspect_ratio_policy", "stretch", POLICIES)
     lengths = [shape[axis] for axis in axes]
     by_scale, by_size = _given(node, 2), _given(node, 3)
     if by_scale == by_size:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rfgraph.ops.convolutions import Convolution, channel_links, channel_rule, convolution, groups
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import bounded
 from rfgraph.relations.axis_rules import Listed, Whole, product
@@ -48,20 +48,16 @@ def _offset_link(node: OpNode, conv: Convolution, slot: int, entries: int) -> Li
     """Return the link from offsets or masks: `entries` channels for each offset group."""
     inputs, maps = conv.in_shape[1], conv.shape[1]
     split = groups(node, inputs, inputs, "offset_group")
-    required = (conv.in_shape[0], split * entries, *conv.shape[2:])
-    if node.shape(slot) != required:
-        raise RuleError(
-            f"input {slot} requires shape {list(required)}, found {list(node.shape(slot))}"
-        )
-    chain = Chain(required)
+    batch, *space = conv.in_shape[0], *conv.shape[2:]
+    chain = Chain(node.expect_shape(slot, (batch, split * entries, *space)))
     if split % conv.group == 0 or conv.group % split == 0:
-        blocks = channel_rule(min(split, conv.group), required[1], maps)
+        blocks = channel_rule(min(split, conv.group), split * entries, maps)
         chain.add(Reduce(((1, blocks),), weighted=True))
     else:
         # Groups that do not nest: one value per offset group, then those of the channels.
-        chain.add(Regroup((required[0], split, entries, *required[2:])))
+        chain.add(Regroup((batch, split, entries, *space)))
         chain.add(Reduce(((2, Whole(entries, 1)),), weighted=True))
-        chain.add(Regroup((required[0], split, *required[2:])))
+        chain.add(Regroup((batch, split, *space)))
         chain.add(Taps(((1, _overlaps(conv.group, split, inputs, maps)),)))
     return chain.link(slot, spatial=conv.spatial)
 
@@ -148,8 +144,8 @@ def grid_sample(node: OpNode) -> Outcome:
             f"found shape {list(grid)}"
         )
     sampler = Sampler(
-        choice(node, "mode", "linear", ("linear", "bilinear", "nearest", "cubic", "bicubic")),
-        choice(node, "padding_mode", "zeros", ("zeros", "border", "reflection")),
+        node.choice("mode", "linear", ("linear", "bilinear", "nearest", "cubic", "bicubic")),
+        node.choice("padding_mode", "zeros", ("zeros", "border", "reflection")),
         node.int("align_corners", 0) != 0,
     )
     out = (*shape[:2], *grid[1:-1])

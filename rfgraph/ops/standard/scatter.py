@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     boundless,
@@ -37,7 +37,7 @@ def scatter_elements(node: OpNode) -> Outcome:
     """
     shape, where = node.ranked(0, 1), node.shape(1)
     axis = node.axis("axis", 0, len(shape))
-    combined = choice(node, "reduction", "none", _REDUCTIONS) != "none"
+    combined = node.choice("reduction", "none", _REDUCTIONS) != "none"
     if len(where) != len(shape) or node.shape(2) != where or _exceeds(where, shape, axis):
         raise RuleError(
             f"inputs 1 and 2 require one shape within {list(shape)}, "
@@ -97,7 +97,7 @@ def scatter_nd(node: OpNode) -> Outcome:
     Versions: since 16 attribute reduction combines data and updates.
     """
     shape, where = node.ranked(0, 1), node.ranked(1, 1)
-    combined = choice(node, "reduction", "none", _REDUCTIONS) != "none"
+    combined = node.choice("reduction", "none", _REDUCTIONS) != "none"
     depth = where[-1]
     rest = shape[depth:]
     if not 1 <= depth <= len(shape) or node.shape(2) != (*where[:-1], *rest):

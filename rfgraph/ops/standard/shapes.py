@@ -9,7 +9,6 @@ from rfgraph.ops.node import (
     Outcome,
     RuleError,
     broadcast,
-    choice,
     normal_axes,
     normal_axis,
 )
@@ -184,7 +183,7 @@ def depth_to_space(node: OpNode) -> Outcome:
     """
     batch, channels, *space = node.ranked(0, 4, 4)
     block = _block(node)
-    crd = choice(node, "mode", "DCR", ("DCR", "CRD")) == "CRD"
+    crd = node.choice("mode", "DCR", ("DCR", "CRD")) == "CRD"
     depth, rest = divmod(channels, block * block)
     if rest:
         raise RuleError(f"requires a multiple of {block * block} channels, found {channels}")
@@ -203,7 +202,7 @@ def space_to_depth(node: OpNode) -> Outcome:
     """
     batch, channels, height, width = node.ranked(0, 4, 4)
     block = _block(node)
-    crd = choice(node, "mode", "DCR", ("DCR", "CRD")) == "CRD"
+    crd = node.choice("mode", "DCR", ("DCR", "CRD")) == "CRD"
     if height % block or width % block:
         raise RuleError(f"requires lengths that are multiples of {block}, found {[height, width]}")
     rows, columns = height // block, width // block

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, choice, required
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import normal_indices, pick_steps, selected, trimmed, whole
 from rfgraph.relations.axis_rules import (
@@ -100,7 +100,7 @@ def rotary_embedding(node: OpNode) -> Outcome:
         links.append(turn.left(chain.add(*_pairs(turn)), 0, 0))
         links.extend(_cache_link(node, turn, slot) for slot in (1, 2))
         if node.has(3):
-            own = required(node, 3, (turn.batch, turn.length))
+            own = node.expect_shape(3, (turn.batch, turn.length))
             ids = Chain(own).add(Regroup((*own, 1, 1)))
             links.append(turn.left(ids.add(Pointwise((*turn.tokens[:3], turn.turned))), 0, 3))
     if turn.turned < turn.size or not turn.size:
@@ -125,7 +125,7 @@ def _cache_link(node: OpNode, turn: Rotation, slot: int) -> Link:
     pairs, place = turn.turned // 2, (turn.batch, turn.length)
     if node.has(3):
         rows = node.ranked(slot, 2, 2)[0]
-        chain = Chain(required(node, slot, (rows, pairs)))
+        chain = Chain(node.expect_shape(slot, (rows, pairs)))
         ids = node.value(3).data
         if ids is None:
             chain.add(Reduce(((0, Whole(rows, product(place), unknown=True)),)))
@@ -133,7 +133,7 @@ def _cache_link(node: OpNode, turn: Rotation, slot: int) -> Link:
             picked = normal_indices(ids, rows, "position_ids").reshape(-1)
             chain.add(*pick_steps(picked, 0, rows))
     else:
-        chain = Chain(required(node, slot, (*place, pairs)))
+        chain = Chain(node.expect_shape(slot, (*place, pairs)))
     chain.add(Regroup((*place, 1, pairs)))
     if turn.interleaved:
         chain.add(Taps(((3, repeated(turn.turned, pairs)),)))
@@ -188,7 +188,7 @@ class Recurrence:
 
 
 def _recurrence(node: OpNode) -> Recurrence:
-    update = choice(node, "update_rule", "gated_delta", list(UPDATES))
+    update = node.choice("update_rule", "gated_delta", list(UPDATES))
     heads, groups = node.int("q_num_heads"), node.int("kv_num_heads")
     if groups < 1 or heads < 1 or heads % groups:
         raise RuleError(
@@ -197,14 +197,14 @@ def _recurrence(node: OpNode) -> Recurrence:
         )
     batch, length, hidden = node.ranked(QUERY, 3, 3)
     size = hidden // heads
-    required(node, QUERY, (batch, length, heads * size))
-    required(node, KEY, (batch, length, groups * size))
+    node.expect_shape(QUERY, (batch, length, heads * size))
+    node.expect_shape(KEY, (batch, length, groups * size))
     value_size = node.ranked(VALUE, 3, 3)[2] // groups
-    required(node, VALUE, (batch, length, groups * value_size))
+    node.expect_shape(VALUE, (batch, length, groups * value_size))
     mixed = BETA in UPDATES[update]
     found = Recurrence(batch, length, heads, groups, size, value_size, mixed)
     if node.has(PAST):
-        required(node, PAST, found.state)
+        node.expect_shape(PAST, found.state)
     for slot, widths in ((DECAY, (groups * size, groups)), (BETA, (groups, 1))):
         if slot in UPDATES[update]:
             _gate(node, slot, (batch, length), widths)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, required
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import scalar
 from rfgraph.relations.steps import Everything, Pointwise
@@ -67,7 +67,7 @@ def _optimized(node: OpNode, kinds: int, updates: tuple[Update, ...]) -> Outcome
         )
     shapes = [node.shape(2 + number) for number in range(count)]
     for slot in range(2 + count, len(node.inputs)):
-        required(node, slot, shapes[(slot - 2) % count])
+        node.expect_shape(slot, shapes[(slot - 2) % count])
     links: list[Link] = []
     for output in range(node.n_outputs):
         turn, number = divmod(output, count)

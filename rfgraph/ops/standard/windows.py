@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfgraph.ops.convolutions import convolve, global_pool, pool, windows
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, listed
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import bounded
 from rfgraph.relations.axis_rules import Band, Listed, Shape, Whole, Window, product
@@ -213,8 +213,7 @@ def max_unpool(node: OpNode) -> Outcome:
     as they are after a MaxPool. Versions: all (9, 11, 22).
     """
     shape = node.ranked(0, 3)
-    if node.shape(1) != shape:
-        raise RuleError(f"input 1 requires shape {list(shape)}, found {list(node.shape(1))}")
+    node.expect_shape(1, shape)
     out = _unpooled(node, shape)
     spatial = tuple(range(2, len(shape)))
     if node.value(1).data is None:
@@ -238,9 +237,9 @@ def _unpooled(node: OpNode, shape: Shape) -> Shape:
     kernel = node.ints("kernel_shape")
     if not kernel:
         raise RuleError("requires attribute 'kernel_shape', which is missing")
-    kernel = listed(node, "kernel_shape", count, 1)
-    strides = listed(node, "strides", count, 1)
-    pads = listed(node, "pads", 2 * count, 0, least=0)
+    kernel = node.int_list("kernel_shape", count, 1)
+    strides = node.int_list("strides", count, 1)
+    pads = node.int_list("pads", 2 * count, 0, least=0)
     sides = tuple(
         (length - 1) * strides[a] - pads[a] - pads[a + count] + kernel[a]
         for a, length in enumerate(shape[2:])
