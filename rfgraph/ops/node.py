@@ -188,13 +188,13 @@ class OpNode(Attributes):
         "cut",
         "domain",
         "inputs",
-        "left",
         "masks",
         "n_outputs",
         "name",
         "op_type",
         "outputs",
         "taken",
+        "uncut",
         "version",
     )
 
@@ -223,7 +223,7 @@ class OpNode(Attributes):
         # highest of its row, if any does; and why a constant that may be a mask cut nothing.
         self.masks = masks
         self.cut: float | None = None
-        self.left: str = ""
+        self.uncut: str = ""
 
     def has(self, index: int) -> bool:
         """Whether optional input `index` is there."""

@@ -185,42 +185,42 @@ def _pick(indices: Array, axis: int, in_len: int) -> Select:
     return Select(((axis, Pick(tuple(indices.tolist()), in_len)),))
 
 
-def mask_steps(mask: Array, shape: Shape) -> tuple[Step, ...] | None:
-    """Return the steps that leave of a tensor of `shape` only where `mask`, broadcast, is true.
+def kept_steps(kept: Array, shape: Shape) -> tuple[Step, ...] | None:
+    """Return the steps that leave of a tensor of `shape` only where `kept`, broadcast, is true.
 
     None if nothing is left. Beyond MAX_FLAT_ELEMENTS positions that vary, all is left.
     """
-    mask = mask.reshape((1,) * (len(shape) - mask.ndim) + mask.shape)
-    if mask.size > MAX_INDEX_ELEMENTS:
+    kept = kept.reshape((1,) * (len(shape) - kept.ndim) + kept.shape)
+    if kept.size > MAX_INDEX_ELEMENTS:
         return ()
-    for axis in range(mask.ndim):
-        first = mask.take([0], axis) if mask.shape[axis] else mask
-        if mask.shape[axis] > 1 and np.array_equal(mask, np.broadcast_to(first, mask.shape)):
-            mask = first
-    if not mask.any():
+    for axis in range(kept.ndim):
+        first = kept.take([0], axis) if kept.shape[axis] else kept
+        if kept.shape[axis] > 1 and np.array_equal(kept, np.broadcast_to(first, kept.shape)):
+            kept = first
+    if not kept.any():
         return None
-    varying = [axis for axis in range(mask.ndim) if mask.shape[axis] > 1]
-    sides = [mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)) for axis in varying]
-    if int(mask.sum()) == product(int(side.sum()) for side in sides):
+    varying = [axis for axis in range(kept.ndim) if kept.shape[axis] > 1]
+    sides = [kept.any(axis=tuple(a for a in range(kept.ndim) if a != axis)) for axis in varying]
+    if int(kept.sum()) == product(int(side.sum()) for side in sides):
         return tuple(
             step
             for axis, side in zip(varying, sides, strict=True)
-            for step in pick_steps(_kept(np.asarray(side)), axis, shape[axis])
+            for step in pick_steps(_own_positions(np.asarray(side)), axis, shape[axis])
         )
-    return _flat_mask(mask, varying, shape)
+    return _flat_kept(kept, varying, shape)
 
 
-def _kept(mask: Array) -> Array:
-    return np.where(mask, np.arange(len(mask)), -1)
+def _own_positions(kept: Array) -> Array:
+    return np.where(kept, np.arange(len(kept)), -1)
 
 
-def _flat_mask(mask: Array, varying: list[int], shape: Shape) -> tuple[Step, ...]:
-    if mask.size > MAX_FLAT_ELEMENTS:
+def _flat_kept(kept: Array, varying: list[int], shape: Shape) -> tuple[Step, ...]:
+    if kept.size > MAX_FLAT_ELEMENTS:
         return ()
     perm = (*varying, *(axis for axis in range(len(shape)) if axis not in varying))
     chain = Chain(shape).add(Permute(perm))
     moved = chain.shape
-    flat = _kept(mask.reshape(-1))
-    chain.add(Regroup((mask.size, *moved[len(varying) :])), *pick_steps(flat, 0, mask.size))
+    flat = _own_positions(kept.reshape(-1))
+    chain.add(Regroup((kept.size, *moved[len(varying) :])), *pick_steps(flat, 0, kept.size))
     inverse = tuple(perm.index(axis) for axis in range(len(shape)))
     return tuple(chain.add(Regroup(moved), Permute(inverse)).steps)

@@ -16,7 +16,7 @@ from rfgraph.relations.steps import Regroup, Select, Step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.onnxfile.control.call import Call, Handler
+    from rfgraph.onnxfile.building.call import Call, Handler
 
 
 MAX_ITEMS = 4096

@@ -19,7 +19,7 @@ from rfgraph.ops.contrib.packed_heads import (
     past_links,
     stored,
 )
-from rfgraph.ops.masks import compacted, least_margin, masked_weights
+from rfgraph.ops.masked_scores import compacted, least_margin, masked_weights
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import broadcasts, reshaped, trimmed
@@ -163,14 +163,14 @@ def _kept(node: OpNode, slots: Slots, heads: PackedHeads) -> Array | None:
     for slot in constant:
         found = _level(node, slot, heads) if slot == slots.mask else node.value(slot).fetched()
         if found is None or found.dtype.kind not in "iuf" or not broadcasts(found.shape, scores):
-            node.left = f"input {slot} is no mask whose values are known, by query and key"
+            node.uncut = f"input {slot} is no mask whose values are known, by query and key"
             return None
         level = level + found.astype(np.float64)
     masked = masked_weights(level, 4, [3])
     if masked is None:
         return None
     if heads.past or heads.causal or slots.shared:
-        node.left = "a stored mask is not followed beside past keys or unidirectional"
+        node.uncut = "a stored mask is not followed beside past keys or unidirectional"
         return None
     node.cut = least_margin(level, masked, [3])
     return compacted(np.asarray(~masked))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.heads import Lengths, add_band
-from rfgraph.ops.masks import taken_steps
+from rfgraph.ops.masked_scores import taken_steps
 from rfgraph.ops.node import Array, Chain, Link, OpNode, RuleError
 from rfgraph.ops.steps import broadcasts, reshaped, selected, whole
 from rfgraph.relations.axis_rules import Blocks, Shape, Shift

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.heads import Lengths, Reach, add_band
-from rfgraph.ops.masks import compacted, left_by_mask, taken_steps
+from rfgraph.ops.masked_scores import compacted, kept_by_mask, taken_steps
 from rfgraph.ops.node import (
     Array,
     Chain,
@@ -21,7 +21,7 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     along_axis,
     broadcasts,
-    mask_steps,
+    kept_steps,
     reshaped,
     selected,
     trimmed,
@@ -128,9 +128,9 @@ def _kept(node: OpNode, heads: Heads, reach: Reach) -> Array | None:
         return None
     allowed = reach.allowed(heads.queries, heads.total)
     if allowed is None and not reach.links_all(heads.total):
-        node.left = "queries and keys are too many to list"
+        node.uncut = "queries and keys are too many to list"
         return None
-    return left_by_mask(node, MASK, heads.total, allowed)
+    return kept_by_mask(node, MASK, heads.total, allowed)
 
 
 def _result_links(node: OpNode, heads: Heads, reach: Reach, kept: Array | None) -> Iterator[Link]:
@@ -188,7 +188,7 @@ def _cut(chain: Chain, allowed: Array | None) -> bool:
     """Leave of queries by keys, the last axes, what is allowed; say whether anything is."""
     if allowed is None:
         return True
-    steps = mask_steps(allowed, chain.shape)
+    steps = kept_steps(allowed, chain.shape)
     chain.add(*(steps or ()))
     return steps is not None
 

@@ -11,7 +11,7 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     along_axis,
     boundless,
-    mask_steps,
+    kept_steps,
     pick_steps,
     reshaped,
     selected,
@@ -139,7 +139,7 @@ def _placed(shape: Shape, axis: int, count: int, starts: Array) -> Outcome:
     at = (np.arange(length) - same.reshape(-1, 1)) % max(length, 1)
     at = np.where(at < count, at, -1)
     links = []
-    kept = mask_steps(
+    kept = kept_steps(
         (at < 0).reshape(at.shape[0], *along_axis(length, axis, len(shape))[1:]), shape
     )
     if kept is not None:

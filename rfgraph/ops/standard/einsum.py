@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rfgraph.ops.masks import summed_steps, taken_steps, zero_elements
+from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, whole

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, broadcast, normal_axis
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import mask_steps, reshaped, scalar, trimmed, whole
+from rfgraph.ops.steps import kept_steps, reshaped, scalar, trimmed, whole
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.steps import Pointwise
 
@@ -190,7 +190,7 @@ def where(node: OpNode) -> Outcome:
     if chosen is not None and chosen.dtype.kind != "b":
         raise RuleError(f"input 0 requires booleans, found {chosen.dtype}")
     for slot in (1, 2):
-        steps = () if chosen is None else mask_steps(chosen if slot == 1 else ~chosen, shape)
+        steps = () if chosen is None else kept_steps(chosen if slot == 1 else ~chosen, shape)
         if steps is not None:
             links.append(Link(slot, (Pointwise(shape), *steps)))
     return Outcome((shape,), tuple(links))

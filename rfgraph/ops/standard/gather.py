@@ -10,8 +10,8 @@ from rfgraph.ops.steps import (
     along_axis,
     bounded,
     boundless,
+    kept_steps,
     lines_along,
-    mask_steps,
     normal_indices,
     pick_steps,
     reshaped,
@@ -244,7 +244,7 @@ def trilu(node: OpNode) -> Outcome:
         return Outcome((shape,), (own,))
     k = min(max(k, -rows - 1), columns + 1)
     distance = np.arange(columns).reshape(1, -1) - np.arange(rows).reshape(-1, 1)
-    steps = mask_steps(distance >= k if upper else distance <= k, shape)
+    steps = kept_steps(distance >= k if upper else distance <= k, shape)
     if steps is None:
         return Outcome((shape,))
     return Outcome((shape,), (Link(0, (Pointwise(shape), *steps)),))

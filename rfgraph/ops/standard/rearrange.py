@@ -16,7 +16,7 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import boundless, is_identity, mask_steps, reshaped, selected, trimmed
+from rfgraph.ops.steps import boundless, is_identity, kept_steps, reshaped, selected, trimmed
 from rfgraph.relations.axis_rules import Outside, Shape, Shift, product
 from rfgraph.relations.steps import Pointwise, Select
 from rfgraph.wording.names import quoted
@@ -116,7 +116,7 @@ def _fill(
         at = np.arange(out[axis])
         line = [-1 if a == axis else 1 for a in range(len(out))]
         inside = inside & ((at >= start) & (at < stop)).reshape(line)
-    kept = mask_steps(~inside, out)
+    kept = kept_steps(~inside, out)
     return [] if kept is None else [Link(2, (*steps, *kept))]
 
 

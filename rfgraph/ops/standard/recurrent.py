@@ -9,7 +9,7 @@ import numpy as np
 
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import along_axis, boundless, mask_steps, reshaped, scalar, trimmed, whole
+from rfgraph.ops.steps import along_axis, boundless, kept_steps, reshaped, scalar, trimmed, whole
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Select
 
@@ -99,7 +99,7 @@ def masked(chain: Chain, mask: Array | None) -> bool:
     """Leave of a chain with time and batch first only where `mask`; say whether anything is."""
     if mask is None:
         return True
-    steps = mask_steps(mask.reshape(*mask.shape, *(1,) * (len(chain.shape) - 2)), chain.shape)
+    steps = kept_steps(mask.reshape(*mask.shape, *(1,) * (len(chain.shape) - 2)), chain.shape)
     chain.add(*(steps or ()))
     return steps is not None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rfgraph.ops.masks import least_margin, masked_weights, summed_steps
+from rfgraph.ops.masked_scores import least_margin, masked_weights, summed_steps
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, normal_axis
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import normalized, reshaped, scalar, selected, trimmed, whole, without
@@ -82,7 +82,7 @@ def _masked(node: OpNode, axes: range) -> Array | None:
     level, missing = marks.level()
     masked = masked_weights(level, len(node.shape(0)), axes)
     if missing:
-        node.left = "a constant added to its scores has no value in the file"
+        node.uncut = "a constant added to its scores has no value in the file"
     if level is not None and masked is not None:
         node.cut = least_margin(level, masked, axes)
     return masked

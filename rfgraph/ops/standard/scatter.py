@@ -10,8 +10,8 @@ from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     boundless,
+    kept_steps,
     lines_along,
-    mask_steps,
     normal_indices,
     pick_steps,
     reshaped,
@@ -152,7 +152,7 @@ def _box(shape: Shape, lists: list[Array], combined: bool) -> Outcome:
                 covered = covered & side
     updates.add(*(() if updates.steps else (Pointwise(shape),)))
     links = [updates.link(2)]
-    kept: tuple[Step, ...] | None = () if combined else mask_steps(~covered, shape)
+    kept: tuple[Step, ...] | None = () if combined else kept_steps(~covered, shape)
     if kept is not None:
         links.append(Link(0, (Pointwise(shape), *kept)))
     return Outcome((shape,), tuple(links))
