@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rfgraph.errors import BoundError, ModelError, UsageError
 from rfgraph.onnxfile.building import inference
 from rfgraph.onnxfile.building.attributes import sparse_value, tensor_value
-from rfgraph.onnxfile.building.call import Call, Handler
+from rfgraph.onnxfile.building.call import Call
 from rfgraph.onnxfile.building.expansion import Expansion
 from rfgraph.onnxfile.building.order import (
     NodeBoundError,
@@ -23,8 +23,8 @@ from rfgraph.onnxfile.building.order import (
 from rfgraph.onnxfile.building.rules import Rules
 from rfgraph.onnxfile.building.scope import Entry, Scope, opsets_of
 from rfgraph.onnxfile.building.writer import Writer
-from rfgraph.onnxfile.control import branches, loops, sequences
 from rfgraph.onnxfile.control.bodies import call_function
+from rfgraph.onnxfile.control.handlers import find_handler
 from rfgraph.onnxfile.lengths.refusal import lengths_at
 from rfgraph.ops.node import Value
 from rfgraph.relations.graph import ModelInput, Operator
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.ops.registry import Rule
-
-
-HANDLERS: dict[str, Handler] = {**branches.HANDLERS, **sequences.HANDLERS, **loops.HANDLERS}
 
 
 class Builder:
@@ -124,7 +121,7 @@ class Builder:
             function = self._functions.get((node.domain, node.op_type, node.overload))
             if function is not None:
                 return call_function(call, function)
-            handler = HANDLERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+            handler = find_handler(node.domain, node.op_type)
             made = None if handler is None else handler(call)
             if made is not None:
                 return made

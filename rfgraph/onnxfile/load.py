@@ -10,7 +10,6 @@ import networkx as nx
 from rfgraph.errors import ModelError, UsageError
 from rfgraph.onnxfile.builder import Builder, initial_constants
 from rfgraph.onnxfile.building.scope import opsets_of
-from rfgraph.onnxfile.building.stored_masks import MaskTracker
 from rfgraph.onnxfile.lengths.dimensions import dimensions
 from rfgraph.onnxfile.lengths.first_axis import with_moved_axes
 from rfgraph.onnxfile.lengths.inputs import concrete_inputs, declared_inputs
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.onnxfile.lengths.dimensions import Declared, Lengths
     from rfgraph.onnxfile.reading.file import StoredModel
     from rfgraph.onnxfile.reading.model_source import Source
@@ -49,11 +49,7 @@ def load(
     """Return the model in `source` as a graph; see `rfgraph.load`."""
     file = read(source)
     proto, graph = file.proto, file.proto.graph
-
-    def fetch(tensor: onnx.TensorProto) -> NDArray[Any] | None:
-        return stored_value(file.restored(tensor))
-
-    tracker = MaskTracker(fetch) if masks else None
+    tracker = _mask_tracker(file) if masks else None
     stored = initial_constants(graph, tracker)
     constants = stored | _given_constants(graph, input_values)
     declared = declared_inputs(graph, constants)
@@ -72,6 +68,12 @@ def load(
     choice = with_moved_axes(search, search.run(), declared, open_dims)
     inputs = concrete_inputs(declared, shapes, open_dims, choice.lengths, choice.reasons)
     return _model(file, inputs, choice.built)
+
+
+def _mask_tracker(file: StoredModel) -> MaskTracker:
+    from rfgraph.onnxfile.building.stored_masks import MaskTracker
+
+    return MaskTracker(lambda tensor: stored_value(file.restored(tensor)))
 
 
 def _model(file: StoredModel, inputs: Iterable[ModelInput], built: Built) -> Model:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.onnxfile.building import fold, inference
 from rfgraph.onnxfile.building.scope import Entry
-from rfgraph.onnxfile.building.stored_masks import without_masks
 from rfgraph.onnxfile.reading.tensors import check_shape
 from rfgraph.ops import registry
 from rfgraph.ops.node import Link, OpNode, Outcome, UnresolvedError, Value
@@ -64,7 +63,7 @@ class Rules:
         if reason and call.masks is not None:
             # What cannot be cut for its size is as it would be without masks.
             budget.listed = listed
-            op_node = without_masks(op_node)
+            op_node = call.masks.left_out(op_node)
             outcome, reason = self._outcome(call, op_node)
         made = _connect(call, outcome)
         if call.masks is not None and not reason and not self.has_own(call.node):

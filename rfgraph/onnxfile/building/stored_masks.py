@@ -78,6 +78,22 @@ class MaskTracker:
             return made
         return [replace(first, value=replace(first.value, marks=marks)), *made[1:]]
 
+    def left_out(self, op: OpNode) -> OpNode:
+        """Return a node as it is where stored masks cut nothing."""
+        values = [None if value is None else replace(value, marks=None) for value in op.inputs]
+        made = OpNode(
+            op.op_type,
+            values,
+            op.outputs,
+            op.attributes,
+            version=op.version,
+            domain=op.domain,
+            name=op.name,
+        )
+        if op.cut is not None or any(value is not None and value.marks for value in op.inputs):
+            made.uncut = "its mask is too large to list what it leaves"
+        return made
+
     def _marks(self, call: Call, op: OpNode) -> Marks:
         values = [value for value in op.inputs if value is not None]
         if op.op_type == "Softmax":
@@ -166,23 +182,6 @@ class MaskTracker:
             return move(array), missing
 
         return Marks(None if level is None else Deferred(make, [level]), move(marks.zero))
-
-
-def without_masks(op: OpNode) -> OpNode:
-    """Return a node as it is where stored masks cut nothing."""
-    values = [None if value is None else replace(value, marks=None) for value in op.inputs]
-    made = OpNode(
-        op.op_type,
-        values,
-        op.outputs,
-        op.attributes,
-        version=op.version,
-        domain=op.domain,
-        name=op.name,
-    )
-    if op.cut is not None or any(value is not None and value.marks for value in op.inputs):
-        made.uncut = "its mask is too large to list what it leaves"
-    return made
 
 
 # -- what is known of a value ----------------------------------------------------------------------
