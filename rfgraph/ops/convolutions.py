@@ -44,11 +44,15 @@ def windows(
     for a, length in enumerate(lengths):
         begin, end = (0, 0) if mode == "VALID" else (pads[a], pads[a + count])
         window = Window(kernel[a], strides[a], dilations[a], begin, length, 0)
-        found.append(_same(window, mode) if mode.startswith("SAME") else _padded(window, end, ceil))
+        found.append(
+            _same_padded(window, mode)
+            if mode.startswith("SAME")
+            else _explicitly_padded(window, end, ceil)
+        )
     return tuple(found)
 
 
-def _same(window: Window, mode: str) -> Window:
+def _same_padded(window: Window, mode: str) -> Window:
     """Return the window padded so that the output's length is the input's over the stride."""
     out_len = -(-window.in_len // window.stride)
     total = max((out_len - 1) * window.stride + window.extent - window.in_len, 0)
@@ -56,7 +60,7 @@ def _same(window: Window, mode: str) -> Window:
     return replace(window, pad_begin=begin, out_len=out_len)
 
 
-def _padded(window: Window, end: int, ceil: bool) -> Window:
+def _explicitly_padded(window: Window, end: int, ceil: bool) -> Window:
     begin, stride = window.pad_begin, window.stride
     room = window.in_len + begin + end - window.extent
     out_len = (-(-room // stride) if ceil else room // stride) + 1
@@ -82,7 +86,7 @@ def kernel_lengths(node: OpNode, weights: Shape) -> list[int]:
     return kernel
 
 
-def replaced(shape: Shape, lengths: dict[int, int]) -> Shape:
+def replace_lengths(shape: Shape, lengths: dict[int, int]) -> Shape:
     """Return `shape` with the lengths of some axes replaced."""
     return tuple(lengths.get(axis, length) for axis, length in enumerate(shape))
 
@@ -148,7 +152,7 @@ def convolution(
         )
     rules = windows(node, kernel, [shape[axis] for axis in spatial])
     lengths = {axis: rule.out_len for axis, rule in zip(spatial, rules, strict=True)}
-    out = replaced(shape, {**lengths, channel: weights[0]})
+    out = replace_lengths(shape, {**lengths, channel: weights[0]})
     return Convolution(channel, spatial, rules, group, shape, out)
 
 
@@ -210,5 +214,6 @@ def global_pool(node: OpNode, data: int = 0, channels_last: bool = False) -> Out
     _, spatial = layout(len(shape), channels_last)
     reduce = Reduce(tuple((axis, Whole(shape[axis], 1)) for axis in spatial))
     return Outcome(
-        (replaced(shape, dict.fromkeys(spatial, 1)),), (Link(data, (reduce,), spatial=spatial),)
+        (replace_lengths(shape, dict.fromkeys(spatial, 1)),),
+        (Link(data, (reduce,), spatial=spatial),),
     )

@@ -49,7 +49,7 @@ class Reach:
         """Whether every query attends to every key."""
         return self.lower is None and self.upper is None and self.limit >= total
 
-    def allowed(self, queries: int, total: int) -> Array | None:
+    def allowed_keys(self, queries: int, total: int) -> Array | None:
         """Return which keys each query attends to; None if all, or too many to list."""
         if self.links_all(total) or boundless(queries, total):
             return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, OpNode, Value
-from rfgraph.ops.steps import kept_steps, whole
+from rfgraph.ops.steps import kept_steps, reduce_steps
 from rfgraph.relations.axis_rules import Band, Listed, Rows, Shape, product
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Step, Taps
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOW = 87.34
 
 
-def compacted(array: Array) -> Array:
+def compact(array: Array) -> Array:
     """Return the array with length 1 on every axis along which it is constant."""
     for axis in range(array.ndim):
         first = array.take([0], axis) if array.shape[axis] > 1 else array
@@ -41,7 +41,7 @@ def masked_weights(level: Array | None, rank: int, axes: Iterable[int]) -> Array
     """
     if level is None or level.size == 0:
         return None
-    masked = compacted(np.asarray(_below_highest(level, rank, axes) <= -LOW))
+    masked = compact(np.asarray(_below_highest(level, rank, axes) <= -LOW))
     return masked if bool(masked.any()) else None
 
 
@@ -80,7 +80,7 @@ def kept_by_mask(node: OpNode, slot: int, keys: int, allowed: Array | None) -> A
     if masked is None:
         return None
     node.cut = least_margin(level, masked, [3])
-    return compacted(np.asarray(~masked if allowed is None else ~masked & allowed))
+    return compact(np.asarray(~masked if allowed is None else ~masked & allowed))
 
 
 def zero_elements(value: Value) -> Array | None:
@@ -100,11 +100,11 @@ def summed_steps(kept: Array, shape: Shape, axis: int, weighted: bool = False) -
     others = tuple(a for a in range(len(shape)) if kept.shape[a] > 1 and a != axis)
     kept = _spread(kept, axis, shape[axis])
     if not others:
-        return (*(kept_steps(kept, shape) or ()), *whole(shape, [axis], weighted))
+        return (*(kept_steps(kept, shape) or ()), *reduce_steps(shape, [axis], weighted))
     perm = (*others, axis, *(a for a in range(len(shape)) if a not in (*others, axis)))
     flat = kept.transpose(perm).reshape(-1, shape[axis])
     lengths = tuple(shape[a] for a in others)
-    band = banded(flat) if len(others) == 1 else None
+    band = band_of(flat) if len(others) == 1 else None
     rows = Rows(others, lengths, np.packbits(flat).tobytes(), shape[axis], band)
     return (Reduce(((axis, rows),), weighted),)
 
@@ -119,7 +119,7 @@ def taken_steps(kept: Array, shape: Shape, weighted: bool = False) -> tuple[Step
     rank = len(shape)
     keys = rank - 2
     if bool(kept.all()):
-        return whole(shape, [keys], weighted)
+        return reduce_steps(shape, [keys], weighted)
     kept = _spread(kept, rank - 1, shape[keys])
     chain = Chain(shape)
     outer = [a for a in range(keys) if kept.shape[a] > 1]
@@ -128,16 +128,16 @@ def taken_steps(kept: Array, shape: Shape, weighted: bool = False) -> tuple[Step
         chain.add(Pointwise(spread))
     if kept.shape[keys] == 1:
         chain.add(*(kept_steps(np.moveaxis(kept, -1, -2), spread) or ()))
-        return tuple(chain.add(*whole(spread, [keys], weighted)).steps)
+        return tuple(chain.add(*reduce_steps(spread, [keys], weighted)).steps)
     groups = product(kept.shape[a] for a in outer)
     flat = kept.transpose((*outer, *(a for a in range(rank) if a not in outer)))
     flat = flat.reshape(groups, *kept.shape[-2:])
-    band = banded(flat[0]) if not outer else None
+    band = band_of(flat[0]) if not outer else None
     if band is not None:
         rule = Band(*band, kept.shape[-1], kept.shape[-2])
         return tuple(chain.add(Prefix(((keys, rule),))).steps)
     if flat.size > MAX_INDEX_ELEMENTS:
-        return whole(shape, [keys], weighted)
+        return reduce_steps(shape, [keys], weighted)
     perm = (*outer, keys, *(a for a in range(rank) if a not in (*outer, keys)))
     moved = chain.add(Permute(perm)).shape
     rest = moved[len(outer) + 1 :]
@@ -152,7 +152,7 @@ def _spread(kept: Array, axis: int, length: int) -> Array:
     return np.broadcast_to(kept, (*kept.shape[:axis], length, *kept.shape[axis + 1 :]))
 
 
-def banded(kept: Array) -> tuple[int | None, int | None] | None:
+def band_of(kept: Array) -> tuple[int | None, int | None] | None:
     """Return (before, after) if row i of a matrix leaves columns i - before to i + after, and some.
 
     None stands for all there are on that side; the result is None for any other pattern.

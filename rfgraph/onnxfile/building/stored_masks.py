@@ -17,7 +17,7 @@ from onnx import TensorProto
 
 from rfgraph.onnxfile.building import fold
 from rfgraph.onnxfile.building.fetching import ConstantFetcher, Deferred
-from rfgraph.ops.masked_scores import compacted, masked_weights
+from rfgraph.ops.masked_scores import compact, masked_weights
 from rfgraph.ops.node import Marks, OpNode, Value
 from rfgraph.relations.axis_rules import product
 from rfgraph.relations.graph import MaskCut, StoredMasks
@@ -129,7 +129,7 @@ class MaskTracker:
             if not self.constants.affords(product(np.broadcast_shapes(*(a.shape for a in arrays)))):
                 return None, True
             with np.errstate(all="ignore"):
-                return compacted(np.asarray(reduce(join, arrays))), missing
+                return compact(np.asarray(reduce(join, arrays))), missing
 
         return Deferred(make, [value.stored or _level_of(value) for value in values])
 
@@ -175,7 +175,7 @@ class MaskTracker:
                 return None
             whole = np.ascontiguousarray(np.broadcast_to(array, shape))
             made = fold.evaluate(plain, op.version, [whole, *rest])
-            return compacted(made[0]) if made else None
+            return compact(made[0]) if made else None
 
         def make() -> Found:
             array, missing = level() if level is not None else (None, False)
@@ -216,7 +216,7 @@ def _together(join: Callable[..., Array], zeros: Sequence[Array | None]) -> Arra
     if all(array is None for array in zeros):
         return None
     given = [np.asarray(False) if array is None else array for array in zeros]
-    joined = compacted(np.asarray(reduce(join, given)))
+    joined = compact(np.asarray(reduce(join, given)))
     return joined if joined.any() else None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from rfgraph.ops.convolutions import Convolution, channel_links, channel_rule, convolution, groups
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import bounded
+from rfgraph.ops.steps import check_index_count
 from rfgraph.relations.axis_rules import Listed, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Taps
 
@@ -64,7 +64,7 @@ def _offset_link(node: OpNode, conv: Convolution, slot: int, entries: int) -> Li
 
 def _overlaps(group: int, split: int, inputs: int, maps: int) -> Listed:
     """Return, for each output channel, the offset groups that its input channels lie in."""
-    bounded(maps * split, "DeformConv")
+    check_index_count(maps * split, "DeformConv")
     lists = []
     for output in range(maps):
         own = output // (maps // group)
@@ -153,7 +153,7 @@ def grid_sample(node: OpNode) -> Outcome:
     own = Chain(grid).add(Reduce(((len(shape) - 1, Whole(count, 1)),)))
     own.add(Regroup((grid[0], 1, *grid[1:-1])), Pointwise(out))
     links = [own.link(1, spatial=tuple(range(1, count + 1)))]
-    vectors = _separated(node.value(1).data)
+    vectors = _grid_lines(node.value(1).data)
     if vectors is None:
         anywhere = Reduce(tuple((a, Whole(shape[a], out[a], unknown=True)) for a in spatial))
         return Outcome((out,), (Link(0, (anywhere,), spatial=spatial), *links))
@@ -161,7 +161,7 @@ def grid_sample(node: OpNode) -> Outcome:
     return Outcome((out,), (Link(0, (taps,), spatial=spatial), *links))
 
 
-def _separated(grid: Array | None) -> list[Array] | None:
+def _grid_lines(grid: Array | None) -> list[Array] | None:
     """Return the coordinates along each spatial axis, None if one varies along another axis."""
     if grid is None or 0 in grid.shape:
         return None
@@ -203,20 +203,20 @@ class Sampler:
         if self.padding == "border":
             found = [min(max(i, 0), length - 1) for i in found]
         elif self.padding == "reflection":
-            found = [int(_reflected(i, low, high)) for i in found]
+            found = [int(_reflect(i, low, high)) for i in found]
         return tuple(sorted({i for i in found if 0 <= i < length}))
 
     def _around(self, point: float, low: float, high: float) -> list[int]:
         """Return the positions that take part before those outside the input are dealt with."""
         if self.padding == "reflection":
-            point = _reflected(point, low, high)
+            point = _reflect(point, low, high)
         at = math.floor(point)
         if point == at:
             return [at]
         return [at, at + 1] if self.mode.endswith("linear") else [at - 1, at, at + 1, at + 2]
 
 
-def _reflected(point: float, low: float, high: float) -> float:
+def _reflect(point: float, low: float, high: float) -> float:
     """Return the point mirrored at both ends until it lies in [low, high]."""
     if high <= low:
         return low

@@ -13,14 +13,14 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, without
+from rfgraph.ops.steps import drop_axes, reshape_steps
 from rfgraph.relations.axis_rules import Repeat, Shape, product
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
 from rfgraph.wording.names import quoted
 
 
 def _as(shape: Shape, target: Shape) -> Outcome:
-    return Outcome((target,), (Link(0, reshaped(shape, target)),))
+    return Outcome((target,), (Link(0, reshape_steps(shape, target)),))
 
 
 @rule("Reshape", ignores=("consumed_inputs",))
@@ -91,7 +91,7 @@ def squeeze(node: OpNode) -> Outcome:
     for axis in axes:
         if shape[axis] != 1:
             raise RuleError(f"axis {axis} requires length 1, found {shape[axis]}")
-    return _as(shape, without(shape, axes))
+    return _as(shape, drop_axes(shape, axes))
 
 
 @rule("Unsqueeze")

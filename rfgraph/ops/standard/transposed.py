@@ -60,7 +60,7 @@ def _rules(node: OpNode, weights: Shape, lengths: Sequence[int]) -> list[Transpo
     rules = []
     for a, length in enumerate(lengths):
         full = strides[a] * (length - 1) + added[a] + (kernel[a] - 1) * dilations[a] + 1
-        begin, out_len = _placed(
+        begin, out_len = _pad_and_length(
             mode, full, wanted[a], strides[a] * length, (pads[a], pads[a + count])
         )
         if out_len < 1:
@@ -81,7 +81,7 @@ def _output_shape(node: OpNode, count: int) -> Sequence[int | None]:
     return found[-count:]
 
 
-def _placed(
+def _pad_and_length(
     mode: str, full: int, wanted: int | None, same: int, pads: tuple[int, int]
 ) -> tuple[int, int]:
     """Return the padding at the beginning and the output's length."""

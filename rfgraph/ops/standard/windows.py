@@ -5,7 +5,7 @@ from __future__ import annotations
 from rfgraph.ops.convolutions import convolve, global_pool, pool, windows
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import bounded
+from rfgraph.ops.steps import check_index_count
 from rfgraph.relations.axis_rules import Band, Listed, Shape, Whole, Window, product
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Reduce, Regroup, Taps
 
@@ -186,14 +186,14 @@ def col2im(node: OpNode) -> Outcome:
     merged = (b * count for b, count in zip(block, counts, strict=True))
     chain = Chain(shape).add(Regroup((*lead, *block, *counts)), Permute((0, 1, *pairs)))
     chain.add(Regroup((*lead, *merged)))
-    chain.add(Taps(tuple((2 + j, _folded(each)) for j, each in enumerate(unfolded))))
+    chain.add(Taps(tuple((2 + j, _fold_rule(each)) for j, each in enumerate(unfolded))))
     return Outcome((chain.shape,), (chain.link(0, spatial=(2,)),))
 
 
-def _folded(window: Window) -> Listed:
+def _fold_rule(window: Window) -> Listed:
     """Return, for each position, the pairs that fall on it, as entry * blocks + block."""
     count = window.out_len
-    bounded(window.kernel * count + window.in_len, "Col2Im")
+    check_index_count(window.kernel * count + window.in_len, "Col2Im")
     lists: list[list[int]] = [[] for _ in range(window.in_len)]
     for entry in range(window.kernel):
         for number in range(count):
@@ -214,13 +214,13 @@ def max_unpool(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 3)
     node.expect_shape(1, shape)
-    out = _unpooled(node, shape)
+    out = _unpooled_shape(node, shape)
     spatial = tuple(range(2, len(shape)))
     if node.value(1).data is None:
         anything = (Everything(out, unknown=True),)
         return Outcome((out,), tuple(Link(slot, anything, spatial=spatial) for slot in (0, 1)))
     count = product(out)
-    bounded(count + product(shape), "MaxUnpool")
+    check_index_count(count + product(shape), "MaxUnpool")
     lists: list[list[int]] = [[] for _ in range(count)]
     for source, target in enumerate(node.known_ints(1) or []):
         if not 0 <= target < count:
@@ -231,7 +231,7 @@ def max_unpool(node: OpNode) -> Outcome:
     return Outcome((out,), (chain.link(0, spatial=spatial),))
 
 
-def _unpooled(node: OpNode, shape: Shape) -> Shape:
+def _unpooled_shape(node: OpNode, shape: Shape) -> Shape:
     """Return the output's shape: input 2 if it is there, else what the pool's window came from."""
     count = len(shape) - 2
     kernel = node.ints("kernel_shape")
