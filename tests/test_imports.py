@@ -23,13 +23,29 @@ except SystemExit as end:
 """
 
 
-def loaded_by(statements: str) -> set[str]:
-    """The top-level names in sys.modules after the statements, in a fresh interpreter."""
+ANALYZE = """
+import onnx.parser
+import rfgraph
+rfgraph.analyze(onnx.parser.parse_model('''
+<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+m (float[1, 3, 9, 9] x) => (float[N, C, H, W] y) <float[4, 3, 3, 3] w = {{{weights}}}> {{ {body} }}
+'''))
+"""
+WEIGHTS = ", ".join("0" * 108)
+
+
+def modules_loaded_by(statements: str) -> set[str]:
+    """The names in sys.modules after the statements, in a fresh interpreter."""
     script = f"import sys\n{statements}\nprint('\\n', *sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def loaded_by(statements: str) -> set[str]:
+    """The top-level names in sys.modules after the statements, in a fresh interpreter."""
+    return {name.partition(".")[0] for name in modules_loaded_by(statements)}
 
 
 def test_importing_the_package_is_free():
@@ -42,6 +58,34 @@ def test_printing_the_version_needs_no_dependency():
     loaded = loaded_by(PRINT_VERSION)
     assert "rfgraph" in loaded
     assert loaded.isdisjoint({"onnx", "networkx", "numpy", "matplotlib", "rich"})
+
+
+@pytest.mark.parametrize(
+    ("body", "families"),
+    [
+        ("y = Conv (x, w)", {"standard.windows"}),
+        ("t = Conv (x, w) y = Relu (t)", {"standard.windows", "standard.elementwise"}),
+        ("y = com.microsoft.FusedConv (x, w)", {"contrib.windows", "contrib.operands"}),
+    ],
+)
+def test_only_the_modules_of_the_operators_that_a_model_has_are_imported(body, families):
+    loaded = modules_loaded_by(ANALYZE.format(weights=WEIGHTS, body=body))
+    ops = {name.removeprefix("rfgraph.ops.") for name in loaded if name.startswith("rfgraph.ops.")}
+    assert {name for name in ops if "." in name} == families
+
+
+def test_what_most_models_do_not_have_is_not_imported():
+    loaded = modules_loaded_by(ANALYZE.format(weights=WEIGHTS, body="y = Conv (x, w)"))
+    assert "rfgraph.onnxfile.builder" in loaded
+    assert loaded.isdisjoint(
+        {
+            "onnx.reference",
+            "rfgraph.onnxfile.building.own_rules",
+            "rfgraph.onnxfile.building.stored_masks",
+            "rfgraph.onnxfile.control.loops",
+            "rfgraph.onnxfile.control.sequences",
+        }
+    )
 
 
 def test_the_measurement_sees_an_import():

@@ -44,8 +44,8 @@ def load(
     what is left of that, and data to leave each row a key. `Model.masks` says where. Raises
     RfgraphError, one line that names file, node or tensor.
     """
-    from rfgraph.onnxfile.load import as_array
     from rfgraph.onnxfile.load import load as load_file
+    from rfgraph.onnxfile.reading.input_values import as_array
 
     bound = shapes(input_shapes)
     values = {

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from rfgraph.cli.options import add_model, add_output, load_model
 from rfgraph.cli.output import emit, style_of
-from rfgraph.report.layers.markdown import layer_table
 
 if TYPE_CHECKING:
     import argparse
@@ -68,7 +67,9 @@ def _layers(chosen: View, form: str, style: Style) -> str:
     if form in ("json", "csv"):
         return _layer_fields(chosen, form)
     if form == "markdown":
-        return layer_table(chosen)
+        from rfgraph.report.layers import markdown
+
+        return markdown.layer_table(chosen)
     from rfgraph.report.layers import text as layers_text
 
     return layers_text.layer_table(chosen, style)

@@ -6,34 +6,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
-import numpy as np
 
 from rfgraph.errors import ModelError, UsageError
 from rfgraph.onnxfile.builder import Builder, initial_constants
 from rfgraph.onnxfile.building.scope import opsets_of
-from rfgraph.onnxfile.building.stored_masks import Masks
 from rfgraph.onnxfile.lengths.dimensions import dimensions
 from rfgraph.onnxfile.lengths.first_axis import with_moved_axes
 from rfgraph.onnxfile.lengths.inputs import concrete_inputs, declared_inputs
 from rfgraph.onnxfile.lengths.probing import Search
 from rfgraph.onnxfile.lengths.refusal import Refusal, stated_by
 from rfgraph.onnxfile.reading.file import read
+from rfgraph.onnxfile.reading.input_values import as_declared
 from rfgraph.onnxfile.reading.tensors import value as stored_value
 from rfgraph.ops.node import Value
 from rfgraph.relations.graph import Model
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import onnx
     from numpy.typing import NDArray
 
+    from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.onnxfile.lengths.dimensions import Declared, Lengths
+    from rfgraph.onnxfile.reading.file import StoredModel
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Graph, StoredMasks, Unanalysed
+    from rfgraph.relations.graph import Graph, ModelInput, StoredMasks, Unanalysed
 
 
 def load(
@@ -46,20 +47,13 @@ def load(
     masks: bool = False,
 ) -> Model:
     """Return the model in `source` as a graph; see `rfgraph.load`."""
-    found = read(source)
-    proto = found.proto
-
-    def fetch(tensor: onnx.TensorProto) -> NDArray[Any] | None:
-        return stored_value(found.restored(tensor))
-
-    stored = Masks(fetch) if masks else None
-    constants = initial_constants(proto.graph, stored)
-    arrays = {name: _fitted(proto.graph, name, array) for name, array in input_values.items()}
-    given = {
-        name: Value(tuple(array.shape), constant=True, data=array) for name, array in arrays.items()
-    }
-    declared = declared_inputs(proto.graph, constants | given)
-    shapes = _bindings(proto.graph, declared, input_shapes, input_values)
+    file = read(source)
+    proto, graph = file.proto, file.proto.graph
+    tracker = _mask_tracker(file) if masks else None
+    stored = initial_constants(graph, tracker)
+    constants = stored | _given_constants(graph, input_values)
+    declared = declared_inputs(graph, constants)
+    shapes = _bindings(graph, declared, input_shapes, input_values)
     open_dims = dimensions(declared, shapes, dims)
 
     def build(lengths: Lengths) -> Built | Refusal:
@@ -67,24 +61,46 @@ def load(
             inputs = concrete_inputs(declared, shapes, open_dims, lengths, {})
         except ModelError as error:
             return Refusal(error, 0)
-        return _built(Builder(proto, inputs, rules, stored), proto, constants | given)
+        return _built(Builder(proto, inputs, rules, tracker), proto, constants)
 
-    stated = {length for value in constants.values() for length in stated_by(value)}
+    stated = {length for value in stored.values() for length in stated_by(value)}
     search = Search(build, open_dims, stated)
     choice = with_moved_axes(search, search.run(), declared, open_dims)
-    built = choice.built
+    inputs = concrete_inputs(declared, shapes, open_dims, choice.lengths, choice.reasons)
+    return _model(file, inputs, choice.built)
+
+
+def _mask_tracker(file: StoredModel) -> MaskTracker:
+    from rfgraph.onnxfile.building.stored_masks import MaskTracker
+
+    return MaskTracker(lambda tensor: stored_value(file.restored(tensor)))
+
+
+def _model(file: StoredModel, inputs: Iterable[ModelInput], built: Built) -> Model:
+    """Return what was built of a file, with what the file says of itself."""
+    proto = file.proto
     return Model(
-        file=found.name,
+        file=file.name,
         ir_version=proto.ir_version,
         opsets=opsets_of(proto.opset_import),
         producer=" ".join(filter(None, (proto.producer_name, proto.producer_version))),
         nodes=len(proto.graph.node),
-        inputs=tuple(concrete_inputs(declared, shapes, open_dims, choice.lengths, choice.reasons)),
+        inputs=tuple(inputs),
         outputs=built.outputs,
         graph=nx.freeze(built.graph),
         unanalysed=built.unanalysed,
         masks=built.masks,
     )
+
+
+def _given_constants(
+    graph: onnx.GraphProto, input_values: Mapping[str, NDArray[Any]]
+) -> dict[str, Value]:
+    """Return the inputs whose values are given, as constants."""
+    arrays = {name: as_declared(graph, name, array) for name, array in input_values.items()}
+    return {
+        name: Value(tuple(array.shape), constant=True, data=array) for name, array in arrays.items()
+    }
 
 
 def _bindings(
@@ -107,47 +123,6 @@ def _bindings(
                 f"no input {quoted(name)}; the inputs are {', '.join(map(quoted, names[:8]))}"
             )
     return shapes
-
-
-def _fitted(graph: onnx.GraphProto, name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return a given input value in the declared type and, for a single number, rank."""
-    if array.dtype.kind not in "biuf":
-        raise UsageError(f"the value of input {quoted(name)} requires numbers, found {array.dtype}")
-    for value in graph.input:
-        if value.name == name and value.type.HasField("tensor_type"):
-            tensor = value.type.tensor_type
-            kind = _NUMBERS.get(tensor.elem_type)
-            if kind is not None:
-                array = _cast(name, array, np.dtype(kind))
-            if array.size == 1 and tensor.HasField("shape") and len(tensor.shape.dim) < 8:
-                array = array.reshape((1,) * len(tensor.shape.dim))
-    return array
-
-
-def _cast(name: str, array: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
-    """Return numbers in a declared type; UsageError where an integral one cannot hold them."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        cast = array.astype(kind)
-    if kind.kind in "iub" and not np.array_equal(cast, array):
-        raise UsageError(f"the value of input {quoted(name)} requires {kind}, found other numbers")
-    return cast
-
-
-# NumPy's names of the element types that a given value may take.
-_NUMBERS = {
-    1: "float32",
-    2: "uint8",
-    3: "int8",
-    4: "uint16",
-    5: "int16",
-    6: "int32",
-    7: "int64",
-    9: "bool",
-    10: "float16",
-    11: "float64",
-    12: "uint32",
-    13: "uint64",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,17 +163,3 @@ def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) 
                 builder.writer.graph.add_node(value.name, shape=item.value.shape, producer=None)
             names[item.tensor or value.name] = None
     return list(names)
-
-
-def as_array(name: str, value: object) -> NDArray[Any]:
-    """Return a given input value as an array of numbers."""
-    try:
-        array = np.asarray(value)
-    except Exception as error:  # a stranger's object raises whatever it likes
-        reason = printable(" ".join(str(error).split()), 120)
-        raise UsageError(f"the value of input {quoted(name)} is no array ({reason})") from None
-    if array.dtype.kind == "i":
-        return array.astype(np.int64)
-    if array.dtype.kind == "f":
-        return array.astype(np.float32)
-    return array

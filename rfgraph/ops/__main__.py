@@ -36,12 +36,12 @@ def _module_text(entry: tuple[str, dict[str, list[str]]]) -> str:
     lines = [f'    "{module}": {{\n']
     for domain, op_types in domains.items():
         lines.append(f'        "{domain}": """\n')
-        lines.extend(f"            {line}\n" for line in _wrapped(op_types))
+        lines.extend(f"            {line}\n" for line in _wrap(op_types))
         lines.append('        """,\n')
     return "".join([*lines, "    },\n"])
 
 
-def _wrapped(words: list[str]) -> list[str]:
+def _wrap(words: list[str]) -> list[str]:
     return textwrap.wrap(" ".join(words), 88, break_long_words=False, break_on_hyphens=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, choice, listed
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole, Window
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Taps, step_shape
 from rfgraph.wording.names import quoted
@@ -19,7 +19,7 @@ AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
 def auto_pad(node: OpNode) -> str:
     """Return the attribute `auto_pad`; empty counts as NOTSET."""
-    return "NOTSET" if node.str("auto_pad", "") == "" else choice(node, "auto_pad", "", AUTO_PADS)
+    return "NOTSET" if node.str("auto_pad", "") == "" else node.choice("auto_pad", "", AUTO_PADS)
 
 
 def layout(rank: int, channels_last: bool) -> tuple[int, tuple[int, ...]]:
@@ -36,19 +36,23 @@ def windows(
     runtimes do at every operator version.
     """
     count = len(lengths)
-    strides = listed(node, "strides", count, 1)
-    dilations = listed(node, "dilations", count, 1)
-    pads = listed(node, "pads", 2 * count, 0, least=0)
+    strides = node.int_list("strides", count, 1)
+    dilations = node.int_list("dilations", count, 1)
+    pads = node.int_list("pads", 2 * count, 0, least=0)
     mode = auto_pad(node)
     found = []
     for a, length in enumerate(lengths):
         begin, end = (0, 0) if mode == "VALID" else (pads[a], pads[a + count])
         window = Window(kernel[a], strides[a], dilations[a], begin, length, 0)
-        found.append(_same(window, mode) if mode.startswith("SAME") else _padded(window, end, ceil))
+        found.append(
+            _same_padded(window, mode)
+            if mode.startswith("SAME")
+            else _explicitly_padded(window, end, ceil)
+        )
     return tuple(found)
 
 
-def _same(window: Window, mode: str) -> Window:
+def _same_padded(window: Window, mode: str) -> Window:
     """Return the window padded so that the output's length is the input's over the stride."""
     out_len = -(-window.in_len // window.stride)
     total = max((out_len - 1) * window.stride + window.extent - window.in_len, 0)
@@ -56,7 +60,7 @@ def _same(window: Window, mode: str) -> Window:
     return replace(window, pad_begin=begin, out_len=out_len)
 
 
-def _padded(window: Window, end: int, ceil: bool) -> Window:
+def _explicitly_padded(window: Window, end: int, ceil: bool) -> Window:
     begin, stride = window.pad_begin, window.stride
     room = window.in_len + begin + end - window.extent
     out_len = (-(-room // stride) if ceil else room // stride) + 1
@@ -82,7 +86,7 @@ def kernel_lengths(node: OpNode, weights: Shape) -> list[int]:
     return kernel
 
 
-def replaced(shape: Shape, lengths: dict[int, int]) -> Shape:
+def replace_lengths(shape: Shape, lengths: dict[int, int]) -> Shape:
     """Return `shape` with the lengths of some axes replaced."""
     return tuple(lengths.get(axis, length) for axis, length in enumerate(shape))
 
@@ -148,7 +152,7 @@ def convolution(
         )
     rules = windows(node, kernel, [shape[axis] for axis in spatial])
     lengths = {axis: rule.out_len for axis, rule in zip(spatial, rules, strict=True)}
-    out = replaced(shape, {**lengths, channel: weights[0]})
+    out = replace_lengths(shape, {**lengths, channel: weights[0]})
     return Convolution(channel, spatial, rules, group, shape, out)
 
 
@@ -195,7 +199,7 @@ def pool(node: OpNode, data: int = 0, channels_last: bool = False) -> Outcome:
     _, spatial = layout(len(shape), channels_last)
     if not node.ints("kernel_shape"):
         raise RuleError("requires attribute 'kernel_shape', which is missing")
-    kernel = listed(node, "kernel_shape", len(spatial), 1)
+    kernel = node.int_list("kernel_shape", len(spatial), 1)
     ceil = node.int("ceil_mode", 0) != 0
     rules = windows(node, kernel, [shape[axis] for axis in spatial], ceil)
     taps = Taps(tuple(zip(spatial, rules, strict=True)))
@@ -210,5 +214,6 @@ def global_pool(node: OpNode, data: int = 0, channels_last: bool = False) -> Out
     _, spatial = layout(len(shape), channels_last)
     reduce = Reduce(tuple((axis, Whole(shape[axis], 1)) for axis in spatial))
     return Outcome(
-        (replaced(shape, dict.fromkeys(spatial, 1)),), (Link(data, (reduce,), spatial=spatial),)
+        (replace_lengths(shape, dict.fromkeys(spatial, 1)),),
+        (Link(data, (reduce,), spatial=spatial),),
     )

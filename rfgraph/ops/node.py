@@ -17,36 +17,6 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
 
 
-def listed(node: OpNode, name: str, count: int, default: int, least: int = 1) -> list[int]:
-    """Return an attribute of `count` integers, each at least `least`; empty counts as absent."""
-    found = node.ints(name)
-    if not found:
-        return [default] * count
-    if len(found) != count or min(found) < least:
-        raise RuleError(
-            f"attribute {quoted(name)} requires {count} integers of at least {least}, "
-            f"found {found[:8]}"
-        )
-    return found
-
-
-def choice(node: OpNode, name: str, default: str, allowed: Sequence[str]) -> str:
-    """Return a string attribute that must be one of `allowed`."""
-    found = node.str(name, default)
-    if found not in allowed:
-        wanted = ", ".join(allowed)
-        raise RuleError(f"attribute {quoted(name)} requires one of {wanted}, found {quoted(found)}")
-    return found
-
-
-def required(node: OpNode, slot: int, wanted: Shape) -> Shape:
-    """Return the shape of input `slot`, which must be `wanted`."""
-    found = node.shape(slot)
-    if found != wanted:
-        raise RuleError(f"input {slot} requires shape {list(wanted)}, found {list(found)}")
-    return found
-
-
 Array: TypeAlias = NDArray[Any]
 # The names of the builtins, which OpNode's methods take within the class.
 Int: TypeAlias = int
@@ -123,22 +93,108 @@ class Outcome:
     values: tuple[Array | None, ...] = ()
 
 
-class OpNode:
+class Attributes:
+    """The attributes of a node: each is read by its type, and noted in `read`."""
+
+    __slots__ = ("attributes", "read")
+
+    def __init__(self, attributes: Mapping[str, Any]) -> None:
+        self.attributes = attributes
+        self.read: set[str] = set()
+
+    def attribute(self, name: str) -> Any:
+        """Return an attribute as decoded (number, text, bytes, list, array, subgraph) or None."""
+        self.read.add(name)
+        return self.attributes.get(name)
+
+    def int(self, name: Str, default: Int | None = None) -> Int:
+        """Return an integer attribute."""
+        found = self.attribute(name)
+        if found is None:
+            if default is None:
+                raise RuleError(f"requires attribute {quoted(name)}, which is missing")
+            return default
+        if not isinstance(found, int):
+            raise RuleError(f"attribute {quoted(name)} requires an integer, found {_kind(found)}")
+        return found
+
+    def ints(self, name: Str) -> list[Int] | None:
+        """Return an attribute that is a list of integers, None if it is absent."""
+        found = self.attribute(name)
+        if found is None:
+            return None
+        if not isinstance(found, list) or not all(isinstance(item, int) for item in found):
+            raise RuleError(f"attribute {quoted(name)} requires integers, found {_kind(found)}")
+        return list(found)
+
+    def int_list(self, name: Str, count: Int, default: Int, least: Int = 1) -> list[Int]:
+        """Return `count` integers, each at least `least`; an empty list counts as absent."""
+        found = self.ints(name)
+        if not found:
+            return [default] * count
+        if len(found) != count or min(found) < least:
+            raise RuleError(
+                f"attribute {quoted(name)} requires {count} integers of at least {least}, "
+                f"found {found[:8]}"
+            )
+        return found
+
+    def str(self, name: Str, default: Str) -> Str:
+        """Return a string attribute."""
+        found = self.attribute(name)
+        if found is None:
+            return default
+        if not isinstance(found, str):
+            raise RuleError(f"attribute {quoted(name)} requires a string, found {_kind(found)}")
+        return found
+
+    def choice(self, name: Str, default: Str, allowed: Sequence[Str]) -> Str:
+        """Return a string attribute that must be one of `allowed`."""
+        found = self.str(name, default)
+        if found not in allowed:
+            wanted = ", ".join(allowed)
+            raise RuleError(
+                f"attribute {quoted(name)} requires one of {wanted}, found {quoted(found)}"
+            )
+        return found
+
+    def float(self, name: Str, default: Float) -> Float:
+        """Return a number attribute."""
+        found = self.attribute(name)
+        if found is None:
+            return default
+        if not isinstance(found, int | float):
+            raise RuleError(f"attribute {quoted(name)} requires a number, found {_kind(found)}")
+        return float(found)
+
+    def floats(self, name: Str) -> list[Float] | None:
+        """Return an attribute that is a list of numbers, None if it is absent."""
+        found = self.attribute(name)
+        if found is None:
+            return None
+        if not isinstance(found, list) or not all(isinstance(item, int | float) for item in found):
+            raise RuleError(f"attribute {quoted(name)} requires numbers, found {_kind(found)}")
+        return [float(item) for item in found]
+
+    def axis(self, name: Str, default: Int, rank: Int) -> Int:
+        """Return an axis attribute, negative ones counted from the end, checked against `rank`."""
+        return normal_axis(self.int(name, default), rank)
+
+
+class OpNode(Attributes):
     """One operator node: its attributes, its inputs as far as they are known, its version."""
 
     __slots__ = (
-        "attributes",
         "cut",
         "domain",
         "inputs",
-        "left",
         "masks",
         "n_outputs",
         "name",
         "op_type",
         "outputs",
-        "read",
         "taken",
+        "uncut",
         "version",
     )
 
@@ -148,11 +204,13 @@ class OpNode:
         inputs: Sequence[Value | None],
         outputs: Sequence[bool] = (True,),
         attributes: Mapping[str, Any] | None = None,
+        *,
         version: int = 23,
         domain: str = "",
         name: str = "",
         masks: bool = False,
     ) -> None:
+        super().__init__(attributes or {})
         self.op_type = op_type
         self.domain = domain
         self.name = name
@@ -160,16 +218,12 @@ class OpNode:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.n_outputs = len(self.outputs)
-        self.attributes: Mapping[str, Any] = attributes or {}
-        self.read: set[str] = set()
         self.taken: int = 0
         # Whether stored masks cut; by how much the least part of what cut here lies below the
         # highest of its row, if any does; and why a constant that may be a mask cut nothing.
         self.masks = masks
         self.cut: float | None = None
-        self.left: str = ""
-
-    # -- inputs ------------------------------------------------------------------------------
+        self.uncut: str = ""
 
     def has(self, index: int) -> bool:
         """Whether optional input `index` is there."""
@@ -199,6 +253,13 @@ class OpNode:
             raise RuleError(f"input {index} requires rank {wanted}, found shape {list(shape)}")
         return shape
 
+    def expect_shape(self, index: int, wanted: Shape) -> Shape:
+        """Return the shape of input `index`, which must be `wanted`."""
+        found = self.shape(index)
+        if found != wanted:
+            raise RuleError(f"input {index} requires shape {list(wanted)}, found {list(found)}")
+        return found
+
     def data_inputs(self) -> list[int]:
         """Return the numbers of the inputs that are there."""
         return [i for i, value in enumerate(self.inputs) if value is not None]
@@ -225,64 +286,6 @@ class OpNode:
         if data.dtype.kind not in "iub":
             raise RuleError(f"input {index} requires integers, found {data.dtype}")
         return [int(item) for item in data.reshape(-1)]
-
-    # -- attributes --------------------------------------------------------------------------
-
-    def attribute(self, name: str) -> Any:
-        """Return an attribute as decoded (number, text, bytes, list, array, subgraph) or None."""
-        self.read.add(name)
-        return self.attributes.get(name)
-
-    def int(self, name: Str, default: Int | None = None) -> Int:
-        """Return an integer attribute."""
-        found = self.attribute(name)
-        if found is None:
-            if default is None:
-                raise RuleError(f"requires attribute {quoted(name)}, which is missing")
-            return default
-        if not isinstance(found, int):
-            raise RuleError(f"attribute {quoted(name)} requires an integer, found {_kind(found)}")
-        return found
-
-    def ints(self, name: Str) -> list[Int] | None:
-        """Return an attribute that is a list of integers, None if it is absent."""
-        found = self.attribute(name)
-        if found is None:
-            return None
-        if not isinstance(found, list) or not all(isinstance(item, int) for item in found):
-            raise RuleError(f"attribute {quoted(name)} requires integers, found {_kind(found)}")
-        return list(found)
-
-    def str(self, name: Str, default: Str) -> Str:
-        """Return a string attribute."""
-        found = self.attribute(name)
-        if found is None:
-            return default
-        if not isinstance(found, str):
-            raise RuleError(f"attribute {quoted(name)} requires a string, found {_kind(found)}")
-        return found
-
-    def float(self, name: Str, default: Float) -> Float:
-        """Return a number attribute."""
-        found = self.attribute(name)
-        if found is None:
-            return default
-        if not isinstance(found, int | float):
-            raise RuleError(f"attribute {quoted(name)} requires a number, found {_kind(found)}")
-        return float(found)
-
-    def floats(self, name: Str) -> list[Float] | None:
-        """Return an attribute that is a list of numbers, None if it is absent."""
-        found = self.attribute(name)
-        if found is None:
-            return None
-        if not isinstance(found, list) or not all(isinstance(item, int | float) for item in found):
-            raise RuleError(f"attribute {quoted(name)} requires numbers, found {_kind(found)}")
-        return [float(item) for item in found]
-
-    def axis(self, name: Str, default: Int, rank: Int) -> Int:
-        """Return an axis attribute, negative ones counted from the end, checked against `rank`."""
-        return normal_axis(self.int(name, default), rank)
 
 
 @dataclass(slots=True)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 MAX_FLAT_ELEMENTS = 1 << 20
 
 
-def trimmed(node: OpNode, shapes: Sequence[Shape | None], links: Iterable[Link]) -> Outcome:
+def trim_outputs(node: OpNode, shapes: Sequence[Shape | None], links: Iterable[Link]) -> Outcome:
     """Return the outcome of an operator of optional outputs, trimmed to those that are there."""
     there = [output for output, named in enumerate(node.outputs) if named]
     kept = tuple(link for link in links if link.output in there)
     return Outcome(tuple(shapes[: node.n_outputs]), kept)
 
 
-def bounded(count: int, what: str) -> int:
+def check_index_count(count: int, what: str) -> int:
     """Return `count` if a list of so many indices may be made; raise BoundError otherwise."""
     if count > MAX_INDEX_ELEMENTS:
         raise BoundError(
@@ -39,12 +39,12 @@ def boundless(*lengths: int) -> bool:
     return product(max(length, 1) for length in lengths) > MAX_FLAT_ELEMENTS
 
 
-def reshaped(shape: Shape, target: Shape) -> tuple[Step, ...]:
+def reshape_steps(shape: Shape, target: Shape) -> tuple[Step, ...]:
     """Return the steps of a Reshape; one that changes nothing is pointwise."""
     return (Pointwise(shape),) if shape == target else (Regroup(target),)
 
 
-def selected(shape: Shape, shifts: Iterable[tuple[int, Shift]]) -> tuple[Step, ...]:
+def select_steps(shape: Shape, shifts: Iterable[tuple[int, Shift]]) -> tuple[Step, ...]:
     """Return the steps of a slice, crop, pad or concat; one that changes nothing is pointwise."""
     rules = tuple((axis, shift) for axis, shift in shifts if not is_identity(shift))
     return (Select(rules),) if rules else (Pointwise(shape),)
@@ -55,24 +55,24 @@ def is_identity(shift: Shift) -> bool:
     return shift.start == 0 and shift.step == 1 and shift.in_len == shift.out_len
 
 
-def whole(shape: Shape, axes: Iterable[int], weighted: bool = False) -> tuple[Step, ...]:
+def reduce_steps(shape: Shape, axes: Iterable[int], weighted: bool = False) -> tuple[Step, ...]:
     """Return the steps that reduce `axes` to length 1."""
     rules = tuple((axis, Whole(shape[axis], 1)) for axis in axes)
     return (Reduce(rules, weighted),) if rules else ()
 
 
-def without(shape: Shape, axes: Iterable[int]) -> Shape:
+def drop_axes(shape: Shape, axes: Iterable[int]) -> Shape:
     """Return `shape` with `axes` left out."""
     dropped = set(axes)
     return tuple(length for axis, length in enumerate(shape) if axis not in dropped)
 
 
-def normalized(
+def normalization_links(
     shape: Shape, axes: Iterable[int], source: int = 0, output: int = 0
 ) -> tuple[Link, ...]:
     """Return the links of an output that reads its own index and, as second part, `axes` whole."""
     own = Link(source, (Pointwise(shape),), output)
-    statistics = whole(shape, axes)
+    statistics = reduce_steps(shape, axes)
     return (own, Link(source, (*statistics, Pointwise(shape)), output)) if statistics else (own,)
 
 
@@ -82,12 +82,22 @@ def broadcasts(found: Shape, shape: Shape) -> bool:
     return len(found) <= len(shape) and all(own in (1, length) for own, length in pairs)
 
 
-def scalar(node: OpNode, index: int, shape: Shape, output: int = 0) -> Link:
+def expect_broadcast(node: OpNode, index: int, shape: Shape) -> Shape:
+    """Return the shape of input `index`, which must broadcast to `shape`."""
+    found = node.shape(index)
+    if not broadcasts(found, shape):
+        raise RuleError(
+            f"input {index} requires a shape that broadcasts to {list(shape)}, found {list(found)}"
+        )
+    return found
+
+
+def scalar_link(node: OpNode, index: int, shape: Shape, output: int = 0) -> Link:
     """Return the link of an input of one element that every output reads."""
     found = node.shape(index)
     if product(found) != 1:
         raise RuleError(f"input {index} requires one element, found shape {list(found)}")
-    steps = reshaped(found, ()) if len(found) > len(shape) else ()
+    steps = reshape_steps(found, ()) if len(found) > len(shape) else ()
     return Link(index, (*steps, Pointwise(shape)), output)
 
 
@@ -96,7 +106,7 @@ def along_axis(length: int, axis: int, rank: int) -> Shape:
     return tuple(length if a == axis else 1 for a in range(rank))
 
 
-def parameter(
+def parameter_links(
     node: OpNode, index: int, shape: Shape, axis: int, output: int = 0
 ) -> tuple[Link, ...]:
     """Return the link of a vector that belongs to `axis` of a tensor of `shape`.
@@ -111,7 +121,7 @@ def parameter(
     else:
         wanted = shape[axis] if axis < len(shape) else 1
         raise RuleError(f"input {index} requires {wanted} elements, found shape {list(found)}")
-    return (Chain(found).add(*reshaped(found, target), Pointwise(shape)).link(index, output),)
+    return (Chain(found).add(*reshape_steps(found, target), Pointwise(shape)).link(index, output),)
 
 
 # -- constant indices ------------------------------------------------------------------------------
@@ -121,16 +131,16 @@ def normal_indices(indices: Array, length: int, what: str = "indices") -> Array:
     """Return the integers of `indices` counted from the start of an axis of `length`."""
     if indices.dtype.kind not in "iu":
         raise RuleError(f"{what} requires integers, found {indices.dtype}")
-    bounded(indices.size, what)
+    check_index_count(indices.size, what)
     found = indices.astype(np.int64)
     if found.size and not -length <= int(found.min()) <= int(found.max()) < length:
         raise RuleError(
-            f"{what} requires values in [{-length}, {length - 1}], found {_extremes(found)}"
+            f"{what} requires values in [{-length}, {length - 1}], found {_range_text(found)}"
         )
     return np.where(found < 0, found + length, found)
 
 
-def _extremes(values: Array) -> str:
+def _range_text(values: Array) -> str:
     return f"{int(values.min())} to {int(values.max())}"
 
 
@@ -140,7 +150,7 @@ def lines_along(values: Array, axis: int) -> Array:
     return np.moveaxis(values, axis, -1).reshape(product(values.shape) // max(length, 1), length)
 
 
-def separated(components: list[Array]) -> list[Array] | None:
+def separate_positions(components: list[Array]) -> list[Array] | None:
     """Return one list of positions per component if the indices are all combinations of them."""
     if components[0].ndim != len(components) or components[0].size == 0:
         return None
@@ -175,42 +185,42 @@ def _pick(indices: Array, axis: int, in_len: int) -> Select:
     return Select(((axis, Pick(tuple(indices.tolist()), in_len)),))
 
 
-def mask_steps(mask: Array, shape: Shape) -> tuple[Step, ...] | None:
-    """Return the steps that leave of a tensor of `shape` only where `mask`, broadcast, is true.
+def kept_steps(kept: Array, shape: Shape) -> tuple[Step, ...] | None:
+    """Return the steps that leave of a tensor of `shape` only where `kept`, broadcast, is true.
 
     None if nothing is left. Beyond MAX_FLAT_ELEMENTS positions that vary, all is left.
     """
-    mask = mask.reshape((1,) * (len(shape) - mask.ndim) + mask.shape)
-    if mask.size > MAX_INDEX_ELEMENTS:
+    kept = kept.reshape((1,) * (len(shape) - kept.ndim) + kept.shape)
+    if kept.size > MAX_INDEX_ELEMENTS:
         return ()
-    for axis in range(mask.ndim):
-        first = mask.take([0], axis) if mask.shape[axis] else mask
-        if mask.shape[axis] > 1 and np.array_equal(mask, np.broadcast_to(first, mask.shape)):
-            mask = first
-    if not mask.any():
+    for axis in range(kept.ndim):
+        first = kept.take([0], axis) if kept.shape[axis] else kept
+        if kept.shape[axis] > 1 and np.array_equal(kept, np.broadcast_to(first, kept.shape)):
+            kept = first
+    if not kept.any():
         return None
-    varying = [axis for axis in range(mask.ndim) if mask.shape[axis] > 1]
-    sides = [mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)) for axis in varying]
-    if int(mask.sum()) == product(int(side.sum()) for side in sides):
+    varying = [axis for axis in range(kept.ndim) if kept.shape[axis] > 1]
+    sides = [kept.any(axis=tuple(a for a in range(kept.ndim) if a != axis)) for axis in varying]
+    if int(kept.sum()) == product(int(side.sum()) for side in sides):
         return tuple(
             step
             for axis, side in zip(varying, sides, strict=True)
-            for step in pick_steps(_kept(np.asarray(side)), axis, shape[axis])
+            for step in pick_steps(_own_positions(np.asarray(side)), axis, shape[axis])
         )
-    return _flat_mask(mask, varying, shape)
+    return _flat_kept(kept, varying, shape)
 
 
-def _kept(mask: Array) -> Array:
-    return np.where(mask, np.arange(len(mask)), -1)
+def _own_positions(kept: Array) -> Array:
+    return np.where(kept, np.arange(len(kept)), -1)
 
 
-def _flat_mask(mask: Array, varying: list[int], shape: Shape) -> tuple[Step, ...]:
-    if mask.size > MAX_FLAT_ELEMENTS:
+def _flat_kept(kept: Array, varying: list[int], shape: Shape) -> tuple[Step, ...]:
+    if kept.size > MAX_FLAT_ELEMENTS:
         return ()
     perm = (*varying, *(axis for axis in range(len(shape)) if axis not in varying))
     chain = Chain(shape).add(Permute(perm))
     moved = chain.shape
-    flat = _kept(mask.reshape(-1))
-    chain.add(Regroup((mask.size, *moved[len(varying) :])), *pick_steps(flat, 0, mask.size))
+    flat = _own_positions(kept.reshape(-1))
+    chain.add(Regroup((kept.size, *moved[len(varying) :])), *pick_steps(flat, 0, kept.size))
     inverse = tuple(perm.index(axis) for axis in range(len(shape)))
     return tuple(chain.add(Regroup(moved), Permute(inverse)).steps)

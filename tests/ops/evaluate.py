@@ -216,7 +216,12 @@ def op_node(case: Case) -> OpNode:
     """Return the node as a rule is given it."""
     values = [_value(entry) for entry in case.inputs]
     return OpNode(
-        case.op, values, case.outputs, dict(case.attributes), case.version, domain=case.domain
+        case.op,
+        values,
+        case.outputs,
+        dict(case.attributes),
+        version=case.version,
+        domain=case.domain,
     )
 
 

@@ -71,7 +71,9 @@ class Sized(Maker):
         ]
         chosen = inputs if self.chance(0.8) else node.inputs
         outputs = [self.chance(0.9) for _ in range(self.pick([1, 1, 2, 3, 4, 6]))]
-        return OpNode(key[1], chosen, outputs, named, self.pick([1, 11, 13, 17]), domain=key[0])
+        return OpNode(
+            key[1], chosen, outputs, named, version=self.pick([1, 11, 13, 17]), domain=key[0]
+        )
 
     def fitting(self, lengths):
         if self.chance(0.15):
@@ -165,7 +167,7 @@ def spoiled(node, chance):
         )
         inputs[slot] = None if chance.random() < 0.1 else other
     outputs = [True] * chance.choice([1, 2, 3, 4, 5]) if chance.random() < 0.5 else node.outputs
-    return OpNode(node.op_type, inputs, outputs, named, node.version, node.domain)
+    return OpNode(node.op_type, inputs, outputs, named, version=node.version, domain=node.domain)
 
 
 def test_a_node_that_is_almost_valid_is_answered_or_refused():

@@ -17,7 +17,7 @@ from ops.evaluate import (
     relations,
     responses,
 )
-from rfgraph.ops.contrib.operands import given, shape_of, standard
+from rfgraph.ops.contrib.operands import apply_standard, first_shape, operand_of
 from rfgraph.ops.node import Outcome, RuleError, UnresolvedError
 from rfgraph.relations.steps import Everything
 
@@ -173,9 +173,9 @@ def test_invalid_nodes(case, message):
 def test_standard_operators_that_are_not_there():
     case = op_node(node("FusedConv", [(1, 2, 5)]))
     with pytest.raises(UnresolvedError, match="'Nothing' has no rule"):
-        standard(case, "Nothing", [given(case, 0)])
+        apply_standard(case, "Nothing", [operand_of(case, 0)])
     with pytest.raises(UnresolvedError, match="shape of the output"):
-        shape_of(Outcome((None,)))
+        first_shape(Outcome((None,)))
 
 
 def test_pads_that_depend_on_data_are_unresolved():

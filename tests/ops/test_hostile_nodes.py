@@ -103,7 +103,7 @@ class Maker:
             [self.value(base) for _ in range(count)],
             [self.chance(0.9) for _ in range(self.pick([0, 1, 1, 1, 2, 3, 5]))],
             {name: self.attribute() for name in names if self.chance(0.5)},
-            self.pick([1, 5, 7, 11, 13, 18, 22, *sorted(VERSIONS[key]) * 3]),
+            version=self.pick([1, 5, 7, 11, 13, 18, 22, *sorted(VERSIONS[key]) * 3]),
             domain=key[0],
         )
 

@@ -14,9 +14,8 @@ import rfgraph
 from oracle.perturb import session
 from rfgraph.domains import regions as exact
 from rfgraph.domains.read_positions import read_positions
-from rfgraph.onnxfile.building import budget
-from rfgraph.onnxfile.building import stored_masks as fetching
-from rfgraph.ops import masks, steps
+from rfgraph.onnxfile.building import budget, fetching
+from rfgraph.ops import masked_scores, steps
 from rfgraph.relations.steps import Regroup
 
 TOKENS, WIDTH, HEADS, WINDOWS = 6, 2, 2, 3
@@ -698,7 +697,7 @@ def test_a_mask_that_is_too_large_to_list_cuts_nothing_and_is_named(name, monkey
 
 
 def test_keys_that_are_too_many_to_list_are_read_whole(monkeypatch):
-    monkeypatch.setattr(masks, "MAX_INDEX_ELEMENTS", 10)
+    monkeypatch.setattr(masked_scores, "MAX_INDEX_ELEMENTS", 10)
     # What scores read is cut all the same, and bands need no lists.
     boxes = regions(CASES["minus infinity"], "y", masks=True)
     assert {box[1] for box in boxes.values()} == {(0, TOKENS - 1)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import onnx
 from onnxruntime.capi import onnxruntime_pybind11_state
 
-from rfgraph.onnxfile.builder import HANDLERS
+from rfgraph.onnxfile.control import branches, loops, sequences
+from rfgraph.onnxfile.control.handlers import HOMES, find_handler
 from rfgraph.ops.registry import all_rules, normal_domain
 
 # Operators without a rule of their own, with the reason. What is listed here is an unknown edge.
@@ -28,7 +29,7 @@ def registered():
 
 def unruled(operators):
     """Return the operators that neither a rule nor the reader of control flow deals with."""
-    handled = {("", name) for name in HANDLERS}
+    handled = {("", name) for name in HOMES}
     return operators - all_rules().keys() - handled - LEFT_OUT.keys()
 
 
@@ -50,6 +51,12 @@ def test_a_new_operator_is_noticed():
     assert unruled({("", "Relu"), ("", "If"), ("com.microsoft", "FusedRelu")}) == {
         ("com.microsoft", "FusedRelu")
     }
+
+
+def test_what_follows_a_body_is_found_where_it_stands():
+    found = {name: find_handler("", name) for name in HOMES}
+    assert found == {**branches.HANDLERS, **loops.HANDLERS, **sequences.HANDLERS}
+    assert find_handler("com.microsoft", "If") is None
 
 
 def test_what_is_left_out_still_is_and_says_why():

@@ -26,7 +26,7 @@ from rfgraph.relations.steps import Reduce, Regroup
 if TYPE_CHECKING:
     import onnx
 
-    from rfgraph.onnxfile.control.call import Call
+    from rfgraph.onnxfile.building.call import Call
     from rfgraph.relations.axis_rules import Shape
 
 

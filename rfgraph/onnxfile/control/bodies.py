@@ -17,7 +17,7 @@ from rfgraph.wording.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
 
-    from rfgraph.onnxfile.control.call import Call
+    from rfgraph.onnxfile.building.call import Call
 
 
 # Names inside a body begin with those of the nodes around it, as far as this many characters.
@@ -111,7 +111,7 @@ def body_scope(call: Call, body: onnx.GraphProto) -> Scope:
     for tensor in body.initializer:
         value = tensor_value(tensor)
         if call.masks is not None:
-            value = call.masks.stored(tensor, value)
+            value = call.masks.constants.stored(tensor, value)
         inner.define(tensor.name, Entry(value))
     return inner
 

@@ -13,7 +13,7 @@ from rfgraph.relations.steps import Everything, Pointwise, Step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.onnxfile.control.call import Call, Handler
+    from rfgraph.onnxfile.building.call import Call, Handler
     from rfgraph.relations.axis_rules import Shape
 
 

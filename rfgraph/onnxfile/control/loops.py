@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from rfgraph.onnxfile.control.call import Call, Handler
+    from rfgraph.onnxfile.building.call import Call, Handler
 
 
 def loop(call: Call) -> list[Entry]:

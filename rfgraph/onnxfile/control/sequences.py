@@ -16,7 +16,7 @@ from rfgraph.relations.steps import Regroup, Select, Step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.onnxfile.control.call import Call, Handler
+    from rfgraph.onnxfile.building.call import Call, Handler
 
 
 MAX_ITEMS = 4096
@@ -46,7 +46,7 @@ def construct(call: Call) -> list[Entry]:
     return _of([_tensor(entry) for entry in call.entries if entry is not None])
 
 
-def at(call: Call) -> list[Entry]:
+def element_at(call: Call) -> list[Entry]:
     """SequenceAt: the element at a constant position; else any of them."""
     sequence = call.required(0)
     if sequence.items is None:
@@ -168,7 +168,7 @@ def concat(call: Call) -> list[Entry]:
     return [Entry(Value(shape), tensor)]
 
 
-def mapped(call: Call) -> list[Entry]:
+def sequence_map(call: Call) -> list[Entry]:
     """SequenceMap: the body applied to each element."""
     sequence = call.required(0)
     if sequence.items is None:
@@ -191,7 +191,7 @@ def mapped(call: Call) -> list[Entry]:
     return [Entry(Value(None), None, tuple(column)) for column in columns]
 
 
-def passed_on(call: Call) -> list[Entry] | None:
+def pass_on(call: Call) -> list[Entry] | None:
     """Identity and Optional of a sequence; tensors are left to their rules."""
     entry = call.entry(0)
     return None if entry is None or entry.items is None else [entry]
@@ -200,14 +200,14 @@ def passed_on(call: Call) -> list[Entry] | None:
 HANDLERS: dict[str, Handler] = {
     "SequenceConstruct": construct,
     "SequenceEmpty": construct,
-    "SequenceAt": at,
+    "SequenceAt": element_at,
     "SequenceInsert": insert,
     "SequenceErase": insert,
     "SequenceLength": length,
     "SplitToSequence": split,
     "ConcatFromSequence": concat,
-    "SequenceMap": mapped,
-    "Identity": passed_on,
-    "Optional": passed_on,
-    "OptionalGetElement": passed_on,
+    "SequenceMap": sequence_map,
+    "Identity": pass_on,
+    "Optional": pass_on,
+    "OptionalGetElement": pass_on,
 }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Model:
+class StoredModel:
     """A model as read: `proto` without large payloads, and where those are.
 
     `name` is the file as the user gave it, or '<bytes>', '<file object>', '<ModelProto>'. `dropped`
@@ -72,7 +72,7 @@ class Model:
         return self.dropped[index] if index is not None and index < len(self.dropped) else None
 
 
-def read(source: Given) -> Model:
+def read(source: Given) -> StoredModel:
     """Return the model in `source`, which is not changed.
 
     Payloads of integer and bool tensors beyond 1 MiB and of others beyond 1 KiB are not read, as
@@ -96,7 +96,7 @@ def read(source: Given) -> Model:
     if not proto.HasField("graph"):
         raise _refusal(head, "no graph in it")
     check_names(proto)
-    return Model(origin.name, proto, stripped.dropped, origin)
+    return StoredModel(origin.name, proto, stripped.dropped, origin)
 
 
 def _open(source: Given) -> Source:

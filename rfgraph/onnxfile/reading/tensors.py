@@ -105,6 +105,15 @@ def value(tensor: TensorProto) -> NDArray[Any] | None:
     return array
 
 
+def number_dtype(data_type: int) -> np.dtype[Any] | None:
+    """Return numpy's type for an element type of real numbers; None for any other."""
+    if data_type not in TensorProto.DataType.values():
+        return None
+    native, _ = _NATIVE.get(TensorProto.DataType.Name(data_type), ("O", ""))
+    dtype = np.dtype(native)
+    return dtype if dtype.kind in "biuf" else None
+
+
 def _check(tensor: TensorProto, kind: str) -> None:
     """Compare the payload's length with what dims and type need."""
     count = _count(tensor)

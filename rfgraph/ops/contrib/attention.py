@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.contrib.operands import DOMAIN, required
+from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import (
-    Heads,
-    anything,
+    PackedHeads,
     bias_links,
-    cached,
-    into,
+    everything_links,
+    from_cache,
+    into_cache,
     mask_links,
-    part,
     past_links,
-    stored,
+    take_part,
+    to_cache,
 )
-from rfgraph.ops.masks import compacted, least_margin, masked_weights
+from rfgraph.ops.masked_scores import compact, least_margin, masked_weights
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, reshaped, trimmed
+from rfgraph.ops.steps import broadcasts, reshape_steps, trim_outputs
 from rfgraph.relations.steps import Pointwise, Regroup
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _indirect(node: OpNode, found: Outcome, slot: int) -> Outcome:
     links = list(found.links)
     for output, shape in enumerate(found.shapes):
         if shape is not None and node.outputs[output]:
-            links.extend(anything(node, node.data_inputs(), shape, output, unknown=True))
+            links.extend(everything_links(node, node.data_inputs(), shape, output, unknown=True))
     return Outcome(found.shapes, tuple(links))
 
 
@@ -121,22 +121,22 @@ def _multi_head(node: OpNode, slots: Slots, causal: bool) -> Outcome:
     if slots.shared or heads.keys != heads.queries:
         # Data tells where the new keys go among the old ones, or kernels differ: none is left out.
         heads = replace(heads, causal=False)
-    kept = _kept(node, slots, heads)
-    scoring = [heads.asked(sources[Q].start()).link(sources[Q].slot)]
+    kept = _kept_keys(node, slots, heads)
+    scoring = [heads.lead_query(sources[Q].start()).link(sources[Q].slot)]
     if kept is None:
-        keyed = heads.keyed(sources[K].start(), heads.past)
-        valued = heads.valued(sources[V].start(), heads.past)
+        lead_keys = heads.lead_keys(sources[K].start(), heads.past)
+        lead_values = heads.lead_values(sources[V].start(), heads.past)
     else:
-        keyed = heads.asked(heads.seen(sources[K].start(), kept))
-        valued = heads.seen(sources[V].start(), kept)
-    scoring.append(keyed.link(sources[K].slot))
+        lead_keys = heads.lead_query(heads.lead_kept(sources[K].start(), kept))
+        lead_values = heads.lead_kept(sources[V].start(), kept)
+    scoring.append(lead_keys.link(sources[K].slot))
     pasts = list(past_links(node, slots.past, heads, past))
     scoring.extend(pasts[:1])
     scoring.extend(_masks(node, slots, heads))
     biases = [chain.link(slots.projection) for chain in _projection(node, slots, heads)]
     scoring.extend(biases[:V])
     links = [*scoring, *pasts[1:], *biases[V:]]
-    links.append(valued.link(sources[V].slot))
+    links.append(lead_values.link(sources[V].slot))
     total = past if slots.shared else heads.total
     shapes = (
         heads.shape,
@@ -145,11 +145,11 @@ def _multi_head(node: OpNode, slots: Slots, causal: bool) -> Outcome:
         (heads.batch, count, heads.queries, total),
     )
     links.extend(_presents(node, heads, sources, slots))
-    links.extend(heads.scored(link, node.shape(link.input), shapes[3]) for link in scoring)
-    return trimmed(node, shapes, links)
+    links.extend(heads.score_link(link, node.shape(link.input), shapes[3]) for link in scoring)
+    return trim_outputs(node, shapes, links)
 
 
-def _kept(node: OpNode, slots: Slots, heads: Heads) -> Array | None:
+def _kept_keys(node: OpNode, slots: Slots, heads: PackedHeads) -> Array | None:
     """Return which keys (batch, heads, queries, keys) stored masks leave, if they are to cut.
 
     None where they cut nothing.
@@ -163,20 +163,20 @@ def _kept(node: OpNode, slots: Slots, heads: Heads) -> Array | None:
     for slot in constant:
         found = _level(node, slot, heads) if slot == slots.mask else node.value(slot).fetched()
         if found is None or found.dtype.kind not in "iuf" or not broadcasts(found.shape, scores):
-            node.left = f"input {slot} is no mask whose values are known, by query and key"
+            node.uncut = f"input {slot} is no mask whose values are known, by query and key"
             return None
         level = level + found.astype(np.float64)
     masked = masked_weights(level, 4, [3])
     if masked is None:
         return None
     if heads.past or heads.causal or slots.shared:
-        node.left = "a stored mask is not followed beside past keys or unidirectional"
+        node.uncut = "a stored mask is not followed beside past keys or unidirectional"
         return None
     node.cut = least_margin(level, masked, [3])
-    return compacted(np.asarray(~masked))
+    return compact(np.asarray(~masked))
 
 
-def _level(node: OpNode, slot: int, heads: Heads) -> Array | None:
+def _level(node: OpNode, slot: int, heads: PackedHeads) -> Array | None:
     """Return what a mask of the keys adds to the scores: nothing, or mask_filter_value where 0."""
     data = node.value(slot).fetched()
     if data is None or data.ndim != 2 or data.shape[1] != heads.total:
@@ -185,7 +185,9 @@ def _level(node: OpNode, slot: int, heads: Heads) -> Array | None:
     return np.where(data == 0, low, 0.0)[:, None, None, :]
 
 
-def _heads(sources: tuple[Source, Source, Source], count: int, past: int, causal: bool) -> Heads:
+def _heads(
+    sources: tuple[Source, Source, Source], count: int, past: int, causal: bool
+) -> PackedHeads:
     query, key, value = (source.shape for source in sources)
     if any(shape[2] % count for shape in (query, key, value)):
         raise RuleError(
@@ -198,7 +200,7 @@ def _heads(sources: tuple[Source, Source, Source], count: int, past: int, causal
             f"key {list(key)} and value {list(value)}"
         )
     sizes = (count, count, key[2] // count, value[2] // count)
-    return Heads(query[0], query[1], key[1], past, *sizes, causal)
+    return PackedHeads(query[0], query[1], key[1], past, *sizes, causal)
 
 
 # -- operands --------------------------------------------------------------------------------------
@@ -208,61 +210,69 @@ def _sources(node: OpNode) -> tuple[Source, Source, Source]:
     """Return query, key and value: apart, as caches, or packed."""
     query = node.ranked(0, 3, 5)
     if not node.has(1):
-        return _all_packed(query)
+        return _packed_sources(query)
     own = Source(0, Chain(node.ranked(0, 3, 3)))
     key = node.ranked(1, 3, 5)
     if len(key) == 5:
-        return own, _packed(1, key, 0, 2), _packed(1, key, 1, 2)
+        return own, _packed_source(1, key, 0, 2), _packed_source(1, key, 1, 2)
     if len(key) == 4:
-        return own, Source(1, cached(Chain(key))), Source(2, cached(Chain(node.ranked(2, 4, 4))))
+        return (
+            own,
+            Source(1, from_cache(Chain(key))),
+            Source(2, from_cache(Chain(node.ranked(2, 4, 4)))),
+        )
     return own, Source(1, Chain(key)), Source(2, Chain(node.ranked(2, 3, 3)))
 
 
-def _all_packed(query: Shape) -> tuple[Source, Source, Source]:
+def _packed_sources(query: Shape) -> tuple[Source, Source, Source]:
     if len(query) == 5:
-        return _packed(0, query, 0, 3), _packed(0, query, 1, 3), _packed(0, query, 2, 3)
+        return (
+            _packed_source(0, query, 0, 3),
+            _packed_source(0, query, 1, 3),
+            _packed_source(0, query, 2, 3),
+        )
     if len(query) != 3 or query[2] % 3:
         raise RuleError(f"input 0 requires query, key and value in one, found shape {list(query)}")
     width = query[2] // 3
     first, second, third = (
-        Source(0, part(Chain(query), 2, number * width, width)) for number in range(3)
+        Source(0, take_part(Chain(query), 2, number * width, width)) for number in range(3)
     )
     return first, second, third
 
 
-def _packed(slot: int, shape: Shape, number: int, count: int) -> Source:
+def _packed_source(slot: int, shape: Shape, number: int, count: int) -> Source:
     """Return one of `count` operands that lie on axis 3 of (batch, length, heads, count, size)."""
     batch, length, heads, found, size = shape
     if found != count:
         raise RuleError(f"input {slot} requires axis 3 of length {count}, found {list(shape)}")
-    chain = part(Chain(shape), 3, number, 1)
+    chain = take_part(Chain(shape), 3, number, 1)
     return Source(slot, chain.add(Regroup((batch, length, heads * size))))
 
 
-def _masks(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Link]:
+def _masks(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
     lengths = (slots.past[1] + 1, slots.past[1] + 2)
     if slots.shared:
-        yield from anything(node, (slots.mask, slots.bias, *lengths), heads.shape)
+        yield from everything_links(node, (slots.mask, slots.bias, *lengths), heads.shape)
         return
     yield from mask_links(node, slots.mask, heads)
     yield from bias_links(node, slots.bias, heads)
 
 
-def _biases(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Chain]:
+def _biases(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Chain]:
     """Yield the parts of an optional projection bias that belong to query, key and value."""
     if not node.has(slots.projection):
         return
     width, value = heads.heads * heads.size, heads.heads * heads.value_size
-    found = required(node, slots.projection, (2 * width + value,))
+    found = node.expect_shape(slots.projection, (2 * width + value,))
     for start, length in ((0, width), (width, width), (2 * width, value)):
-        chain = part(Chain(found), 0, start, length)
-        yield chain.add(*reshaped(chain.shape, (1, 1, length)))
+        chain = take_part(Chain(found), 0, start, length)
+        yield chain.add(*reshape_steps(chain.shape, (1, 1, length)))
 
 
-def _projection(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Chain]:
+def _projection(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Chain]:
     for number, chain in enumerate(_biases(node, slots, heads)):
         if number != V:
-            heads.asked(chain)
+            heads.lead_query(chain)
         yield chain.add(Pointwise(heads.shape))
 
 
@@ -270,7 +280,7 @@ def _projection(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Chain]:
 
 
 def _presents(
-    node: OpNode, heads: Heads, sources: tuple[Source, Source, Source], slots: Slots
+    node: OpNode, heads: PackedHeads, sources: tuple[Source, Source, Source], slots: Slots
 ) -> Iterator[Link]:
     """Yield the links of the new caches: the past, then what is new with its projection bias."""
     biases = list(_biases(node, slots, heads))
@@ -278,13 +288,13 @@ def _presents(
         source, past = sources[output], slots.past[output - K]
         total = heads.past if slots.shared else heads.total
         if node.has(past):
-            yield into(Chain(node.shape(past)), 0, total).link(past, output)
+            yield into_cache(Chain(node.shape(past)), 0, total).link(past, output)
         if slots.shared:
             shape = (heads.batch, heads.heads, total, size)
             new = (source.slot, slots.projection)
-            yield from anything(node, new, shape, output, unknown=True)
+            yield from everything_links(node, new, shape, output, unknown=True)
             continue
-        yield stored(source.start(), heads.heads, heads.past, total).link(source.slot, output)
+        yield to_cache(source.start(), heads.heads, heads.past, total).link(source.slot, output)
         if biases:
             spread = biases[output].add(Pointwise((heads.batch, heads.keys, heads.heads * size)))
-            yield stored(spread, heads.heads, heads.past, total).link(slots.projection, output)
+            yield to_cache(spread, heads.heads, heads.past, total).link(slots.projection, output)

@@ -6,10 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import DOMAIN
-from rfgraph.ops.contrib.packed_heads import Heads, anything, bias_links, cached, into, part, stored
+from rfgraph.ops.contrib.packed_heads import (
+    PackedHeads,
+    bias_links,
+    everything_links,
+    from_cache,
+    into_cache,
+    take_part,
+    to_cache,
+)
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, trimmed
+from rfgraph.ops.steps import reshape_steps, trim_outputs
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce
 
@@ -29,7 +37,7 @@ class Grouped:
     length lets its oldest positions go. `width` is the last axis of a cache, if there is one.
     """
 
-    heads: Heads
+    heads: PackedHeads
     packed: bool
     start: int | None
     cache: int
@@ -45,7 +53,7 @@ class Grouped:
             return number, Chain(node.shape(number))
         heads, groups, size = self.heads.heads, self.heads.groups, self.heads.size
         start, count = ((0, heads), (heads, groups), (heads + groups, groups))[number]
-        return 0, part(Chain(node.shape(0)), 2, start * size, count * size)
+        return 0, take_part(Chain(node.shape(0)), 2, start * size, count * size)
 
     @property
     def present(self) -> Shape | None:
@@ -59,7 +67,7 @@ class Grouped:
         return (self.heads.batch, self.heads.groups, length, self.width or self.heads.size)
 
 
-def _grouped(node: OpNode, total: int, lengths: int, past: int, less: int = 1) -> Grouped:
+def _grouped_lengths(node: OpNode, total: int, lengths: int, past: int, less: int = 1) -> Grouped:
     """Return the lengths of a node.
 
     Input `total` tells how many keys there are, input `lengths` by sequence, and `less`.
@@ -89,7 +97,7 @@ def _grouped(node: OpNode, total: int, lengths: int, past: int, less: int = 1) -
     causal = node.int("causal", 1) != 0 and key[1] == query[1]
     window = node.int("local_window_size", -1)
     old = min(cache, start) if exact and start is not None else cache
-    heads = Heads(
+    heads = PackedHeads(
         *(query[0], query[1], key[1], old, count, groups, size, size),
         causal,
         window if window > 0 and causal else None,
@@ -122,7 +130,7 @@ def group_query_attention(node: OpNode) -> Outcome:
     all features of the head. Unknown: where the new positions go in a cache where data tells the
     lengths, and what stays in a sliding one. Versions: all (1).
     """
-    found = _grouped(node, 6, 5, 3)
+    found = _grouped_lengths(node, 6, 5, 3)
     sliding = node.int("sliding_window_cache", 0) != 0
     if sliding or node.has(16):
         whole_cache = replace(found.heads, past=found.cache)
@@ -132,24 +140,29 @@ def group_query_attention(node: OpNode) -> Outcome:
     values = [scoring.pop()]
     scoring += [*bias_links(node, 10, heads), *_lengths(node, 5, heads)]
     for number, slot in enumerate((3, 4)):
-        (values if number else scoring).extend(_old(node, slot, found, number))
-    scoring.extend(anything(node, (6, 7, 8, 9, 12, 14, 15, 16), heads.shape))
-    if node.has(11):
-        sink = Chain(node.ranked(11, 1, 1))
-        if sink.shape != (heads.heads,):
-            raise RuleError(f"input 11 requires {heads.heads} sinks, found {sink.shape[0]}")
-        scoring.append(heads.per_head(sink).link(11))
-    values.extend(anything(node, (13,), heads.shape))
+        (values if number else scoring).extend(_cache_links(node, slot, found, number))
+    scoring.extend(everything_links(node, (6, 7, 8, 9, 12, 14, 15, 16), heads.shape))
+    scoring.extend(_sink_links(node, heads))
+    values.extend(everything_links(node, (13,), heads.shape))
     links = [*scoring, *values, *_presents(node, found, (3, 4)), *_stored_by(node, found)]
     shape = found.present
     scores = None
     if shape is not None and not found.sliding:
         scores = (heads.batch, heads.heads, heads.queries, shape[2])
     if scores is None:
-        links.extend(anything(node, node.data_inputs(), (), 3, unknown=True))
+        links.extend(everything_links(node, node.data_inputs(), (), 3, unknown=True))
     else:
-        links.extend(heads.scored(link, node.shape(link.input), scores) for link in scoring)
-    return trimmed(node, (heads.shape, shape, shape, scores), links)
+        links.extend(heads.score_link(link, node.shape(link.input), scores) for link in scoring)
+    return trim_outputs(node, (heads.shape, shape, shape, scores), links)
+
+
+def _sink_links(node: OpNode, heads: PackedHeads) -> Iterator[Link]:
+    """Yield the link of the optional sinks, one per head."""
+    if node.has(11):
+        sink = Chain(node.ranked(11, 1, 1))
+        if sink.shape != (heads.heads,):
+            raise RuleError(f"input 11 requires {heads.heads} sinks, found {sink.shape[0]}")
+        yield heads.lead_per_head(sink).link(11)
 
 
 def _stored_by(node: OpNode, found: Grouped) -> Iterator[Link]:
@@ -157,7 +170,7 @@ def _stored_by(node: OpNode, found: Grouped) -> Iterator[Link]:
     places = () if found.exact else (5, 6, 16)
     rotated = (5, 7, 8, 9) if node.int("do_rotary", 0) else ()
     for output, slots in ((1, {*places, *rotated, 12, 15}), (2, {*places, 13})):
-        yield from anything(node, sorted(slots), found.present or (), output)
+        yield from everything_links(node, sorted(slots), found.present or (), output)
 
 
 def _own_links(node: OpNode, found: Grouped) -> list[Link]:
@@ -165,11 +178,11 @@ def _own_links(node: OpNode, found: Grouped) -> list[Link]:
     links = []
     for number in range(3):
         slot, chain = found.operand(node, number)
-        links.append(found.heads.led(chain, number, found.heads.past).link(slot))
+        links.append(found.heads.lead(chain, number, found.heads.past).link(slot))
     return links
 
 
-def _old(node: OpNode, slot: int, found: Grouped, number: int) -> Iterator[Link]:
+def _cache_links(node: OpNode, slot: int, found: Grouped, number: int) -> Iterator[Link]:
     """Yield the link of an optional cache, of which the first positions are old ones."""
     if not node.has(slot):
         return
@@ -177,18 +190,22 @@ def _old(node: OpNode, slot: int, found: Grouped, number: int) -> Iterator[Link]
     cache = node.ranked(slot, 4, 4)
     if cache != (heads.batch, heads.groups, found.cache, heads.size):
         # A cache of few bits packs several features into one byte.
-        yield from anything(node, (slot,), heads.shape)
+        yield from everything_links(node, (slot,), heads.shape)
         return
     reached = heads if found.exact else replace(heads, window=None)
-    chain = cached(part(Chain(cache), 2, 0, heads.past))
-    yield reached.led(chain, 1 + number, 0).link(slot)
+    chain = from_cache(take_part(Chain(cache), 2, 0, heads.past))
+    yield reached.lead(chain, 1 + number, 0).link(slot)
 
 
-def _lengths(node: OpNode, slot: int, heads: Heads) -> Iterator[Link]:
+def _lengths(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
     found = node.ranked(slot, 1, 2)
     if product(found) != heads.batch:
         raise RuleError(f"input {slot} requires {heads.batch} lengths, found shape {list(found)}")
-    yield Chain(found).add(*reshaped(found, (heads.batch, 1, 1)), Pointwise(heads.shape)).link(slot)
+    yield (
+        Chain(found)
+        .add(*reshape_steps(found, (heads.batch, 1, 1)), Pointwise(heads.shape))
+        .link(slot)
+    )
 
 
 def _presents(node: OpNode, found: Grouped, pasts: tuple[int, int]) -> Iterator[Link]:
@@ -198,22 +215,24 @@ def _presents(node: OpNode, found: Grouped, pasts: tuple[int, int]) -> Iterator[
         source, chain = found.operand(node, output)
         if shape is None or found.sliding or shape[3] != heads.size:
             unknown = found.sliding or not found.exact
-            yield from anything(node, (source, slot), shape or (), output, unknown)
+            yield from everything_links(node, (source, slot), shape or (), output, unknown)
             continue
         if output == 1 and (node.int("do_rotary", 0) or node.has(15)):
             width = chain.shape[2]
             chain.add(Reduce(((2, Blocks(heads.groups, width, width)),)))
         if found.exact and found.start is not None:
-            yield stored(chain, heads.groups, found.start, shape[2]).link(source, output)
+            yield to_cache(chain, heads.groups, found.start, shape[2]).link(source, output)
         else:
-            stored(chain, heads.groups, 0, heads.keys)
+            to_cache(chain, heads.groups, 0, heads.keys)
             anywhere = Reduce(((2, Whole(heads.keys, shape[2], unknown=True)),))
             yield chain.add(anywhere).link(source, output)
         if node.has(slot):
             cache = node.ranked(slot, 4, 4)
             same = (*cache[:2], cache[3]) == (*shape[:2], shape[3])
-            old = into(Chain(cache), 0, shape[2]) if same else None
-            yield from [old.link(slot, output)] if old else anything(node, (slot,), shape, output)
+            old = into_cache(Chain(cache), 0, shape[2]) if same else None
+            yield from (
+                [old.link(slot, output)] if old else everything_links(node, (slot,), shape, output)
+            )
 
 
 @rule("SparseAttention", domain=DOMAIN, ignores=(*ROTARY, "scale", "sparse_block_size"))
@@ -226,19 +245,19 @@ def sparse_attention(node: OpNode) -> Outcome:
     Upper bound: blocks that the block mask leaves out count as read, and all of the cache. Unknown:
     where the new positions go in the cache where data tells the lengths. Versions: all (1).
     """
-    found = _grouped(node, 7, 8, 3, less=0)
+    found = _grouped_lengths(node, 7, 8, 3, less=0)
     found = replace(found, heads=replace(found.heads, window=None))
     cache = (found.heads.batch, found.heads.groups, found.cache, found.heads.size)
     if node.shape(3) != cache or node.shape(4) != cache:
         raise RuleError(f"inputs 3 and 4 require shape {list(cache)}, found {list(node.shape(4))}")
     links = _own_links(node, found)
     for number, slot in enumerate((3, 4)):
-        links.extend(_old(node, slot, found, number))
-    links.extend(anything(node, (5, 6, 7, 8, 9, 10), found.heads.shape))
+        links.extend(_cache_links(node, slot, found, number))
+    links.extend(everything_links(node, (5, 6, 7, 8, 9, 10), found.heads.shape))
     if found.start is None or found.start + found.heads.keys > found.cache:
         found = replace(found, start=0, exact=False)
     links.extend(_presents(node, found, (3, 4)))
-    return trimmed(node, (found.heads.shape, cache, cache), links)
+    return trim_outputs(node, (found.heads.shape, cache, cache), links)
 
 
 SELECTED = tuple(
@@ -254,15 +273,15 @@ def dynamic_sparse_attention(node: OpNode) -> Outcome:
     Unknown: which keys and values, new, cached or auxiliary, and what the new caches hold.
     onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    found = _grouped(node, 10, 9, 3)
+    found = _grouped_lengths(node, 10, 9, 3)
     heads = found.heads
     links = [] if found.packed else _own_links(node, found)[:1]
     sources = (0, *range(1, 7)) if found.packed else range(1, 7)
-    links.extend(anything(node, sources, heads.shape, unknown=True))
-    links.extend(anything(node, range(7, 20), heads.shape))
+    links.extend(everything_links(node, sources, heads.shape, unknown=True))
+    links.extend(everything_links(node, range(7, 20), heads.shape))
     shape = found.present
     for output in (1, 2):
         written = (*range(5), 9, *range(11, 20))
-        links.extend(anything(node, written, shape or (), output, unknown=True))
-    links.extend(anything(node, node.data_inputs(), (), 3, unknown=True))
-    return trimmed(node, (heads.shape, shape, shape, None), links)
+        links.extend(everything_links(node, written, shape or (), output, unknown=True))
+    links.extend(everything_links(node, node.data_inputs(), (), 3, unknown=True))
+    return trim_outputs(node, (heads.shape, shape, shape, None), links)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, required, vector
+from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, selected, trimmed, whole
+from rfgraph.ops.steps import reduce_steps, reshape_steps, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window, product
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Taps
 
@@ -96,20 +96,22 @@ def causal_conv_with_state(node: OpNode) -> Outcome:
     conv = _causal(node, shape, kernel[-1], last)
     links = [*_weights(node, conv, last)]
     if count > 1:
-        return _unpadded(node, conv, links)
+        return _unknown_padding_outcome(node, conv, links)
     taps = Taps(((conv.axis, conv.window(conv.reach, conv.length)),))
     links.append(_chosen(node, shape).add(taps).link(0, spatial=(conv.axis,)))
     states = (conv.kept, *conv.state) if conv.kept else conv.state
     if node.has(3):
-        required(node, 3, states)
+        node.expect_shape(3, states)
         before = _last_state(conv, states)
         shift = Shift(conv.state_length - conv.reach, 1, conv.state_length, conv.reach)
-        before.add(*selected(before.shape, [(conv.axis, shift)]))
+        before.add(*select_steps(before.shape, [(conv.axis, shift)]))
         before.add(Taps(((conv.axis, conv.window(0, conv.reach)),)))
         time = conv.axis + (conv.kept > 0) if not conv.turned else 3 - conv.axis
         links.append(before.link(3, spatial=(time,)))
     update, first = _first_positions(node, conv, last)
-    return trimmed(node, (shape, states, update), (*links, *_states(node, conv, states), *first))
+    return trim_outputs(
+        node, (shape, states, update), (*links, *_states(node, conv, states), *first)
+    )
 
 
 def _spread(node: OpNode, count: int, last: bool) -> Shape:
@@ -134,14 +136,16 @@ def _chosen(node: OpNode, shape: Shape) -> Chain:
     last = len(found) - 1
     if found[last] == shape[last]:
         return Chain(found)
-    return Chain(found).add(*selected(found, [(last, Shift(start, 1, found[last], shape[last]))]))
+    return Chain(found).add(
+        *select_steps(found, [(last, Shift(start, 1, found[last], shape[last]))])
+    )
 
 
 def _causal(node: OpNode, shape: Shape, kernel: int, last: bool) -> Causal:
     """Return the convolution, with how its states lie."""
     axis = 1 if last else len(shape) - 1
     history, layout = node.int("state_length", 0), node.int("state_channels_last", -1)
-    conv = Causal(shape, axis, kernel, _dilation(node), _kept(node), history)
+    conv = Causal(shape, axis, kernel, _dilation(node), _kept_slots(node), history)
     extended = history or layout != -1 or node.int("input_channels", 0)
     if layout not in (-1, 0, 1) or (history and history < conv.reach):
         raise RuleError(
@@ -169,7 +173,7 @@ def _first_positions(
     if not room:
         return None, ()
     shift = Shift(0, 1, conv.length, room, "absent")
-    chain = _chosen(node, conv.shape).add(*selected(conv.shape, [(1, shift)]))
+    chain = _chosen(node, conv.shape).add(*select_steps(conv.shape, [(1, shift)]))
     return chain.shape, (chain.link(0, 2),)
 
 
@@ -180,7 +184,7 @@ def _dilation(node: OpNode) -> int:
     return dilation
 
 
-def _kept(node: OpNode) -> int:
+def _kept_slots(node: OpNode) -> int:
     kept = node.int("state_window", 0)
     if not 0 <= kept <= MAX_STATES:
         raise RuleError(f"attribute 'state_window' requires 0 to {MAX_STATES}, found {kept}")
@@ -191,14 +195,14 @@ def _weights(node: OpNode, conv: Causal, last: bool) -> Iterator[Link]:
     """Yield the links of weights and bias, which belong to a channel."""
     shape, kernel = conv.shape, node.shape(1)
     under = shape[2:] if last else (shape[1], *(1,) * (len(shape) - 2))
-    chain = Chain(kernel).add(*whole(kernel, range(1, len(kernel)), weighted=True))
-    yield chain.add(*reshaped(chain.shape, under), Pointwise(shape)).link(1)
+    chain = Chain(kernel).add(*reduce_steps(kernel, range(1, len(kernel)), weighted=True))
+    yield chain.add(*reshape_steps(chain.shape, under), Pointwise(shape)).link(1)
     if node.has(2):
-        required(node, 2, kernel[:1])
-        yield Chain(kernel[:1]).add(*reshaped(kernel[:1], under), Pointwise(shape)).link(2)
+        node.expect_shape(2, kernel[:1])
+        yield Chain(kernel[:1]).add(*reshape_steps(kernel[:1], under), Pointwise(shape)).link(2)
 
 
-def _unpadded(node: OpNode, conv: Causal, links: list[Link]) -> Outcome:
+def _unknown_padding_outcome(node: OpNode, conv: Causal, links: list[Link]) -> Outcome:
     """Return the outcome where the padding of the axes before the causal one is not known."""
     shape = conv.shape
     taps = Taps(((conv.axis, conv.window(conv.reach, conv.length)),))
@@ -209,14 +213,14 @@ def _unpadded(node: OpNode, conv: Causal, links: list[Link]) -> Outcome:
         slots = (3,) if output == 0 else (0, 3)
         anything = (Everything(to, unknown=True),)
         links.extend(Link(slot, anything, output) for slot in slots if node.has(slot))
-    return trimmed(node, (shape, None), links)
+    return trim_outputs(node, (shape, None), links)
 
 
 def _last_state(conv: Causal, states: Shape) -> Chain:
     """Return a chain from the states that came in to the last of them, which alone is read."""
     chain = Chain(states)
     if conv.kept:
-        chain.add(*selected(states, [(0, Shift(conv.kept - 1, 1, conv.kept, 1))]))
+        chain.add(*select_steps(states, [(0, Shift(conv.kept - 1, 1, conv.kept, 1))]))
         chain.add(Regroup(conv.state))
     return conv.turn(chain)
 
@@ -232,10 +236,12 @@ def _states(node: OpNode, conv: Causal, states: Shape) -> Iterator[Link]:
             chain = _chosen(node, conv.shape) if source == 0 else _last_state(conv, states)
             # The data ends after `seen` positions, those of the state come before it.
             shift = Shift(start, 1, in_len, size, "absent")
-            conv.turn(chain.add(*selected(chain.shape, [(conv.axis, shift)])))
+            conv.turn(chain.add(*select_steps(chain.shape, [(conv.axis, shift)])))
             if conv.kept:
                 chain.add(Regroup((1, *conv.state)))
-                chain.add(*selected(chain.shape, [(0, Shift(-slot, 1, 1, conv.kept, "absent"))]))
+                chain.add(
+                    *select_steps(chain.shape, [(0, Shift(-slot, 1, 1, conv.kept, "absent"))])
+                )
             yield chain.link(source, 1)
 
 
@@ -259,31 +265,30 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
             f"found shapes {list(kernel)} and [{bounds}]"
         )
     shape, state = (tokens, channels), (bounds - 1, channels, (kernel[2] - 1) * _dilation(node))
-    required(node, 4, state)
+    node.expect_shape(4, state)
     conv = Causal(shape, 0, kernel[2], _dilation(node))
     taps = Taps(((0, conv.window(conv.reach, tokens)),))
-    start = Chain(state).add(
-        Reduce(((0, Whole(state[0], 1, unknown=True)), (2, Whole(state[2], 1))))
-    )
+    rules = (0, Whole(state[0], 1, unknown=True)), (2, Whole(state[2], 1))
+    start = Chain(state).add(Reduce(rules))
     links = [
         Link(0, (taps,), spatial=(0,)),
         Chain(kernel)
-        .add(*whole(kernel, (1, 2)), *reshaped((channels, 1, 1), (channels,)))
+        .add(*reduce_steps(kernel, (1, 2)), *reshape_steps((channels, 1, 1), (channels,)))
         .add(Pointwise(shape))
         .link(1),
         Link(2, (Everything(shape),)),
-        *vector(node, 3, shape),
+        *vector_links(node, 3, shape),
         start.add(Regroup((1, channels)), Pointwise(shape)).link(4),
-        *_deltas(node, shape),
+        *_delta_links(node, shape),
     ]
     updates = (state[0], max(node.int("state_update_capacity", 0), 0), channels)
     for output, to in ((1, state), (2, updates)):
         anything = (Everything(to, unknown=True),)
         links.extend(Link(slot, anything, output) for slot in (0, 2, 4, 5) if node.has(slot))
-    return trimmed(node, (shape, state, updates), links)
+    return trim_outputs(node, (shape, state, updates), links)
 
 
-def _deltas(node: OpNode, shape: Shape) -> Iterator[Link]:
+def _delta_links(node: OpNode, shape: Shape) -> Iterator[Link]:
     """Yield the links of what is added to a kernel of two taps, by token and group of channels."""
     if not node.has(6) and not node.has(7):
         return
@@ -296,9 +301,10 @@ def _deltas(node: OpNode, shape: Shape) -> Iterator[Link]:
         )
     chain = Chain((tokens, taps, groups))
     chain.add(
-        *selected(chain.shape, [(1, Shift(first, 1, taps, 2))]), *whole((tokens, 2, groups), [1])
+        *select_steps(chain.shape, [(1, Shift(first, 1, taps, 2))]),
+        *reduce_steps((tokens, 2, groups), [1]),
     )
     chain.add(Regroup((tokens, groups, 1)), Pointwise((tokens, groups, size)), Regroup(shape))
     yield chain.link(6)
-    required(node, 7, (tokens, 1))
+    node.expect_shape(7, (tokens, 1))
     yield Link(7, (Pointwise(shape),))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from rfgraph.ops.contrib.operands import DOMAIN, pointwise, required, vector
+from rfgraph.ops.contrib.operands import DOMAIN, broadcast_links, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, broadcast
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, scalar, selected, trimmed, whole
+from rfgraph.ops.steps import reduce_steps, reshape_steps, scalar_link, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce
 
 
-def _own(shape: Shape, slot: int = 0, output: int = 0) -> Link:
+def _own_link(shape: Shape, slot: int = 0, output: int = 0) -> Link:
     return Link(slot, (Pointwise(shape),), output)
 
 
@@ -25,7 +25,7 @@ def unary(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     shape = node.shape(0)
-    return Outcome((shape,), (_own(shape),))
+    return Outcome((shape,), (_own_link(shape),))
 
 
 @rule("BiasGelu", "FastGelu", domain=DOMAIN)
@@ -35,7 +35,7 @@ def with_bias(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     shape = node.ranked(0, 1)
-    return Outcome((shape,), (_own(shape), *vector(node, 1, shape)))
+    return Outcome((shape,), (_own_link(shape), *vector_links(node, 1, shape)))
 
 
 @rule("BiasAdd", domain=DOMAIN)
@@ -45,9 +45,9 @@ def bias_add(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     shape = node.ranked(0, 1)
-    required(node, 2, shape)
-    bias = vector(node, 1, shape)
-    return Outcome((shape,), (_own(shape), *bias, _own(shape, 2)))
+    node.expect_shape(2, shape)
+    bias = vector_links(node, 1, shape)
+    return Outcome((shape,), (_own_link(shape), *bias, _own_link(shape, 2)))
 
 
 @rule("BiasSplitGelu", domain=DOMAIN)
@@ -70,7 +70,7 @@ def bias_split_gelu(node: OpNode) -> Outcome:
     for start in (0, length // 2):
         for slot, found in ((0, shape), (1, shape[-1:])):
             shift = Shift(start, 1, length, length // 2)
-            chain = Chain(found).add(*selected(found, [(len(found) - 1, shift)]))
+            chain = Chain(found).add(*select_steps(found, [(len(found) - 1, shift)]))
             links.append(chain.add(*(() if slot == 0 else (Pointwise(out),))).link(slot))
     return Outcome((out,), tuple(links))
 
@@ -90,14 +90,14 @@ def swiglu(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 1)
     if node.has(1):
-        required(node, 1, shape)
-        return Outcome((shape,), (_own(shape), _own(shape, 1)))
+        node.expect_shape(1, shape)
+        return Outcome((shape,), (_own_link(shape), _own_link(shape, 1)))
     half, rest = divmod(shape[-1], 2)
     if rest:
         raise RuleError(f"input 0 requires an even last axis, found shape {list(shape)}")
     axis = len(shape) - 1
     halves = (Shift(start, 1, shape[-1], half) for start in (0, half))
-    links = (Link(0, selected(shape, [(axis, shift)])) for shift in halves)
+    links = (Link(0, select_steps(shape, [(axis, shift)])) for shift in halves)
     return Outcome(((*shape[:-1], half),), tuple(links))
 
 
@@ -111,17 +111,17 @@ def dropout(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     shape = node.shape(0)
-    links = [_own(shape)]
+    links = [_own_link(shape)]
     biased = node.op_type != "BitmaskDropout"
     if biased:
-        links.extend((*pointwise(node, 1, shape), *pointwise(node, 2, shape)))
+        links.extend((*broadcast_links(node, 1, shape), *broadcast_links(node, 2, shape)))
     mask = shape if node.op_type == "BiasDropout" else (-(-product(shape) // 32),)
     slots = (3, 4) if biased else (1, 2)
     mode = node.value(slots[1]) if node.has(slots[1]) else None
     if mode is not None and (mode.data is None or mode.data.any()):
         for output, to in enumerate((shape, mask)):
-            links.extend(scalar(node, slot, to, output) for slot in slots if node.has(slot))
-    return trimmed(node, (shape, mask), links)
+            links.extend(scalar_link(node, slot, to, output) for slot in slots if node.has(slot))
+    return trim_outputs(node, (shape, mask), links)
 
 
 @rule("ScaledSiLU", domain=DOMAIN, ignores=("alpha",))
@@ -131,8 +131,8 @@ def scaled_silu(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     shape = node.shape(0)
-    scale = [scalar(node, 1, shape)] if node.has(1) else []
-    return Outcome((shape,), (_own(shape), *scale))
+    scale = [scalar_link(node, 1, shape)] if node.has(1) else []
+    return Outcome((shape,), (_own_link(shape), *scale))
 
 
 @rule("GatedAdd", domain=DOMAIN)
@@ -145,15 +145,17 @@ def gated_add(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     shape = node.ranked(0, 1)
-    required(node, 1, shape)
+    node.expect_shape(1, shape)
     width = node.ranked(2, 1)[-1] if node.has(3) else 1
-    gate = required(node, 2, (*shape[:-1], width))
-    links = [_own(shape), _own(shape, 1)]
+    gate = node.expect_shape(2, (*shape[:-1], width))
+    links = [_own_link(shape), _own_link(shape, 1)]
     if not node.has(3):
-        return Outcome((shape,), (*links, _own(shape, 2)))
-    links.append(Link(2, (*whole(gate, [len(gate) - 1], weighted=True), Pointwise(shape))))
-    weights = Chain(required(node, 3, (width, 1))).add(*whole((width, 1), [0], weighted=True))
-    links.append(weights.add(*reshaped((1, 1), (1,)), Pointwise(shape)).link(3))
+        return Outcome((shape,), (*links, _own_link(shape, 2)))
+    links.append(Link(2, (*reduce_steps(gate, [len(gate) - 1], weighted=True), Pointwise(shape))))
+    weights = Chain(node.expect_shape(3, (width, 1))).add(
+        *reduce_steps((width, 1), [0], weighted=True)
+    )
+    links.append(weights.add(*reshape_steps((1, 1), (1,)), Pointwise(shape)).link(3))
     return Outcome((shape,), tuple(links))
 
 
@@ -164,11 +166,11 @@ def linear_attention_gate(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     shape = node.ranked(0, 3, 3)
-    links = [_own(shape), *vector(node, 1, shape), *vector(node, 2, shape)]
+    links = [_own_link(shape), *vector_links(node, 1, shape), *vector_links(node, 2, shape)]
     if node.has(3):
-        required(node, 3, shape)
-        links.append(_own(shape, 3, 1))
-    return trimmed(node, (shape, shape), links)
+        node.expect_shape(3, shape)
+        links.append(_own_link(shape, 3, 1))
+    return trim_outputs(node, (shape, shape), links)
 
 
 @rule("ComplexMul", "ComplexMulConj", domain=DOMAIN)
@@ -199,8 +201,8 @@ def is_all_finite(node: OpNode) -> Outcome:
     links = []
     for slot in node.data_inputs():
         shape = node.shape(slot)
-        chain = Chain(shape).add(*whole(shape, range(len(shape))))
-        links.append(chain.add(*reshaped(chain.shape, ())).link(slot))
+        chain = Chain(shape).add(*reduce_steps(shape, range(len(shape))))
+        links.append(chain.add(*reshape_steps(chain.shape, ())).link(slot))
     return Outcome(((),), tuple(links))
 
 
@@ -212,8 +214,8 @@ def qordered_gelu(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     shape = node.shape(0)
-    scales = [scalar(node, slot, shape) for slot in (1, 2) if node.has(slot)]
-    return Outcome((shape,), (_own(shape), *scales))
+    scales = [scalar_link(node, slot, shape) for slot in (1, 2) if node.has(slot)]
+    return Outcome((shape,), (_own_link(shape), *scales))
 
 
 @rule(
@@ -229,7 +231,7 @@ def with_order(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     shape = node.shape(0)
-    return Outcome((shape,), (_own(shape), scalar(node, 1, shape)))
+    return Outcome((shape,), (_own_link(shape), scalar_link(node, 1, shape)))
 
 
 @rule(

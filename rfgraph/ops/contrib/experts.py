@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, required
-from rfgraph.ops.contrib.packed_heads import anything, part
+from rfgraph.ops.contrib.operands import DOMAIN
+from rfgraph.ops.contrib.packed_heads import everything_links, take_part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, trimmed, whole
+from rfgraph.ops.steps import reduce_steps, reshape_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce
 
@@ -30,7 +30,7 @@ def mixture_of_experts(node: OpNode) -> Outcome:
 
     Exact. Upper bound: weights of experts that are computed count as read whole. Versions: all (1).
     """
-    return _mixed(node, node.ranked(0, 2, 3), (1, 14) if node.op_type == "QMoE" else (1,))
+    return _mix_outcome(node, node.ranked(0, 2, 3), (1, 14) if node.op_type == "QMoE" else (1,))
 
 
 PACKED = tuple(
@@ -46,23 +46,23 @@ def packed_mixture_of_experts(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Upper bound: weights of
     experts that are computed count as read whole. Versions: all (1).
     """
-    return _mixed(node, node.ranked(0, 1), (1, 5))
+    return _mix_outcome(node, node.ranked(0, 1), (1, 5))
 
 
-def _mixed(node: OpNode, shape: Shape, routing: tuple[int, ...]) -> Outcome:
+def _mix_outcome(node: OpNode, shape: Shape, routing: tuple[int, ...]) -> Outcome:
     last = len(shape) - 1
     links = [Link(0, (Reduce(((last, Whole(shape[-1], shape[-1])),), weighted=True),))]
-    links.extend(_routed(node, slot, shape) for slot in routing if node.has(slot))
+    links.extend(_routing_link(node, slot, shape) for slot in routing if node.has(slot))
     weights = (slot for slot in node.data_inputs() if slot not in (0, *routing))
-    return Outcome((shape,), (*links, *anything(node, weights, shape)))
+    return Outcome((shape,), (*links, *everything_links(node, weights, shape)))
 
 
-def _routed(node: OpNode, slot: int, shape: Shape) -> Link:
+def _routing_link(node: OpNode, slot: int, shape: Shape) -> Link:
     tokens, experts = node.ranked(slot, 2, 2)
     if tokens != product(shape[:-1]):
         raise RuleError(f"input {slot} requires {product(shape[:-1])} tokens, found {tokens}")
-    chain = Chain((tokens, experts)).add(*whole((tokens, experts), [1]))
-    return chain.add(*reshaped((tokens, 1), (*shape[:-1], 1)), Pointwise(shape)).link(slot)
+    chain = Chain((tokens, experts)).add(*reduce_steps((tokens, experts), [1]))
+    return chain.add(*reshape_steps((tokens, 1), (*shape[:-1], 1)), Pointwise(shape)).link(slot)
 
 
 # -- routers ---------------------------------------------------------------------------------------
@@ -95,21 +95,23 @@ def group_router(node: OpNode) -> Outcome:
             links.append(chain.add(Pointwise(shape)).link(slot, output))
             if output == 0:
                 every = Chain(node.shape(slot)).add(*before)
-                every.add(*whole(every.shape, [len(every.shape) - 1]), Pointwise(shape))
+                every.add(*reduce_steps(every.shape, [len(every.shape) - 1]), Pointwise(shape))
                 links.append(every.link(slot))
-    return trimmed(node, (shape, shape, shape), links)
+    return trim_outputs(node, (shape, shape, shape), links)
 
 
 def _logits(node: OpNode, found: Shape, shape: Shape) -> tuple[int, Chain]:
     """Return the input and a chain from it to its tokens' logits, or to what all of them read."""
-    chain = Chain(found).add(*reshaped(found, (shape[0], found[-1])))
-    return 0, chain.add(*(whole(chain.shape, [1], weighted=True) if node.has(2) else ()))
+    chain = Chain(found).add(*reshape_steps(found, (shape[0], found[-1])))
+    return 0, chain.add(*(reduce_steps(chain.shape, [1], weighted=True) if node.has(2) else ()))
 
 
 def _projection(node: OpNode, experts: int, width: int) -> Chain:
     """Return a chain from projection weights to the experts that they belong to."""
-    found = required(node, 2, (experts, width))
-    return Chain(found).add(*whole(found, [1], weighted=True), *reshaped((experts, 1), (experts,)))
+    found = node.expect_shape(2, (experts, width))
+    return Chain(found).add(
+        *reduce_steps(found, [1], weighted=True), *reshape_steps((experts, 1), (experts,))
+    )
 
 
 GATED = tuple("activation activation_alpha activation_beta limit".split())
@@ -133,19 +135,21 @@ def router_gate_up_projection(node: OpNode) -> Outcome:
             f"found shape {[inner, columns]}"
         )
     outs = ((*shape[:-1], logits), (*shape[:-1], half))
-    links = [*_columns(node, outs, ((0, 0), (1, logits), (1, logits + half)))]
+    links = [*_column_links(node, outs, ((0, 0), (1, logits), (1, logits + half)))]
     for output, to in enumerate(outs):
-        steps = (*whole(shape, [len(shape) - 1], weighted=True), Pointwise(to))
+        steps = (*reduce_steps(shape, [len(shape) - 1], weighted=True), Pointwise(to))
         links.append(Link(0, steps, output))
-    return trimmed(node, outs, links)
+    return trim_outputs(node, outs, links)
 
 
-def _columns(
+def _column_links(
     node: OpNode, outs: tuple[Shape, Shape], starts: tuple[tuple[int, int], ...]
 ) -> Iterator[Link]:
     """Yield the links of an output's columns of the weights, from the given ones on."""
     for output, start in starts:
         count = outs[output][-1]
-        chain = part(Chain(node.shape(1)), 1, start, count)
-        chain.add(*whole(chain.shape, [0], weighted=True), *reshaped((1, count), (count,)))
+        chain = take_part(Chain(node.shape(1)), 1, start, count)
+        chain.add(
+            *reduce_steps(chain.shape, [0], weighted=True), *reshape_steps((1, count), (count,))
+        )
         yield chain.add(Pointwise(outs[output])).link(1, output)

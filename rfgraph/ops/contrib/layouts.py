@@ -6,19 +6,18 @@ import numpy as np
 
 from rfgraph.ops.contrib.operands import (
     Operand,
+    apply_standard,
     channels_first,
     channels_last,
-    given,
-    permuted,
-    required,
-    shape_of,
-    standard,
+    first_shape,
+    operand_of,
+    permuted_operand,
     with_channels_last,
 )
 from rfgraph.ops.convolutions import channel_links, global_pool, pool
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value, choice
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import selected
+from rfgraph.ops.steps import select_steps
 from rfgraph.relations.axis_rules import Shape, Shift
 from rfgraph.relations.steps import Everything, Permute, Pointwise
 
@@ -61,7 +60,7 @@ def qlinear_average_pool(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     found = pool(node, channels_last=True)
-    shape = shape_of(found)
+    shape = first_shape(found)
     scales = channel_links(node, range(1, 5), shape, len(shape) - 1)
     return Outcome(found.shapes, (*found.links, *scales))
 
@@ -76,7 +75,7 @@ def qlinear_conv_transpose(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     found = with_channels_last(node, "ConvTranspose", (0, 3, 8))
-    shape = shape_of(found)
+    shape = first_shape(found)
     scales = channel_links(node, (1, 2, 4, 5, 6, 7), shape, len(shape) - 1)
     return Outcome(found.shapes, (*found.links, *scales))
 
@@ -87,8 +86,8 @@ def resize(node: OpNode) -> Outcome:
 
     Exact where Resize is. Versions: all, those of Resize.
     """
-    operands = [given(node, slot) for slot in range(len(node.inputs))]
-    return standard(node, "Resize", operands, version=node.version)
+    operands = [operand_of(node, slot) for slot in range(len(node.inputs))]
+    return apply_standard(node, "Resize", operands, version=node.version)
 
 
 @rule("MaxUnpool", domain=NHWC, ignores=ACTIVATION)
@@ -98,9 +97,9 @@ def max_unpool(node: OpNode) -> Outcome:
     Unknown: every axis, since it is not said how the indices count channels on the last axis.
     Versions: all, those of MaxUnpool.
     """
-    data = permuted(node, 0, channels_first(len(required(node, 1, node.ranked(0, 3)))))
-    operands = [data, Operand(1, Value(data.value.shape)), given(node, 2)]
-    found = shape_of(standard(node, "MaxUnpool", operands, version=node.version))
+    data = permuted_operand(node, 0, channels_first(len(node.expect_shape(1, node.ranked(0, 3)))))
+    operands = [data, Operand(1, Value(data.value.shape)), operand_of(node, 2)]
+    found = first_shape(apply_standard(node, "MaxUnpool", operands, version=node.version))
     shape = tuple(found[axis] for axis in channels_last(len(found)))
     spatial = tuple(range(1, len(shape) - 1))
     anything = (Everything(shape, unknown=True),)
@@ -139,7 +138,7 @@ def reorder_output(node: OpNode) -> Outcome:
         raise RuleError(
             f"attribute 'channels' requires a number in [1, {shape[1]}], found {channels}"
         )
-    chain = Chain(shape).add(*selected(shape, [(1, Shift(0, 1, shape[1], channels))]))
+    chain = Chain(shape).add(*select_steps(shape, [(1, Shift(0, 1, shape[1], channels))]))
     if node.int("channels_last", 0):
         chain.add(Permute(channels_last(len(shape))))
     return Outcome((chain.shape,), (chain.link(0),))
@@ -155,25 +154,29 @@ def conv(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     weights = node.ranked(1, 3)
-    operands = [_filled(node, 0, weights[1] * node.int("group", 1)), given(node, 1), given(node, 2)]
-    found = standard(node, "Conv", operands)
+    operands = [
+        _fill_channels(node, 0, weights[1] * node.int("group", 1)),
+        operand_of(node, 1),
+        operand_of(node, 2),
+    ]
+    found = apply_standard(node, "Conv", operands)
     if not node.has(3):
         return found
-    shape = shape_of(found)
-    added = _filled(node, 3, weights[0])
+    shape = first_shape(found)
+    added = _fill_channels(node, 3, weights[0])
     if added.value.shape != shape:
         raise RuleError(f"input 3 requires shape {list(shape)}, found {list(node.shape(3))}")
     steps = added.steps or (Pointwise(shape),)
     return Outcome(found.shapes, (*found.links, Link(3, steps)))
 
 
-def _filled(node: OpNode, slot: int, channels: int) -> Operand:
+def _fill_channels(node: OpNode, slot: int, channels: int) -> Operand:
     """Return an input with its last block of channels filled up to `channels`."""
     shape = node.ranked(slot, 3)
     if not shape[1] < channels < shape[1] + MAX_BLOCK:
         return Operand(slot, node.value(slot))
     filled: Shape = (shape[0], channels, *shape[2:])
-    steps = selected(shape, [(1, Shift(0, 1, shape[1], channels, "absent"))])
+    steps = select_steps(shape, [(1, Shift(0, 1, shape[1], channels, "absent"))])
     return Operand(slot, Value(filled, node.value(slot).constant), steps)
 
 
@@ -209,9 +212,8 @@ def upsample(node: OpNode) -> Outcome:
     scales = node.ints("scales") or [1] * len(shape)
     if len(scales) != len(shape) or not 1 <= min(scales) <= max(scales) < 1 << 24:
         raise RuleError(f"attribute 'scales' requires 4 positive integers, found {scales[:8]}")
-    mode = choice(node, "mode", "nearest", ("nearest", "linear"))
-    transform = choice(
-        node,
+    mode = node.choice("mode", "nearest", ("nearest", "linear"))
+    transform = node.choice(
         "coordinate_transformation_mode",
         "asymmetric",
         ("asymmetric", "align_corners", "half_pixel"),
@@ -222,4 +224,6 @@ def upsample(node: OpNode) -> Outcome:
         "coordinate_transformation_mode": "asymmetric" if mode == "nearest" else transform,
     }
     factors = Value((4,), constant=True, data=np.array(scales, np.float32))
-    return standard(node, "Resize", [given(node, 0), None, Operand(-1, factors)], attributes)
+    return apply_standard(
+        node, "Resize", [operand_of(node, 0), None, Operand(-1, factors)], attributes
+    )

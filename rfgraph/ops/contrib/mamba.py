@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, required, vector
-from rfgraph.ops.contrib.packed_heads import anything, part
+from rfgraph.ops.contrib.operands import DOMAIN, vector_links
+from rfgraph.ops.contrib.packed_heads import everything_links, take_part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, scalar, trimmed, whole
+from rfgraph.ops.steps import reduce_steps, reshape_steps, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Band, Shape, Whole, Window
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Taps
 
@@ -61,9 +61,9 @@ def _mixer(node: OpNode) -> Mixer:
         )
     slots, inner = node.ranked(1, 3, 3)[0], heads * size
     mixer = Mixer(node.ranked(0, 2, 2)[0], slots, heads, inner, inner + 2 * groups * state)
-    required(node, 0, (mixer.tokens, mixer.width))
-    required(node, 1, mixer.history)
-    required(node, 2, (slots, heads, state, size))
+    node.expect_shape(0, (mixer.tokens, mixer.width))
+    node.expect_shape(1, mixer.history)
+    node.expect_shape(2, (slots, heads, state, size))
     return mixer
 
 
@@ -81,23 +81,23 @@ def mamba2_verify(node: OpNode) -> Outcome:
     """
     mixer = _mixer(node)
     ssm = node.shape(2)
-    links = [*_convolved(node, mixer), *vector(node, 8, mixer.out)]
+    links = [*_convolution_links(node, mixer), *vector_links(node, 8, mixer.out)]
     for output, start in ((0, 0), (4, mixer.inner)):
-        chain = part(Chain(node.shape(0)), 1, start, mixer.width - start)
+        chain = take_part(Chain(node.shape(0)), 1, start, mixer.width - start)
         chain.add(Prefix(((0, Band(None, 0, mixer.tokens, mixer.tokens)),)))
-        chain.add(*whole(chain.shape, [1], weighted=True), Pointwise(mixer.out))
+        chain.add(*reduce_steps(chain.shape, [1], weighted=True), Pointwise(mixer.out))
         links.append(chain.link(0, output))
-        links.extend(anything(node, (1, 2), mixer.out, output, unknown=True))
-        links.extend(anything(node, (3, 4, 5, 6, 7, 9), mixer.out, output))
+        links.extend(everything_links(node, (1, 2), mixer.out, output, unknown=True))
+        links.extend(everything_links(node, (3, 4, 5, 6, 7, 9), mixer.out, output))
     for output, to, slots in ((1, mixer.history, (0, 1, 9)), (2, ssm, (*range(7), 9))):
-        links.extend(anything(node, slots, to, output, unknown=True))
-    return trimmed(node, (mixer.out, mixer.history, ssm, mixer.convolved, mixer.out), links)
+        links.extend(everything_links(node, slots, to, output, unknown=True))
+    return trim_outputs(node, (mixer.out, mixer.history, ssm, mixer.convolved, mixer.out), links)
 
 
-def _convolved(node: OpNode, mixer: Mixer) -> Iterator[Link]:
+def _convolution_links(node: OpNode, mixer: Mixer) -> Iterator[Link]:
     """Yield the links of what the convolution gives, output 3."""
     tokens, channels = mixer.convolved
-    own = part(Chain(node.shape(0)), 1, mixer.inner, channels)
+    own = take_part(Chain(node.shape(0)), 1, mixer.inner, channels)
     own.add(Taps(((0, Window(TAPS, 1, 1, TAPS - 1, tokens, tokens)),)))
     yield own.link(0, 3, (0,))
     before = Chain(mixer.history).add(Reduce(((0, Whole(mixer.slots, 1, unknown=True)),)))
@@ -105,8 +105,10 @@ def _convolved(node: OpNode, mixer: Mixer) -> Iterator[Link]:
     before.add(Taps(((0, Window(TAPS, 1, 1, 0, TAPS - 1, tokens)),)))
     yield before.link(1, 3, (2,))
     kernel = node.ranked(3, 2, 3)
-    required(node, 3, (channels, *(1,) * (len(kernel) - 2), TAPS))
-    weights = Chain(kernel).add(*whole(kernel, range(1, len(kernel)), weighted=True))
-    yield weights.add(*reshaped(weights.shape, (channels,)), Pointwise(mixer.convolved)).link(3, 3)
-    yield from vector(node, 4, mixer.convolved, output=3)
-    yield scalar(node, 9, mixer.convolved, 3)
+    node.expect_shape(3, (channels, *(1,) * (len(kernel) - 2), TAPS))
+    weights = Chain(kernel).add(*reduce_steps(kernel, range(1, len(kernel)), weighted=True))
+    yield weights.add(*reshape_steps(weights.shape, (channels,)), Pointwise(mixer.convolved)).link(
+        3, 3
+    )
+    yield from vector_links(node, 4, mixer.convolved, output=3)
+    yield scalar_link(node, 9, mixer.convolved, 3)

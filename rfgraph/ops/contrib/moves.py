@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rfgraph.ops.contrib.operands import DOMAIN, Operand, given, required, standard
+from rfgraph.ops.contrib.operands import DOMAIN, Operand, apply_standard, operand_of
 from rfgraph.ops.node import (
     Array,
     Chain,
@@ -19,7 +19,13 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import bounded, pick_steps, reshaped, trimmed, whole
+from rfgraph.ops.steps import (
+    check_index_count,
+    pick_steps,
+    reduce_steps,
+    reshape_steps,
+    trim_outputs,
+)
 from rfgraph.relations.axis_rules import Band, Shape, Whole, product
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Reduce, Regroup
 
@@ -36,7 +42,7 @@ def trilu(node: OpNode) -> Outcome:
 
     Exact; an upper bound where Trilu of ai.onnx is one. Versions: all (1).
     """
-    return standard(node, "Trilu", [given(node, 0), given(node, 1)])
+    return apply_standard(node, "Trilu", [operand_of(node, 0), operand_of(node, 1)])
 
 
 @rule("Pad", domain=DOMAIN)
@@ -46,7 +52,7 @@ def pad(node: OpNode) -> Outcome:
     Exact; an upper bound where Pad of ai.onnx is one. Unknown: where the pads depend on data.
     Versions: all (1).
     """
-    return standard(node, "Pad", [given(node, slot) for slot in range(3)], version=13)
+    return apply_standard(node, "Pad", [operand_of(node, slot) for slot in range(3)], version=13)
 
 
 @rule("GatherND", domain=DOMAIN)
@@ -56,7 +62,9 @@ def gather_nd(node: OpNode) -> Outcome:
     Exact for constant indices. Unknown along the indexed axes where the indices depend on data.
     Versions: all (1).
     """
-    return standard(node, "GatherND", [given(node, 0), given(node, 1)], {}, version=11)
+    return apply_standard(
+        node, "GatherND", [operand_of(node, 0), operand_of(node, 1)], {}, version=11
+    )
 
 
 @rule("TorchEmbedding", domain=DOMAIN)
@@ -66,7 +74,7 @@ def torch_embedding(node: OpNode) -> Outcome:
     Exact for constant indices. Unknown along the rows of a computed table where the indices depend
     on data. onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    return standard(node, "Gather", [given(node, 0), given(node, 1)], {"axis": 0})
+    return apply_standard(node, "Gather", [operand_of(node, 0), operand_of(node, 1)], {"axis": 0})
 
 
 @rule("ExpandDims", domain=DOMAIN)
@@ -78,7 +86,7 @@ def expand_dims(node: OpNode) -> Outcome:
     axes = node.known_ints(1) or []
     if len(axes) != 1:
         raise RuleError(f"input 1 requires one integer, found {len(axes)}")
-    return standard(node, "Unsqueeze", [given(node, 0)], {"axes": axes}, version=11)
+    return apply_standard(node, "Unsqueeze", [operand_of(node, 0)], {"axes": axes}, version=11)
 
 
 @rule("GridSample", domain=DOMAIN)
@@ -87,7 +95,9 @@ def grid_sample(node: OpNode) -> Outcome:
 
     Exact, or unknown, where GridSample of ai.onnx is. Versions: all (1).
     """
-    return standard(node, "GridSample", [given(node, 0), given(node, 1)], version=16)
+    return apply_standard(
+        node, "GridSample", [operand_of(node, 0), operand_of(node, 1)], version=16
+    )
 
 
 @rule("Range", domain=DOMAIN)
@@ -98,8 +108,8 @@ def range_(node: OpNode) -> Outcome:
     """
     start = node.known(0)
     one = np.array(1, np.int64 if start is None else start.dtype)
-    delta = given(node, 2) or Operand(2, Value((), constant=True, data=one))
-    return standard(node, "Range", [given(node, 0), given(node, 1), delta])
+    delta = operand_of(node, 2) or Operand(2, Value((), constant=True, data=one))
+    return apply_standard(node, "Range", [operand_of(node, 0), operand_of(node, 1), delta])
 
 
 @rule("CropAndResize", domain=DOMAIN, ignores=("extrapolation_value",))
@@ -118,7 +128,9 @@ def crop_and_resize(node: OpNode) -> Outcome:
     mode = node.str("mode", "bilinear")
     regions = node.ranked(1, 2, 2)
     attributes: dict[str, Any] = {"output_height": sides[0], "output_width": sides[1]}
-    found = standard(node, "RoiAlign", [given(node, slot) for slot in range(3)], attributes)
+    found = apply_standard(
+        node, "RoiAlign", [operand_of(node, slot) for slot in range(3)], attributes
+    )
     region = node.value(1).data
     if region is None or node.value(2).data is None or (node.shape(0)[0], regions[0]) != (1, 1):
         return found
@@ -131,7 +143,7 @@ def crop_and_resize(node: OpNode) -> Outcome:
     lines = region.astype(np.float32).reshape(-1)
     box = Operand(1, Value((4,), constant=True, data=lines))
     size = Operand(3, Value((2,), constant=True, data=np.array(sides)))
-    return standard(node, "Resize", [given(node, 0), box, None, size], attributes)
+    return apply_standard(node, "Resize", [operand_of(node, 0), box, None, size], attributes)
 
 
 @rule("GatherBlockQuantized", domain=DOMAIN)
@@ -148,7 +160,7 @@ def gather_block_quantized(node: OpNode) -> Outcome:
     shape = (*data[:-1], data[-1] * packed)
     out = (*shape[:axis], *where, *shape[axis + 1 :])
     spread = (*where, *(1,) * (len(shape) - axis - 1))
-    own = Chain(where).add(*reshaped(where, spread), Pointwise(out))
+    own = Chain(where).add(*reshape_steps(where, spread), Pointwise(out))
     anything = (Everything(out, unknown=True),)
     links = [Link(slot, anything) for slot in (0, 2, 3) if node.has(slot)]
     return Outcome((out,), (own.link(1), *links))
@@ -188,16 +200,16 @@ def gather_packed(node: OpNode) -> Outcome:
     if features < 1 or table[0] < 1:
         raise RuleError(f"requires rows of at least 1 number, found {features} in {list(table)}")
     out = (*where, features)
-    own = Chain(where).add(*reshaped(where, (*where, 1)), Pointwise(out))
-    rows = Chain(table).add(*whole(table, [1]))
+    own = Chain(where).add(*reshape_steps(where, (*where, 1)), Pointwise(out))
+    rows = Chain(table).add(*reduce_steps(table, [1]))
     indices = node.value(1).data
     if indices is None:
         rows.add(Reduce(((0, Whole(table[0], 1, unknown=True)),)))
     else:
-        bounded(indices.size, "input 1")
+        check_index_count(indices.size, "input 1")
         flat = indices.reshape(-1)
         named = np.where((flat >= 0) & (flat < table[0]), flat, 0)
-        rows.add(*pick_steps(named, 0, table[0]), *reshaped((flat.size, 1), (*where, 1)))
+        rows.add(*pick_steps(named, 0, table[0]), *reshape_steps((flat.size, 1), (*where, 1)))
     return Outcome((out,), (own.link(1), rows.add(Pointwise(out)).link(0)))
 
 
@@ -218,7 +230,7 @@ def unfold_tensor(node: OpNode) -> Outcome:
             f"requires a positive step and a size in [1, {shape[axis]}], found {step} and {size}"
         )
     count = (shape[axis] - size) // step + 1
-    bounded(count * size, "UnfoldTensor")
+    check_index_count(count * size, "UnfoldTensor")
     places = np.arange(count).reshape(-1, 1) * step + np.arange(size)
     chain = Chain(shape).add(*pick_steps(places.reshape(-1), axis, shape[axis]))
     chain.add(Regroup((*shape[:axis], count, size, *shape[axis + 1 :])))
@@ -238,7 +250,7 @@ def unique(node: OpNode) -> Outcome:
     before = Prefix(((0, Band(None, 0, shape[0], shape[0])),))
     anything = (Everything((), unknown=True),)
     links = (Link(0, anything), Link(0, (before,), 1), Link(0, anything, 2))
-    return trimmed(node, (None, shape, None), links)
+    return trim_outputs(node, (None, shape, None), links)
 
 
 # -- Fourier ---------------------------------------------------------------------------------------
@@ -270,7 +282,7 @@ def irfft(node: OpNode) -> Outcome:
     if found[-1] != 2:
         raise RuleError(f"input 0 requires a last axis of 2, found shape {list(found)}")
     shape, axes = _signal(node, found[:-1])
-    chain = Chain(found).add(*whole(found, [len(shape)]), Regroup(shape))
+    chain = Chain(found).add(*reduce_steps(found, [len(shape)]), Regroup(shape))
     chain.add(*_spectrum(shape, axes, 2 * (shape[-1] - 1)))
     return Outcome((chain.shape,), (chain.link(0),))
 
@@ -298,7 +310,7 @@ def remove_padding(node: OpNode) -> Outcome:
     has no CPU kernel to compare with. Versions: all (1).
     """
     batch, length, features = shape = node.ranked(0, 3, 3)
-    required(node, 1, (batch,))
+    node.expect_shape(1, (batch,))
     counts = node.value(1).data
     out: Shape | None = None
     links = []
@@ -307,20 +319,22 @@ def remove_padding(node: OpNode) -> Outcome:
     else:
         places = _tokens(counts, length)
         flat = (batch * length, features)
-        chain = Chain(shape).add(*reshaped(shape, flat), *pick_steps(places, 0, batch * length))
+        chain = Chain(shape).add(
+            *reshape_steps(shape, flat), *pick_steps(places, 0, batch * length)
+        )
         out = chain.shape
         links = [chain.link(0)]
     shapes: tuple[Shape, ...] = ((batch, length), (batch + 1,), (1,))
     every = ((output, to) for output, to in enumerate(shapes, 1))
     links.extend(Link(1, (Everything(to),), output) for output, to in every)
-    return trimmed(node, (out, *shapes), links)
+    return trim_outputs(node, (out, *shapes), links)
 
 
 def _tokens(counts: Array, length: int) -> Array:
     """Return the places of the tokens that are not padding, among all."""
     if counts.dtype.kind not in "iu" or bool(((counts < 0) | (counts > length)).any()):
         raise RuleError(f"input 1 requires counts in [0, {length}]")
-    bounded(counts.size * length, "RemovePadding")
+    check_index_count(counts.size * length, "RemovePadding")
     mask = np.arange(length) < counts.reshape(-1, 1)
     return np.flatnonzero(mask)
 
@@ -342,8 +356,8 @@ def restore_padding(node: OpNode) -> Outcome:
     if offsets is None:
         chain.add(Reduce(((0, Whole(tokens, count, unknown=True)),)))
         return Outcome((out,), (chain.add(Regroup(out)).link(0), Link(1, (Everything(out),))))
-    places = np.full(bounded(count, "RestorePadding"), -1)
+    places = np.full(check_index_count(count, "RestorePadding"), -1)
     for token, offset in enumerate(offsets[:tokens]):
         places[normal_axis(offset, count)] = token
-    chain.add(*pick_steps(places, 0, tokens), *reshaped((count, features), out))
+    chain.add(*pick_steps(places, 0, tokens), *reshape_steps((count, features), out))
     return Outcome((out,), (chain.link(0),))

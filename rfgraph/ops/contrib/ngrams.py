@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import BoundError
-from rfgraph.ops.contrib.operands import DOMAIN, required, vector
+from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import scalar, selected, trimmed, whole
+from rfgraph.ops.steps import reduce_steps, scalar_link, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Window
 from rfgraph.relations.steps import Everything, Pointwise, Regroup, Taps
 
@@ -40,14 +40,14 @@ class Orders:
         for order in range(2, self.largest + 1):
             window = Window(order, 1, 1, order - 1 - shift, found[self.axis], self.shape[self.axis])
             chain = Chain(found).add(Taps(((self.axis, window),)))
-            yield self.placed(chain, order).link(slot, spatial=(self.axis,))
+            yield self.lead_to_order(chain, order).link(slot, spatial=(self.axis,))
 
-    def placed(self, chain: Chain, order: int) -> Chain:
+    def lead_to_order(self, chain: Chain, order: int) -> Chain:
         """Return the chain led on to the hashes of one order."""
         last, total = len(self.shape), self.out[-1]
         chain.add(Regroup((*chain.shape, 1)), Pointwise((*self.shape, self.hashes)))
         shift = Shift(-(order - 2) * self.hashes, 1, self.hashes, total, "absent")
-        return chain.add(*selected(chain.shape, [(last, shift)]))
+        return chain.add(*select_steps(chain.shape, [(last, shift)]))
 
 
 def _orders(node: OpNode, shape: Shape, axis: int) -> Orders:
@@ -65,14 +65,14 @@ def _orders(node: OpNode, shape: Shape, axis: int) -> Orders:
 def _tables(node: OpNode, orders: Orders, slots: tuple[int, ...], multipliers: int) -> list[Link]:
     """Return the links of vocabularies and offsets, one per hash, and of the multipliers."""
     out = orders.out
-    links = [link for slot in slots for link in vector(node, slot, out)]
+    links = [link for slot in slots for link in vector_links(node, slot, out)]
     (count,) = node.ranked(multipliers, 1, 1)
     for order in range(2, orders.largest + 1):
         chain = Chain((count,)).add(
-            *selected((count,), [(0, Shift(0, 1, count, min(order, count)))])
+            *select_steps((count,), [(0, Shift(0, 1, count, min(order, count)))])
         )
-        chain.add(*whole(chain.shape, [0]), Pointwise(out[:-1]))
-        links.append(orders.placed(chain, order).link(multipliers))
+        chain.add(*reduce_steps(chain.shape, [0]), Pointwise(out[:-1]))
+        links.append(orders.lead_to_order(chain, order).link(multipliers))
     return links
 
 
@@ -93,17 +93,17 @@ def ngram_hash_mapping(node: OpNode) -> Outcome:
     links = [*orders.windows(0, shape, 0), *_tables(node, orders, (2, 4), 1)]
     shifts = [(0, length - size, length)]
     if node.has(3):
-        links.extend(orders.windows(3, required(node, 3, (batch, size)), size))
+        links.extend(orders.windows(3, node.expect_shape(3, (batch, size)), size))
         shifts.append((3, length, size))
     if node.has(5):
-        links.append(scalar(node, 5, orders.out))
+        links.append(scalar_link(node, 5, orders.out))
     if node.has(6):
-        links.extend(orders.windows(6, required(node, 6, shape), 0))
+        links.extend(orders.windows(6, node.expect_shape(6, shape), 0))
     for slot, start, in_len in shifts:
         chain = Chain(node.shape(slot))
-        chain.add(*selected(chain.shape, [(1, Shift(start, 1, in_len, size, "absent"))]))
+        chain.add(*select_steps(chain.shape, [(1, Shift(start, 1, in_len, size, "absent"))]))
         links.append(chain.link(slot, 1))
-    return trimmed(node, (orders.out, (batch, size)), links)
+    return trim_outputs(node, (orders.out, (batch, size)), links)
 
 
 @rule("VarlenNGramHashMapping", domain=DOMAIN, ignores=("pad_id", "reset_on_eos"))
@@ -123,9 +123,9 @@ def varlen_ngram_hash_mapping(node: OpNode) -> Outcome:
     links = [*orders.windows(0, shape, 0), *_tables(node, orders, (2, 5), 1)]
     links.append(Link(3, (Everything(out),)))
     if node.has(6):
-        links.append(scalar(node, 6, out))
+        links.append(scalar_link(node, 6, out))
     if node.has(7):
-        links.extend(orders.windows(7, required(node, 7, shape), 0))
+        links.extend(orders.windows(7, node.expect_shape(7, shape), 0))
     past = (Everything(out, unknown=True),)
     links.extend(Link(slot, past) for slot in (4, 8) if node.has(slot))
     size, capacity = orders.largest - 1, max(node.int("state_update_capacity", 0), 0)
@@ -134,4 +134,4 @@ def varlen_ngram_hash_mapping(node: OpNode) -> Outcome:
         sources = (7, 8, 3) if output == 2 else (0, 3, 4, 9)
         anything = (Everything(state, unknown=True),)
         links.extend(Link(slot, anything, output) for slot in sources if node.has(slot))
-    return trimmed(node, (out, *states), links)
+    return trim_outputs(node, (out, *states), links)

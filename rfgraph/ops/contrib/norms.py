@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, pointwise, vector
+from rfgraph.ops.contrib.operands import DOMAIN, broadcast_links, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, reshaped, scalar, trimmed, whole
+from rfgraph.ops.steps import (
+    expect_broadcast,
+    reduce_steps,
+    reshape_steps,
+    scalar_link,
+    trim_outputs,
+)
 from rfgraph.relations.axis_rules import Blocks, ReduceRule, Repeat, Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Select
 
@@ -15,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def _normalized(
+def _added_links(
     node: OpNode, slot: int, shape: Shape, axes: Iterable[int], output: int = 0
 ) -> tuple[Link, ...]:
     """Return the links of an optional input that broadcasts to `shape` before it is normalized.
@@ -24,13 +30,9 @@ def _normalized(
     """
     if not node.has(slot):
         return ()
-    found = node.shape(slot)
-    if not broadcasts(found, shape):
-        raise RuleError(
-            f"input {slot} requires a shape that broadcasts to {list(shape)}, found {list(found)}"
-        )
+    found = expect_broadcast(node, slot, shape)
     less = len(shape) - len(found)
-    statistics = whole(found, (axis - less for axis in axes if axis >= less))
+    statistics = reduce_steps(found, (axis - less for axis in axes if axis >= less))
     own = Link(slot, (Pointwise(shape),), output)
     if not statistics:
         return (own,)
@@ -55,22 +57,22 @@ def skip_layer_normalization(node: OpNode) -> Outcome:
     last = len(shape) - 1
     bias = 4 if node.op_type == "SkipLayerNormalization" else 3
     added = (0, 1, bias)
-    links = [link for slot in added for link in _normalized(node, slot, shape, [last])]
+    links = [link for slot in added for link in _added_links(node, slot, shape, [last])]
     for slot in range(2, bias):
-        links.extend(vector(node, slot, shape))
+        links.extend(vector_links(node, slot, shape))
     reduced = (*shape[:-1], 1)
     for slot in (0, 1, bias):
-        links.extend(pointwise(node, slot, shape, 3))
-        links.extend(_statistics(node, slot, shape))
-    return trimmed(node, (shape, reduced, reduced, shape), links)
+        links.extend(broadcast_links(node, slot, shape, 3))
+        links.extend(_statistics_links(node, slot, shape))
+    return trim_outputs(node, (shape, reduced, reduced, shape), links)
 
 
-def _statistics(node: OpNode, slot: int, shape: Shape) -> list[Link]:
+def _statistics_links(node: OpNode, slot: int, shape: Shape) -> list[Link]:
     """Return the links of mean and deviation, which read all features of an optional input."""
     if not node.has(slot):
         return []
     found = node.shape(slot)
-    steps = (*whole(found, range(len(found))[-1:]), Pointwise((*shape[:-1], 1)))
+    steps = (*reduce_steps(found, range(len(found))[-1:]), Pointwise((*shape[:-1], 1)))
     return [Link(slot, steps, output) for output in (1, 2)]
 
 
@@ -87,10 +89,10 @@ def qordered_layer_normalization(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 1)
     axis = node.axis("axis", -1, len(shape))
-    links = list(_normalized(node, 0, shape, range(axis, len(shape))))
+    links = list(_added_links(node, 0, shape, range(axis, len(shape))))
     for slot in (2, 3):
-        links.extend(pointwise(node, slot, shape))
-    links.extend(scalar(node, slot, shape) for slot in (1, 4) if node.has(slot))
+        links.extend(broadcast_links(node, slot, shape))
+    links.extend(scalar_link(node, slot, shape) for slot in (1, 4) if node.has(slot))
     return Outcome((shape,), tuple(links))
 
 
@@ -105,7 +107,7 @@ def bias_softmax(node: OpNode) -> Outcome:
     shape = node.ranked(0, 1)
     axes = range(node.axis("axis", 1, len(shape)), len(shape))
     return Outcome(
-        (shape,), (*_normalized(node, 0, shape, axes), *_normalized(node, 1, shape, axes))
+        (shape,), (*_added_links(node, 0, shape, axes), *_added_links(node, 1, shape, axes))
     )
 
 
@@ -137,10 +139,10 @@ def group_norm(node: OpNode) -> Outcome:
             added[4] = own
     links: list[Link] = []
     for slot, under in added.items():
-        links.extend(_grouped(node, slot, under, shape, channel))
+        links.extend(_group_links(node, slot, under, shape, channel))
     for slot in (1, 2):
-        links.extend(vector(node, slot, shape, channel))
-    return trimmed(node, (shape, shape), links)
+        links.extend(vector_links(node, slot, shape, channel))
+    return trim_outputs(node, (shape, shape), links)
 
 
 def _skip_shape(node: OpNode, shape: Shape, own: Shape) -> Shape:
@@ -156,12 +158,12 @@ def _skip_shape(node: OpNode, shape: Shape, own: Shape) -> Shape:
     )
 
 
-def _grouped(node: OpNode, slot: int, under: Shape, shape: Shape, channel: int) -> list[Link]:
+def _group_links(node: OpNode, slot: int, under: Shape, shape: Shape, channel: int) -> list[Link]:
     found = node.shape(slot)
     channels = shape[channel]
     if slot == 4 and found != (channels,):
         raise RuleError(f"input 4 requires {channels} elements, found shape {list(found)}")
-    place = () if found == under else reshaped(found, under)
+    place = () if found == under else reshape_steps(found, under)
     rules: list[tuple[int, ReduceRule]] = [
         (axis, Whole(length, 1)) for axis, length in enumerate(under) if axis not in (0, channel)
     ]
@@ -182,12 +184,14 @@ def _in_blocks(slot: int, shape: Shape, count: int) -> tuple[Link, Link]:
             f"requires blocks that divide a last axis of {length}, found {count} blocks"
         )
     blocks = (
-        Reduce(((axis, Blocks(count, length, length)),)) if count > 1 else whole(shape, [axis])[0]
+        Reduce(((axis, Blocks(count, length, length)),))
+        if count > 1
+        else reduce_steps(shape, [axis])[0]
     )
     return Link(slot, (Pointwise(shape),)), Link(slot, (blocks, Pointwise(shape)))
 
 
-def _repeated(slot: int, length: int, shape: Shape) -> Link:
+def _repeated_link(slot: int, length: int, shape: Shape) -> Link:
     """Return the link of a vector that is repeated along the last axis."""
     steps = () if length == shape[-1] else (Select(((0, Repeat(length, shape[-1])),)),)
     return Link(slot, (*steps, Pointwise(shape)))
@@ -208,7 +212,7 @@ def gated_rms_norm(node: OpNode) -> Outcome:
             f"requires a gate of shape {list(shape)} and a scale that divides its last axis, "
             f"found shape {list(node.shape(2))} and {block} elements"
         )
-    links = (*_in_blocks(0, shape, shape[-1] // block), _repeated(1, block, shape))
+    links = (*_in_blocks(0, shape, shape[-1] // block), _repeated_link(1, block, shape))
     return Outcome((shape,), (*links, Link(2, (Pointwise(shape),))))
 
 
@@ -234,11 +238,11 @@ def _branch_scale(node: OpNode, shape: Shape, count: int) -> Link:
     branches = count or (shape[-2] if len(shape) > 1 else 1)
     features = shape[-1] // max(count, 1)
     if found == (features,):
-        return _repeated(1, features, shape)
+        return _repeated_link(1, features, shape)
     if found not in ((branches, features), (branches * features,)):
         raise RuleError(
             f"input 1 requires {features} features or {branches} times as many, "
             f"found shape {list(found)}"
         )
     under = (branches * features,) if count or len(shape) < 2 else (branches, features)
-    return Chain(found).add(*reshaped(found, under), Pointwise(shape)).link(1)
+    return Chain(found).add(*reshape_steps(found, under), Pointwise(shape)).link(1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, Value
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, UnresolvedError, Value
 from rfgraph.ops.registry import find_rule
-from rfgraph.ops.steps import broadcasts, parameter
+from rfgraph.ops.steps import expect_broadcast, parameter_links
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Step, Taps
 from rfgraph.wording.names import quoted
 
@@ -31,12 +31,12 @@ class Operand:
     steps: tuple[Step, ...] = ()
 
 
-def given(node: OpNode, slot: int) -> Operand | None:
+def operand_of(node: OpNode, slot: int) -> Operand | None:
     """Return an optional input as it is."""
     return Operand(slot, node.value(slot)) if node.has(slot) else None
 
 
-def permuted(node: OpNode, slot: int, perm: tuple[int, ...]) -> Operand:
+def permuted_operand(node: OpNode, slot: int, perm: tuple[int, ...]) -> Operand:
     """Return an input with its axes permuted."""
     value, found = node.value(slot), node.ranked(slot, len(perm), len(perm))
     if perm == tuple(range(len(perm))):
@@ -46,7 +46,7 @@ def permuted(node: OpNode, slot: int, perm: tuple[int, ...]) -> Operand:
     return Operand(slot, Value(shape, value.constant, data), (Permute(perm),))
 
 
-def standard(
+def apply_standard(
     node: OpNode,
     op_type: str,
     operands: Sequence[Operand | None],
@@ -65,17 +65,17 @@ def standard(
         [None if operand is None else operand.value for operand in operands],
         node.outputs,
         node.attributes if attributes is None else attributes,
-        version,
+        version=version,
         name=node.name,
     )
     view.read = node.read
     found = entry.function(view)
     sources = {slot: operand for slot, operand in enumerate(operands) if operand is not None}
-    links = [_from(sources[link.input], link) for link in found.links]
+    links = [_link_from(sources[link.input], link) for link in found.links]
     return Outcome(found.shapes, tuple(links), found.values)
 
 
-def shape_of(found: Outcome) -> Shape:
+def first_shape(found: Outcome) -> Shape:
     """Return the shape of the first output; raise UnresolvedError if it could not be told."""
     shape = found.shapes[0] if found.shapes else None
     if shape is None:
@@ -83,7 +83,7 @@ def shape_of(found: Outcome) -> Shape:
     return shape
 
 
-def _from(operand: Operand, link: Link) -> Link:
+def _link_from(operand: Operand, link: Link) -> Link:
     """Return the link as one from the input that the operand was made of."""
     spatial = link.spatial
     for step in operand.steps:
@@ -117,22 +117,27 @@ def with_channels_last(
     the channels on the last axis.
     """
     (first, *rest) = slots or [0]
-    data = permuted(node, first, channels_first(len(node.ranked(first, 3))))
-    operands = [data, *(given(node, slot) for slot in rest)]
-    found = standard(node, op_type, operands, version=version)
-    shapes = tuple(None if shape is None else _last(shape) for shape in found.shapes)
+    data = permuted_operand(node, first, channels_first(len(node.ranked(first, 3))))
+    operands = [data, *(operand_of(node, slot) for slot in rest)]
+    found = apply_standard(node, op_type, operands, version=version)
+    shapes = tuple(None if shape is None else _channels_moved_last(shape) for shape in found.shapes)
     links = [
-        Link(link.input, _relaid(node.shape(link.input), link.steps), link.output, link.spatial)
+        Link(
+            link.input,
+            _with_channels_moved(node.shape(link.input), link.steps),
+            link.output,
+            link.spatial,
+        )
         for link in found.links
     ]
     return Outcome(shapes, tuple(links))
 
 
-def _last(shape: Shape) -> Shape:
+def _channels_moved_last(shape: Shape) -> Shape:
     return tuple(shape[axis] for axis in channels_last(len(shape))) if len(shape) > 2 else shape
 
 
-def _relaid(shape: Shape, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+def _with_channels_moved(shape: Shape, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return `steps` followed by the channels' way to the end.
 
     Where all of them keep the axes apart, the axes are renamed instead, which moves nothing.
@@ -143,16 +148,16 @@ def _relaid(shape: Shape, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         return steps
     first = channels_first(rank)
     if steps and steps[0] == Permute(first):
-        renamed = [_renamed(step, first) for step in steps[1:]]
+        renamed = [_rename_axes(step, first) for step in steps[1:]]
         if renamed and None not in renamed:
             return tuple(step for step in renamed if step is not None)
     return (*steps, Permute(channels_last(rank)))
 
 
-def _renamed(step: Step, axes: tuple[int, ...]) -> Step | None:
+def _rename_axes(step: Step, axes: tuple[int, ...]) -> Step | None:
     """Return a step with axis a called axes[a], None if it does not keep the axes apart."""
     if isinstance(step, Pointwise) and len(step.shape) == len(axes):
-        return Pointwise(_last(step.shape))
+        return Pointwise(_channels_moved_last(step.shape))
     if isinstance(step, Taps):
         return Taps(tuple(sorted((axes[a], rule) for a, rule in step.rules)))
     if isinstance(step, Reduce):
@@ -165,30 +170,18 @@ def _renamed(step: Step, axes: tuple[int, ...]) -> Step | None:
 # -- operands --------------------------------------------------------------------------------------
 
 
-def pointwise(node: OpNode, slot: int, shape: Shape, output: int = 0) -> tuple[Link, ...]:
+def broadcast_links(node: OpNode, slot: int, shape: Shape, output: int = 0) -> tuple[Link, ...]:
     """Return the link of an optional input that broadcasts to `shape`."""
     if not node.has(slot):
         return ()
-    found = node.shape(slot)
-    if not broadcasts(found, shape):
-        raise RuleError(
-            f"input {slot} requires a shape that broadcasts to {list(shape)}, found {list(found)}"
-        )
+    expect_broadcast(node, slot, shape)
     return (Link(slot, (Pointwise(shape),), output),)
 
 
-def vector(
+def vector_links(
     node: OpNode, slot: int, shape: Shape, axis: int = -1, output: int = 0
 ) -> tuple[Link, ...]:
     """Return the link of an optional input that holds one value, or one per position of `axis`."""
     if not node.has(slot) or not shape:
         return ()
-    return parameter(node, slot, shape, axis % len(shape), output)
-
-
-def required(node: OpNode, slot: int, shape: Shape) -> Shape:
-    """Return the shape of an input, which must be `shape`."""
-    found = node.shape(slot)
-    if found != shape:
-        raise RuleError(f"input {slot} requires shape {list(shape)}, found {list(found)}")
-    return found
+    return parameter_links(node, slot, shape, axis % len(shape), output)

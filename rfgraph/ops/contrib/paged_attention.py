@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import DOMAIN
-from rfgraph.ops.contrib.packed_heads import Heads, anything, part
+from rfgraph.ops.contrib.packed_heads import PackedHeads, everything_links, take_part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, trimmed, whole
+from rfgraph.ops.steps import reduce_steps, reshape_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup
 
@@ -27,7 +27,7 @@ def packed_multi_head_attention(node: OpNode) -> Outcome:
     count = node.int("num_heads")
     query = node.ranked(0, 2, 4)
     if len(query) == 4:
-        operands = [(0, _packed(query, number)) for number in range(3)]
+        operands = [(0, _packed_chain(query, number)) for number in range(3)]
     else:
         operands = [(slot, Chain(node.ranked(slot, 2, 2))) for slot in range(3)]
     (tokens, width), value = operands[0][1].shape, operands[2][1].shape[1]
@@ -42,21 +42,21 @@ def packed_multi_head_attention(node: OpNode) -> Outcome:
             f"requires queries, keys and values of {count} heads for each token, found shapes "
             f"{[list(shape) for shape in shapes]}"
         )
-    heads = Heads(1, tokens, tokens, 0, count, count, width // count, value // count)
+    heads = PackedHeads(1, tokens, tokens, 0, count, count, width // count, value // count)
     links = []
     for number, (slot, chain) in enumerate(operands):
-        chain.add(*reshaped(chain.shape, (1, *chain.shape)))
-        heads.led(chain, number, 0)
-        links.append(chain.add(*reshaped(heads.shape, heads.shape[1:])).link(slot))
-    links.extend(anything(node, (3, 4, 5, 6), heads.shape[1:]))
+        chain.add(*reshape_steps(chain.shape, (1, *chain.shape)))
+        heads.lead(chain, number, 0)
+        links.append(chain.add(*reshape_steps(heads.shape, heads.shape[1:])).link(slot))
+    links.extend(everything_links(node, (3, 4, 5, 6), heads.shape[1:]))
     return Outcome((heads.shape[1:],), tuple(links))
 
 
-def _packed(shape: Shape, number: int) -> Chain:
+def _packed_chain(shape: Shape, number: int) -> Chain:
     tokens, heads, count, size = shape
     if count != 3:
         raise RuleError(f"input 0 requires axis 2 of length 3, found shape {list(shape)}")
-    return part(Chain(shape), 2, number, 1).add(Regroup((tokens, heads * size)))
+    return take_part(Chain(shape), 2, number, 1).add(Regroup((tokens, heads * size)))
 
 
 PAGED = tuple(
@@ -83,12 +83,12 @@ def paged_attention(node: OpNode) -> Outcome:
     if latent and node.int("v_head_size", 0) > 0:
         heads = replace(heads, value_size=node.int("v_head_size"))
     links = [*_token_links(node, heads)]
-    links.extend(anything(node, (3, 4, 7), heads.shape[1:], unknown=True))
-    links.extend(anything(node, (5, 6, *range(8, 17)), heads.shape[1:]))
+    links.extend(everything_links(node, (3, 4, 7), heads.shape[1:], unknown=True))
+    links.extend(everything_links(node, (5, 6, *range(8, 17)), heads.shape[1:]))
     return _with_caches(node, heads, links, (3, 4))
 
 
-def _tokens(node: OpNode, causal: bool, window: int | None) -> Heads:
+def _tokens(node: OpNode, causal: bool, window: int | None) -> PackedHeads:
     """Return the lengths of packed tokens, with all sequences taken for one."""
     tokens, width = node.ranked(0, 2, 2)
     count, groups = node.int("num_heads"), node.int("kv_num_heads")
@@ -99,19 +99,19 @@ def _tokens(node: OpNode, causal: bool, window: int | None) -> Heads:
             f"{width} features, found {count} and {groups}"
         )
     size = width // parts
-    return Heads(1, tokens, tokens, 0, count, groups, size, size, causal, window)
+    return PackedHeads(1, tokens, tokens, 0, count, groups, size, size, causal, window)
 
 
-def _token_links(node: OpNode, heads: Heads) -> Iterator[Link]:
+def _token_links(node: OpNode, heads: PackedHeads) -> Iterator[Link]:
     """Yield the links of query, key and value, apart or in one."""
     shape = heads.shape[1:]
     if not node.has(1):
         found = node.shape(0)
-        chain = Chain(found).add(Regroup((1, *found)), *whole((1, *found), [2]))
-        yield heads.reach(chain, 0).add(Pointwise(heads.shape), Regroup(shape)).link(0)
+        chain = Chain(found).add(Regroup((1, *found)), *reduce_steps((1, *found), [2]))
+        yield heads.reach_queries(chain, 0).add(Pointwise(heads.shape), Regroup(shape)).link(0)
         return
     own = Chain(node.shape(0)).add(Regroup((1, *node.shape(0))))
-    yield heads.asked(own).add(Regroup(shape)).link(0)
+    yield heads.lead_query(own).add(Regroup(shape)).link(0)
     for slot in (1, 2):
         if node.has(slot):
             found = node.ranked(slot, 2, 2)
@@ -121,18 +121,20 @@ def _token_links(node: OpNode, heads: Heads) -> Iterator[Link]:
                     f"found shape {list(found)}"
                 )
             chain = Chain(found).add(Regroup((1, *found)))
-            yield heads.keyed(chain, 0).add(Regroup(shape)).link(slot)
+            yield heads.lead_keys(chain, 0).add(Regroup(shape)).link(slot)
 
 
-def _with_caches(node: OpNode, heads: Heads, links: list[Link], caches: tuple[int, int]) -> Outcome:
+def _with_caches(
+    node: OpNode, heads: PackedHeads, links: list[Link], caches: tuple[int, int]
+) -> Outcome:
     """Return the outcome with the caches that go out, of which data tells what is written."""
     shapes: list[Shape | None] = [heads.shape[1:]]
     for output, slot in enumerate(caches, 1):
         shape = node.shape(slot) if node.has(slot) else None
         shapes.append(shape)
         if shape is not None:
-            links.extend(anything(node, (0, 1, 2, *caches), shape, output, unknown=True))
-    return trimmed(node, shapes, links)
+            links.extend(everything_links(node, (0, 1, 2, *caches), shape, output, unknown=True))
+    return trim_outputs(node, shapes, links)
 
 
 # -- selected keys ---------------------------------------------------------------------------------
@@ -154,9 +156,11 @@ def sparse_paged_attention(node: OpNode) -> Outcome:
     """
     heads = _tokens(node, False, None)
     links = list(_token_links(node, heads))[:1] if node.has(1) else []
-    links.extend(anything(node, (0,) if not node.has(1) else (), heads.shape[1:], unknown=True))
-    links.extend(anything(node, (1, 2, 3, 4, 7, 11, 12), heads.shape[1:], unknown=True))
-    links.extend(anything(node, (5, 6, *range(8, 11), *range(13, 22)), heads.shape[1:]))
+    links.extend(
+        everything_links(node, (0,) if not node.has(1) else (), heads.shape[1:], unknown=True)
+    )
+    links.extend(everything_links(node, (1, 2, 3, 4, 7, 11, 12), heads.shape[1:], unknown=True))
+    links.extend(everything_links(node, (5, 6, *range(8, 11), *range(13, 22)), heads.shape[1:]))
     return _with_caches(node, heads, links, (3, 4))
 
 
@@ -170,7 +174,7 @@ def sparse_attention_indexer(node: OpNode) -> Outcome:
     Unknown: which of these decide, and the lengths of the new states. onnxruntime has no CPU kernel
     to compare with. Versions: all (1).
     """
-    shape = (*node.ranked(0, 3, 3)[:2], _selected(node))
+    shape = (*node.ranked(0, 3, 3)[:2], _list_room(node))
     state = node.shape(7) if node.has(12) else None
     return _unknown(node, (shape, state, None))
 
@@ -200,7 +204,7 @@ def _shared_width(node: OpNode) -> int | None:
     """Return how many entries a list has room for; None if it is not said whether it is shared."""
     width = node.int("max_output_entries", 0)
     if not node.has(18) and not node.has(19):
-        return None if width else _selected(node)
+        return None if width else _list_room(node)
     if width < 1:
         raise RuleError(f"attribute 'max_output_entries' requires at least 1, found {width}")
     return width
@@ -232,18 +236,18 @@ def packed_sparse_attention_indexer_merge(node: OpNode) -> Outcome:
         found = node.ranked(slot, 1, 2)
         if slot > 1 and found[0] != count:
             raise RuleError(f"input {slot} requires {count} rows, found shape {list(found)}")
-        row = Chain(found).add(*whole(found, range(1, len(found))))
+        row = Chain(found).add(*reduce_steps(found, range(1, len(found))))
         if slot < 2:
             row.add(Reduce(((0, Whole(base, 1, unknown=True)),)))
         length = row.shape[0]
         for output, to in enumerate(shapes):
             chain = Chain(found).add(*row.steps)
-            chain.add(*reshaped(row.shape, (length, *(1,) * (len(to) - 1))), Pointwise(to))
+            chain.add(*reshape_steps(row.shape, (length, *(1,) * (len(to) - 1))), Pointwise(to))
             links.append(chain.link(slot, output))
-    return trimmed(node, shapes, links)
+    return trim_outputs(node, shapes, links)
 
 
-def _selected(node: OpNode) -> int:
+def _list_room(node: OpNode) -> int:
     """Return how many entries a list has room for."""
     ratio = node.int("compress_ratio")
     if node.str("policy_mode", "") == "csa":
@@ -259,6 +263,6 @@ def _unknown(node: OpNode, shapes: tuple[Shape | None, ...]) -> Outcome:
     links = [
         link
         for output, shape in enumerate(shapes)
-        for link in anything(node, node.data_inputs(), shape or (), output, unknown=True)
+        for link in everything_links(node, node.data_inputs(), shape or (), output, unknown=True)
     ]
-    return trimmed(node, shapes, links)
+    return trim_outputs(node, shapes, links)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from rfgraph.ops.contrib.operands import (
     DOMAIN,
     Operand,
-    given,
-    permuted,
-    pointwise,
-    required,
-    shape_of,
-    standard,
-    vector,
+    apply_standard,
+    broadcast_links,
+    first_shape,
+    operand_of,
+    permuted_operand,
+    vector_links,
 )
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, scalar, trimmed, whole
+from rfgraph.ops.steps import reduce_steps, reshape_steps, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole, product
 from rfgraph.relations.steps import Everything, Pointwise, Reduce
 
@@ -23,21 +22,23 @@ ACTIVATION = ("activation", "activation_alpha", "activation_beta", "activation_g
 WEIGHTS = ("accuracy_level", "bits", "block_size")
 
 
-def _extended(found: Outcome, *links: tuple[Link, ...]) -> Outcome:
+def _with_links(found: Outcome, *links: tuple[Link, ...]) -> Outcome:
     return Outcome(found.shapes, (*found.links, *(link for more in links for link in more)))
 
 
-def _scalars(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
-    return tuple(scalar(node, slot, shape) for slot in slots if node.has(slot))
+def _scalar_links(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
+    return tuple(scalar_link(node, slot, shape) for slot in slots if node.has(slot))
 
 
-def _columns(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
+def _column_links(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
     """Return the links of inputs that hold one value, or one per column of each product."""
     links: list[Link] = []
     for slot in slots:
         if node.has(slot):
             one = len(node.shape(slot)) < 2
-            links.extend(vector(node, slot, shape) if one else pointwise(node, slot, shape))
+            links.extend(
+                vector_links(node, slot, shape) if one else broadcast_links(node, slot, shape)
+            )
     return tuple(links)
 
 
@@ -53,7 +54,7 @@ def _factor(node: OpNode, slot: int, name: str) -> Operand:
             axes = [*axes[1:-1], axes[0], axes[-1]]
         if node.int(f"trans{name}", 0):
             axes[-2:] = [axes[-1], axes[-2]]
-    return permuted(node, slot, tuple(axes))
+    return permuted_operand(node, slot, tuple(axes))
 
 
 @rule(
@@ -70,7 +71,7 @@ def fused_matmul(node: OpNode) -> Outcome:
     Exact; onnxruntime has no CPU kernel of FusedMatMulActivation to compare with. Versions: all
     (1).
     """
-    return standard(node, "MatMul", [_factor(node, 0, "A"), _factor(node, 1, "B")])
+    return apply_standard(node, "MatMul", [_factor(node, 0, "A"), _factor(node, 1, "B")])
 
 
 @rule("SparseToDenseMatMul", domain=DOMAIN, ignores=("alpha",))
@@ -79,7 +80,7 @@ def sparse_matmul(node: OpNode) -> Outcome:
 
     Upper bound: places that the sparse factor does not store count as read. Versions: all (1).
     """
-    return standard(node, "MatMul", [_factor(node, 0, "A"), _factor(node, 1, "B")])
+    return apply_standard(node, "MatMul", [_factor(node, 0, "A"), _factor(node, 1, "B")])
 
 
 @rule("MatMulInteger16", domain=DOMAIN)
@@ -88,7 +89,7 @@ def matmul_integer16(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    return standard(node, "MatMul", [given(node, 0), given(node, 1)])
+    return apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
 
 
 @rule("MatMulIntegerToFloat", domain=DOMAIN)
@@ -97,9 +98,9 @@ def matmul_integer_to_float(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = standard(node, "MatMul", [given(node, 0), given(node, 1)])
-    shape = shape_of(found)
-    return _extended(found, _scalars(node, shape, 2, 4), _columns(node, shape, 3, 5, 6))
+    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
+    shape = first_shape(found)
+    return _with_links(found, _scalar_links(node, shape, 2, 4), _column_links(node, shape, 3, 5, 6))
 
 
 @rule("DynamicQuantizeMatMul", domain=DOMAIN)
@@ -110,11 +111,11 @@ def dynamic_quantize_matmul(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = standard(node, "MatMul", [given(node, 0), given(node, 1)])
-    left, shape = node.shape(0), shape_of(found)
-    chain = Chain(left).add(*whole(left, range(len(left))))
-    chain.add(*reshaped(chain.shape, (1,) * len(shape)), Pointwise(shape))
-    return _extended(found, (chain.link(0),), _columns(node, shape, 2, 3, 4))
+    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
+    left, shape = node.shape(0), first_shape(found)
+    chain = Chain(left).add(*reduce_steps(left, range(len(left))))
+    chain.add(*reshape_steps(chain.shape, (1,) * len(shape)), Pointwise(shape))
+    return _with_links(found, (chain.link(0),), _column_links(node, shape, 2, 3, 4))
 
 
 @rule("FusedGemm", domain=DOMAIN, ignores=(*ACTIVATION, "beta"))
@@ -123,7 +124,7 @@ def fused_gemm(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    return standard(node, "Gemm", [given(node, slot) for slot in range(3)])
+    return apply_standard(node, "Gemm", [operand_of(node, slot) for slot in range(3)])
 
 
 @rule("GemmFloat8", domain=DOMAIN, ignores=("activation", "alpha", "beta", "dtype"))
@@ -132,8 +133,8 @@ def gemm_float8(node: OpNode) -> Outcome:
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    found = standard(node, "Gemm", [given(node, slot) for slot in range(3)])
-    return _extended(found, _scalars(node, shape_of(found), 3, 4, 5))
+    found = apply_standard(node, "Gemm", [operand_of(node, slot) for slot in range(3)])
+    return _with_links(found, _scalar_links(node, first_shape(found), 3, 4, 5))
 
 
 @rule("QGemm", domain=DOMAIN, ignores=("alpha",))
@@ -142,9 +143,11 @@ def qgemm(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = standard(node, "Gemm", [given(node, slot) for slot in (0, 3, 6)])
-    shape = shape_of(found)
-    return _extended(found, _scalars(node, shape, 1, 2, 7, 8), _columns(node, shape, 4, 5))
+    found = apply_standard(node, "Gemm", [operand_of(node, slot) for slot in (0, 3, 6)])
+    shape = first_shape(found)
+    return _with_links(
+        found, _scalar_links(node, shape, 1, 2, 7, 8), _column_links(node, shape, 4, 5)
+    )
 
 
 @rule("GemmFastGelu", domain=DOMAIN)
@@ -153,8 +156,8 @@ def gemm_fast_gelu(node: OpNode) -> Outcome:
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    found = standard(node, "MatMul", [given(node, 0), given(node, 1)])
-    return _extended(found, vector(node, 2, shape_of(found)))
+    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
+    return _with_links(found, vector_links(node, 2, first_shape(found)))
 
 
 @rule("QOrderedMatMul", domain=DOMAIN, ignores=("order_A", "order_B", "order_Y"))
@@ -164,10 +167,12 @@ def qordered_matmul(node: OpNode) -> Outcome:
     Exact by its definition, in logical indices; onnxruntime has no CPU kernel to compare with.
     Versions: all (1).
     """
-    found = standard(node, "MatMul", [given(node, 0), given(node, 2)])
-    shape = shape_of(found)
-    scales = _scalars(node, shape, 1, 4, 7)
-    return _extended(found, scales, _columns(node, shape, 3, 5), pointwise(node, 6, shape))
+    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 2)])
+    shape = first_shape(found)
+    scales = _scalar_links(node, shape, 1, 4, 7)
+    return _with_links(
+        found, scales, _column_links(node, shape, 3, 5), broadcast_links(node, 6, shape)
+    )
 
 
 @rule("CDist", domain=DOMAIN, ignores=("metric",))
@@ -176,7 +181,7 @@ def cdist(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    return standard(node, "MatMul", [given(node, 0), permuted(node, 1, (1, 0))])
+    return apply_standard(node, "MatMul", [operand_of(node, 0), permuted_operand(node, 1, (1, 0))])
 
 
 @rule("Inverse", domain=DOMAIN)
@@ -196,7 +201,7 @@ def inverse(node: OpNode) -> Outcome:
 # -- packed weights --------------------------------------------------------------------------------
 
 
-def _projected(node: OpNode, slot: int, inner: int, outer: int, output: int = 0) -> Link:
+def _projection_link(node: OpNode, slot: int, inner: int, outer: int, output: int = 0) -> Link:
     """Return the link of an input whose last axis, of length `inner`, is projected to `outer`."""
     shape = node.ranked(slot, 1)
     if shape[-1] != inner or outer < 1:
@@ -207,7 +212,9 @@ def _projected(node: OpNode, slot: int, inner: int, outer: int, output: int = 0)
     return Link(slot, (reduce,), output)
 
 
-def _rows(node: OpNode, slot: int, count: int, shape: Shape, output: int = 0) -> tuple[Link, ...]:
+def _repeated_row_links(
+    node: OpNode, slot: int, count: int, shape: Shape, output: int = 0
+) -> tuple[Link, ...]:
     """Return the link of an optional tensor of `count` equal rows, one per column."""
     if not node.has(slot):
         return ()
@@ -215,8 +222,8 @@ def _rows(node: OpNode, slot: int, count: int, shape: Shape, output: int = 0) ->
     if product(found) % count:
         raise RuleError(f"input {slot} requires {count} equal rows, found shape {list(found)}")
     rows = (count, product(found) // count)
-    chain = Chain(found).add(*reshaped(found, rows), *whole(rows, [1], weighted=True))
-    return (chain.add(*reshaped((count, 1), (count,)), Pointwise(shape)).link(slot, output),)
+    chain = Chain(found).add(*reshape_steps(found, rows), *reduce_steps(rows, [1], weighted=True))
+    return (chain.add(*reshape_steps((count, 1), (count,)), Pointwise(shape)).link(slot, output),)
 
 
 def _all_of(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
@@ -232,13 +239,13 @@ def matmul_n_bits(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     columns = node.int("N")
-    link = _projected(node, 0, node.int("K"), columns)
+    link = _projection_link(node, 0, node.int("K"), columns)
     shape = (*node.shape(0)[:-1], columns)
     if _is_empty(node, 1) and node.int("weight_prepacked", 0) == 0:
-        return Outcome((shape,), vector(node, 5, shape))
-    weights = (_rows(node, slot, columns, shape) for slot in (1, 2, 3))
-    return _extended(
-        Outcome((shape,), (link,)), *weights, _all_of(node, shape, 4), vector(node, 5, shape)
+        return Outcome((shape,), vector_links(node, 5, shape))
+    weights = (_repeated_row_links(node, slot, columns, shape) for slot in (1, 2, 3))
+    return _with_links(
+        Outcome((shape,), (link,)), *weights, _all_of(node, shape, 4), vector_links(node, 5, shape)
     )
 
 
@@ -256,12 +263,12 @@ def matmul_n_bits_qlora(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns = node.int("N")
-    link = _projected(node, 0, node.int("K"), columns)
+    link = _projection_link(node, 0, node.int("K"), columns)
     shape = (*node.shape(0)[:-1], columns)
     up = () if _is_empty(node, 5) else (5, 6)
     down = (3, 4) if up and not _is_empty(node, 3) else ()
-    weights = (_rows(node, slot, columns, shape) for slot in (1, 2, *up))
-    return _extended(Outcome((shape,), (link,)), *weights, _all_of(node, shape, *down))
+    weights = (_repeated_row_links(node, slot, columns, shape) for slot in (1, 2, *up))
+    return _with_links(Outcome((shape,), (link,)), *weights, _all_of(node, shape, *down))
 
 
 @rule("MatMulPacked", domain=DOMAIN, ignores=("activation_type", "packed_type"))
@@ -271,10 +278,10 @@ def matmul_packed(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns = node.int("N")
-    link = _projected(node, 0, node.int("K"), columns)
+    link = _projection_link(node, 0, node.int("K"), columns)
     shape = (*node.shape(0)[:-1], columns)
-    weights = _rows(node, 1, columns, shape)
-    return _extended(Outcome((shape,), (link,)), weights, _scalars(node, shape, 2))
+    weights = _repeated_row_links(node, 1, columns, shape)
+    return _with_links(Outcome((shape,), (link,)), weights, _scalar_links(node, shape, 2))
 
 
 @rule("MatMulBlockQuantizedFp8Weight", domain=DOMAIN, ignores=("block_size",))
@@ -284,7 +291,7 @@ def matmul_fp8(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns, inner = node.ranked(1, 2, 2)
-    return _block_quantized(node, inner, columns, (3,), 4)
+    return _block_quantized_links(node, inner, columns, (3,), 4)
 
 
 @rule("MatMulBlockQuantizedFp4Weight", domain=DOMAIN, ignores=("block_size",))
@@ -294,16 +301,20 @@ def matmul_fp4(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns, inner = node.ranked(1, 2, 2)
-    return _block_quantized(node, 2 * inner, columns, (3, 4), 5)
+    return _block_quantized_links(node, 2 * inner, columns, (3, 4), 5)
 
 
-def _block_quantized(
+def _block_quantized_links(
     node: OpNode, inner: int, columns: int, scales: tuple[int, ...], bias: int
 ) -> Outcome:
-    found = Outcome(((*node.ranked(0, 1)[:-1], columns),), (_projected(node, 0, inner, columns),))
-    shape = shape_of(found)
-    weights = (_rows(node, slot, columns, shape) for slot in (1, 2))
-    return _extended(found, *weights, _scalars(node, shape, *scales), vector(node, bias, shape))
+    found = Outcome(
+        ((*node.ranked(0, 1)[:-1], columns),), (_projection_link(node, 0, inner, columns),)
+    )
+    shape = first_shape(found)
+    weights = (_repeated_row_links(node, slot, columns, shape) for slot in (1, 2))
+    return _with_links(
+        found, *weights, _scalar_links(node, shape, *scales), vector_links(node, bias, shape)
+    )
 
 
 @rule("MatMulBnb4", domain=DOMAIN, ignores=("block_size", "quant_type", "training_mode"))
@@ -319,7 +330,7 @@ def matmul_bnb4(node: OpNode) -> Outcome:
     if not node.int("transB", 1):
         inner, columns = columns, inner
     shape = (*node.ranked(0, 1)[:-1], columns)
-    link = _projected(node, 0, inner, columns)
+    link = _projection_link(node, 0, inner, columns)
     return Outcome((shape,), (link, *_all_of(node, shape, 1, 2)))
 
 
@@ -334,7 +345,7 @@ def matmul_fpq4(node: OpNode) -> Outcome:
     if len(weights) != 2:
         raise RuleError(f"input 2 requires 2 integers, found {weights[:8]}")
     shape = (*node.ranked(0, 1)[:-1], weights[1])
-    return Outcome((shape,), (_projected(node, 0, *weights), *_all_of(node, shape, 1)))
+    return Outcome((shape,), (_projection_link(node, 0, *weights), *_all_of(node, shape, 1)))
 
 
 @rule("MatMulNBitsMlp", domain=DOMAIN, ignores=(*WEIGHTS, "activation", "epsilon"))
@@ -347,11 +358,11 @@ def matmul_n_bits_mlp(node: OpNode) -> Outcome:
     """
     columns = node.int("N")
     shape = (*node.ranked(0, 1)[:-1], columns)
-    links = [_projected(node, slot, node.int("K"), columns) for slot in _terms(node)]
+    links = [_projection_link(node, slot, node.int("K"), columns) for slot in _terms(node)]
     for slot in (3, 4, 5, 6, 7, 8):
-        links.extend(_rows(node, slot, columns, shape))
+        links.extend(_repeated_row_links(node, slot, columns, shape))
     links.extend(_all_of(node, shape, 2))
-    return trimmed(node, (shape, node.shape(0)), (*links, *_residual_sum(node, 1)))
+    return trim_outputs(node, (shape, node.shape(0)), (*links, *_residual_sum(node, 1)))
 
 
 @rule("MatMulNBitsQkv", domain=DOMAIN, ignores=(*WEIGHTS, "epsilon"))
@@ -368,19 +379,19 @@ def matmul_n_bits_qkv(node: OpNode) -> Outcome:
     links: list[Link] = []
     for output, columns in enumerate(counts):
         shape = (*rows, columns)
-        links.extend(_projected(node, slot, node.int("K"), columns, output) for slot in terms)
+        links.extend(_projection_link(node, slot, node.int("K"), columns, output) for slot in terms)
         for slot in range(3 + 3 * output, 6 + 3 * output):
-            links.extend(_rows(node, slot, columns, shape, output))
+            links.extend(_repeated_row_links(node, slot, columns, shape, output))
         links.append(Link(2, (Everything(shape),), output))
     shapes = (*((*rows, columns) for columns in counts), node.shape(0))
-    return trimmed(node, shapes, (*links, *_residual_sum(node, 3)))
+    return trim_outputs(node, shapes, (*links, *_residual_sum(node, 3)))
 
 
 def _terms(node: OpNode) -> list[int]:
     """Return the inputs that are added first: the data and, if it is there, the residual."""
     if not node.has(1):
         return [0]
-    required(node, 1, node.shape(0))
+    node.expect_shape(1, node.shape(0))
     return [0, 1]
 
 

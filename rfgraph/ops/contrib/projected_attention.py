@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, required
-from rfgraph.ops.contrib.packed_heads import Heads, anything, bias_links, cached, mask_links, part
+from rfgraph.ops.contrib.operands import DOMAIN
+from rfgraph.ops.contrib.packed_heads import (
+    PackedHeads,
+    bias_links,
+    everything_links,
+    from_cache,
+    mask_links,
+    take_part,
+)
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, selected, trimmed, whole
+from rfgraph.ops.steps import reduce_steps, reshape_steps, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
 from rfgraph.relations.steps import Pointwise, Prefix, Reduce, Regroup
 
@@ -48,7 +55,7 @@ def attention(node: OpNode) -> Outcome:
     in a shared buffer all of the past counts as read; with do_rotary present counts as reading all
     weights. Unknown: where the new keys go in a shared buffer. Versions: all (1).
     """
-    return _projected(node, Slots((1,), (2,), 3, past=4, bias=5, rest=(6,)))
+    return _projection_outcome(node, Slots((1,), (2,), 3, past=4, bias=5, rest=(6,)))
 
 
 @rule("DecoderMaskedSelfAttention", domain=DOMAIN, ignores=SCALES)
@@ -59,7 +66,7 @@ def decoder_masked_self_attention(node: OpNode) -> Outcome:
     with cache_indirection which beam is read. onnxruntime has no CPU kernel to compare with.
     Versions: all (1).
     """
-    return _projected(node, Slots((1,), (2,), 3, past=4, bias=5, rest=(6, 7, 8)))
+    return _projection_outcome(node, Slots((1,), (2,), 3, past=4, bias=5, rest=(6, 7, 8)))
 
 
 @rule("QAttention", domain=DOMAIN, ignores=SCALES)
@@ -69,7 +76,7 @@ def qattention(node: OpNode) -> Outcome:
     Exact. Upper bound: as Attention; scales and zero points count as read whole.
     Versions: all (1).
     """
-    return _projected(node, Slots((1,), (2,), 5, past=8, rest=(3, 4, 6, 7)))
+    return _projection_outcome(node, Slots((1,), (2,), 5, past=8, rest=(3, 4, 6, 7)))
 
 
 @rule("QOrderedAttention", domain=DOMAIN, ignores=ORDERS)
@@ -80,7 +87,9 @@ def qordered_attention(node: OpNode) -> Outcome:
     Upper bound: as Attention; scales count as read whole. Versions: all (1).
     """
     rest = (1, 2, 3, 4, 8, 9, 10, 14, 15, 16)
-    return _projected(node, Slots((5, 6, 7), (11, 12, 13), 17, past=18, bias=19, rest=rest))
+    return _projection_outcome(
+        node, Slots((5, 6, 7), (11, 12, 13), 17, past=18, bias=19, rest=rest)
+    )
 
 
 @rule("PackedAttention", domain=DOMAIN, ignores=("scale",))
@@ -95,14 +104,14 @@ def packed_attention(node: OpNode) -> Outcome:
     tokens = node.ranked(0, 2, 2)
     heads = _geometry(node, (1, *tokens), _widths(node, (1,)), 0)
     links = [
-        Link(link.input, (*link.steps, *reshaped(heads.shape, heads.shape[1:])))
-        for link in _weighted(node, Slots((1,), (2,), NONE), heads)
+        Link(link.input, (*link.steps, *reshape_steps(heads.shape, heads.shape[1:])))
+        for link in _weight_links(node, Slots((1,), (2,), NONE), heads)
     ]
     chain = Chain(tokens).add(Reduce(((1, Whole(tokens[1], 1)),), weighted=True))
     own = Chain(tokens).add(*chain.steps, Pointwise(heads.shape[1:]))
-    every = chain.add(*whole(chain.shape, [0], weighted=True), Pointwise(heads.shape[1:]))
+    every = chain.add(*reduce_steps(chain.shape, [0], weighted=True), Pointwise(heads.shape[1:]))
     links += [own.link(0), every.link(0), every.link(0)]
-    links.extend(anything(node, (3, 4, 5), heads.shape[1:]))
+    links.extend(everything_links(node, (3, 4, 5), heads.shape[1:]))
     return Outcome((heads.shape[1:],), tuple(links))
 
 
@@ -120,7 +129,7 @@ def _widths(node: OpNode, weights: Sequence[int]) -> tuple[int, int, int]:
     return told[0], told[1], told[2]
 
 
-def _geometry(node: OpNode, shape: Shape, widths: tuple[int, int, int], past: int) -> Heads:
+def _geometry(node: OpNode, shape: Shape, widths: tuple[int, int, int], past: int) -> PackedHeads:
     count = node.int("num_heads")
     query, key, value = widths
     if count < 1 or query != key or any(width % count for width in widths):
@@ -130,10 +139,10 @@ def _geometry(node: OpNode, shape: Shape, widths: tuple[int, int, int], past: in
     batch, length, _ = shape
     causal = node.int("unidirectional", 0) != 0
     sizes = (count, count, key // count, value // count)
-    return Heads(batch, length, length, past, *sizes, causal)
+    return PackedHeads(batch, length, length, past, *sizes, causal)
 
 
-def _projected(node: OpNode, slots: Slots) -> Outcome:
+def _projection_outcome(node: OpNode, slots: Slots) -> Outcome:
     shape, widths = node.ranked(0, 3, 3), _widths(node, slots.weights)
     past = node.ranked(slots.past, 5, 5)[3] if node.has(slots.past) else 0
     heads = _geometry(node, shape, widths, past)
@@ -143,27 +152,27 @@ def _projected(node: OpNode, slots: Slots) -> Outcome:
         heads = replace(heads, causal=False)
     total = past if shared else heads.total
     states = (2, heads.batch, heads.heads, total, heads.size)
-    links = [*_data(shape, heads), *_weighted(node, slots, heads), *_past(node, slots, heads)]
+    links = [*_data(shape, heads), *_weight_links(node, slots, heads), *_past(node, slots, heads)]
     if shared:
-        links.extend(anything(node, (slots.mask, slots.bias), heads.shape))
-        links.extend(anything(node, node.data_inputs(), states, 1, unknown=True))
+        links.extend(everything_links(node, (slots.mask, slots.bias), heads.shape))
+        links.extend(everything_links(node, node.data_inputs(), states, 1, unknown=True))
     else:
         links.extend(mask_links(node, slots.mask, heads))
         links.extend(bias_links(node, slots.bias, heads))
         links.extend(_present(node, slots, heads, states, rotary))
-    links.extend(anything(node, slots.rest, heads.shape))
-    return trimmed(node, (heads.shape, states), links)
+    links.extend(everything_links(node, slots.rest, heads.shape))
+    return trim_outputs(node, (heads.shape, states), links)
 
 
-def _data(shape: Shape, heads: Heads) -> list[Link]:
+def _data(shape: Shape, heads: PackedHeads) -> list[Link]:
     """Return the links of the input: through the query its own position, and through the rest."""
     features = Reduce(((2, Whole(shape[2], 1)),), weighted=True)
     query = Chain(shape).add(features, Pointwise(heads.shape))
-    rest = heads.reach(Chain(shape).add(features), heads.past).add(Pointwise(heads.shape))
+    rest = heads.reach_queries(Chain(shape).add(features), heads.past).add(Pointwise(heads.shape))
     return [query.link(0), rest.link(0), rest.link(0)]
 
 
-def _parameters(node: OpNode, slots: Slots, heads: Heads) -> Iterator[tuple[int, int, Chain]]:
+def _parameters(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[tuple[int, int, Chain]]:
     """Yield weights and biases of query, key and value as (1, 1, width), and the input."""
     width, value = heads.heads * heads.size, heads.heads * heads.value_size
     for sources, rank in ((slots.weights, 2), (slots.biases, 1)):
@@ -176,56 +185,58 @@ def _parameters(node: OpNode, slots: Slots, heads: Heads) -> Iterator[tuple[int,
                 raise RuleError(
                     f"input {slot} requires widths {[width, width, value]}, found {list(found)}"
                 )
-            chain = Chain(found).add(*whole(found, range(rank - 1), weighted=True))
+            chain = Chain(found).add(*reduce_steps(found, range(rank - 1), weighted=True))
             if len(sources) == 1:
-                part(chain, rank - 1, start, length)
-            yield number, slot, chain.add(*reshaped(chain.shape, (1, 1, length)))
+                take_part(chain, rank - 1, start, length)
+            yield number, slot, chain.add(*reshape_steps(chain.shape, (1, 1, length)))
 
 
-def _weighted(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Link]:
+def _weight_links(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
     for number, slot, chain in _parameters(node, slots, heads):
         if number < 2:
-            heads.asked(chain)
+            heads.lead_query(chain)
         yield chain.add(Pointwise(heads.shape)).link(slot)
 
 
-def _past(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Link]:
+def _past(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
     if not node.has(slots.past):
         return
     cache = (heads.batch, heads.heads, heads.past, heads.size)
-    found = required(node, slots.past, (2, *cache))
-    for number, lead in enumerate((heads.keyed, heads.valued)):
-        chain = part(Chain(found), 0, number, 1).add(Regroup(cache))
-        yield lead(cached(chain), 0).link(slots.past)
+    found = node.expect_shape(slots.past, (2, *cache))
+    for number, lead in enumerate((heads.lead_keys, heads.lead_values)):
+        chain = take_part(Chain(found), 0, number, 1).add(Regroup(cache))
+        yield lead(from_cache(chain), 0).link(slots.past)
 
 
 def _present(
-    node: OpNode, slots: Slots, heads: Heads, states: Shape, rotary: bool
+    node: OpNode, slots: Slots, heads: PackedHeads, states: Shape, rotary: bool
 ) -> Iterator[Link]:
     """Yield the links of the new state: the past, then keys and values of the input."""
     shape = node.shape(0)
-    data = Chain(shape).add(*whole(shape, [2], weighted=True))
-    data.add(*reshaped(data.shape, (1, heads.batch, 1, heads.keys, 1)))
-    yield _appended(data, heads, states).add(Pointwise(states)).link(0, 1)
+    data = Chain(shape).add(*reduce_steps(shape, [2], weighted=True))
+    data.add(*reshape_steps(data.shape, (1, heads.batch, 1, heads.keys, 1)))
+    yield _append_to_state(data, heads, states).add(Pointwise(states)).link(0, 1)
     if node.has(slots.past):
-        yield _appended(Chain(node.shape(slots.past)), heads, states, 0).link(slots.past, 1)
+        yield _append_to_state(Chain(node.shape(slots.past)), heads, states, 0).link(slots.past, 1)
     if rotary or heads.size != heads.value_size:
-        yield from anything(node, (*slots.weights, *slots.biases), states, 1)
+        yield from everything_links(node, (*slots.weights, *slots.biases), states, 1)
         return
     for number, slot, chain in _parameters(node, slots, heads):
         if number > 0:
-            chain.add(*reshaped(chain.shape, (1, 1, heads.heads, 1, heads.size)))
+            chain.add(*reshape_steps(chain.shape, (1, 1, heads.heads, 1, heads.size)))
             chain.add(Pointwise((1, *states[1:3], heads.keys, heads.size)))
-            _appended(chain, heads, states)
+            _append_to_state(chain, heads, states)
             shift = Shift(1 - number, 1, 1, 2, "absent")
-            yield chain.add(*selected(chain.shape, [(0, shift)])).link(slot, 1)
+            yield chain.add(*select_steps(chain.shape, [(0, shift)])).link(slot, 1)
 
 
-def _appended(chain: Chain, heads: Heads, states: Shape, start: int | None = None) -> Chain:
+def _append_to_state(
+    chain: Chain, heads: PackedHeads, states: Shape, start: int | None = None
+) -> Chain:
     """Lead positions on axis 3 into the state, after the past ones unless told."""
     at = heads.past if start is None else start
     shift = Shift(-at, 1, chain.shape[3], states[3], "absent")
-    return chain.add(*selected(chain.shape, [(3, shift)]))
+    return chain.add(*select_steps(chain.shape, [(3, shift)]))
 
 
 # -- others ----------------------------------------------------------------------------------------
@@ -260,7 +271,7 @@ def longformer_attention(node: OpNode) -> Outcome:
     every = Reduce(((1, Whole(shape[1], shape[1])),), weighted=True)
     around = (near if local else every, features)
     links = [Link(0, (features,)), Link(0, around), Link(0, around)]
-    links.extend(anything(node, range(1, len(node.inputs)), shape))
+    links.extend(everything_links(node, range(1, len(node.inputs)), shape))
     return Outcome((shape,), tuple(links))
 
 
@@ -282,19 +293,19 @@ def decoder_attention(node: OpNode) -> Outcome:
             f"found {count} and shape {list(key)}"
         )
     features = Reduce(((2, Whole(shape[2], shape[2])),), weighted=True)
-    every = Chain(key).add(*whole(key, [0], weighted=True), features, Pointwise(shape))
+    every = Chain(key).add(*reduce_steps(key, [0], weighted=True), features, Pointwise(shape))
     links = [Link(0, (features,)), every.link(1)]
-    own = Chain(shape).add(*whole(shape, [0], weighted=True), features, Pointwise(shape))
+    own = Chain(shape).add(*reduce_steps(shape, [0], weighted=True), features, Pointwise(shape))
     links.append(own.link(0))
     for slot in (5, 6, 7):
         if node.has(slot):
             found = node.ranked(slot, 2, 4)
             if found[0] != shape[1]:
                 raise RuleError(f"input {slot} requires a batch of {shape[1]}, found {found[0]}")
-            chain = Chain(found).add(*whole(found, range(1, len(found))))
-            chain.add(*reshaped(chain.shape, (1, found[0], 1)), Pointwise(shape))
+            chain = Chain(found).add(*reduce_steps(found, range(1, len(found))))
+            chain.add(*reshape_steps(chain.shape, (1, found[0], 1)), Pointwise(shape))
             links.append(chain.link(slot))
-    links.extend(anything(node, (2, 3, 4, 8, 9, 10, 11), shape))
+    links.extend(everything_links(node, (2, 3, 4, 8, 9, 10, 11), shape))
     for output in (1, 2):
-        links.extend(anything(node, node.data_inputs(), (), output, unknown=True))
-    return trimmed(node, (shape, None, None), links)
+        links.extend(everything_links(node, node.data_inputs(), (), output, unknown=True))
+    return trim_outputs(node, (shape, None, None), links)

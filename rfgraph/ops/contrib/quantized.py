@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.ops.contrib.operands import DOMAIN, given, shape_of, standard
+from rfgraph.ops.contrib.operands import DOMAIN, apply_standard, first_shape, operand_of
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import scalar
+from rfgraph.ops.steps import scalar_link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 WITH_AXES = {"ReduceMean": 13, "ReduceSum": 11}
 
 
-def _scaled(node: OpNode, found: Outcome, slots: Sequence[int]) -> Outcome:
+def _with_scales(node: OpNode, found: Outcome, slots: Sequence[int]) -> Outcome:
     """Return the outcome with optional inputs of one element added, that every output reads."""
-    shape = shape_of(found)
-    links = [scalar(node, slot, shape) for slot in slots if node.has(slot)]
+    shape = first_shape(found)
+    links = [scalar_link(node, slot, shape) for slot in slots if node.has(slot)]
     return Outcome(found.shapes, (*found.links, *links))
 
 
@@ -30,8 +30,8 @@ def qlinear_binary(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = standard(node, "Add", [given(node, 0), given(node, 3)])
-    return _scaled(node, found, (1, 2, 4, 5, 6, 7))
+    found = apply_standard(node, "Add", [operand_of(node, 0), operand_of(node, 3)])
+    return _with_scales(node, found, (1, 2, 4, 5, 6, 7))
 
 
 @rule("MulInteger", domain=DOMAIN)
@@ -40,8 +40,8 @@ def mul_integer(node: OpNode) -> Outcome:
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    found = standard(node, "Mul", [given(node, 0), given(node, 2)])
-    return _scaled(node, found, (1, 3))
+    found = apply_standard(node, "Mul", [operand_of(node, 0), operand_of(node, 2)])
+    return _with_scales(node, found, (1, 3))
 
 
 @rule("QLinearSigmoid", "QLinearLeakyRelu", domain=DOMAIN, ignores=("alpha",))
@@ -50,7 +50,7 @@ def qlinear_unary(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    return _scaled(node, standard(node, "Sigmoid", [given(node, 0)]), (1, 2, 3, 4))
+    return _with_scales(node, apply_standard(node, "Sigmoid", [operand_of(node, 0)]), (1, 2, 3, 4))
 
 
 @rule("QLinearWhere", domain=DOMAIN)
@@ -60,8 +60,8 @@ def qlinear_where(node: OpNode) -> Outcome:
     Exact; of a condition whose value is known only the chosen alternative is read, but the
     quantization of both. Versions: all (1).
     """
-    found = standard(node, "Where", [given(node, slot) for slot in (0, 1, 4)])
-    return _scaled(node, found, (2, 3, 5, 6, 7, 8))
+    found = apply_standard(node, "Where", [operand_of(node, slot) for slot in (0, 1, 4)])
+    return _with_scales(node, found, (2, 3, 5, 6, 7, 8))
 
 
 @rule("QLinearConcat", domain=DOMAIN)
@@ -75,13 +75,15 @@ def qlinear_concat(node: OpNode) -> Outcome:
         raise RuleError(
             f"requires inputs in threes after the first two, found {len(node.inputs)} inputs"
         )
-    found = _scaled(node, standard(node, "Concat", [given(node, slot) for slot in slots]), (0, 1))
+    found = _with_scales(
+        node, apply_standard(node, "Concat", [operand_of(node, slot) for slot in slots]), (0, 1)
+    )
     parts = {link.input: link.steps for link in found.links}
     links = list(found.links)
     for slot in slots:
         for scale in (slot + 1, slot + 2):
             if node.has(scale):
-                own = scalar(node, scale, node.shape(slot))
+                own = scalar_link(node, scale, node.shape(slot))
                 links.append(Link(scale, (*own.steps, *parts[slot])))
     return Outcome(found.shapes, tuple(links))
 
@@ -93,10 +95,10 @@ def qlinear_softmax(node: OpNode) -> Outcome:
     Exact. Versions: all (1); attribute opset below 13 reads all axes from the given one on.
     """
     attributes = {"axis": node.int("axis", -1)}
-    found = standard(
-        node, "Softmax", [given(node, 0)], attributes, min(max(node.int("opset"), 1), 22)
+    found = apply_standard(
+        node, "Softmax", [operand_of(node, 0)], attributes, min(max(node.int("opset"), 1), 22)
     )
-    return _scaled(node, found, (1, 2, 3, 4))
+    return _with_scales(node, found, (1, 2, 3, 4))
 
 
 @rule("QLinearReduceMean", "ReduceSumInteger", domain=DOMAIN)
@@ -110,8 +112,8 @@ def quantized_reduction(node: OpNode) -> Outcome:
         "axes": node.ints("axes"),
         "keepdims": node.int("keepdims", 1),
     }
-    found = standard(node, op_type, [given(node, 0)], attributes, WITH_AXES[op_type])
-    return _scaled(node, found, (1, 2, 3, 4))
+    found = apply_standard(node, op_type, [operand_of(node, 0)], attributes, WITH_AXES[op_type])
+    return _with_scales(node, found, (1, 2, 3, 4))
 
 
 @rule("QuantizeLinear", "DequantizeLinear", domain=DOMAIN)
@@ -122,6 +124,6 @@ def quantize_linear(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    operands = [given(node, slot) for slot in range(3)]
+    operands = [operand_of(node, slot) for slot in range(3)]
     attributes = {"axis": node.int("axis", 1)}
-    return standard(node, "QuantizeLinear", operands, attributes, version=13)
+    return apply_standard(node, "QuantizeLinear", operands, attributes, version=13)

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, Operand, given, permuted, required, standard
+from rfgraph.ops.contrib.operands import (
+    DOMAIN,
+    Operand,
+    apply_standard,
+    operand_of,
+    permuted_operand,
+)
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, selected, trimmed, whole
+from rfgraph.ops.steps import reduce_steps, reshape_steps, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Band, Blocks, Shape, Shift
 from rfgraph.relations.steps import Everything, Pointwise, Prefix, Reduce, Regroup
 
@@ -116,29 +122,29 @@ def linear_attention(node: OpNode) -> Outcome:
     links.append(net.values(net.before(Chain(node.shape(2)))).link(2))
     links.extend(_gates(node, net))
     if node.has(3):
-        required(node, 3, net.states)
-        state = _state(net).add(*whole(net.state, [2]))
+        node.expect_shape(3, net.states)
+        state = _state(net).add(*reduce_steps(net.state, [2]))
         state.add(Regroup((net.batch, 1, net.keys * net.value_size)))
         links.append(net.values(state).add(Pointwise(net.out)).link(3))
-    return trimmed(node, (net.out, net.states), (*links, *_new_state(node, net)))
+    return trim_outputs(node, (net.out, net.states), (*links, *_new_state(node, net)))
 
 
 def _state(net: Linear) -> Chain:
     """Return a chain from the states that came in to the last of them, which alone is read."""
     chain = Chain(net.states)
     if net.kept:
-        chain.add(*selected(net.states, [(0, Shift(net.kept - 1, 1, net.kept, 1))]))
+        chain.add(*select_steps(net.states, [(0, Shift(net.kept - 1, 1, net.kept, 1))]))
         chain.add(Regroup(net.state))
     return chain
 
 
-def _used(net: Linear) -> dict[int, bool]:
+def _gates_used(net: Linear) -> dict[int, bool]:
     """Return which gates the update takes part in, by input."""
     return {4: net.update.startswith("gated"), 5: net.update.endswith("delta")}
 
 
 def _gates(node: OpNode, net: Linear) -> Iterator[Link]:
-    for slot, used in _used(net).items():
+    for slot, used in _gates_used(net).items():
         if used and node.has(slot):
             shape = _gate(node, net, slot)
             chain = net.before(Chain(shape))
@@ -164,19 +170,23 @@ def _new_state(node: OpNode, net: Linear) -> Iterator[Link]:
     mixed = net.update.endswith("delta")
     sources = {1: net.key_size, 2: net.value_size}
     sources.update(
-        {s: node.shape(s)[2] // net.keys for s, used in _used(net).items() if used and node.has(s)}
+        {
+            s: node.shape(s)[2] // net.keys
+            for s, used in _gates_used(net).items()
+            if used and node.has(s)
+        }
     )
     for slot, size in sources.items():
         shape = node.shape(slot)
-        chain = Chain(shape).add(*whole(shape, [1]))
+        chain = Chain(shape).add(*reduce_steps(shape, [1]))
         heads = net.keys if size else 1
         own = (1, size) if slot == 2 else (size or 1, 1)
-        chain.add(*reshaped(chain.shape, (net.batch, heads, *own)))
+        chain.add(*reshape_steps(chain.shape, (net.batch, heads, *own)))
         if slot != 2 and mixed and own[0] > 1:
-            chain.add(*whole(chain.shape, [2]))
+            chain.add(*reduce_steps(chain.shape, [2]))
         yield chain.add(Pointwise(net.states)).link(slot, 1)
     if node.has(3):
-        chain = _state(net).add(*(whole(net.state, [2]) if mixed else ()))
+        chain = _state(net).add(*(reduce_steps(net.state, [2]) if mixed else ()))
         yield chain.add(Pointwise(net.states)).link(3, 1)
 
 
@@ -209,8 +219,8 @@ def gated_delta_net(node: OpNode) -> Outcome:
             )
         if timed:
             rest = range(axis + 1, len(found))
-            chain = Chain(found).add(Prefix((tokens,)), *whole(found, rest))
-            chain.add(*reshaped(chain.shape, (*out[: axis + 1], 1, 1)), Pointwise(out))
+            chain = Chain(found).add(Prefix((tokens,)), *reduce_steps(found, rest))
+            chain.add(*reshape_steps(chain.shape, (*out[: axis + 1], 1, 1)), Pointwise(out))
             links.append(chain.link(slot))
         elif slot < 9:
             links.append(Link(slot, (Everything(out),)))
@@ -220,7 +230,7 @@ def gated_delta_net(node: OpNode) -> Outcome:
     updates = (batch, capacity * (heads * decay + shared * key + heads * value))
     for output, to in ((1, state), (2, updates)):
         links.extend(Link(slot, (Everything(to),), output) for slot in node.data_inputs())
-    return trimmed(node, (out, state, updates), links)
+    return trim_outputs(node, (out, state, updates), links)
 
 
 def _delta_shapes(node: OpNode) -> tuple[Shape, Shape, int]:
@@ -247,10 +257,10 @@ def _delta_shapes(node: OpNode) -> tuple[Shape, Shape, int]:
 def _lstm(node: OpNode, operands: list[Operand | None]) -> Outcome:
     """Return the outcome of the LSTM with these operands, by the attributes that it shares."""
     attributes = {name: node.attribute(name) for name in ("direction", "hidden_size")}
-    return standard(node, "LSTM", operands, attributes)
+    return apply_standard(node, "LSTM", operands, attributes)
 
 
-def _known(found: Outcome) -> list[Shape]:
+def _known_shapes(found: Outcome) -> list[Shape]:
     return [shape for shape in found.shapes if shape is not None]
 
 
@@ -258,7 +268,10 @@ def _whole_into(node: OpNode, slot: int, found: Outcome) -> list[Link]:
     """Return links by which every output reads all of an input."""
     if not node.has(slot):
         return []
-    return [Link(slot, (Everything(shape),), output) for output, shape in enumerate(_known(found))]
+    return [
+        Link(slot, (Everything(shape),), output)
+        for output, shape in enumerate(_known_shapes(found))
+    ]
 
 
 @rule("DynamicQuantizeLSTM", domain=DOMAIN, ignores=LSTM)
@@ -271,15 +284,15 @@ def dynamic_quantize_lstm(node: OpNode) -> Outcome:
     Exact. Upper bound: weights, states and lengths that are computed count as read whole.
     Versions: all (1).
     """
-    operands = [given(node, slot) for slot in range(8)]
+    operands = [operand_of(node, slot) for slot in range(8)]
     for slot in (1, 2):
         node.ranked(slot, 3, 3)
-        operands[slot] = permuted(node, slot, (0, 2, 1))
+        operands[slot] = permuted_operand(node, slot, (0, 2, 1))
     found = _lstm(node, operands)
     links = list(found.links)
     for slot in node.data_inputs():
         links.extend(_whole_into(node, slot, found))
-    return trimmed(node, found.shapes, links)
+    return trim_outputs(node, found.shapes, links)
 
 
 @rule("AttnLSTM", domain=DOMAIN, ignores=LSTM)
@@ -295,7 +308,7 @@ def attention_lstm(node: OpNode) -> Outcome:
             f"input 1 requires weights for at least {inputs[2]} features, found {list(weights)}"
         )
     own = Value((*weights[:2], inputs[2]), constant=True)
-    operands = [given(node, slot) for slot in range(8)]
+    operands = [operand_of(node, slot) for slot in range(8)]
     operands[1] = Operand(1, own)
     found = _lstm(node, operands)
     links = [link for link in found.links if link.input in (0, 4, 5, 6)]
@@ -303,7 +316,7 @@ def attention_lstm(node: OpNode) -> Outcome:
         links.extend(_whole_into(node, slot, found))
     for slot in filter(node.has, (11, 12)):
         links.extend(_memory(node, slot, found, inputs[1]))
-    return trimmed(node, found.shapes, links)
+    return trim_outputs(node, found.shapes, links)
 
 
 def _memory(node: OpNode, slot: int, found: Outcome, batch: int) -> Iterator[Link]:
@@ -311,7 +324,7 @@ def _memory(node: OpNode, slot: int, found: Outcome, batch: int) -> Iterator[Lin
     shape = node.ranked(slot, 1)
     if shape[0] != batch:
         raise RuleError(f"input {slot} requires a batch of {batch}, found shape {list(shape)}")
-    for output, to in enumerate(_known(found)):
-        chain = Chain(shape).add(*whole(shape, range(1, len(shape))))
-        chain.add(*reshaped(chain.shape, (batch, 1)), Pointwise(to))
+    for output, to in enumerate(_known_shapes(found)):
+        chain = Chain(shape).add(*reduce_steps(shape, range(1, len(shape))))
+        chain.add(*reshape_steps(chain.shape, (batch, 1)), Pointwise(to))
         yield chain.link(slot, output)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, pointwise, required, shape_of, vector
+from rfgraph.ops.contrib.operands import DOMAIN, broadcast_links, first_shape, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, scalar, selected, trimmed, whole, without
+from rfgraph.ops.steps import (
+    drop_axes,
+    reduce_steps,
+    reshape_steps,
+    scalar_link,
+    select_steps,
+    trim_outputs,
+)
 from rfgraph.relations.axis_rules import Shape, Shift, Whole
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup
 
@@ -26,19 +33,21 @@ def engram_gate(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 4, 4)
     batch, time, streams, features = shape
-    required(node, 1, shape)
-    value = required(node, 2, (batch, time, features))
+    node.expect_shape(1, shape)
+    value = node.expect_shape(2, (batch, time, features))
     scale = (streams, features)
     own = Chain(value).add(Regroup((batch, time, 1, features)), Pointwise(shape))
-    every = Chain(value).add(*whole(value, [2]), Regroup((batch, time, 1, 1)), Pointwise(shape))
+    every = Chain(value).add(
+        *reduce_steps(value, [2]), Regroup((batch, time, 1, 1)), Pointwise(shape)
+    )
     links = [own.link(2, 0), own.link(2, 1), every.link(2, 1)]
     for output in (0, 1):
         for slot in (0, 1, 3, 4):
-            found = shape if slot < 2 else required(node, slot, scale)
-            steps = (*whole(found, [len(found) - 1]), Pointwise(shape))
+            found = shape if slot < 2 else node.expect_shape(slot, scale)
+            steps = (*reduce_steps(found, [len(found) - 1]), Pointwise(shape))
             links.append(Link(slot, steps, output))
-    links.extend(pointwise(node, 5, shape, 1))
-    return trimmed(node, (shape, shape), links)
+    links.extend(broadcast_links(node, 5, shape, 1))
+    return trim_outputs(node, (shape, shape), links)
 
 
 def _streams(node: OpNode) -> tuple[Shape, Shape]:
@@ -68,7 +77,7 @@ def _gate(node: OpNode, slot: int, grouped: Shape) -> Chain:
         raise RuleError(
             f"input {slot} requires gates for streams of shape {list(grouped)}, found {list(found)}"
         )
-    return Chain(found).add(*reshaped(found, under), Pointwise(grouped))
+    return Chain(found).add(*reshape_steps(found, under), Pointwise(grouped))
 
 
 @rule("HyperConnectionPreMix", domain=DOMAIN, ignores=("reduction_scale",))
@@ -81,8 +90,8 @@ def hyper_connection_pre_mix(node: OpNode) -> Outcome:
     out = (*grouped[:-2], grouped[-1])
     links = []
     for slot, chain in ((0, _grouped(shape, grouped)), (1, _gate(node, 1, grouped))):
-        chain.add(*whole(grouped, [len(grouped) - 2], weighted=True))
-        links.append(chain.add(*reshaped(chain.shape, out)).link(slot))
+        chain.add(*reduce_steps(grouped, [len(grouped) - 2], weighted=True))
+        links.append(chain.add(*reshape_steps(chain.shape, out)).link(slot))
     return Outcome((out,), tuple(links))
 
 
@@ -101,7 +110,7 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
     """
     shape, grouped = _streams(node)
     streams, axis = grouped[-2], len(grouped) - 2
-    block = required(node, 1, (*grouped[:-2], grouped[-1]))
+    block = node.expect_shape(1, (*grouped[:-2], grouped[-1]))
     chains = {
         0: _grouped(shape, grouped),
         1: Chain(block).add(Regroup((*grouped[:-2], 1, grouped[-1])), Pointwise(grouped)),
@@ -109,13 +118,13 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
     }
     if node.has(3):
         chains[0].add(Reduce(((axis, Whole(streams, streams)),), weighted=True))
-        chains[3] = Chain(required(node, 3, (*grouped[:-1], streams)))
-        chains[3].add(*whole(chains[3].shape, [axis], weighted=True))
-        chains[3].add(*reshaped(chains[3].shape, (*grouped[:-1], 1)), Pointwise(grouped))
+        chains[3] = Chain(node.expect_shape(3, (*grouped[:-1], streams)))
+        chains[3].add(*reduce_steps(chains[3].shape, [axis], weighted=True))
+        chains[3].add(*reshape_steps(chains[3].shape, (*grouped[:-1], 1)), Pointwise(grouped))
     links = []
     for slot, chain in chains.items():
         if shape != grouped or not chain.steps:
-            chain.add(*reshaped(chain.shape, shape))
+            chain.add(*reshape_steps(chain.shape, shape))
         links.append(chain.link(slot))
     return Outcome((shape,), tuple(links))
 
@@ -142,11 +151,11 @@ def hyper_connection_low_rank_mix(node: OpNode) -> Outcome:
     links = [link for to in ((0, mixed), (1, gates)) for link in _every_stream(node, grouped, *to)]
     for slot, chain in _mixed_in(node, shape, grouped):
         own = Chain(node.shape(slot)).add(*chain.steps)
-        own.add(*whole(grouped, [lead], weighted=True))
-        links.append(own.add(*reshaped(own.shape, mixed)).link(slot))
-        links.append(chain.add(*reshaped(grouped, shape)).link(slot, 2))
-    links.extend(_low_rank(node, mixed, gates))
-    return trimmed(node, (mixed, gates, shape), links)
+        own.add(*reduce_steps(grouped, [lead], weighted=True))
+        links.append(own.add(*reshape_steps(own.shape, mixed)).link(slot))
+        links.append(chain.add(*reshape_steps(grouped, shape)).link(slot, 2))
+    links.extend(_low_rank_links(node, mixed, gates))
+    return trim_outputs(node, (mixed, gates, shape), links)
 
 
 def _mixed_in(node: OpNode, shape: Shape, grouped: Shape) -> Iterator[tuple[int, Chain]]:
@@ -155,8 +164,8 @@ def _mixed_in(node: OpNode, shape: Shape, grouped: Shape) -> Iterator[tuple[int,
     for slot, axis in ((5, -2), (6, -1)):
         if node.has(slot) or node.has(11 - slot):
             under = tuple(1 if a == axis % len(grouped) else n for a, n in enumerate(grouped))
-            found = without(grouped, [axis % len(grouped)])
-            chain = Chain(required(node, slot, found))
+            found = drop_axes(grouped, [axis % len(grouped)])
+            chain = Chain(node.expect_shape(slot, found))
             yield slot, chain.add(Regroup(under), Pointwise(grouped))
 
 
@@ -165,23 +174,28 @@ def _every_stream(node: OpNode, grouped: Shape, output: int, to: Shape) -> Itera
     lead = len(grouped) - 2
     shape = (*grouped[:-2], grouped[-2] * grouped[-1])
     for slot, chain in _mixed_in(node, shape, grouped):
-        chain.add(*whole(grouped, [lead, lead + 1], weighted=True))
+        chain.add(*reduce_steps(grouped, [lead, lead + 1], weighted=True))
         yield chain.add(Regroup((*grouped[:-2], 1)), Pointwise(to)).link(slot, output)
-    scale = required(node, 1, shape[-1:])
-    yield Link(1, (*whole(scale, [0]), Pointwise(to)), output)
+    scale = node.expect_shape(1, shape[-1:])
+    yield Link(1, (*reduce_steps(scale, [0]), Pointwise(to)), output)
 
 
-def _low_rank(node: OpNode, mixed: Shape, gates: Shape) -> Iterator[Link]:
+def _low_rank_links(node: OpNode, mixed: Shape, gates: Shape) -> Iterator[Link]:
     """Yield the links of the projections down, up again and to the gates."""
     features, count = mixed[-1], gates[-1]
     inner, rank = features * count, node.ranked(2, 2, 2)[1]
-    down = Chain(required(node, 2, (inner, rank))).add(*whole((inner, rank), [0, 1], weighted=True))
+    down = Chain(node.expect_shape(2, (inner, rank)))
+    down.add(*reduce_steps(down.shape, [0, 1], weighted=True))
     yield down.add(Regroup((1,)), Pointwise(mixed)).link(2)
-    up = Chain(required(node, 3, (rank, inner))).add(*whole((rank, inner), [0], weighted=True))
-    up.add(Regroup((count, features)), *whole((count, features), [0]), Regroup((features,)))
+    up = Chain(node.expect_shape(3, (rank, inner))).add(
+        *reduce_steps((rank, inner), [0], weighted=True)
+    )
+    up.add(Regroup((count, features)), *reduce_steps((count, features), [0]), Regroup((features,)))
     yield up.add(Pointwise(mixed)).link(3)
-    third = Chain(required(node, 4, (inner, count)))
-    third.add(*whole((inner, count), [0], weighted=True), Regroup((count,)), Pointwise(gates))
+    third = Chain(node.expect_shape(4, (inner, count)))
+    third.add(
+        *reduce_steps((inner, count), [0], weighted=True), Regroup((count,)), Pointwise(gates)
+    )
     yield third.link(4, 1)
 
 
@@ -202,7 +216,7 @@ def embed_layer_normalization(node: OpNode) -> Outcome:
     Exact but for computed tables: which rows are read depends on data (unknown), unless positions
     count from 0. Versions: all (1).
     """
-    return _embedded(node, ((0, 2), (1, 4), (8, 3)), (5, 6))
+    return _embedding_outcome(node, ((0, 2), (1, 4), (8, 3)), (5, 6))
 
 
 @rule("QEmbedLayerNormalization", domain=DOMAIN, ignores=("epsilon",))
@@ -211,13 +225,13 @@ def qembed_layer_normalization(node: OpNode) -> Outcome:
 
     Exact but for computed tables: which rows are read depends on data (unknown). Versions: all (1).
     """
-    found = _embedded(node, ((0, 2), (1, 4), (None, 3)), (5, 6))
-    shape = shape_of(found)
-    scales = [scalar(node, slot, shape) for slot in range(8, 17) if node.has(slot)]
+    found = _embedding_outcome(node, ((0, 2), (1, 4), (None, 3)), (5, 6))
+    shape = first_shape(found)
+    scales = [scalar_link(node, slot, shape) for slot in range(8, 17) if node.has(slot)]
     return Outcome(found.shapes, (*found.links, *scales))
 
 
-def _embedded(
+def _embedding_outcome(
     node: OpNode, tables: Sequence[tuple[int | None, int]], parameters: Sequence[int]
 ) -> Outcome:
     """Return the outcome of adding rows of tables, told by indices, and normalizing the sum."""
@@ -225,17 +239,17 @@ def _embedded(
     shape = (batch, length, node.ranked(2, 2, 2)[1])
     links: list[Link] = []
     for ids, table in tables:
-        links.extend(_indices(node, ids, shape))
-        links.extend(_rows(node, ids, table, shape))
+        links.extend(_index_links(node, ids, shape))
+        links.extend(_table_row_links(node, ids, table, shape))
     for slot in parameters:
-        links.extend(vector(node, slot, shape))
+        links.extend(vector_links(node, slot, shape))
     if node.has(7):
-        mask = required(node, 7, (batch, length))
-        links.append(Link(7, (*whole(mask, [1]), *reshaped((batch, 1), (batch,))), 1))
-    return trimmed(node, (shape, (batch,), shape), links)
+        mask = node.expect_shape(7, (batch, length))
+        links.append(Link(7, (*reduce_steps(mask, [1]), *reshape_steps((batch, 1), (batch,))), 1))
+    return trim_outputs(node, (shape, (batch,), shape), links)
 
 
-def _indices(node: OpNode, ids: int | None, shape: Shape) -> Iterator[Link]:
+def _index_links(node: OpNode, ids: int | None, shape: Shape) -> Iterator[Link]:
     if ids is None or not node.has(ids):
         return
     found = node.ranked(ids, 2, 2)
@@ -245,7 +259,7 @@ def _indices(node: OpNode, ids: int | None, shape: Shape) -> Iterator[Link]:
         yield Chain(found).add(Regroup((*found, 1)), Pointwise(shape)).link(ids, output)
 
 
-def _rows(node: OpNode, ids: int | None, table: int, shape: Shape) -> Iterator[Link]:
+def _table_row_links(node: OpNode, ids: int | None, table: int, shape: Shape) -> Iterator[Link]:
     """Yield the links of a table: the row that its index names, one's own feature and all."""
     if not node.has(table):
         return
@@ -258,9 +272,9 @@ def _rows(node: OpNode, ids: int | None, table: int, shape: Shape) -> Iterator[L
     elif found[0] < shape[1]:
         raise RuleError(f"input {table} requires {shape[1]} positions, found {found[0]}")
     else:
-        chain.add(*selected(found, [(0, Shift(0, 1, found[0], shape[1]))]))
+        chain.add(*select_steps(found, [(0, Shift(0, 1, found[0], shape[1]))]))
     rows = tuple(chain.steps)
-    every = (*rows, *whole(chain.shape, [1]), Pointwise(shape))
+    every = (*rows, *reduce_steps(chain.shape, [1]), Pointwise(shape))
     yield Link(table, (*rows, Pointwise(shape)))
     yield Link(table, every)
     yield Link(table, (*rows, Pointwise(shape)), 2)
@@ -281,7 +295,7 @@ def relative_position_bias(node: OpNode) -> Outcome:
     if len(lengths) != 2 or min(lengths) < 0:
         raise RuleError(f"inputs 1 and 2 require one length each, found {lengths[:8]}")
     shape = (1, heads, *lengths)
-    chain = Chain((buckets, heads)).add(*whole((buckets, heads), [0]))
+    chain = Chain((buckets, heads)).add(*reduce_steps((buckets, heads), [0]))
     return Outcome((shape,), (chain.add(Regroup((1, heads, 1, 1)), Pointwise(shape)).link(0),))
 
 
@@ -306,17 +320,23 @@ def gated_relative_position_bias(node: OpNode) -> Outcome:
         )
     shape = (batch, heads, length, keys)
     split = (*query[:-1], heads, query[-1] // heads)
-    chain = Chain(query).add(Regroup(split), *whole(split, [len(split) - 1]))
+    chain = Chain(query).add(Regroup(split), *reduce_steps(split, [len(split) - 1]))
     if packed:
         chain.add(Reduce(((0, Whole(query[0], 1, unknown=True)),)))
-    chain.add(*reshaped(chain.shape, (1, 1, heads, 1) if packed else (*query[:2], heads, 1)))
+    chain.add(*reshape_steps(chain.shape, (1, 1, heads, 1) if packed else (*query[:2], heads, 1)))
     chain.add(Permute((0, 2, 1, 3)), Pointwise(shape))
-    links = [chain.link(0), *pointwise(node, 2, shape), *pointwise(node, 5, shape)]
-    bias = Chain(required(node, 1, query[-1:])).add(Regroup(split[-2:]), *whole(split[-2:], [1]))
+    links = [chain.link(0), *broadcast_links(node, 2, shape), *broadcast_links(node, 5, shape)]
+    bias = Chain(node.expect_shape(1, query[-1:])).add(
+        Regroup(split[-2:]), *reduce_steps(split[-2:], [1])
+    )
     links.append(bias.add(Regroup((1, heads, 1, 1)), Pointwise(shape)).link(1))
     for slot in (3, 4, 6):
         if node.has(slot):
             found = node.shape(slot)
-            steps = (*whole(found, range(len(found))), Regroup((1, 1, 1, 1)), Pointwise(shape))
+            steps = (
+                *reduce_steps(found, range(len(found))),
+                Regroup((1, 1, 1, 1)),
+                Pointwise(shape),
+            )
             links.append(Link(slot, steps))
     return Outcome((shape,), tuple(links))

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.contrib.operands import DOMAIN, required
+from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import bounded, pick_steps, reshaped, scalar, selected, trimmed, whole
+from rfgraph.ops.steps import (
+    check_index_count,
+    pick_steps,
+    reduce_steps,
+    reshape_steps,
+    scalar_link,
+    select_steps,
+    trim_outputs,
+)
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup
 
@@ -40,14 +48,14 @@ class Rotation:
 
     def partner(self) -> Chain:
         """Return a chain to the feature that each one is rotated with."""
-        at = np.arange(bounded(self.size, "a rotary embedding"))
+        at = np.arange(check_index_count(self.size, "a rotary embedding"))
         half = self.rotated // 2
         other = at ^ 1 if self.interleaved else np.where(at < half, at + half, at - half)
         chain = Chain(self.shape)
         if self.split != self.shape:
             chain.add(Regroup(self.split))
         chain.add(*pick_steps(np.where(at < self.rotated, other, -1), 3, self.size))
-        return chain.add(*reshaped(self.split, self.shape) if self.split != self.shape else ())
+        return chain.add(*reshape_steps(self.split, self.shape) if self.split != self.shape else ())
 
 
 def _rotation(node: OpNode) -> Rotation:
@@ -76,9 +84,9 @@ def _tables(node: OpNode, rotation: Rotation) -> Iterator[Link]:
     shape = rotation.split
     for slot in (2, 3):
         found = node.ranked(slot, 2, 2)
-        steps = (*whole(found, [1]), Reduce(((0, Whole(found[0], 1, unknown=True)),)))
+        steps = (*reduce_steps(found, [1]), Reduce(((0, Whole(found[0], 1, unknown=True)),)))
         chain = Chain(found).add(*steps, Pointwise(shape))
-        yield chain.add(*reshaped(shape, rotation.shape)).link(slot)
+        yield chain.add(*reshape_steps(shape, rotation.shape)).link(slot)
 
 
 @rule("RotaryEmbedding", domain=DOMAIN, ignores=("is_packed_batching", "scale"))
@@ -98,8 +106,8 @@ def rotary_embedding(node: OpNode) -> Outcome:
         chain = Chain(positions).add(Pointwise(shape))
     else:
         tokens = (shape[0], shape[2] if len(shape) == 4 else shape[1])
-        chain = Chain(required(node, 1, tokens)).add(Regroup(rotation.places(tokens)))
-        chain.add(Pointwise(rotation.split), *reshaped(rotation.split, shape))
+        chain = Chain(node.expect_shape(1, tokens)).add(Regroup(rotation.places(tokens)))
+        chain.add(Pointwise(rotation.split), *reshape_steps(rotation.split, shape))
     links = [Link(0, (Pointwise(shape),)), rotation.partner().link(0), chain.link(1)]
     return Outcome((shape,), (*links, *_tables(node, rotation)))
 
@@ -120,9 +128,9 @@ def mrotary_embedding(node: OpNode) -> Outcome:
     rotation = _rotation(node)
     shape = rotation.shape
     tokens = (shape[0], shape[2] if len(shape) == 4 else shape[1])
-    chain = Chain(required(node, 1, (3, *tokens))).add(*whole((3, *tokens), [0]))
+    chain = Chain(node.expect_shape(1, (3, *tokens))).add(*reduce_steps((3, *tokens), [0]))
     chain.add(Regroup(rotation.places(tokens)), Pointwise(rotation.split))
-    chain.add(*reshaped(rotation.split, shape))
+    chain.add(*reshape_steps(rotation.split, shape))
     links = [Link(0, (Pointwise(shape),)), rotation.partner().link(0), chain.link(1)]
     return Outcome((shape,), (*links, *_tables(node, rotation)))
 
@@ -134,11 +142,11 @@ def gemma_rotary_embedding(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     shape = node.ranked(1, 4, 4)
-    angles = required(node, 0, (shape[0], *shape[2:]))
+    angles = node.expect_shape(0, (shape[0], *shape[2:]))
     links = []
     for output, slots in enumerate(((1, 2), (3, 4))):
         for slot in slots:
-            required(node, slot, shape)
+            node.expect_shape(slot, shape)
             links.append(Link(slot, (Pointwise(shape),), output))
         place = Regroup((shape[0], 1, *shape[2:]))
         links.append(Chain(angles).add(place, Pointwise(shape)).link(0, output))
@@ -175,34 +183,34 @@ def rms_norm_rotary(node: OpNode) -> Outcome:
     out = (1, found[0] * found[1], merged[2]) if node.int("flatten_batch", 0) else merged
     links = []
     for slot, chain in _parts(node, apart, start):
-        links.append(chain.add(*reshaped(apart, out)).link(slot))
+        links.append(chain.add(*reshape_steps(apart, out)).link(slot))
     for slot, chain in [*_parts(node, apart, start)][:2]:
         links.append(chain.link(slot, 1))
     links.append(Link(1, (Pointwise(apart),), 1))
-    return trimmed(node, (out, apart), links)
+    return trim_outputs(node, (out, apart), links)
 
 
 def _parts(node: OpNode, apart: Shape, start: int) -> Iterator[tuple[int, Chain]]:
     """Yield the inputs of a normalization with rotation, each with a chain to (..., width)."""
     own = Shift(start, 1, node.shape(0)[3], apart[3])
     for axes in ((), (3,)):
-        chain = Chain(node.shape(0)).add(*selected(node.shape(0), [(3, own)]))
-        yield 0, chain.add(*whole(apart, axes), Pointwise(apart))
-    scale = required(node, 1, apart[3:])
-    yield 1, Chain(scale).add(*whole(scale, [0]), Pointwise(apart))
-    yield 2, _placed(node, apart)
+        chain = Chain(node.shape(0)).add(*select_steps(node.shape(0), [(3, own)]))
+        yield 0, chain.add(*reduce_steps(apart, axes), Pointwise(apart))
+    scale = node.expect_shape(1, apart[3:])
+    yield 1, Chain(scale).add(*reduce_steps(scale, [0]), Pointwise(apart))
+    yield 2, _position_chain(node, apart)
     half = node.int("rotary_embedding_dim") // 2
     for slot in (3, 4):
-        table = required(node, slot, (node.ranked(slot, 2, 2)[0], half))
+        table = node.expect_shape(slot, (node.ranked(slot, 2, 2)[0], half))
         row = Reduce(((0, Whole(table[0], 1, unknown=True)),))
-        yield slot, Chain(table).add(*whole(table, [1]), row, Pointwise(apart))
+        yield slot, Chain(table).add(*reduce_steps(table, [1]), row, Pointwise(apart))
     if node.has(5):
-        yield 5, Chain(node.shape(5)).add(*scalar(node, 5, apart).steps)
+        yield 5, Chain(node.shape(5)).add(*scalar_link(node, 5, apart).steps)
 
 
-def _placed(node: OpNode, apart: Shape) -> Chain:
+def _position_chain(node: OpNode, apart: Shape) -> Chain:
     """Return a chain from positions, one to begin with or one per token."""
     found = node.shape(2)
     if product(found) == 1:
-        return Chain(found).add(*scalar(node, 2, apart).steps)
-    return Chain(required(node, 2, apart[:2])).add(Regroup((*apart[:2], 1, 1)), Pointwise(apart))
+        return Chain(found).add(*scalar_link(node, 2, apart).steps)
+    return Chain(node.expect_shape(2, apart[:2])).add(Regroup((*apart[:2], 1, 1)), Pointwise(apart))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import DOMAIN
-from rfgraph.ops.contrib.packed_heads import anything
+from rfgraph.ops.contrib.packed_heads import everything_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, trimmed
+from rfgraph.ops.steps import reshape_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce
 
@@ -30,8 +30,8 @@ def state_replay(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     shape = node.ranked(2, 1, 1)
-    links = [Link(2, (Pointwise(shape),)), *anything(node, (0, 1), shape, unknown=True)]
-    return Outcome((shape,), (*links, *anything(node, (3,), shape)))
+    links = [Link(2, (Pointwise(shape),)), *everything_links(node, (0, 1), shape, unknown=True)]
+    return Outcome((shape,), (*links, *everything_links(node, (3,), shape)))
 
 
 # What each output reads: cache length, control, context.
@@ -60,15 +60,15 @@ def speculative_prefix_commit(node: OpNode) -> Outcome:
         link
         for output, to in enumerate(shapes)
         for slot in READ[output]
-        for link in _committed(node, slot, batch, to, output)
+        for link in _state_links(node, slot, batch, to, output)
     ]
-    return trimmed(node, shapes, links)
+    return trim_outputs(node, shapes, links)
 
 
-def _committed(node: OpNode, slot: int, batch: int, to: Shape, output: int) -> Iterator[Link]:
+def _state_links(node: OpNode, slot: int, batch: int, to: Shape, output: int) -> Iterator[Link]:
     """Yield the link of what requests share, or by which a request reads all that is its own."""
     if slot in (2, 6):
-        yield from anything(node, (slot,), to, output)
+        yield from everything_links(node, (slot,), to, output)
         return
     found = node.shape(slot)
     words, rest = divmod(product(found), batch)
@@ -76,5 +76,5 @@ def _committed(node: OpNode, slot: int, batch: int, to: Shape, output: int) -> I
         raise RuleError(f"input {slot} requires {batch} requests, found shape {list(found)}")
     own, under = (batch, words), (batch, product(to) // batch)
     all_words = Reduce(((1, Whole(words, 1, unknown=slot == 5)),))
-    chain = Chain(found).add(*reshaped(found, own), all_words, Pointwise(under))
-    yield chain.add(*reshaped(under, to)).link(slot, output)
+    chain = Chain(found).add(*reshape_steps(found, own), all_words, Pointwise(under))
+    yield chain.add(*reshape_steps(under, to)).link(slot, output)

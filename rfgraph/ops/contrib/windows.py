@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from rfgraph.ops.contrib.operands import DOMAIN, given, pointwise, shape_of, standard
+from rfgraph.ops.contrib.operands import (
+    DOMAIN,
+    apply_standard,
+    broadcast_links,
+    first_shape,
+    operand_of,
+)
 from rfgraph.ops.convolutions import convolve, global_pool, pool
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import scalar
+from rfgraph.ops.steps import scalar_link
 from rfgraph.relations.axis_rules import product
 from rfgraph.relations.steps import Everything, Pointwise
 
@@ -15,14 +21,14 @@ ACTIVATION = ("activation", "activation_params")
 
 def _residual(node: OpNode, found: Outcome, slot: int) -> Outcome:
     """Return the outcome with an optional input added that has the shape of the output."""
-    shape = shape_of(found)
-    return Outcome(found.shapes, (*found.links, *pointwise(node, slot, shape)))
+    shape = first_shape(found)
+    return Outcome(found.shapes, (*found.links, *broadcast_links(node, slot, shape)))
 
 
 def _scalars(node: OpNode, found: Outcome, slots: range) -> Outcome:
     """Return the outcome with optional inputs of one element added, that every output reads."""
-    shape = shape_of(found)
-    links = [scalar(node, slot, shape) for slot in slots if node.has(slot)]
+    shape = first_shape(found)
+    links = [scalar_link(node, slot, shape) for slot in slots if node.has(slot)]
     return Outcome(found.shapes, (*found.links, *links))
 
 
@@ -71,8 +77,8 @@ def conv_transpose_with_dynamic_pads(node: OpNode) -> Outcome:
     pads = node.known_ints(2)
     if pads is not None:
         attributes["pads"] = pads
-    operands = [given(node, slot) for slot in (0, 1, 3)]
-    return standard(node, "ConvTranspose", operands, attributes)
+    operands = [operand_of(node, slot) for slot in (0, 1, 3)]
+    return apply_standard(node, "ConvTranspose", operands, attributes)
 
 
 _TRANSPOSED = ("auto_pad", "dilations", "group", "kernel_shape", "output_padding", "strides")
@@ -125,7 +131,7 @@ def max_pool_with_mask(node: OpNode) -> Outcome:
     does not look them up plane by plane. Versions: all (1).
     """
     found = pool(node)
-    shape, data = shape_of(found), found.links[0]
+    shape, data = first_shape(found), found.links[0]
     mask = node.ranked(1, len(shape), len(shape))
     if mask[2:] != node.shape(0)[2:]:
         raise RuleError(

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import normal_indices, normalized, pick_steps, reshaped, selected
+from rfgraph.ops.steps import (
+    normal_indices,
+    normalization_links,
+    pick_steps,
+    reshape_steps,
+    select_steps,
+)
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
 from rfgraph.relations.steps import Everything, Pointwise, Reduce, Regroup
 
@@ -57,7 +63,7 @@ def one_hot_encoder(node: OpNode) -> Outcome:
     shape = node.shape(0)
     count = _labels(node, "cats_int64s", "cats_strings")
     out = (*shape, count)
-    return Outcome((out,), (Link(0, (*reshaped(shape, (*shape, 1)), Pointwise(out))),))
+    return Outcome((out,), (Link(0, (*reshape_steps(shape, (*shape, 1)), Pointwise(out))),))
 
 
 def _labels(node: OpNode, *names: str) -> int:
@@ -76,7 +82,7 @@ def normalizer(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.ranked(0, 1, 2)
-    return Outcome((shape,), normalized(shape, [len(shape) - 1]))
+    return Outcome((shape,), normalization_links(shape, [len(shape) - 1]))
 
 
 @rule("ArrayFeatureExtractor", domain=ML)
@@ -96,8 +102,8 @@ def array_feature_extractor(node: OpNode) -> Outcome:
         chain.add(*pick_steps(normal_indices(indices, shape[axis]).reshape(-1), axis, shape[axis]))
     out = (*shape[:-1], count) if axis else (1, count)
     if chain.shape != out or not chain.steps:
-        chain.add(*reshaped(chain.shape, out))
-    own = Chain(where).add(*reshaped(where, (count,)), Pointwise(out))
+        chain.add(*reshape_steps(chain.shape, out))
+    own = Chain(where).add(*reshape_steps(where, (count,)), Pointwise(out))
     return Outcome((out,), (chain.link(0), own.link(1)))
 
 
@@ -121,9 +127,9 @@ def feature_vectorizer(node: OpNode) -> Outcome:
     for slot, table, size in zip(slots, tables, sizes, strict=True):
         own = node.shape(slot)
         chain = Chain(own).add(*(() if own == table else (Regroup(table),)))
-        chain.add(*selected(table, [(1, Shift(0, 1, table[1], size, "absent"))]))
+        chain.add(*select_steps(table, [(1, Shift(0, 1, table[1], size, "absent"))]))
         place = Shift(-offset, 1, size, shape[1], "absent")
-        links.append(chain.add(*selected(chain.shape, [(1, place)])).link(slot))
+        links.append(chain.add(*select_steps(chain.shape, [(1, place)])).link(slot))
         offset += size
     return Outcome((shape,), tuple(links))
 
@@ -145,7 +151,7 @@ def linear_regressor(node: OpNode) -> Outcome:
 
     Exact. All versions.
     """
-    return _rows(node, node.int("targets", 1))
+    return _row_outcome(node, node.int("targets", 1))
 
 
 @rule("SVMRegressor", domain=ML, ignores=(*_WEIGHTS, *_VECTORS, "n_supports", "one_class"))
@@ -154,7 +160,7 @@ def svm_regressor(node: OpNode) -> Outcome:
 
     Exact. All versions.
     """
-    return _rows(node, 1)
+    return _row_outcome(node, 1)
 
 
 @rule("LinearClassifier", domain=ML, ignores=(*_WEIGHTS, "multi_class"))
@@ -165,7 +171,7 @@ def linear_classifier(node: OpNode) -> Outcome:
     """
     labels = _labels(node, "classlabels_ints", "classlabels_strings")
     count = _labels(node, "intercepts") or labels
-    return _labelled(node, max(count, labels) if count == 1 else count)
+    return _classifier_outcome(node, max(count, labels) if count == 1 else count)
 
 
 @rule("SVMClassifier", domain=ML, ignores=(*_WEIGHTS, *_VECTORS, "prob_b"))
@@ -179,10 +185,10 @@ def svm_classifier(node: OpNode) -> Outcome:
     """
     count = _labels(node, "classlabels_ints", "classlabels_strings")
     paired = _labels(node, "vectors_per_class") and not _labels(node, "prob_a")
-    return _labelled(node, count * (count - 1) // 2 if paired and count > 2 else count)
+    return _classifier_outcome(node, count * (count - 1) // 2 if paired and count > 2 else count)
 
 
-def _rows(node: OpNode, count: int) -> Outcome:
+def _row_outcome(node: OpNode, count: int) -> Outcome:
     """Return the outcome of an operator that makes `count` numbers of every row."""
     if count < 1:
         raise RuleError(f"requires at least 1 result for each row, found {count}")
@@ -193,9 +199,9 @@ def _rows(node: OpNode, count: int) -> Outcome:
     return Outcome(((rows, count),), (Link(0, (*steps, reads)),))
 
 
-def _labelled(node: OpNode, count: int) -> Outcome:
+def _classifier_outcome(node: OpNode, count: int) -> Outcome:
     """Return the outcome of a classifier: one label and `count` scores of every row."""
-    scores = _rows(node, count)
+    scores = _row_outcome(node, count)
     rows, features = _table(node.shape(0))
     (link,) = scores.links
     first = (*link.steps[:-1], Reduce(((1, Whole(features, 1)),), weighted=True), Regroup((rows,)))
@@ -213,7 +219,7 @@ def cast_map(node: OpNode) -> Outcome:
     Unknown: the input is a map. All versions.
     """
     sparse = node.str("map_form", "DENSE") == "SPARSE"
-    return _mapped((1, _length(node, "max_map")) if sparse else None)
+    return _elementwise_outcome((1, _length(node, "max_map")) if sparse else None)
 
 
 @rule("DictVectorizer", domain=ML)
@@ -222,7 +228,7 @@ def dict_vectorizer(node: OpNode) -> Outcome:
 
     Unknown: the input is a map. All versions.
     """
-    return _mapped((1, _labels(node, "string_vocabulary", "int64_vocabulary")))
+    return _elementwise_outcome((1, _labels(node, "string_vocabulary", "int64_vocabulary")))
 
 
 @rule("ZipMap", domain=ML, ignores=("classlabels_int64s", "classlabels_strings"))
@@ -235,7 +241,7 @@ def zip_map(node: OpNode) -> Outcome:
     return numbers(node)
 
 
-def _mapped(shape: Shape | None) -> Outcome:
+def _elementwise_outcome(shape: Shape | None) -> Outcome:
     return Outcome((shape,), (Link(0, (Everything(shape or (), unknown=True),)),))
 
 

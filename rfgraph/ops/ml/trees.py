@@ -41,7 +41,7 @@ class Ensemble:
         return [sorted(empty.union(*(self.features.get(t, empty) for t in at))) for at in trees]
 
 
-def _entered(node: OpNode, ensemble: Ensemble) -> Chain:
+def _row_chain(node: OpNode, ensemble: Ensemble) -> Chain:
     """Return a chain from the input to (rows, features); a vector is one row."""
     shape = node.ranked(0, 1, 2)
     chain = Chain(shape)
@@ -67,14 +67,14 @@ def _scores(node: OpNode, ensemble: Ensemble, count: int, transform: object) -> 
     """Return a chain to the scores: for each target the features of its trees, or those of all."""
     if not 1 <= count <= MAX_INDEX_ELEMENTS:
         raise RuleError(f"requires 1 to {MAX_INDEX_ELEMENTS} results, found {count}")
-    chain = _entered(node, ensemble)
+    chain = _row_chain(node, ensemble)
     lists = ensemble.lists(count) if transform in APART else None
     if lists is None or all(found == lists[0] for found in lists):
         return _together(chain, ensemble, count)
-    return chain.add(*_listed(lists, chain.shape[1]))
+    return chain.add(*_listed_steps(lists, chain.shape[1]))
 
 
-def _listed(lists: list[list[int]], features: int) -> tuple[Step, ...]:
+def _listed_steps(lists: list[list[int]], features: int) -> tuple[Step, ...]:
     return (Taps(((1, Listed(tuple(map(tuple, lists)), features)),)),)
 
 
@@ -93,7 +93,7 @@ _NODES = """base_values base_values_as_tensor nodes_falsenodeids nodes_hitrates
     nodes_values nodes_values_as_tensor""".split()
 
 
-def _numbered(node: OpNode, target_ids: str, target_trees: str) -> Ensemble:
+def _trees_by_number(node: OpNode, target_ids: str, target_trees: str) -> Ensemble:
     """Return the trees of a node that gives each branch and leaf the number of its tree."""
     trees, modes = _ints(node, "nodes_treeids"), node.attribute("nodes_modes")
     features = _ints(node, "nodes_featureids", len(trees))
@@ -125,7 +125,7 @@ def tree_ensemble_regressor(node: OpNode) -> Outcome:
     Exact; an upper bound, the features of all trees, where lists for all targets hold more than
     2^22. All versions.
     """
-    ensemble = _numbered(node, "target_ids", "target_treeids")
+    ensemble = _trees_by_number(node, "target_ids", "target_treeids")
     transform = node.str("post_transform", "NONE")
     scores = _scores(node, ensemble, node.int("n_targets", 1), transform)
     return Outcome((scores.shape,), (scores.link(0),))
@@ -145,13 +145,13 @@ def tree_ensemble_classifier(node: OpNode) -> Outcome:
     Exact; an upper bound, the features of all trees, where all leaves belong to one of two classes,
     and where lists for all classes hold more than 2^22. All versions.
     """
-    ensemble = _numbered(node, "class_ids", "class_treeids")
+    ensemble = _trees_by_number(node, "class_ids", "class_treeids")
     labels = [node.attribute(name) for name in ("classlabels_int64s", "classlabels_strings")]
     count = max(len(found) if isinstance(found, list) else 0 for found in labels)
     shared = count == 2 and len(ensemble.targets) < 2
     transform = "shared" if shared else node.str("post_transform", "NONE")
     scores = _scores(node, ensemble, count, transform)
-    label = _together(_entered(node, ensemble), ensemble, 1)
+    label = _together(_row_chain(node, ensemble), ensemble, 1)
     label.add(Regroup(label.shape[:1]))
     shapes, links = (label.shape, scores.shape), (label.link(0), scores.link(0, 1))
     return Outcome(shapes[: node.n_outputs], links[: node.n_outputs])
@@ -179,11 +179,13 @@ def tree_ensemble(node: OpNode) -> Outcome:
     take for one another, and where lists for all targets hold more than 2^22. All versions.
     """
     node.ranked(0, 2, 2)
-    scores = _scores(node, _linked(node), node.int("n_targets", 1), node.int("post_transform", 0))
+    scores = _scores(
+        node, _trees_by_links(node), node.int("n_targets", 1), node.int("post_transform", 0)
+    )
     return Outcome((scores.shape,), (scores.link(0),))
 
 
-def _linked(node: OpNode) -> Ensemble:
+def _trees_by_links(node: OpNode) -> Ensemble:
     """Return the trees of a node whose branches name their successors: what hangs together."""
     features, targets = _ints(node, "nodes_featureids"), _ints(node, "leaf_targetids")
     parts = _Parts(len(features) + len(targets))

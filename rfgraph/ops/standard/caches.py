@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice, required
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     along_axis,
     boundless,
-    mask_steps,
+    kept_steps,
     pick_steps,
-    reshaped,
-    selected,
-    trimmed,
-    whole,
+    reduce_steps,
+    reshape_steps,
+    select_steps,
+    trim_outputs,
 )
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
@@ -36,18 +36,18 @@ def causal_conv_with_state(node: OpNode) -> Outcome:
     """
     batch, channels, _ = shape = node.ranked(0, 3, 3)
     kernel = node.ranked(1, 3, 3)[2]
-    required(node, 1, (channels, 1, kernel))
+    node.expect_shape(1, (channels, 1, kernel))
     if kernel < 1:
         raise RuleError("input 1 requires a kernel of at least 1 position, found 0")
     state = (batch, channels, kernel - 1)
     links = [*_carried_links(node, shape, kernel)]
     for slot in (1, 2):
         if node.has(slot) and not node.value(slot).constant:
-            own = node.shape(1) if slot == 1 else required(node, 2, (channels,))
-            chain = Chain(own).add(*whole(own, range(1, len(own)), weighted=True))
-            chain.add(*reshaped(chain.shape, along_axis(channels, 1, 3)), Pointwise(shape))
+            own = node.shape(1) if slot == 1 else node.expect_shape(2, (channels,))
+            chain = Chain(own).add(*reduce_steps(own, range(1, len(own)), weighted=True))
+            chain.add(*reshape_steps(chain.shape, along_axis(channels, 1, 3)), Pointwise(shape))
             links.append(chain.link(slot))
-    return trimmed(node, (shape, state), links)
+    return trim_outputs(node, (shape, state), links)
 
 
 def _carried_links(node: OpNode, shape: Shape, kernel: int) -> Iterator[Link]:
@@ -56,13 +56,13 @@ def _carried_links(node: OpNode, shape: Shape, kernel: int) -> Iterator[Link]:
     total = past + length
     sources = [(0, past)]
     if node.has(3):
-        required(node, 3, (*shape[:2], past))
+        node.expect_shape(3, (*shape[:2], past))
         sources.append((3, 0))
     for slot, start in sources:
         own = node.shape(slot)
         joined = Chain(own)
         if node.has(3):
-            joined.add(*selected(own, [(2, Shift(-start, 1, own[2], total, "absent"))]))
+            joined.add(*select_steps(own, [(2, Shift(-start, 1, own[2], total, "absent"))]))
         begin = total - joined.shape[2]
         window = Window(kernel, 1, 1, begin, joined.shape[2], length)
         last = Shift(length - begin, 1, joined.shape[2], past)
@@ -87,28 +87,28 @@ def tensor_scatter(node: OpNode) -> Outcome:
     """
     shape, update = node.ranked(0, 2), node.shape(1)
     axis = node.axis("axis", -2, len(shape))
-    circular = choice(node, "mode", "linear", ("linear", "circular")) == "circular"
+    circular = node.choice("mode", "linear", ("linear", "circular")) == "circular"
     if axis == 0:
         raise RuleError("attribute 'axis' requires an axis other than 0, the batch")
     wanted = (*shape[:axis], min(update[axis : axis + 1], default=0), *shape[axis + 1 :])
-    required(node, 1, wanted)
+    node.expect_shape(1, wanted)
     length, count = shape[axis], wanted[axis]
     if count > length:
         raise RuleError(f"the update requires at most {length} positions, found {count}")
     if not node.has(2):
         return _written(shape, axis, count)
-    required(node, 2, shape[:1])
+    node.expect_shape(2, shape[:1])
     starts = node.value(2).data
     if starts is None or boundless(shape[0], length):
         placed = Reduce(((axis, Whole(count, length, unknown=True)),))
-        own = Chain(shape[:1]).add(*reshaped(shape[:1], along_axis(shape[0], 0, len(shape))))
+        own = Chain(shape[:1]).add(*reshape_steps(shape[:1], along_axis(shape[0], 0, len(shape))))
         links = (
             Link(0, (Pointwise(shape),)),
             Link(1, (placed,)),
             own.add(Pointwise(shape)).link(2),
         )
         return Outcome((shape,), links)
-    return _placed(shape, axis, count, _starts(starts, length, count, circular))
+    return _placed_outcome(shape, axis, count, _starts(starts, length, count, circular))
 
 
 def _starts(starts: Array, length: int, count: int, circular: bool) -> Array:
@@ -125,21 +125,23 @@ def _written(shape: Shape, axis: int, count: int) -> Outcome:
     """Return the outcome of an update at the start."""
     length = shape[axis]
     written = Chain((*shape[:axis], count, *shape[axis + 1 :]))
-    written.add(*selected(written.shape, [(axis, Shift(0, 1, count, length, "absent"))]))
+    written.add(*select_steps(written.shape, [(axis, Shift(0, 1, count, length, "absent"))]))
     kept = Chain(shape)
-    kept.add(*selected(shape, [(axis, Shift(count, 1, length, length - count))]))
-    kept.add(*selected(kept.shape, [(axis, Shift(-count, 1, length - count, length, "absent"))]))
+    kept.add(*select_steps(shape, [(axis, Shift(count, 1, length, length - count))]))
+    kept.add(
+        *select_steps(kept.shape, [(axis, Shift(-count, 1, length - count, length, "absent"))])
+    )
     return Outcome((shape,), (kept.link(0), written.link(1)))
 
 
-def _placed(shape: Shape, axis: int, count: int, starts: Array) -> Outcome:
+def _placed_outcome(shape: Shape, axis: int, count: int, starts: Array) -> Outcome:
     """Return the outcome of an update at known starts, one per element of the batch."""
     length = shape[axis]
     same = starts[:1] if len(starts) and bool((starts == starts[0]).all()) else starts
     at = (np.arange(length) - same.reshape(-1, 1)) % max(length, 1)
     at = np.where(at < count, at, -1)
     links = []
-    kept = mask_steps(
+    kept = kept_steps(
         (at < 0).reshape(at.shape[0], *along_axis(length, axis, len(shape))[1:]), shape
     )
     if kept is not None:

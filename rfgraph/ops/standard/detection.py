@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rfgraph.ops.node import Chain, OpNode, Outcome, RuleError, UnresolvedError, required
+from rfgraph.ops.node import Chain, OpNode, Outcome, RuleError, UnresolvedError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import whole
+from rfgraph.ops.steps import reduce_steps
 from rfgraph.relations.steps import Pointwise, Regroup
 
 
@@ -15,7 +15,7 @@ def affine_grid(node: OpNode) -> Outcome:
     Exact. Unknown: where the size is computed, for then the shape is. All versions.
     """
     batch, rows, columns = node.ranked(0, 3, 3)
-    required(node, 0, (batch, rows, rows + 1))
+    node.expect_shape(0, (batch, rows, rows + 1))
     size = node.known_ints(1)
     if rows not in (2, 3) or size is None or len(size) != rows + 2 or min(size) < 0:
         raise RuleError(
@@ -25,7 +25,9 @@ def affine_grid(node: OpNode) -> Outcome:
     if size[0] != batch:
         raise RuleError(f"requires a size of {batch} batches, found {size[0]}")
     shape = (batch, *size[2:], rows)
-    chain = Chain((batch, rows, columns)).add(*whole((batch, rows, columns), [2], weighted=True))
+    chain = Chain((batch, rows, columns)).add(
+        *reduce_steps((batch, rows, columns), [2], weighted=True)
+    )
     chain.add(Regroup((batch, *(1,) * rows, rows)), Pointwise(shape))
     return Outcome((shape,), (chain.link(0),))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rfgraph.ops.masks import summed_steps, taken_steps, zero_elements
+from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, whole
+from rfgraph.ops.steps import reduce_steps, reshape_steps
 from rfgraph.relations.axis_rules import Shape, Shift, product
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
 from rfgraph.wording.names import quoted
@@ -37,33 +37,35 @@ def einsum(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shapes = [node.shape(slot) for slot in node.data_inputs()]
-    equation = _parsed(node.str("equation", ""), shapes)
+    equation = _parse_equation(node.str("equation", ""), shapes)
     lengths: dict[Letter, int] = {}
     for letters, shape in zip(equation.operands, shapes, strict=True):
         for letter, length in zip(letters, shape, strict=True):
             known = lengths.setdefault(letter, length)
             if 1 not in (known, length) and known != length:
-                raise RuleError(f"{_named(letter)} requires one length, found {known} and {length}")
+                raise RuleError(
+                    f"{_letter_text(letter)} requires one length, found {known} and {length}"
+                )
             lengths[letter] = length if known == 1 else known
     out = tuple(lengths[letter] for letter in equation.result)
     for number, slot in enumerate(node.data_inputs() if len(shapes) == 2 else ()):
         zero = zero_elements(node.value(slot))
         pattern = None if zero is None else _attention(equation, lengths, shapes, number)
         if zero is not None and pattern is not None:
-            return Outcome((out,), _masked(node, pattern, ~zero, out))
+            return Outcome((out,), _masked_links(node, pattern, ~zero, out))
     links = []
     for slot, letters, shape in zip(node.data_inputs(), equation.operands, shapes, strict=True):
         chain, left = _diagonals(Chain(shape), list(letters))
         summed = [axis for axis, letter in enumerate(left) if letter not in equation.result]
-        chain.add(*whole(chain.shape, summed, weighted=len(shapes) > 1))
+        chain.add(*reduce_steps(chain.shape, summed, weighted=len(shapes) > 1))
         order = [left.index(letter) for letter in equation.result if letter in left]
-        chain.add(*_moved([*summed, *order]))
+        chain.add(*_permute_steps([*summed, *order]))
         spread = tuple(
             chain.shape[len(summed) + order.index(left.index(letter))] if letter in left else 1
             for letter in equation.result
         )
         if chain.shape != spread:
-            chain.add(*reshaped(chain.shape, spread))
+            chain.add(*reshape_steps(chain.shape, spread))
         links.append(chain.add(Pointwise(out)).link(slot))
     return Outcome((out,), tuple(links))
 
@@ -103,7 +105,7 @@ def _attention(
     return _Attention(batch, rows[0], keys[0], columns, operands, result)
 
 
-def _masked(node: OpNode, found: _Attention, kept: Array, out: Shape) -> tuple[Link, Link]:
+def _masked_links(node: OpNode, found: _Attention, kept: Array, out: Shape) -> tuple[Link, Link]:
     """Return the links of weights that are zero but where `kept`, and of values."""
     (own, weights), (other, values) = found.operands
     slots = node.data_inputs()
@@ -125,11 +127,11 @@ def _masked(node: OpNode, found: _Attention, kept: Array, out: Shape) -> tuple[L
     return first.link(slots[own]), second.link(slots[other])
 
 
-def _moved(perm: list[int]) -> tuple[Permute, ...]:
+def _permute_steps(perm: list[int]) -> tuple[Permute, ...]:
     return () if perm == sorted(perm) else (Permute(tuple(perm)),)
 
 
-def _named(letter: Letter) -> str:
+def _letter_text(letter: Letter) -> str:
     return f"letter {quoted(letter)}" if isinstance(letter, str) else "the ellipsis"
 
 
@@ -143,8 +145,8 @@ def _diagonals(chain: Chain, letters: list[Letter]) -> tuple[Chain, list[Letter]
         rest = [axis for axis in range(len(letters)) if axis not in own]
         length = chain.shape[own[0]]
         if any(chain.shape[axis] != length for axis in own):
-            raise RuleError(f"{_named(letter)} requires one length within an operand")
-        chain.add(*_moved([*own, *rest]))
+            raise RuleError(f"{_letter_text(letter)} requires one length within an operand")
+        chain.add(*_permute_steps([*own, *rest]))
         total = product(chain.shape[:count])
         chain.add(Regroup((total, *chain.shape[count:])))
         step = sum(length**power for power in range(count))
@@ -153,7 +155,7 @@ def _diagonals(chain: Chain, letters: list[Letter]) -> tuple[Chain, list[Letter]
     return chain, letters
 
 
-def _parsed(text: str, shapes: list[Shape]) -> _Equation:
+def _parse_equation(text: str, shapes: list[Shape]) -> _Equation:
     left, arrow, right = text.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(shapes):

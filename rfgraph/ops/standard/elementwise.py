@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, broadcast, normal_axis
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import mask_steps, reshaped, scalar, trimmed, whole
+from rfgraph.ops.steps import kept_steps, reduce_steps, reshape_steps, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.steps import Pointwise
 
@@ -67,12 +67,12 @@ def binary(node: OpNode) -> Outcome:
     """
     first, second = node.shape(0), node.shape(1)
     if node.version < 7:
-        return _limited(node, first, second)
+        return _limited_outcome(node, first, second)
     shape = broadcast(first, second)
     return Outcome((shape,), (Link(0, (Pointwise(shape),)), Link(1, (Pointwise(shape),))))
 
 
-def _limited(node: OpNode, first: Shape, second: Shape) -> Outcome:
+def _limited_outcome(node: OpNode, first: Shape, second: Shape) -> Outcome:
     """Return the outcome under the limited broadcasting of the first operator sets."""
     allowed = node.int("broadcast", 0) != 0
     at = node.attribute("axis")
@@ -93,7 +93,9 @@ def _limited(node: OpNode, first: Shape, second: Shape) -> Outcome:
                 f"found {list(second)} and {list(first)}"
             )
     steps = (
-        (Pointwise(first),) if placed == second else (*reshaped(second, placed), Pointwise(first))
+        (Pointwise(first),)
+        if placed == second
+        else (*reshape_steps(second, placed), Pointwise(first))
     )
     return Outcome((first,), (Link(0, (Pointwise(first),)), Link(1, steps)))
 
@@ -109,12 +111,12 @@ def variadic(node: OpNode) -> Outcome:
         raise RuleError("requires at least one input, found none")
     shapes = [node.shape(slot) for slot in slots]
     if node.version < 8 and len(set(shapes)) > 1:
-        raise RuleError(f"requires inputs of equal shape, found {_listed(shapes)}")
+        raise RuleError(f"requires inputs of equal shape, found {_shapes_text(shapes)}")
     shape = broadcast(*shapes)
     return Outcome((shape,), tuple(Link(slot, (Pointwise(shape),)) for slot in slots))
 
 
-def _listed(shapes: Sequence[Shape]) -> str:
+def _shapes_text(shapes: Sequence[Shape]) -> str:
     return " and ".join(str(list(shape)) for shape in shapes[:4])
 
 
@@ -126,7 +128,7 @@ def swiglu(node: OpNode) -> Outcome:
     """
     first, second = node.shape(0), node.shape(1)
     if first != second:
-        raise RuleError(f"requires inputs of equal shape, found {_listed([first, second])}")
+        raise RuleError(f"requires inputs of equal shape, found {_shapes_text([first, second])}")
     return Outcome((first,), (Link(0, (Pointwise(first),)), Link(1, (Pointwise(first),))))
 
 
@@ -140,7 +142,7 @@ def prelu(node: OpNode) -> Outcome:
     found, slope = node.shape(0), node.shape(1)
     chain = Chain(slope)
     if node.version < 7 and len(slope) == 1 and len(found) > 2:
-        chain.add(*reshaped(slope, (*slope, *(1,) * (len(found) - 2))))
+        chain.add(*reshape_steps(slope, (*slope, *(1,) * (len(found) - 2))))
     shape = broadcast(found, chain.shape)
     return Outcome((shape,), (Link(0, (Pointwise(shape),)), chain.add(Pointwise(shape)).link(1)))
 
@@ -153,7 +155,7 @@ def clip(node: OpNode) -> Outcome:
     """
     shape = node.shape(0)
     links = [Link(0, (Pointwise(shape),))]
-    links.extend(scalar(node, slot, shape) for slot in (1, 2) if node.has(slot))
+    links.extend(scalar_link(node, slot, shape) for slot in (1, 2) if node.has(slot))
     return Outcome((shape,), tuple(links))
 
 
@@ -171,8 +173,8 @@ def dropout(node: OpNode) -> Outcome:
     mode = node.value(2) if node.has(2) else None
     if mode is not None and (mode.data is None or mode.data.any()):
         slots = [slot for slot in (1, 2) if node.has(slot)]
-        links.extend(scalar(node, slot, shape, output) for slot in slots for output in (0, 1))
-    return trimmed(node, (shape, shape), links)
+        links.extend(scalar_link(node, slot, shape, output) for slot in slots for output in (0, 1))
+    return trim_outputs(node, (shape, shape), links)
 
 
 @rule("Where")
@@ -190,7 +192,7 @@ def where(node: OpNode) -> Outcome:
     if chosen is not None and chosen.dtype.kind != "b":
         raise RuleError(f"input 0 requires booleans, found {chosen.dtype}")
     for slot in (1, 2):
-        steps = () if chosen is None else mask_steps(chosen if slot == 1 else ~chosen, shape)
+        steps = () if chosen is None else kept_steps(chosen if slot == 1 else ~chosen, shape)
         if steps is not None:
             links.append(Link(slot, (Pointwise(shape), *steps)))
     return Outcome((shape,), tuple(links))
@@ -209,8 +211,8 @@ def one_hot(node: OpNode) -> Outcome:
     (values,) = node.ranked(2, 1, 1)
     if values != 2:
         raise RuleError(f"input 2 requires 2 elements, found {values}")
-    own = (*reshaped(indices, (*indices[:at], 1, *indices[at:])), Pointwise(shape))
-    both = (*whole((values,), [0]), Pointwise(shape))
+    own = (*reshape_steps(indices, (*indices[:at], 1, *indices[at:])), Pointwise(shape))
+    both = (*reduce_steps((values,), [0]), Pointwise(shape))
     return Outcome((shape,), (Link(0, own), Link(2, both)))
 
 

@@ -8,16 +8,16 @@ from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, Unr
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     along_axis,
-    bounded,
     boundless,
+    check_index_count,
+    kept_steps,
     lines_along,
-    mask_steps,
     normal_indices,
     pick_steps,
-    reshaped,
-    scalar,
-    selected,
-    separated,
+    reshape_steps,
+    scalar_link,
+    select_steps,
+    separate_positions,
 )
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Step
@@ -44,9 +44,11 @@ def gather(node: OpNode) -> Outcome:
         chain.add(*pick_steps(normal_indices(indices, shape[axis]).reshape(-1), axis, shape[axis]))
     out = (*shape[:axis], *where, *shape[axis + 1 :])
     if chain.shape != out or not chain.steps:
-        chain.add(*reshaped(chain.shape, out))
+        chain.add(*reshape_steps(chain.shape, out))
     spread = (*where, *(1,) * (len(shape) - axis - 1))
-    own = Chain(where).add(*(reshaped(where, spread) if spread != where else ()), Pointwise(out))
+    own = Chain(where).add(
+        *(reshape_steps(where, spread) if spread != where else ()), Pointwise(out)
+    )
     return Outcome((out,), (chain.link(0), own.link(1)))
 
 
@@ -67,7 +69,7 @@ def gather_elements(node: OpNode) -> Outcome:
             f"found {list(where)}"
         )
     shifts = [(a, Shift(0, 1, shape[a], where[a])) for a in range(len(shape)) if a != axis]
-    chain = Chain(shape).add(*selected(shape, shifts))
+    chain = Chain(shape).add(*select_steps(shape, shifts))
     indices = node.value(1).data
     if indices is None or product(shape) >= MAX_FLAT_INDEX:
         chain.add(*_anywhere(chain.shape, axis, where[axis]))
@@ -124,14 +126,14 @@ def gather_nd(node: OpNode) -> Outcome:
     if indices is None or product(shape) >= MAX_FLAT_INDEX:
         count = product(where[batch:-1])
         flat = (*shape[:batch], product(shape[batch : batch + depth]), *rest)
-        chain.add(*reshaped(shape, flat))
+        chain.add(*reshape_steps(shape, flat))
         chain.add(*_anywhere(chain.shape, batch, count))
     else:
         _pick_tuples(chain, indices, batch, batch + depth)
     if chain.shape != out or not chain.steps:
-        chain.add(*reshaped(chain.shape, out))
+        chain.add(*reshape_steps(chain.shape, out))
     own = Chain(where).add(Reduce(((len(where) - 1, Whole(depth, 1)),)))
-    own.add(*reshaped(own.shape, (*where[:-1], *(1,) * len(rest))), Pointwise(out))
+    own.add(*reshape_steps(own.shape, (*where[:-1], *(1,) * len(rest))), Pointwise(out))
     return Outcome((out,), (chain.link(0), own.link(1)))
 
 
@@ -145,16 +147,16 @@ def _pick_tuples(chain: Chain, indices: Array, batch: int, depth: int) -> None:
         else np.broadcast_to(np.arange(length).reshape(along_axis(length, axis, len(outer))), outer)
         for axis, length in enumerate(lead)
     ]
-    lists = separated(places) if places else None
+    lists = separate_positions(places) if places else None
     if lists is not None:
         for axis, line in enumerate(lists):
             chain.add(*pick_steps(line, axis, lead[axis]))
         return
-    bounded(product(outer), "GatherND")
+    check_index_count(product(outer), "GatherND")
     flat = np.zeros(outer, dtype=np.int64)
     for place, length in zip(places, lead, strict=True):
         flat = flat * length + place
-    chain.add(*reshaped(chain.shape, (product(lead), *rest)))
+    chain.add(*reshape_steps(chain.shape, (product(lead), *rest)))
     chain.add(*pick_steps(flat.reshape(-1), 0, product(lead)))
 
 
@@ -171,7 +173,7 @@ def compress(node: OpNode) -> Outcome:
     chain = Chain(shape)
     axis = 0
     if node.attribute("axis") is None:
-        chain.add(*reshaped(shape, (product(shape),)))
+        chain.add(*reshape_steps(shape, (product(shape),)))
     else:
         axis = node.axis("axis", 0, len(shape))
     length = chain.shape[axis]
@@ -200,7 +202,7 @@ def reverse_sequence(node: OpNode) -> Outcome:
     else:
         _reverse(chain, lengths, time)
     spread = along_axis(shape[batch], batch, len(shape))
-    own = Chain((shape[batch],)).add(*reshaped((shape[batch],), spread), Pointwise(shape))
+    own = Chain((shape[batch],)).add(*reshape_steps((shape[batch],), spread), Pointwise(shape))
     return Outcome((shape,), (chain.link(0), own.link(1)))
 
 
@@ -220,7 +222,7 @@ def _reverse(chain: Chain, lengths: Array, time: int) -> None:
         total = steps * count
         chain.add(Regroup((total, *shape[2:])), *pick_steps(flat.reshape(-1), 0, total))
     if chain.shape != shape or not chain.steps:
-        chain.add(*reshaped(chain.shape, shape))
+        chain.add(*reshape_steps(chain.shape, shape))
 
 
 @rule("Trilu")
@@ -235,7 +237,7 @@ def trilu(node: OpNode) -> Outcome:
     upper = node.int("upper", 1) != 0
     own = Link(0, (Pointwise(shape),))
     if node.has(1) and node.value(1).data is None:
-        return Outcome((shape,), (own, scalar(node, 1, shape)))
+        return Outcome((shape,), (own, scalar_link(node, 1, shape)))
     offsets = node.known_ints(1)
     if offsets is not None and len(offsets) != 1:
         raise RuleError(f"input 1 requires one element, found {len(offsets)}")
@@ -244,7 +246,7 @@ def trilu(node: OpNode) -> Outcome:
         return Outcome((shape,), (own,))
     k = min(max(k, -rows - 1), columns + 1)
     distance = np.arange(columns).reshape(1, -1) - np.arange(rows).reshape(-1, 1)
-    steps = mask_steps(distance >= k if upper else distance <= k, shape)
+    steps = kept_steps(distance >= k if upper else distance <= k, shape)
     if steps is None:
         return Outcome((shape,))
     return Outcome((shape,), (Link(0, (Pointwise(shape), *steps)),))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axes
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, normalized, parameter, reshaped, trimmed, whole
+from rfgraph.ops.steps import (
+    expect_broadcast,
+    normalization_links,
+    parameter_links,
+    reduce_steps,
+    reshape_steps,
+    trim_outputs,
+)
 from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Step
 
@@ -26,48 +33,43 @@ def batch_normalization(node: OpNode) -> Outcome:
     else:
         kept = (1,) if len(shape) > 1 else ()
     own = tuple(shape[axis] for axis in kept) or (1,)
-    training = _training(node)
+    training = _is_training(node)
     links = list(
-        normalized(shape, [a for a in range(len(shape)) if a not in kept] if training else [])
+        normalization_links(
+            shape, [a for a in range(len(shape)) if a not in kept] if training else []
+        )
     )
     for slot in (1, 2) if training else (1, 2, 3, 4):
-        links.extend(_parameter(node, slot, shape, own))
+        links.extend(_parameter_links(node, slot, shape, own))
     if training:
-        links.extend(_statistics(node, shape, kept, own))
-    return trimmed(node, (shape, own, own, own, own), links)
+        links.extend(_statistics_links(node, shape, kept, own))
+    return trim_outputs(node, (shape, own, own, own, own), links)
 
 
-def _training(node: OpNode) -> bool:
+def _is_training(node: OpNode) -> bool:
     if node.version >= 14:
         return node.int("training_mode", 0) != 0
     tested = node.version < 7 and node.int("is_test", 0) != 0
     return not tested and any(node.outputs[1:])
 
 
-def _parameter(node: OpNode, slot: int, shape: Shape, own: Shape) -> list[Link]:
+def _parameter_links(node: OpNode, slot: int, shape: Shape, own: Shape) -> list[Link]:
     """Return the link of parameters of shape `own`, which lies from axis 1 on."""
-    found = _required(node, slot, own)
+    found = node.expect_shape(slot, own)
     placed = (*own, *(1,) * (len(shape) - 1 - len(own)))
-    return [Chain(found).add(*_unless_same(found, placed), Pointwise(shape)).link(slot)]
+    return [Chain(found).add(*_reshape_unless_same(found, placed), Pointwise(shape)).link(slot)]
 
 
-def _required(node: OpNode, slot: int, own: Shape) -> Shape:
-    found = node.shape(slot)
-    if found != own:
-        raise RuleError(f"input {slot} requires shape {list(own)}, found {list(found)}")
-    return found
+def _reshape_unless_same(found: Shape, placed: Shape) -> tuple[Step, ...]:
+    return () if found == placed else reshape_steps(found, placed)
 
 
-def _unless_same(found: Shape, placed: Shape) -> tuple[Step, ...]:
-    return () if found == placed else reshaped(found, placed)
-
-
-def _statistics(node: OpNode, shape: Shape, kept: tuple[int, ...], own: Shape) -> list[Link]:
+def _statistics_links(node: OpNode, shape: Shape, kept: tuple[int, ...], own: Shape) -> list[Link]:
     """Return the links of the running and saved statistics: the channel whole, and the old ones."""
-    steps = whole(shape, [axis for axis in range(len(shape)) if axis not in kept])
+    steps = reduce_steps(shape, [axis for axis in range(len(shape)) if axis not in kept])
     reduced = tuple(length if axis in kept else 1 for axis, length in enumerate(shape))
-    links = [Link(0, (*steps, *reshaped(reduced, own)), output) for output in range(1, 5)]
-    links.extend(Link(s, (Pointwise(_required(node, s, own)),), s - 2) for s in (3, 4))
+    links = [Link(0, (*steps, *reshape_steps(reduced, own)), output) for output in range(1, 5)]
+    links.extend(Link(s, (Pointwise(node.expect_shape(s, own)),), s - 2) for s in (3, 4))
     return links
 
 
@@ -78,9 +80,9 @@ def instance_normalization(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.ranked(0, 3)
-    links = list(normalized(shape, range(2, len(shape))))
+    links = list(normalization_links(shape, range(2, len(shape))))
     for slot in (1, 2):
-        links.extend(parameter(node, slot, shape, 1))
+        links.extend(parameter_links(node, slot, shape, 1))
     return Outcome((shape,), tuple(links))
 
 
@@ -104,9 +106,11 @@ def group_normalization(node: OpNode) -> Outcome:
         if node.version < 21 and found == (count,):
             spread = Reduce(((0, Blocks(count, count, channels)),))
             placed = (channels, *(1,) * (len(shape) - 2))
-            links.append(Link(slot, (spread, *reshaped((channels,), placed), Pointwise(shape))))
+            links.append(
+                Link(slot, (spread, *reshape_steps((channels,), placed), Pointwise(shape)))
+            )
         else:
-            links.extend(parameter(node, slot, shape, 1))
+            links.extend(parameter_links(node, slot, shape, 1))
     return Outcome((shape,), tuple(links))
 
 
@@ -126,19 +130,14 @@ def layer_normalization(node: OpNode) -> Outcome:
     shape = node.ranked(0, 1)
     axis = node.axis("axis", -1, len(shape))
     axes = range(axis, len(shape))
-    links = list(normalized(shape, axes))
+    links = list(normalization_links(shape, axes))
     for slot in (1, 2):
         if slot == 1 or node.has(slot):
-            found = node.shape(slot)
-            if not broadcasts(found, shape):
-                raise RuleError(
-                    f"input {slot} requires a shape that broadcasts to {list(shape)}, "
-                    f"found {list(found)}"
-                )
+            expect_broadcast(node, slot, shape)
             links.append(Link(slot, (Pointwise(shape),)))
-    links.extend(Link(0, whole(shape, axes), output) for output in (1, 2))
+    links.extend(Link(0, reduce_steps(shape, axes), output) for output in (1, 2))
     reduced = (*shape[:axis], *(1,) * len(axes))
-    return trimmed(node, (shape, reduced, reduced), links)
+    return trim_outputs(node, (shape, reduced, reduced), links)
 
 
 @rule("MeanVarianceNormalization")
@@ -151,4 +150,4 @@ def mean_variance_normalization(node: OpNode) -> Outcome:
     shape = node.shape(0)
     named = node.ints("axes")
     axes = [axis for axis in ([0, 2, 3] if named is None else named) if axis < len(shape)]
-    return Outcome((shape,), normalized(shape, normal_axes(axes, len(shape))))
+    return Outcome((shape,), normalization_links(shape, normal_axes(axes, len(shape))))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rfgraph.ops.masks import summed_steps, taken_steps, zero_elements
+from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, broadcast
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, reshaped, whole, without
+from rfgraph.ops.steps import broadcasts, drop_axes, expect_broadcast, reduce_steps, reshape_steps
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.steps import Permute, Pointwise
 
@@ -20,16 +20,16 @@ def _product_shape(left: Shape, right: Shape) -> Shape:
     return (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
 
 
-def _factors(left: Shape, right: Shape, slots: tuple[int, int]) -> tuple[Link, Link]:
+def _factor_links(left: Shape, right: Shape, slots: tuple[int, int]) -> tuple[Link, Link]:
     """Return the links of both factors: all of the shared axis, then row or column."""
     shape = _product_shape(left, right)
-    rows = Chain(left).add(*whole(left, [len(left) - 1], weighted=True))
+    rows = Chain(left).add(*reduce_steps(left, [len(left) - 1], weighted=True))
     if len(right) == 1:
-        rows.add(*reshaped(rows.shape, without(rows.shape, [len(left) - 1])))
+        rows.add(*reshape_steps(rows.shape, drop_axes(rows.shape, [len(left) - 1])))
     shared = max(len(right) - 2, 0)
-    columns = Chain(right).add(*whole(right, [shared], weighted=True))
+    columns = Chain(right).add(*reduce_steps(right, [shared], weighted=True))
     if len(left) == 1:
-        columns.add(*reshaped(columns.shape, without(columns.shape, [shared])))
+        columns.add(*reshape_steps(columns.shape, drop_axes(columns.shape, [shared])))
     return rows.add(Pointwise(shape)).link(slots[0]), columns.add(Pointwise(shape)).link(slots[1])
 
 
@@ -47,18 +47,24 @@ def matmul(node: OpNode) -> Outcome:
     for slot in (0, 1) if min(len(left), len(right)) > 1 else ():
         zero = zero_elements(node.value(slot))
         if zero is not None:
-            return Outcome((shape,), _masked(left, right, shape, ~zero, slot))
-    return Outcome((shape,), _factors(left, right, (0, 1)))
+            return Outcome((shape,), _masked_factors(left, right, shape, ~zero, slot))
+    return Outcome((shape,), _factor_links(left, right, (0, 1)))
 
 
-def _masked(left: Shape, right: Shape, shape: Shape, kept: Array, slot: int) -> tuple[Link, Link]:
+def _masked_factors(
+    left: Shape, right: Shape, shape: Shape, kept: Array, slot: int
+) -> tuple[Link, Link]:
     """Return the links of factors of which number `slot` is zero but where `kept`.
 
     What holds for rows and columns of the first holds for columns and rows of the second.
     """
     turned = slot == 1
-    own, other = (_turned(right), _turned(left)) if turned else (Chain(left), Chain(right))
-    out = _turned(shape).shape if turned else shape
+    own, other = (
+        (_transposing_chain(right), _transposing_chain(left))
+        if turned
+        else (Chain(left), Chain(right))
+    )
+    out = _transposing_chain(shape).shape if turned else shape
     kept = kept.reshape((1,) * (len(out) - kept.ndim) + kept.shape)
     kept = kept.swapaxes(-1, -2) if turned else kept
     own.add(Pointwise((*(1,) * (len(out) - len(own.shape)), *own.shape)))
@@ -68,11 +74,11 @@ def _masked(left: Shape, right: Shape, shape: Shape, kept: Array, slot: int) -> 
     links = []
     for chain, number in ((own, slot), (other, 1 - slot)):
         chain.add(Pointwise(out))
-        links.append(chain.add(*_turned(out).steps if turned else ()).link(number))
+        links.append(chain.add(*_transposing_chain(out).steps if turned else ()).link(number))
     return links[slot], links[1 - slot]
 
 
-def _turned(shape: Shape) -> Chain:
+def _transposing_chain(shape: Shape) -> Chain:
     """Return a chain that exchanges the last two axes."""
     last = len(shape) - 1
     return Chain(shape).add(Permute((*range(last - 1), last, last - 1)))
@@ -86,9 +92,9 @@ def matmul_integer(node: OpNode) -> Outcome:
     """
     left, right = node.shape(0), node.shape(1)
     shape = _product_shape(left, right)
-    links = [*_factors(left, right, (0, 1))]
-    links += _quantization(node, 2, shape, left, row=True)
-    links += _quantization(node, 3, shape, right, row=False)
+    links = [*_factor_links(left, right, (0, 1))]
+    links += _quantization_links(node, 2, shape, left, row=True)
+    links += _quantization_links(node, 3, shape, right, row=False)
     return Outcome((shape,), tuple(links))
 
 
@@ -100,17 +106,19 @@ def qlinear_matmul(node: OpNode) -> Outcome:
     """
     left, right = node.shape(0), node.shape(3)
     shape = _product_shape(left, right)
-    links = [*_factors(left, right, (0, 3))]
+    links = [*_factor_links(left, right, (0, 3))]
     for slot in (1, 2):
-        links += _quantization(node, slot, shape, left, row=True)
+        links += _quantization_links(node, slot, shape, left, row=True)
     for slot in (4, 5):
-        links += _quantization(node, slot, shape, right, row=False)
+        links += _quantization_links(node, slot, shape, right, row=False)
     for slot in (6, 7):
-        links += _quantization(node, slot, shape, left, row=True)
+        links += _quantization_links(node, slot, shape, left, row=True)
     return Outcome((shape,), tuple(links))
 
 
-def _quantization(node: OpNode, slot: int, shape: Shape, factor: Shape, row: bool) -> list[Link]:
+def _quantization_links(
+    node: OpNode, slot: int, shape: Shape, factor: Shape, row: bool
+) -> list[Link]:
     """Return the link of a scale or zero point: one value, one per row, or one per column."""
     if not node.has(slot):
         return []
@@ -125,7 +133,7 @@ def _quantization(node: OpNode, slot: int, shape: Shape, factor: Shape, row: boo
             f"input {slot} requires one value or one per {'row' if row else 'column'}, "
             f"found shape {list(found)}"
         )
-    return [Chain(found).add(*reshaped(found, placed), Pointwise(shape)).link(slot)]
+    return [Chain(found).add(*reshape_steps(found, placed), Pointwise(shape)).link(slot)]
 
 
 # -- Gemm ------------------------------------------------------------------------------------------
@@ -142,15 +150,11 @@ def gemm(node: OpNode) -> Outcome:
     if inner != depth:
         raise RuleError(f"requires factors that share an axis, found lengths {inner} and {depth}")
     shape = (rows, columns)
-    left.add(*whole(left.shape, [1], weighted=True), Pointwise(shape))
-    right.add(*whole(right.shape, [0], weighted=True), Pointwise(shape))
+    left.add(*reduce_steps(left.shape, [1], weighted=True), Pointwise(shape))
+    right.add(*reduce_steps(right.shape, [0], weighted=True), Pointwise(shape))
     links = [left.link(0), right.link(1)]
     if node.has(2):
-        added = node.shape(2)
-        if not broadcasts(added, shape):
-            raise RuleError(
-                f"input 2 requires a shape that broadcasts to {list(shape)}, found {list(added)}"
-            )
+        expect_broadcast(node, 2, shape)
         links.append(Link(2, (Pointwise(shape),)))
     return Outcome((shape,), tuple(links))
 

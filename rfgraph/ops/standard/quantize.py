@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, normal_axis
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import parameter
+from rfgraph.ops.steps import parameter_links
 from rfgraph.relations.axis_rules import Resample, Shape, product
 from rfgraph.relations.steps import Pointwise, Taps
 from rfgraph.wording.names import quoted
@@ -30,16 +30,15 @@ def _scale(node: OpNode, slot: int, shape: Shape) -> tuple[Link, ...]:
     found = node.shape(slot)
     axis, block = node.int("axis", 1), node.int("block_size", 0)
     if product(found) == 1 and len(found) < 2:
-        return parameter(node, slot, shape, 0)
+        return parameter_links(node, slot, shape, 0)
     axis = normal_axis(axis, len(shape)) if len(shape) > 1 else 0
     if block == 0:
-        return parameter(node, slot, shape, axis)
+        return parameter_links(node, slot, shape, axis)
     if block < 0 or not shape:
         raise RuleError(
             f"attribute {quoted('block_size')} requires at least 0 and an axis, found {block}"
         )
     wanted = (*shape[:axis], -(-shape[axis] // block), *shape[axis + 1 :])
-    if found != wanted:
-        raise RuleError(f"input {slot} requires shape {list(wanted)}, found {list(found)}")
+    node.expect_shape(slot, wanted)
     rule = Resample(Fraction(1, block), Fraction(0), "floor", found[axis], shape[axis])
     return (Link(slot, (Taps(((axis, rule),)),)),)

@@ -12,12 +12,18 @@ from rfgraph.ops.node import (
     OpNode,
     Outcome,
     RuleError,
-    choice,
     normal_axes,
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import boundless, is_identity, mask_steps, reshaped, selected, trimmed
+from rfgraph.ops.steps import (
+    boundless,
+    is_identity,
+    kept_steps,
+    reshape_steps,
+    select_steps,
+    trim_outputs,
+)
 from rfgraph.relations.axis_rules import Outside, Shape, Shift, product
 from rfgraph.relations.steps import Pointwise, Select
 from rfgraph.wording.names import quoted
@@ -49,15 +55,17 @@ def pad(node: OpNode) -> Outcome:
     be given; since 19 there is mode wrap.
     """
     shape = node.shape(0)
-    mode = choice(node, "mode", "constant", tuple(_OUTSIDE))
+    mode = node.choice("mode", "constant", tuple(_OUTSIDE))
     pads = _pads(node, shape)
     chain = Chain(shape)
     if mode == "constant":
-        chain.add(*_kept([(a, Shift(-b, 1, shape[a], shape[a] + b + e)) for a, b, e in pads]))
+        chain.add(
+            *_kept_selects([(a, Shift(-b, 1, shape[a], shape[a] + b + e)) for a, b, e in pads])
+        )
     else:
         cut = [(a, max(-b, 0), shape[a] + min(b, 0) + min(e, 0)) for a, b, e in pads]
-        chain.add(*_kept([(a, Shift(start, 1, shape[a], left)) for a, start, left in cut]))
-        chain.add(*_kept([(a, _padded(mode, b, e, chain.shape[a])) for a, b, e in pads]))
+        chain.add(*_kept_selects([(a, Shift(start, 1, shape[a], left)) for a, start, left in cut]))
+        chain.add(*_kept_selects([(a, _pad_rule(mode, b, e, chain.shape[a])) for a, b, e in pads]))
     if not chain.steps:
         chain.add(Pointwise(shape))
     links = [chain.link(0)]
@@ -86,12 +94,12 @@ def _pads(node: OpNode, shape: Shape) -> list[tuple[int, int, int]]:
     return pads
 
 
-def _kept(shifts: list[tuple[int, Shift]]) -> tuple[Select, ...]:
+def _kept_selects(shifts: list[tuple[int, Shift]]) -> tuple[Select, ...]:
     rules = tuple((axis, shift) for axis, shift in shifts if not is_identity(shift))
     return (Select(rules),) if rules else ()
 
 
-def _padded(mode: str, begin: int, end: int, length: int) -> Shift:
+def _pad_rule(mode: str, begin: int, end: int, length: int) -> Shift:
     outside = _OUTSIDE[mode]
     begin, end = max(begin, 0), max(end, 0)
     if length < (begin + end > 0):
@@ -108,7 +116,7 @@ def _fill(
     found = node.shape(2)
     if product(found) != 1:
         raise RuleError(f"input 2 requires one element, found shape {list(found)}")
-    steps = (*reshaped(found, (1,) * len(out)), Pointwise(out))
+    steps = (*reshape_steps(found, (1,) * len(out)), Pointwise(out))
     sides = {a: (b, b + shape[a]) for a, b, e in pads if b > 0 or e > 0}
     if boundless(*(out[axis] for axis in sides)):
         return [Link(2, steps)]
@@ -117,7 +125,7 @@ def _fill(
         at = np.arange(out[axis])
         line = [-1 if a == axis else 1 for a in range(len(out))]
         inside = inside & ((at >= start) & (at < stop)).reshape(line)
-    kept = mask_steps(~inside, out)
+    kept = kept_steps(~inside, out)
     return [] if kept is None else [Link(2, (*steps, *kept))]
 
 
@@ -136,8 +144,8 @@ def slice_(node: OpNode) -> Outcome:
     """
     if node.version >= 10:
         starts, ends, axes, steps = (node.known_ints(slot) for slot in (1, 2, 3, 4))
-        return _sliced(node, starts, ends, axes, steps)
-    return _sliced(node, node.ints("starts"), node.ints("ends"), node.ints("axes"), None)
+        return _slice_outcome(node, starts, ends, axes, steps)
+    return _slice_outcome(node, node.ints("starts"), node.ints("ends"), node.ints("axes"), None)
 
 
 @rule("DynamicSlice")
@@ -148,10 +156,10 @@ def dynamic_slice(node: OpNode) -> Outcome:
     that came before Slice-10.
     """
     starts, ends, axes = (node.known_ints(slot) for slot in (1, 2, 3))
-    return _sliced(node, starts, ends, axes, None)
+    return _slice_outcome(node, starts, ends, axes, None)
 
 
-def _sliced(
+def _slice_outcome(
     node: OpNode,
     starts: list[int] | None,
     ends: list[int] | None,
@@ -173,7 +181,7 @@ def _sliced(
         (axis, _shift(starts[i], ends[i], steps[i], shape[axis]))
         for i, axis in enumerate(normal_axes(axes, len(shape)))
     ]
-    chain = Chain(shape).add(*selected(shape, shifts))
+    chain = Chain(shape).add(*select_steps(shape, shifts))
     return Outcome((chain.shape,), (chain.link(0),))
 
 
@@ -218,11 +226,13 @@ def split(node: OpNode) -> Outcome:
     links = []
     offset = 0
     for output, length in enumerate(lengths):
-        chain = Chain(shape).add(*selected(shape, [(axis, Shift(offset, 1, shape[axis], length))]))
+        chain = Chain(shape).add(
+            *select_steps(shape, [(axis, Shift(offset, 1, shape[axis], length))])
+        )
         shapes.append(chain.shape)
         links.append(chain.link(0, output))
         offset += length
-    return trimmed(node, shapes, links)
+    return trim_outputs(node, shapes, links)
 
 
 def _lengths(node: OpNode, length: int) -> list[int]:
@@ -263,7 +273,7 @@ def concat(node: OpNode) -> Outcome:
     offset = 0
     for slot, shape in zip(slots, shapes, strict=True):
         part = Shift(-offset, 1, shape[axis], total, "absent")
-        links.append(Link(slot, selected(shape, [(axis, part)])))
+        links.append(Link(slot, select_steps(shape, [(axis, part)])))
         offset += shape[axis]
     return Outcome(((*first[:axis], total, *first[axis + 1 :]),), tuple(links))
 
@@ -290,7 +300,7 @@ def center_crop_pad(node: OpNode) -> Outcome:
         excess = shape[axis] - length
         begin = excess // 2 if excess > 0 else -(-excess // 2)
         shifts.append((axis, Shift(begin, 1, shape[axis], length)))
-    chain = Chain(shape).add(*selected(shape, shifts))
+    chain = Chain(shape).add(*select_steps(shape, shifts))
     return Outcome((chain.shape,), (chain.link(0),))
 
 
@@ -312,5 +322,5 @@ def crop(node: OpNode) -> Outcome:
     if not 0 <= height <= shape[2] - top or not 0 <= width <= shape[3] - left:
         raise RuleError(f"border {border} leaves nothing of shape {list(shape)}")
     shifts = [(2, Shift(top, 1, shape[2], height)), (3, Shift(left, 1, shape[3], width))]
-    chain = Chain(shape).add(*selected(shape, shifts))
+    chain = Chain(shape).add(*select_steps(shape, shifts))
     return Outcome((chain.shape,), (chain.link(0),))

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice, required
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import along_axis, boundless, mask_steps, reshaped, scalar, trimmed, whole
+from rfgraph.ops.steps import (
+    along_axis,
+    boundless,
+    kept_steps,
+    reduce_steps,
+    reshape_steps,
+    scalar_link,
+    trim_outputs,
+)
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Select
 
@@ -67,7 +75,7 @@ class Sequence:
     def _known(self) -> int:
         return 1 if self.lengths is None else len(self.lengths)
 
-    def entered(self) -> Chain:
+    def time_first_chain(self) -> Chain:
         """Return a chain that starts at X and has put time first."""
         if not self.batch_first:
             return Chain((self.time, self.batch, self.features))
@@ -83,11 +91,11 @@ class Sequence:
             chain.add(Select(((0, Shift(direction, 1, count, 1)),)))
         return chain
 
-    def placed(self, chain: Chain, output: int, direction: int, slot: int) -> Link:
+    def direction_link(self, chain: Chain, output: int, direction: int, slot: int) -> Link:
         """Return the link of a chain that has reached one direction, with time and batch first."""
         count, axis = len(self.directions), 1 if output == Y else 0
         if output == Y:
-            chain.add(*reshaped(chain.shape, (self.time, 1, self.batch, self.hidden)))
+            chain.add(*reshape_steps(chain.shape, (self.time, 1, self.batch, self.hidden)))
         if count > 1:
             chain.add(Select(((axis, Shift(-direction, 1, 1, count, "absent")),)))
         if self.batch_first:
@@ -95,11 +103,11 @@ class Sequence:
         return chain.link(slot, output)
 
 
-def masked(chain: Chain, mask: Array | None) -> bool:
+def keep_where(chain: Chain, mask: Array | None) -> bool:
     """Leave of a chain with time and batch first only where `mask`; say whether anything is."""
     if mask is None:
         return True
-    steps = mask_steps(mask.reshape(*mask.shape, *(1,) * (len(chain.shape) - 2)), chain.shape)
+    steps = kept_steps(mask.reshape(*mask.shape, *(1,) * (len(chain.shape) - 2)), chain.shape)
     chain.add(*(steps or ()))
     return steps is not None
 
@@ -108,7 +116,7 @@ def sequence(node: OpNode, gates: int) -> Sequence:
     """Return the geometry of a node whose weights hold `gates` gates."""
     shape = node.ranked(X, 3, 3)
     recurrence = node.ranked(R, 3, 3)
-    directions = DIRECTIONS[choice(node, "direction", "forward", list(DIRECTIONS))]
+    directions = DIRECTIONS[node.choice("direction", "forward", list(DIRECTIONS))]
     hidden = node.int("hidden_size", recurrence[2])
     batch_first = node.int("layout", 0) != 0
     time, batch = (shape[1], shape[0]) if batch_first else shape[:2]
@@ -126,7 +134,7 @@ def sequence(node: OpNode, gates: int) -> Sequence:
     }
     for slot, own in wanted.items():
         if node.has(slot):
-            required(node, slot, own)
+            node.expect_shape(slot, own)
     return found
 
 
@@ -153,26 +161,26 @@ def recurrent(node: OpNode, gates: int) -> Outcome:
             links.extend(_data_links(seq, output, direction))
             links.extend(_state_links(node, seq, output, direction))
         links.extend(_operand_links(node, seq, output))
-    return trimmed(node, tuple(map(seq.shape, (Y, Y_H, Y_C))), links)
+    return trim_outputs(node, tuple(map(seq.shape, (Y, Y_H, Y_C))), links)
 
 
 def _data_links(seq: Sequence, output: int, direction: int) -> Iterator[Link]:
     """Give the link from X: up to (in reverse: from) one's own time, or all of it."""
     reverse = seq.directions[direction]
-    chain = seq.entered()
+    chain = seq.time_first_chain()
     steps = seq.steps()
-    if (reverse or output != Y) and not masked(chain, steps):
+    if (reverse or output != Y) and not keep_where(chain, steps):
         return
     mixed = (2, Whole(seq.features, seq.hidden))
     if output == Y:
         before, after = (0, None) if reverse else (None, 0)
         band = Band(before, after, seq.time, seq.time)
         chain.add(Prefix(((0, band),)), Reduce((mixed,), weighted=True))
-        if not reverse and not masked(chain, steps):
+        if not reverse and not keep_where(chain, steps):
             return
     else:
         chain.add(Reduce(((0, Whole(seq.time, 1)), mixed), weighted=True))
-    yield seq.placed(chain, output, direction, X)
+    yield seq.direction_link(chain, output, direction, X)
 
 
 def _state_links(node: OpNode, seq: Sequence, output: int, direction: int) -> Iterator[Link]:
@@ -194,8 +202,8 @@ def _state_links(node: OpNode, seq: Sequence, output: int, direction: int) -> It
                 chain.add(Pointwise((seq.time, seq.batch, seq.hidden)))
             elif taken is not None:
                 taken = np.any(taken, axis=0, keepdims=True)
-            if masked(chain, taken):
-                yield seq.placed(chain, output, direction, slot)
+            if keep_where(chain, taken):
+                yield seq.direction_link(chain, output, direction, slot)
 
 
 def _operand_links(node: OpNode, seq: Sequence, output: int) -> Iterator[Link]:
@@ -206,9 +214,9 @@ def _operand_links(node: OpNode, seq: Sequence, output: int) -> Iterator[Link]:
         if not node.has(slot) or node.value(slot).constant:
             continue
         own = node.shape(slot)
-        chain = Chain(own).add(*whole(own, range(1, len(own)), weighted=slot != LENGTHS))
+        chain = Chain(own).add(*reduce_steps(own, range(1, len(own)), weighted=slot != LENGTHS))
         target = along_axis(own[0], seq.axis(output, what), len(shape))
-        yield chain.add(*reshaped(chain.shape, target), Pointwise(shape)).link(slot, output)
+        yield chain.add(*reshape_steps(chain.shape, target), Pointwise(shape)).link(slot, output)
 
 
 _IGNORED = ("activation_alpha", "activation_beta", "activations", "clip", "output_sequence")
@@ -269,15 +277,17 @@ def gru_unit(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 3, 3)
     one, batch, hidden = shape
-    required(node, 0, (1, batch, hidden))
-    required(node, 1, (1, batch, 3 * hidden))
-    gates = Chain(node.shape(1)).add(*reshaped(node.shape(1), (one, batch, 3, hidden)))
-    gates.add(*whole(gates.shape, [2]), *reshaped((one, batch, 1, hidden), shape))
+    node.expect_shape(0, (1, batch, hidden))
+    node.expect_shape(1, (1, batch, 3 * hidden))
+    gates = Chain(node.shape(1)).add(*reshape_steps(node.shape(1), (one, batch, 3, hidden)))
+    gates.add(*reduce_steps(gates.shape, [2]), *reshape_steps((one, batch, 1, hidden), shape))
     links = [Link(0, (Pointwise(shape),)), gates.link(1)]
     if node.has(2):
-        required(node, 2, (batch,))
+        node.expect_shape(2, (batch,))
         target = along_axis(batch, 1, 3)
-        links.append(Chain((batch,)).add(*reshaped((batch,), target), Pointwise(shape)).link(2))
+        links.append(
+            Chain((batch,)).add(*reshape_steps((batch,), target), Pointwise(shape)).link(2)
+        )
     if node.has(3):
-        links.append(scalar(node, 3, shape))
+        links.append(scalar_link(node, 3, shape))
     return Outcome((shape,), tuple(links))

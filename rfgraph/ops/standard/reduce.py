@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from rfgraph.ops.masks import least_margin, masked_weights, summed_steps
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice, normal_axis
+from rfgraph.ops.masked_scores import least_margin, masked_weights, summed_steps
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, normal_axis
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import normalized, reshaped, scalar, selected, trimmed, whole, without
+from rfgraph.ops.steps import (
+    drop_axes,
+    normalization_links,
+    reduce_steps,
+    reshape_steps,
+    scalar_link,
+    select_steps,
+    trim_outputs,
+)
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole, product
 from rfgraph.relations.steps import Everything, Pointwise, Prefix, Reduce, Regroup
 
 
-def _reduced(shape: Shape, axes: tuple[int, ...], keep: bool) -> Outcome:
-    chain = Chain(shape).add(*whole(shape, axes))
+def _reduction_outcome(shape: Shape, axes: tuple[int, ...], keep: bool) -> Outcome:
+    chain = Chain(shape).add(*reduce_steps(shape, axes))
     if axes and not keep:
-        chain.add(Regroup(without(shape, axes)))
+        chain.add(Regroup(drop_axes(shape, axes)))
     if not chain.steps:
         chain.add(Pointwise(shape))
     return Outcome((chain.shape,), (chain.link(0),))
@@ -38,7 +46,7 @@ def reduce(node: OpNode) -> Outcome:
     none = as_input and node.int("noop_with_empty_axes", 0) != 0
     named = dict.fromkeys(normal_axis(axis, len(shape)) for axis in found or ())
     axes = tuple(named) if found else () if none else tuple(range(len(shape)))
-    return _reduced(shape, axes, node.int("keepdims", 1) != 0)
+    return _reduction_outcome(shape, axes, node.int("keepdims", 1) != 0)
 
 
 @rule("ArgMax", "ArgMin", ignores=("select_last_index",))
@@ -49,7 +57,7 @@ def arg_extreme(node: OpNode) -> Outcome:
     """
     shape = node.shape(0)
     axis = node.axis("axis", 0, len(shape))
-    return _reduced(shape, (axis,), node.int("keepdims", 1) != 0)
+    return _reduction_outcome(shape, (axis,), node.int("keepdims", 1) != 0)
 
 
 @rule("Softmax", "LogSoftmax", "Hardmax")
@@ -68,13 +76,13 @@ def softmax(node: OpNode) -> Outcome:
     else:
         axis = node.axis("axis", -1, len(shape))
         axes = range(axis, axis + 1)
-    masked = _masked(node, axes) if node.op_type == "Softmax" else None
+    masked = _masked_weights(node, axes) if node.op_type == "Softmax" else None
     if masked is None:
-        return Outcome((shape,), normalized(shape, axes))
-    return Outcome((shape,), _unmasked(shape, ~masked, axes))
+        return Outcome((shape,), normalization_links(shape, axes))
+    return Outcome((shape,), _kept_weight_links(shape, ~masked, axes))
 
 
-def _masked(node: OpNode, axes: range) -> Array | None:
+def _masked_weights(node: OpNode, axes: range) -> Array | None:
     """Return which weights stored masks make zero, None if none."""
     marks = node.value(0).marks
     if marks is None or marks.level is None:
@@ -82,13 +90,13 @@ def _masked(node: OpNode, axes: range) -> Array | None:
     level, missing = marks.level()
     masked = masked_weights(level, len(node.shape(0)), axes)
     if missing:
-        node.left = "a constant added to its scores has no value in the file"
+        node.uncut = "a constant added to its scores has no value in the file"
     if level is not None and masked is not None:
         node.cut = least_margin(level, masked, axes)
     return masked
 
 
-def _unmasked(shape: Shape, left: Array, axes: range) -> tuple[Link, ...]:
+def _kept_weight_links(shape: Shape, left: Array, axes: range) -> tuple[Link, ...]:
     """Return the links of weights: own index, and what is `left` of its row."""
     row, axis = shape, axes[0]
     if len(axes) > 1:
@@ -96,8 +104,8 @@ def _unmasked(shape: Shape, left: Array, axes: range) -> tuple[Link, ...]:
         left = np.broadcast_to(left, (*left.shape[:axis], *shape[axis:]))
         left = left.reshape((*left.shape[:axis], row[-1]))
     one = (*row[:axis], 1, *row[axis + 1 :])
-    sums = Chain(shape).add(*reshaped(shape, row), *summed_steps(left, row, axis))
-    sums.add(*reshaped(one, (*shape[:axis], *(1,) * len(axes), *shape[axes.stop :])))
+    sums = Chain(shape).add(*reshape_steps(shape, row), *summed_steps(left, row, axis))
+    sums.add(*reshape_steps(one, (*shape[:axis], *(1,) * len(axes), *shape[axes.stop :])))
     return Link(0, (Pointwise(shape),)), sums.add(Pointwise(shape)).link(0)
 
 
@@ -108,7 +116,7 @@ def lp_normalization(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.shape(0)
-    return Outcome((shape,), normalized(shape, [node.axis("axis", -1, len(shape))]))
+    return Outcome((shape,), normalization_links(shape, [node.axis("axis", -1, len(shape))]))
 
 
 @rule("TopK", ignores=("largest", "sorted"))
@@ -126,7 +134,7 @@ def top_k(node: OpNode) -> Outcome:
         )
     steps = (Reduce(((axis, Whole(shape[axis], found[0])),)),)
     out = Chain(shape).add(*steps).shape
-    return trimmed(node, (out, out), (Link(0, steps, output) for output in (0, 1)))
+    return trim_outputs(node, (out, out), (Link(0, steps, output) for output in (0, 1)))
 
 
 @rule("CumSum", "CumProd")
@@ -141,7 +149,7 @@ def cumulative(node: OpNode) -> Outcome:
     reverse = node.int("reverse", 0) != 0
     if node.has(1) and node.value(1).data is None:
         return Outcome(
-            (shape,), (Link(0, (Everything(shape, unknown=True),)), scalar(node, 1, shape))
+            (shape,), (Link(0, (Everything(shape, unknown=True),)), scalar_link(node, 1, shape))
         )
     found = node.known_ints(1)
     if not found or len(found) != 1:
@@ -174,7 +182,7 @@ def det(node: OpNode) -> Outcome:
     shape = node.ranked(0, 2)
     if shape[-1] != shape[-2]:
         raise RuleError(f"requires square matrices, found shape {list(shape)}")
-    return _reduced(shape, (len(shape) - 2, len(shape) - 1), keep=False)
+    return _reduction_outcome(shape, (len(shape) - 2, len(shape) - 1), keep=False)
 
 
 @rule("DynamicQuantizeLinear")
@@ -188,10 +196,10 @@ def dynamic_quantize_linear(node: OpNode) -> Outcome:
     """
     shape = node.shape(0)
     axes = range(len(shape))
-    links = list(normalized(shape, axes))
-    steps = (*whole(shape, axes), *reshaped((1,) * len(shape), ()))
+    links = list(normalization_links(shape, axes))
+    steps = (*reduce_steps(shape, axes), *reshape_steps((1,) * len(shape), ()))
     links.extend(Link(0, steps, output) for output in (1, 2))
-    return trimmed(node, (shape, (), ()), links)
+    return trim_outputs(node, (shape, (), ()), links)
 
 
 # -- losses ----------------------------------------------------------------------------------------
@@ -205,7 +213,7 @@ def negative_log_likelihood_loss(node: OpNode) -> Outcome:
 
     Exact but for the classes: which one is read depends on data (unknown). All versions.
     """
-    return _loss(node, known=False)
+    return _loss_outcome(node, known=False)
 
 
 @rule("SoftmaxCrossEntropyLoss", ignores=("ignore_index",))
@@ -216,31 +224,29 @@ def softmax_cross_entropy_loss(node: OpNode) -> Outcome:
 
     Exact but for the weights: which one is read depends on data (unknown). All versions.
     """
-    return _loss(node, known=True)
+    return _loss_outcome(node, known=True)
 
 
-def _loss(node: OpNode, known: bool) -> Outcome:
-    scores, target = node.ranked(0, 2), node.shape(1)
-    places = without(scores, (1,))
-    if target != places:
-        raise RuleError(f"input 1 requires shape {list(places)}, found {list(target)}")
-    total = choice(node, "reduction", "mean", ("none", "sum", "mean")) != "none"
+def _loss_outcome(node: OpNode, known: bool) -> Outcome:
+    scores = node.ranked(0, 2)
+    places = node.expect_shape(1, drop_axes(scores, (1,)))
+    total = node.choice("reduction", "mean", ("none", "sum", "mean")) != "none"
     out = () if total else places
     one = (scores[0], 1, *scores[2:])
     rules = [(1, Whole(scores[1], 1, unknown=not known))]
     if total:
         rules += [(axis, Whole(scores[axis], 1)) for axis in range(len(scores)) if axis != 1]
         one = (1,) * len(scores)
-    links = [Link(0, (Reduce(tuple(rules)), *reshaped(one, out)))]
-    rest = range(len(target)) if total else ()
-    kept = (1,) * len(target) if total else target
-    links.append(Link(1, (*whole(target, rest), *reshaped(kept, out))))
+    links = [Link(0, (Reduce(tuple(rules)), *reshape_steps(one, out)))]
+    rest = range(len(places)) if total else ()
+    kept = (1,) * len(places) if total else places
+    links.append(Link(1, (*reduce_steps(places, rest), *reshape_steps(kept, out))))
     if node.has(2):
         (classes,) = node.ranked(2, 1, 1)
-        weight = (Reduce(((0, Whole(classes, 1, unknown=True)),)), *reshaped((1,), ()))
+        weight = (Reduce(((0, Whole(classes, 1, unknown=True)),)), *reshape_steps((1,), ()))
         links.append(Link(2, (*weight, Pointwise(out))))
-    links.extend(normalized(scores, [1], output=1))
-    return trimmed(node, (out, scores), links)
+    links.extend(normalization_links(scores, [1], output=1))
+    return trim_outputs(node, (out, scores), links)
 
 
 # -- Fourier ---------------------------------------------------------------------------------------
@@ -270,7 +276,7 @@ def dft(node: OpNode) -> Outcome:
         raise RuleError(f"dft_length requires at least 1, found {length}")
     half = length // 2 + 1
     chain = Chain(shape).add(
-        *selected(
+        *select_steps(
             shape, [(axis, Shift(0, 1, shape[axis], min(shape[axis], half if real else length)))]
         )
     )

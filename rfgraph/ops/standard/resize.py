@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, choice, normal_axes
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axes
 from rfgraph.ops.registry import rule
 from rfgraph.relations.axis_rules import Filter, Resample, Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Taps
@@ -118,14 +118,16 @@ def resize(node: OpNode) -> Outcome:
     """
     shape = node.shape(0)
     if node.version < 11:
-        sampling = Sampling(choice(node, "mode", "nearest", MODES[:2]), "simple")
-        return _outcome(node, shape, sampling, dict(enumerate(_scaled(shape, _floats(node, 1)))))
+        sampling = Sampling(node.choice("mode", "nearest", MODES[:2]), "simple")
+        return _outcome(
+            node, shape, sampling, dict(enumerate(_scale_targets(shape, _floats(node, 1))))
+        )
     axes = normal_axes(node.ints("axes") or range(len(shape)), len(shape))
     targets = _targets(node, shape, axes)
     sampling = Sampling(
-        choice(node, "mode", "nearest", MODES),
-        choice(node, "nearest_mode", "round_prefer_floor", NEAREST_MODES),
-        choice(node, "coordinate_transformation_mode", "half_pixel", TRANSFORMS),
+        node.choice("mode", "nearest", MODES),
+        node.choice("nearest_mode", "round_prefer_floor", NEAREST_MODES),
+        node.choice("coordinate_transformation_mode", "half_pixel", TRANSFORMS),
         node.int("antialias", 0) != 0,
         node.int("exclude_outside", 0) != 0,
     )
@@ -153,21 +155,21 @@ def upsample(node: OpNode) -> Outcome:
         scales = node.floats("scales") or []
     else:
         scales = _floats(node, 1)
-    mode = choice(node, "mode", "nearest", ("nearest", "linear", "bilinear"))
+    mode = node.choice("mode", "nearest", ("nearest", "linear", "bilinear"))
     sampling = Sampling("nearest" if mode == "nearest" else "linear")
-    return _outcome(node, shape, sampling, dict(enumerate(_scaled(shape, scales))))
+    return _outcome(node, shape, sampling, dict(enumerate(_scale_targets(shape, scales))))
 
 
 def _targets(node: OpNode, shape: Shape, axes: Sequence[int]) -> list[Target]:
     """Return what each of `axes` is resized to, from `scales` or `sizes`."""
-    policy = choice(node, "keep_aspect_ratio_policy", "stretch", POLICIES)
+    policy = node.choice("keep_aspect_ratio_policy", "stretch", POLICIES)
     lengths = [shape[axis] for axis in axes]
-    by_scale, by_size = _given(node, 2), _given(node, 3)
+    by_scale, by_size = _is_given(node, 2), _is_given(node, 3)
     if by_scale == by_size:
         found = "both" if by_scale else "neither"
         raise RuleError(f"requires either scales or sizes, found {found}")
     if by_scale:
-        return _scaled(lengths, _floats(node, 2))
+        return _scale_targets(lengths, _floats(node, 2))
     sizes = node.known_ints(3) or []
     if len(sizes) != len(lengths):
         raise RuleError(f"sizes require {len(lengths)} integers, found {len(sizes)}")
@@ -178,17 +180,19 @@ def _targets(node: OpNode, shape: Shape, axes: Sequence[int]) -> list[Target]:
     if any(size and not length for size, length in zip(sizes, lengths, strict=True)):
         raise RuleError(f"sizes {sizes[:8]} cannot be reached from lengths {lengths[:8]}")
     if policy == "stretch":
-        return [_stretched(length, size) for length, size in zip(lengths, sizes, strict=True)]
-    ratios = [_stretched(length, size).scale for length, size in zip(lengths, sizes, strict=True)]
+        return [_stretch_target(length, size) for length, size in zip(lengths, sizes, strict=True)]
+    ratios = [
+        _stretch_target(length, size).scale for length, size in zip(lengths, sizes, strict=True)
+    ]
     scale = min(ratios) if policy == "not_larger" else max(ratios)
     return [Target(scale, math.floor(scale * length + HALF)) for length in lengths]
 
 
-def _stretched(length: int, size: int) -> Target:
+def _stretch_target(length: int, size: int) -> Target:
     return Target(Fraction(size, length) if size else Fraction(1), size)
 
 
-def _given(node: OpNode, slot: int) -> bool:
+def _is_given(node: OpNode, slot: int) -> bool:
     """Whether an optional input is there; one without elements is not."""
     return node.has(slot) and 0 not in node.shape(slot)
 
@@ -203,7 +207,7 @@ def _floats(node: OpNode, slot: int) -> list[float]:
     return [float(item) for item in data.reshape(-1)]
 
 
-def _scaled(lengths: Sequence[int], scales: Sequence[float]) -> list[Target]:
+def _scale_targets(lengths: Sequence[int], scales: Sequence[float]) -> list[Target]:
     if len(scales) != len(lengths):
         raise RuleError(f"scales require {len(lengths)} numbers, found {len(scales)}")
     return [
@@ -250,12 +254,12 @@ def _outcome(
 
 def _rois(node: OpNode, targets: Mapping[int, Target]) -> dict[int, Roi]:
     """Return where the constant region starts and ends on each axis, in parts of its length."""
-    bounds = [_signed(bound) for bound in _floats(node, 1)]
+    bounds = [_exact_fraction(bound) for bound in _floats(node, 1)]
     pairs = zip(bounds, bounds[len(targets) :], strict=False)
     return dict(zip(targets, pairs, strict=True))
 
 
-def _signed(value: float) -> Fraction:
+def _exact_fraction(value: float) -> Fraction:
     if value == 0:
         return Fraction(0)
     return simplest_fraction(value) if value > 0 else -simplest_fraction(-value)

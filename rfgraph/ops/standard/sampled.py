@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rfgraph.ops.convolutions import Convolution, channel_links, channel_rule, convolution, groups
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import bounded
+from rfgraph.ops.steps import check_index_count
 from rfgraph.relations.axis_rules import Listed, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Taps
 
@@ -48,27 +48,23 @@ def _offset_link(node: OpNode, conv: Convolution, slot: int, entries: int) -> Li
     """Return the link from offsets or masks: `entries` channels for each offset group."""
     inputs, maps = conv.in_shape[1], conv.shape[1]
     split = groups(node, inputs, inputs, "offset_group")
-    required = (conv.in_shape[0], split * entries, *conv.shape[2:])
-    if node.shape(slot) != required:
-        raise RuleError(
-            f"input {slot} requires shape {list(required)}, found {list(node.shape(slot))}"
-        )
-    chain = Chain(required)
+    batch, *space = conv.in_shape[0], *conv.shape[2:]
+    chain = Chain(node.expect_shape(slot, (batch, split * entries, *space)))
     if split % conv.group == 0 or conv.group % split == 0:
-        blocks = channel_rule(min(split, conv.group), required[1], maps)
+        blocks = channel_rule(min(split, conv.group), split * entries, maps)
         chain.add(Reduce(((1, blocks),), weighted=True))
     else:
         # Groups that do not nest: one value per offset group, then those of the channels.
-        chain.add(Regroup((required[0], split, entries, *required[2:])))
+        chain.add(Regroup((batch, split, entries, *space)))
         chain.add(Reduce(((2, Whole(entries, 1)),), weighted=True))
-        chain.add(Regroup((required[0], split, *required[2:])))
+        chain.add(Regroup((batch, split, *space)))
         chain.add(Taps(((1, _overlaps(conv.group, split, inputs, maps)),)))
     return chain.link(slot, spatial=conv.spatial)
 
 
 def _overlaps(group: int, split: int, inputs: int, maps: int) -> Listed:
     """Return, for each output channel, the offset groups that its input channels lie in."""
-    bounded(maps * split, "DeformConv")
+    check_index_count(maps * split, "DeformConv")
     lists = []
     for output in range(maps):
         own = output // (maps // group)
@@ -148,8 +144,8 @@ def grid_sample(node: OpNode) -> Outcome:
             f"found shape {list(grid)}"
         )
     sampler = Sampler(
-        choice(node, "mode", "linear", ("linear", "bilinear", "nearest", "cubic", "bicubic")),
-        choice(node, "padding_mode", "zeros", ("zeros", "border", "reflection")),
+        node.choice("mode", "linear", ("linear", "bilinear", "nearest", "cubic", "bicubic")),
+        node.choice("padding_mode", "zeros", ("zeros", "border", "reflection")),
         node.int("align_corners", 0) != 0,
     )
     out = (*shape[:2], *grid[1:-1])
@@ -157,7 +153,7 @@ def grid_sample(node: OpNode) -> Outcome:
     own = Chain(grid).add(Reduce(((len(shape) - 1, Whole(count, 1)),)))
     own.add(Regroup((grid[0], 1, *grid[1:-1])), Pointwise(out))
     links = [own.link(1, spatial=tuple(range(1, count + 1)))]
-    vectors = _separated(node.value(1).data)
+    vectors = _grid_lines(node.value(1).data)
     if vectors is None:
         anywhere = Reduce(tuple((a, Whole(shape[a], out[a], unknown=True)) for a in spatial))
         return Outcome((out,), (Link(0, (anywhere,), spatial=spatial), *links))
@@ -165,7 +161,7 @@ def grid_sample(node: OpNode) -> Outcome:
     return Outcome((out,), (Link(0, (taps,), spatial=spatial), *links))
 
 
-def _separated(grid: Array | None) -> list[Array] | None:
+def _grid_lines(grid: Array | None) -> list[Array] | None:
     """Return the coordinates along each spatial axis, None if one varies along another axis."""
     if grid is None or 0 in grid.shape:
         return None
@@ -207,20 +203,20 @@ class Sampler:
         if self.padding == "border":
             found = [min(max(i, 0), length - 1) for i in found]
         elif self.padding == "reflection":
-            found = [int(_reflected(i, low, high)) for i in found]
+            found = [int(_reflect(i, low, high)) for i in found]
         return tuple(sorted({i for i in found if 0 <= i < length}))
 
     def _around(self, point: float, low: float, high: float) -> list[int]:
         """Return the positions that take part before those outside the input are dealt with."""
         if self.padding == "reflection":
-            point = _reflected(point, low, high)
+            point = _reflect(point, low, high)
         at = math.floor(point)
         if point == at:
             return [at]
         return [at, at + 1] if self.mode.endswith("linear") else [at - 1, at, at + 1, at + 2]
 
 
-def _reflected(point: float, low: float, high: float) -> float:
+def _reflect(point: float, low: float, high: float) -> float:
     """Return the point mirrored at both ends until it lies in [low, high]."""
     if high <= low:
         return low

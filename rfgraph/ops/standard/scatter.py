@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     boundless,
+    drop_axes,
+    kept_steps,
     lines_along,
-    mask_steps,
     normal_indices,
     pick_steps,
-    reshaped,
-    separated,
-    without,
+    reshape_steps,
+    separate_positions,
 )
 from rfgraph.relations.axis_rules import Listed, Shape, Shift, Whole, product
 from rfgraph.relations.steps import Everything, Pointwise, Reduce, Select, Step, Taps
@@ -37,7 +37,7 @@ def scatter_elements(node: OpNode) -> Outcome:
     """
     shape, where = node.ranked(0, 1), node.shape(1)
     axis = node.axis("axis", 0, len(shape))
-    combined = choice(node, "reduction", "none", _REDUCTIONS) != "none"
+    combined = node.choice("reduction", "none", _REDUCTIONS) != "none"
     if len(where) != len(shape) or node.shape(2) != where or _exceeds(where, shape, axis):
         raise RuleError(
             f"inputs 1 and 2 require one shape within {list(shape)}, "
@@ -45,19 +45,19 @@ def scatter_elements(node: OpNode) -> Outcome:
         )
     indices = node.value(1).data
     if indices is None:
-        return _scattered(node, shape, where, axis)
+        return _anywhere_outcome(node, shape, where, axis)
     found = normal_indices(indices, shape[axis])
     lines = lines_along(found, axis)
     agree = len(lines) and np.array_equal(lines, np.broadcast_to(lines[:1], lines.shape))
-    if agree and without(where, (axis,)) == without(shape, (axis,)):
+    if agree and drop_axes(where, (axis,)) == drop_axes(shape, (axis,)):
         view, places = _View(shape, shape, where, axis), lines[0]
     elif boundless(*shape):
-        return _scattered(node, shape, where, axis)
+        return _anywhere_outcome(node, shape, where, axis)
     else:
         view = _View(shape, (product(shape),), (product(where),), 0)
         places = _flat(found, shape, axis)
     if boundless(view.data[view.axis]):
-        return _scattered(node, shape, where, axis)
+        return _anywhere_outcome(node, shape, where, axis)
     return _written(node, view, places, combined)
 
 
@@ -74,7 +74,7 @@ def _flat(indices: Array, shape: Shape, axis: int) -> Array:
     return flat.reshape(-1)
 
 
-def _scattered(node: OpNode, shape: Shape, where: Shape, axis: int) -> Outcome:
+def _anywhere_outcome(node: OpNode, shape: Shape, where: Shape, axis: int) -> Outcome:
     """Return the outcome of indices that depend on data: anywhere along `axis`."""
     links = [Link(0, (Pointwise(shape),))]
     others = [(a, Shift(0, 1, where[a], shape[a], "absent")) for a in range(len(shape))]
@@ -97,7 +97,7 @@ def scatter_nd(node: OpNode) -> Outcome:
     Versions: since 16 attribute reduction combines data and updates.
     """
     shape, where = node.ranked(0, 1), node.ranked(1, 1)
-    combined = choice(node, "reduction", "none", _REDUCTIONS) != "none"
+    combined = node.choice("reduction", "none", _REDUCTIONS) != "none"
     depth = where[-1]
     rest = shape[depth:]
     if not 1 <= depth <= len(shape) or node.shape(2) != (*where[:-1], *rest):
@@ -109,7 +109,7 @@ def scatter_nd(node: OpNode) -> Outcome:
     if indices is None:
         return _scattered_nd(shape, where)
     found = [normal_indices(indices[..., a], shape[a]) for a in range(depth)]
-    lists = separated(found)
+    lists = separate_positions(found)
     lead = shape[:depth]
     if lists is not None and _distinct(lists) and not boundless(max(lead)):
         return _box(shape, lists, combined)
@@ -125,7 +125,7 @@ def scatter_nd(node: OpNode) -> Outcome:
 def _scattered_nd(shape: Shape, where: Shape) -> Outcome:
     rest = shape[where[-1] :]
     updates = Chain((*where[:-1], *rest))
-    updates.add(*reshaped(updates.shape, (product(where[:-1]), *rest)))
+    updates.add(*reshape_steps(updates.shape, (product(where[:-1]), *rest)))
     updates.add(Reduce(((0, Whole(updates.shape[0], 1, unknown=True)),)), Pointwise(shape))
     indices = Chain(where).add(Everything((1,) * len(shape)), Pointwise(shape))
     return Outcome((shape,), (Link(0, (Pointwise(shape),)), indices.link(1), updates.link(2)))
@@ -152,7 +152,7 @@ def _box(shape: Shape, lists: list[Array], combined: bool) -> Outcome:
                 covered = covered & side
     updates.add(*(() if updates.steps else (Pointwise(shape),)))
     links = [updates.link(2)]
-    kept: tuple[Step, ...] | None = () if combined else mask_steps(~covered, shape)
+    kept: tuple[Step, ...] | None = () if combined else kept_steps(~covered, shape)
     if kept is not None:
         links.append(Link(0, (Pointwise(shape), *kept)))
     return Outcome((shape,), tuple(links))
@@ -176,13 +176,15 @@ def _written(node: OpNode, view: _View, places: Array, combined: bool) -> Outcom
         old[places] = -1
     links = []
     if bool((old >= 0).any()):
-        links.append(_seen(node, view, 0, view.data, pick_steps(old, view.axis, length)))
+        links.append(_reshaped_link(node, view, 0, view.data, pick_steps(old, view.axis, length)))
     if len(places):
-        links.append(_seen(node, view, 2, view.updates, _put(view.axis, places, length)))
+        links.append(
+            _reshaped_link(node, view, 2, view.updates, _put_steps(view.axis, places, length))
+        )
     return Outcome((view.shape,), tuple(links))
 
 
-def _put(axis: int, places: Array, length: int) -> tuple[Step, ...]:
+def _put_steps(axis: int, places: Array, length: int) -> tuple[Step, ...]:
     """Return the steps by which position p of `axis` reads every i with places[i] = p."""
     inverse = np.full(length, -1, dtype=np.int64)
     inverse[places] = np.arange(len(places))
@@ -195,12 +197,14 @@ def _put(axis: int, places: Array, length: int) -> tuple[Step, ...]:
     return (Taps(((axis, Listed(lists, len(places))),)),)
 
 
-def _seen(node: OpNode, view: _View, slot: int, under: Shape, steps: tuple[Step, ...]) -> Link:
+def _reshaped_link(
+    node: OpNode, view: _View, slot: int, under: Shape, steps: tuple[Step, ...]
+) -> Link:
     """Return the link of input `slot` whose `steps` apply to it under another shape."""
     chain = Chain(node.shape(slot))
     if chain.shape != under:
-        chain.add(*reshaped(chain.shape, under))
+        chain.add(*reshape_steps(chain.shape, under))
     chain.add(*steps)
     if chain.shape != view.shape or not chain.steps:
-        chain.add(*reshaped(chain.shape, view.shape))
+        chain.add(*reshape_steps(chain.shape, view.shape))
     return chain.link(slot)

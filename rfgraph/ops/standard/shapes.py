@@ -9,19 +9,18 @@ from rfgraph.ops.node import (
     Outcome,
     RuleError,
     broadcast,
-    choice,
     normal_axes,
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, without
+from rfgraph.ops.steps import drop_axes, reshape_steps
 from rfgraph.relations.axis_rules import Repeat, Shape, product
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
 from rfgraph.wording.names import quoted
 
 
 def _as(shape: Shape, target: Shape) -> Outcome:
-    return Outcome((target,), (Link(0, reshaped(shape, target)),))
+    return Outcome((target,), (Link(0, reshape_steps(shape, target)),))
 
 
 @rule("Reshape", ignores=("consumed_inputs",))
@@ -92,7 +91,7 @@ def squeeze(node: OpNode) -> Outcome:
     for axis in axes:
         if shape[axis] != 1:
             raise RuleError(f"axis {axis} requires length 1, found {shape[axis]}")
-    return _as(shape, without(shape, axes))
+    return _as(shape, drop_axes(shape, axes))
 
 
 @rule("Unsqueeze")
@@ -184,7 +183,7 @@ def depth_to_space(node: OpNode) -> Outcome:
     """
     batch, channels, *space = node.ranked(0, 4, 4)
     block = _block(node)
-    crd = choice(node, "mode", "DCR", ("DCR", "CRD")) == "CRD"
+    crd = node.choice("mode", "DCR", ("DCR", "CRD")) == "CRD"
     depth, rest = divmod(channels, block * block)
     if rest:
         raise RuleError(f"requires a multiple of {block * block} channels, found {channels}")
@@ -203,7 +202,7 @@ def space_to_depth(node: OpNode) -> Outcome:
     """
     batch, channels, height, width = node.ranked(0, 4, 4)
     block = _block(node)
-    crd = choice(node, "mode", "DCR", ("DCR", "CRD")) == "CRD"
+    crd = node.choice("mode", "DCR", ("DCR", "CRD")) == "CRD"
     if height % block or width % block:
         raise RuleError(f"requires lengths that are multiples of {block}, found {[height, width]}")
     rows, columns = height // block, width // block

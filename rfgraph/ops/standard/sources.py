@@ -9,7 +9,7 @@ import numpy as np
 
 from rfgraph.ops.node import Array, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import boundless, scalar
+from rfgraph.ops.steps import boundless, scalar_link
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.wording.names import quoted
 
@@ -72,12 +72,12 @@ def constant(node: OpNode) -> Outcome:
         raise RuleError(f"requires one attribute that gives the value, found {len(given)}")
     (name,) = given
     if name in ("value", "sparse_value"):
-        return _stored(name, node.attribute(name))
+        return _stored_outcome(name, node.attribute(name))
     value = _plain(node, name)
     return Outcome((value.shape,), values=(value,))
 
 
-def _stored(name: str, found: object) -> Outcome:
+def _stored_outcome(name: str, found: object) -> Outcome:
     if isinstance(found, np.ndarray):
         return Outcome((tuple(found.shape),), values=(found,))
     if isinstance(found, Value):
@@ -118,7 +118,7 @@ def _fill(node: OpNode) -> Array | None:
     found = node.attribute("value")
     if found is None:
         return np.zeros(1, dtype=np.float32)
-    stored = _stored("value", found)
+    stored = _stored_outcome("value", found)
     if product(stored.shapes[0] or ()) != 1:
         raise RuleError("attribute 'value' requires a tensor of one element")
     return stored.values[0]
@@ -222,7 +222,7 @@ def mel_weight_matrix(node: OpNode) -> Outcome:
     """
     bands, length = _length(node, 0), _length(node, 1)
     shape = (length // 2 + 1, bands)
-    links = tuple(scalar(node, slot, shape) for slot in (2, 3, 4) if node.has(slot))
+    links = tuple(scalar_link(node, slot, shape) for slot in (2, 3, 4) if node.has(slot))
     return Outcome((shape,), links)
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, choice, required
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import normal_indices, pick_steps, selected, trimmed, whole
+from rfgraph.ops.steps import normal_indices, pick_steps, reduce_steps, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def repeated(count: int, groups: int) -> Resample:
+def repeat_rule(count: int, groups: int) -> Resample:
     """Return the axis rule by which each of `groups` positions serves equally many of `count`."""
     return Resample(Fraction(groups, count), Fraction(0), "floor", groups, count)
 
@@ -50,16 +50,16 @@ class Rotation:
         """The shape with the heads on an axis of their own, after the positions."""
         return (self.batch, self.length, self.heads, self.size)
 
-    def entered(self) -> Chain:
+    def token_chain(self) -> Chain:
         """Return a chain from X to tokens."""
         chain = Chain(self.shape)
         packed = len(self.shape) == 3
         return chain.add(Regroup(self.tokens) if packed else Permute((0, 2, 1, 3)))
 
-    def left(self, chain: Chain, start: int, slot: int) -> Link:
+    def part_link(self, chain: Chain, start: int, slot: int) -> Link:
         """Return the link of a chain that has reached a part of each head, which begins there."""
         part = Shift(-start, 1, chain.shape[3], self.size, "absent")
-        chain.add(*(() if chain.shape[3] == self.size else selected(chain.shape, [(3, part)])))
+        chain.add(*(() if chain.shape[3] == self.size else select_steps(chain.shape, [(3, part)])))
         packed = len(self.shape) == 3
         return chain.add(Regroup(self.shape) if packed else Permute((0, 2, 1, 3))).link(slot)
 
@@ -95,18 +95,20 @@ def rotary_embedding(node: OpNode) -> Outcome:
     links = []
     if turn.turned:
         part = Shift(0, 1, turn.size, turn.turned)
-        chain = turn.entered()
-        chain.add(*(() if turn.turned == turn.size else selected(chain.shape, [(3, part)])))
-        links.append(turn.left(chain.add(*_pairs(turn)), 0, 0))
+        chain = turn.token_chain()
+        chain.add(*(() if turn.turned == turn.size else select_steps(chain.shape, [(3, part)])))
+        links.append(turn.part_link(chain.add(*_pairs(turn)), 0, 0))
         links.extend(_cache_link(node, turn, slot) for slot in (1, 2))
         if node.has(3):
-            own = required(node, 3, (turn.batch, turn.length))
+            own = node.expect_shape(3, (turn.batch, turn.length))
             ids = Chain(own).add(Regroup((*own, 1, 1)))
-            links.append(turn.left(ids.add(Pointwise((*turn.tokens[:3], turn.turned))), 0, 3))
+            links.append(turn.part_link(ids.add(Pointwise((*turn.tokens[:3], turn.turned))), 0, 3))
     if turn.turned < turn.size or not turn.size:
         rest = Shift(turn.turned, 1, turn.size, turn.size - turn.turned)
-        chain = turn.entered()
-        links.append(turn.left(chain.add(*selected(chain.shape, [(3, rest)])), turn.turned, 0))
+        chain = turn.token_chain()
+        links.append(
+            turn.part_link(chain.add(*select_steps(chain.shape, [(3, rest)])), turn.turned, 0)
+        )
     return Outcome((turn.shape,), tuple(links))
 
 
@@ -125,7 +127,7 @@ def _cache_link(node: OpNode, turn: Rotation, slot: int) -> Link:
     pairs, place = turn.turned // 2, (turn.batch, turn.length)
     if node.has(3):
         rows = node.ranked(slot, 2, 2)[0]
-        chain = Chain(required(node, slot, (rows, pairs)))
+        chain = Chain(node.expect_shape(slot, (rows, pairs)))
         ids = node.value(3).data
         if ids is None:
             chain.add(Reduce(((0, Whole(rows, product(place), unknown=True)),)))
@@ -133,13 +135,13 @@ def _cache_link(node: OpNode, turn: Rotation, slot: int) -> Link:
             picked = normal_indices(ids, rows, "position_ids").reshape(-1)
             chain.add(*pick_steps(picked, 0, rows))
     else:
-        chain = Chain(required(node, slot, (*place, pairs)))
+        chain = Chain(node.expect_shape(slot, (*place, pairs)))
     chain.add(Regroup((*place, 1, pairs)))
     if turn.interleaved:
-        chain.add(Taps(((3, repeated(turn.turned, pairs)),)))
+        chain.add(Taps(((3, repeat_rule(turn.turned, pairs)),)))
     else:
         chain.add(Select(((3, Repeat(pairs, turn.turned)),)))
-    return turn.left(chain.add(Pointwise((*turn.tokens[:3], turn.turned))), 0, slot)
+    return turn.part_link(chain.add(Pointwise((*turn.tokens[:3], turn.turned))), 0, slot)
 
 
 # -- linear attention ------------------------------------------------------------------------------
@@ -175,20 +177,20 @@ class Recurrence:
         groups = 1 if own[2] == 1 else self.groups
         return Chain(own).add(Regroup((*own[:2], groups, own[2] // groups)))
 
-    def shared(self, chain: Chain) -> Chain:
+    def spread_groups(self, chain: Chain) -> Chain:
         """Return a chain over groups of heads, on axis 2, spread to the heads that share them."""
         if chain.shape[2] in (1, self.heads):
             return chain
-        return chain.add(Taps(((2, repeated(self.heads, self.groups)),)))
+        return chain.add(Taps(((2, repeat_rule(self.heads, self.groups)),)))
 
     def out(self, chain: Chain, slot: int) -> Link:
         """Return the link to the output of a chain that broadcasts to it."""
         flat = (self.batch, self.length, self.heads * self.value_size)
-        return self.shared(chain).add(Pointwise(self.output), Regroup(flat)).link(slot)
+        return self.spread_groups(chain).add(Pointwise(self.output), Regroup(flat)).link(slot)
 
 
 def _recurrence(node: OpNode) -> Recurrence:
-    update = choice(node, "update_rule", "gated_delta", list(UPDATES))
+    update = node.choice("update_rule", "gated_delta", list(UPDATES))
     heads, groups = node.int("q_num_heads"), node.int("kv_num_heads")
     if groups < 1 or heads < 1 or heads % groups:
         raise RuleError(
@@ -197,14 +199,14 @@ def _recurrence(node: OpNode) -> Recurrence:
         )
     batch, length, hidden = node.ranked(QUERY, 3, 3)
     size = hidden // heads
-    required(node, QUERY, (batch, length, heads * size))
-    required(node, KEY, (batch, length, groups * size))
+    node.expect_shape(QUERY, (batch, length, heads * size))
+    node.expect_shape(KEY, (batch, length, groups * size))
     value_size = node.ranked(VALUE, 3, 3)[2] // groups
-    required(node, VALUE, (batch, length, groups * value_size))
+    node.expect_shape(VALUE, (batch, length, groups * value_size))
     mixed = BETA in UPDATES[update]
     found = Recurrence(batch, length, heads, groups, size, value_size, mixed)
     if node.has(PAST):
-        required(node, PAST, found.state)
+        node.expect_shape(PAST, found.state)
     for slot, widths in ((DECAY, (groups * size, groups)), (BETA, (groups, 1))):
         if slot in UPDATES[update]:
             _gate(node, slot, (batch, length), widths)
@@ -232,7 +234,7 @@ def linear_attention(node: OpNode) -> Outcome:
     gates = UPDATES[node.str("update_rule", "gated_delta")]
     links = [*_output_links(node, seq, gates), *_state_links(node, seq, gates)]
     flat = (seq.batch, seq.length, seq.heads * seq.value_size)
-    return trimmed(node, (flat, seq.state), links)
+    return trim_outputs(node, (flat, seq.state), links)
 
 
 def _output_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Iterator[Link]:
@@ -242,10 +244,12 @@ def _output_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Iter
         chain = seq.tokens(node.shape(slot))
         chain.add(Prefix(((1, Band(None, 0, seq.length, seq.length)),)))
         if slot != VALUE:
-            chain.add(*whole(chain.shape, [3], weighted=True))
+            chain.add(*reduce_steps(chain.shape, [3], weighted=True))
         yield seq.out(chain, slot)
     if node.has(PAST):
-        past = Chain(seq.state).add(*whole(seq.state, [2], weighted=True), Permute((0, 2, 1, 3)))
+        past = Chain(seq.state).add(
+            *reduce_steps(seq.state, [2], weighted=True), Permute((0, 2, 1, 3))
+        )
         yield seq.out(past, PAST)
 
 
@@ -254,7 +258,7 @@ def _state_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Itera
     rows = (Reduce(((2, Whole(seq.size, seq.size)),), weighted=True),) if seq.mixed else ()
     for slot in (KEY, VALUE, *gates):
         chain = seq.tokens(node.shape(slot))
-        chain.add(*whole(chain.shape, [1], weighted=True))
+        chain.add(*reduce_steps(chain.shape, [1], weighted=True))
         chain.add(Permute((0, 2, 1, 3) if slot == VALUE else (0, 2, 3, 1)))
         if chain.shape[2] == seq.size:
             chain.add(*rows)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, required
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import scalar
+from rfgraph.ops.steps import scalar_link
 from rfgraph.relations.steps import Everything, Pointwise
 
 DOMAIN = "ai.onnx.preview.training"
@@ -28,7 +28,7 @@ def adagrad(node: OpNode) -> Outcome:
 
     Exact. All versions.
     """
-    return _optimized(node, 3, (Update((0, 1, 2), (RATE, COUNT)), Update((0, 1, 2))))
+    return _optimizer_outcome(node, 3, (Update((0, 1, 2), (RATE, COUNT)), Update((0, 1, 2))))
 
 
 @rule("Momentum", domain=DOMAIN, ignores=("alpha", "beta", "mode", "norm_coefficient"))
@@ -39,7 +39,9 @@ def momentum(node: OpNode) -> Outcome:
 
     Exact. All versions.
     """
-    return _optimized(node, 3, (Update((0, 1, 2), (RATE, COUNT)), Update((0, 1, 2), (COUNT,))))
+    return _optimizer_outcome(
+        node, 3, (Update((0, 1, 2), (RATE, COUNT)), Update((0, 1, 2), (COUNT,)))
+    )
 
 
 @rule(
@@ -55,10 +57,10 @@ def adam(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     updates = Update((0, 1, 2, 3), (RATE, COUNT)), Update((0, 1, 2)), Update((0, 1, 3))
-    return _optimized(node, 4, updates)
+    return _optimizer_outcome(node, 4, updates)
 
 
-def _optimized(node: OpNode, kinds: int, updates: tuple[Update, ...]) -> Outcome:
+def _optimizer_outcome(node: OpNode, kinds: int, updates: tuple[Update, ...]) -> Outcome:
     """Return the outcome of an optimizer of tensors given as all values, all gradients, states."""
     count, rest = divmod(len(node.inputs) - 2, kinds)
     if count < 1 or rest:
@@ -67,7 +69,7 @@ def _optimized(node: OpNode, kinds: int, updates: tuple[Update, ...]) -> Outcome
         )
     shapes = [node.shape(2 + number) for number in range(count)]
     for slot in range(2 + count, len(node.inputs)):
-        required(node, slot, shapes[(slot - 2) % count])
+        node.expect_shape(slot, shapes[(slot - 2) % count])
     links: list[Link] = []
     for output in range(node.n_outputs):
         turn, number = divmod(output, count)
@@ -76,7 +78,7 @@ def _optimized(node: OpNode, kinds: int, updates: tuple[Update, ...]) -> Outcome
             slots = [2 + kind * count + number for kind in updates[turn].kinds]
             links.extend(Link(slot, steps, output) for slot in slots)
             scalars = updates[turn].scalars
-            links.extend(scalar(node, slot, shapes[number], output) for slot in scalars)
+            links.extend(scalar_link(node, slot, shapes[number], output) for slot in scalars)
     made = shapes * len(updates)
     return Outcome(tuple(made[: node.n_outputs]), tuple(links))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.convolutions import auto_pad, channel_links, channel_rule, groups, kernel_lengths
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, listed
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.relations.axis_rules import Shape, Transposed, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Taps
@@ -51,16 +51,16 @@ def conv_transpose(node: OpNode) -> Outcome:
 def _rules(node: OpNode, weights: Shape, lengths: Sequence[int]) -> list[Transposed]:
     count = len(lengths)
     kernel = kernel_lengths(node, weights)
-    strides = listed(node, "strides", count, 1)
-    dilations = listed(node, "dilations", count, 1)
-    added = listed(node, "output_padding", count, 0, least=0)
-    pads = listed(node, "pads", 2 * count, 0, least=0)
+    strides = node.int_list("strides", count, 1)
+    dilations = node.int_list("dilations", count, 1)
+    added = node.int_list("output_padding", count, 0, least=0)
+    pads = node.int_list("pads", 2 * count, 0, least=0)
     mode = auto_pad(node)
     wanted = _output_shape(node, count)
     rules = []
     for a, length in enumerate(lengths):
         full = strides[a] * (length - 1) + added[a] + (kernel[a] - 1) * dilations[a] + 1
-        begin, out_len = _placed(
+        begin, out_len = _pad_and_length(
             mode, full, wanted[a], strides[a] * length, (pads[a], pads[a + count])
         )
         if out_len < 1:
@@ -81,7 +81,7 @@ def _output_shape(node: OpNode, count: int) -> Sequence[int | None]:
     return found[-count:]
 
 
-def _placed(
+def _pad_and_length(
     mode: str, full: int, wanted: int | None, same: int, pads: tuple[int, int]
 ) -> tuple[int, int]:
     """Return the padding at the beginning and the output's length."""

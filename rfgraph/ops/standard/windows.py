@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rfgraph.ops.convolutions import convolve, global_pool, pool, windows
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, listed
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import bounded
+from rfgraph.ops.steps import check_index_count
 from rfgraph.relations.axis_rules import Band, Listed, Shape, Whole, Window, product
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Reduce, Regroup, Taps
 
@@ -186,14 +186,14 @@ def col2im(node: OpNode) -> Outcome:
     merged = (b * count for b, count in zip(block, counts, strict=True))
     chain = Chain(shape).add(Regroup((*lead, *block, *counts)), Permute((0, 1, *pairs)))
     chain.add(Regroup((*lead, *merged)))
-    chain.add(Taps(tuple((2 + j, _folded(each)) for j, each in enumerate(unfolded))))
+    chain.add(Taps(tuple((2 + j, _fold_rule(each)) for j, each in enumerate(unfolded))))
     return Outcome((chain.shape,), (chain.link(0, spatial=(2,)),))
 
 
-def _folded(window: Window) -> Listed:
+def _fold_rule(window: Window) -> Listed:
     """Return, for each position, the pairs that fall on it, as entry * blocks + block."""
     count = window.out_len
-    bounded(window.kernel * count + window.in_len, "Col2Im")
+    check_index_count(window.kernel * count + window.in_len, "Col2Im")
     lists: list[list[int]] = [[] for _ in range(window.in_len)]
     for entry in range(window.kernel):
         for number in range(count):
@@ -213,15 +213,14 @@ def max_unpool(node: OpNode) -> Outcome:
     as they are after a MaxPool. Versions: all (9, 11, 22).
     """
     shape = node.ranked(0, 3)
-    if node.shape(1) != shape:
-        raise RuleError(f"input 1 requires shape {list(shape)}, found {list(node.shape(1))}")
-    out = _unpooled(node, shape)
+    node.expect_shape(1, shape)
+    out = _unpooled_shape(node, shape)
     spatial = tuple(range(2, len(shape)))
     if node.value(1).data is None:
         anything = (Everything(out, unknown=True),)
         return Outcome((out,), tuple(Link(slot, anything, spatial=spatial) for slot in (0, 1)))
     count = product(out)
-    bounded(count + product(shape), "MaxUnpool")
+    check_index_count(count + product(shape), "MaxUnpool")
     lists: list[list[int]] = [[] for _ in range(count)]
     for source, target in enumerate(node.known_ints(1) or []):
         if not 0 <= target < count:
@@ -232,15 +231,15 @@ def max_unpool(node: OpNode) -> Outcome:
     return Outcome((out,), (chain.link(0, spatial=spatial),))
 
 
-def _unpooled(node: OpNode, shape: Shape) -> Shape:
+def _unpooled_shape(node: OpNode, shape: Shape) -> Shape:
     """Return the output's shape: input 2 if it is there, else what the pool's window came from."""
     count = len(shape) - 2
     kernel = node.ints("kernel_shape")
     if not kernel:
         raise RuleError("requires attribute 'kernel_shape', which is missing")
-    kernel = listed(node, "kernel_shape", count, 1)
-    strides = listed(node, "strides", count, 1)
-    pads = listed(node, "pads", 2 * count, 0, least=0)
+    kernel = node.int_list("kernel_shape", count, 1)
+    strides = node.int_list("strides", count, 1)
+    pads = node.int_list("pads", 2 * count, 0, least=0)
     sides = tuple(
         (length - 1) * strides[a] - pads[a] - pads[a + count] + kernel[a]
         for a, length in enumerate(shape[2:])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, OpNode, Value
-from rfgraph.ops.steps import mask_steps, whole
+from rfgraph.ops.steps import kept_steps, reduce_steps
 from rfgraph.relations.axis_rules import Band, Listed, Rows, Shape, product
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Step, Taps
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOW = 87.34
 
 
-def compacted(array: Array) -> Array:
+def compact(array: Array) -> Array:
     """Return the array with length 1 on every axis along which it is constant."""
     for axis in range(array.ndim):
         first = array.take([0], axis) if array.shape[axis] > 1 else array
@@ -41,7 +41,7 @@ def masked_weights(level: Array | None, rank: int, axes: Iterable[int]) -> Array
     """
     if level is None or level.size == 0:
         return None
-    masked = compacted(np.asarray(_below_highest(level, rank, axes) <= -LOW))
+    masked = compact(np.asarray(_below_highest(level, rank, axes) <= -LOW))
     return masked if bool(masked.any()) else None
 
 
@@ -58,7 +58,7 @@ def _below_highest(level: Array, rank: int, axes: Iterable[int]) -> Array:
         return np.asarray(level - level.max(axis=tuple(axes), keepdims=True))
 
 
-def left_by_mask(node: OpNode, slot: int, keys: int, allowed: Array | None) -> Array | None:
+def kept_by_mask(node: OpNode, slot: int, keys: int, allowed: Array | None) -> Array | None:
     """Return which of `keys` the stored mask in input `slot` leaves, of four axes; None if all.
 
     Booleans say which, numbers are added to scores; keys that a shorter mask does not speak of are
@@ -67,7 +67,7 @@ def left_by_mask(node: OpNode, slot: int, keys: int, allowed: Array | None) -> A
     """
     data = node.value(slot).fetched()
     if data is None or data.dtype.kind not in "biuf":
-        node.left = "its mask has no value in the file"
+        node.uncut = "its mask has no value in the file"
         return None
     level = np.where(data, 0, -np.inf) if data.dtype.kind == "b" else data.astype(np.float64)
     level = level.reshape((1,) * (4 - level.ndim) + level.shape)
@@ -80,7 +80,7 @@ def left_by_mask(node: OpNode, slot: int, keys: int, allowed: Array | None) -> A
     if masked is None:
         return None
     node.cut = least_margin(level, masked, [3])
-    return compacted(np.asarray(~masked if allowed is None else ~masked & allowed))
+    return compact(np.asarray(~masked if allowed is None else ~masked & allowed))
 
 
 def zero_elements(value: Value) -> Array | None:
@@ -92,84 +92,79 @@ def zero_elements(value: Value) -> Array | None:
 # -- steps -----------------------------------------------------------------------------------------
 
 
-def summed_steps(left: Array, shape: Shape, axis: int, weighted: bool = False) -> tuple[Step, ...]:
-    """Return the steps that reduce `axis` to length 1, each row reading what `left` leaves it.
+def summed_steps(kept: Array, shape: Shape, axis: int, weighted: bool = False) -> tuple[Step, ...]:
+    """Return the steps that reduce `axis` to length 1, each row reading what `kept` leaves it.
 
-    `left` is compacted and has as many axes; it leaves something, but not all.
+    `kept` is compacted and has as many axes; it leaves something, but not all.
     """
-    others = tuple(a for a in range(len(shape)) if left.shape[a] > 1 and a != axis)
-    left = _spread(left, axis, shape[axis])
+    others = tuple(a for a in range(len(shape)) if kept.shape[a] > 1 and a != axis)
+    kept = _spread(kept, axis, shape[axis])
     if not others:
-        return (*kept_steps(left, shape), *whole(shape, [axis], weighted))
+        return (*(kept_steps(kept, shape) or ()), *reduce_steps(shape, [axis], weighted))
     perm = (*others, axis, *(a for a in range(len(shape)) if a not in (*others, axis)))
-    flat = left.transpose(perm).reshape(-1, shape[axis])
+    flat = kept.transpose(perm).reshape(-1, shape[axis])
     lengths = tuple(shape[a] for a in others)
-    band = banded(flat) if len(others) == 1 else None
+    band = band_of(flat) if len(others) == 1 else None
     rows = Rows(others, lengths, np.packbits(flat).tobytes(), shape[axis], band)
     return (Reduce(((axis, rows),), weighted),)
 
 
-def kept_steps(left: Array, shape: Shape) -> tuple[Step, ...]:
-    """Return the steps that leave of a tensor of `shape` only where `left`, which is somewhere."""
-    return mask_steps(left, shape) or ()
-
-
-def taken_steps(left: Array, shape: Shape, weighted: bool = False) -> tuple[Step, ...]:
+def taken_steps(kept: Array, shape: Shape, weighted: bool = False) -> tuple[Step, ...]:
     """Return the steps from (..., keys, columns) to (..., queries, columns).
 
-    A query reads the keys that `left`, compacted and of shape (..., queries, keys), leaves it. The
+    A query reads the keys that `kept`, compacted and of shape (..., queries, keys), leaves it. The
     axis of the queries stays of length 1 where they all read the same; what is too large to list is
     read as a whole.
     """
     rank = len(shape)
     keys = rank - 2
-    if bool(left.all()):
-        return whole(shape, [keys], weighted)
-    left = _spread(left, rank - 1, shape[keys])
+    if bool(kept.all()):
+        return reduce_steps(shape, [keys], weighted)
+    kept = _spread(kept, rank - 1, shape[keys])
     chain = Chain(shape)
-    outer = [a for a in range(keys) if left.shape[a] > 1]
-    spread = tuple(left.shape[a] if a in outer else n for a, n in enumerate(shape))
+    outer = [a for a in range(keys) if kept.shape[a] > 1]
+    spread = tuple(kept.shape[a] if a in outer else n for a, n in enumerate(shape))
     if spread != shape:
         chain.add(Pointwise(spread))
-    if left.shape[keys] == 1:
-        chain.add(*kept_steps(np.moveaxis(left, -1, -2), spread))
-        return tuple(chain.add(*whole(spread, [keys], weighted)).steps)
-    groups = product(left.shape[a] for a in outer)
-    flat = left.transpose((*outer, *(a for a in range(rank) if a not in outer)))
-    flat = flat.reshape(groups, *left.shape[-2:])
-    band = banded(flat[0]) if not outer else None
+    if kept.shape[keys] == 1:
+        chain.add(*(kept_steps(np.moveaxis(kept, -1, -2), spread) or ()))
+        return tuple(chain.add(*reduce_steps(spread, [keys], weighted)).steps)
+    groups = product(kept.shape[a] for a in outer)
+    flat = kept.transpose((*outer, *(a for a in range(rank) if a not in outer)))
+    flat = flat.reshape(groups, *kept.shape[-2:])
+    band = band_of(flat[0]) if not outer else None
     if band is not None:
-        rule = Band(*band, left.shape[-1], left.shape[-2])
+        rule = Band(*band, kept.shape[-1], kept.shape[-2])
         return tuple(chain.add(Prefix(((keys, rule),))).steps)
     if flat.size > MAX_INDEX_ELEMENTS:
-        return whole(shape, [keys], weighted)
+        return reduce_steps(shape, [keys], weighted)
     perm = (*outer, keys, *(a for a in range(rank) if a not in (*outer, keys)))
     moved = chain.add(Permute(perm)).shape
     rest = moved[len(outer) + 1 :]
     lists = _lists(np.packbits(flat).tobytes(), *flat.shape)
     chain.add(Regroup((groups * shape[keys], *rest)))
     chain.add(Taps(((0, Listed(lists, groups * shape[keys])),)))
-    chain.add(Regroup((*moved[: len(outer)], left.shape[-2], *rest)))
+    chain.add(Regroup((*moved[: len(outer)], kept.shape[-2], *rest)))
     return tuple(chain.add(Permute(_inverse(perm))).steps)
 
 
-def _spread(left: Array, axis: int, length: int) -> Array:
-    return np.broadcast_to(left, (*left.shape[:axis], length, *left.shape[axis + 1 :]))
+def _spread(kept: Array, axis: int, length: int) -> Array:
+    return np.broadcast_to(kept, (*kept.shape[:axis], length, *kept.shape[axis + 1 :]))
 
 
-def banded(left: Array) -> tuple[int | None, int | None] | None:
+def band_of(kept: Array) -> tuple[int | None, int | None] | None:
     """Return (before, after) if row i of a matrix leaves columns i - before to i + after, and some.
 
     None stands for all there are on that side; the result is None for any other pattern.
     """
-    rows, columns = np.nonzero(left)
-    apart = np.arange(left.shape[1])[None, :] - np.arange(left.shape[0])[:, None]
+    rows, columns = np.nonzero(kept)
+    apart = np.arange(kept.shape[1])[None, :] - np.arange(kept.shape[0])[:, None]
     least, most = int((columns - rows).min()), int((columns - rows).max())
-    if np.array_equal(left, apart <= most):
+    if np.array_equal(kept, apart <= most):
         return None, most
-    if np.array_equal(left, apart >= least):
+    if np.array_equal(kept, apart >= least):
         return -least, None
-    if np.array_equal(left, (apart >= least) & (apart <= most)):
+    if np.array_equal(kept, (apart >= least) & (apart <= most)):
         return -least, most
     return None
 

@@ -1,9 +1,9 @@
-"""A node with a body, or of sequences: all that it takes to make it part of the graph."""
+"""A node in its scope: all that it takes to make it part of the graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import onnx
@@ -11,12 +11,14 @@ import onnx
 from rfgraph.errors import ModelError
 from rfgraph.onnxfile.building.attributes import decode_all, resolve
 from rfgraph.onnxfile.building.scope import Entry, Scope
-from rfgraph.ops.node import Link, OpNode
+from rfgraph.ops.node import Link, OpNode, Value
+from rfgraph.ops.registry import normal_domain
+from rfgraph.relations.graph import Unanalysed
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from rfgraph.onnxfile.building.expansion import Expansion
-    from rfgraph.onnxfile.building.stored_masks import Masks
+    from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.onnxfile.building.writer import Writer
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Operator
@@ -36,7 +38,12 @@ class Call:
     writer: Writer
     walk: Walk
     expansion: Expansion
-    masks: Masks | None
+    masks: MaskTracker | None
+
+    @property
+    def values(self) -> list[Value | None]:
+        """What is known of the inputs, None for those that are left out."""
+        return [None if entry is None else entry.value for entry in self.entries]
 
     def entry(self, slot: int) -> Entry | None:
         """Return what an input stands for, None if it is left out."""
@@ -51,9 +58,25 @@ class Call:
 
     def op_node(self) -> OpNode:
         """Return the node as a rule sees it."""
-        values = [None if entry is None else entry.value for entry in self.entries]
-        attributes = decode_all(self.node, self.scope.attributes)
-        return OpNode(self.node.op_type, values, attributes=attributes)
+        domain = normal_domain(self.node.domain)
+        return OpNode(
+            self.node.op_type,
+            self.values,
+            [bool(name) for name in self.node.output],
+            decode_all(self.node, self.scope.attributes),
+            version=self.scope.opsets.get(domain, 0) or 1,
+            domain=domain,
+            name=self.node.name,
+            masks=self.masks is not None,
+        )
+
+    def with_whole_sequences(self) -> Call:
+        """Return the call with each sequence that it reads as one tensor of unknown shape."""
+        if not any(entry is not None and entry.items is not None for entry in self.entries):
+            return self
+        prefix = self.scope.prefix
+        whole = [self.writer.whole(entry, self.operator, prefix) for entry in self.entries]
+        return replace(self, entries=whole)
 
     def subgraph(self, name: str) -> onnx.GraphProto:
         """Return a subgraph attribute, which is required."""
@@ -71,6 +94,12 @@ class Call:
     def add_edge(self, source: Entry, tensor: str, link: Link, shape: Shape | None) -> None:
         """Add the edge of one link."""
         self.writer.add_edge(source, tensor, self.operator, link, shape, {})
+
+    def report(self, reason: str, made: Iterable[Entry]) -> None:
+        """Report why no more can be said of those outputs that data reaches."""
+        tensors = tuple(entry.tensor for entry in made if entry.tensor is not None)
+        if tensors:
+            self.writer.unanalysed.append(Unanalysed(self.operator, reason, tensors))
 
     def unknown(
         self,

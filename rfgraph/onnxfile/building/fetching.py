@@ -1,0 +1,100 @@
+"""Values of constants that were not kept, fetched when they are asked for, within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from numpy.typing import NDArray
+
+from rfgraph.onnxfile.building import fold
+from rfgraph.onnxfile.building.attributes import resolve
+from rfgraph.relations.axis_rules import product
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import onnx
+
+    from rfgraph.onnxfile.building.call import Call
+    from rfgraph.ops.node import Value
+    from rfgraph.relations.axis_rules import Shape
+
+
+Array: TypeAlias = NDArray[Any]
+
+# Elements of a constant that is fetched, or of a level; and of all in one model.
+MAX_FETCHED = 1 << 24
+MAX_FETCHED_IN_ALL = 1 << 27
+
+
+class ConstantFetcher:
+    """Fetches constants: stored ones from the file by `restored`, computed ones by evaluation."""
+
+    def __init__(self, restored: Callable[[onnx.TensorProto], Array | None]) -> None:
+        self._restored = restored
+        self._fetched = 0
+
+    def stored(self, tensor: onnx.TensorProto, value: Value) -> Value:
+        """Return a stored tensor's value with the way to fetch what was not kept of it."""
+        if value.data is not None or not self.fits(value.shape):
+            return value
+        return replace(value, stored=Deferred(lambda: self._fetch(tensor)))
+
+    def computed(self, call: Call, value: Value) -> Value:
+        """Return the value of a node of constants with the way to get what was not kept of it."""
+        if value.data is not None or not self.fits(value.shape):
+            return value
+        node = call.node
+        if node.op_type == "Constant":
+            found = [a for item in node.attribute if (a := resolve(item, call.scope.attributes))]
+            return self.stored(found[0].t, value) if len(found) == 1 else value
+        if node.op_type not in fold.FOLDABLE or node.domain not in ("", "ai.onnx"):
+            return value
+        sources = [source.stored for source in call.values if source is not None]
+        return replace(value, stored=Deferred(lambda: self._compute(call), sources))
+
+    def _compute(self, call: Call) -> Array | None:
+        inputs = [None if value is None else value.fetched() for value in call.values]
+        for value, array in zip(call.values, inputs, strict=True):
+            if value is not None and (array is None or array.dtype.kind not in "biuf"):
+                return None
+        if not self.affords(sum(array.size for array in inputs if array is not None)):
+            return None
+        node, version = fold.plain(call.node, call.scope), call.scope.opsets.get("", 1)
+        made = fold.evaluate(node, version, inputs)
+        return made[0] if made else None
+
+    def fits(self, shape: Shape | None) -> bool:
+        """Whether there are elements, and few enough to be fetched."""
+        return shape is not None and 0 < product(shape) <= MAX_FETCHED
+
+    def _fetch(self, tensor: onnx.TensorProto) -> Array | None:
+        return self._restored(tensor) if self.affords(product(tensor.dims)) else None
+
+    def affords(self, size: int) -> bool:
+        """Count elements that are about to be made; whether they are within the bounds."""
+        self._fetched += size
+        return size <= MAX_FETCHED and self._fetched <= MAX_FETCHED_IN_ALL
+
+
+class Deferred:
+    """Something that is got when it is first asked for, from others that may have to be got."""
+
+    def __init__(self, make: Callable[[], Any], sources: Sequence[object] = ()) -> None:
+        self._make: Callable[[], Any] | None = make
+        self._sources = [source for source in sources if isinstance(source, Deferred)]
+        self._value: Any = None
+
+    def __call__(self) -> Any:
+        """Return it, first getting what it waits for, without recursion."""
+        stack = [self]
+        while stack:
+            waiting = [source for source in stack[-1]._sources if source._make is not None]
+            if waiting:
+                stack.extend(waiting)
+                continue
+            last = stack.pop()
+            if last._make is not None:
+                last._value, last._make, last._sources = last._make(), None, []
+        return self._value
