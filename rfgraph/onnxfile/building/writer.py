@@ -94,7 +94,7 @@ class Writer:
                 raise ModelError(f"requires shape {list(shape or ())}, but its inputs give {given}")
         return found
 
-    def whole(self, entry: Entry | None, operator: Operator, prefix: str) -> Entry | None:
+    def join_sequence(self, entry: Entry | None, operator: Operator, prefix: str) -> Entry | None:
         """Return a sequence that an operator reads as a whole as one tensor of unknown shape."""
         if entry is None or entry.items is None:
             return entry
@@ -106,23 +106,23 @@ class Writer:
             self.add_edge(item, tensor, operator, Link(slot, ()), None, {})
         return Entry(Value(None), tensor)
 
-    def _pooled(self, entry: Entry | None, operator: Operator, prefix: str) -> Entry | None:
+    def _pool(self, entry: Entry | None, operator: Operator, prefix: str) -> Entry | None:
         """Return a sequence as one tensor, the same for all its readers, each of one edge then."""
         if entry is None or entry.items is None or len(entry.items) < 2:
             return entry
         found = self._pools.get(id(entry))
         if found is None:
             flat = Entry(entry.value, None, tuple(parts_of(entry)))
-            found = self._pools[id(entry)] = (entry, self.whole(flat, operator, prefix))
+            found = self._pools[id(entry)] = (entry, self.join_sequence(flat, operator, prefix))
         return found[1]
 
-    def named(self, name: str, entry: Entry, operator: Operator) -> Entry:
+    def as_named(self, name: str, entry: Entry, operator: Operator) -> Entry:
         """Return the value under a node's output name; a tensor of another one is read as it is."""
         if entry.tensor is None or entry.tensor == name or entry.tensor.startswith(f"{name}#"):
             return entry
-        return self.merged(name, [entry], operator)
+        return self.merge(name, [entry], operator)
 
-    def merged(self, name: str, sources: Sequence[Entry], operator: Operator) -> Entry:
+    def merge(self, name: str, sources: Sequence[Entry], operator: Operator) -> Entry:
         """Add a tensor that is one of several alternatives; a constant if none is fed by data."""
         shapes = {entry.value.shape for entry in sources}
         shape = shapes.pop() if len(shapes) == 1 else None
@@ -151,9 +151,7 @@ class Writer:
     ) -> Entry:
         """Add a tensor that may read all of several values, and report why no more can be said."""
         fed = [
-            entry
-            for source in sources
-            for entry in parts_of(self._pooled(source, operator, prefix))
+            entry for source in sources for entry in parts_of(self._pool(source, operator, prefix))
         ]
         if not fed or not name:
             return Entry(Value(shape, constant=True))

@@ -15,7 +15,7 @@ from rfgraph.domains import kept
 from rfgraph.domains.kept import Facts, Kept
 from rfgraph.errors import BoundError, ModelError
 from rfgraph.onnxfile.building.budget import MAX_TRIED, MAX_UNROLLED
-from rfgraph.onnxfile.building.order import needed
+from rfgraph.onnxfile.building.order import names_read
 from rfgraph.onnxfile.building.scope import Entry, Scope
 from rfgraph.onnxfile.control.bodies import run_body
 from rfgraph.ops.node import Link, Value
@@ -97,13 +97,13 @@ class Repeated:
 
     def unknown(self, name: str, why: str, shape: Shape | None = None) -> Entry:
         """Return an output that may read all that there is."""
-        sources = [*self.call.entries, *captured(self.body, self.call.scope)]
+        sources = [*self.call.entries, *captured_entries(self.body, self.call.scope)]
         return self.call.unknown(name, sources, f"{self.reason}, {why}", shape)
 
 
-def captured(body: onnx.GraphProto, scope: Scope) -> list[Entry]:
+def captured_entries(body: onnx.GraphProto, scope: Scope) -> list[Entry]:
     """Return what a body takes from outside."""
-    names = {name for node in body.node for name in needed(node)}
+    names = {name for node in body.node for name in names_read(node)}
     names.update(value.name for value in body.output)
     found = map(scope.find, sorted(names))
     return [entry for entry in found if entry is not None]
@@ -135,7 +135,7 @@ class _Reads(NamedTuple):
 
 def outputs(case: Repeated, stacked: Stacking) -> list[Entry]:
     """Return the outputs of a Loop or Scan that is not unrolled."""
-    found = _tried(case, stacked)
+    found = _try_turns(case, stacked)
     names = case.call.node.output
     if isinstance(found, str):
         return [case.unknown(name, found) for name in names]
@@ -170,7 +170,7 @@ def _is_identity(node: onnx.NodeProto) -> bool:
 # -- one turn --------------------------------------------------------------------------------------
 
 
-def _tried(case: Repeated, stacked: Stacking) -> _Reads | str:
+def _try_turns(case: Repeated, stacked: Stacking) -> _Reads | str:
     """Return what the outputs read, or why that is not known; nothing is left in the graph."""
     writer, budget = case.call.writer, case.call.writer.budget
     if any(part.entry.items is not None for part in (*case.states, *case.scanned)):
@@ -180,8 +180,12 @@ def _tried(case: Repeated, stacked: Stacking) -> _Reads | str:
         return "and its body is large"
     mark, used = writer.mark(), (budget.expanded, budget.edges)
     try:
-        turn = _settled(case)
-        return "and shapes change from turn to turn" if turn is None else _all(case, turn, stacked)
+        turn = _settle_shapes(case)
+        return (
+            "and shapes change from turn to turn"
+            if turn is None
+            else _reads_of_all(case, turn, stacked)
+        )
     except (BoundError, ModelError):
         return "and its body could not be followed"
     finally:
@@ -190,7 +194,7 @@ def _tried(case: Repeated, stacked: Stacking) -> _Reads | str:
         budget.expanded, budget.edges = used
 
 
-def _settled(case: Repeated) -> _Turn | None:
+def _settle_shapes(case: Repeated) -> _Turn | None:
     """Return a turn that gives the shapes it is given; those that change are not known to it."""
     shapes = [part.shape() for part in case.states]
     own = _handed_on(case)
@@ -236,7 +240,7 @@ def _facts(entry: Entry, found: dict[str, Facts]) -> Facts:
 # -- all turns -------------------------------------------------------------------------------------
 
 
-def _all(case: Repeated, turn: _Turn, stacked: Stacking) -> _Reads:
+def _reads_of_all(case: Repeated, turn: _Turn, stacked: Stacking) -> _Reads:
     """Return what any number of turns reads, given one."""
     budget, lead, count = case.call.writer.budget, case.lead, len(case.states)
     parts = (*case.states, *case.scanned)

@@ -111,7 +111,7 @@ def body_scope(call: Call, body: onnx.GraphProto) -> Scope:
     for tensor in body.initializer:
         value = tensor_value(tensor)
         if call.masks is not None:
-            value = call.masks.constants.stored(tensor, value)
+            value = call.masks.constants.with_stored(tensor, value)
         inner.define(tensor.name, Entry(value))
     return inner
 

@@ -158,7 +158,7 @@ def scan(call: Call) -> list[Entry]:
     """A Scan (since version 9): one turn per position of the scanned inputs."""
     op_node = call.op_node()
     body = call.subgraph("body")
-    sources = [*call.entries, *any_turns.captured(body, call.scope)]
+    sources = [*call.entries, *any_turns.captured_entries(body, call.scope)]
     if call.scope.opsets.get("", 1) < 9:
         reason = "Scan before version 9 has a batch axis and lengths of its own"
         return call.unknown_outputs(reason, sources)

@@ -91,7 +91,7 @@ class Expression:
             if isinstance(item, Operation):
                 operands = stack[-item.arity :]
                 del stack[-item.arity :]
-                made = _applied(item, operands)
+                made = _apply(item, operands)
             else:
                 made = Fraction(lengths[item] if isinstance(item, str) else item)
             if made is None:
@@ -101,7 +101,7 @@ class Expression:
         return int(found) if found.denominator == 1 and found > 0 else None
 
 
-def _applied(operation: Operation, operands: list[Fraction]) -> Fraction | None:
+def _apply(operation: Operation, operands: list[Fraction]) -> Fraction | None:
     try:
         made = Fraction(operation.apply(*operands))
     except (ZeroDivisionError, ValueError):
@@ -109,7 +109,7 @@ def _applied(operation: Operation, operands: list[Fraction]) -> Fraction | None:
     return made if (made.numerator * made.denominator).bit_length() <= MAX_BITS else None
 
 
-def parsed(text: str) -> Expression | None:
+def parse_expression(text: str) -> Expression | None:
     """Return what a dimension's name says as arithmetic; None where it is no expression."""
     tokens = _tokens(text)
     if tokens is None:

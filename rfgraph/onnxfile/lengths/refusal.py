@@ -56,7 +56,7 @@ def lengths_at(
     attributes = attributes[:MAX_STATED]
     groups = [number for number in attributes if number > 1]
     stated.extend([length * number for number in groups for length in stated])
-    stated.extend(_combined(attributes))
+    stated.extend(_with_combinations(attributes))
     return tuple(found), tuple(dict.fromkeys(number for number in stated if number > 0))
 
 
@@ -66,10 +66,10 @@ def stated_by(value: Value) -> Iterator[int]:
     yield math.prod(value.shape or ())
     data = value.data
     if data is not None and data.dtype.kind in "iu" and data.size <= MAX_STATED:
-        yield from _combined([int(number) for number in data.reshape(-1)])
+        yield from _with_combinations([int(number) for number in data.reshape(-1)])
 
 
-def _combined(numbers: Sequence[int]) -> Iterator[int]:
+def _with_combinations(numbers: Sequence[int]) -> Iterator[int]:
     """Yield numbers, and what they make together: a shape, or the parts of an axis."""
     positive = [number for number in numbers if number > 0]
     yield from positive

@@ -87,14 +87,14 @@ def read(source: Given) -> StoredModel:
     form = None if isinstance(source, onnx.ModelProto) else text_format(origin.name)
     if form is not None:
         head = b""
-        origin = BytesSource(origin.name, _serialized(parse_text(read_whole(origin), form)))
+        origin = BytesSource(origin.name, _serialize(parse_text(read_whole(origin), form)))
     try:
-        origin, stripped = _stripped(origin)
-        proto = _parsed(stripped.kept)
+        origin, stripped = _strip(origin)
+        proto = _parse(stripped.kept)
     except MalformedError as error:
-        raise _refusal(head, str(error)) from None
+        raise _not_a_model(head, str(error)) from None
     if not proto.HasField("graph"):
-        raise _refusal(head, "no graph in it")
+        raise _not_a_model(head, "no graph in it")
     check_names(proto)
     return StoredModel(origin.name, proto, stripped.dropped, origin)
 
@@ -104,22 +104,22 @@ def _open(source: Given) -> Source:
         return open_source(source)
     proto = source if isinstance(source, onnx.ModelProto) else proto_of(source)
     if proto is not None:
-        return BytesSource(f"<{type(source).__name__}>", _serialized(proto))
+        return BytesSource(f"<{type(source).__name__}>", _serialize(proto))
     return open_source(source)
 
 
-def _stripped(origin: Source) -> tuple[Source, Stripped]:
+def _strip(origin: Source) -> tuple[Source, Stripped]:
     """Strip what `origin` holds, or protobuf's own rendering of it if it is in an unusual form."""
     try:
         with origin.reader() as reader:
             return origin, strip(reader)
     except UnusualError:
-        plain = BytesSource(origin.name, _serialized(_parsed(read_whole(origin))))
+        plain = BytesSource(origin.name, _serialize(_parse(read_whole(origin))))
     with plain.reader() as reader:
         return plain, strip(reader)
 
 
-def _parsed(data: bytes) -> onnx.ModelProto:
+def _parse(data: bytes) -> onnx.ModelProto:
     try:
         proto: onnx.ModelProto = onnx.ModelProto.FromString(data)
     except (ProtobufError, UnicodeDecodeError) as error:
@@ -127,7 +127,7 @@ def _parsed(data: bytes) -> onnx.ModelProto:
     return proto
 
 
-def _serialized(proto: onnx.ModelProto) -> bytes:
+def _serialize(proto: onnx.ModelProto) -> bytes:
     try:
         data: bytes = proto.SerializeToString()
     except (ProtobufError, ValueError) as error:
@@ -144,6 +144,6 @@ def _cause(error: Exception) -> str:
     return "messages nested deeper than protobuf's limit of 100" if deep else printable(text, 120)
 
 
-def _refusal(head: bytes, reason: str) -> ModelError:
+def _not_a_model(head: bytes, reason: str) -> ModelError:
     found = foreign.recognise(head)
     return ModelError(f"not an ONNX model ({f'found {found}' if found else reason})")

@@ -122,11 +122,11 @@ def strip(reader: Reader) -> Stripped:
     parts = walk.message("ModelProto", 0, reader.size, 0)
     if parts is None:
         parts = _Parts()
-        parts.span(0, reader.size)
+        parts.add_span(0, reader.size)
     if parts.size > WHOLE_LIMIT:
         size = f"{parts.size} bytes without weights"
         raise ModelError(f"{size} exceed protobuf's limit of {WHOLE_LIMIT} bytes")
-    return Stripped(parts.joined(reader), tuple(walk.dropped))
+    return Stripped(parts.join(reader), tuple(walk.dropped))
 
 
 @dataclass(slots=True)
@@ -136,21 +136,21 @@ class _Parts:
     items: list[bytes | tuple[int, int]] = field(default_factory=list)
     size: int = 0
 
-    def span(self, start: int, end: int) -> None:
+    def add_span(self, start: int, end: int) -> None:
         if start < end:
             self.items.append((start, end))
             self.size += end - start
 
-    def literal(self, data: bytes) -> None:
+    def add_literal(self, data: bytes) -> None:
         self.items.append(data)
         self.size += len(data)
 
-    def nested(self, number: int, parts: _Parts) -> None:
-        self.literal(_encode(number << 3 | _LENGTH) + _encode(parts.size))
+    def add_nested(self, number: int, parts: _Parts) -> None:
+        self.add_literal(_encode(number << 3 | _LENGTH) + _encode(parts.size))
         self.items += parts.items
         self.size += parts.size
 
-    def joined(self, reader: Reader) -> bytes:
+    def join(self, reader: Reader) -> bytes:
         return b"".join(
             item if isinstance(item, bytes) else reader.read(item[0], item[1] - item[0])
             for item in self.items
@@ -207,12 +207,12 @@ class _Walk:
                 seen.add(number)
             kept = self._child(child, first, last, depth)
             if kept is not None:
-                parts.span(copied, tag)
-                parts.nested(number, kept)
+                parts.add_span(copied, tag)
+                parts.add_nested(number, kept)
                 copied = last
         if not parts.items:
             return None
-        parts.span(copied, end)
+        parts.add_span(copied, end)
         return parts
 
     def _child(self, kind: str, start: int, end: int, depth: int) -> _Parts | None:
@@ -231,12 +231,12 @@ class _Walk:
                 data_type = self._varint(first)[0] & 0xFFFFFFFF
             elif wire in _PAYLOAD.get(number, ()):
                 payload.add(wire, Piece(number, first, last - first))
-                parts.span(copied, tag)
+                parts.add_span(copied, tag)
                 copied = last
         if payload.size <= (KEEP_STEERING if data_type in _STEERING else KEEP_ANY):
             return None
-        parts.span(copied, end)
-        parts.literal(_mark(len(self.dropped)))
+        parts.add_span(copied, end)
+        parts.add_literal(_mark(len(self.dropped)))
         self.dropped.append(Dropped(data_type, start, end - start, payload.contiguous()))
         return parts
 
