@@ -54,12 +54,12 @@ class Reach:
         if self.links_all(total) or boundless(queries, total):
             return None
         i, j = np.arange(queries).reshape(-1, 1), np.arange(total).reshape(1, -1)
-        found = np.broadcast_to(j < self.limit, (queries, total))
+        allowed = np.broadcast_to(j < self.limit, (queries, total))
         if self.lower is not None:
-            found = found & (j - i >= min(max(self.lower, -queries), total))
+            allowed = allowed & (j - i >= min(max(self.lower, -queries), total))
         if self.upper is not None:
-            found = found & (j - i <= min(max(self.upper, -queries), total))
-        return np.asarray(found)
+            allowed = allowed & (j - i <= min(max(self.upper, -queries), total))
+        return np.asarray(allowed)
 
     def reached_queries(self, queries: int) -> tuple[int, int]:
         """Return the first query that attends to any key, and the one after the last."""

@@ -49,13 +49,13 @@ class Expansion:
 
     def check(self, nodes: Sequence[onnx.NodeProto], known: Known) -> None:
         """Raise BoundError, naming the node that becomes most, if `nodes` become too many."""
-        found = [node for node in nodes if self._expands(node)]
-        if not found:
+        roots = [node for node in nodes if self._expands(node)]
+        if not roots:
             return
         inside = _overlaid(nodes, None, known)
-        sizes = [self._of_node(node, inside) for node in found]
+        sizes = [self._of_node(node, inside) for node in roots]
         if sum(sizes) > MAX_EXPANDED:
-            worst = found[max(range(len(sizes)), key=sizes.__getitem__)]
+            worst = roots[max(range(len(sizes)), key=sizes.__getitem__)]
             raise NodeBoundError(f"{describe(worst)}: {too_many_nodes()}")
 
     def turns_that_fit(self, node: onnx.NodeProto, body: onnx.GraphProto, known: Known) -> int:
@@ -70,10 +70,10 @@ class Expansion:
 
     def _of_body(self, body: Body, known: Known) -> int:
         size: int = len(body.node) + body.ByteSize() // BYTES_PER_NODE
-        found = [node for node in body.node if self._expands(node)]
-        if found:
+        callers = [node for node in body.node if self._expands(node)]
+        if callers:
             inside = _overlaid(body.node, body, known)
-            size += sum(self._of_node(node, inside) for node in found)
+            size += sum(self._of_node(node, inside) for node in callers)
         return min(size, _MANY)
 
     def _of_node(self, node: onnx.NodeProto, known: Known) -> int:

@@ -47,8 +47,8 @@ class ConstantFetcher:
             return value
         node = call.node
         if node.op_type == "Constant":
-            found = [a for item in node.attribute if (a := resolve(item, call.scope.attributes))]
-            return self.with_stored(found[0].t, value) if len(found) == 1 else value
+            values = [a for item in node.attribute if (a := resolve(item, call.scope.attributes))]
+            return self.with_stored(values[0].t, value) if len(values) == 1 else value
         if node.op_type not in fold.FOLDABLE or node.domain not in ("", "ai.onnx"):
             return value
         sources = [source.stored for source in call.values if source is not None]

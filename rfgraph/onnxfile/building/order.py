@@ -57,20 +57,20 @@ def _sort(
 ) -> list[onnx.NodeProto]:
     readers, waits = _readers_and_waits(nodes, wanted, scope)
     ready = [k for k, count in enumerate(waits) if not count]
-    found: list[onnx.NodeProto] = []
+    ordered: list[onnx.NodeProto] = []
     while ready:
         k = heapq.heappop(ready)
-        found.append(nodes[k])
+        ordered.append(nodes[k])
         for reader in readers[k]:
             waits[reader] -= 1
             if not waits[reader]:
                 heapq.heappush(ready, reader)
-    if len(found) < len(nodes):
+    if len(ordered) < len(nodes):
         stuck = next(node for node, count in zip(nodes, waits, strict=True) if count)
         raise NodeError(
             f"{describe(stuck, scope.prefix)}: lies on a cycle, or reads what a cycle makes"
         )
-    return found
+    return ordered
 
 
 def _readers_and_waits(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def own_rules(rules: Mapping[Any, Any]) -> dict[tuple[str, str], Rule]:
     """Return the rules by normal domain and operator; UsageError for what is none."""
-    found: dict[tuple[str, str], Rule] = {}
+    checked: dict[tuple[str, str], Rule] = {}
     for key, rule in rules.items():
         if not (isinstance(key, tuple) and len(key) == 2 and all(isinstance(k, str) for k in key)):
             raise UsageError(
@@ -35,8 +35,8 @@ def own_rules(rules: Mapping[Any, Any]) -> dict[tuple[str, str], Rule]:
             raise UsageError(
                 f"the rule for {printable(repr(key))} requires a function, found {described(rule)}"
             )
-        found[normal_domain(domain), op_type] = _guard(rule)
-    return found
+        checked[normal_domain(domain), op_type] = _guard(rule)
+    return checked
 
 
 def _guard(rule: Callable[[OpNode], object]) -> Rule:

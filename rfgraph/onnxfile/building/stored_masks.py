@@ -101,8 +101,8 @@ class MaskTracker:
         if op.op_type in _MOVES:
             return self._marks_of_move(call, op)
         if op.op_type in ("Identity", "Cast", "CastLike", "Dropout"):
-            found = op.value(0).marks or Marks()
-            return found if _keeps_numbers(op) else Marks(zero=found.zero)
+            marks = op.value(0).marks or Marks()
+            return marks if _keeps_numbers(op) else Marks(zero=marks.zero)
         if op.version < 7:
             return Marks()
         if op.op_type in _JOINS:

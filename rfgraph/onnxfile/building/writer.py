@@ -86,13 +86,13 @@ class Writer:
         if source is None or shape is None:
             steps, spatial = (Everything(shape or (), unknown=True),), ()
         key = (source, steps, spatial)
-        found = self._relations.get(key)
-        if found is None:
-            found = self._relations[key] = Relation(source or (), steps, spatial)
-            if found.out_shape != (shape or ()):
-                given = list(found.out_shape)
+        relation = self._relations.get(key)
+        if relation is None:
+            relation = self._relations[key] = Relation(source or (), steps, spatial)
+            if relation.out_shape != (shape or ()):
+                given = list(relation.out_shape)
                 raise ModelError(f"requires shape {list(shape or ())}, but its inputs give {given}")
-        return found
+        return relation
 
     def join_sequence(self, entry: Entry | None, operator: Operator, prefix: str) -> Entry | None:
         """Return a sequence that an operator reads as a whole as one tensor of unknown shape."""
@@ -110,11 +110,11 @@ class Writer:
         """Return a sequence as one tensor, the same for all its readers, each of one edge then."""
         if entry is None or entry.items is None or len(entry.items) < 2:
             return entry
-        found = self._pools.get(id(entry))
-        if found is None:
+        pool = self._pools.get(id(entry))
+        if pool is None:
             flat = Entry(entry.value, None, tuple(parts_of(entry)))
-            found = self._pools[id(entry)] = (entry, self.join_sequence(flat, operator, prefix))
-        return found[1]
+            pool = self._pools[id(entry)] = (entry, self.join_sequence(flat, operator, prefix))
+        return pool[1]
 
     def as_named(self, name: str, entry: Entry, operator: Operator) -> Entry:
         """Return the value under a node's output name; a tensor of another one is read as it is."""

@@ -105,8 +105,8 @@ def captured_entries(body: onnx.GraphProto, scope: Scope) -> list[Entry]:
     """Return what a body takes from outside."""
     names = {name for node in body.node for name in names_read(node)}
     names.update(value.name for value in body.output)
-    found = map(scope.find, sorted(names))
-    return [entry for entry in found if entry is not None]
+    entries = map(scope.find, sorted(names))
+    return [entry for entry in entries if entry is not None]
 
 
 class _Turn(NamedTuple):
@@ -135,15 +135,15 @@ class _Reads(NamedTuple):
 
 def outputs(case: Repeated, stacked: Stacking) -> list[Entry]:
     """Return the outputs of a Loop or Scan that is not unrolled."""
-    found = _try_turns(case, stacked)
+    reads = _try_turns(case, stacked)
     names = case.call.node.output
-    if isinstance(found, str):
-        return [case.unknown(name, found) for name in names]
+    if isinstance(reads, str):
+        return [case.unknown(name, reads) for name in names]
     own = _handed_on(case)
-    read = [_read(case, facts, found.sources) for facts in found.facts]
+    read = [_read(case, facts, reads.sources) for facts in reads.facts]
     return [
         case.states[k].entry if k in own else _output(case, k, name, shape, sources)
-        for k, (name, shape, sources) in enumerate(zip(names, found.shapes, read, strict=False))
+        for k, (name, shape, sources) in enumerate(zip(names, reads.shapes, read, strict=False))
     ]
 
 
@@ -152,14 +152,14 @@ def _handed_on(case: Repeated) -> set[int]:
     makers = {name: node for node in case.body.node for name in node.output}
     inputs = [value.name for value in case.body.input]
     given = len(inputs) - len(case.states) - len(case.scanned)
-    found = set()
+    numbers = set()
     for k in range(len(case.states)):
         name = case.body.output[case.lead + k].name
         while name in makers and _is_identity(makers[name]):
             name = makers[name].input[0]
         if name not in makers and name == inputs[given + k] and inputs.count(name) == 1:
-            found.add(k)
-    return found
+            numbers.add(k)
+    return numbers
 
 
 def _is_identity(node: onnx.NodeProto) -> bool:
@@ -220,8 +220,8 @@ def _run(case: Repeated, shapes: Sequence[Shape | None], own: set[int]) -> _Turn
     states = [case.states[k].entry if k in own else given[k] for k in range(count)]
     made = run_body(case.call, case.body, case.arranged(states, given[count:]))
     names = list(islice(writer.graph, mark, None))
-    found = kept.flow(writer.graph, names, writer.budget.connect)
-    effects = [_facts(entry, found) for entry in made]
+    flows = kept.flow(writer.graph, names, writer.budget.connect)
+    effects = [_facts(entry, flows) for entry in made]
     return _Turn(made, effects, [entry.tensor or "" for entry in given])
 
 
@@ -286,13 +286,13 @@ def _of_slices(
         for name, part in zip(turn.names[count:], case.scanned, strict=True)
         if part.axis is not None and name not in earlier and part.backward == place.backward
     }
-    found: Facts = {}
+    facts: Facts = {}
     for name, one in kept.composed(before, effect, case.call.writer.budget.connect).items():
         pairs = {(a, b + (b >= place.axis)) for a, b in one.pairs}
         if name in alone:
             pairs.add((alone[name], place.axis))
-        found[name] = replace(one, pairs=frozenset(pairs))
-    return found
+        facts[name] = replace(one, pairs=frozenset(pairs))
+    return facts
 
 
 def _control(

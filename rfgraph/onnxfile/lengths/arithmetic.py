@@ -121,16 +121,16 @@ def parse_expression(text: str) -> Expression | None:
 
 def _tokens(text: str) -> list[int | str] | None:
     """Return numbers as such, names and signs as text; None where something else stands."""
-    found: list[int | str] = []
+    tokens: list[int | str] = []
     at = 0
     text = text.rstrip()
     while at < len(text):
         match = _TOKENS.match(text, at)
         if match is None or len(text) > MAX_TEXT:
             return None
-        found.append(int(match[1]) if match[1] else match[2] or match[3])
+        tokens.append(int(match[1]) if match[1] else match[2] or match[3])
         at = match.end()
-    return found
+    return tokens
 
 
 class _Reader:
@@ -145,9 +145,9 @@ class _Reader:
         return self.tokens[self.at] if self.at < len(self.tokens) else None
 
     def took(self, token: str) -> bool:
-        found = self.peek() == token
-        self.at += found
-        return found
+        fits = self.peek() == token
+        self.at += fits
+        return fits
 
     def expression(self, least: int, depth: int) -> bool:
         """Read operands joined by operators of at least this precedence."""

@@ -78,14 +78,14 @@ class Dimensions:
         expression = self.arithmetic.get(dim)
         if expression is None:
             return known[dim]
-        found = expression.value(known)
-        if found is None:
+        value = expression.value(known)
+        if value is None:
             taken = ", ".join(f"{quoted(key)} is {known[key]}" for key in expression.symbols)
             raise ModelError(
                 f"dimension {quoted(dim)} of input {quoted(name)} requires a positive length, "
                 f"which it has not where {taken}"
             )
-        return found
+        return value
 
     def known_symbols(self, lengths: Lengths) -> dict[str, int]:
         """Return the lengths of all symbols, given those of open ones."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def declared_inputs(graph: onnx.GraphProto, constants: Mapping[str, object]) -> list[Declared]:
     """Return the graph's inputs without those that are constants."""
-    found = [_declared_input(value) for value in graph.input if value.name not in constants]
-    names = [item.name for item in found]
+    declared = [_declared_input(value) for value in graph.input if value.name not in constants]
+    names = [item.name for item in declared]
     for name in names:
         if not name:
             raise ModelError("a graph input has no name")
@@ -30,7 +30,7 @@ def declared_inputs(graph: onnx.GraphProto, constants: Mapping[str, object]) -> 
             raise ModelError(f"graph input {quoted(name)} is declared twice")
     if len(set(names)) != len(names):
         raise ModelError("a graph input is declared twice")
-    return found
+    return declared
 
 
 def _declared_input(value: onnx.ValueInfoProto) -> Declared:
@@ -61,22 +61,22 @@ def concrete_inputs(
     Raises ModelError where an input has neither a declared nor a bound shape, and where the file's
     arithmetic gives no length.
     """
-    found = []
+    inputs = []
     for item in declared:
         if not item.is_tensor:
             continue
         _check_rank(item.name, shapes.get(item.name, item.dims or ()))
         if item.name in shapes:
             symbolic = dict(item.named_dims())
-            found.append(ModelInput(item.name, tuple(shapes[item.name]), symbolic, {}))
+            inputs.append(ModelInput(item.name, tuple(shapes[item.name]), symbolic, {}))
         elif item.dims is None:
             raise ModelError(
                 f"input {quoted(item.name)} has no declared shape: "
                 "give its dimensions by --input-shape"
             )
         else:
-            found.append(_input_with_lengths(item, item.dims, dimensions, lengths, reasons))
-    return found
+            inputs.append(_input_with_lengths(item, item.dims, dimensions, lengths, reasons))
+    return inputs
 
 
 def _check_rank(name: str, dims: Sequence[object]) -> None:

@@ -72,17 +72,17 @@ class Search(Generic[Built]):
         """Give all dimensions one length; those of an axis 0, too, if they are `along_first`."""
         for number, probe in enumerate(PROBES if self._first else PROBES[:1]):
             lengths = self._dimensions.uniform(probe, along_first=along_first)
-            found = self._trials.run(lengths)
-            if not isinstance(found, Refusal):
-                return Choice(found, lengths)
+            result = self._trials.run(lengths)
+            if not isinstance(result, Refusal):
+                return Choice(result, lengths)
             if not number:
-                self._refused_first = found, lengths
+                self._refused_first = result, lengths
         return None
 
     def attempt(self, lengths: Lengths) -> Built | None:
         """Build with some lengths; None where that is refused."""
-        found = self._trials.run(lengths)
-        return None if isinstance(found, Refusal) else found
+        result = self._trials.run(lengths)
+        return None if isinstance(result, Refusal) else result
 
     def _may_be_fixed(self, choice: Choice[Built]) -> list[Dimension]:
         """Return the dimensions that a node asked for, or whose length a constant may have."""
@@ -112,10 +112,10 @@ class Search(Generic[Built]):
     ) -> Choice[Built] | None:
         reasons: dict[Dimension, Reason] = {}
         while True:
-            found = self._better(among, lengths, refusal)
-            if found is None:
+            better = self._better(among, lengths, refusal)
+            if better is None:
                 return None
-            keys, lengths, result = found
+            keys, lengths, result = better
             reasons.update((key, Reason(f"asked for by {refusal.node}")) for key in keys)
             self._tied.update(keys if len(keys) > 1 else ())
             if not isinstance(result, Refusal):
@@ -139,10 +139,10 @@ class Search(Generic[Built]):
                 for key in together
             ]
         for keys, base in ways:
-            found = self._solve(keys, base, refusal)
-            if found is not None:
-                changed = tuple(key for key in among if found[0][key] != lengths[key])
-                return changed or keys, *found
+            solution = self._solve(keys, base, refusal)
+            if solution is not None:
+                changed = tuple(key for key in among if solution[0][key] != lengths[key])
+                return changed or keys, *solution
         return None
 
     def _solve(
@@ -167,11 +167,11 @@ class Search(Generic[Built]):
         times = PROBES[0] // lengths[keys[0]]
         if times > 1 and len(keys) == 1 and not self._first[keys[0]]:
             longer = {**lengths, keys[0]: times * lengths[keys[0]]}
-            found = self._trials.run(longer)
-            if not isinstance(found, Refusal) or (
-                isinstance(result, Refusal) and found.operators > refusal.operators
+            built = self._trials.run(longer)
+            if not isinstance(built, Refusal) or (
+                isinstance(result, Refusal) and built.operators > refusal.operators
             ):
-                return longer, found
+                return longer, built
         return lengths, result
 
     def _try_one_by_one(self) -> Choice[Built] | None:
@@ -181,9 +181,9 @@ class Search(Generic[Built]):
             for lengths in _neighbours(bases):
                 if self._trials.is_spent():
                     return None
-                found = self.attempt(lengths)
-                if found is not None:
-                    return Choice(found, lengths)
+                built = self.attempt(lengths)
+                if built is not None:
+                    return Choice(built, lengths)
                 if self._trials.best[0].operators > before:
                     break
             bases = [self._trials.best[1]] if self._trials.best[0].operators > before else []

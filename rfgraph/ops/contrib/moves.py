@@ -128,12 +128,12 @@ def crop_and_resize(node: OpNode) -> Outcome:
     mode = node.str("mode", "bilinear")
     regions = node.ranked(1, 2, 2)
     attributes: dict[str, Any] = {"output_height": sides[0], "output_width": sides[1]}
-    found = apply_standard(
+    outcome = apply_standard(
         node, "RoiAlign", [operand_of(node, slot) for slot in range(3)], attributes
     )
     region = node.value(1).data
     if region is None or node.value(2).data is None or (node.shape(0)[0], regions[0]) != (1, 1):
-        return found
+        return outcome
     attributes = {
         "mode": "linear" if mode == "bilinear" else "nearest",
         "nearest_mode": "round_prefer_ceil",

@@ -98,9 +98,11 @@ def matmul_integer_to_float(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
-    shape = first_shape(found)
-    return _with_links(found, _scalar_links(node, shape, 2, 4), _column_links(node, shape, 3, 5, 6))
+    outcome = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
+    shape = first_shape(outcome)
+    return _with_links(
+        outcome, _scalar_links(node, shape, 2, 4), _column_links(node, shape, 3, 5, 6)
+    )
 
 
 @rule("DynamicQuantizeMatMul", domain=DOMAIN)
@@ -111,11 +113,11 @@ def dynamic_quantize_matmul(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
-    left, shape = node.shape(0), first_shape(found)
+    outcome = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
+    left, shape = node.shape(0), first_shape(outcome)
     chain = Chain(left).add(*reduce_steps(left, range(len(left))))
     chain.add(*reshape_steps(chain.shape, (1,) * len(shape)), Pointwise(shape))
-    return _with_links(found, (chain.link(0),), _column_links(node, shape, 2, 3, 4))
+    return _with_links(outcome, (chain.link(0),), _column_links(node, shape, 2, 3, 4))
 
 
 @rule("FusedGemm", domain=DOMAIN, ignores=(*ACTIVATION, "beta"))
@@ -133,8 +135,8 @@ def gemm_float8(node: OpNode) -> Outcome:
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    found = apply_standard(node, "Gemm", [operand_of(node, slot) for slot in range(3)])
-    return _with_links(found, _scalar_links(node, first_shape(found), 3, 4, 5))
+    outcome = apply_standard(node, "Gemm", [operand_of(node, slot) for slot in range(3)])
+    return _with_links(outcome, _scalar_links(node, first_shape(outcome), 3, 4, 5))
 
 
 @rule("QGemm", domain=DOMAIN, ignores=("alpha",))
@@ -143,10 +145,10 @@ def qgemm(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = apply_standard(node, "Gemm", [operand_of(node, slot) for slot in (0, 3, 6)])
-    shape = first_shape(found)
+    outcome = apply_standard(node, "Gemm", [operand_of(node, slot) for slot in (0, 3, 6)])
+    shape = first_shape(outcome)
     return _with_links(
-        found, _scalar_links(node, shape, 1, 2, 7, 8), _column_links(node, shape, 4, 5)
+        outcome, _scalar_links(node, shape, 1, 2, 7, 8), _column_links(node, shape, 4, 5)
     )
 
 
@@ -156,8 +158,8 @@ def gemm_fast_gelu(node: OpNode) -> Outcome:
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
-    return _with_links(found, vector_links(node, 2, first_shape(found)))
+    outcome = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
+    return _with_links(outcome, vector_links(node, 2, first_shape(outcome)))
 
 
 @rule("QOrderedMatMul", domain=DOMAIN, ignores=("order_A", "order_B", "order_Y"))
@@ -167,11 +169,11 @@ def qordered_matmul(node: OpNode) -> Outcome:
     Exact by its definition, in logical indices; onnxruntime has no CPU kernel to compare with.
     Versions: all (1).
     """
-    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 2)])
-    shape = first_shape(found)
+    outcome = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 2)])
+    shape = first_shape(outcome)
     scales = _scalar_links(node, shape, 1, 4, 7)
     return _with_links(
-        found, scales, _column_links(node, shape, 3, 5), broadcast_links(node, 6, shape)
+        outcome, scales, _column_links(node, shape, 3, 5), broadcast_links(node, 6, shape)
     )
 
 
@@ -307,13 +309,13 @@ def matmul_fp4(node: OpNode) -> Outcome:
 def _block_quantized_links(
     node: OpNode, inner: int, columns: int, scales: tuple[int, ...], bias: int
 ) -> Outcome:
-    found = Outcome(
+    outcome = Outcome(
         ((*node.ranked(0, 1)[:-1], columns),), (_projection_link(node, 0, inner, columns),)
     )
-    shape = first_shape(found)
+    shape = first_shape(outcome)
     weights = (_repeated_row_links(node, slot, columns, shape) for slot in (1, 2))
     return _with_links(
-        found, *weights, _scalar_links(node, shape, *scales), vector_links(node, bias, shape)
+        outcome, *weights, _scalar_links(node, shape, *scales), vector_links(node, bias, shape)
     )
 
 

@@ -182,8 +182,8 @@ def _is_computed(node: OpNode, slot: int) -> bool:
 
 def _mask(node: OpNode) -> Chain:
     """Return a chain from the mask to four axes."""
-    found = node.shape(MASK)
-    return Chain(found).add(*reshape_steps(found, (*(1,) * (4 - len(found)), *found)))
+    shape = node.shape(MASK)
+    return Chain(shape).add(*reshape_steps(shape, (*(1,) * (4 - len(shape)), *shape)))
 
 
 def _keep_allowed(chain: Chain, allowed: Array | None) -> bool:

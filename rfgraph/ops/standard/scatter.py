@@ -46,8 +46,8 @@ def scatter_elements(node: OpNode) -> Outcome:
     indices = node.value(1).data
     if indices is None:
         return _anywhere_outcome(node, shape, where, axis)
-    found = normal_indices(indices, shape[axis])
-    lines = lines_along(found, axis)
+    positions = normal_indices(indices, shape[axis])
+    lines = lines_along(positions, axis)
     agree = len(lines) and np.array_equal(lines, np.broadcast_to(lines[:1], lines.shape))
     if agree and drop_axes(where, (axis,)) == drop_axes(shape, (axis,)):
         view, places = _View(shape, shape, where, axis), lines[0]
@@ -55,7 +55,7 @@ def scatter_elements(node: OpNode) -> Outcome:
         return _anywhere_outcome(node, shape, where, axis)
     else:
         view = _View(shape, (product(shape),), (product(where),), 0)
-        places = _flat(found, shape, axis)
+        places = _flat(positions, shape, axis)
     if boundless(view.data[view.axis]):
         return _anywhere_outcome(node, shape, where, axis)
     return _written(node, view, places, combined)
@@ -108,15 +108,15 @@ def scatter_nd(node: OpNode) -> Outcome:
     indices = node.value(1).data
     if indices is None:
         return _scattered_nd(shape, where)
-    found = [normal_indices(indices[..., a], shape[a]) for a in range(depth)]
-    lists = separate_positions(found)
+    positions = [normal_indices(indices[..., a], shape[a]) for a in range(depth)]
+    lists = separate_positions(positions)
     lead = shape[:depth]
     if lists is not None and _distinct(lists) and not boundless(max(lead)):
         return _box(shape, lists, combined)
     if boundless(*lead):
         return _scattered_nd(shape, where)
     places = np.zeros(where[:-1], dtype=np.int64)
-    for component, length in zip(found, lead, strict=True):
+    for component, length in zip(positions, lead, strict=True):
         places = places * length + component
     view = _View(shape, (product(lead), *rest), (places.size, *rest), 0)
     return _written(node, view, places.reshape(-1), combined)
@@ -192,8 +192,8 @@ def _put_steps(axis: int, places: Array, length: int) -> tuple[Step, ...]:
         return pick_steps(inverse, axis, len(places))
     order = np.argsort(places, kind="stable")
     ends = np.cumsum(np.bincount(places, minlength=length)).tolist()
-    found = order.tolist()
-    lists = tuple(tuple(found[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True))
+    readers = order.tolist()
+    lists = tuple(tuple(readers[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True))
     return (Taps(((axis, Listed(lists, len(places))),)),)
 
 

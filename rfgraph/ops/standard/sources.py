@@ -94,10 +94,10 @@ def _plain(node: OpNode, name: str) -> Array:
         return np.array(node.float(name, 0.0), dtype=np.float32)
     if name == "value_floats":
         return np.array(node.floats(name), dtype=np.float32)
-    found = node.attribute(name)
-    if isinstance(found, list) != (name == "value_strings"):
+    value = node.attribute(name)
+    if isinstance(value, list) != (name == "value_strings"):
         raise RuleError(f"attribute {quoted(name)} is of another type")
-    return np.array(found, dtype=object)
+    return np.array(value, dtype=object)
 
 
 @rule("ConstantOfShape")
@@ -115,10 +115,10 @@ def constant_of_shape(node: OpNode) -> Outcome:
 
 def _fill(node: OpNode) -> Array | None:
     """Return the one element that fills the output, None if its value is not known."""
-    found = node.attribute("value")
-    if found is None:
+    value = node.attribute("value")
+    if value is None:
         return np.zeros(1, dtype=np.float32)
-    stored = _stored_outcome("value", found)
+    stored = _stored_outcome("value", value)
     if product(stored.shapes[0] or ()) != 1:
         raise RuleError("attribute 'value' requires a tensor of one element")
     return stored.values[0]
@@ -153,10 +153,10 @@ def range_(node: OpNode) -> Outcome:
 
 def _scalar(node: OpNode, index: int) -> Any:
     """Return the one number that a constant input holds."""
-    found = node.known(index)
-    if found is None or found.size != 1 or found.dtype.kind not in "iuf":
+    value = node.known(index)
+    if value is None or value.size != 1 or value.dtype.kind not in "iuf":
         raise RuleError(f"input {index} requires one number")
-    return found.reshape(-1)[0]
+    return value.reshape(-1)[0]
 
 
 def _length(node: OpNode, index: int) -> int:

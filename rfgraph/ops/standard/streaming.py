@@ -204,13 +204,13 @@ def _recurrence(node: OpNode) -> Recurrence:
     value_size = node.ranked(VALUE, 3, 3)[2] // groups
     node.expect_shape(VALUE, (batch, length, groups * value_size))
     mixed = BETA in UPDATES[update]
-    found = Recurrence(batch, length, heads, groups, size, value_size, mixed)
+    lengths = Recurrence(batch, length, heads, groups, size, value_size, mixed)
     if node.has(PAST):
-        node.expect_shape(PAST, found.state)
+        node.expect_shape(PAST, lengths.state)
     for slot, widths in ((DECAY, (groups * size, groups)), (BETA, (groups, 1))):
         if slot in UPDATES[update]:
             _gate(node, slot, (batch, length), widths)
-    return found
+    return lengths
 
 
 def _gate(node: OpNode, slot: int, place: Shape, widths: tuple[int, int]) -> None:
