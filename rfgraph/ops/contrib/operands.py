@@ -36,6 +36,11 @@ def operand_of(node: OpNode, slot: int) -> Operand | None:
     return Operand(slot, node.value(slot)) if node.has(slot) else None
 
 
+def operands_of(node: OpNode, *slots: int) -> list[Operand | None]:
+    """Return inputs as they are, None for those that are left out."""
+    return [operand_of(node, slot) for slot in slots]
+
+
 def permuted_operand(node: OpNode, slot: int, perm: tuple[int, ...]) -> Operand:
     """Return an input with its axes permuted."""
     value, found = node.value(slot), node.ranked(slot, len(perm), len(perm))

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.ops.contrib.operands import DOMAIN, apply_standard, first_shape, operand_of
+from rfgraph.ops.contrib.operands import (
+    DOMAIN,
+    apply_standard,
+    first_shape,
+    operand_of,
+    operands_of,
+)
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import scalar_link
@@ -30,7 +36,7 @@ def qlinear_binary(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    outcome = apply_standard(node, "Add", [operand_of(node, 0), operand_of(node, 3)])
+    outcome = apply_standard(node, "Add", operands_of(node, 0, 3))
     return _with_scales(node, outcome, (1, 2, 4, 5, 6, 7))
 
 
@@ -40,7 +46,7 @@ def mul_integer(node: OpNode) -> Outcome:
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    outcome = apply_standard(node, "Mul", [operand_of(node, 0), operand_of(node, 2)])
+    outcome = apply_standard(node, "Mul", operands_of(node, 0, 2))
     return _with_scales(node, outcome, (1, 3))
 
 
@@ -50,7 +56,7 @@ def qlinear_unary(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    return _with_scales(node, apply_standard(node, "Sigmoid", [operand_of(node, 0)]), (1, 2, 3, 4))
+    return _with_scales(node, apply_standard(node, "Sigmoid", operands_of(node, 0)), (1, 2, 3, 4))
 
 
 @rule("QLinearWhere", domain=DOMAIN)
@@ -60,7 +66,7 @@ def qlinear_where(node: OpNode) -> Outcome:
     Exact; of a condition whose value is known only the chosen alternative is read, but the
     quantization of both. Versions: all (1).
     """
-    outcome = apply_standard(node, "Where", [operand_of(node, slot) for slot in (0, 1, 4)])
+    outcome = apply_standard(node, "Where", operands_of(node, 0, 1, 4))
     return _with_scales(node, outcome, (2, 3, 5, 6, 7, 8))
 
 
@@ -96,7 +102,7 @@ def qlinear_softmax(node: OpNode) -> Outcome:
     """
     attributes = {"axis": node.int("axis", -1)}
     outcome = apply_standard(
-        node, "Softmax", [operand_of(node, 0)], attributes, min(max(node.int("opset"), 1), 22)
+        node, "Softmax", operands_of(node, 0), attributes, min(max(node.int("opset"), 1), 22)
     )
     return _with_scales(node, outcome, (1, 2, 3, 4))
 
@@ -112,7 +118,7 @@ def quantized_reduction(node: OpNode) -> Outcome:
         "axes": node.ints("axes"),
         "keepdims": node.int("keepdims", 1),
     }
-    outcome = apply_standard(node, op_type, [operand_of(node, 0)], attributes, WITH_AXES[op_type])
+    outcome = apply_standard(node, op_type, operands_of(node, 0), attributes, WITH_AXES[op_type])
     return _with_scales(node, outcome, (1, 2, 3, 4))
 
 
@@ -124,6 +130,6 @@ def quantize_linear(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    operands = [operand_of(node, slot) for slot in range(3)]
+    operands = operands_of(node, 0, 1, 2)
     attributes = {"axis": node.int("axis", 1)}
     return apply_standard(node, "QuantizeLinear", operands, attributes, version=13)

@@ -7,7 +7,7 @@ from rfgraph.ops.contrib.operands import (
     apply_standard,
     broadcast_links,
     first_shape,
-    operand_of,
+    operands_of,
 )
 from rfgraph.ops.convolutions import convolve, global_pool, pool
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
@@ -77,7 +77,7 @@ def conv_transpose_with_dynamic_pads(node: OpNode) -> Outcome:
     pads = node.known_ints(2)
     if pads is not None:
         attributes["pads"] = pads
-    operands = [operand_of(node, slot) for slot in (0, 1, 3)]
+    operands = operands_of(node, 0, 1, 3)
     return apply_standard(node, "ConvTranspose", operands, attributes)
 
 
