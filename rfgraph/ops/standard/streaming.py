@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import normal_indices, pick_steps, reduce_steps, select_steps, trim_outputs
+from rfgraph.ops.steps import (
+    normal_indices,
+    pick_steps,
+    reduce_steps,
+    repeat_rule,
+    select_steps,
+    trim_outputs,
+)
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
     Repeat,
-    Resample,
     Shape,
     Shift,
     Whole,
@@ -23,11 +28,6 @@ from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def repeat_rule(count: int, groups: int) -> Resample:
-    """Return the axis rule by which each of `groups` positions serves equally many of `count`."""
-    return Resample(Fraction(groups, count), Fraction(0), "floor", groups, count)
 
 
 # -- rotary embedding ------------------------------------------------------------------------------
