@@ -37,25 +37,11 @@ class StoredModel:
     dropped: tuple[Dropped, ...] = field(repr=False)
     source: Source = field(repr=False)
 
-    def is_dropped(self, tensor: onnx.TensorProto) -> bool:
-        """Whether the payload of `tensor` was left in the source; not so an external one."""
-        return self._entry(tensor) is not None
-
-    def payload(self, tensor: onnx.TensorProto) -> bytes | None:
-        """Return the bytes of a dropped payload, now read; None if not dropped, or not contiguous.
-
-        They are the content of the payload field as stored: raw_data itself, else packed numbers.
-        Strings and unpacked numbers have none; `restored` gives them. Raises ModelError if the
-        source is gone or changed.
-        """
-        entry = self._entry(tensor)
-        if entry is None or not entry.pieces:
-            return None
-        with self.source.reader() as reader:
-            return b"".join(reader.read(piece.offset, piece.length) for piece in entry.pieces)
-
     def restored(self, tensor: onnx.TensorProto) -> onnx.TensorProto:
-        """Return `tensor` with its payload, now read if it was dropped; ModelError as `payload`."""
+        """Return `tensor` with its payload, now read if it was dropped.
+
+        An external payload is not. Raises ModelError if the source is gone or changed.
+        """
         entry = self._entry(tensor)
         if entry is None:
             return tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
@@ -80,26 +80,13 @@ class UnusualError(Exception):
     """The bytes are a message in a form that only protobuf's own parser puts together."""
 
 
-class Piece(NamedTuple):
-    """The content of one payload field: its number and its place in the source, in bytes."""
-
-    field: int
-    offset: int
-    length: int
-
-
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A tensor whose payload was left in the source.
-
-    `offset` and `length` are those of the whole TensorProto, `pieces` those of its payload fields
-    (usually one; none for strings, unpacked numbers and payloads in fields of two kinds).
-    """
+    """A tensor whose payload was left in the source: where the whole TensorProto lies there."""
 
     data_type: int
     offset: int
     length: int
-    pieces: tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,23 +149,15 @@ class _Payload:
     """The payload fields of one tensor, as they come."""
 
     size: int = 0
-    pieces: list[Piece] = field(default_factory=list)
-    unpacked: int = 0
+    pieces: int = 0
     raw: int = 0
 
-    def add(self, wire: int, piece: Piece) -> None:
-        self.size += piece.length
-        self.raw += piece.field == _RAW_DATA
-        if wire != _LENGTH:
-            self.unpacked += 1
-        elif piece.field != _STRING_DATA:
-            self.pieces.append(piece)
-        if self.raw > 1 or len(self.pieces) + self.unpacked > MAX_PIECES:
+    def add(self, number: int, wire: int, length: int) -> None:
+        self.size += length
+        self.raw += number == _RAW_DATA
+        self.pieces += wire != _LENGTH or number != _STRING_DATA
+        if self.raw > 1 or self.pieces > MAX_PIECES:
             raise UnusualError
-
-    def contiguous(self) -> tuple[Piece, ...]:
-        kinds = {piece.field for piece in self.pieces}
-        return () if self.unpacked or len(kinds) > 1 else tuple(self.pieces)
 
 
 class _Walk:
@@ -230,14 +209,14 @@ class _Walk:
             if number == _DATA_TYPE and wire == _VARINT:
                 data_type = self._varint(first)[0] & 0xFFFFFFFF
             elif wire in _PAYLOAD.get(number, ()):
-                payload.add(wire, Piece(number, first, last - first))
+                payload.add(number, wire, last - first)
                 parts.add_span(copied, tag)
                 copied = last
         if payload.size <= (KEEP_STEERING if data_type in _STEERING else KEEP_ANY):
             return None
         parts.add_span(copied, end)
         parts.add_literal(_mark(len(self.dropped)))
-        self.dropped.append(Dropped(data_type, start, end - start, payload.contiguous()))
+        self.dropped.append(Dropped(data_type, start, end - start))
         return parts
 
     def _fields(self, pos: int, end: int) -> Iterator[_Field]:
