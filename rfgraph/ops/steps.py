@@ -35,7 +35,7 @@ def check_index_count(count: int, what: str) -> int:
     return count
 
 
-def boundless(*lengths: int) -> bool:
+def is_unlistable(*lengths: int) -> bool:
     """Whether axes of these lengths are too long to list every combination of positions."""
     return product(max(length, 1) for length in lengths) > MAX_FLAT_ELEMENTS
 

@@ -89,7 +89,7 @@ def assert_read_as_parsed(model, proto):
     found = messages(model.proto, TensorProto)
     assert sum(is_dropped(model, tensor) for tensor in found) == len(dropped)
     for original, tensor in zip(originals, found, strict=True):
-        assert unmarked(model.restored(tensor)) == original
+        assert unmarked(model.restore(tensor)) == original
         if is_dropped(model, tensor):
             assert value(tensor) is None
 

@@ -85,7 +85,7 @@ def test_a_relative_name_stays_as_given_and_survives_a_change_of_directory(tmp_p
     model = read("./m.onnx")
     assert model.name == "./m.onnx"
     monkeypatch.chdir("/")
-    assert len(model.restored(model.proto.graph.initializer[0]).raw_data) == 2000
+    assert len(model.restore(model.proto.graph.initializer[0]).raw_data) == 2000
 
 
 def test_a_file_object_is_read_from_its_position_and_left_there():
@@ -137,7 +137,7 @@ def test_a_legal_rarity_is_read_as_protobuf_reads_it(parts):
     assert_read_as_parsed(model, proto)
     (tensor,) = proto.graph.initializer
     if tensor.dims == [600] and tensor.data_type == TensorProto.FLOAT:
-        assert value(model.restored(model.proto.graph.initializer[0])).tobytes() == RAW
+        assert value(model.restore(model.proto.graph.initializer[0])).tobytes() == RAW
 
 
 NOT_ONE = ["unpacked", "string_data", "two payloads", "packed and unpacked"]
@@ -148,7 +148,7 @@ def test_a_payload_that_is_not_one_run_of_bytes_is_restored(case):
     model = read(message(7, message(5, *RARE[case])))
     (tensor,) = model.proto.graph.initializer
     assert is_dropped(model, tensor)
-    assert model.restored(tensor).ByteSize() > 2000
+    assert model.restore(tensor).ByteSize() > 2000
 
 
 @pytest.mark.parametrize("shift", range(40))
@@ -240,9 +240,9 @@ def test_a_dropped_payload_is_read_back(tmp_path):
     model = read(path)
     (weight,) = model.proto.graph.initializer
     stored = model.proto.graph.node[0].attribute[0].t
-    assert model.restored(weight).raw_data == proto.graph.initializer[0].raw_data
-    assert model.restored(stored).raw_data == np.arange(1000.0).tobytes()
-    assert np.array_equal(value(model.restored(stored)), np.arange(1000.0))
+    assert model.restore(weight).raw_data == proto.graph.initializer[0].raw_data
+    assert model.restore(stored).raw_data == np.arange(1000.0).tobytes()
+    assert np.array_equal(value(model.restore(stored)), np.arange(1000.0))
 
 
 def test_a_copy_of_a_dropped_tensor_is_still_known():
@@ -259,7 +259,7 @@ def test_a_copy_of_a_dropped_tensor_is_still_known():
     inlined = inliner.inline_local_functions(model.proto)
     found = messages(inlined.graph, TensorProto)
     assert len(found) == 3
-    values = {float(value(model.restored(tensor))[0]) for tensor in found}
+    values = {float(value(model.restore(tensor))[0]) for tensor in found}
     assert values == {0.0, 1.0, 2.0}
 
 
@@ -281,7 +281,7 @@ def test_the_mark_in_a_file_is_not_believed():
     assert not is_dropped(model, kept)
     assert value(kept).tolist() == [1, 2]
     assert not is_dropped(model, absent)
-    assert model.restored(dropped).raw_data == large.raw_data
+    assert model.restore(dropped).raw_data == large.raw_data
 
 
 def test_a_file_that_changed_is_not_read_again(tmp_path):
@@ -291,10 +291,10 @@ def test_a_file_that_changed_is_not_read_again(tmp_path):
     (tensor,) = model.proto.graph.initializer
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(ModelError, match="changed"):
-        model.restored(tensor)
+        model.restore(tensor)
     path.unlink()
     with pytest.raises(ModelError, match="no such file"):
-        model.restored(tensor)
+        model.restore(tensor)
 
 
 def test_a_closed_file_object_is_refused_later():
@@ -302,7 +302,7 @@ def test_a_closed_file_object_is_refused_later():
     model = read(stream)
     stream.close()
     with pytest.raises(ModelError, match="file object"):
-        model.restored(model.proto.graph.initializer[0])
+        model.restore(model.proto.graph.initializer[0])
 
 
 def test_a_file_that_shrinks_meanwhile_is_refused(tmp_path, monkeypatch):

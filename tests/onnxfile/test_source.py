@@ -84,7 +84,7 @@ def test_no_descriptor_is_left_open(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"\x3a\x7f")
     before = len(list(listing.iterdir()))
     model = read(tmp_path / "m.onnx")
-    model.restored(model.proto.graph.initializer[0])
+    model.restore(model.proto.graph.initializer[0])
     refusal(tmp_path / "bad.onnx")
     assert len(list(listing.iterdir())) == before
 
@@ -134,4 +134,4 @@ def test_external_data_is_never_opened(tmp_path, monkeypatch):
     assert tensor.data_location == TensorProto.EXTERNAL
     assert value(tensor) is None
     assert not is_dropped(model, tensor)
-    assert model.restored(tensor) is tensor
+    assert model.restore(tensor) is tensor

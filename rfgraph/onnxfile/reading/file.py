@@ -37,7 +37,7 @@ class StoredModel:
     dropped: tuple[Dropped, ...] = field(repr=False)
     source: Source = field(repr=False)
 
-    def restored(self, tensor: onnx.TensorProto) -> onnx.TensorProto:
+    def restore(self, tensor: onnx.TensorProto) -> onnx.TensorProto:
         """Return `tensor` with its payload, now read if it was dropped.
 
         An external payload is not. Raises ModelError if the source is gone or changed.

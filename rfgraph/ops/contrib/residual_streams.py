@@ -89,13 +89,13 @@ def hyper_connection_pre_mix(node: OpNode) -> Outcome:
     shape, grouped = _streams(node)
     out = (*grouped[:-2], grouped[-1])
     links = []
-    for slot, chain in ((0, _grouped(shape, grouped)), (1, _gate(node, 1, grouped))):
+    for slot, chain in ((0, _group_chain(shape, grouped)), (1, _gate(node, 1, grouped))):
         chain.add(*reduce_steps(grouped, [len(grouped) - 2], weighted=True))
         links.append(chain.add(*reshape_steps(chain.shape, out)).link(slot))
     return Outcome((out,), tuple(links))
 
 
-def _grouped(shape: Shape, grouped: Shape) -> Chain:
+def _group_chain(shape: Shape, grouped: Shape) -> Chain:
     return Chain(shape).add(*(() if shape == grouped else (Regroup(grouped),)))
 
 
@@ -112,7 +112,7 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
     streams, axis = grouped[-2], len(grouped) - 2
     block = node.expect_shape(1, (*grouped[:-2], grouped[-1]))
     chains = {
-        0: _grouped(shape, grouped),
+        0: _group_chain(shape, grouped),
         1: Chain(block).add(Regroup((*grouped[:-2], 1, grouped[-1])), Pointwise(grouped)),
         2: _gate(node, 2, grouped),
     }

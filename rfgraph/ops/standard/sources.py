@@ -9,7 +9,7 @@ import numpy as np
 
 from rfgraph.ops.node import Array, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import boundless, scalar_link
+from rfgraph.ops.steps import is_unlistable, scalar_link
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.wording.names import quoted
 
@@ -108,7 +108,7 @@ def constant_of_shape(node: OpNode) -> Outcome:
     """
     shape = _lengths(node.known_ints(0), "input 0")
     fill = _fill(node)
-    if fill is None or boundless(*shape):
+    if fill is None or is_unlistable(*shape):
         return Outcome((shape,), values=(None,))
     return Outcome((shape,), values=(np.full(shape, fill.reshape(-1)[0], fill.dtype),))
 
@@ -145,7 +145,7 @@ def range_(node: OpNode) -> Outcome:
         return Outcome(((max(0, math.ceil(float(limit - start) / float(delta))),),))
     first, last, step = int(start), int(limit), int(delta)
     count = max(0, -(-(last - first) // step))
-    if boundless(count) or "uint64" in (start.dtype, delta.dtype):
+    if is_unlistable(count) or "uint64" in (start.dtype, delta.dtype):
         return Outcome(((count,),))
     values = np.arange(count, dtype=np.int64) * np.int64(step) + np.int64(first)
     return Outcome(((count,),), values=(values.astype(start.dtype),))
@@ -175,7 +175,7 @@ def eye_like(node: OpNode) -> Outcome:
     rows, columns = node.ranked(0, 2, 2)
     diagonal = node.int("k", 0)
     dtype = _DTYPES.get(node.int("dtype", 0))
-    if dtype is None or boundless(rows, columns) or boundless(abs(diagonal)):
+    if dtype is None or is_unlistable(rows, columns) or is_unlistable(abs(diagonal)):
         return Outcome(((rows, columns),))
     return Outcome(((rows, columns),), values=(np.eye(rows, columns, diagonal, dtype=dtype),))
 
