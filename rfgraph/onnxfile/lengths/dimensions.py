@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from rfgraph.errors import ModelError, UsageError
 from rfgraph.onnxfile.lengths.arithmetic import Expression, parse_expression
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import nearest, printable, quoted
 
 MAX_LENGTH = 1 << 62
 UNNAMED = "?"
@@ -173,8 +172,8 @@ def _bind_by_name(
 def _unknown_text(name: str, known: Sequence[str]) -> str:
     if not known:
         return f"no dimension {quoted(name)}: the inputs have no named dimensions"
-    near = difflib.get_close_matches(name, known, n=1)
-    meant = f" (did you mean {quoted(near[0])}?)" if near else ""
+    near = nearest(name, known)
+    meant = "" if near is None else f" (did you mean {quoted(near)}?)"
     more = f" and {len(known) - 8} more" if len(known) > 8 else ""
     listed = ", ".join(map(quoted, known[:8]))
     return f"no dimension {quoted(name)}{meant}; the dimensions are {listed}{more}"
