@@ -112,7 +112,7 @@ class Builder:
         )
         for name, entry in zip(node.output, self._follow(call), strict=False):
             if name:
-                scope.define(name, self.writer.named(scope.prefix + name, entry, operator))
+                scope.define(name, self.writer.as_named(scope.prefix + name, entry, operator))
 
     def _follow(self, call: Call) -> list[Entry]:
         """Add a node by its body, its rule or its definition; return what its outputs stand for."""
@@ -172,7 +172,7 @@ def initial_constants(graph: onnx.GraphProto, masks: MaskTracker | None = None) 
         if tensor.name in values:
             raise ModelError(f"initializer {quoted(tensor.name)} is given twice")
         value = tensor_value(tensor)
-        values[tensor.name] = value if masks is None else masks.constants.stored(tensor, value)
+        values[tensor.name] = value if masks is None else masks.constants.with_stored(tensor, value)
     for sparse in graph.sparse_initializer:
         values[sparse.values.name] = sparse_value(sparse)
     return values

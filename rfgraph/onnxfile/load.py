@@ -73,7 +73,7 @@ def load(
 def _mask_tracker(file: StoredModel) -> MaskTracker:
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
 
-    return MaskTracker(lambda tensor: stored_value(file.restored(tensor)))
+    return MaskTracker(lambda tensor: stored_value(file.restore(tensor)))
 
 
 def _model(file: StoredModel, inputs: Iterable[ModelInput], built: Built) -> Model:

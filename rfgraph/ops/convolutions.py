@@ -40,16 +40,16 @@ def windows(
     dilations = node.int_list("dilations", count, 1)
     pads = node.int_list("pads", 2 * count, 0, least=0)
     mode = auto_pad(node)
-    found = []
+    rules = []
     for a, length in enumerate(lengths):
         begin, end = (0, 0) if mode == "VALID" else (pads[a], pads[a + count])
         window = Window(kernel[a], strides[a], dilations[a], begin, length, 0)
-        found.append(
+        rules.append(
             _same_padded(window, mode)
             if mode.startswith("SAME")
             else _explicitly_padded(window, end, ceil)
         )
-    return tuple(found)
+    return tuple(rules)
 
 
 def _same_padded(window: Window, mode: str) -> Window:
@@ -177,7 +177,7 @@ def channel_links(node: OpNode, slots: Sequence[int], shape: Shape, channel: int
 
     Absent and constant operands have none.
     """
-    found = []
+    links = []
     for slot in slots:
         if not node.has(slot) or node.value(slot).constant:
             continue
@@ -189,8 +189,8 @@ def channel_links(node: OpNode, slots: Sequence[int], shape: Shape, channel: int
         chain = Chain(own)
         if own:
             chain.add(Regroup((*own, *(1,) * (len(shape) - 1 - channel))))
-        found.append(chain.add(Pointwise(shape)).link(slot))
-    return found
+        links.append(chain.add(Pointwise(shape)).link(slot))
+    return links
 
 
 def pool(node: OpNode, data: int = 0, channels_last: bool = False) -> Outcome:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.steps import boundless
+from rfgraph.ops.steps import is_unlistable
 from rfgraph.relations.axis_rules import Band, Whole
 from rfgraph.relations.steps import Prefix, Reduce
 
@@ -51,15 +51,15 @@ class Reach:
 
     def allowed_keys(self, queries: int, total: int) -> Array | None:
         """Return which keys each query attends to; None if all, or too many to list."""
-        if self.links_all(total) or boundless(queries, total):
+        if self.links_all(total) or is_unlistable(queries, total):
             return None
         i, j = np.arange(queries).reshape(-1, 1), np.arange(total).reshape(1, -1)
-        found = np.broadcast_to(j < self.limit, (queries, total))
+        allowed = np.broadcast_to(j < self.limit, (queries, total))
         if self.lower is not None:
-            found = found & (j - i >= min(max(self.lower, -queries), total))
+            allowed = allowed & (j - i >= min(max(self.lower, -queries), total))
         if self.upper is not None:
-            found = found & (j - i <= min(max(self.upper, -queries), total))
-        return np.asarray(found)
+            allowed = allowed & (j - i <= min(max(self.upper, -queries), total))
+        return np.asarray(allowed)
 
     def reached_queries(self, queries: int) -> tuple[int, int]:
         """Return the first query that attends to any key, and the one after the last."""

@@ -231,10 +231,10 @@ class OpNode(Attributes):
 
     def value(self, index: int) -> Value:
         """Return input `index`; an absent one is an error."""
-        found = self.inputs[index] if index < len(self.inputs) else None
-        if found is None:
+        value = self.inputs[index] if index < len(self.inputs) else None
+        if value is None:
             raise RuleError(f"requires input {index}, which is missing")
-        return found
+        return value
 
     def shape(self, index: int = 0) -> Shape:
         """Return the shape of input `index`; raise UnresolvedError if it is not known."""
@@ -271,12 +271,12 @@ class OpNode(Attributes):
         """
         if not self.has(index):
             return None
-        found = self.value(index)
-        if found.data is None:
-            what = "its value was not kept" if found.constant else "it is computed from data"
+        value = self.value(index)
+        if value.data is None:
+            what = "its value was not kept" if value.constant else "it is computed from data"
             raise UnresolvedError(f"input {index} is needed as a constant, but {what}")
-        self.taken += found.data.size
-        return found.data
+        self.taken += value.data.size
+        return value.data
 
     def known_ints(self, index: int) -> list[int] | None:
         """Return constant input `index` as Python integers (flattened), None if it is absent."""

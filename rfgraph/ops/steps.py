@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.relations.axis_rules import Pick, Shape, Shift, Whole, product
+from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, Whole, product
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Step
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def check_index_count(count: int, what: str) -> int:
     return count
 
 
-def boundless(*lengths: int) -> bool:
+def is_unlistable(*lengths: int) -> bool:
     """Whether axes of these lengths are too long to list every combination of positions."""
     return product(max(length, 1) for length in lengths) > MAX_FLAT_ELEMENTS
 
@@ -53,6 +54,11 @@ def select_steps(shape: Shape, shifts: Iterable[tuple[int, Shift]]) -> tuple[Ste
 def is_identity(shift: Shift) -> bool:
     """Whether every position reads itself and all of the axis is there."""
     return shift.start == 0 and shift.step == 1 and shift.in_len == shift.out_len
+
+
+def repeat_rule(count: int, groups: int) -> Resample:
+    """Return the axis rule by which each of `groups` positions serves equally many of `count`."""
+    return Resample(Fraction(groups, count), Fraction(0), "floor", groups, count)
 
 
 def reduce_steps(shape: Shape, axes: Iterable[int], weighted: bool = False) -> tuple[Step, ...]:

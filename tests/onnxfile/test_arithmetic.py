@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from rfgraph.onnxfile.lengths.arithmetic import MAX_TEXT, parsed
+from rfgraph.onnxfile.lengths.arithmetic import MAX_TEXT, parse_expression
 
 VALUES = {"s0": 3, "s1": 17, "batch.size": 5, "_n": 1}
 
@@ -67,7 +67,7 @@ def test_values_are_those_of_fractions():
     for _ in range(2000):
         text, value = expression(pick, pick.randint(1, 3))
         if len(text) <= MAX_TEXT:
-            assert parsed(text).value(VALUES) == positive(value), text
+            assert parse_expression(text).value(VALUES) == positive(value), text
             whole += positive(value) is not None
     assert whole > 200
 
@@ -98,14 +98,14 @@ def test_values_are_those_of_fractions():
     ],
 )
 def test_expressions_as_exporters_write_them(text, value):
-    assert parsed(text).value({**VALUES, "floor": 4}) == value
+    assert parse_expression(text).value({**VALUES, "floor": 4}) == value
 
 
 def test_symbols_and_numbers():
-    assert parsed("s1 + 2*s0 - s1").symbols == ("s1", "s0")
-    assert parsed("batch-size").symbols == ("batch", "size")
-    assert not parsed("batch-size").has_number
-    assert parsed("size-1").has_number
+    assert parse_expression("s1 + 2*s0 - s1").symbols == ("s1", "s0")
+    assert parse_expression("batch-size").symbols == ("batch", "size")
+    assert not parse_expression("batch-size").has_number
+    assert parse_expression("size-1").has_number
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_symbols_and_numbers():
     ],
 )  # fmt: skip
 def test_what_is_no_expression_is_a_mere_name(text):
-    found = parsed(text)
+    found = parse_expression(text)
     assert found is None or found.postfix == (text,)
 
 
 def test_numbers_on_the_way_are_bounded():
-    assert parsed("**".join(["s1", "8"]) + "//s1**7").value(VALUES) == 17
-    assert parsed("(((s1**8)**8)**8)**8").value(VALUES) is None
-    assert parsed("s1**99").value(VALUES) is None
+    assert parse_expression("**".join(["s1", "8"]) + "//s1**7").value(VALUES) == 17
+    assert parse_expression("(((s1**8)**8)**8)**8").value(VALUES) is None
+    assert parse_expression("s1**99").value(VALUES) is None

@@ -134,7 +134,7 @@ def test_malformed_bytes_are_refused(data):
 def test_malformed_content_of_a_dropped_tensor_is_refused_when_it_is_wanted():
     model = read(message(7, message(5, number(2, 1), message(4, bytes(2001)))))
     with pytest.raises(ModelError, match="malformed"):
-        model.restored(model.proto.graph.initializer[0])
+        model.restore(model.proto.graph.initializer[0])
 
 
 NAME = b"name_to_spoil"

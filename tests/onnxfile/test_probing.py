@@ -4,7 +4,7 @@ import onnx.parser
 import pytest
 
 import rfgraph
-from rfgraph.onnxfile.lengths import probing, solving
+from rfgraph.onnxfile.lengths import probing, solving, trials
 from rfgraph.onnxfile.lengths.dimensions import Dimensions
 from rfgraph.onnxfile.lengths.refusal import Refusal
 
@@ -113,7 +113,7 @@ def test_the_search_is_bounded_by_what_it_builds():
 
     with pytest.raises(rfgraph.ModelError, match="'x:3'"):
         probing.Search(cheap, open_dimensions(x=True, B=False)).run()
-    assert len(calls) <= 5 * probing.MAX_TRIALS
+    assert len(calls) <= 5 * trials.MAX_TRIALS
     assert all(length <= 2 * solving.MAX_ASKED for lengths in calls for length in lengths.values())
 
 
@@ -192,7 +192,7 @@ def test_several_lengths_are_fixed_by_a_node_each():
 def test_a_large_graph_is_not_built_to_ask_a_question_alone(monkeypatch):
     proto = weighted("m (float[N, D] x) => (float[P, Q] y) { y = MatMul (x, w) }", w=(256, 25))
     assert entry(proto).determined == {1: 256}
-    monkeypatch.setattr(probing, "MAX_OPERATORS", 1)
+    monkeypatch.setattr(trials, "MAX_OPERATORS", 1)
     assert entry(proto).determined == {}
 
 

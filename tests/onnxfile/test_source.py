@@ -15,6 +15,7 @@ from onnxfile.stored import (
     assert_read_as_parsed,
     floats,
     graph_of,
+    is_dropped,
     medium_model,
     refusal,
     rich_model,
@@ -83,7 +84,7 @@ def test_no_descriptor_is_left_open(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"\x3a\x7f")
     before = len(list(listing.iterdir()))
     model = read(tmp_path / "m.onnx")
-    model.payload(model.proto.graph.initializer[0])
+    model.restore(model.proto.graph.initializer[0])
     refusal(tmp_path / "bad.onnx")
     assert len(list(listing.iterdir())) == before
 
@@ -132,6 +133,5 @@ def test_external_data_is_never_opened(tmp_path, monkeypatch):
     (tensor,) = model.proto.graph.initializer
     assert tensor.data_location == TensorProto.EXTERNAL
     assert value(tensor) is None
-    assert not model.is_dropped(tensor)
-    assert model.payload(tensor) is None
-    assert model.restored(tensor) is tensor
+    assert not is_dropped(model, tensor)
+    assert model.restore(tensor) is tensor

@@ -22,12 +22,12 @@ def decode_all(
     """Return the node's attributes by name; references are looked up in the caller's, `outer`."""
     decoded: dict[str, Any] = {}
     for attribute in node.attribute:
-        found = resolve(attribute, outer)
-        if found is None:
+        resolved = resolve(attribute, outer)
+        if resolved is None:
             continue
         if attribute.name in decoded:
             raise ModelError(f"attribute {quoted(attribute.name)} is given twice")
-        decoded[attribute.name] = decode(found)
+        decoded[attribute.name] = decode(resolved)
     return decoded
 
 

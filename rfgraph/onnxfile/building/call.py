@@ -49,7 +49,7 @@ class Call:
         """Return what an input stands for, None if it is left out."""
         return self.entries[slot] if slot < len(self.entries) else None
 
-    def required(self, slot: int) -> Entry:
+    def require(self, slot: int) -> Entry:
         """Return what an input stands for; ModelError if it is left out."""
         entry = self.entry(slot)
         if entry is None:
@@ -75,7 +75,7 @@ class Call:
         if not any(entry is not None and entry.items is not None for entry in self.entries):
             return self
         prefix = self.scope.prefix
-        whole = [self.writer.whole(entry, self.operator, prefix) for entry in self.entries]
+        whole = [self.writer.join_sequence(entry, self.operator, prefix) for entry in self.entries]
         return replace(self, entries=whole)
 
     def subgraph(self, name: str) -> onnx.GraphProto:

@@ -49,13 +49,13 @@ class Expansion:
 
     def check(self, nodes: Sequence[onnx.NodeProto], known: Known) -> None:
         """Raise BoundError, naming the node that becomes most, if `nodes` become too many."""
-        found = [node for node in nodes if self._expands(node)]
-        if not found:
+        roots = [node for node in nodes if self._expands(node)]
+        if not roots:
             return
         inside = _overlaid(nodes, None, known)
-        sizes = [self._of_node(node, inside) for node in found]
+        sizes = [self._of_node(node, inside) for node in roots]
         if sum(sizes) > MAX_EXPANDED:
-            worst = found[max(range(len(sizes)), key=sizes.__getitem__)]
+            worst = roots[max(range(len(sizes)), key=sizes.__getitem__)]
             raise NodeBoundError(f"{describe(worst)}: {too_many_nodes()}")
 
     def turns_that_fit(self, node: onnx.NodeProto, body: onnx.GraphProto, known: Known) -> int:
@@ -70,10 +70,10 @@ class Expansion:
 
     def _of_body(self, body: Body, known: Known) -> int:
         size: int = len(body.node) + body.ByteSize() // BYTES_PER_NODE
-        found = [node for node in body.node if self._expands(node)]
-        if found:
+        callers = [node for node in body.node if self._expands(node)]
+        if callers:
             inside = _overlaid(body.node, body, known)
-            size += sum(self._of_node(node, inside) for node in found)
+            size += sum(self._of_node(node, inside) for node in callers)
         return min(size, _MANY)
 
     def _of_node(self, node: onnx.NodeProto, known: Known) -> int:
@@ -106,7 +106,7 @@ class Expansion:
         """Return the size of a function, those that it calls first; a circle counts once."""
         if root not in self._sizes:
             self._sizes[root] = 0
-            stack = [(root, self._called(root))]
+            stack = [(root, self._callees(root))]
             while stack:
                 key, called = stack[-1]
                 following = next((one for one in called if one not in self._sizes), None)
@@ -115,10 +115,10 @@ class Expansion:
                     self._sizes[key] = self._of_body(self._functions[key], _unknown)
                 else:
                     self._sizes[following] = 0
-                    stack.append((following, self._called(following)))
+                    stack.append((following, self._callees(following)))
         return self._sizes[root]
 
-    def _called(self, key: Key) -> Iterator[Key]:
+    def _callees(self, key: Key) -> Iterator[Key]:
         """Yield the functions that a body calls, those that its subgraphs call included."""
         stack = [self._functions[key].node]
         while stack:
@@ -151,7 +151,7 @@ def _overlaid(nodes: Sequence[onnx.NodeProto], body: Body | None, known: Known) 
     names: dict[str, Entry | None] = {}
     if isinstance(body, onnx.GraphProto):
         names.update((value.name, None) for value in body.input if known(value.name) is not _TRUE)
-        names.update((tensor.name, _stored(tensor)) for tensor in body.initializer)
+        names.update((tensor.name, _stored_entry(tensor)) for tensor in body.initializer)
     for node in nodes:
         names.update(dict.fromkeys(node.output))
         if node.op_type == "Constant" and node.output:
@@ -166,13 +166,13 @@ def _with(name: str, entry: Entry, known: Known) -> Known:
 def _constant(node: onnx.NodeProto) -> Entry | None:
     for attribute in node.attribute:
         if attribute.HasField("t"):
-            return _stored(attribute.t)
+            return _stored_entry(attribute.t)
         if attribute.name == "value_int":
             return Entry(Value((), constant=True, data=np.array(attribute.i, dtype=np.int64)))
     return None
 
 
-def _stored(tensor: onnx.TensorProto) -> Entry | None:
+def _stored_entry(tensor: onnx.TensorProto) -> Entry | None:
     """Return a stored tensor of one element; what is wrong with one is told when it is its turn."""
     if len(tensor.dims) > 1 or any(length != 1 for length in tensor.dims):
         return None

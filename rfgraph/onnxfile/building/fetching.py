@@ -35,20 +35,20 @@ class ConstantFetcher:
         self._restored = restored
         self._fetched = 0
 
-    def stored(self, tensor: onnx.TensorProto, value: Value) -> Value:
+    def with_stored(self, tensor: onnx.TensorProto, value: Value) -> Value:
         """Return a stored tensor's value with the way to fetch what was not kept of it."""
         if value.data is not None or not self.fits(value.shape):
             return value
         return replace(value, stored=Deferred(lambda: self._fetch(tensor)))
 
-    def computed(self, call: Call, value: Value) -> Value:
+    def with_computed(self, call: Call, value: Value) -> Value:
         """Return the value of a node of constants with the way to get what was not kept of it."""
         if value.data is not None or not self.fits(value.shape):
             return value
         node = call.node
         if node.op_type == "Constant":
-            found = [a for item in node.attribute if (a := resolve(item, call.scope.attributes))]
-            return self.stored(found[0].t, value) if len(found) == 1 else value
+            values = [a for item in node.attribute if (a := resolve(item, call.scope.attributes))]
+            return self.with_stored(values[0].t, value) if len(values) == 1 else value
         if node.op_type not in fold.FOLDABLE or node.domain not in ("", "ai.onnx"):
             return value
         sources = [source.stored for source in call.values if source is not None]

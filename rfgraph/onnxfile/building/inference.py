@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 def declared_shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
     """Return the shapes that the file declares for its tensors, where every length is a number."""
-    found: dict[str, Shape] = {}
+    shapes: dict[str, Shape] = {}
     for value in (*graph.value_info, *graph.output):
         tensor = value.type.tensor_type
         if value.type.HasField("tensor_type") and tensor.HasField("shape"):
             dims = tensor.shape.dim
             if all(dim.HasField("dim_value") and dim.dim_value >= 0 for dim in dims):
-                found[value.name] = tuple(dim.dim_value for dim in dims)
-    return found
+                shapes[value.name] = tuple(dim.dim_value for dim in dims)
+    return shapes
 
 
 def inferred_shapes(

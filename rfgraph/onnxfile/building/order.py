@@ -43,37 +43,37 @@ def in_order(nodes: Sequence[onnx.NodeProto], scope: Scope) -> Sequence[onnx.Nod
 
     Raises ModelError for a cycle or an input that nothing produces.
     """
-    wanted = [needed(node) for node in nodes]
+    wanted = [names_read(node) for node in nodes]
     made: set[str] = set()
     for node, names in zip(nodes, wanted, strict=True):
         if any(name not in made and scope.find(name) is None for name in names):
-            return _sorted(nodes, wanted, scope)
+            return _sort(nodes, wanted, scope)
         made.update(node.output)
     return nodes
 
 
-def _sorted(
+def _sort(
     nodes: Sequence[onnx.NodeProto], wanted: Sequence[list[str]], scope: Scope
 ) -> list[onnx.NodeProto]:
-    readers, waits = _waiting(nodes, wanted, scope)
+    readers, waits = _readers_and_waits(nodes, wanted, scope)
     ready = [k for k, count in enumerate(waits) if not count]
-    found: list[onnx.NodeProto] = []
+    ordered: list[onnx.NodeProto] = []
     while ready:
         k = heapq.heappop(ready)
-        found.append(nodes[k])
+        ordered.append(nodes[k])
         for reader in readers[k]:
             waits[reader] -= 1
             if not waits[reader]:
                 heapq.heappush(ready, reader)
-    if len(found) < len(nodes):
+    if len(ordered) < len(nodes):
         stuck = next(node for node, count in zip(nodes, waits, strict=True) if count)
         raise NodeError(
             f"{describe(stuck, scope.prefix)}: lies on a cycle, or reads what a cycle makes"
         )
-    return found
+    return ordered
 
 
-def _waiting(
+def _readers_and_waits(
     nodes: Sequence[onnx.NodeProto], wanted: Sequence[list[str]], scope: Scope
 ) -> tuple[list[list[int]], list[int]]:
     """Return which nodes read each node, and on how many tensors of this body each waits."""
@@ -93,16 +93,16 @@ def _waiting(
     return readers, waits
 
 
-def needed(node: onnx.NodeProto) -> list[str]:
+def names_read(node: onnx.NodeProto) -> list[str]:
     """Return the names that a node reads, those that its subgraphs take from outside included."""
     names = [name for name in node.input if name]
     for attribute in node.attribute:
         if attribute.HasField("g"):
-            names.extend(_captured(attribute.g))
+            names.extend(_names_taken(attribute.g))
     return names
 
 
-def _captured(graph: onnx.GraphProto) -> Iterator[str]:
+def _names_taken(graph: onnx.GraphProto) -> Iterator[str]:
     """Yield the names that a subgraph takes from outside, in any order, possibly more than once."""
     stack: list[tuple[onnx.GraphProto, tuple[set[str], ...]]] = [(graph, ())]
     while stack:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def own_rules(rules: Mapping[Any, Any]) -> dict[tuple[str, str], Rule]:
     """Return the rules by normal domain and operator; UsageError for what is none."""
-    found: dict[tuple[str, str], Rule] = {}
+    checked: dict[tuple[str, str], Rule] = {}
     for key, rule in rules.items():
         if not (isinstance(key, tuple) and len(key) == 2 and all(isinstance(k, str) for k in key)):
             raise UsageError(
@@ -35,12 +35,12 @@ def own_rules(rules: Mapping[Any, Any]) -> dict[tuple[str, str], Rule]:
             raise UsageError(
                 f"the rule for {printable(repr(key))} requires a function, found {described(rule)}"
             )
-        found[normal_domain(domain), op_type] = _guarded(rule)
-    return found
+        checked[normal_domain(domain), op_type] = _guard(rule)
+    return checked
 
 
-def _guarded(rule: Callable[[OpNode], object]) -> Rule:
-    def guarded(node: OpNode) -> Outcome:
+def _guard(rule: Callable[[OpNode], object]) -> Rule:
+    def run_guarded(node: OpNode) -> Outcome:
         try:
             outcome = rule(node)
         except (RfgraphError, MemoryError):
@@ -49,14 +49,14 @@ def _guarded(rule: Callable[[OpNode], object]) -> Rule:
             text = " ".join(f"{type(error).__name__}: {error}".split())
             raise UsageError(f"its own rule raised {printable(text, 120)}") from error
         try:
-            return _checked(node, outcome)
+            return _check(node, outcome)
         except UsageError as error:
             raise UsageError(f"what its own rule returned: {error}") from None
 
-    return guarded
+    return run_guarded
 
 
-def _checked(node: OpNode, outcome: object) -> Outcome:
+def _check(node: OpNode, outcome: object) -> Outcome:
     """Return the outcome in tuples of Python integers; UsageError where it does not fit."""
     if not isinstance(outcome, Outcome):
         raise UsageError(f"requires an Outcome, found {described(outcome)}")

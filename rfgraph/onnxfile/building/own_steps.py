@@ -119,7 +119,7 @@ def _check_rule(where: str, rule: AxisRule, axis: int, shape: Shape) -> None:
         raise UsageError(f"{where} requires groups that divide the lengths, found {rule}")
     if isinstance(rule, Rows) and rule.lengths != tuple(shape[other] for other in rule.axes):
         raise UsageError(f"{where} requires the lengths of axes {list(rule.axes)}, found {rule}")
-    positions = _listed(rule)
+    positions = _positions_of(rule)
     # A negative index of a Pick reads nothing.
     least = min(positions, default=0) if isinstance(rule, Listed) else 0
     most = max(positions, default=-1)
@@ -133,7 +133,7 @@ def _divides(rule: Blocks) -> bool:
     return rule.groups > 0 and rule.in_len % rule.groups == rule.out_len % rule.groups == 0
 
 
-def _listed(rule: AxisRule) -> Sequence[int]:
+def _positions_of(rule: AxisRule) -> Sequence[int]:
     if isinstance(rule, Listed):
         return [at for taps in rule.lists for at in taps]
     return rule.indices if isinstance(rule, Pick) else ()

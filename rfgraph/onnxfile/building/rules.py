@@ -63,11 +63,11 @@ class Rules:
         if reason and call.masks is not None:
             # What cannot be cut for its size is as it would be without masks.
             budget.listed = listed
-            op_node = call.masks.left_out(op_node)
+            op_node = call.masks.without_masks(op_node)
             outcome, reason = self._outcome(call, op_node)
         made = _connect(call, outcome)
         if call.masks is not None and not reason and not self.has_own(call.node):
-            made = call.masks.marked(call, op_node, made)
+            made = call.masks.with_marks(call, op_node, made)
         if reason and not _follows_from_another(call):
             call.report(reason, made)
         return made
@@ -164,5 +164,5 @@ def _constants(call: Call, outcome: Outcome, shapes: Sequence[Shape | None]) -> 
         known = shape if array is None else tuple(array.shape)
         made.append(Entry(Value(known, constant=True, data=array if kept else None)))
     if call.masks is not None and made:
-        made[0] = replace(made[0], value=call.masks.constants.computed(call, made[0].value))
+        made[0] = replace(made[0], value=call.masks.constants.with_computed(call, made[0].value))
     return made

@@ -53,9 +53,9 @@ class Scope:
         """Return what `name` stands for, None if nothing does."""
         scope: Scope | None = self
         while scope is not None:
-            found = scope.names.get(name)
-            if found is not None:
-                return found
+            entry = scope.names.get(name)
+            if entry is not None:
+                return entry
             scope = scope.outer
         return None
 
@@ -68,9 +68,9 @@ class Scope:
 
 def opsets_of(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
     """Return the version of each imported operator set, the default domain as the empty string."""
-    found: dict[str, int] = {}
+    versions: dict[str, int] = {}
     for item in imports:
         domain = normal_domain(item.domain)
-        found[domain] = max(found.get(domain, 0), item.version)
-    found.setdefault("", 1)
-    return found
+        versions[domain] = max(versions.get(domain, 0), item.version)
+    versions.setdefault("", 1)
+    return versions

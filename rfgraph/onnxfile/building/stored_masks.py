@@ -37,8 +37,8 @@ Array: TypeAlias = NDArray[Any]
 Found: TypeAlias = "tuple[Array | None, bool]"
 
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
-_MOVED = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Slice")
-_JOINED: dict[str, Callable[..., Array]] = {
+_MOVES = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Slice")
+_JOINS: dict[str, Callable[..., Array]] = {
     "Add": np.add,
     "Sum": np.add,
     "Sub": np.subtract,
@@ -64,7 +64,7 @@ class MaskTracker:
         """Return what was cut, and what could not be."""
         return StoredMasks(tuple(self._cut), tuple(self._uncut.items()))
 
-    def marked(self, call: Call, op: OpNode, made: list[Entry]) -> list[Entry]:
+    def with_marks(self, call: Call, op: OpNode, made: list[Entry]) -> list[Entry]:
         """Return what a node made, its first output with what is known of its elements."""
         if op.cut is not None:
             self._cut.append(MaskCut(call.operator, op.cut))
@@ -73,12 +73,12 @@ class MaskTracker:
         first = made[0] if made else None
         if op.domain or first is None or first.tensor is None or first.value.shape is None:
             return made
-        marks = self._marks(call, op)
+        marks = self._marks_of(call, op)
         if marks.level is None and marks.zero is None:
             return made
         return [replace(first, value=replace(first.value, marks=marks)), *made[1:]]
 
-    def left_out(self, op: OpNode) -> OpNode:
+    def without_masks(self, op: OpNode) -> OpNode:
         """Return a node as it is where stored masks cut nothing."""
         values = [None if value is None else replace(value, marks=None) for value in op.inputs]
         made = OpNode(
@@ -94,24 +94,24 @@ class MaskTracker:
             made.uncut = "its mask is too large to list what it leaves"
         return made
 
-    def _marks(self, call: Call, op: OpNode) -> Marks:
+    def _marks_of(self, call: Call, op: OpNode) -> Marks:
         values = [value for value in op.inputs if value is not None]
         if op.op_type == "Softmax":
-            return _normalized(op)
-        if op.op_type in _MOVED:
-            return self._moved(call, op)
+            return _marks_of_softmax(op)
+        if op.op_type in _MOVES:
+            return self._marks_of_move(call, op)
         if op.op_type in ("Identity", "Cast", "CastLike", "Dropout"):
-            found = op.value(0).marks or Marks()
-            return found if _keeps_numbers(op) else Marks(zero=found.zero)
+            marks = op.value(0).marks or Marks()
+            return marks if _keeps_numbers(op) else Marks(zero=marks.zero)
         if op.version < 7:
             return Marks()
-        if op.op_type in _JOINED:
-            return Marks(self._later(values, _JOINED[op.op_type]))
+        if op.op_type in _JOINS:
+            return Marks(self._joined_level(values, _JOINS[op.op_type]))
         if op.op_type in ("Mul", "Div"):
-            return self._scaled(values, divided=op.op_type == "Div")
-        return self._chosen(values) if op.op_type == "Where" else Marks()
+            return self._marks_of_product(values, divided=op.op_type == "Div")
+        return self._marks_of_choice(values) if op.op_type == "Where" else Marks()
 
-    def _later(
+    def _joined_level(
         self, values: Sequence[Value], join: Callable[..., Array], absent: float | None = 0.0
     ) -> Deferred | None:
         """Return the level of what joins others; without `absent` each of these must be known."""
@@ -119,7 +119,7 @@ class MaskTracker:
             return None
 
         def make() -> Found:
-            parts = [_part(value) for value in values]
+            parts = [_level_part(value) for value in values]
             missing = any(part[1] for part in parts)
             if all(part[0] is None for part in parts):
                 return None, missing
@@ -133,23 +133,23 @@ class MaskTracker:
 
         return Deferred(make, [value.stored or _level_of(value) for value in values])
 
-    def _scaled(self, values: Sequence[Value], *, divided: bool) -> Marks:
+    def _marks_of_product(self, values: Sequence[Value], *, divided: bool) -> Marks:
         """A product is zero where a factor is; a constant factor scales a level."""
-        zeros = [_zero(value) for value in (values[:1] if divided else values)]
-        zero = _together(np.logical_or, zeros)
+        zeros = [_zero_of(value) for value in (values[:1] if divided else values)]
+        zero = _join_zeros(np.logical_or, zeros)
         if sum(value.constant for value in values) != 1 or (divided and values[0].constant):
             return Marks(zero=zero)
         join = np.divide if divided else np.multiply
         dynamic = next(value for value in values if not value.constant)
-        return Marks(self._later(values, join, None) if _level_of(dynamic) else None, zero)
+        return Marks(self._joined_level(values, join, None) if _level_of(dynamic) else None, zero)
 
-    def _chosen(self, values: Sequence[Value]) -> Marks:
+    def _marks_of_choice(self, values: Sequence[Value]) -> Marks:
         """Each element is of one alternative; of which, a condition that depends on data hides."""
         condition, *others = values
-        zeros = [_zero(value) for value in others]
+        zeros = [_zero_of(value) for value in others]
         chosen = condition.fetched() if condition.constant else None
         if chosen is None or chosen.dtype.kind != "b":
-            return Marks(zero=_together(np.logical_and, zeros))
+            return Marks(zero=_join_zeros(np.logical_and, zeros))
 
         def choose(*given: Array) -> Array:
             return np.where(chosen, *given)
@@ -157,9 +157,9 @@ class MaskTracker:
         sizes = [chosen.shape, *(value.shape or () for value in others)]
         if not self.constants.affords(product(np.broadcast_shapes(*sizes))):
             return Marks()
-        return Marks(self._later(others, choose), _together(choose, zeros))
+        return Marks(self._joined_level(others, choose), _join_zeros(choose, zeros))
 
-    def _moved(self, call: Call, op: OpNode) -> Marks:
+    def _marks_of_move(self, call: Call, op: OpNode) -> Marks:
         """Return the marks moved as the node moves the elements."""
         source = op.value(0)
         shape, marks = source.shape, source.marks
@@ -191,7 +191,7 @@ def _level_of(value: Value) -> Callable[[], Found] | None:
     return None if value.marks is None else value.marks.level
 
 
-def _part(value: Value) -> Found:
+def _level_part(value: Value) -> Found:
     """Return the level of an operand: a constant is all of it."""
     if value.constant:
         data = value.fetched()
@@ -201,7 +201,7 @@ def _part(value: Value) -> Found:
     return (None, False) if level is None else level()
 
 
-def _zero(value: Value) -> Array | None:
+def _zero_of(value: Value) -> Array | None:
     """Return where a value is zero whatever the data: by its marks, or a constant 0."""
     if not value.constant:
         return None if value.marks is None else value.marks.zero
@@ -211,7 +211,7 @@ def _zero(value: Value) -> Array | None:
     return None if data is None or data.reshape(-1)[0] != 0 else np.ones(data.shape, dtype=bool)
 
 
-def _together(join: Callable[..., Array], zeros: Sequence[Array | None]) -> Array | None:
+def _join_zeros(join: Callable[..., Array], zeros: Sequence[Array | None]) -> Array | None:
     """Return where several values together are zero; of an absent one nothing is."""
     if all(array is None for array in zeros):
         return None
@@ -220,7 +220,7 @@ def _together(join: Callable[..., Array], zeros: Sequence[Array | None]) -> Arra
     return joined if joined.any() else None
 
 
-def _normalized(op: OpNode) -> Marks:
+def _marks_of_softmax(op: OpNode) -> Marks:
     """Return the weights of a softmax that are zero."""
     marks, rank = op.value(0).marks, len(op.shape(0))
     if marks is None or marks.level is None:

@@ -86,15 +86,15 @@ class Writer:
         if source is None or shape is None:
             steps, spatial = (Everything(shape or (), unknown=True),), ()
         key = (source, steps, spatial)
-        found = self._relations.get(key)
-        if found is None:
-            found = self._relations[key] = Relation(source or (), steps, spatial)
-            if found.out_shape != (shape or ()):
-                given = list(found.out_shape)
+        relation = self._relations.get(key)
+        if relation is None:
+            relation = self._relations[key] = Relation(source or (), steps, spatial)
+            if relation.out_shape != (shape or ()):
+                given = list(relation.out_shape)
                 raise ModelError(f"requires shape {list(shape or ())}, but its inputs give {given}")
-        return found
+        return relation
 
-    def whole(self, entry: Entry | None, operator: Operator, prefix: str) -> Entry | None:
+    def join_sequence(self, entry: Entry | None, operator: Operator, prefix: str) -> Entry | None:
         """Return a sequence that an operator reads as a whole as one tensor of unknown shape."""
         if entry is None or entry.items is None:
             return entry
@@ -106,23 +106,23 @@ class Writer:
             self.add_edge(item, tensor, operator, Link(slot, ()), None, {})
         return Entry(Value(None), tensor)
 
-    def _pooled(self, entry: Entry | None, operator: Operator, prefix: str) -> Entry | None:
+    def _pool(self, entry: Entry | None, operator: Operator, prefix: str) -> Entry | None:
         """Return a sequence as one tensor, the same for all its readers, each of one edge then."""
         if entry is None or entry.items is None or len(entry.items) < 2:
             return entry
-        found = self._pools.get(id(entry))
-        if found is None:
+        pool = self._pools.get(id(entry))
+        if pool is None:
             flat = Entry(entry.value, None, tuple(parts_of(entry)))
-            found = self._pools[id(entry)] = (entry, self.whole(flat, operator, prefix))
-        return found[1]
+            pool = self._pools[id(entry)] = (entry, self.join_sequence(flat, operator, prefix))
+        return pool[1]
 
-    def named(self, name: str, entry: Entry, operator: Operator) -> Entry:
+    def as_named(self, name: str, entry: Entry, operator: Operator) -> Entry:
         """Return the value under a node's output name; a tensor of another one is read as it is."""
         if entry.tensor is None or entry.tensor == name or entry.tensor.startswith(f"{name}#"):
             return entry
-        return self.merged(name, [entry], operator)
+        return self.merge(name, [entry], operator)
 
-    def merged(self, name: str, sources: Sequence[Entry], operator: Operator) -> Entry:
+    def merge(self, name: str, sources: Sequence[Entry], operator: Operator) -> Entry:
         """Add a tensor that is one of several alternatives; a constant if none is fed by data."""
         shapes = {entry.value.shape for entry in sources}
         shape = shapes.pop() if len(shapes) == 1 else None
@@ -151,9 +151,7 @@ class Writer:
     ) -> Entry:
         """Add a tensor that may read all of several values, and report why no more can be said."""
         fed = [
-            entry
-            for source in sources
-            for entry in parts_of(self._pooled(source, operator, prefix))
+            entry for source in sources for entry in parts_of(self._pool(source, operator, prefix))
         ]
         if not fed or not name:
             return Entry(Value(shape, constant=True))

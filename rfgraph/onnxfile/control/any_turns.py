@@ -15,7 +15,7 @@ from rfgraph.domains import kept
 from rfgraph.domains.kept import Facts, Kept
 from rfgraph.errors import BoundError, ModelError
 from rfgraph.onnxfile.building.budget import MAX_TRIED, MAX_UNROLLED
-from rfgraph.onnxfile.building.order import needed
+from rfgraph.onnxfile.building.order import names_read
 from rfgraph.onnxfile.building.scope import Entry, Scope
 from rfgraph.onnxfile.control.bodies import run_body
 from rfgraph.ops.node import Link, Value
@@ -97,16 +97,16 @@ class Repeated:
 
     def unknown(self, name: str, why: str, shape: Shape | None = None) -> Entry:
         """Return an output that may read all that there is."""
-        sources = [*self.call.entries, *captured(self.body, self.call.scope)]
+        sources = [*self.call.entries, *captured_entries(self.body, self.call.scope)]
         return self.call.unknown(name, sources, f"{self.reason}, {why}", shape)
 
 
-def captured(body: onnx.GraphProto, scope: Scope) -> list[Entry]:
+def captured_entries(body: onnx.GraphProto, scope: Scope) -> list[Entry]:
     """Return what a body takes from outside."""
-    names = {name for node in body.node for name in needed(node)}
+    names = {name for node in body.node for name in names_read(node)}
     names.update(value.name for value in body.output)
-    found = map(scope.find, sorted(names))
-    return [entry for entry in found if entry is not None]
+    entries = map(scope.find, sorted(names))
+    return [entry for entry in entries if entry is not None]
 
 
 class _Turn(NamedTuple):
@@ -135,15 +135,15 @@ class _Reads(NamedTuple):
 
 def outputs(case: Repeated, stacked: Stacking) -> list[Entry]:
     """Return the outputs of a Loop or Scan that is not unrolled."""
-    found = _tried(case, stacked)
+    reads = _try_turns(case, stacked)
     names = case.call.node.output
-    if isinstance(found, str):
-        return [case.unknown(name, found) for name in names]
+    if isinstance(reads, str):
+        return [case.unknown(name, reads) for name in names]
     own = _handed_on(case)
-    read = [_read(case, facts, found.sources) for facts in found.facts]
+    read = [_read(case, facts, reads.sources) for facts in reads.facts]
     return [
         case.states[k].entry if k in own else _output(case, k, name, shape, sources)
-        for k, (name, shape, sources) in enumerate(zip(names, found.shapes, read, strict=False))
+        for k, (name, shape, sources) in enumerate(zip(names, reads.shapes, read, strict=False))
     ]
 
 
@@ -152,14 +152,14 @@ def _handed_on(case: Repeated) -> set[int]:
     makers = {name: node for node in case.body.node for name in node.output}
     inputs = [value.name for value in case.body.input]
     given = len(inputs) - len(case.states) - len(case.scanned)
-    found = set()
+    numbers = set()
     for k in range(len(case.states)):
         name = case.body.output[case.lead + k].name
         while name in makers and _is_identity(makers[name]):
             name = makers[name].input[0]
         if name not in makers and name == inputs[given + k] and inputs.count(name) == 1:
-            found.add(k)
-    return found
+            numbers.add(k)
+    return numbers
 
 
 def _is_identity(node: onnx.NodeProto) -> bool:
@@ -170,7 +170,7 @@ def _is_identity(node: onnx.NodeProto) -> bool:
 # -- one turn --------------------------------------------------------------------------------------
 
 
-def _tried(case: Repeated, stacked: Stacking) -> _Reads | str:
+def _try_turns(case: Repeated, stacked: Stacking) -> _Reads | str:
     """Return what the outputs read, or why that is not known; nothing is left in the graph."""
     writer, budget = case.call.writer, case.call.writer.budget
     if any(part.entry.items is not None for part in (*case.states, *case.scanned)):
@@ -180,8 +180,12 @@ def _tried(case: Repeated, stacked: Stacking) -> _Reads | str:
         return "and its body is large"
     mark, used = writer.mark(), (budget.expanded, budget.edges)
     try:
-        turn = _settled(case)
-        return "and shapes change from turn to turn" if turn is None else _all(case, turn, stacked)
+        turn = _settle_shapes(case)
+        return (
+            "and shapes change from turn to turn"
+            if turn is None
+            else _reads_of_all(case, turn, stacked)
+        )
     except (BoundError, ModelError):
         return "and its body could not be followed"
     finally:
@@ -190,7 +194,7 @@ def _tried(case: Repeated, stacked: Stacking) -> _Reads | str:
         budget.expanded, budget.edges = used
 
 
-def _settled(case: Repeated) -> _Turn | None:
+def _settle_shapes(case: Repeated) -> _Turn | None:
     """Return a turn that gives the shapes it is given; those that change are not known to it."""
     shapes = [part.shape() for part in case.states]
     own = _handed_on(case)
@@ -216,8 +220,8 @@ def _run(case: Repeated, shapes: Sequence[Shape | None], own: set[int]) -> _Turn
     states = [case.states[k].entry if k in own else given[k] for k in range(count)]
     made = run_body(case.call, case.body, case.arranged(states, given[count:]))
     names = list(islice(writer.graph, mark, None))
-    found = kept.flow(writer.graph, names, writer.budget.connect)
-    effects = [_facts(entry, found) for entry in made]
+    flows = kept.flow(writer.graph, names, writer.budget.connect)
+    effects = [_facts(entry, flows) for entry in made]
     return _Turn(made, effects, [entry.tensor or "" for entry in given])
 
 
@@ -236,7 +240,7 @@ def _facts(entry: Entry, found: dict[str, Facts]) -> Facts:
 # -- all turns -------------------------------------------------------------------------------------
 
 
-def _all(case: Repeated, turn: _Turn, stacked: Stacking) -> _Reads:
+def _reads_of_all(case: Repeated, turn: _Turn, stacked: Stacking) -> _Reads:
     """Return what any number of turns reads, given one."""
     budget, lead, count = case.call.writer.budget, case.lead, len(case.states)
     parts = (*case.states, *case.scanned)
@@ -282,13 +286,13 @@ def _of_slices(
         for name, part in zip(turn.names[count:], case.scanned, strict=True)
         if part.axis is not None and name not in earlier and part.backward == place.backward
     }
-    found: Facts = {}
+    facts: Facts = {}
     for name, one in kept.composed(before, effect, case.call.writer.budget.connect).items():
         pairs = {(a, b + (b >= place.axis)) for a, b in one.pairs}
         if name in alone:
             pairs.add((alone[name], place.axis))
-        found[name] = replace(one, pairs=frozenset(pairs))
-    return found
+        facts[name] = replace(one, pairs=frozenset(pairs))
+    return facts
 
 
 def _control(

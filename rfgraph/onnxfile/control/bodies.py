@@ -39,13 +39,13 @@ def call_function(call: Call, function: onnx.FunctionProto) -> list[Entry]:
         if entry is not None:
             inner.define(name, entry)
     call.walk(_without_absent(function, entries), inner)
-    found = []
+    outputs = []
     for name in function.output:
         entry = inner.find(name)
         if entry is None:
             raise ModelError(f"function output {quoted(name)} is not produced")
-        found.append(entry)
-    return found
+        outputs.append(entry)
+    return outputs
 
 
 def _maps(opsets: MutableMapping[str, int]) -> list[MutableMapping[str, int]]:
@@ -80,9 +80,9 @@ def _call_attributes(
 ) -> Mapping[str, AttributeProto]:
     given = {attribute.name: attribute for attribute in function.attribute_proto}
     for attribute in node.attribute:
-        found = resolve(attribute, scope.attributes)
-        if found is not None:
-            given[attribute.name] = found
+        resolved = resolve(attribute, scope.attributes)
+        if resolved is not None:
+            given[attribute.name] = resolved
     return given
 
 
@@ -111,7 +111,7 @@ def body_scope(call: Call, body: onnx.GraphProto) -> Scope:
     for tensor in body.initializer:
         value = tensor_value(tensor)
         if call.masks is not None:
-            value = call.masks.constants.stored(tensor, value)
+            value = call.masks.constants.with_stored(tensor, value)
         inner.define(tensor.name, Entry(value))
     return inner
 
@@ -124,10 +124,10 @@ def run_body(call: Call, body: onnx.GraphProto, arguments: Sequence[Entry]) -> l
     for formal, entry in zip(body.input, arguments, strict=True):
         inner.names[formal.name] = entry
     call.walk(body.node, inner)
-    found = []
+    outputs = []
     for value in body.output:
         made = inner.find(value.name)
         if made is None:
             raise ModelError(f"subgraph output {quoted(value.name)} is not produced")
-        found.append(made)
-    return found
+        outputs.append(made)
+    return outputs

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def if_branches(call: Call) -> list[Entry]:
     """An If: the branch that a constant condition takes, else both as alternatives."""
-    condition = call.required(0)
+    condition = call.require(0)
     names = ["then_branch", "else_branch"]
     truth = condition.number()
     if truth is not None:

@@ -90,7 +90,7 @@ def _any_turns(call: Call, body: onnx.GraphProto) -> list[Entry]:
         (slot, entry) for slot, entry in enumerate(call.entries) if slot > 1 and entry is not None
     ]
 
-    def arranged(states: list[Entry], _: list[Entry]) -> list[Entry]:
+    def arrange(states: list[Entry], _: list[Entry]) -> list[Entry]:
         number = any_turns.standing(case, "turn", ())
         return [number, Entry(Value((), constant=True, data=np.array(True))), *states]
 
@@ -100,7 +100,7 @@ def _any_turns(call: Call, body: onnx.GraphProto) -> list[Entry]:
         f"its number of turns is computed, or more than {MAX_TURNS}",
         states=[any_turns.Part(slot, entry) for slot, entry in present],
         scanned=[],
-        arranged=arranged,
+        arranged=arrange,
         limit=limit if going and call.entry(0) is not None else None,
         some=bool(going) and limit is not None and limit > 0,
         controls=(0, 1),
@@ -158,7 +158,7 @@ def scan(call: Call) -> list[Entry]:
     """A Scan (since version 9): one turn per position of the scanned inputs."""
     op_node = call.op_node()
     body = call.subgraph("body")
-    sources = [*call.entries, *any_turns.captured(body, call.scope)]
+    sources = [*call.entries, *any_turns.captured_entries(body, call.scope)]
     if call.scope.opsets.get("", 1) < 9:
         reason = "Scan before version 9 has a batch axis and lengths of its own"
         return call.unknown_outputs(reason, sources)

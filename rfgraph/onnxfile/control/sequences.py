@@ -29,7 +29,7 @@ def _tensor(entry: Entry) -> Entry:
     return entry
 
 
-def _of(items: Sequence[Entry]) -> list[Entry]:
+def _sequence_of(items: Sequence[Entry]) -> list[Entry]:
     return [Entry(Value(None), None, tuple(items))]
 
 
@@ -41,14 +41,14 @@ def _position(call: Call, slot: int, default: int) -> int | None:
     return entry.number()
 
 
-def construct(call: Call) -> list[Entry]:
+def construct_sequence(call: Call) -> list[Entry]:
     """SequenceConstruct and SequenceEmpty."""
-    return _of([_tensor(entry) for entry in call.entries if entry is not None])
+    return _sequence_of([_tensor(entry) for entry in call.entries if entry is not None])
 
 
 def element_at(call: Call) -> list[Entry]:
     """SequenceAt: the element at a constant position; else any of them."""
-    sequence = call.required(0)
+    sequence = call.require(0)
     if sequence.items is None:
         return call.unknown_outputs("its sequence is not known")
     position = _position(call, 1, 0)
@@ -60,9 +60,9 @@ def element_at(call: Call) -> list[Entry]:
     return [items[position]]
 
 
-def insert(call: Call) -> list[Entry]:
+def insert_or_erase(call: Call) -> list[Entry]:
     """SequenceInsert and SequenceErase."""
-    sequence = call.required(0)
+    sequence = call.require(0)
     inserts = call.node.op_type == "SequenceInsert"
     items = sequence.items
     position = _position(call, 2 if inserts else 1, len(items or ()) if inserts else -1)
@@ -75,22 +75,22 @@ def insert(call: Call) -> list[Entry]:
     if inserts:
         if limit >= MAX_ITEMS:
             return call.unknown_outputs(f"more than {MAX_ITEMS} elements")
-        changed.insert(position, _tensor(call.required(1)))
+        changed.insert(position, _tensor(call.require(1)))
     else:
         del changed[position]
-    return _of(changed)
+    return _sequence_of(changed)
 
 
-def length(call: Call) -> list[Entry]:
+def sequence_length(call: Call) -> list[Entry]:
     """SequenceLength: a constant where the sequence is followed."""
-    sequence = call.required(0)
+    sequence = call.require(0)
     data = None if sequence.items is None else np.array(len(sequence.items), dtype=np.int64)
     return [Entry(Value((), constant=True, data=data))]
 
 
-def split(call: Call) -> list[Entry]:
+def split_to_sequence(call: Call) -> list[Entry]:
     """SplitToSequence: one element per chunk of constant length."""
-    source = call.required(0)
+    source = call.require(0)
     op_node = call.op_node()
     shape = source.value.shape
     chunks = None if shape is None else _chunks(op_node, call.entry(1), shape)
@@ -112,7 +112,7 @@ def split(call: Call) -> list[Entry]:
         call.add_edge(source, tensor, Link(0, tuple(steps)), made)
         items.append(Entry(Value(made), tensor))
         start += size
-    return _of(items)
+    return _sequence_of(items)
 
 
 def _chunks(op_node: OpNode, lengths: Entry | None, shape: Shape) -> list[int] | None:
@@ -138,9 +138,9 @@ def _chunks(op_node: OpNode, lengths: Entry | None, shape: Shape) -> list[int] |
     return [min(step, total - begin) for begin in range(0, total, step)]
 
 
-def concat(call: Call) -> list[Entry]:
+def concat_from_sequence(call: Call) -> list[Entry]:
     """ConcatFromSequence: a Concat of the elements, on a new axis if asked for."""
-    sequence = call.required(0)
+    sequence = call.require(0)
     items = sequence.items
     if items is None or any(item.value.shape is None for item in items):
         return call.unknown_outputs("its sequence is not known")
@@ -170,7 +170,7 @@ def concat(call: Call) -> list[Entry]:
 
 def sequence_map(call: Call) -> list[Entry]:
     """SequenceMap: the body applied to each element."""
-    sequence = call.required(0)
+    sequence = call.require(0)
     if sequence.items is None:
         return call.unknown_outputs("its sequence is not known")
     body = call.subgraph("body")
@@ -198,14 +198,14 @@ def pass_on(call: Call) -> list[Entry] | None:
 
 
 HANDLERS: dict[str, Handler] = {
-    "SequenceConstruct": construct,
-    "SequenceEmpty": construct,
+    "SequenceConstruct": construct_sequence,
+    "SequenceEmpty": construct_sequence,
     "SequenceAt": element_at,
-    "SequenceInsert": insert,
-    "SequenceErase": insert,
-    "SequenceLength": length,
-    "SplitToSequence": split,
-    "ConcatFromSequence": concat,
+    "SequenceInsert": insert_or_erase,
+    "SequenceErase": insert_or_erase,
+    "SequenceLength": sequence_length,
+    "SplitToSequence": split_to_sequence,
+    "ConcatFromSequence": concat_from_sequence,
     "SequenceMap": sequence_map,
     "Identity": pass_on,
     "Optional": pass_on,

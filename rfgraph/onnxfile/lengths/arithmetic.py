@@ -91,7 +91,7 @@ class Expression:
             if isinstance(item, Operation):
                 operands = stack[-item.arity :]
                 del stack[-item.arity :]
-                made = _applied(item, operands)
+                made = _apply(item, operands)
             else:
                 made = Fraction(lengths[item] if isinstance(item, str) else item)
             if made is None:
@@ -101,7 +101,7 @@ class Expression:
         return int(found) if found.denominator == 1 and found > 0 else None
 
 
-def _applied(operation: Operation, operands: list[Fraction]) -> Fraction | None:
+def _apply(operation: Operation, operands: list[Fraction]) -> Fraction | None:
     try:
         made = Fraction(operation.apply(*operands))
     except (ZeroDivisionError, ValueError):
@@ -109,7 +109,7 @@ def _applied(operation: Operation, operands: list[Fraction]) -> Fraction | None:
     return made if (made.numerator * made.denominator).bit_length() <= MAX_BITS else None
 
 
-def parsed(text: str) -> Expression | None:
+def parse_expression(text: str) -> Expression | None:
     """Return what a dimension's name says as arithmetic; None where it is no expression."""
     tokens = _tokens(text)
     if tokens is None:
@@ -121,16 +121,16 @@ def parsed(text: str) -> Expression | None:
 
 def _tokens(text: str) -> list[int | str] | None:
     """Return numbers as such, names and signs as text; None where something else stands."""
-    found: list[int | str] = []
+    tokens: list[int | str] = []
     at = 0
     text = text.rstrip()
     while at < len(text):
         match = _TOKENS.match(text, at)
         if match is None or len(text) > MAX_TEXT:
             return None
-        found.append(int(match[1]) if match[1] else match[2] or match[3])
+        tokens.append(int(match[1]) if match[1] else match[2] or match[3])
         at = match.end()
-    return found
+    return tokens
 
 
 class _Reader:
@@ -145,9 +145,9 @@ class _Reader:
         return self.tokens[self.at] if self.at < len(self.tokens) else None
 
     def took(self, token: str) -> bool:
-        found = self.peek() == token
-        self.at += found
-        return found
+        fits = self.peek() == token
+        self.at += fits
+        return fits
 
     def expression(self, least: int, depth: int) -> bool:
         """Read operands joined by operators of at least this precedence."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from rfgraph.errors import ModelError, UsageError
-from rfgraph.onnxfile.lengths.arithmetic import Expression, parsed
-from rfgraph.wording.names import printable, quoted
+from rfgraph.onnxfile.lengths.arithmetic import Expression, parse_expression
+from rfgraph.wording.names import nearest, printable, quoted
 
 MAX_LENGTH = 1 << 62
 UNNAMED = "?"
@@ -74,20 +73,20 @@ class Dimensions:
         """Return the length on an axis, given those of open dimensions; ModelError if none is."""
         if dim == UNNAMED:
             return lengths[name, axis]
-        known = self.known(lengths)
+        known = self.known_symbols(lengths)
         expression = self.arithmetic.get(dim)
         if expression is None:
             return known[dim]
-        found = expression.value(known)
-        if found is None:
+        value = expression.value(known)
+        if value is None:
             taken = ", ".join(f"{quoted(key)} is {known[key]}" for key in expression.symbols)
             raise ModelError(
                 f"dimension {quoted(dim)} of input {quoted(name)} requires a positive length, "
                 f"which it has not where {taken}"
             )
-        return found
+        return value
 
-    def known(self, lengths: Lengths) -> dict[str, int]:
+    def known_symbols(self, lengths: Lengths) -> dict[str, int]:
         """Return the lengths of all symbols, given those of open ones."""
         return {key: n for key, n in lengths.items() if isinstance(key, str)} | dict(self.bound)
 
@@ -100,7 +99,7 @@ class Dimensions:
         made = [one for one in self.arithmetic.values() if not self.inner.isdisjoint(one.symbols)]
         for length in range(probe, 0, -1) if made else ():
             tried = lengths | {key: min(lengths[key], length) for key in self.inner}
-            known = self.known(tried)
+            known = self.known_symbols(tried)
             if all((one.value(known) or probe + 1) <= probe for one in made):
                 return tried
         return lengths
@@ -119,10 +118,10 @@ def dimensions(declared: Sequence[Declared], shapes: Shapes, dims: Mapping[str, 
     known = dict.fromkeys((*alone, *(key for one in arithmetic.values() for key in one.symbols)))
     bound: dict[str, int] = {}
     equations = [
-        *_given(dims, known, arithmetic, bound),
-        *_shaped(declared, shapes, arithmetic, bound),
+        *_bind_by_name(dims, known, arithmetic, bound),
+        *_bind_by_shape(declared, shapes, arithmetic, bound),
     ]
-    loose = _solved(equations, bound)
+    loose = _solve_all(equations, bound)
     first: dict[Dimension, bool] = {}
     found = Dimensions(
         bound, loose, first, arithmetic, frozenset(set(known).difference(alone, bound))
@@ -137,7 +136,9 @@ def dimensions(declared: Sequence[Declared], shapes: Shapes, dims: Mapping[str, 
 
 def _arithmetic(names: Iterable[str]) -> dict[str, Expression]:
     """Return the names that are expressions: of numbers, or of what else stands alone."""
-    read = {name: expression for name in names if (expression := parsed(name)) is not None}
+    read = {
+        name: expression for name in names if (expression := parse_expression(name)) is not None
+    }
     alone = {name for name in names if name not in read or len(read[name].postfix) == 1}
     return {
         name: one
@@ -148,7 +149,7 @@ def _arithmetic(names: Iterable[str]) -> dict[str, Expression]:
     }
 
 
-def _given(
+def _bind_by_name(
     dims: Mapping[str, int],
     known: Iterable[str],
     arithmetic: Mapping[str, Expression],
@@ -165,20 +166,20 @@ def _given(
         elif name in known:
             bound[name] = length
         else:
-            raise UsageError(_unknown(name, list(known)))
+            raise UsageError(_unknown_text(name, list(known)))
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
+def _unknown_text(name: str, known: Sequence[str]) -> str:
     if not known:
         return f"no dimension {quoted(name)}: the inputs have no named dimensions"
-    near = difflib.get_close_matches(name, known, n=1)
-    meant = f" (did you mean {quoted(near[0])}?)" if near else ""
+    near = nearest(name, known)
+    meant = "" if near is None else f" (did you mean {quoted(near)}?)"
     more = f" and {len(known) - 8} more" if len(known) > 8 else ""
     listed = ", ".join(map(quoted, known[:8]))
     return f"no dimension {quoted(name)}{meant}; the dimensions are {listed}{more}"
 
 
-def _shaped(
+def _bind_by_shape(
     declared: Sequence[Declared],
     shapes: Shapes,
     arithmetic: Mapping[str, Expression],
@@ -217,16 +218,16 @@ def _check_shape(item: Declared, shape: Sequence[int]) -> None:
 # -- solving ---------------------------------------------------------------------------------------
 
 
-def _solved(equations: Sequence[Equation], bound: dict[str, int]) -> dict[str, str]:
+def _solve_all(equations: Sequence[Equation], bound: dict[str, int]) -> dict[str, str]:
     """Bind the symbols that equations determine; return those of which several lengths fit, why."""
     loose: dict[str, str] = {}
     left = list(equations)
     while left:
-        solvable = [one for one in left if len(_unknowns(one, bound)) <= 1]
+        solvable = [one for one in left if len(_open_symbols(one, bound)) <= 1]
         if not solvable:
-            names = ", ".join(map(quoted, _unknowns(left[0], bound)[1:4]))
+            names = ", ".join(map(quoted, _open_symbols(left[0], bound)[1:4]))
             raise UsageError(
-                f"{_said(left[0])}, which leaves several dimensions open: give {names}"
+                f"{_binding_text(left[0])}, which leaves several dimensions open: give {names}"
             )
         for equation in solvable:
             _solve(equation, bound, loose)
@@ -234,11 +235,11 @@ def _solved(equations: Sequence[Equation], bound: dict[str, int]) -> dict[str, s
     return loose
 
 
-def _unknowns(equation: Equation, bound: Mapping[str, int]) -> list[str]:
+def _open_symbols(equation: Equation, bound: Mapping[str, int]) -> list[str]:
     return [key for key in equation.expression.symbols if key not in bound]
 
 
-def _said(equation: Equation) -> str:
+def _binding_text(equation: Equation) -> str:
     by = "" if equation.by == "--dim" else f", by {equation.by},"
     return f"dimension {quoted(equation.expression.text)} is bound{by} to {equation.length}"
 
@@ -246,27 +247,29 @@ def _said(equation: Equation) -> str:
 def _solve(equation: Equation, bound: dict[str, int], loose: dict[str, str]) -> None:
     """Bind the one symbol that is left; UsageError where no length fits."""
     expression, wanted = equation.expression, equation.length
-    unknown = _unknowns(equation, bound)
+    unknown = _open_symbols(equation, bound)
     if not unknown:
         found = expression.value(bound)
         if found != wanted:
             values = ", ".join(f"{quoted(key)} is {bound[key]}" for key in expression.symbols)
-            raise UsageError(f"{_said(equation)}, but is {found or 'no length'} where {values}")
+            raise UsageError(
+                f"{_binding_text(equation)}, but is {found or 'no length'} where {values}"
+            )
         return
     (symbol,) = unknown
 
     def value(length: int) -> int | None:
         return expression.value({**bound, symbol: length})
 
-    solution = _solution(value, wanted)
+    solution = _least_length(value, wanted)
     if solution is None:
-        raise UsageError(f"{_said(equation)}, which no length of {quoted(symbol)} gives")
+        raise UsageError(f"{_binding_text(equation)}, which no length of {quoted(symbol)} gives")
     if value(solution + 1) == wanted:
         loose[symbol] = f"the least for which {printable(expression.text)} is {wanted}"
     bound[symbol] = solution
 
 
-def _solution(value: Callable[[int], int | None], wanted: int) -> int | None:
+def _least_length(value: Callable[[int], int | None], wanted: int) -> int | None:
     """Return the least length with a value: by halves as if it grew, else one by one."""
     low, high = 1, MAX_LENGTH
     while low < high:

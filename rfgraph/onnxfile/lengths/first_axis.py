@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.onnxfile.lengths.probing import PROBES, Built, Choice, Reason
+from rfgraph.onnxfile.lengths.probing import PROBES
+from rfgraph.onnxfile.lengths.trials import Built, Choice, Reason
 from rfgraph.relations.axes import may_move, mover_along
 from rfgraph.wording.names import printable
 
@@ -38,19 +39,19 @@ def with_moved_axes(
     longer = choice
     for probe in PROBES if short else ():
         lengths = {**choice.lengths, **dict.fromkeys(short, probe)}
-        found = search.attempt(lengths)
-        if found is not None:
-            longer = Choice(found, lengths, choice.reasons)
+        built = search.attempt(lengths)
+        if built is not None:
+            longer = Choice(built, lengths, choice.reasons)
             break
     movers = _movers(longer.built.graph, declared, dimensions)
     moved = [key for key in open_axes if key in movers]
     still = {**longer.lengths, **{key: 1 for key in open_axes if key not in movers}}
     if still != choice.lengths and still != longer.lengths:
-        found = search.attempt(still)
-        longer = longer if found is None else Choice(found, still)
+        built = search.attempt(still)
+        longer = longer if built is None else Choice(built, still)
     elif still == choice.lengths:
         longer = choice
-    why = {key: Reason(f"node {_named(movers[key])} moves along it") for key in moved}
+    why = {key: Reason(f"node {_operator_text(movers[key])} moves along it") for key in moved}
     return Choice(longer.built, longer.lengths, {**choice.reasons, **why})
 
 
@@ -76,5 +77,5 @@ def _movers(
     return movers
 
 
-def _named(operator: Operator) -> str:
+def _operator_text(operator: Operator) -> str:
     return f"'{printable(operator.label)}' ({printable(operator.op_type, 40)})"

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     import onnx
 
     from rfgraph.onnxfile.lengths.dimensions import Dimension, Dimensions, Lengths, Shapes
-    from rfgraph.onnxfile.lengths.probing import Reason
+    from rfgraph.onnxfile.lengths.trials import Reason
 
 
 def declared_inputs(graph: onnx.GraphProto, constants: Mapping[str, object]) -> list[Declared]:
     """Return the graph's inputs without those that are constants."""
-    found = [_declared(value) for value in graph.input if value.name not in constants]
-    names = [item.name for item in found]
+    declared = [_declared_input(value) for value in graph.input if value.name not in constants]
+    names = [item.name for item in declared]
     for name in names:
         if not name:
             raise ModelError("a graph input has no name")
@@ -30,10 +30,10 @@ def declared_inputs(graph: onnx.GraphProto, constants: Mapping[str, object]) -> 
             raise ModelError(f"graph input {quoted(name)} is declared twice")
     if len(set(names)) != len(names):
         raise ModelError("a graph input is declared twice")
-    return found
+    return declared
 
 
-def _declared(value: onnx.ValueInfoProto) -> Declared:
+def _declared_input(value: onnx.ValueInfoProto) -> Declared:
     if not value.type.HasField("tensor_type"):
         return Declared(value.name, None, is_tensor=not value.type.WhichOneof("value"))
     tensor = value.type.tensor_type
@@ -61,22 +61,22 @@ def concrete_inputs(
     Raises ModelError where an input has neither a declared nor a bound shape, and where the file's
     arithmetic gives no length.
     """
-    found = []
+    inputs = []
     for item in declared:
         if not item.is_tensor:
             continue
         _check_rank(item.name, shapes.get(item.name, item.dims or ()))
         if item.name in shapes:
             symbolic = dict(item.named_dims())
-            found.append(ModelInput(item.name, tuple(shapes[item.name]), symbolic, {}))
+            inputs.append(ModelInput(item.name, tuple(shapes[item.name]), symbolic, {}))
         elif item.dims is None:
             raise ModelError(
                 f"input {quoted(item.name)} has no declared shape: "
                 "give its dimensions by --input-shape"
             )
         else:
-            found.append(_completed(item, item.dims, dimensions, lengths, reasons))
-    return found
+            inputs.append(_input_with_lengths(item, item.dims, dimensions, lengths, reasons))
+    return inputs
 
 
 def _check_rank(name: str, dims: Sequence[object]) -> None:
@@ -86,7 +86,7 @@ def _check_rank(name: str, dims: Sequence[object]) -> None:
         )
 
 
-def _completed(
+def _input_with_lengths(
     item: Declared,
     dims: Sequence[int | str],
     dimensions: Dimensions,
@@ -106,7 +106,7 @@ def _completed(
         keys = dimensions.keys(item.name, axis, dim)
         if not all(_is_determined(key, dimensions, reasons) for key in keys):
             probed[axis] = length
-        text = _reason(dim, keys, dimensions, lengths, reasons)
+        text = _why_that_length(dim, keys, dimensions, lengths, reasons)
         if text:
             why[axis] = text
     return ModelInput(item.name, tuple(shape), dict(item.named_dims()), probed, why)
@@ -120,7 +120,7 @@ def _is_determined(
     return key in reasons and reasons[key].fixed
 
 
-def _reason(
+def _why_that_length(
     dim: str,
     keys: Sequence[Dimension],
     dimensions: Dimensions,
@@ -131,7 +131,7 @@ def _reason(
     said = [reasons[key].text for key in keys if key in reasons]
     said += [why for key, why in dimensions.loose.items() if key in keys]
     if dim in dimensions.arithmetic:
-        known = dimensions.known(lengths)
+        known = dimensions.known_symbols(lengths)
         said.insert(
             0, ", ".join(f"{printable(key)} is {known[key]}" for key in known if key in keys)
         )

@@ -43,7 +43,7 @@ def lengths_at(
     node: onnx.NodeProto, values: Sequence[Value | None]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the lengths that a node is given by data, and those that it states itself."""
-    found: list[int] = []
+    given: list[int] = []
     stated: list[int] = []
     for value in values:
         if value is None or value.shape is None:
@@ -51,13 +51,13 @@ def lengths_at(
         if value.constant:
             stated.extend(stated_by(value))
         else:
-            found.extend([*value.shape, math.prod(value.shape)])
+            given.extend([*value.shape, math.prod(value.shape)])
     attributes = [number for item in node.attribute for number in (item.i, *item.ints)]
     attributes = attributes[:MAX_STATED]
     groups = [number for number in attributes if number > 1]
     stated.extend([length * number for number in groups for length in stated])
-    stated.extend(_combined(attributes))
-    return tuple(found), tuple(dict.fromkeys(number for number in stated if number > 0))
+    stated.extend(_with_combinations(attributes))
+    return tuple(given), tuple(dict.fromkeys(number for number in stated if number > 0))
 
 
 def stated_by(value: Value) -> Iterator[int]:
@@ -66,10 +66,10 @@ def stated_by(value: Value) -> Iterator[int]:
     yield math.prod(value.shape or ())
     data = value.data
     if data is not None and data.dtype.kind in "iu" and data.size <= MAX_STATED:
-        yield from _combined([int(number) for number in data.reshape(-1)])
+        yield from _with_combinations([int(number) for number in data.reshape(-1)])
 
 
-def _combined(numbers: Sequence[int]) -> Iterator[int]:
+def _with_combinations(numbers: Sequence[int]) -> Iterator[int]:
     """Yield numbers, and what they make together: a shape, or the parts of an axis."""
     positive = [number for number in numbers if number > 0]
     yield from positive

@@ -37,25 +37,11 @@ class StoredModel:
     dropped: tuple[Dropped, ...] = field(repr=False)
     source: Source = field(repr=False)
 
-    def is_dropped(self, tensor: onnx.TensorProto) -> bool:
-        """Whether the payload of `tensor` was left in the source; not so an external one."""
-        return self._entry(tensor) is not None
+    def restore(self, tensor: onnx.TensorProto) -> onnx.TensorProto:
+        """Return `tensor` with its payload, now read if it was dropped.
 
-    def payload(self, tensor: onnx.TensorProto) -> bytes | None:
-        """Return the bytes of a dropped payload, now read; None if not dropped, or not contiguous.
-
-        They are the content of the payload field as stored: raw_data itself, else packed numbers.
-        Strings and unpacked numbers have none; `restored` gives them. Raises ModelError if the
-        source is gone or changed.
+        An external payload is not. Raises ModelError if the source is gone or changed.
         """
-        entry = self._entry(tensor)
-        if entry is None or not entry.pieces:
-            return None
-        with self.source.reader() as reader:
-            return b"".join(reader.read(piece.offset, piece.length) for piece in entry.pieces)
-
-    def restored(self, tensor: onnx.TensorProto) -> onnx.TensorProto:
-        """Return `tensor` with its payload, now read if it was dropped; ModelError as `payload`."""
         entry = self._entry(tensor)
         if entry is None:
             return tensor
@@ -87,14 +73,14 @@ def read(source: Given) -> StoredModel:
     form = None if isinstance(source, onnx.ModelProto) else text_format(origin.name)
     if form is not None:
         head = b""
-        origin = BytesSource(origin.name, _serialized(parse_text(read_whole(origin), form)))
+        origin = BytesSource(origin.name, _serialize(parse_text(read_whole(origin), form)))
     try:
-        origin, stripped = _stripped(origin)
-        proto = _parsed(stripped.kept)
+        origin, stripped = _strip(origin)
+        proto = _parse(stripped.kept)
     except MalformedError as error:
-        raise _refusal(head, str(error)) from None
+        raise _not_a_model(head, str(error)) from None
     if not proto.HasField("graph"):
-        raise _refusal(head, "no graph in it")
+        raise _not_a_model(head, "no graph in it")
     check_names(proto)
     return StoredModel(origin.name, proto, stripped.dropped, origin)
 
@@ -104,22 +90,22 @@ def _open(source: Given) -> Source:
         return open_source(source)
     proto = source if isinstance(source, onnx.ModelProto) else proto_of(source)
     if proto is not None:
-        return BytesSource(f"<{type(source).__name__}>", _serialized(proto))
+        return BytesSource(f"<{type(source).__name__}>", _serialize(proto))
     return open_source(source)
 
 
-def _stripped(origin: Source) -> tuple[Source, Stripped]:
+def _strip(origin: Source) -> tuple[Source, Stripped]:
     """Strip what `origin` holds, or protobuf's own rendering of it if it is in an unusual form."""
     try:
         with origin.reader() as reader:
             return origin, strip(reader)
     except UnusualError:
-        plain = BytesSource(origin.name, _serialized(_parsed(read_whole(origin))))
+        plain = BytesSource(origin.name, _serialize(_parse(read_whole(origin))))
     with plain.reader() as reader:
         return plain, strip(reader)
 
 
-def _parsed(data: bytes) -> onnx.ModelProto:
+def _parse(data: bytes) -> onnx.ModelProto:
     try:
         proto: onnx.ModelProto = onnx.ModelProto.FromString(data)
     except (ProtobufError, UnicodeDecodeError) as error:
@@ -127,7 +113,7 @@ def _parsed(data: bytes) -> onnx.ModelProto:
     return proto
 
 
-def _serialized(proto: onnx.ModelProto) -> bytes:
+def _serialize(proto: onnx.ModelProto) -> bytes:
     try:
         data: bytes = proto.SerializeToString()
     except (ProtobufError, ValueError) as error:
@@ -144,6 +130,6 @@ def _cause(error: Exception) -> str:
     return "messages nested deeper than protobuf's limit of 100" if deep else printable(text, 120)
 
 
-def _refusal(head: bytes, reason: str) -> ModelError:
+def _not_a_model(head: bytes, reason: str) -> ModelError:
     found = foreign.recognise(head)
     return ModelError(f"not an ONNX model ({f'found {found}' if found else reason})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
@@ -80,26 +80,13 @@ class UnusualError(Exception):
     """The bytes are a message in a form that only protobuf's own parser puts together."""
 
 
-class Piece(NamedTuple):
-    """The content of one payload field: its number and its place in the source, in bytes."""
-
-    field: int
-    offset: int
-    length: int
-
-
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A tensor whose payload was left in the source.
-
-    `offset` and `length` are those of the whole TensorProto, `pieces` those of its payload fields
-    (usually one; none for strings, unpacked numbers and payloads in fields of two kinds).
-    """
+    """A tensor whose payload was left in the source: where the whole TensorProto lies there."""
 
     data_type: int
     offset: int
     length: int
-    pieces: tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +109,11 @@ def strip(reader: Reader) -> Stripped:
     parts = walk.message("ModelProto", 0, reader.size, 0)
     if parts is None:
         parts = _Parts()
-        parts.span(0, reader.size)
+        parts.add_span(0, reader.size)
     if parts.size > WHOLE_LIMIT:
         size = f"{parts.size} bytes without weights"
         raise ModelError(f"{size} exceed protobuf's limit of {WHOLE_LIMIT} bytes")
-    return Stripped(parts.joined(reader), tuple(walk.dropped))
+    return Stripped(parts.join(reader), tuple(walk.dropped))
 
 
 @dataclass(slots=True)
@@ -136,21 +123,21 @@ class _Parts:
     items: list[bytes | tuple[int, int]] = field(default_factory=list)
     size: int = 0
 
-    def span(self, start: int, end: int) -> None:
+    def add_span(self, start: int, end: int) -> None:
         if start < end:
             self.items.append((start, end))
             self.size += end - start
 
-    def literal(self, data: bytes) -> None:
+    def add_literal(self, data: bytes) -> None:
         self.items.append(data)
         self.size += len(data)
 
-    def nested(self, number: int, parts: _Parts) -> None:
-        self.literal(_encode(number << 3 | _LENGTH) + _encode(parts.size))
+    def add_nested(self, number: int, parts: _Parts) -> None:
+        self.add_literal(_encode(number << 3 | _LENGTH) + _encode(parts.size))
         self.items += parts.items
         self.size += parts.size
 
-    def joined(self, reader: Reader) -> bytes:
+    def join(self, reader: Reader) -> bytes:
         return b"".join(
             item if isinstance(item, bytes) else reader.read(item[0], item[1] - item[0])
             for item in self.items
@@ -162,23 +149,15 @@ class _Payload:
     """The payload fields of one tensor, as they come."""
 
     size: int = 0
-    pieces: list[Piece] = field(default_factory=list)
-    unpacked: int = 0
+    pieces: int = 0
     raw: int = 0
 
-    def add(self, wire: int, piece: Piece) -> None:
-        self.size += piece.length
-        self.raw += piece.field == _RAW_DATA
-        if wire != _LENGTH:
-            self.unpacked += 1
-        elif piece.field != _STRING_DATA:
-            self.pieces.append(piece)
-        if self.raw > 1 or len(self.pieces) + self.unpacked > MAX_PIECES:
+    def add(self, number: int, wire: int, length: int) -> None:
+        self.size += length
+        self.raw += number == _RAW_DATA
+        self.pieces += wire != _LENGTH or number != _STRING_DATA
+        if self.raw > 1 or self.pieces > MAX_PIECES:
             raise UnusualError
-
-    def contiguous(self) -> tuple[Piece, ...]:
-        kinds = {piece.field for piece in self.pieces}
-        return () if self.unpacked or len(kinds) > 1 else tuple(self.pieces)
 
 
 class _Walk:
@@ -207,12 +186,12 @@ class _Walk:
                 seen.add(number)
             kept = self._child(child, first, last, depth)
             if kept is not None:
-                parts.span(copied, tag)
-                parts.nested(number, kept)
+                parts.add_span(copied, tag)
+                parts.add_nested(number, kept)
                 copied = last
         if not parts.items:
             return None
-        parts.span(copied, end)
+        parts.add_span(copied, end)
         return parts
 
     def _child(self, kind: str, start: int, end: int, depth: int) -> _Parts | None:
@@ -230,14 +209,14 @@ class _Walk:
             if number == _DATA_TYPE and wire == _VARINT:
                 data_type = self._varint(first)[0] & 0xFFFFFFFF
             elif wire in _PAYLOAD.get(number, ()):
-                payload.add(wire, Piece(number, first, last - first))
-                parts.span(copied, tag)
+                payload.add(number, wire, last - first)
+                parts.add_span(copied, tag)
                 copied = last
         if payload.size <= (KEEP_STEERING if data_type in _STEERING else KEEP_ANY):
             return None
-        parts.span(copied, end)
-        parts.literal(_mark(len(self.dropped)))
-        self.dropped.append(Dropped(data_type, start, end - start, payload.contiguous()))
+        parts.add_span(copied, end)
+        parts.add_literal(_mark(len(self.dropped)))
+        self.dropped.append(Dropped(data_type, start, end - start))
         return parts
 
     def _fields(self, pos: int, end: int) -> Iterator[_Field]:

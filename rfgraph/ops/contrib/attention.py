@@ -80,8 +80,8 @@ def multi_head_attention(node: OpNode) -> Outcome:
     where the new keys go, and with cache_indirection what is read. Versions: all (1).
     """
     causal = node.int("unidirectional", 0) != 0
-    found = _multi_head(node, Slots(4, 5, (6, 7), 3, node.has(8)), causal)
-    return _indirect(node, found, 9)
+    outcome = _multi_head(node, Slots(4, 5, (6, 7), 3, node.has(8)), causal)
+    return _indirect(node, outcome, 9)
 
 
 @rule("DecoderMaskedMultiHeadAttention", domain=DOMAIN, ignores=(*SCALES, "output_qk"))
@@ -263,9 +263,9 @@ def _biases(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Chain]:
     if not node.has(slots.projection):
         return
     width, value = heads.heads * heads.size, heads.heads * heads.value_size
-    found = node.expect_shape(slots.projection, (2 * width + value,))
+    shape = node.expect_shape(slots.projection, (2 * width + value,))
     for start, length in ((0, width), (width, width), (2 * width, value)):
-        chain = take_part(Chain(found), 0, start, length)
+        chain = take_part(Chain(shape), 0, start, length)
         yield chain.add(*reshape_steps(chain.shape, (1, 1, length)))
 
 

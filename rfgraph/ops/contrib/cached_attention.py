@@ -130,24 +130,24 @@ def group_query_attention(node: OpNode) -> Outcome:
     all features of the head. Unknown: where the new positions go in a cache where data tells the
     lengths, and what stays in a sliding one. Versions: all (1).
     """
-    found = _grouped_lengths(node, 6, 5, 3)
+    grouped = _grouped_lengths(node, 6, 5, 3)
     sliding = node.int("sliding_window_cache", 0) != 0
     if sliding or node.has(16):
-        whole_cache = replace(found.heads, past=found.cache)
-        found = replace(found, heads=whole_cache, exact=False, sliding=sliding)
-    heads = found.heads
-    scoring = _own_links(node, found)
+        whole_cache = replace(grouped.heads, past=grouped.cache)
+        grouped = replace(grouped, heads=whole_cache, exact=False, sliding=sliding)
+    heads = grouped.heads
+    scoring = _own_links(node, grouped)
     values = [scoring.pop()]
     scoring += [*bias_links(node, 10, heads), *_lengths(node, 5, heads)]
     for number, slot in enumerate((3, 4)):
-        (values if number else scoring).extend(_cache_links(node, slot, found, number))
+        (values if number else scoring).extend(_cache_links(node, slot, grouped, number))
     scoring.extend(everything_links(node, (6, 7, 8, 9, 12, 14, 15, 16), heads.shape))
     scoring.extend(_sink_links(node, heads))
     values.extend(everything_links(node, (13,), heads.shape))
-    links = [*scoring, *values, *_presents(node, found, (3, 4)), *_stored_by(node, found)]
-    shape = found.present
+    links = [*scoring, *values, *_presents(node, grouped, (3, 4)), *_stored_by(node, grouped)]
+    shape = grouped.present
     scores = None
-    if shape is not None and not found.sliding:
+    if shape is not None and not grouped.sliding:
         scores = (heads.batch, heads.heads, heads.queries, shape[2])
     if scores is None:
         links.extend(everything_links(node, node.data_inputs(), (), 3, unknown=True))
@@ -245,19 +245,19 @@ def sparse_attention(node: OpNode) -> Outcome:
     Upper bound: blocks that the block mask leaves out count as read, and all of the cache. Unknown:
     where the new positions go in the cache where data tells the lengths. Versions: all (1).
     """
-    found = _grouped_lengths(node, 7, 8, 3, less=0)
-    found = replace(found, heads=replace(found.heads, window=None))
-    cache = (found.heads.batch, found.heads.groups, found.cache, found.heads.size)
+    grouped = _grouped_lengths(node, 7, 8, 3, less=0)
+    grouped = replace(grouped, heads=replace(grouped.heads, window=None))
+    cache = (grouped.heads.batch, grouped.heads.groups, grouped.cache, grouped.heads.size)
     if node.shape(3) != cache or node.shape(4) != cache:
         raise RuleError(f"inputs 3 and 4 require shape {list(cache)}, found {list(node.shape(4))}")
-    links = _own_links(node, found)
+    links = _own_links(node, grouped)
     for number, slot in enumerate((3, 4)):
-        links.extend(_cache_links(node, slot, found, number))
-    links.extend(everything_links(node, (5, 6, 7, 8, 9, 10), found.heads.shape))
-    if found.start is None or found.start + found.heads.keys > found.cache:
-        found = replace(found, start=0, exact=False)
-    links.extend(_presents(node, found, (3, 4)))
-    return trim_outputs(node, (found.heads.shape, cache, cache), links)
+        links.extend(_cache_links(node, slot, grouped, number))
+    links.extend(everything_links(node, (5, 6, 7, 8, 9, 10), grouped.heads.shape))
+    if grouped.start is None or grouped.start + grouped.heads.keys > grouped.cache:
+        grouped = replace(grouped, start=0, exact=False)
+    links.extend(_presents(node, grouped, (3, 4)))
+    return trim_outputs(node, (grouped.heads.shape, cache, cache), links)
 
 
 SELECTED = tuple(
@@ -273,13 +273,13 @@ def dynamic_sparse_attention(node: OpNode) -> Outcome:
     Unknown: which keys and values, new, cached or auxiliary, and what the new caches hold.
     onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    found = _grouped_lengths(node, 10, 9, 3)
-    heads = found.heads
-    links = [] if found.packed else _own_links(node, found)[:1]
-    sources = (0, *range(1, 7)) if found.packed else range(1, 7)
+    grouped = _grouped_lengths(node, 10, 9, 3)
+    heads = grouped.heads
+    links = [] if grouped.packed else _own_links(node, grouped)[:1]
+    sources = (0, *range(1, 7)) if grouped.packed else range(1, 7)
     links.extend(everything_links(node, sources, heads.shape, unknown=True))
     links.extend(everything_links(node, range(7, 20), heads.shape))
-    shape = found.present
+    shape = grouped.present
     for output in (1, 2):
         written = (*range(5), 9, *range(11, 20))
         links.extend(everything_links(node, written, shape or (), output, unknown=True))

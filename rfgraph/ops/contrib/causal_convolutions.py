@@ -59,8 +59,8 @@ class Causal:
     @property
     def state(self) -> Shape:
         """The shape of one state."""
-        found = self.upright
-        return (*found[:-2], found[-1], found[-2]) if self.turned else found
+        shape = self.upright
+        return (*shape[:-2], shape[-1], shape[-2]) if self.turned else shape
 
     def turn(self, chain: Chain) -> Chain:
         """Add that a state is laid as the data lies, or back."""

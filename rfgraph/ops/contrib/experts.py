@@ -108,9 +108,9 @@ def _logits(node: OpNode, found: Shape, shape: Shape) -> tuple[int, Chain]:
 
 def _projection(node: OpNode, experts: int, width: int) -> Chain:
     """Return a chain from projection weights to the experts that they belong to."""
-    found = node.expect_shape(2, (experts, width))
-    return Chain(found).add(
-        *reduce_steps(found, [1], weighted=True), *reshape_steps((experts, 1), (experts,))
+    shape = node.expect_shape(2, (experts, width))
+    return Chain(shape).add(
+        *reduce_steps(shape, [1], weighted=True), *reshape_steps((experts, 1), (experts,))
     )
 
 

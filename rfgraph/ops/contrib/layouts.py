@@ -59,10 +59,10 @@ def qlinear_average_pool(node: OpNode) -> Outcome:
     Exact as the AveragePool it is defined by; onnxruntime has no CPU kernel to compare with.
     Versions: all (1).
     """
-    found = pool(node, channels_last=True)
-    shape = first_shape(found)
+    outcome = pool(node, channels_last=True)
+    shape = first_shape(outcome)
     scales = channel_links(node, range(1, 5), shape, len(shape) - 1)
-    return Outcome(found.shapes, (*found.links, *scales))
+    return Outcome(outcome.shapes, (*outcome.links, *scales))
 
 
 @rule("QLinearConvTranspose", domain=NHWC)
@@ -74,10 +74,10 @@ def qlinear_conv_transpose(node: OpNode) -> Outcome:
     Exact as the ConvTranspose it is defined by; onnxruntime has no CPU kernel to compare with.
     Versions: all (1).
     """
-    found = with_channels_last(node, "ConvTranspose", (0, 3, 8))
-    shape = first_shape(found)
+    outcome = with_channels_last(node, "ConvTranspose", (0, 3, 8))
+    shape = first_shape(outcome)
     scales = channel_links(node, (1, 2, 4, 5, 6, 7), shape, len(shape) - 1)
-    return Outcome(found.shapes, (*found.links, *scales))
+    return Outcome(outcome.shapes, (*outcome.links, *scales))
 
 
 @rule("Resize", domain=NHWC, ignores=("cubic_coeff_a", "extrapolation_value"))
@@ -159,15 +159,15 @@ def conv(node: OpNode) -> Outcome:
         operand_of(node, 1),
         operand_of(node, 2),
     ]
-    found = apply_standard(node, "Conv", operands)
+    outcome = apply_standard(node, "Conv", operands)
     if not node.has(3):
-        return found
-    shape = first_shape(found)
+        return outcome
+    shape = first_shape(outcome)
     added = _fill_channels(node, 3, weights[0])
     if added.value.shape != shape:
         raise RuleError(f"input 3 requires shape {list(shape)}, found {list(node.shape(3))}")
     steps = added.steps or (Pointwise(shape),)
-    return Outcome(found.shapes, (*found.links, Link(3, steps)))
+    return Outcome(outcome.shapes, (*outcome.links, Link(3, steps)))
 
 
 def _fill_channels(node: OpNode, slot: int, channels: int) -> Operand:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rfgraph.ops.contrib.operands import DOMAIN, Operand, apply_standard, operand_of
+from rfgraph.ops.contrib.operands import DOMAIN, Operand, apply_standard, operand_of, operands_of
 from rfgraph.ops.node import (
     Array,
     Chain,
@@ -42,7 +42,7 @@ def trilu(node: OpNode) -> Outcome:
 
     Exact; an upper bound where Trilu of ai.onnx is one. Versions: all (1).
     """
-    return apply_standard(node, "Trilu", [operand_of(node, 0), operand_of(node, 1)])
+    return apply_standard(node, "Trilu", operands_of(node, 0, 1))
 
 
 @rule("Pad", domain=DOMAIN)
@@ -52,7 +52,7 @@ def pad(node: OpNode) -> Outcome:
     Exact; an upper bound where Pad of ai.onnx is one. Unknown: where the pads depend on data.
     Versions: all (1).
     """
-    return apply_standard(node, "Pad", [operand_of(node, slot) for slot in range(3)], version=13)
+    return apply_standard(node, "Pad", operands_of(node, 0, 1, 2), version=13)
 
 
 @rule("GatherND", domain=DOMAIN)
@@ -62,9 +62,7 @@ def gather_nd(node: OpNode) -> Outcome:
     Exact for constant indices. Unknown along the indexed axes where the indices depend on data.
     Versions: all (1).
     """
-    return apply_standard(
-        node, "GatherND", [operand_of(node, 0), operand_of(node, 1)], {}, version=11
-    )
+    return apply_standard(node, "GatherND", operands_of(node, 0, 1), {}, version=11)
 
 
 @rule("TorchEmbedding", domain=DOMAIN)
@@ -74,7 +72,7 @@ def torch_embedding(node: OpNode) -> Outcome:
     Exact for constant indices. Unknown along the rows of a computed table where the indices depend
     on data. onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    return apply_standard(node, "Gather", [operand_of(node, 0), operand_of(node, 1)], {"axis": 0})
+    return apply_standard(node, "Gather", operands_of(node, 0, 1), {"axis": 0})
 
 
 @rule("ExpandDims", domain=DOMAIN)
@@ -86,7 +84,7 @@ def expand_dims(node: OpNode) -> Outcome:
     axes = node.known_ints(1) or []
     if len(axes) != 1:
         raise RuleError(f"input 1 requires one integer, found {len(axes)}")
-    return apply_standard(node, "Unsqueeze", [operand_of(node, 0)], {"axes": axes}, version=11)
+    return apply_standard(node, "Unsqueeze", operands_of(node, 0), {"axes": axes}, version=11)
 
 
 @rule("GridSample", domain=DOMAIN)
@@ -95,9 +93,7 @@ def grid_sample(node: OpNode) -> Outcome:
 
     Exact, or unknown, where GridSample of ai.onnx is. Versions: all (1).
     """
-    return apply_standard(
-        node, "GridSample", [operand_of(node, 0), operand_of(node, 1)], version=16
-    )
+    return apply_standard(node, "GridSample", operands_of(node, 0, 1), version=16)
 
 
 @rule("Range", domain=DOMAIN)
@@ -128,12 +124,10 @@ def crop_and_resize(node: OpNode) -> Outcome:
     mode = node.str("mode", "bilinear")
     regions = node.ranked(1, 2, 2)
     attributes: dict[str, Any] = {"output_height": sides[0], "output_width": sides[1]}
-    found = apply_standard(
-        node, "RoiAlign", [operand_of(node, slot) for slot in range(3)], attributes
-    )
+    outcome = apply_standard(node, "RoiAlign", operands_of(node, 0, 1, 2), attributes)
     region = node.value(1).data
     if region is None or node.value(2).data is None or (node.shape(0)[0], regions[0]) != (1, 1):
-        return found
+        return outcome
     attributes = {
         "mode": "linear" if mode == "bilinear" else "nearest",
         "nearest_mode": "round_prefer_ceil",

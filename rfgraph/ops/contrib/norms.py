@@ -71,8 +71,8 @@ def _statistics_links(node: OpNode, slot: int, shape: Shape) -> list[Link]:
     """Return the links of mean and deviation, which read all features of an optional input."""
     if not node.has(slot):
         return []
-    found = node.shape(slot)
-    steps = (*reduce_steps(found, range(len(found))[-1:]), Pointwise((*shape[:-1], 1)))
+    own = node.shape(slot)
+    steps = (*reduce_steps(own, range(len(own))[-1:]), Pointwise((*shape[:-1], 1)))
     return [Link(slot, steps, output) for output in (1, 2)]
 
 

@@ -36,6 +36,11 @@ def operand_of(node: OpNode, slot: int) -> Operand | None:
     return Operand(slot, node.value(slot)) if node.has(slot) else None
 
 
+def operands_of(node: OpNode, *slots: int) -> list[Operand | None]:
+    """Return inputs as they are, None for those that are left out."""
+    return [operand_of(node, slot) for slot in slots]
+
+
 def permuted_operand(node: OpNode, slot: int, perm: tuple[int, ...]) -> Operand:
     """Return an input with its axes permuted."""
     value, found = node.value(slot), node.ranked(slot, len(perm), len(perm))
@@ -69,10 +74,10 @@ def apply_standard(
         name=node.name,
     )
     view.read = node.read
-    found = entry.function(view)
+    outcome = entry.function(view)
     sources = {slot: operand for slot, operand in enumerate(operands) if operand is not None}
-    links = [_link_from(sources[link.input], link) for link in found.links]
-    return Outcome(found.shapes, tuple(links), found.values)
+    links = [_link_from(sources[link.input], link) for link in outcome.links]
+    return Outcome(outcome.shapes, tuple(links), outcome.values)
 
 
 def first_shape(found: Outcome) -> Shape:
@@ -119,8 +124,10 @@ def with_channels_last(
     (first, *rest) = slots or [0]
     data = permuted_operand(node, first, channels_first(len(node.ranked(first, 3))))
     operands = [data, *(operand_of(node, slot) for slot in rest)]
-    found = apply_standard(node, op_type, operands, version=version)
-    shapes = tuple(None if shape is None else _channels_moved_last(shape) for shape in found.shapes)
+    outcome = apply_standard(node, op_type, operands, version=version)
+    shapes = tuple(
+        None if shape is None else _channels_moved_last(shape) for shape in outcome.shapes
+    )
     links = [
         Link(
             link.input,
@@ -128,7 +135,7 @@ def with_channels_last(
             link.output,
             link.spatial,
         )
-        for link in found.links
+        for link in outcome.links
     ]
     return Outcome(shapes, tuple(links))
 

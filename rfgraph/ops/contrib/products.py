@@ -9,6 +9,7 @@ from rfgraph.ops.contrib.operands import (
     broadcast_links,
     first_shape,
     operand_of,
+    operands_of,
     permuted_operand,
     vector_links,
 )
@@ -35,10 +36,8 @@ def _column_links(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
     links: list[Link] = []
     for slot in slots:
         if node.has(slot):
-            one = len(node.shape(slot)) < 2
-            links.extend(
-                vector_links(node, slot, shape) if one else broadcast_links(node, slot, shape)
-            )
+            links_of = vector_links if len(node.shape(slot)) < 2 else broadcast_links
+            links.extend(links_of(node, slot, shape))
     return tuple(links)
 
 
@@ -89,7 +88,7 @@ def matmul_integer16(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    return apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
+    return apply_standard(node, "MatMul", operands_of(node, 0, 1))
 
 
 @rule("MatMulIntegerToFloat", domain=DOMAIN)
@@ -98,9 +97,11 @@ def matmul_integer_to_float(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
-    shape = first_shape(found)
-    return _with_links(found, _scalar_links(node, shape, 2, 4), _column_links(node, shape, 3, 5, 6))
+    outcome = apply_standard(node, "MatMul", operands_of(node, 0, 1))
+    shape = first_shape(outcome)
+    return _with_links(
+        outcome, _scalar_links(node, shape, 2, 4), _column_links(node, shape, 3, 5, 6)
+    )
 
 
 @rule("DynamicQuantizeMatMul", domain=DOMAIN)
@@ -111,11 +112,11 @@ def dynamic_quantize_matmul(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
-    left, shape = node.shape(0), first_shape(found)
+    outcome = apply_standard(node, "MatMul", operands_of(node, 0, 1))
+    left, shape = node.shape(0), first_shape(outcome)
     chain = Chain(left).add(*reduce_steps(left, range(len(left))))
     chain.add(*reshape_steps(chain.shape, (1,) * len(shape)), Pointwise(shape))
-    return _with_links(found, (chain.link(0),), _column_links(node, shape, 2, 3, 4))
+    return _with_links(outcome, (chain.link(0),), _column_links(node, shape, 2, 3, 4))
 
 
 @rule("FusedGemm", domain=DOMAIN, ignores=(*ACTIVATION, "beta"))
@@ -124,7 +125,7 @@ def fused_gemm(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    return apply_standard(node, "Gemm", [operand_of(node, slot) for slot in range(3)])
+    return apply_standard(node, "Gemm", operands_of(node, 0, 1, 2))
 
 
 @rule("GemmFloat8", domain=DOMAIN, ignores=("activation", "alpha", "beta", "dtype"))
@@ -133,8 +134,8 @@ def gemm_float8(node: OpNode) -> Outcome:
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    found = apply_standard(node, "Gemm", [operand_of(node, slot) for slot in range(3)])
-    return _with_links(found, _scalar_links(node, first_shape(found), 3, 4, 5))
+    outcome = apply_standard(node, "Gemm", operands_of(node, 0, 1, 2))
+    return _with_links(outcome, _scalar_links(node, first_shape(outcome), 3, 4, 5))
 
 
 @rule("QGemm", domain=DOMAIN, ignores=("alpha",))
@@ -143,10 +144,10 @@ def qgemm(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = apply_standard(node, "Gemm", [operand_of(node, slot) for slot in (0, 3, 6)])
-    shape = first_shape(found)
+    outcome = apply_standard(node, "Gemm", operands_of(node, 0, 3, 6))
+    shape = first_shape(outcome)
     return _with_links(
-        found, _scalar_links(node, shape, 1, 2, 7, 8), _column_links(node, shape, 4, 5)
+        outcome, _scalar_links(node, shape, 1, 2, 7, 8), _column_links(node, shape, 4, 5)
     )
 
 
@@ -156,8 +157,8 @@ def gemm_fast_gelu(node: OpNode) -> Outcome:
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 1)])
-    return _with_links(found, vector_links(node, 2, first_shape(found)))
+    outcome = apply_standard(node, "MatMul", operands_of(node, 0, 1))
+    return _with_links(outcome, vector_links(node, 2, first_shape(outcome)))
 
 
 @rule("QOrderedMatMul", domain=DOMAIN, ignores=("order_A", "order_B", "order_Y"))
@@ -167,11 +168,11 @@ def qordered_matmul(node: OpNode) -> Outcome:
     Exact by its definition, in logical indices; onnxruntime has no CPU kernel to compare with.
     Versions: all (1).
     """
-    found = apply_standard(node, "MatMul", [operand_of(node, 0), operand_of(node, 2)])
-    shape = first_shape(found)
+    outcome = apply_standard(node, "MatMul", operands_of(node, 0, 2))
+    shape = first_shape(outcome)
     scales = _scalar_links(node, shape, 1, 4, 7)
     return _with_links(
-        found, scales, _column_links(node, shape, 3, 5), broadcast_links(node, 6, shape)
+        outcome, scales, _column_links(node, shape, 3, 5), broadcast_links(node, 6, shape)
     )
 
 
@@ -291,7 +292,7 @@ def matmul_fp8(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns, inner = node.ranked(1, 2, 2)
-    return _block_quantized_links(node, inner, columns, (3,), 4)
+    return _block_quantized_outcome(node, inner, columns, (3,), 4)
 
 
 @rule("MatMulBlockQuantizedFp4Weight", domain=DOMAIN, ignores=("block_size",))
@@ -301,19 +302,17 @@ def matmul_fp4(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns, inner = node.ranked(1, 2, 2)
-    return _block_quantized_links(node, 2 * inner, columns, (3, 4), 5)
+    return _block_quantized_outcome(node, 2 * inner, columns, (3, 4), 5)
 
 
-def _block_quantized_links(
+def _block_quantized_outcome(
     node: OpNode, inner: int, columns: int, scales: tuple[int, ...], bias: int
 ) -> Outcome:
-    found = Outcome(
-        ((*node.ranked(0, 1)[:-1], columns),), (_projection_link(node, 0, inner, columns),)
-    )
-    shape = first_shape(found)
+    shape = (*node.ranked(0, 1)[:-1], columns)
+    outcome = Outcome((shape,), (_projection_link(node, 0, inner, columns),))
     weights = (_repeated_row_links(node, slot, columns, shape) for slot in (1, 2))
     return _with_links(
-        found, *weights, _scalar_links(node, shape, *scales), vector_links(node, bias, shape)
+        outcome, *weights, _scalar_links(node, shape, *scales), vector_links(node, bias, shape)
     )
 
 

@@ -122,8 +122,8 @@ def _widths(node: OpNode, weights: Sequence[int]) -> tuple[int, int, int]:
     """Return the widths of query, key and value: told, that of their weights, or thirds."""
     told = node.ints("qkv_hidden_sizes")
     if not told:
-        found = [node.ranked(slot, 2, 2)[1] for slot in weights]
-        told = found if len(found) == 3 else [found[0] // 3] * 3
+        widths = [node.ranked(slot, 2, 2)[1] for slot in weights]
+        told = widths if len(widths) == 3 else [widths[0] // 3] * 3
     if len(told) != 3 or min(told) < 1:
         raise RuleError(f"requires positive widths of query, key and value, found {told[:8]}")
     return told[0], told[1], told[2]
@@ -202,9 +202,9 @@ def _past(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
     if not node.has(slots.past):
         return
     cache = (heads.batch, heads.heads, heads.past, heads.size)
-    found = node.expect_shape(slots.past, (2, *cache))
+    shape = node.expect_shape(slots.past, (2, *cache))
     for number, lead in enumerate((heads.lead_keys, heads.lead_values)):
-        chain = take_part(Chain(found), 0, number, 1).add(Regroup(cache))
+        chain = take_part(Chain(shape), 0, number, 1).add(Regroup(cache))
         yield lead(from_cache(chain), 0).link(slots.past)
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.ops.contrib.operands import DOMAIN, apply_standard, first_shape, operand_of
+from rfgraph.ops.contrib.operands import (
+    DOMAIN,
+    apply_standard,
+    first_shape,
+    operand_of,
+    operands_of,
+)
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import scalar_link
@@ -30,8 +36,8 @@ def qlinear_binary(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = apply_standard(node, "Add", [operand_of(node, 0), operand_of(node, 3)])
-    return _with_scales(node, found, (1, 2, 4, 5, 6, 7))
+    outcome = apply_standard(node, "Add", operands_of(node, 0, 3))
+    return _with_scales(node, outcome, (1, 2, 4, 5, 6, 7))
 
 
 @rule("MulInteger", domain=DOMAIN)
@@ -40,8 +46,8 @@ def mul_integer(node: OpNode) -> Outcome:
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    found = apply_standard(node, "Mul", [operand_of(node, 0), operand_of(node, 2)])
-    return _with_scales(node, found, (1, 3))
+    outcome = apply_standard(node, "Mul", operands_of(node, 0, 2))
+    return _with_scales(node, outcome, (1, 3))
 
 
 @rule("QLinearSigmoid", "QLinearLeakyRelu", domain=DOMAIN, ignores=("alpha",))
@@ -50,7 +56,7 @@ def qlinear_unary(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    return _with_scales(node, apply_standard(node, "Sigmoid", [operand_of(node, 0)]), (1, 2, 3, 4))
+    return _with_scales(node, apply_standard(node, "Sigmoid", operands_of(node, 0)), (1, 2, 3, 4))
 
 
 @rule("QLinearWhere", domain=DOMAIN)
@@ -60,8 +66,8 @@ def qlinear_where(node: OpNode) -> Outcome:
     Exact; of a condition whose value is known only the chosen alternative is read, but the
     quantization of both. Versions: all (1).
     """
-    found = apply_standard(node, "Where", [operand_of(node, slot) for slot in (0, 1, 4)])
-    return _with_scales(node, found, (2, 3, 5, 6, 7, 8))
+    outcome = apply_standard(node, "Where", operands_of(node, 0, 1, 4))
+    return _with_scales(node, outcome, (2, 3, 5, 6, 7, 8))
 
 
 @rule("QLinearConcat", domain=DOMAIN)
@@ -75,17 +81,17 @@ def qlinear_concat(node: OpNode) -> Outcome:
         raise RuleError(
             f"requires inputs in threes after the first two, found {len(node.inputs)} inputs"
         )
-    found = _with_scales(
+    outcome = _with_scales(
         node, apply_standard(node, "Concat", [operand_of(node, slot) for slot in slots]), (0, 1)
     )
-    parts = {link.input: link.steps for link in found.links}
-    links = list(found.links)
+    parts = {link.input: link.steps for link in outcome.links}
+    links = list(outcome.links)
     for slot in slots:
         for scale in (slot + 1, slot + 2):
             if node.has(scale):
                 own = scalar_link(node, scale, node.shape(slot))
                 links.append(Link(scale, (*own.steps, *parts[slot])))
-    return Outcome(found.shapes, tuple(links))
+    return Outcome(outcome.shapes, tuple(links))
 
 
 @rule("QLinearSoftmax", domain=DOMAIN)
@@ -95,10 +101,10 @@ def qlinear_softmax(node: OpNode) -> Outcome:
     Exact. Versions: all (1); attribute opset below 13 reads all axes from the given one on.
     """
     attributes = {"axis": node.int("axis", -1)}
-    found = apply_standard(
-        node, "Softmax", [operand_of(node, 0)], attributes, min(max(node.int("opset"), 1), 22)
+    outcome = apply_standard(
+        node, "Softmax", operands_of(node, 0), attributes, min(max(node.int("opset"), 1), 22)
     )
-    return _with_scales(node, found, (1, 2, 3, 4))
+    return _with_scales(node, outcome, (1, 2, 3, 4))
 
 
 @rule("QLinearReduceMean", "ReduceSumInteger", domain=DOMAIN)
@@ -112,8 +118,8 @@ def quantized_reduction(node: OpNode) -> Outcome:
         "axes": node.ints("axes"),
         "keepdims": node.int("keepdims", 1),
     }
-    found = apply_standard(node, op_type, [operand_of(node, 0)], attributes, WITH_AXES[op_type])
-    return _with_scales(node, found, (1, 2, 3, 4))
+    outcome = apply_standard(node, op_type, operands_of(node, 0), attributes, WITH_AXES[op_type])
+    return _with_scales(node, outcome, (1, 2, 3, 4))
 
 
 @rule("QuantizeLinear", "DequantizeLinear", domain=DOMAIN)
@@ -124,6 +130,6 @@ def quantize_linear(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    operands = [operand_of(node, slot) for slot in range(3)]
+    operands = operands_of(node, 0, 1, 2)
     attributes = {"axis": node.int("axis", 1)}
     return apply_standard(node, "QuantizeLinear", operands, attributes, version=13)

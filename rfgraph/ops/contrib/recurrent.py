@@ -288,11 +288,11 @@ def dynamic_quantize_lstm(node: OpNode) -> Outcome:
     for slot in (1, 2):
         node.ranked(slot, 3, 3)
         operands[slot] = permuted_operand(node, slot, (0, 2, 1))
-    found = _lstm(node, operands)
-    links = list(found.links)
+    outcome = _lstm(node, operands)
+    links = list(outcome.links)
     for slot in node.data_inputs():
-        links.extend(_whole_into(node, slot, found))
-    return trim_outputs(node, found.shapes, links)
+        links.extend(_whole_into(node, slot, outcome))
+    return trim_outputs(node, outcome.shapes, links)
 
 
 @rule("AttnLSTM", domain=DOMAIN, ignores=LSTM)
@@ -310,13 +310,13 @@ def attention_lstm(node: OpNode) -> Outcome:
     own = Value((*weights[:2], inputs[2]), constant=True)
     operands = [operand_of(node, slot) for slot in range(8)]
     operands[1] = Operand(1, own)
-    found = _lstm(node, operands)
-    links = [link for link in found.links if link.input in (0, 4, 5, 6)]
+    outcome = _lstm(node, operands)
+    links = [link for link in outcome.links if link.input in (0, 4, 5, 6)]
     for slot in (1, 2, 3, 7, 8, 9, 10, 13):
-        links.extend(_whole_into(node, slot, found))
+        links.extend(_whole_into(node, slot, outcome))
     for slot in filter(node.has, (11, 12)):
-        links.extend(_memory(node, slot, found, inputs[1]))
-    return trim_outputs(node, found.shapes, links)
+        links.extend(_memory(node, slot, outcome, inputs[1]))
+    return trim_outputs(node, outcome.shapes, links)
 
 
 def _memory(node: OpNode, slot: int, found: Outcome, batch: int) -> Iterator[Link]:

@@ -89,13 +89,13 @@ def hyper_connection_pre_mix(node: OpNode) -> Outcome:
     shape, grouped = _streams(node)
     out = (*grouped[:-2], grouped[-1])
     links = []
-    for slot, chain in ((0, _grouped(shape, grouped)), (1, _gate(node, 1, grouped))):
+    for slot, chain in ((0, _group_chain(shape, grouped)), (1, _gate(node, 1, grouped))):
         chain.add(*reduce_steps(grouped, [len(grouped) - 2], weighted=True))
         links.append(chain.add(*reshape_steps(chain.shape, out)).link(slot))
     return Outcome((out,), tuple(links))
 
 
-def _grouped(shape: Shape, grouped: Shape) -> Chain:
+def _group_chain(shape: Shape, grouped: Shape) -> Chain:
     return Chain(shape).add(*(() if shape == grouped else (Regroup(grouped),)))
 
 
@@ -112,7 +112,7 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
     streams, axis = grouped[-2], len(grouped) - 2
     block = node.expect_shape(1, (*grouped[:-2], grouped[-1]))
     chains = {
-        0: _grouped(shape, grouped),
+        0: _group_chain(shape, grouped),
         1: Chain(block).add(Regroup((*grouped[:-2], 1, grouped[-1])), Pointwise(grouped)),
         2: _gate(node, 2, grouped),
     }
@@ -164,8 +164,8 @@ def _mixed_in(node: OpNode, shape: Shape, grouped: Shape) -> Iterator[tuple[int,
     for slot, axis in ((5, -2), (6, -1)):
         if node.has(slot) or node.has(11 - slot):
             under = tuple(1 if a == axis % len(grouped) else n for a, n in enumerate(grouped))
-            found = drop_axes(grouped, [axis % len(grouped)])
-            chain = Chain(node.expect_shape(slot, found))
+            own = drop_axes(grouped, [axis % len(grouped)])
+            chain = Chain(node.expect_shape(slot, own))
             yield slot, chain.add(Regroup(under), Pointwise(grouped))
 
 
@@ -225,10 +225,10 @@ def qembed_layer_normalization(node: OpNode) -> Outcome:
 
     Exact but for computed tables: which rows are read depends on data (unknown). Versions: all (1).
     """
-    found = _embedding_outcome(node, ((0, 2), (1, 4), (None, 3)), (5, 6))
-    shape = first_shape(found)
+    outcome = _embedding_outcome(node, ((0, 2), (1, 4), (None, 3)), (5, 6))
+    shape = first_shape(outcome)
     scales = [scalar_link(node, slot, shape) for slot in range(8, 17) if node.has(slot)]
-    return Outcome(found.shapes, (*found.links, *scales))
+    return Outcome(outcome.shapes, (*outcome.links, *scales))
 
 
 def _embedding_outcome(
@@ -332,9 +332,9 @@ def gated_relative_position_bias(node: OpNode) -> Outcome:
     links.append(bias.add(Regroup((1, heads, 1, 1)), Pointwise(shape)).link(1))
     for slot in (3, 4, 6):
         if node.has(slot):
-            found = node.shape(slot)
+            own = node.shape(slot)
             steps = (
-                *reduce_steps(found, range(len(found))),
+                *reduce_steps(own, range(len(own))),
                 Regroup((1, 1, 1, 1)),
                 Pointwise(shape),
             )

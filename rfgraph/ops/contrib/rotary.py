@@ -83,9 +83,9 @@ def _tables(node: OpNode, rotation: Rotation) -> Iterator[Link]:
     """Yield the links of cosines and sines, whose rows the positions name."""
     shape = rotation.split
     for slot in (2, 3):
-        found = node.ranked(slot, 2, 2)
-        steps = (*reduce_steps(found, [1]), Reduce(((0, Whole(found[0], 1, unknown=True)),)))
-        chain = Chain(found).add(*steps, Pointwise(shape))
+        own = node.ranked(slot, 2, 2)
+        steps = (*reduce_steps(own, [1]), Reduce(((0, Whole(own[0], 1, unknown=True)),)))
+        chain = Chain(own).add(*steps, Pointwise(shape))
         yield chain.add(*reshape_steps(shape, rotation.shape)).link(slot)
 
 
@@ -210,7 +210,7 @@ def _parts(node: OpNode, apart: Shape, start: int) -> Iterator[tuple[int, Chain]
 
 def _position_chain(node: OpNode, apart: Shape) -> Chain:
     """Return a chain from positions, one to begin with or one per token."""
-    found = node.shape(2)
-    if product(found) == 1:
-        return Chain(found).add(*scalar_link(node, 2, apart).steps)
+    shape = node.shape(2)
+    if product(shape) == 1:
+        return Chain(shape).add(*scalar_link(node, 2, apart).steps)
     return Chain(node.expect_shape(2, apart[:2])).add(Regroup((*apart[:2], 1, 1)), Pointwise(apart))

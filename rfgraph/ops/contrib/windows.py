@@ -7,7 +7,7 @@ from rfgraph.ops.contrib.operands import (
     apply_standard,
     broadcast_links,
     first_shape,
-    operand_of,
+    operands_of,
 )
 from rfgraph.ops.convolutions import convolve, global_pool, pool
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
@@ -77,7 +77,7 @@ def conv_transpose_with_dynamic_pads(node: OpNode) -> Outcome:
     pads = node.known_ints(2)
     if pads is not None:
         attributes["pads"] = pads
-    operands = [operand_of(node, slot) for slot in (0, 1, 3)]
+    operands = operands_of(node, 0, 1, 3)
     return apply_standard(node, "ConvTranspose", operands, attributes)
 
 
@@ -104,8 +104,8 @@ def qlinear_average_pool(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = pool(node, channels_last=node.int("channels_last", 0) != 0)
-    return _scalars(node, found, range(1, 5))
+    outcome = pool(node, channels_last=node.int("channels_last", 0) != 0)
+    return _scalars(node, outcome, range(1, 5))
 
 
 @rule("QLinearGlobalAveragePool", domain=DOMAIN)
@@ -116,8 +116,8 @@ def qlinear_global_average_pool(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    found = global_pool(node, channels_last=node.int("channels_last", 0) != 0)
-    return _scalars(node, found, range(1, 5))
+    outcome = global_pool(node, channels_last=node.int("channels_last", 0) != 0)
+    return _scalars(node, outcome, range(1, 5))
 
 
 @rule("MaxpoolWithMask", domain=DOMAIN, ignores=("storage_order",))
@@ -130,8 +130,8 @@ def max_pool_with_mask(node: OpNode) -> Outcome:
     mask is never looked at; of a mask of several planes all of it counts as read, since onnxruntime
     does not look them up plane by plane. Versions: all (1).
     """
-    found = pool(node)
-    shape, data = first_shape(found), found.links[0]
+    outcome = pool(node)
+    shape, data = first_shape(outcome), outcome.links[0]
     mask = node.ranked(1, len(shape), len(shape))
     if mask[2:] != node.shape(0)[2:]:
         raise RuleError(

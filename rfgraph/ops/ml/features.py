@@ -192,10 +192,10 @@ def _row_outcome(node: OpNode, count: int) -> Outcome:
     """Return the outcome of an operator that makes `count` numbers of every row."""
     if count < 1:
         raise RuleError(f"requires at least 1 result for each row, found {count}")
-    found = node.ranked(0, 1, 2)
-    rows, features = _table(found)
+    shape = node.ranked(0, 1, 2)
+    rows, features = _table(shape)
     reads = Reduce(((1, Whole(features, count)),), weighted=True)
-    steps = () if len(found) == 2 else (Regroup((rows, features)),)
+    steps = () if len(shape) == 2 else (Regroup((rows, features)),)
     return Outcome(((rows, count),), (Link(0, (*steps, reads)),))
 
 

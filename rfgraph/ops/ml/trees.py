@@ -99,14 +99,14 @@ def _trees_by_number(node: OpNode, target_ids: str, target_trees: str) -> Ensemb
     features = _ints(node, "nodes_featureids", len(trees))
     if not isinstance(modes, list) or len(modes) != len(trees):
         raise RuleError(f"attribute 'nodes_modes' requires {len(trees)} strings")
-    found = Ensemble()
+    ensemble = Ensemble()
     for tree, feature, mode in zip(trees, features, modes, strict=True):
         if mode != "LEAF":
-            found.features[tree].add(feature)
+            ensemble.features[tree].add(feature)
     targets = _ints(node, target_ids)
     for target, tree in zip(targets, _ints(node, target_trees, len(targets)), strict=True):
-        found.targets[target].add(tree)
-    return found
+        ensemble.targets[target].add(tree)
+    return ensemble
 
 
 @rule(
@@ -197,12 +197,12 @@ def _trees_by_links(node: OpNode) -> Ensemble:
             if not 0 <= successor < length:
                 raise RuleError(f"branch {branch} requires a successor in [0, {length - 1}]")
             parts.join(branch, successor + (len(features) if leaf else 0))
-    found = Ensemble()
+    ensemble = Ensemble()
     for branch, feature in enumerate(features):
-        found.features[parts.root(branch)].add(feature)
+        ensemble.features[parts.root(branch)].add(feature)
     for leaf, target in enumerate(targets, len(features)):
-        found.targets[target].add(parts.root(leaf))
-    return found
+        ensemble.targets[target].add(parts.root(leaf))
+    return ensemble
 
 
 class _Parts:

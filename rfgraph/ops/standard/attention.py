@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.heads import Lengths, Reach, add_band
@@ -22,11 +21,12 @@ from rfgraph.ops.steps import (
     along_axis,
     broadcasts,
     kept_steps,
+    repeat_rule,
     reshape_steps,
     select_steps,
     trim_outputs,
 )
-from rfgraph.relations.axis_rules import Resample, Shape, Shift, Whole
+from rfgraph.relations.axis_rules import Shape, Shift, Whole
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
 from rfgraph.wording.names import quoted
 
@@ -77,9 +77,7 @@ class Heads(Lengths):
         """Return a chain over groups of heads, spread to the heads that share them."""
         if self.heads == self.groups:
             return chain
-        ratio = Fraction(self.groups, self.heads)
-        spread = Resample(ratio, Fraction(0), "floor", self.groups, self.heads)
-        return chain.add(Taps(((1, spread),)))
+        return chain.add(Taps(((1, repeat_rule(self.heads, self.groups)),)))
 
 
 def _crop_steps(shape: Shape, axis: int, start: int, length: int) -> tuple[Select, ...]:
@@ -182,8 +180,8 @@ def _is_computed(node: OpNode, slot: int) -> bool:
 
 def _mask(node: OpNode) -> Chain:
     """Return a chain from the mask to four axes."""
-    found = node.shape(MASK)
-    return Chain(found).add(*reshape_steps(found, (*(1,) * (4 - len(found)), *found)))
+    shape = node.shape(MASK)
+    return Chain(shape).add(*reshape_steps(shape, (*(1,) * (4 - len(shape)), *shape)))
 
 
 def _keep_allowed(chain: Chain, allowed: Array | None) -> bool:

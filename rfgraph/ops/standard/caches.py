@@ -10,7 +10,7 @@ from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     along_axis,
-    boundless,
+    is_unlistable,
     kept_steps,
     pick_steps,
     reduce_steps,
@@ -99,7 +99,7 @@ def tensor_scatter(node: OpNode) -> Outcome:
         return _written(shape, axis, count)
     node.expect_shape(2, shape[:1])
     starts = node.value(2).data
-    if starts is None or boundless(shape[0], length):
+    if starts is None or is_unlistable(shape[0], length):
         placed = Reduce(((axis, Whole(count, length, unknown=True)),))
         own = Chain(shape[:1]).add(*reshape_steps(shape[:1], along_axis(shape[0], 0, len(shape))))
         links = (

@@ -38,15 +38,7 @@ def einsum(node: OpNode) -> Outcome:
     """
     shapes = [node.shape(slot) for slot in node.data_inputs()]
     equation = _parse_equation(node.str("equation", ""), shapes)
-    lengths: dict[Letter, int] = {}
-    for letters, shape in zip(equation.operands, shapes, strict=True):
-        for letter, length in zip(letters, shape, strict=True):
-            known = lengths.setdefault(letter, length)
-            if 1 not in (known, length) and known != length:
-                raise RuleError(
-                    f"{_letter_text(letter)} requires one length, found {known} and {length}"
-                )
-            lengths[letter] = length if known == 1 else known
+    lengths = _letter_lengths(equation, shapes)
     out = tuple(lengths[letter] for letter in equation.result)
     for number, slot in enumerate(node.data_inputs() if len(shapes) == 2 else ()):
         zero = zero_elements(node.value(slot))
@@ -68,6 +60,20 @@ def einsum(node: OpNode) -> Outcome:
             chain.add(*reshape_steps(chain.shape, spread))
         links.append(chain.add(Pointwise(out)).link(slot))
     return Outcome((out,), tuple(links))
+
+
+def _letter_lengths(equation: _Equation, shapes: list[Shape]) -> dict[Letter, int]:
+    """Return the length of each letter's axes, of which those of length 1 broadcast."""
+    lengths: dict[Letter, int] = {}
+    for letters, shape in zip(equation.operands, shapes, strict=True):
+        for letter, length in zip(letters, shape, strict=True):
+            known = lengths.setdefault(letter, length)
+            if 1 not in (known, length) and known != length:
+                raise RuleError(
+                    f"{_letter_text(letter)} requires one length, found {known} and {length}"
+                )
+            lengths[letter] = length if known == 1 else known
+    return lengths
 
 
 @dataclass(frozen=True, slots=True)

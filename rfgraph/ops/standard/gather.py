@@ -8,8 +8,8 @@ from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, Unr
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     along_axis,
-    boundless,
     check_index_count,
+    is_unlistable,
     kept_steps,
     lines_along,
     normal_indices,
@@ -197,7 +197,7 @@ def reverse_sequence(node: OpNode) -> Outcome:
         raise RuleError(f"input 1 requires {shape[batch]} lengths, found {list(node.shape(1))}")
     lengths = node.value(1).data
     chain = Chain(shape)
-    if lengths is None or boundless(*shape[:2]):
+    if lengths is None or is_unlistable(*shape[:2]):
         chain.add(Reduce(((time, Whole(shape[time], shape[time], unknown=True)),)))
     else:
         _reverse(chain, lengths, time)
@@ -242,7 +242,7 @@ def trilu(node: OpNode) -> Outcome:
     if offsets is not None and len(offsets) != 1:
         raise RuleError(f"input 1 requires one element, found {len(offsets)}")
     k = offsets[0] if offsets else 0
-    if boundless(rows, columns):
+    if is_unlistable(rows, columns):
         return Outcome((shape,), (own,))
     k = min(max(k, -rows - 1), columns + 1)
     distance = np.arange(columns).reshape(1, -1) - np.arange(rows).reshape(-1, 1)

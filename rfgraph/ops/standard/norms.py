@@ -102,8 +102,8 @@ def group_normalization(node: OpNode) -> Outcome:
     rules.extend((axis, Whole(shape[axis], 1)) for axis in range(2, len(shape)))
     links = [Link(0, (Pointwise(shape),)), Link(0, (Reduce(tuple(rules)), Pointwise(shape)))]
     for slot in (1, 2):
-        found = node.shape(slot)
-        if node.version < 21 and found == (count,):
+        own = node.shape(slot)
+        if node.version < 21 and own == (count,):
             spread = Reduce(((0, Blocks(count, count, channels)),))
             placed = (channels, *(1,) * (len(shape) - 2))
             links.append(

@@ -27,9 +27,9 @@ def quantize_linear(node: OpNode) -> Outcome:
 
 
 def _scale(node: OpNode, slot: int, shape: Shape) -> tuple[Link, ...]:
-    found = node.shape(slot)
+    own = node.shape(slot)
     axis, block = node.int("axis", 1), node.int("block_size", 0)
-    if product(found) == 1 and len(found) < 2:
+    if product(own) == 1 and len(own) < 2:
         return parameter_links(node, slot, shape, 0)
     axis = normal_axis(axis, len(shape)) if len(shape) > 1 else 0
     if block == 0:
@@ -40,5 +40,5 @@ def _scale(node: OpNode, slot: int, shape: Shape) -> tuple[Link, ...]:
         )
     wanted = (*shape[:axis], -(-shape[axis] // block), *shape[axis + 1 :])
     node.expect_shape(slot, wanted)
-    rule = Resample(Fraction(1, block), Fraction(0), "floor", found[axis], shape[axis])
+    rule = Resample(Fraction(1, block), Fraction(0), "floor", own[axis], shape[axis])
     return (Link(slot, (Taps(((axis, rule),)),)),)

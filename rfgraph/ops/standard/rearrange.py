@@ -17,8 +17,8 @@ from rfgraph.ops.node import (
 )
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
-    boundless,
     is_identity,
+    is_unlistable,
     kept_steps,
     reshape_steps,
     select_steps,
@@ -118,7 +118,7 @@ def _fill(
         raise RuleError(f"input 2 requires one element, found shape {list(found)}")
     steps = (*reshape_steps(found, (1,) * len(out)), Pointwise(out))
     sides = {a: (b, b + shape[a]) for a, b, e in pads if b > 0 or e > 0}
-    if boundless(*(out[axis] for axis in sides)):
+    if is_unlistable(*(out[axis] for axis in sides)):
         return [Link(2, steps)]
     inside = np.ones((1,) * len(out), dtype=bool)
     for axis, (start, stop) in sides.items():

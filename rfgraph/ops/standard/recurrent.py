@@ -11,7 +11,7 @@ from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     along_axis,
-    boundless,
+    is_unlistable,
     kept_steps,
     reduce_steps,
     reshape_steps,
@@ -64,7 +64,7 @@ class Sequence:
 
         The first `first` steps of the direction are left out.
         """
-        if (self.lengths is None and first == 0) or boundless(self.time, self._known):
+        if (self.lengths is None and first == 0) or is_unlistable(self.time, self._known_lengths):
             return None
         ends = np.array([self.time]) if self.lengths is None else self.lengths
         at = np.arange(self.time).reshape(-1, 1)
@@ -72,7 +72,7 @@ class Sequence:
         return np.asarray(found)
 
     @property
-    def _known(self) -> int:
+    def _known_lengths(self) -> int:
         return 1 if self.lengths is None else len(self.lengths)
 
     def time_first_chain(self) -> Chain:

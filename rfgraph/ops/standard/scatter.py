@@ -9,8 +9,8 @@ import numpy as np
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
-    boundless,
     drop_axes,
+    is_unlistable,
     kept_steps,
     lines_along,
     normal_indices,
@@ -46,17 +46,17 @@ def scatter_elements(node: OpNode) -> Outcome:
     indices = node.value(1).data
     if indices is None:
         return _anywhere_outcome(node, shape, where, axis)
-    found = normal_indices(indices, shape[axis])
-    lines = lines_along(found, axis)
+    positions = normal_indices(indices, shape[axis])
+    lines = lines_along(positions, axis)
     agree = len(lines) and np.array_equal(lines, np.broadcast_to(lines[:1], lines.shape))
     if agree and drop_axes(where, (axis,)) == drop_axes(shape, (axis,)):
         view, places = _View(shape, shape, where, axis), lines[0]
-    elif boundless(*shape):
+    elif is_unlistable(*shape):
         return _anywhere_outcome(node, shape, where, axis)
     else:
         view = _View(shape, (product(shape),), (product(where),), 0)
-        places = _flat(found, shape, axis)
-    if boundless(view.data[view.axis]):
+        places = _flat(positions, shape, axis)
+    if is_unlistable(view.data[view.axis]):
         return _anywhere_outcome(node, shape, where, axis)
     return _written(node, view, places, combined)
 
@@ -108,15 +108,15 @@ def scatter_nd(node: OpNode) -> Outcome:
     indices = node.value(1).data
     if indices is None:
         return _scattered_nd(shape, where)
-    found = [normal_indices(indices[..., a], shape[a]) for a in range(depth)]
-    lists = separate_positions(found)
+    positions = [normal_indices(indices[..., a], shape[a]) for a in range(depth)]
+    lists = separate_positions(positions)
     lead = shape[:depth]
-    if lists is not None and _distinct(lists) and not boundless(max(lead)):
+    if lists is not None and _distinct(lists) and not is_unlistable(max(lead)):
         return _box(shape, lists, combined)
-    if boundless(*lead):
+    if is_unlistable(*lead):
         return _scattered_nd(shape, where)
     places = np.zeros(where[:-1], dtype=np.int64)
-    for component, length in zip(found, lead, strict=True):
+    for component, length in zip(positions, lead, strict=True):
         places = places * length + component
     view = _View(shape, (product(lead), *rest), (places.size, *rest), 0)
     return _written(node, view, places.reshape(-1), combined)
@@ -146,7 +146,7 @@ def _box(shape: Shape, lists: list[Array], combined: bool) -> Outcome:
         updates.add(*pick_steps(inverse, axis, len(line)))
         if len(line) < shape[axis]:
             side = (inverse >= 0).reshape([-1 if a == axis else 1 for a in range(len(shape))])
-            if boundless(covered.size, shape[axis]):
+            if is_unlistable(covered.size, shape[axis]):
                 combined = True
             else:
                 covered = covered & side
@@ -192,8 +192,8 @@ def _put_steps(axis: int, places: Array, length: int) -> tuple[Step, ...]:
         return pick_steps(inverse, axis, len(places))
     order = np.argsort(places, kind="stable")
     ends = np.cumsum(np.bincount(places, minlength=length)).tolist()
-    found = order.tolist()
-    lists = tuple(tuple(found[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True))
+    readers = order.tolist()
+    lists = tuple(tuple(readers[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True))
     return (Taps(((axis, Listed(lists, len(places))),)),)
 
 

@@ -39,25 +39,25 @@ def reshape(node: OpNode) -> Outcome:
 
 
 def _target(shape: Shape, wanted: list[int], keep_zero: bool) -> Shape:
-    found = list(wanted)
+    target = list(wanted)
     for axis, length in enumerate(wanted):
         if length == 0 and not keep_zero:
             if axis >= len(shape):
                 raise RuleError(f"shape {wanted[:8]} copies axis {axis}, found input {list(shape)}")
-            found[axis] = shape[axis]
+            target[axis] = shape[axis]
     free = [axis for axis, length in enumerate(wanted) if length == -1]
-    if len(free) > 1 or min(found, default=0) < -1:
+    if len(free) > 1 or min(target, default=0) < -1:
         raise RuleError(
             f"shape requires lengths of at least 0 and one -1 at most, found {wanted[:8]}"
         )
     if free:
-        rest = -product(found)
+        rest = -product(target)
         if rest == 0 or product(shape) % rest:
             raise RuleError(f"an input of shape {list(shape)} cannot be reshaped to {wanted[:8]}")
-        found[free[0]] = product(shape) // rest
-    if product(found) != product(shape):
+        target[free[0]] = product(shape) // rest
+    if product(target) != product(shape):
         raise RuleError(f"an input of shape {list(shape)} cannot be reshaped to {wanted[:8]}")
-    return tuple(found)
+    return tuple(target)
 
 
 @rule("Flatten")

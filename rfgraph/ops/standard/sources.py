@@ -9,7 +9,7 @@ import numpy as np
 
 from rfgraph.ops.node import Array, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import boundless, scalar_link
+from rfgraph.ops.steps import is_unlistable, scalar_link
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.wording.names import quoted
 
@@ -94,10 +94,10 @@ def _plain(node: OpNode, name: str) -> Array:
         return np.array(node.float(name, 0.0), dtype=np.float32)
     if name == "value_floats":
         return np.array(node.floats(name), dtype=np.float32)
-    found = node.attribute(name)
-    if isinstance(found, list) != (name == "value_strings"):
+    value = node.attribute(name)
+    if isinstance(value, list) != (name == "value_strings"):
         raise RuleError(f"attribute {quoted(name)} is of another type")
-    return np.array(found, dtype=object)
+    return np.array(value, dtype=object)
 
 
 @rule("ConstantOfShape")
@@ -108,17 +108,17 @@ def constant_of_shape(node: OpNode) -> Outcome:
     """
     shape = _lengths(node.known_ints(0), "input 0")
     fill = _fill(node)
-    if fill is None or boundless(*shape):
+    if fill is None or is_unlistable(*shape):
         return Outcome((shape,), values=(None,))
     return Outcome((shape,), values=(np.full(shape, fill.reshape(-1)[0], fill.dtype),))
 
 
 def _fill(node: OpNode) -> Array | None:
     """Return the one element that fills the output, None if its value is not known."""
-    found = node.attribute("value")
-    if found is None:
+    value = node.attribute("value")
+    if value is None:
         return np.zeros(1, dtype=np.float32)
-    stored = _stored_outcome("value", found)
+    stored = _stored_outcome("value", value)
     if product(stored.shapes[0] or ()) != 1:
         raise RuleError("attribute 'value' requires a tensor of one element")
     return stored.values[0]
@@ -145,7 +145,7 @@ def range_(node: OpNode) -> Outcome:
         return Outcome(((max(0, math.ceil(float(limit - start) / float(delta))),),))
     first, last, step = int(start), int(limit), int(delta)
     count = max(0, -(-(last - first) // step))
-    if boundless(count) or "uint64" in (start.dtype, delta.dtype):
+    if is_unlistable(count) or "uint64" in (start.dtype, delta.dtype):
         return Outcome(((count,),))
     values = np.arange(count, dtype=np.int64) * np.int64(step) + np.int64(first)
     return Outcome(((count,),), values=(values.astype(start.dtype),))
@@ -153,10 +153,10 @@ def range_(node: OpNode) -> Outcome:
 
 def _scalar(node: OpNode, index: int) -> Any:
     """Return the one number that a constant input holds."""
-    found = node.known(index)
-    if found is None or found.size != 1 or found.dtype.kind not in "iuf":
+    value = node.known(index)
+    if value is None or value.size != 1 or value.dtype.kind not in "iuf":
         raise RuleError(f"input {index} requires one number")
-    return found.reshape(-1)[0]
+    return value.reshape(-1)[0]
 
 
 def _length(node: OpNode, index: int) -> int:
@@ -175,7 +175,7 @@ def eye_like(node: OpNode) -> Outcome:
     rows, columns = node.ranked(0, 2, 2)
     diagonal = node.int("k", 0)
     dtype = _DTYPES.get(node.int("dtype", 0))
-    if dtype is None or boundless(rows, columns) or boundless(abs(diagonal)):
+    if dtype is None or is_unlistable(rows, columns) or is_unlistable(abs(diagonal)):
         return Outcome(((rows, columns),))
     return Outcome(((rows, columns),), values=(np.eye(rows, columns, diagonal, dtype=dtype),))
 

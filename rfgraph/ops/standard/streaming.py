@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import normal_indices, pick_steps, reduce_steps, select_steps, trim_outputs
+from rfgraph.ops.steps import (
+    normal_indices,
+    pick_steps,
+    reduce_steps,
+    repeat_rule,
+    select_steps,
+    trim_outputs,
+)
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
     Repeat,
-    Resample,
     Shape,
     Shift,
     Whole,
@@ -23,11 +28,6 @@ from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def repeat_rule(count: int, groups: int) -> Resample:
-    """Return the axis rule by which each of `groups` positions serves equally many of `count`."""
-    return Resample(Fraction(groups, count), Fraction(0), "floor", groups, count)
 
 
 # -- rotary embedding ------------------------------------------------------------------------------
@@ -204,13 +204,13 @@ def _recurrence(node: OpNode) -> Recurrence:
     value_size = node.ranked(VALUE, 3, 3)[2] // groups
     node.expect_shape(VALUE, (batch, length, groups * value_size))
     mixed = BETA in UPDATES[update]
-    found = Recurrence(batch, length, heads, groups, size, value_size, mixed)
+    lengths = Recurrence(batch, length, heads, groups, size, value_size, mixed)
     if node.has(PAST):
-        node.expect_shape(PAST, found.state)
+        node.expect_shape(PAST, lengths.state)
     for slot, widths in ((DECAY, (groups * size, groups)), (BETA, (groups, 1))):
         if slot in UPDATES[update]:
             _gate(node, slot, (batch, length), widths)
-    return found
+    return lengths
 
 
 def _gate(node: OpNode, slot: int, place: Shape, widths: tuple[int, int]) -> None:
