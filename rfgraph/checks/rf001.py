@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.histogram import AxisHistogram, path_histogram
 from rfgraph.analysis.names import some
+from rfgraph.checks.registry import Check
 from rfgraph.checks.settings import AUTO, OUTPUT, STATS, percentile
 from rfgraph.checks.subject import Said, Subject
 from rfgraph.domains.fields.sizes import single_sizes
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.relations.graph import ModelInput
 
+
+CHECK = Check("RF001", "error", "The receptive field does not reach what is required")
 
 UNDETERMINED = "could not be determined"
 NO_PATH = "no local path"
@@ -86,10 +89,10 @@ class Place:
     ) -> Iterator[Finding]:
         """Yield what `say` says of each axis, given what is required there."""
         said = (one for axis, least in required.items() for one in say(self, axis, least))
-        yield from self.subject.along("RF001", "error", self.tensor, self.item, said)
+        yield from self.subject.along(CHECK, self.tensor, self.item, said)
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each tensor, input and axis that falls short."""
     asked = False
     items = subject.inputs()
@@ -104,7 +107,9 @@ def check(subject: Subject) -> Iterator[Finding]:
         names = some([item.name for item in items]) or "none"
         at = subject.settings.at
         what = f"tensor {quoted(at)} reads" if at not in (AUTO, OUTPUT) else "the outputs read"
-        yield Finding("RF001", "error", f"{what} nothing of the inputs to check ({names})")
+        yield Finding(
+            CHECK.code, CHECK.severity, f"{what} nothing of the inputs to check ({names})"
+        )
 
 
 def _unknown(subject: Subject, item: ModelInput, required: dict[int, int]) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Subject, where
 from rfgraph.domains.fields.alignment import aligned, common_line
 from rfgraph.domains.fields.axis_field import AxisField, carry_field
@@ -38,11 +39,13 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import ModelInput
 
 
+CHECK = Check("RF002", "warning", "Paths that merge are not aligned")
+
 # How many of the branches that meet are described.
 MAX_BRANCHES = 3
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each input and merge that is the first to break alignment.
 
     And for the first tensor of which it cannot be told.
@@ -89,14 +92,14 @@ def _finding(subject: Subject, item: ModelInput, tensor: str, found: Mapping[int
             f"{where(tensor, item, axes)}: whether paths are aligned could not be determined: "
             "their patterns are too many to follow one by one"
         )
-        return subject.finding("RF002", "warning", text, tensor, input=item.name, axes=axes)
+        return subject.finding(CHECK, text, tensor, input=item.name, axes=axes)
     branches = list(dict.fromkeys(_branches(subject, item, tensor, axes[0])))
     text = f"{where(tensor, item, axes)}: paths that meet here are not aligned"
     if len(branches) > 1:
         more = len(branches) - MAX_BRANCHES
         shown = branches[:MAX_BRANCHES] + ([f"{more} more"] if more > 0 else [])
         text += f" ({joined(shown)})"
-    return subject.finding("RF002", "warning", text, tensor, input=item.name, axes=axes)
+    return subject.finding(CHECK, text, tensor, input=item.name, axes=axes)
 
 
 def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Iterator[str]:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject, carriers
 from rfgraph.domains.read_positions import Mask, Masks, read_positions
 from rfgraph.errors import BoundError
@@ -38,12 +39,14 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import ModelInput
 
 
+CHECK = Check("RF003", "warning", "Input positions are never read, or the region has gaps")
+
 MAX_PHASES = 16
 # Of the units on the axes that do not carry the input's: the shares of the axis where they stand.
 PLACES = (0, 1, 2)
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield what no output reads of each input, then the gaps in what units of each target read."""
     for item in subject.inputs():
         yield from _unread(subject, item)
@@ -55,7 +58,7 @@ def _undetermined(
     subject: Subject, what: str, error: BoundError, item: ModelInput, tensor: str
 ) -> Finding:
     message = f"{what} could not be determined: {error}"
-    return subject.finding("RF003", "warning", message, tensor, input=item.name)
+    return subject.finding(CHECK, message, tensor, input=item.name)
 
 
 # -- positions that no output reads ----------------------------------------------------------------
@@ -75,7 +78,7 @@ def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
     read = [found for found in masks if found is not None]
     if not read:
         message = f"no output reads anything of input {quoted(item.name)}"
-        yield subject.finding("RF003", "warning", message, item.name, input=item.name)
+        yield subject.finding(CHECK, message, item.name, input=item.name)
         return
     said = []
     for axis in axes:
@@ -83,7 +86,7 @@ def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
         if len(unread):
             count = f"{len(unread)} of {item.shape[axis]} positions"
             said.append(Said(axis, f"no output reads {count}: {ranges(unread.tolist())}"))
-    yield from subject.along("RF003", "warning", item.name, item, said)
+    yield from subject.along(CHECK, item.name, item, said)
 
 
 # -- gaps in what one unit reads -------------------------------------------------------------------
@@ -105,7 +108,7 @@ def _gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
                 if gap
             ]
             left.difference_update(one.axis for one in said)
-            yield from subject.along("RF003", "warning", tensor, item, said)
+            yield from subject.along(CHECK, tensor, item, said)
     except BoundError as error:
         what = f"gaps in what {quoted(tensor)} reads"
         yield _undetermined(subject, what, error, item, tensor)

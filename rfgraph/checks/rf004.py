@@ -29,6 +29,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Subject, carriers, named_axes
 from rfgraph.domains.fields.layout import has_local_path, local_fields
 from rfgraph.domains.fields.sizes import path_sizes
@@ -45,10 +46,16 @@ if TYPE_CHECKING:
     from rfgraph.relations.relation import Relation
 
 
+CHECK = Check(
+    "RF004",
+    "warning",
+    "Unproductive layer: it gathers nothing that its input does not have already",
+)
+
 MAX_TAPS = 1 << 16
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each input and layer behind the border, in the order of the graph."""
     for item in subject.inputs():
         lengths = {axis: subject.length(item, axis) for axis in subject.spatial_axes(item)}
@@ -59,7 +66,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 what = f"whether the layer that makes {quoted(tensor)} is productive"
                 message = f"{what} could not be determined: {error}"
             if message:
-                yield subject.finding("RF004", "warning", message, tensor, input=item.name)
+                yield subject.finding(CHECK, message, tensor, input=item.name)
 
 
 def _unproductive(

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject, carriers
 from rfgraph.domains.fields.layout import local_fields
 from rfgraph.domains.fields.pieces import tabulate
@@ -42,7 +43,10 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import ModelInput
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+CHECK = Check("RF006", "note", "The receptive field is off-centre")
+
+
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a note for each target, input and spatial axis that is off-centre."""
     for item in subject.inputs():
         lengths = {axis: subject.length(item, axis) for axis in subject.spatial_axes(item)}
@@ -52,7 +56,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 for axis, length in lengths.items()
             }
             said = [Said(axis, text) for axis, text in found.items() if text]
-            yield from subject.along("RF006", "note", tensor, item, said)
+            yield from subject.along(CHECK, tensor, item, said)
 
 
 def _off_centre(

@@ -22,6 +22,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.names import made_by, some
+from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import ModelInput
 
 
+CHECK = Check(
+    "RF007", "error", "The receptive field is smaller than in the baseline", needs="baseline"
+)
+
 _COMPARED = {
     "size": "size",
     "size_min": "smallest size",
@@ -43,9 +48,9 @@ _COMPARED = {
 }
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each tensor, input and axis that got smaller or cannot be compared."""
-    baseline = subject.baseline("RF007")
+    baseline = subject.baseline(CHECK.code)
     inputs = {item.name: item for item in subject.result.model.inputs}
     now = _counterparts(subject, baseline)
     stored = {pair: axes for pair, axes in baseline.fields.items() if pair[0] in now}
@@ -78,7 +83,7 @@ def _gone(
     subject: Subject, what: str, tensor: str, source: str, axes: tuple[int, ...] = ()
 ) -> Finding:
     text = f"{what} was in the baseline, and is not there"
-    return subject.finding("RF007", "error", text, tensor, input=source, axes=axes)
+    return subject.finding(CHECK, text, tensor, input=source, axes=axes)
 
 
 def _counterparts(subject: Subject, baseline: Baseline) -> Mapping[str, str | None]:
@@ -119,7 +124,7 @@ def _field(
 ) -> Iterator[Finding]:
     field = subject.result.receptive_field(tensor, item.name)
     said = []
-    for axis in subject.baseline("RF007").spatial.get(item.name, ()):
+    for axis in subject.baseline(CHECK.code).spatial.get(item.name, ()):
         if axis not in stored:
             continue
         if axis not in field.axes:
@@ -129,7 +134,7 @@ def _field(
         changes = list(changed(stored[axis], field.axes[axis]))
         if changes:
             said.append(Said(axis, f"smaller than in the baseline: {joined(changes)}"))
-    yield from subject.along("RF007", "error", tensor, item, said)
+    yield from subject.along(CHECK, tensor, item, said)
 
 
 # -- one axis --------------------------------------------------------------------------------------

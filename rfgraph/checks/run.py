@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections import deque
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.analysis import Result
 from rfgraph.analysis.loading import load, refuse_binding, source_name
 from rfgraph.analysis.result import analyze
 from rfgraph.arguments import keywords_named, sequence
-from rfgraph.checks.settings import SEVERITIES, Settings, make_settings
+from rfgraph.checks.registry import SEVERITIES, module_of
+from rfgraph.checks.settings import Settings, make_settings
 from rfgraph.checks.subject import Subject
 from rfgraph.errors import RfgraphError, UsageError
 
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from rfgraph.analysis.field import Finding
-    from rfgraph.checks.settings import Severity, Stored
+    from rfgraph.checks.registry import Severity
+    from rfgraph.checks.settings import Stored
     from rfgraph.domains.fields.axis import Json
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
@@ -149,12 +149,7 @@ def findings(result: Result, settings: Settings) -> Iterator[Finding]:
     if settings.tensors:
         subject.baseline("tensor")
     for code in settings.select:
-        yield from import_module(f"rfgraph.checks.{code.lower()}").check(subject)
-
-
-def explanation(code: str) -> str:
-    """Return what the module of a code says of it."""
-    return inspect.getdoc(import_module(f"rfgraph.checks.{code.lower()}")) or ""
+        yield from module_of(code).findings(subject)
 
 
 def check_one(model: Source, settings: Settings) -> Report:

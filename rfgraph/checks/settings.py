@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
 from rfgraph.arguments import dims as checked_dims
 from rfgraph.arguments import keywords_named, mapping, sequence, shapes, texts
-from rfgraph.checks.registry import CODES
+from rfgraph.checks.registry import (
+    DEFAULT,
+    SEVERITIES,
+    Severity,
+    all_codes,
+    check_of,
+    codes_that_need,
+)
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import printable, quoted
 
@@ -21,11 +28,8 @@ if TYPE_CHECKING:
 
 
 Count: TypeAlias = Literal["routes", "paths"]
-Severity: TypeAlias = Literal["note", "warning", "error"]
 Stored: TypeAlias = "Baseline | str | os.PathLike[str] | Mapping[str, Any]"
 
-DEFAULT = ("RF001",)
-SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
 STATS = ("min", "max", "union", "median", "mean")
 
 AUTO = "auto"
@@ -132,9 +136,9 @@ def _selected(
     """Return the codes to run, by number; a baseline that is given is always compared with."""
     wanted = set(DEFAULT if select is None else codes("select", select))
     if compared:
-        wanted.add("RF007")
+        wanted.update(codes_that_need("baseline"))
     chosen = wanted - set(codes("ignore", ignore))
-    return tuple(code for code in CODES if code in chosen)
+    return tuple(code for code in all_codes() if code in chosen)
 
 
 def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
@@ -142,15 +146,16 @@ def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
 
     "all" stands for every one; what needs a baseline is selected by one that is given, not by it.
     """
+    every = all_codes()
     found: list[str] = []
     for item in value.split(",") if isinstance(value, str) else sequence(name, value):
         code = item.strip().upper() if isinstance(item, str) else ""
         if code == "ALL":
-            found.extend(item for item in CODES if item != "RF007" or name == "ignore")
-        elif code in CODES:
+            found.extend(item for item in every if name == "ignore" or not check_of(item).needs)
+        elif code in every:
             found.append(code)
         else:
-            known = ", ".join(CODES)
+            known = ", ".join(every)
             raise UsageError(f"{name} requires codes of {known}, or all; found {_shown(item)}")
     return tuple(dict.fromkeys(found))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.view import has_windows
-from rfgraph.checks.settings import AUTO, OUTPUT, Settings, Severity
+from rfgraph.checks.settings import AUTO, OUTPUT, Settings
 from rfgraph.domains.fields.layout import is_local
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.analysis import Result
     from rfgraph.checks.baseline import Baseline
+    from rfgraph.checks.registry import Check
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.relations.graph import ModelInput, Operator
 
@@ -89,7 +90,7 @@ class Subject:
         return self.settings.baseline
 
     def along(
-        self, code: str, severity: Severity, tensor: str, item: ModelInput, said: Iterable[Said]
+        self, check: Check, tensor: str, item: ModelInput, said: Iterable[Said]
     ) -> Iterator[Finding]:
         """Yield findings about a tensor on an input, one for all axes of which the same is said."""
         same: dict[Said, list[int]] = {}
@@ -97,13 +98,12 @@ class Subject:
             same.setdefault(one._replace(axis=0), []).append(one.axis)
         for one, axes in same.items():
             message = f"{where(tensor, item, axes)}: {one.text}"
-            made = self.finding(code, severity, message, tensor, input=item.name, axes=axes)
+            made = self.finding(check, message, tensor, input=item.name, axes=axes)
             yield replace(made, stat=one.stat, required=one.required, found=one.found)
 
     def finding(
         self,
-        code: str,
-        severity: Severity,
+        check: Check,
         message: str,
         tensor: str,
         *,
@@ -115,7 +115,7 @@ class Subject:
         if tensor in self.result.graph:
             operator = self.result.graph.nodes[tensor]["producer"]
         node = None if operator is None else operator.label
-        return Finding(code, severity, message, node, tensor, input, tuple(axes))
+        return Finding(check.code, check.severity, message, node, tensor, input, tuple(axes))
 
 
 def _example(item: ModelInput) -> str:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import inspect
-import pkgutil
 import re
 import textwrap
 from typing import TYPE_CHECKING
@@ -62,15 +59,13 @@ def _wrapped(text: str, width: int) -> str:
 
 
 def _finding(code: str) -> list[tuple[str, str]]:
-    """Return what the module of a check says of its finding."""
-    import rfgraph.checks
+    """Return what a finding means, and how to mend it."""
+    from rfgraph.checks.registry import all_codes, explanation
 
-    known = [info.name for info in pkgutil.iter_modules(rfgraph.checks.__path__)]
-    codes = sorted(name.upper() for name in known if _CODE.fullmatch(name))
+    codes = all_codes()
     if code.upper() not in codes:
-        raise UsageError(f"no finding {quoted(code)}; known are {', '.join(codes) or 'none'}")
-    module = importlib.import_module(f"rfgraph.checks.{code.lower()}")
-    return [(code.upper(), inspect.getdoc(module) or "")]
+        raise UsageError(f"no finding {quoted(code)}; known are {', '.join(codes)}")
+    return [(code.upper(), explanation(code))]
 
 
 def _operator(name: str) -> list[tuple[str, str]]:

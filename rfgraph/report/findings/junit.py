@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from rfgraph.checks.registry import CODES
+from rfgraph.checks.registry import check_of
 from rfgraph.report.findings.text import located
 from rfgraph.wording.names import printable
 
@@ -52,7 +52,7 @@ def _cases(report: Report) -> Iterator[tuple[str, str]]:
         yield "The model can be checked", error
         return
     for code in report.codes:
-        yield f"{code} {CODES[code]}", "".join(_outcome(report, code))
+        yield f"{code} {check_of(code).title}", "".join(_outcome(report, code))
 
 
 def _outcome(report: Report, code: str) -> Iterator[str]:
