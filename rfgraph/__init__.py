@@ -10,11 +10,12 @@ from rfgraph.version import __version__
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Result
     from rfgraph.analysis.field import Finding, Output, ReceptiveField
-    from rfgraph.analysis.histogram import AxisHistogram, PathHistogram, path_histogram
+    from rfgraph.analysis.histogram import PathHistogram, path_histogram
     from rfgraph.analysis.loading import load
     from rfgraph.analysis.paths import Path, paths
     from rfgraph.analysis.result import analyze
     from rfgraph.analysis.scalar_graph import simple_graph
+    from rfgraph.analysis.statistics import AxisHistogram
     from rfgraph.analysis.unit import Region, Unit, unit
     from rfgraph.checks.run import Report, check, check_many
     from rfgraph.checks.settings import Settings, make_settings
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Axis": "rfgraph.domains.fields.axis",
-    "AxisHistogram": "rfgraph.analysis.histogram",
+    "AxisHistogram": "rfgraph.analysis.statistics",
     "AxisRule": "rfgraph.relations.axis_rules",
     "Band": "rfgraph.relations.axis_rules",
     "Blocks": "rfgraph.relations.axis_rules",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis.counted import counted_beside, pairs
+from rfgraph.analysis.distributions import pairs, quick_distribution
 from rfgraph.version import __version__
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def contents(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict
         "receptive_fields": [
             field.to_dict() for field in (view.fields() if fields is None else fields)
         ],
-        "paths": [counted_beside(view, *pair).to_dict() for pair in pairs(view)],
+        "paths": [quick_distribution(view, *pair).to_dict() for pair in pairs(view)],
         "findings": [finding.to_dict() for finding in result.findings],
     }
 

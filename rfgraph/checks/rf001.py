@@ -26,7 +26,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.field import Finding
-from rfgraph.analysis.histogram import AxisHistogram, path_histogram
+from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.names import some
 from rfgraph.checks.registry import Check
 from rfgraph.checks.settings import AUTO, OUTPUT, STATS, percentile
@@ -39,6 +39,7 @@ from rfgraph.wording.numbers import joined, percent, rational_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from rfgraph.analysis.statistics import AxisHistogram
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.relations.graph import ModelInput
 

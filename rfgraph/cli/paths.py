@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.analysis.analysis import Result
-    from rfgraph.analysis.counted import Entry
+    from rfgraph.analysis.distributions import Distribution
     from rfgraph.analysis.paths import Path
     from rfgraph.analysis.view import View
     from rfgraph.cli.parser import Parser
@@ -108,8 +108,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _entries(view: View, options: argparse.Namespace) -> list[Entry]:
-    from rfgraph.analysis.counted import all_counted
+def _entries(view: View, options: argparse.Namespace) -> list[Distribution]:
+    from rfgraph.analysis.distributions import all_distributions
     from rfgraph.analysis.histogram import path_histogram
 
     count = partial(
@@ -121,7 +121,7 @@ def _entries(view: View, options: argparse.Namespace) -> list[Entry]:
         avoiding=options.avoiding,
     )
     first = None if options.list is None else partial(_first, options)
-    return all_counted(view, count, first)
+    return all_distributions(view, count, first)
 
 
 def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Path, ...]:
@@ -139,14 +139,12 @@ def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Pa
     return tuple(islice(found, options.list))
 
 
-def _render(view: View, entries: Sequence[Entry], options: argparse.Namespace) -> str:
+def _render(view: View, entries: Sequence[Distribution], options: argparse.Namespace) -> str:
     file, masks = view.result.model.file, view.result.model.masks
     if options.format == "json":
-        from rfgraph.analysis.histogram import report
-        from rfgraph.report.formats.json import dumps
+        from rfgraph.report.paths.json import paths_json
 
-        document = report(options.count, [item.to_dict() for item in entries])
-        return dumps(document if masks is None else {**document, "masks": masks.to_dict()})
+        return paths_json(options.count, entries, masks)
     if options.format == "csv":
         from rfgraph.report.paths.csv import path_records
 

@@ -13,7 +13,7 @@ from oracle import perturb
 from oracle.builder import Builder
 from report import models
 from report.published import FOLDER, analysed
-from rfgraph.analysis.counted import all_counted
+from rfgraph.analysis.distributions import all_distributions
 from rfgraph.analysis.view import view
 from rfgraph.report.formats.style import Style
 from rfgraph.report.model import markdown
@@ -31,7 +31,7 @@ def said(model, **options):
 
 
 def counted(path):
-    return all_counted(view(analysed(path), None, None))
+    return all_distributions(view(analysed(path), None, None))
 
 
 # -- what is said of the local paths alone ---------------------------------------------------------
@@ -67,7 +67,7 @@ def test_the_picture_says_so_too_and_writes_powers_of_ten_in_one_way():
         "local: size 8, none covers the input",
     )
     many = counted(FOLDER / "efficientnet_b0.onnx")[0].histogram.axes[2]
-    lines = plot_panels.others(many, lambda _: plot_panels._many(10**9))
+    lines = plot_panels.other_scopes(many, lambda _: plot_panels._many(10**9))
     assert lines == [f"1.00 {plot_panels.TIMES} 10⁹ global"]
 
 

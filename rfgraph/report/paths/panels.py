@@ -8,16 +8,18 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.counted import covering, groups, others
+from rfgraph.analysis.distributions import alike_axes, covering_text, other_scopes
+from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.errors import UsageError
 from rfgraph.report.formats.histogram import binned
-from rfgraph.wording.numbers import axes_text, figure, log10, short, whole
+from rfgraph.wording.numbers import axes_text, log10, short, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.analysis.counted import Entry
-    from rfgraph.analysis.histogram import AxisHistogram, PathHistogram
+    from rfgraph.analysis.distributions import Distribution
+    from rfgraph.analysis.histogram import PathHistogram
+    from rfgraph.analysis.statistics import AxisHistogram
 
 
 MAX_PANELS = 24
@@ -60,7 +62,7 @@ class Panel:
     ticks: Sequence[int] = ()
 
 
-def panels(entries: Sequence[Entry]) -> list[Panel]:
+def panels(entries: Sequence[Distribution]) -> list[Panel]:
     """Return a panel for each pair and for each of its axes that differ from the others.
 
     UsageError where there is nothing to draw, or more than can be seen.
@@ -79,7 +81,7 @@ def panels(entries: Sequence[Entry]) -> list[Panel]:
     return found
 
 
-def _panels(item: Entry, *, several: bool) -> list[Panel]:
+def _panels(item: Distribution, *, several: bool) -> list[Panel]:
     name = f"{item.tensor} from {item.input}" if several else item.tensor
     found = item.histogram
     if found is None:
@@ -89,10 +91,12 @@ def _panels(item: Entry, *, several: bool) -> list[Panel]:
     if not found.axes:
         return [Panel(name, (f"{_many(found.total)} {found.count}", "the input has no axes"), "",
                       found.count, None)]  # fmt: skip
-    return [_panel(name, item, found, axes) for axes in groups(item)]
+    return [_panel(name, item, found, axes) for axes in alike_axes(item)]
 
 
-def _panel(name: str, item: Entry, found: PathHistogram, axes: Sequence[AxisHistogram]) -> Panel:
+def _panel(
+    name: str, item: Distribution, found: PathHistogram, axes: Sequence[AxisHistogram]
+) -> Panel:
     first = axes[0]
     label = f"receptive field size along {axes_text([axis.axis for axis in axes])}"
     facts = _facts(first, found, item.lengths[first.axis])
@@ -115,7 +119,7 @@ def _ticks(sizes: Sequence[int]) -> Sequence[int]:
 def _facts(axis: AxisHistogram, found: PathHistogram, length: int | None) -> tuple[str, str]:
     """Return the two lines above the bars: how many paths, and how their sizes are."""
     noun = found.count[:-1] if found.total == 1 else found.count
-    scopes = others(axis, _many)
+    scopes = other_scopes(axis, _many)
     if scopes and axis.local:
         scopes.insert(0, f"{_many(axis.local)} local")
     first = ": ".join(filter(None, (f"{_many(found.total)} {noun}", ", ".join(scopes))))
@@ -128,9 +132,9 @@ def _facts(axis: AxisHistogram, found: PathHistogram, length: int | None) -> tup
         )
     facts = [f"size {axis.min}"]
     if axis.min != axis.max:
-        facts = [f"mean {figure(axis.mean, 4)}, std {figure(axis.std, 4)}"]
+        facts = [f"{item.column} {item.text(axis, 4)}" for item in STATISTICS if item.is_drawn]
     if length is not None and axis.covering is not None:
-        text = covering(axis.covering, axis.local)
+        text = covering_text(axis.covering, axis.local)
         text = text.replace("more than", ">").replace("less than", "<")
         facts.append(text if axis.covering in (0, axis.local) else f"{text} (dark)")
     return first, ("local: " if scopes else "") + ", ".join(facts)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from rfgraph.analysis.counted import Entry
+    from rfgraph.analysis.distributions import Distribution
     from rfgraph.report.paths.panels import Heights
 
 
@@ -49,7 +49,7 @@ def require() -> None:
 
 
 def draw(
-    entries: Sequence[Entry], form: str, *, log: bool | None = None, title: str | None = None
+    entries: Sequence[Distribution], form: str, *, log: bool | None = None, title: str | None = None
 ) -> bytes:
     """Return distributions as a picture, "png", "svg" or "pdf", the same bytes each time.
 

@@ -6,7 +6,8 @@ import textwrap
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.counted import groups, others
+from rfgraph.analysis.distributions import alike_axes, other_scopes
+from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.analysis.view import masks_sentence
 from rfgraph.report.formats import histogram
 from rfgraph.wording.names import one_line, safe
@@ -24,9 +25,10 @@ from rfgraph.wording.numbers import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from rfgraph.analysis.counted import Entry
-    from rfgraph.analysis.histogram import AxisHistogram, PathHistogram
+    from rfgraph.analysis.distributions import Distribution
+    from rfgraph.analysis.histogram import PathHistogram
     from rfgraph.analysis.paths import Path
+    from rfgraph.analysis.statistics import AxisHistogram
     from rfgraph.relations.graph import StoredMasks
     from rfgraph.report.formats.style import Style
 
@@ -46,7 +48,7 @@ UNLISTED = "more than 10,000 sizes or 10 MB of digits (--full lists them all the
 
 
 def paths_text(
-    file: str, entries: Sequence[Entry], style: Style, masks: StoredMasks | None = None
+    file: str, entries: Sequence[Distribution], style: Style, masks: StoredMasks | None = None
 ) -> str:
     """Return the report of `rfgraph paths`; `masks` is what stored masks cut, if they may."""
     lines = [style.bold(safe(file))]
@@ -62,7 +64,7 @@ def paths_text(
     return "\n".join(lines) + "\n"
 
 
-def _entry(shown: Entry, style: Style) -> Iterator[str]:
+def _entry(shown: Distribution, style: Style) -> Iterator[str]:
     shape = shape_text(shown.shape)
     label = style.name(shown.tensor, style.width)
     if len(label) + 2 + len(shape) <= style.width:
@@ -80,7 +82,7 @@ def _entry(shown: Entry, style: Style) -> Iterator[str]:
     else:
         noun = found.count[:-1] if found.total == 1 else found.count
         yield from _wrapped(f"{amount(found.total)} {noun} from input {source}", style)
-        for axes in groups(shown):
+        for axes in alike_axes(shown):
             yield from _axes(shown, axes, style)
         yield from _row("depth", _depth(found), style, indent=2)
         yield from _joint(found, style)
@@ -90,7 +92,7 @@ def _entry(shown: Entry, style: Style) -> Iterator[str]:
 # -- axes ------------------------------------------------------------------------------------------
 
 
-def _axes(shown: Entry, axes: Sequence[AxisHistogram], style: Style) -> Iterator[str]:
+def _axes(shown: Distribution, axes: Sequence[AxisHistogram], style: Style) -> Iterator[str]:
     first = axes[0]
     numbers = [axis.axis for axis in axes]
     yield f"  {axes_text(numbers)}"
@@ -107,7 +109,7 @@ def _rows(
     axis: AxisHistogram, length: int | None, numbers: Sequence[int]
 ) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of one axis, or of several that are alike."""
-    not_local = others(axis)
+    not_local = other_scopes(axis)
     if not_local:
         counted = [f"{short(axis.local)} local" if axis.local else "none local", *not_local]
         meant = [text for word, text in LEGEND.items() if any(word in item for item in not_local)]
@@ -120,13 +122,21 @@ def _rows(
     else:
         different = "" if axis.counts is None else f", {len(axis.counts)} different"
         yield "sizes", f"{whole(axis.min)} to {whole(axis.max)}{different}"
-        yield "mean", f"{figure(axis.mean)}, standard deviation {figure(axis.std)}"
+        yield from _statistics(axis)
     if axis.counts is None:
         yield "not listed", UNLISTED
-    elif len(axis.counts) > 1:
-        yield "median", whole(axis.median)
     label = "local ones cover" if not_local else "cover the input"
     yield label, _covering(axis, length, numbers)
+
+
+def _statistics(axis: AxisHistogram) -> Iterator[tuple[str, str]]:
+    """Yield the rows of the statistics that are known."""
+    rows: dict[str, list[str]] = {}
+    for item in STATISTICS:
+        if item.row and (axis.counts is not None or not item.needs_sizes):
+            rows.setdefault(item.row, []).append(item.sentence.format(item.text(axis)))
+    for label, said in rows.items():
+        yield label, ", ".join(said)
 
 
 def _covering(axis: AxisHistogram, length: int | None, numbers: Sequence[int]) -> str:
@@ -175,7 +185,7 @@ def _joint(found: PathHistogram, style: Style) -> Iterator[str]:
         yield from _row("", "no path is local on all of them", style)
 
 
-def _first(shown: Entry, style: Style) -> Iterator[str]:
+def _first(shown: Distribution, style: Style) -> Iterator[str]:
     if shown.first is None:
         return
     if not shown.first:
