@@ -124,6 +124,11 @@ def alike_axes(shown: Distribution) -> list[list[AxisHistogram]]:
     return list(same.values())
 
 
+def noun(histogram: PathHistogram) -> str:
+    """Return what is counted: "routes" or "paths", or the singular of one."""
+    return histogram.count.removesuffix("s") if histogram.total == 1 else histogram.count
+
+
 def covering_text(number: int, local: int) -> str:
     """Return in words how many of the local paths are at least as long as the input."""
     if number in (0, local):

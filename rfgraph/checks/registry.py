@@ -45,8 +45,8 @@ def all_codes() -> tuple[str, ...]:
 
 def check_of(code: str) -> Check:
     """Return what the module of a code declares."""
-    found: Check = module_of(code).CHECK
-    return found
+    check: Check = module_of(code).CHECK
+    return check
 
 
 def codes_that_need(setting: str) -> tuple[str, ...]:

@@ -52,42 +52,44 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """
     for item in subject.inputs():
         form = subject.result.forms[item.name]
-        broken = _unaligned(form)
+        broken = _unaligned_axes(form)
         for tensor in form.states:
             axes = broken.get(tensor)
             if axes and not any(broken.get(name) for name in subject.result.graph.pred[tensor]):
                 yield _finding(subject, item, tensor, axes)
 
 
-def _unaligned(form: ClosedForm) -> dict[str, Mapping[int, bool]]:
+def _unaligned_axes(form: ClosedForm) -> dict[str, Mapping[int, bool]]:
     """Return the spatial axes on which the local paths to each tensor disagree, or may."""
     known: dict[int, Mapping[int, bool]] = {}
-    found = {}
+    unaligned = {}
     for tensor, state in form.states.items():
         if id(state) not in known:
-            known[id(state)] = _disagreeing(form, state)
-        found[tensor] = known[id(state)]
-    return found
+            known[id(state)] = _disagreeing_axes(form, state)
+        unaligned[tensor] = known[id(state)]
+    return unaligned
 
 
-def _disagreeing(form: ClosedForm, state: State) -> Mapping[int, bool]:
+def _disagreeing_axes(form: ClosedForm, state: State) -> Mapping[int, bool]:
     """Return the spatial axes on which local paths are not known to agree: whether they do not."""
     local = [
         fields for layout, fields in state.classes.items() if is_local(layout, form.spatial_axes)
     ]
-    found = {}
+    disagreeing = {}
     for axis in form.spatial_axes:
         spreads = [field.spread for fields in local if (field := fields[axis]) is not None]
         agree = aligned(spreads)
         if not agree:
-            found[axis] = agree is False
-    return found
+            disagreeing[axis] = agree is False
+    return disagreeing
 
 
-def _finding(subject: Subject, item: ModelInput, tensor: str, found: Mapping[int, bool]) -> Finding:
-    axes = [axis for axis, disagree in found.items() if disagree]
+def _finding(
+    subject: Subject, item: ModelInput, tensor: str, disagreeing: Mapping[int, bool]
+) -> Finding:
+    axes = [axis for axis, disagree in disagreeing.items() if disagree]
     if not axes:
-        axes = list(found)
+        axes = list(disagreeing)
         text = (
             f"{where(tensor, item, axes)}: whether paths are aligned could not be determined: "
             "their patterns are too many to follow one by one"
@@ -112,10 +114,10 @@ def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Ite
             for field in local_fields(form, before, axis):
                 carried, _ = carry_field(field, data["relation"])
                 if carried is not None:
-                    yield f"from {quoted(before)} {_described(carried)}"
+                    yield f"from {quoted(before)} {_branch_text(carried)}"
 
 
-def _described(field: AxisField) -> str:
+def _branch_text(field: AxisField) -> str:
     line = common_line(field.spread)
     if line is None:
         return "without one stride"

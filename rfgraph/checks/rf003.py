@@ -49,12 +49,12 @@ PLACES = (0, 1, 2)
 def findings(subject: Subject) -> Iterator[Finding]:
     """Yield what no output reads of each input, then the gaps in what units of each target read."""
     for item in subject.inputs():
-        yield from _unread(subject, item)
+        yield from _unread_positions(subject, item)
         for tensor in subject.targets(item):
             yield from _gaps(subject, item, tensor)
 
 
-def _undetermined(
+def _undetermined_finding(
     subject: Subject, what: str, error: BoundError, item: ModelInput, tensor: str
 ) -> Finding:
     message = f"{what} could not be determined: {error}"
@@ -64,7 +64,7 @@ def _undetermined(
 # -- positions that no output reads ----------------------------------------------------------------
 
 
-def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
+def _unread_positions(subject: Subject, item: ModelInput) -> Iterator[Finding]:
     axes = subject.spatial_axes(item)
     for axis in axes:
         subject.length(item, axis)
@@ -73,16 +73,16 @@ def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
         masks = [read_positions(result.graph, item.name, name) for name in result.model.outputs]
     except BoundError as error:
         what = f"which positions of input {quoted(item.name)} are read"
-        yield _undetermined(subject, what, error, item, item.name)
+        yield _undetermined_finding(subject, what, error, item, item.name)
         return
-    read = [found for found in masks if found is not None]
+    read = [mask for mask in masks if mask is not None]
     if not read:
         message = f"no output reads anything of input {quoted(item.name)}"
         yield subject.finding(CHECK, message, item.name, input=item.name)
         return
     said = []
     for axis in axes:
-        unread = np.nonzero(~reduce(np.logical_or, [found[axis] for found in read]))[0]
+        unread = np.nonzero(~reduce(np.logical_or, [mask[axis] for mask in read]))[0]
         if len(unread):
             count = f"{len(unread)} of {item.shape[axis]} positions"
             said.append(Said(axis, f"no output reads {count}: {ranges(unread.tolist())}"))
@@ -111,7 +111,7 @@ def _gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
             yield from subject.along(CHECK, tensor, item, said)
     except BoundError as error:
         what = f"gaps in what {quoted(tensor)} reads"
-        yield _undetermined(subject, what, error, item, tensor)
+        yield _undetermined_finding(subject, what, error, item, tensor)
 
 
 def _gap(masks: Masks, axis: int) -> str | None:
@@ -138,8 +138,8 @@ def _units(
     carrying: set[int] = set()
     for axis in form.spatial_axes:
         carrying |= carriers(form, tensor, axis)
-        found = field.axes[axis].local or field.axes[axis]
-        phases = max(phases, found.period[0] if found.period else MAX_PHASES)
+        along = field.axes[axis].local or field.axes[axis]
+        phases = max(phases, along.period[0] if along.period else MAX_PHASES)
     seen: set[tuple[int, ...]] = set()
     for phase in range(min(phases, MAX_PHASES)):
         for place in PLACES:

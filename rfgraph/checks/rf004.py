@@ -61,7 +61,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
         lengths = {axis: subject.length(item, axis) for axis in subject.spatial_axes(item)}
         for tensor in subject.result.forms[item.name].states:
             try:
-                message = _unproductive(subject, item, tensor, lengths)
+                message = _unproductive_text(subject, item, tensor, lengths)
             except BoundError as error:
                 what = f"whether the layer that makes {quoted(tensor)} is productive"
                 message = f"{what} could not be determined: {error}"
@@ -69,7 +69,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
                 yield subject.finding(CHECK, message, tensor, input=item.name)
 
 
-def _unproductive(
+def _unproductive_text(
     subject: Subject, item: ModelInput, tensor: str, lengths: dict[int, int]
 ) -> str | None:
     """Return why the layer that makes a tensor is unproductive, None if it is not."""
@@ -78,21 +78,21 @@ def _unproductive(
         if before not in form.states or not has_local_path(form, before):
             continue
         for data in edges.values():
-            found = windows(data["relation"]) if data["relation"].is_window else {}
+            rules = windows(data["relation"]) if data["relation"].is_window else {}
             reasons = {
-                axis: reason(found[carrier], length, *smallest)
+                axis: reason(rules[carrier], length, *smallest)
                 for axis, length in lengths.items()
                 for smallest in [_smallest(subject, item, axis, before, tensor)]
-                for carrier in sorted(carriers(form, before, axis) & found.keys())
+                for carrier in sorted(carriers(form, before, axis) & rules.keys())
             }
             if reasons and all(reasons.values()):
                 operator = data["operator"]
                 start = f"layer {quoted(operator.label)} ({operator.op_type}) is unproductive"
-                return f"{start} on input {quoted(item.name)}: {_said(item, reasons)}"
+                return f"{start} on input {quoted(item.name)}: {_reasons_text(item, reasons)}"
     return None
 
 
-def _said(item: ModelInput, reasons: dict[int, str | None]) -> str:
+def _reasons_text(item: ModelInput, reasons: dict[int, str | None]) -> str:
     axes: dict[str, list[int]] = {}
     for axis, text in reasons.items():
         axes.setdefault(text or "", []).append(axis)
@@ -102,7 +102,7 @@ def _said(item: ModelInput, reasons: dict[int, str | None]) -> str:
 def windows(relation: Relation) -> dict[int, Window | Transposed]:
     """Return the windows wider than 1 by the axis of the relation's input that they slide along."""
     axes = list(range(len(relation.in_shape)))
-    found: dict[int, Window | Transposed] = {}
+    wide: dict[int, Window | Transposed] = {}
     for step in relation.steps:
         if isinstance(step, Regroup | Everything):
             break
@@ -113,8 +113,8 @@ def windows(relation: Relation) -> dict[int, Window | Transposed]:
         elif isinstance(step, Taps):
             for axis, rule in step.rules:
                 if isinstance(rule, Window | Transposed) and width(rule) > 1:
-                    found[axes[axis]] = rule
-    return found
+                    wide[axes[axis]] = rule
+    return wide
 
 
 def width(rule: Window | Transposed) -> int:
@@ -169,9 +169,9 @@ def _smallest(
 ) -> tuple[int | None, ...]:
     """Return the smallest size over the local paths to each tensor, None where it is not known."""
     form = subject.result.forms[item.name]
-    found: list[int | None] = []
+    smallest: list[int | None] = []
     for tensor in tensors:
         sizes = [path_sizes(field.spread)[0] for field in local_fields(form, tensor, axis)]
         known = [size for size in sizes if size is not None]
-        found.append(min(known) if known and len(known) == len(sizes) else None)
-    return tuple(found)
+        smallest.append(min(known) if known and len(known) == len(sizes) else None)
+    return tuple(smallest)

@@ -51,15 +51,15 @@ def findings(subject: Subject) -> Iterator[Finding]:
     for item in subject.inputs():
         lengths = {axis: subject.length(item, axis) for axis in subject.spatial_axes(item)}
         for tensor in subject.targets(item):
-            found = {
-                axis: _off_centre(subject, item, tensor, axis, length)
+            texts = {
+                axis: _off_centre_text(subject, item, tensor, axis, length)
                 for axis, length in lengths.items()
             }
-            said = [Said(axis, text) for axis, text in found.items() if text]
+            said = [Said(axis, text) for axis, text in texts.items() if text]
             yield from subject.along(CHECK, tensor, item, said)
 
 
-def _off_centre(
+def _off_centre_text(
     subject: Subject, item: ModelInput, tensor: str, axis: int, length: int
 ) -> str | None:
     """Return how far a tensor is off-centre along an axis, None if it is not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.analysis import Result
 from rfgraph.analysis.loading import load, refuse_binding, source_name
@@ -122,24 +122,18 @@ def check(
         baseline=baseline,
         tensors=tensors,
     )
+    binding: dict[str, Any] = {
+        "input_shapes": input_shapes,
+        "input_values": input_values,
+        "dims": dims,
+        "rules": rules,
+        "masks": masks,
+    }
     if isinstance(model, Result):
-        refuse_binding(
-            input_shapes=input_shapes,
-            input_values=input_values,
-            dims=dims,
-            rules=rules,
-            masks=masks,
-        )
+        refuse_binding(**binding)
         result = model
     else:
-        result = analyze(
-            model,
-            input_shapes=input_shapes,
-            input_values=input_values,
-            dims=dims,
-            rules=rules,
-            masks=masks,
-        )
+        result = analyze(model, **binding)
     return list(findings(result, settings))
 
 
@@ -163,12 +157,12 @@ def check_one(model: Source, settings: Settings) -> Report:
             dims=settings.dims,
             masks=settings.masks,
         )
-        found = tuple(findings(analyze(loaded), settings))
+        said = tuple(findings(analyze(loaded), settings))
     except Exception as error:
         if os.environ.get("RFGRAPH_DEBUG") == "1" and not isinstance(error, RfgraphError):
             raise
-        return _unanswered(model, _message(error), settings)
-    return Report(name, found, codes=settings.select, masks=loaded.masks, fail_on=settings.fail_on)
+        return _error_report(model, _message(error), settings)
+    return Report(name, said, codes=settings.select, masks=loaded.masks, fail_on=settings.fail_on)
 
 
 def file_name(source: Source) -> str:
@@ -178,7 +172,7 @@ def file_name(source: Source) -> str:
     return source_name(source)
 
 
-def _unanswered(source: Source, message: str, settings: Settings) -> Report:
+def _error_report(source: Source, message: str, settings: Settings) -> Report:
     prefix = f"{source_name(source)}: "
     error = message if message.startswith(prefix) else prefix + message
     return Report(file_name(source), error=error, codes=settings.select)
@@ -218,10 +212,10 @@ def check_many(
     jobs = zip(sources, each, strict=True)
     if executor is None:
         return (check_one(source, asked) for source, asked in jobs)
-    return _submitted(jobs, executor)
+    return _reports_of(jobs, executor)
 
 
-def _submitted(jobs: Iterable[tuple[Source, Settings]], executor: Executor) -> Iterator[Report]:
+def _reports_of(jobs: Iterable[tuple[Source, Settings]], executor: Executor) -> Iterator[Report]:
     waiting: deque[_Pending] = deque()
     for source, settings in jobs:
         waiting.append(_Pending(source, settings, executor))
@@ -251,4 +245,4 @@ class _Pending:
             except Exception as raised:
                 error = raised
         what = f"the worker failed: {type(error).__name__}: {error}"
-        return _unanswered(self._source, what, self._settings)
+        return _error_report(self._source, what, self._settings)

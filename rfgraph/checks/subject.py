@@ -57,13 +57,13 @@ class Subject:
         if at not in (AUTO, OUTPUT):
             name = pick_tensor(self.result.model, at)
             return {name: None} if name in form.states else {}
-        found: dict[str, str | None] = {}
+        tensors: dict[str, str | None] = {}
         for output in self.result.model.outputs:
             if output in form.states:
                 names = self.result.before_global(output, item.name) if at == AUTO else ()
                 for name in names or (output,):
-                    found.setdefault(name, output)
-        return found
+                    tensors.setdefault(name, output)
+        return tensors
 
     def spatial_axes(self, item: ModelInput) -> tuple[int, ...]:
         """Return the input's spatial axes."""
@@ -128,12 +128,12 @@ def _example(item: ModelInput) -> str:
 
 def carriers(form: ClosedForm, tensor: str, axis: int) -> frozenset[int]:
     """Return the tensor's axes along which local paths vary with the input's `axis`."""
-    found: frozenset[int] = frozenset()
+    axes: frozenset[int] = frozenset()
     for layout in form.states[tensor].classes:
         status = layout[axis]
         if isinstance(status, frozenset) and is_local(layout, form.spatial_axes):
-            found |= status
-    return found
+            axes |= status
+    return axes
 
 
 def where(tensor: str, item: ModelInput, axes: Sequence[int]) -> str:

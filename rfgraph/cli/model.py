@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rfgraph.report.formats.style import Style
 
 
+FORMATS = ("text", "json", "csv", "markdown")
+
+
 def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph MODEL`."""
     add_model(parser)
@@ -31,7 +34,7 @@ def add_arguments(parser: Parser) -> None:
         help="this tensor, or what this node makes (repeatable)",
     )
     parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
-    add_output(parser, ("text", "json", "csv", "markdown"))
+    add_output(parser, FORMATS)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rfgraph.cli.parser import Parser
 
 
+FORMATS = ("text", "json", "csv", "markdown")
 MAX_LIST = 1_000_000
 
 
@@ -44,7 +45,7 @@ def add_arguments(parser: Parser) -> None:
         help="which paths are the first (default: %(default)s)",
     )
     _add_filters(parser)
-    add_output(parser, ("text", "json", "csv", "markdown"))
+    add_output(parser, FORMATS)
 
 
 def add_target(parser: Parser) -> None:
@@ -128,7 +129,7 @@ def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Pa
     """Return the first N paths in the order asked for."""
     from rfgraph.analysis.paths import paths
 
-    found = paths(
+    ordered = paths(
         result,
         **pair,
         order=options.order,
@@ -136,7 +137,7 @@ def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Pa
         through=options.through,
         avoiding=options.avoiding,
     )
-    return tuple(islice(found, options.list))
+    return tuple(islice(ordered, options.list))
 
 
 def _render(view: View, entries: Sequence[Distribution], options: argparse.Namespace) -> str:

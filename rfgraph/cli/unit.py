@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _ENTRY = re.compile(r"\*|-?\d{1,19}", re.ASCII)
 
 
+FORMATS = ("text", "json", "csv", "markdown")
+
+
 def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph unit`."""
     add_model(parser)
@@ -33,7 +36,7 @@ def add_arguments(parser: Parser) -> None:
         help="for each axis of the tensor a number (-1: the last unit) or * for the whole axis",
     )
     parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
-    add_output(parser, ("text", "json", "csv", "markdown"))
+    add_output(parser, FORMATS)
 
 
 def index(text: str) -> tuple[int | None, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from rfgraph.checks.registry import all_codes, check_of, explanation
-from rfgraph.report.findings.text import located
+from rfgraph.report.findings.text import located_message
 from rfgraph.version import __version__
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _results(report: Report, place: Json) -> Iterator[Json]:
             "ruleId": finding.code,
             "ruleIndex": codes.index(finding.code),
             "level": finding.severity,
-            "message": {"text": _message(located(finding))},
+            "message": {"text": _message(located_message(finding))},
             "locations": [location],
             "partialFingerprints": {
                 "primaryLocationLineHash": f"{fingerprint}:{seen[fingerprint]}"

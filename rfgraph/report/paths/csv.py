@@ -33,17 +33,17 @@ def path_records(entries: Sequence[Distribution]) -> str:
 
 def _rows(item: Distribution) -> Iterator[list[str]]:
     start = [for_csv(item.input), for_csv(item.tensor)]
-    found = item.histogram
-    if found is None:
+    histogram = item.histogram
+    if histogram is None:
         yield [*start, "", "bound", "", ""]
         return
-    for axis in found.axes.values():
+    for axis in histogram.axes.values():
         for kind, size, count in _axis_rows(axis):
             yield [*start, str(axis.axis), kind, size, decimal(count)]
-    for depth, count in (found.depth or {}).items():
+    for depth, count in (histogram.depth or {}).items():
         yield [*start, "", "depth", str(depth), decimal(count)]
-    axes = " ".join(map(str, found.axes))
-    for sizes, count in (found.joint or {}).items():
+    axes = " ".join(map(str, histogram.axes))
+    for sizes, count in (histogram.joint or {}).items():
         yield [*start, axes, "joint", " ".join(map(decimal, sizes)), decimal(count)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.distributions import alike_axes, other_scopes
+from rfgraph.analysis.distributions import alike_axes, noun, other_scopes
 from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.report.formats.markdown import table
 from rfgraph.wording.names import for_markdown, one_line
@@ -34,21 +34,22 @@ def paths_markdown(file: str, entries: Sequence[Distribution]) -> str:
 
 
 def _entry(shown: Distribution) -> Iterator[str]:
-    found = shown.histogram
-    if found is None:
+    histogram = shown.histogram
+    if histogram is None:
         yield f"Not counted: {for_markdown(one_line(shown.bound or ''))}"
         return
-    if not found.total:
+    if not histogram.total:
         yield "No path leads there."
         return
-    noun = found.count[:-1] if found.total == 1 else found.count
-    yield for_markdown(f"{amount(found.total)} {noun}")
-    yield table(HEADER, [_summary(axis) for axis in found.axes.values()])
+    yield for_markdown(f"{amount(histogram.total)} {noun(histogram)}")
+    yield table(HEADER, [_summary(axis) for axis in histogram.axes.values()])
     for axes in alike_axes(shown):
         yield from _sizes(axes)
-    if found.joint:
-        rows = [(times(sizes), for_markdown(short(count))) for sizes, count in found.joint.items()]
-        yield _cut(axes_text(list(found.axes)), found.count, rows)
+    if histogram.joint:
+        rows = [
+            (times(sizes), for_markdown(short(count))) for sizes, count in histogram.joint.items()
+        ]
+        yield _cut_table(axes_text(list(histogram.axes)), histogram.count, rows)
     if shown.first:
         listed = [
             (str(number), times(path.sizes), ", ".join(map(for_markdown, path.nodes)))
@@ -73,10 +74,10 @@ def _sizes(axes: Sequence[AxisHistogram]) -> Iterator[str]:
         return
     rows = [(whole(size), for_markdown(short(count))) for size, count in counts.items()]
     title = f"size on {axes_text([axis.axis for axis in axes])}"
-    yield _cut(title, "paths", rows)
+    yield _cut_table(title, "paths", rows)
 
 
-def _cut(title: str, noun: str, rows: Sequence[tuple[str, str]]) -> str:
+def _cut_table(title: str, heading: str, rows: Sequence[tuple[str, str]]) -> str:
     rest = len(rows) - MOST_SIZES
-    text = table((title, noun), rows[:MOST_SIZES])
+    text = table((title, heading), rows[:MOST_SIZES])
     return text if rest <= 0 else f"{text}\n\nand {rest} more (json and csv list all)"

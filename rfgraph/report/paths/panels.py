@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.distributions import alike_axes, covering_text, other_scopes
+from rfgraph.analysis.distributions import alike_axes, covering_text, noun, other_scopes
 from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.errors import UsageError
 from rfgraph.report.formats.histogram import binned
@@ -70,38 +70,38 @@ def panels(entries: Sequence[Distribution]) -> list[Panel]:
     useful = [item for item in entries if item.histogram is None or item.histogram.total]
     shown = useful or list(entries)
     several = len({item.input for item in shown}) > 1
-    found = [panel for item in shown for panel in _panels(item, several=several)]
-    if not found:
+    drawn = [panel for item in shown for panel in _panels(item, several=several)]
+    if not drawn:
         raise UsageError("the model has no inputs, and so no paths to draw")
-    if len(found) > MAX_PANELS:
+    if len(drawn) > MAX_PANELS:
         raise UsageError(
-            f"a picture requires at most {MAX_PANELS} histograms, found {len(found)}:"
+            f"a picture requires at most {MAX_PANELS} histograms, found {len(drawn)}:"
             " choose some by --tensor or --input"
         )
-    return found
+    return drawn
 
 
 def _panels(item: Distribution, *, several: bool) -> list[Panel]:
     name = f"{item.tensor} from {item.input}" if several else item.tensor
-    found = item.histogram
-    if found is None:
+    histogram = item.histogram
+    if histogram is None:
         return [Panel(name, ("not counted", item.bound or ""), "", "paths", None)]
-    if not found.total:
-        return [Panel(name, ("no path leads there", ""), "", found.count, None)]
-    if not found.axes:
-        return [Panel(name, (f"{_many(found.total)} {found.count}", "the input has no axes"), "",
-                      found.count, None)]  # fmt: skip
-    return [_panel(name, item, found, axes) for axes in alike_axes(item)]
+    if not histogram.total:
+        return [Panel(name, ("no path leads there", ""), "", histogram.count, None)]
+    if not histogram.axes:
+        facts = (f"{_many(histogram.total)} {histogram.count}", "the input has no axes")
+        return [Panel(name, facts, "", histogram.count, None)]
+    return [_panel(name, item, histogram, axes) for axes in alike_axes(item)]
 
 
 def _panel(
-    name: str, item: Distribution, found: PathHistogram, axes: Sequence[AxisHistogram]
+    name: str, item: Distribution, histogram: PathHistogram, axes: Sequence[AxisHistogram]
 ) -> Panel:
     first = axes[0]
     label = f"receptive field size along {axes_text([axis.axis for axis in axes])}"
-    facts = _facts(first, found, item.lengths[first.axis])
+    facts = _facts(first, histogram, item.lengths[first.axis])
     bars = _bars(first)
-    noun = found.count if first.local == found.total else f"local {found.count}"
+    noun = histogram.count if first.local == histogram.total else f"local {histogram.count}"
     if bars is None or first.min is None or first.max is None:
         return Panel(name, facts, label, noun, None)
     span, length = (first.min, first.max), item.lengths[first.axis]
@@ -116,13 +116,14 @@ def _ticks(sizes: Sequence[int]) -> Sequence[int]:
     return sizes if fit else ()
 
 
-def _facts(axis: AxisHistogram, found: PathHistogram, length: int | None) -> tuple[str, str]:
+def _facts(axis: AxisHistogram, histogram: PathHistogram, length: int | None) -> tuple[str, str]:
     """Return the two lines above the bars: how many paths, and how their sizes are."""
-    noun = found.count[:-1] if found.total == 1 else found.count
     scopes = other_scopes(axis, _many)
     if scopes and axis.local:
         scopes.insert(0, f"{_many(axis.local)} local")
-    first = ": ".join(filter(None, (f"{_many(found.total)} {noun}", ", ".join(scopes))))
+    first = ": ".join(
+        filter(None, (f"{_many(histogram.total)} {noun(histogram)}", ", ".join(scopes)))
+    )
     if not axis.local:
         return first, "no path is local"
     if axis.counts is None or (axis.max or 0) > _MOST_SIZE:
@@ -164,12 +165,12 @@ def _bars(axis: AxisHistogram) -> Bars | None:
     gaps = [b - a for a, b in pairwise(sizes)]
     slots = (sizes[-1] - sizes[0]) // math.gcd(*gaps) + 1 if gaps else 1
     if len(sizes) > MOST_SIZES and slots > MOST_SLOTS:
-        found = binned(counts, COLUMNS)
+        bins = binned(counts, COLUMNS)
         half = 0.5 * math.gcd(*gaps)
-        kept = [(number, count) for number, count in enumerate(found.counts) if count]
-        lefts = [found.least + number * found.width - half for number, _ in kept]
-        together = found.width // math.gcd(*gaps)
-        return Bars(lefts, found.width, [count for _, count in kept], together)
+        kept = [(number, count) for number, count in enumerate(bins.counts) if count]
+        lefts = [bins.least + number * bins.width - half for number, _ in kept]
+        together = bins.width // math.gcd(*gaps)
+        return Bars(lefts, bins.width, [count for _, count in kept], together)
     width = _width(sizes, gaps)
     return Bars([size - width / 2 for size in sizes], width, list(counts.values()))
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.distributions import (
     alike_axes,
     covering_text,
+    noun,
     other_scopes,
     quick_distribution,
 )
 from rfgraph.analysis.statistics import MEAN
-from rfgraph.report.formats import histogram
+from rfgraph.report.formats.histogram import line
 from rfgraph.wording.numbers import axes_text, short
 
 if TYPE_CHECKING:
@@ -33,23 +34,23 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
     `label` is the width of the column of labels.
     """
     shown = quick_distribution(view, field.input, field.tensor)
-    found = shown.histogram
-    if found is None:
+    histogram = shown.histogram
+    if histogram is None:
         return not_counted_lines(label, style)
-    total = f"{short(found.total)} {found.count[:-1] if found.total == 1 else found.count}"
+    total = f"{short(histogram.total)} {noun(histogram)}"
     together: dict[tuple[str, str], list[int]] = {}
     for axes in alike_axes(shown):
-        first, line = axes[0], ""
+        first, drawn = axes[0], ""
         said = total + _kinds(first, list(_facts(first, shown.lengths[first.axis])))
         if first.counts and len(first.counts) > 1:
             columns = min(style.width - label, MOST_COLUMNS)
-            line = histogram.line(first.counts, columns, blocks=style.blocks)
-        together.setdefault((said, line), []).extend(axis.axis for axis in axes)
+            drawn = line(first.counts, columns, blocks=style.blocks)
+        together.setdefault((said, drawn), []).extend(axis.axis for axis in axes)
     lines = []
-    for (said, line), numbers in together.items():
+    for (said, drawn), numbers in together.items():
         about = said if len(together) == 1 else f"{axes_text(numbers)}: {said}"
         lines.extend(_row("distribution", about, label, style))
-        lines.extend([" " * label + line] if line else [])
+        lines.extend([" " * label + drawn] if drawn else [])
     return lines
 
 

@@ -6,10 +6,10 @@ import textwrap
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.distributions import alike_axes, other_scopes
+from rfgraph.analysis.distributions import alike_axes, noun, other_scopes
 from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.analysis.view import masks_sentence
-from rfgraph.report.formats import histogram
+from rfgraph.report.formats.histogram import chart
 from rfgraph.wording.names import one_line, safe
 from rfgraph.wording.numbers import (
     amount,
@@ -57,9 +57,9 @@ def paths_text(
     for shown in entries:
         lines.extend(["", *_entry(shown, style)])
     if not entries:
-        lines.extend(["", *_wrapped("The model has no inputs, and so no paths.", style)])
-    found = [shown.histogram for shown in entries if shown.histogram is not None]
-    if any(item.count == "routes" and item.total > 1 for item in found):
+        lines.extend(["", *_wrap("The model has no inputs, and so no paths.", style)])
+    counted = [shown.histogram for shown in entries if shown.histogram is not None]
+    if any(item.count == "routes" and item.total > 1 for item in counted):
         lines.extend(["", *map(style.dim, textwrap.wrap(ROUTES, style.width))])
     return "\n".join(lines) + "\n"
 
@@ -72,20 +72,17 @@ def _entry(shown: Distribution, style: Style) -> Iterator[str]:
     else:
         yield from (style.bold(label), f"  {shape}")
     source = style.name(shown.input, style.width - 30)
-    found = shown.histogram
-    if found is None:
-        yield from _wrapped(
-            f"not counted from input {source}: {one_line(shown.bound or '')}", style
-        )
-    elif not found.total:
-        yield from _wrapped(f"No path leads there from input {source}.", style)
+    histogram = shown.histogram
+    if histogram is None:
+        yield from _wrap(f"not counted from input {source}: {one_line(shown.bound or '')}", style)
+    elif not histogram.total:
+        yield from _wrap(f"No path leads there from input {source}.", style)
     else:
-        noun = found.count[:-1] if found.total == 1 else found.count
-        yield from _wrapped(f"{amount(found.total)} {noun} from input {source}", style)
+        yield from _wrap(f"{amount(histogram.total)} {noun(histogram)} from input {source}", style)
         for axes in alike_axes(shown):
             yield from _axes(shown, axes, style)
-        yield from _row("depth", _depth(found), style, indent=2)
-        yield from _joint(found, style)
+        yield from _row("depth", _depth(histogram), style, indent=2)
+        yield from _joint(histogram, style)
         yield from _first(shown, style)
 
 
@@ -101,7 +98,7 @@ def _axes(shown: Distribution, axes: Sequence[AxisHistogram], style: Style) -> I
     if first.counts and len(first.counts) > 1:
         columns = min(style.width - INDENT, MOST_COLUMNS)
         mark = shown.lengths[first.axis]
-        drawn = histogram.chart(first.counts, columns, CHART_ROWS, blocks=style.blocks, mark=mark)
+        drawn = chart(first.counts, columns, CHART_ROWS, blocks=style.blocks, mark=mark)
         yield from ("", *(" " * INDENT + line for line in drawn), "")
 
 
@@ -155,33 +152,33 @@ def _covering(axis: AxisHistogram, length: int | None, numbers: Sequence[int]) -
 # -- depth, joint, list ----------------------------------------------------------------------------
 
 
-def _depth(found: PathHistogram) -> str:
+def _depth(histogram: PathHistogram) -> str:
     """Say how many windows wider than 1 there are on a path."""
-    if not found.depth:
+    if not histogram.depth:
         return "not listed"
-    least, most = min(found.depth), max(found.depth)
+    least, most = min(histogram.depth), max(histogram.depth)
     if least == most:
         return f"{most} window{'' if most == 1 else 's'} wider than 1"
-    return f"{least} to {most} windows wider than 1, mean {figure(_mean(found.depth))}"
+    return f"{least} to {most} windows wider than 1, mean {figure(_mean(histogram.depth))}"
 
 
 def _mean(counts: Mapping[int, int]) -> Fraction:
     return Fraction(sum(number * count for number, count in counts.items()), sum(counts.values()))
 
 
-def _joint(found: PathHistogram, style: Style) -> Iterator[str]:
-    if not found.with_joint:
+def _joint(histogram: PathHistogram, style: Style) -> Iterator[str]:
+    if not histogram.with_joint:
         return
-    yield f"  jointly on {axes_text(list(found.axes))}"
-    if found.joint is None:
+    yield f"  jointly on {axes_text(list(histogram.axes))}"
+    if histogram.joint is None:
         yield from _row("not listed", UNLISTED, style)
         return
-    for sizes, count in list(found.joint.items())[:MOST_JOINT]:
+    for sizes, count in list(histogram.joint.items())[:MOST_JOINT]:
         yield from _row(times(list(map(whole, sizes))), short(count), style)
-    rest = len(found.joint) - MOST_JOINT
+    rest = len(histogram.joint) - MOST_JOINT
     if rest > 0:
         yield from _row("", f"and {rest} more (--format json or csv lists all)", style)
-    if not found.joint:
+    if not histogram.joint:
         yield from _row("", "no path is local on all of them", style)
 
 
@@ -207,5 +204,5 @@ def _row(label: str, value: str, style: Style, indent: int = INDENT) -> Iterable
     return style.wrapped(value, start, later)
 
 
-def _wrapped(text: str, style: Style) -> Iterable[str]:
+def _wrap(text: str, style: Style) -> Iterable[str]:
     return style.wrapped(text, "  ")
