@@ -27,12 +27,12 @@ Why it matters: it does not.
 
 How to fix it: leave them out.
 
-How to silence it: --ignore RF099.
+How to silence it: --ignore RF999.
 """
 
 from rfgraph.checks.registry import Check
 
-CHECK = Check("RF099", "warning", "The model has inputs")
+CHECK = Check("RF999", "warning", "The model has inputs")
 
 
 def findings(subject):
@@ -47,14 +47,14 @@ def added(tmp_path, monkeypatch):
     """A folder with a model, and one more finding in the package."""
     package = tmp_path / "more"
     package.mkdir()
-    (package / "rf099.py").write_text(ADDED)
+    (package / "rf999.py").write_text(ADDED)
     monkeypatch.setattr(rfgraph.checks, "__path__", [*rfgraph.checks.__path__, str(package)])
     model = nets.chain((1, 1))
     (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    sys.modules.pop("rfgraph.checks.rf099", None)
-    vars(rfgraph.checks).pop("rf099", None)
+    sys.modules.pop("rfgraph.checks.rf999", None)
+    vars(rfgraph.checks).pop("rf999", None)
 
 
 def said(capsys, *arguments):
@@ -102,11 +102,11 @@ def test_the_rule_without_a_code_of_its_own_is_that_of_the_analysis():
 
 
 @pytest.mark.usefixtures("added")
-@pytest.mark.parametrize("asked", ["RF099", "rf099", "all"])
+@pytest.mark.parametrize("asked", ["RF999", "rf999", "all"])
 def test_it_can_be_selected(asked):
-    assert "RF099" in rfgraph.make_settings(select=asked).select
-    assert rfgraph.make_settings(select=asked, ignore="RF099").select == tuple(
-        code for code in rfgraph.make_settings(select=asked).select if code != "RF099"
+    assert "RF999" in rfgraph.make_settings(select=asked).select
+    assert rfgraph.make_settings(select=asked, ignore="RF999").select == tuple(
+        code for code in rfgraph.make_settings(select=asked).select if code != "RF999"
     )
 
 
@@ -117,10 +117,10 @@ def test_it_is_not_asked_by_default():
 
 @pytest.mark.usefixtures("added")
 def test_it_can_be_configured(tmp_path, capsys):
-    (tmp_path / "pyproject.toml").write_text('[tool.rfgraph]\nselect = ["RF099"]\n')
+    (tmp_path / "pyproject.toml").write_text('[tool.rfgraph]\nselect = ["RF999"]\n')
     code, out = said(capsys, "check", "net.onnx")
     assert code == 1
-    assert out.startswith("net.onnx: RF099 warning: input x is one")
+    assert out.startswith("net.onnx: RF999 warning: input x is one")
 
 
 @pytest.mark.usefixtures("added")
@@ -128,46 +128,46 @@ def test_it_is_in_every_format(capsys):
     shown = {}
     for form in ("text", "json", "sarif", "junit", "github"):
         code, shown[form] = said(
-            capsys, "check", "net.onnx", "--select", "RF001,RF099", "--format", form, "--quiet"
+            capsys, "check", "net.onnx", "--select", "RF001,RF999", "--format", form, "--quiet"
         )
         assert code == 1
-    assert "RF099 warning: input x is one" in shown["text"]
-    assert "title=rfgraph RF099::input x is one" in shown["github"]
+    assert "RF999 warning: input x is one" in shown["text"]
+    assert "title=rfgraph RF999::input x is one" in shown["github"]
     (model,) = json.loads(shown["json"])["models"]
-    assert [item["code"] for item in model["findings"]] == ["RF001", "RF099"]
+    assert [item["code"] for item in model["findings"]] == ["RF001", "RF999"]
     (run,) = json.loads(shown["sarif"])["runs"]
     rule = run["tool"]["driver"]["rules"][run["results"][-1]["ruleIndex"]]
-    assert rule["id"] == "RF099"
+    assert rule["id"] == "RF999"
     assert rule["shortDescription"]["text"] == "The model has inputs."
     assert rule["fullDescription"]["text"] == "It has some, whatever reads them."
     assert rule["defaultConfiguration"]["level"] == "warning"
     cases = [case.get("name") for case in ElementTree.fromstring(shown["junit"]).iter("testcase")]
-    assert cases[-1] == "RF099 The model has inputs"
+    assert cases[-1] == "RF999 The model has inputs"
 
 
 @pytest.mark.usefixtures("added")
 def test_it_is_explained(capsys):
-    _, text = said(capsys, "explain", "RF099")
+    _, text = said(capsys, "explain", "RF999")
     assert "It has some, whatever reads them." in text
-    _, document = said(capsys, "explain", "rf099", "--format", "json")
+    _, document = said(capsys, "explain", "rf999", "--format", "json")
     (entry,) = json.loads(document)["explanations"]
-    assert entry["title"] == "RF099"
+    assert entry["title"] == "RF999"
     assert entry["text"].startswith("The model has inputs.\n\nIt has some")
 
 
 @pytest.mark.usefixtures("added")
 def test_it_fails_a_test():
-    with pytest.raises(AssertionError, match="RF099 warning: input x is one"):
-        assert_receptive_field("net.onnx", select="RF099")
+    with pytest.raises(AssertionError, match="RF999 warning: input x is one"):
+        assert_receptive_field("net.onnx", select="RF999")
 
 
 @pytest.mark.usefixtures("added")
 def test_what_needs_a_setting_is_selected_by_it_and_not_by_all(added):
     text = ADDED.replace('inputs")\n', 'inputs", needs="baseline")\n', 1)
-    (added / "more" / "rf099.py").write_text(text)
-    assert "RF099" not in rfgraph.make_settings(select="all").select
+    (added / "more" / "rf999.py").write_text(text)
+    assert "RF999" not in rfgraph.make_settings(select="all").select
     stored = rfgraph.analyze("net.onnx").to_dict()
-    assert rfgraph.make_settings(baseline=stored).select == ("RF001", "RF007", "RF099")
+    assert rfgraph.make_settings(baseline=stored).select == ("RF001", "RF007", "RF999")
 
 
 # -- start-up --------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rfgraph import errors
 from rfgraph.checks import rf004
 from rfgraph.domains.fields import closed_form
 from rfgraph.domains.paths import counting, states
@@ -10,6 +9,7 @@ from rfgraph.onnxfile.building import budget, fold
 from rfgraph.onnxfile.control import sequences
 from rfgraph.onnxfile.reading import source, tensors, wire
 from rfgraph.relations import bounds
+from rfgraph.wording import names
 
 BOUNDS = [
     (wire, "MAX_NESTING", "protobuf messages inside each other"),
@@ -36,8 +36,8 @@ BOUNDS = [
     (counting, "MAX_DIGITS", "digits of a histogram that is listed without `--full`"),
     (counting, "MAX_FULL", "sizes of a histogram that is listed with it"),
     (rf004, "MAX_TAPS", "dead taps of a window in a row that RF004 looks at"),
-    (errors, "MAX_LINE", "characters of an error"),
-    (errors, "MAX_NAME", "characters of a name in an error"),
+    (names, "MAX_LINE", "characters of an error"),
+    (names, "MAX_NAME", "characters of a name in an error"),
 ]
 
 
