@@ -143,35 +143,33 @@ def _frozen(counts: Mapping[K, int] | None) -> Mapping[K, int] | None:
 class _Counter:
     """Counts once for all axes where their states allow it, else for each axis apart."""
 
-    def __init__(
-        self, question: Question, lengths: Mapping[int, int | None], *, full: bool
-    ) -> None:
+    def __init__(self, asked: Question, lengths: Mapping[int, int | None], *, full: bool) -> None:
         self.full = full
-        plan, axes = question.plan(), tuple(lengths)
+        plan, axes = asked.plan(), tuple(lengths)
         try:
-            graphs = [state_graph(question, axes, plan)]
+            graphs = [state_graph(asked, axes, plan)]
             self.together: StateGraph | None = graphs[0]
         except BoundError:
-            graphs = [state_graph(question, (axis,), plan) for axis in axes]
+            graphs = [state_graph(asked, (axis,), plan) for axis in axes]
             self.together = None
         last = counting.survey(graphs[0], len(graphs[0].axes))
         self.total = sum(value.total for value in last.ends.values())
         self.depth = counting.depths(graphs[0], last, full=full)
         self.axes: dict[int, AxisHistogram] = {}
-        for made in graphs:
-            for column, axis in enumerate(made.axes):
-                self.axes[axis] = self._axis(made, column, lengths)
+        for states in graphs:
+            for column, axis in enumerate(states.axes):
+                self.axes[axis] = self._axis(states, column, lengths)
 
     def _axis(
-        self, made: StateGraph, column: int, lengths: Mapping[int, int | None]
+        self, states: StateGraph, column: int, lengths: Mapping[int, int | None]
     ) -> AxisHistogram:
-        axis = made.axes[column]
+        axis = states.axes[column]
         for earlier in range(column):
-            if counting.same_columns(made, earlier, column):
-                counts = self.axes[made.axes[earlier]]
+            if counting.same_columns(states, earlier, column):
+                counts = self.axes[states.axes[earlier]]
                 covering = _covering(counts.counts, lengths[axis])
                 return replace(counts, axis=axis, covering=covering)
-        return _axis(made, column, lengths[axis], full=self.full)
+        return _axis(states, column, lengths[axis], full=self.full)
 
     def joint(self) -> Mapping[tuple[int, ...], int] | None:
         """Return the joint distribution, None beyond the bounds."""
@@ -186,17 +184,17 @@ class _Counter:
         return counting.joint(self.together, full=self.full)
 
 
-def _axis(made: StateGraph, column: int, length: int | None, *, full: bool) -> AxisHistogram:
-    survey = counting.survey(made, column)
-    numbers = {kind: _total(made, survey, kind) for kind in Kind}
-    moments = counting.size_moments(made, survey)
+def _axis(states: StateGraph, column: int, length: int | None, *, full: bool) -> AxisHistogram:
+    survey = counting.survey(states, column)
+    numbers = {kind: _total(states, survey, kind) for kind in Kind}
+    moments = counting.size_moments(states, survey)
     mean = variance = None
     if moments is not None:
         mean = Fraction(moments.first, moments.total)
         variance = Fraction(moments.second, moments.total) - mean * mean
-    counts = counting.sizes(made, survey, full=full)
+    counts = counting.sizes(states, survey, full=full)
     return AxisHistogram(
-        made.axes[column],
+        states.axes[column],
         numbers[Kind.LOCAL],
         numbers[Kind.ONE_SIDED],
         numbers[Kind.GLOBAL],
@@ -216,8 +214,8 @@ def _covering(counts: Mapping[int, int] | None, length: int | None) -> int | Non
     return sum(number for size, number in counts.items() if size >= length)
 
 
-def _total(made: StateGraph, survey: Survey, kind: Kind) -> int:
-    return sum(value.total for value in counting.of_kind(made, survey, kind).values())
+def _total(states: StateGraph, survey: Survey, kind: Kind) -> int:
+    return sum(value.total for value in counting.of_kind(states, survey, kind).values())
 
 
 def histogram_html(histogram: PathHistogram) -> str:

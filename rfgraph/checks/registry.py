@@ -25,7 +25,7 @@ _MODULE = re.compile(r"rf\d{3}")
 
 
 class Check(NamedTuple):
-    """What a finding is called, how bad it is, and what it finds.
+    """What a finding is called and how bad it is; the docstring of its module explains it.
 
     `needs` is the setting without which it cannot be asked: one that is given selects it, "all"
     does not.
