@@ -12,6 +12,7 @@ from rfgraph.analysis.not_followed import not_followed
 from rfgraph.analysis.ranges import is_range
 from rfgraph.domains.fields.numbers import Meter
 from rfgraph.errors import UsageError
+from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.fields.layout import ClosedForm
-    from rfgraph.relations.graph import Graph, Model, Operator
+    from rfgraph.relations.graph import Graph, Model
 
 
 @dataclass(slots=True)
@@ -62,14 +63,13 @@ class Result:
                     yield self._field(name, source)
 
     def _field(self, tensor: str, source: str) -> ReceptiveField:
-        data = self.graph.nodes[tensor]
-        operator: Operator | None = data["producer"]
+        operator = producer_of(self.graph, tensor)
         agree, axes = self._meter(source).measured(tensor)
         return ReceptiveField(
             tensor,
             None if operator is None else operator.label,
             None if operator is None else operator.op_type,
-            data["shape"],
+            shape_of(self.graph, tensor),
             source,
             agree,
             axes,
@@ -84,9 +84,8 @@ class Result:
     @property
     def outputs(self) -> tuple[Output, ...]:
         """The graph outputs."""
-        nodes = self.graph.nodes
         return tuple(
-            Output(name, nodes[name]["shape"], self.before_global(name))
+            Output(name, shape_of(self.graph, name), self.before_global(name))
             for name in self.model.outputs
         )
 

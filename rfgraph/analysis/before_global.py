@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.domains.fields.layout import _local_layouts, has_local_path, sharing
 from rfgraph.domains.fields.pieces import Mapped
+from rfgraph.relations.graph import edges_into, input_shape, shape_of
 from rfgraph.relations.steps import Permute, Regroup
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def _unflattened(graph: Graph, form: ClosedForm, tensor: str) -> str:
     apart = [at for at in chain if not _is_merged(form, at)]
     if not apart:
         return tensor
-    rank = len(graph.nodes[form.input]["shape"])
-    whole = next((at for at in apart if len(graph.nodes[at]["shape"] or ()) >= rank), apart[0])
+    rank = len(input_shape(graph, form.input))
+    whole = next((at for at in apart if len(shape_of(graph, at) or ()) >= rank), apart[0])
     # What only lost an axis of one position, by a Squeeze, still has the same maps.
     return apart[0] if _maps(form, apart[0]) == _maps(form, whole) else whole
 
@@ -67,13 +68,10 @@ def _moved_from(graph: Graph, form: ClosedForm, tensor: str) -> Iterator[str]:
     """Yield the tensors back from one to which only moves of elements, and no other data, lead."""
     at = tensor
     while True:
-        edges = [
-            (before, data) for before, many in graph.pred[at].items() for data in many.values()
-        ]
-        if len(edges) != 1 or edges[0][0] not in form.states:
+        edges = list(edges_into(graph, at))
+        if len(edges) != 1 or edges[0].source not in form.states:
             return
-        at, data = edges[0]
-        relation = data["relation"]
+        at, relation = edges[0].source, edges[0].relation
         if not relation.is_identity and not all(
             isinstance(step, Regroup | Permute) for step in relation.steps
         ):

@@ -14,6 +14,7 @@ from rfgraph.domains.paths.states import MAX_PATTERNS, Kind, Question, StateGrap
 from rfgraph.domains.paths.statistics import quantile, root
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.frozen import FrozenDict
+from rfgraph.relations.graph import input_shape
 from rfgraph.version import __version__
 from rfgraph.wording.html import _table
 from rfgraph.wording.numbers import decimal, span
@@ -218,7 +219,7 @@ def path_histogram(
     question = _question(result, loaded, tensor, input, count, through, avoiding)
     question = replace(question, max_patterns=integer("max_patterns", max_patterns))
     form = question.form
-    shape = loaded.graph.nodes[form.input]["shape"]
+    shape = input_shape(loaded.graph, form.input)
     probed = next(item.probed for item in loaded.inputs if item.name == form.input)
     lengths = {axis: None if axis in probed else shape[axis] for axis in form.spatial_axes}
     found = _Distribution(question, lengths, full=full)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from rfgraph.arguments import text, texts
 from rfgraph.errors import UsageError
+from rfgraph.relations.graph import producer_of
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from rfgraph.relations.graph import Graph, Model, Operator
+    from rfgraph.relations.graph import Graph, Model
 
 
 # Of names, to find the nearest of.
@@ -63,7 +64,8 @@ def check_name(model: Model, name: str, what: str = "node or tensor") -> None:
     `what` says what was asked for.
     """
     tensors = list(model.graph)
-    labels = {one.label for one in map(_producer(model.graph), tensors) if one is not None}
+    makers = (producer_of(model.graph, tensor) for tensor in tensors)
+    labels = {operator.label for operator in makers if operator is not None}
     if name not in model.graph and name not in labels:
         import difflib
 
@@ -74,18 +76,13 @@ def check_name(model: Model, name: str, what: str = "node or tensor") -> None:
 
 def made_by(graph: Graph, label: str) -> list[str]:
     """Return the tensors that a node makes, but not those that only it reads itself."""
-    producer = _producer(graph)
-    found = [name for name in graph if (made := producer(name)) is not None and made.label == label]
     return [
         name
-        for name in found
-        if not any(producer(after) is producer(name) for after in graph.succ[name])
+        for name in graph
+        if (operator := producer_of(graph, name)) is not None
+        and operator.label == label
+        and not any(producer_of(graph, after) is operator for after in graph.succ[name])
     ]
-
-
-def _producer(graph: Graph) -> Callable[[str], Operator | None]:
-    nodes = graph.nodes
-    return lambda name: nodes[name]["producer"]
 
 
 def some(names: Sequence[str], limit: int = 5) -> str:

@@ -13,6 +13,7 @@ from rfgraph.arguments import integer, keywords_named, sequence
 from rfgraph.domains import regions as exact
 from rfgraph.domains.fields.numbers import unclipped_span
 from rfgraph.errors import UsageError
+from rfgraph.relations.graph import shape_of
 from rfgraph.version import __version__
 from rfgraph.wording.html import _table
 from rfgraph.wording.names import quoted
@@ -138,7 +139,7 @@ def unit(
     """
     result = model if isinstance(model, Result) else analyze(model)
     name = pick_tensor(result.model, tensor)
-    shape: Shape | None = result.graph.nodes[name]["shape"]
+    shape = shape_of(result.graph, name)
     if shape is None:
         raise UsageError(
             f"the shape of tensor {quoted(name)} is not known, so it has no units to name"
@@ -203,4 +204,4 @@ def _unclipped(
         if (field := fields[axis]) is not None
         for piece in field.pieces
     ]
-    return unclipped_span(pieces, result.graph.nodes[tensor]["shape"], index)
+    return unclipped_span(pieces, shape_of(result.graph, tensor) or (), index)

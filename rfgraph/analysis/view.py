@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.analysis.names import pick_input, pick_tensors, some
 from rfgraph.errors import UsageError
+from rfgraph.relations.graph import edges_of
 from rfgraph.wording.names import quoted, some_names
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ def has_windows(result: Result, source: str) -> bool:
     """Whether some axis of a graph input is carried to a spatial axis of an operator."""
     states = result.forms[source].states
     return any(
-        isinstance(status, frozenset) and not status.isdisjoint(data["relation"].spatial)
-        for before, _, data in result.graph.edges(data=True)
-        if data["relation"].spatial and before in states
-        for layout in states[before].classes
+        isinstance(status, frozenset) and not status.isdisjoint(edge.relation.spatial)
+        for edge in edges_of(result.graph)
+        if edge.relation.spatial and edge.source in states
+        for layout in states[edge.source].classes
         for status in layout
     )
 

@@ -27,6 +27,7 @@ from rfgraph.domains.fields.alignment import aligned, common_line
 from rfgraph.domains.fields.axis_field import AxisField, carry_field
 from rfgraph.domains.fields.layout import is_local, local_fields
 from rfgraph.domains.fields.pieces import Mapped
+from rfgraph.relations.graph import edges_into
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import exact_text, joined
 
@@ -102,14 +103,13 @@ def _finding(subject: Subject, item: ModelInput, tensor: str, found: Mapping[int
 def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Iterator[str]:
     """Yield what each tensor that is merged brings along an axis, seen from the merge."""
     form = subject.result.forms[item.name]
-    for before, edges in subject.result.graph.pred[tensor].items():
-        if before not in form.states:
+    for edge in edges_into(subject.result.graph, tensor):
+        if edge.source not in form.states:
             continue
-        for data in edges.values():
-            for field in local_fields(form, before, axis):
-                carried, _ = carry_field(field, data["relation"])
-                if carried is not None:
-                    yield f"from {quoted(before)} {_described(carried)}"
+        for field in local_fields(form, edge.source, axis):
+            carried, _ = carry_field(field, edge.relation)
+            if carried is not None:
+                yield f"from {quoted(edge.source)} {_described(carried)}"
 
 
 def _described(field: AxisField) -> str:

@@ -27,6 +27,7 @@ import numpy as np
 from rfgraph.checks.subject import Said, Subject, carriers
 from rfgraph.domains.read_positions import Mask, Masks, read_positions
 from rfgraph.errors import BoundError
+from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import ranges
 
@@ -91,7 +92,7 @@ def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
 
 def _gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
     result = subject.result
-    shape: Shape | None = result.graph.nodes[tensor]["shape"]
+    shape = shape_of(result.graph, tensor)
     if shape is None or 0 in shape:
         return
     left = set(subject.spatial_axes(item))

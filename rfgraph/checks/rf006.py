@@ -30,6 +30,7 @@ from rfgraph.domains.fields.layout import local_fields
 from rfgraph.domains.fields.pieces import tabulate
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import product
+from rfgraph.relations.graph import shape_of
 from rfgraph.wording.numbers import exact_text, rational_text
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _off_centre(
 ) -> str | None:
     """Return how far a tensor is off-centre along an axis, None if it is not."""
     form = subject.result.forms[item.name]
-    shape: Shape | None = subject.result.graph.nodes[tensor]["shape"]
+    shape = shape_of(subject.result.graph, tensor)
     pieces = [piece for field in local_fields(form, tensor, axis) for piece in field.pieces]
     if not pieces or shape is None:
         return None

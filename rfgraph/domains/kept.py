@@ -24,6 +24,7 @@ from rfgraph.relations.axis_rules import (
     Whole,
     Window,
 )
+from rfgraph.relations.graph import edges_into, shape_of
 from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Step
 
@@ -211,15 +212,14 @@ def flow(graph: Graph, names: Iterable[str], spend: Spend) -> dict[str, Facts]:
     relations: dict[int, Kept] = {}
     for name in names:
         facts: Facts = {}
-        for before, edges in graph.pred[name].items():
-            known = found.get(before)
+        for edge in edges_into(graph, name):
+            known = found.get(edge.source)
             if known is None:
-                known = {before: itself(graph.nodes[before]["shape"])}
-            spend(len(edges) * len(known))
-            for data in edges.values():
-                _follow(known, data["relation"], relations, facts)
+                known = {edge.source: itself(shape_of(graph, edge.source))}
+            spend(len(known))
+            _follow(known, edge.relation, relations, facts)
         if not graph.pred[name]:
-            facts[name] = itself(graph.nodes[name]["shape"])
+            facts[name] = itself(shape_of(graph, name))
         found[name] = facts
     return found
 

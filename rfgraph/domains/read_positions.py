@@ -32,6 +32,7 @@ from rfgraph.relations.axis_rules import (
     progressions,
 )
 from rfgraph.relations.bounds import bounded
+from rfgraph.relations.graph import shape_of
 from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan
 
@@ -56,7 +57,7 @@ def read_positions(
     `index` restricts the units (None on an axis: all of it). None if nothing is read. Raises
     BoundError for axes too long to tabulate.
     """
-    chosen = _chosen(graph.nodes[target]["shape"] or (), index or ())
+    chosen = _chosen(shape_of(graph, target) or (), index or ())
     for name, masks in _ReadPositions().from_target(graph, target, chosen):
         if name == source:
             return masks

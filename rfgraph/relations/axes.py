@@ -18,6 +18,7 @@ from rfgraph.relations.axis_rules import (
     Window,
     product,
 )
+from rfgraph.relations.graph import edges_into
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, regroup_plan
 
 if TYPE_CHECKING:
@@ -40,12 +41,11 @@ def mover_along(graph: Graph, source: str, axis: int) -> Operator | None:
     carried: dict[str, Carriers] = {source: frozenset({(axis, 1)})}
     for tensor in graph:
         found = carried.get(tensor, frozenset())
-        for before, edges in graph.pred[tensor].items():
-            for data in edges.values() if before in carried else ():
-                axes, moved = _carried(carried[before], data["relation"])
+        for edge in edges_into(graph, tensor):
+            if edge.source in carried:
+                axes, moved = _carried(carried[edge.source], edge.relation)
                 if moved:
-                    operator: Operator = data["operator"]
-                    return operator
+                    return edge.operator
                 found |= axes
         if found:
             carried[tensor] = found

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.domains.fields.axis import numbers
+from rfgraph.relations.graph import edges_into, producer_of
 from rfgraph.wording.numbers import fraction, span, whole_up
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
     from rfgraph.domains.fields.axis import Axis
-    from rfgraph.relations.graph import Operator
 
 
 HEADER = ("n", "stride", "size", "start", "center", "before", "after", "paths")
@@ -74,7 +74,7 @@ def layers(view: View, source: str) -> list[Layer]:
 
 def _name(view: View, tensor: str) -> str | None:
     """Return what the file calls the operator that makes a tensor."""
-    operator: Operator | None = view.result.graph.nodes[tensor]["producer"]
+    operator = producer_of(view.result.graph, tensor)
     return None if operator is None else operator.name
 
 
@@ -121,7 +121,7 @@ def _changing(view: View, fields: Mapping[str, ReceptiveField]) -> Iterator[str]
             and any(keys[name] == keys[b] for b in before)
         ):
             continue
-        producer = graph.nodes[name]["producer"]
+        producer = producer_of(graph, name)
         if producer is not None and shown.get(producer.index) == keys[name]:
             continue
         if producer is not None:
@@ -144,8 +144,7 @@ def _windowed(view: View, field: ReceptiveField) -> bool:
     """Whether an operator with spatial axes made the tensor, where there is a window to tell of."""
     if all(numbers(field.axes[axis]) is None for axis in view.spatial_axes(field)):
         return False
-    edges = view.result.graph.pred[field.tensor].values()
-    return any(data["relation"].spatial for parallel in edges for data in parallel.values())
+    return any(edge.relation.spatial for edge in edges_into(view.result.graph, field.tensor))
 
 
 # -- legend ----------------------------------------------------------------------------------------

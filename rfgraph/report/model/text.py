@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.analysis.view import View, has_windows, masks_sentence, open_lengths
 from rfgraph.domains.fields.layout import has_local_path
+from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.report.model.alike import Answers, first_and_last, grouped
 from rfgraph.report.model.rows import field_rows, scope_sentence, unread
 from rfgraph.wording.names import one_line, safe, some_names
@@ -39,7 +40,7 @@ def summary(view: View, style: Style) -> str:
 def _file_lines(model: Model, style: Style) -> list[str]:
     used: set[str] = set()
     if len(model.opsets) > 1:
-        producers = (data["producer"] for _, data in model.graph.nodes(data=True))
+        producers = (producer_of(model.graph, tensor) for tensor in model.graph)
         used = {producer.domain for producer in producers if producer is not None}
     opsets = ", ".join(
         f"{safe(domain) if domain else 'opset'} {version}"
@@ -121,7 +122,7 @@ def _output_lines(
 ) -> Iterator[str]:
     """Give the fields of an output; where none is local, those of what comes before it."""
     output, style = outputs[0], answers.style
-    shape = view.result.graph.nodes[output]["shape"]
+    shape = shape_of(view.result.graph, output)
     yield from _heading("Output", output, shape_text(shape), style)
     if len(outputs) > 1:
         names = first_and_last(outputs)
