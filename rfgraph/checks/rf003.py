@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.checks.subject import Said, Subject, carriers
-from rfgraph.domains.read_positions import Mask, Masks, read_positions
+from rfgraph.domains.read_positions import Masks, read_positions
 from rfgraph.errors import BoundError
 from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import quoted
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import Finding
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import ModelInput
+    from rfgraph.relations.reading import Mask
 
 
 MAX_PHASES = 16

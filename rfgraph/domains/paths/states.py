@@ -379,8 +379,8 @@ def _passes_by(piece: Piece, relation: Relation, needed: frozenset[int]) -> bool
 
 def _reads(rule: Shift) -> bool:
     """Whether some output position of a shift reads a position that exists."""
-    ends = (rule.start, rule.start + (rule.out_len - 1) * rule.step)
-    return abs(rule.step) == 1 and max(ends) >= 0 and min(ends) < rule.in_len
+    least, largest = rule.ends
+    return abs(rule.step) == 1 and largest >= 0 and least < rule.in_len
 
 
 def _where(piece: Piece, relation: Relation) -> Piece | None:
