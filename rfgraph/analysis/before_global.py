@@ -21,10 +21,10 @@ def local_ends(model: Model, form: ClosedForm, output: str) -> tuple[str, ...]:
 
     At the output or, where none reaches it, at its `before_global` tensors.
     """
-    return _in_order(model.graph, before_global(model.graph, form, output)) or (output,)
+    return in_order_of(model.graph, before_global(model.graph, form, output)) or (output,)
 
 
-def _in_order(graph: Graph, names: Collection[str]) -> tuple[str, ...]:
+def in_order_of(graph: Graph, names: Collection[str]) -> tuple[str, ...]:
     """Return tensors in topological order."""
     order = {name: number for number, name in enumerate(graph)} if len(names) > 1 else {}
     return tuple(sorted(names, key=lambda name: order.get(name, 0)))

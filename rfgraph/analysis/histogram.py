@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.paths import Count, _loaded, _question
 from rfgraph.arguments import described, fraction, integer, keywords_named
 from rfgraph.domains.paths import counting
@@ -16,7 +16,7 @@ from rfgraph.errors import BoundError, UsageError
 from rfgraph.frozen import FrozenDict
 from rfgraph.relations.graph import input_shape
 from rfgraph.version import __version__
-from rfgraph.wording.html import _table
+from rfgraph.wording.html import html_table
 from rfgraph.wording.numbers import decimal, span
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _float(value: Fraction, convert: Any) -> float | None:
 
 @keywords_named
 def path_histogram(
-    model: Model | Result | Source,
+    model: Model | Analysis | Source,
     *,
     tensor: str | None = None,
     input: str | None = None,
@@ -214,7 +214,7 @@ def path_histogram(
     bytes; BoundError beyond. An empty distribution if nothing leads there; UsageError for unknown
     names.
     """
-    result = model if isinstance(model, Result) else None
+    result = model if isinstance(model, Analysis) else None
     loaded = result.model if result else _loaded(model)
     question = _question(result, loaded, tensor, input, count, through, avoiding)
     question = replace(question, max_patterns=integer("max_patterns", max_patterns))
@@ -341,4 +341,4 @@ def histogram_html(histogram: PathHistogram) -> str:
     caption = (
         f"{decimal(histogram.total)} {histogram.count} from {histogram.input} to {histogram.tensor}"
     )
-    return _table(caption, ("axis", "local", "sizes", "mean", "median", "std"), rows)
+    return html_table(caption, ("axis", "local", "sizes", "mean", "median", "std"), rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.loading import load
 from rfgraph.analysis.names import check_name, pick_input, pick_tensor, some
@@ -47,16 +47,16 @@ class Path:
         return {"size": list(self.sizes), "nodes": list(self.nodes)}
 
 
-def _loaded(model: Model | Result | Source) -> Model:
+def _loaded(model: Model | Analysis | Source) -> Model:
     if isinstance(model, Model):
         return model
-    if isinstance(model, Result):
+    if isinstance(model, Analysis):
         return model.model
     return load(model)
 
 
 def _question(
-    result: Result | None,
+    result: Analysis | None,
     model: Model,
     tensor: str | None,
     source: str | None,
@@ -96,7 +96,7 @@ def _default_tensor(model: Model, form: ClosedForm) -> str:
 
 @keywords_named
 def paths(
-    model: Model | Result | Source,
+    model: Model | Analysis | Source,
     tensor: str | None = None,
     input: str | None = None,
     *,
@@ -113,7 +113,7 @@ def paths(
     """
     if order not in ("largest", "smallest"):
         raise UsageError(f"order requires 'largest' or 'smallest', found {described(order)}")
-    result = model if isinstance(model, Result) else None
+    result = model if isinstance(model, Analysis) else None
     question = _question(result, _loaded(model), tensor, input, count, through, avoiding)
     return _paths(question, largest=order == "largest")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
-from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.loading import load
 from rfgraph.relations.graph import Model, edges_of, producer_of, shape_of
 from rfgraph.wording.names import printable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Graph, Operator
 
 
-def simple_graph(model: Model | Result | Source) -> Graph:
+def simple_graph(model: Model | Analysis | Source) -> Graph:
     """Return a copy of a model's graph whose attributes are text and numbers only.
 
     It can be written as GraphML, GEXF, GML or node-link JSON by networkx, and changed. Nodes are
@@ -26,7 +26,7 @@ def simple_graph(model: Model | Result | Source) -> Graph:
     (operator output), `part`, `relation` (the steps from input to output) and `pointwise`. Names
     are those of the file with control characters escaped. A source is loaded as by `load`.
     """
-    if isinstance(model, Result):
+    if isinstance(model, Analysis):
         model = model.model
     loaded = model if isinstance(model, Model) else load(model)
     found: Graph = nx.MultiDiGraph()

@@ -14,12 +14,12 @@ from rfgraph.wording.names import quoted, some_names
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.relations.graph import ModelInput, StoredMasks
 
 
-def has_windows(result: Result, source: str) -> bool:
+def has_windows(result: Analysis, source: str) -> bool:
     """Whether some axis of a graph input is carried to a spatial axis of an operator."""
     states = result.forms[source].states
     return any(
@@ -35,7 +35,7 @@ def has_windows(result: Result, source: str) -> bool:
 class View:
     """A result and what was asked of it; `tensors` is None where the default is meant."""
 
-    result: Result
+    result: Analysis
     inputs: tuple[str, ...]
     tensors: tuple[str, ...] | None = None
 
@@ -78,7 +78,7 @@ def _length(shape: Sequence[int], carrier: frozenset[int]) -> int | None:
     return shape[next(iter(carrier))] if carrier else 1
 
 
-def view(result: Result, input_name: str | None, tensors: Sequence[str] | None) -> View:
+def view(result: Analysis, input_name: str | None, tensors: Sequence[str] | None) -> View:
     """Return the view asked for; UsageError where a name does not exist or no input reaches it."""
     names = tuple(item.name for item in result.model.inputs)
     inputs = names if input_name is None else (pick_input(result.model, input_name),)

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.analysis import Result
 from rfgraph.analysis.loading import load, refuse_binding, source_name
-from rfgraph.analysis.result import analyze
+from rfgraph.analysis.result import Result, analyze
 from rfgraph.arguments import keywords_named, sequence
 from rfgraph.checks.settings import SEVERITIES, Settings, make_settings
 from rfgraph.checks.subject import Subject

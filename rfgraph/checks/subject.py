@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
-    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.result import Result
     from rfgraph.checks.baseline import Baseline
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.relations.graph import ModelInput, Operator

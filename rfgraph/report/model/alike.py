@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.relations.graph import ancestors, shape_of
-from rfgraph.report.paths.summary import distribution_lines, not_counted_lines
+from rfgraph.report.model.distribution import distribution_lines, not_counted_lines
 from rfgraph.wording.names import safe
 
 if TYPE_CHECKING:
