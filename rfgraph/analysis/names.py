@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.arguments import text, texts
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import producer_of
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +24,10 @@ def pick_input(model: Model, name: str | None) -> str:
     names = [item.name for item in model.inputs]
     if name is None:
         if len(names) != 1:
-            raise UsageError(f"the model has {len(names)} inputs ({some(names)}): name one")
+            raise UsageError(f"the model has {len(names)} inputs ({some_quoted(names)}): name one")
         return names[0]
     if text("input", name) not in names:
-        raise UsageError(f"no input {quoted(name)}; the inputs are {some(names)}")
+        raise UsageError(f"no input {quoted(name)}; the inputs are {some_quoted(names)}")
     return name
 
 
@@ -39,9 +39,8 @@ def pick_tensor(model: Model, name: str | None) -> str:
     """
     if name is None:
         if len(model.outputs) != 1:
-            raise UsageError(
-                f"the model has {len(model.outputs)} outputs ({some(model.outputs)}): name one"
-            )
+            outputs = some_quoted(model.outputs)
+            raise UsageError(f"the model has {len(model.outputs)} outputs ({outputs}): name one")
         return model.outputs[0]
     if text("tensor", name) in model.graph:
         return name
@@ -49,7 +48,8 @@ def pick_tensor(model: Model, name: str | None) -> str:
     if not made:
         check_name(model, name, "tensor")
     if len(made) > 1:
-        raise UsageError(f"node {quoted(name)} makes {len(made)} tensors ({some(made)}): name one")
+        tensors = some_quoted(made)
+        raise UsageError(f"node {quoted(name)} makes {len(made)} tensors ({tensors}): name one")
     return made[0]
 
 
@@ -71,7 +71,7 @@ def check_name(model: Model, name: str, what: str = "node or tensor") -> None:
 
         names = dict.fromkeys([*tensors[:MAX_COMPARED], *sorted(labels)[:MAX_COMPARED]])
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.0)
-        raise UsageError(f"no {what} {quoted(name)}; the nearest names are {some(near)}")
+        raise UsageError(f"no {what} {quoted(name)}; the nearest names are {some_quoted(near)}")
 
 
 def made_by(graph: Graph, label: str) -> list[str]:
@@ -83,9 +83,3 @@ def made_by(graph: Graph, label: str) -> list[str]:
         and operator.label == label
         and not any(producer_of(graph, after) is operator for after in graph.succ[name])
     ]
-
-
-def some(names: Sequence[str], limit: int = 5) -> str:
-    """Return names for a message, the first few of them."""
-    listed = ", ".join(quoted(name) for name in names[:limit])
-    return listed + (f" and {len(names) - limit} more" if len(names) > limit else "")

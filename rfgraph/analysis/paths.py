@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.loading import load
-from rfgraph.analysis.names import check_name, pick_input, pick_tensor, some
+from rfgraph.analysis.names import check_name, pick_input, pick_tensor
 from rfgraph.arguments import described, keywords_named, texts
 from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.domains.paths.listing import in_order
@@ -16,7 +16,7 @@ from rfgraph.domains.paths.states import Question, state_graph
 from rfgraph.errors import UsageError
 from rfgraph.frozen import FrozenDict
 from rfgraph.relations.graph import Model
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -88,7 +88,7 @@ def _default_tensor(model: Model, form: ClosedForm) -> str:
     found = list(dict.fromkeys(ends))
     if len(found) != 1:
         raise UsageError(
-            f"paths from {quoted(form.input)} lead to {len(found)} tensors ({some(found)}): "
+            f"paths from {quoted(form.input)} lead to {len(found)} tensors ({some_quoted(found)}): "
             "name one as tensor"
         )
     return found[0]

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.names import pick_input, pick_tensors, some
+from rfgraph.analysis.names import pick_input, pick_tensors
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import edges_of
-from rfgraph.wording.names import quoted, some_names
+from rfgraph.wording.names import quoted, some_names, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,7 +87,7 @@ def view(result: Analysis, input_name: str | None, tensors: Sequence[str] | None
     picked = pick_tensors(result.model, tensors)
     for name in picked:
         if not any(name in result.forms[item].states for item in inputs):
-            raise UsageError(f"tensor {quoted(name)} reads nothing of input {some(inputs)}")
+            raise UsageError(f"tensor {quoted(name)} reads nothing of input {some_quoted(inputs)}")
     return View(result, inputs, picked)
 
 

@@ -29,7 +29,7 @@ from rfgraph.domains.fields.layout import is_local, local_fields
 from rfgraph.domains.fields.pieces import Mapped
 from rfgraph.relations.graph import edges_into
 from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import exact_text, joined
+from rfgraph.wording.numbers import fraction, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -118,5 +118,5 @@ def _described(field: AxisField) -> str:
         return "without one stride"
     stride, center = line
     phases = max((piece.map.p for piece in field.pieces if isinstance(piece, Mapped)), default=1)
-    text = f"stride {exact_text(stride)}, the first unit centred on {exact_text(center)}"
+    text = f"stride {fraction(stride)}, the first unit centred on {fraction(center)}"
     return text if phases == 1 else f"{text}, averaged over {phases} units"

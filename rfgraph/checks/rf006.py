@@ -31,7 +31,7 @@ from rfgraph.domains.fields.pieces import tabulate
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import product
 from rfgraph.relations.graph import shape_of
-from rfgraph.wording.numbers import exact_text, rational_text
+from rfgraph.wording.numbers import fraction, rational_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,10 +77,10 @@ def _off_centre(
 
 def _amount(off: Fraction, numbers: Axis | None) -> str:
     side = "towards the end" if off > 0 else "towards the start"
-    text = f"{exact_text(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
+    text = f"{fraction(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
     stride = None if numbers is None else numbers.stride
     if stride and abs(stride) != 1:
-        text += f" ({rational_text(abs(off / stride))} strides of {exact_text(abs(stride))})"
+        text += f" ({rational_text(abs(off / stride))} strides of {fraction(abs(stride))})"
     return text
 
 

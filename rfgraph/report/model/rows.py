@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from rfgraph.analysis.view import input_lengths
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.wording.names import safe
-from rfgraph.wording.numbers import axes_text, fraction, span, times, whole_up
+from rfgraph.wording.numbers import axes_text, fraction, joined, span, times, whole_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -167,7 +167,7 @@ def _borders(inner: Sequence[Interior]) -> str:
     """Say on which sides of the interior units differ."""
     places = ("the start", "the end")
     differ = [place for side, place in enumerate(places) if any(one.beside[side] for one in inner)]
-    return f"; {' and '.join(differ)} differ{'s' * (len(differ) == 1)}" if differ else ""
+    return f"; {joined(differ)} differ{'s' * (len(differ) == 1)}" if differ else ""
 
 
 def _period(periods: Sequence[tuple[int, int] | None]) -> Iterator[Row]:

@@ -10,7 +10,7 @@ from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.report.model.alike import Answers, first_and_last, grouped
 from rfgraph.report.model.rows import field_rows, scope_sentence, unread
 from rfgraph.wording.names import one_line, safe, some_names
-from rfgraph.wording.numbers import axes_text, shape_text
+from rfgraph.wording.numbers import axes_text, count_of, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,8 +47,8 @@ def _file_lines(model: Model, style: Style) -> list[str]:
         for domain, version in sorted(model.opsets.items())
         if not domain or domain in used
     )
-    nodes = f"{model.nodes} node{'' if model.nodes == 1 else 's'}"
     made = f"made by {safe(model.producer)}" if model.producer else "producer not named"
+    nodes = count_of(model.nodes, "node")
     facts = ", ".join(filter(None, (made, opsets, f"IR version {model.ir_version}", nodes)))
     masked = [] if model.masks is None else style.wrapped(masks_sentence(model.masks), "  ")
     return [style.bold(safe(model.file)), *style.wrapped(facts, "  "), *masked]

@@ -13,6 +13,7 @@ from rfgraph.wording.names import one_line, safe
 from rfgraph.wording.numbers import (
     amount,
     axes_text,
+    count_of,
     figure,
     shape_text,
     share,
@@ -151,7 +152,7 @@ def _depth(found: PathHistogram) -> str:
         return "not listed"
     least, most = min(found.depth), max(found.depth)
     if least == most:
-        return f"{most} window{'' if most == 1 else 's'} wider than 1"
+        return f"{count_of(most, 'window')} wider than 1"
     return f"{least} to {most} windows wider than 1, mean {figure(_mean(found.depth))}"
 
 
@@ -187,8 +188,7 @@ def _first(shown: Entry, style: Style) -> Iterator[str]:
 
 
 def _title(path: Path) -> str:
-    nodes = f"{len(path.nodes)} node{'' if len(path.nodes) == 1 else 's'}"
-    return f"{times(list(map(whole, path.sizes)))}  through {nodes}:"
+    return f"{times(list(map(whole, path.sizes)))}  through {count_of(len(path.nodes), 'node')}:"
 
 
 def _row(label: str, value: str, style: Style, indent: int = INDENT) -> Iterable[str]:
