@@ -37,7 +37,7 @@ def before_global(graph: Graph, form: ClosedForm, output: str) -> list[str]:
     """
     if output not in form.states or has_local_path(form, output):
         return []
-    found: dict[str, None] = {}
+    last: dict[str, None] = {}
     seen = {output}
     stack = [output]
     while stack:
@@ -46,15 +46,15 @@ def before_global(graph: Graph, form: ClosedForm, output: str) -> list[str]:
                 continue
             seen.add(before)
             if has_local_path(form, before):
-                found[_unflattened(graph, form, before)] = None
+                last[_unflattened(graph, form, before)] = None
             else:
                 stack.append(before)
-    return list(found)
+    return list(last)
 
 
 def _unflattened(graph: Graph, form: ClosedForm, tensor: str) -> str:
     """Step back over moves of elements while the spatial axes lie merged with others."""
-    chain = [tensor, *_moved_from(graph, form, tensor)]
+    chain = [tensor, *_before_moves(graph, form, tensor)]
     apart = [at for at in chain if not _is_merged(form, at)]
     if not apart:
         return tensor
@@ -64,7 +64,7 @@ def _unflattened(graph: Graph, form: ClosedForm, tensor: str) -> str:
     return apart[0] if _maps(form, apart[0]) == _maps(form, whole) else whole
 
 
-def _moved_from(graph: Graph, form: ClosedForm, tensor: str) -> Iterator[str]:
+def _before_moves(graph: Graph, form: ClosedForm, tensor: str) -> Iterator[str]:
     """Yield the tensors back from one to which only moves of elements, and no other data, lead."""
     at = tensor
     while True:

@@ -20,15 +20,15 @@ DEPENDS = "which positions it reads depends on data"
 
 def not_followed(model: Model) -> Iterator[Unanalysed]:
     """Yield operators without a rule and those whose positions depend on data, in file order."""
-    found: dict[Operator, Unanalysed] = {}
+    items: dict[Operator, Unanalysed] = {}
     for item in model.unanalysed:
-        found.setdefault(item.operator, item)
+        items.setdefault(item.operator, item)
     edges = list(edges_of(model.graph))
     beyond = {edge.operator for edge in edges if _lost_its_shape(model.graph, edge.source)}
     for _, tensor, relation, operator, *_ in edges:
-        if operator not in found and operator not in beyond and has_unknown(relation):
-            found[operator] = Unanalysed(operator, DEPENDS, (tensor,))
-    yield from sorted(found.values(), key=lambda item: item.operator.index)
+        if operator not in items and operator not in beyond and has_unknown(relation):
+            items[operator] = Unanalysed(operator, DEPENDS, (tensor,))
+    yield from sorted(items.values(), key=lambda item: item.operator.index)
 
 
 def _lost_its_shape(graph: Graph, tensor: str) -> bool:

@@ -29,17 +29,17 @@ def simple_graph(model: Model | Analysis | Source) -> Graph:
     if isinstance(model, Analysis):
         model = model.model
     loaded = model if isinstance(model, Model) else load(model)
-    found: Graph = nx.MultiDiGraph()
+    simple: Graph = nx.MultiDiGraph()
     inputs = {item.name for item in loaded.inputs}
     for tensor in loaded.graph:
         role = "output" if tensor in loaded.outputs else "inner"
         role = "input" if tensor in inputs else role
         shape = _shape(shape_of(loaded.graph, tensor))
-        found.add_node(
+        simple.add_node(
             _text(tensor), role=role, **shape, **_maker(producer_of(loaded.graph, tensor))
         )
     for edge in edges_of(loaded.graph):
-        found.add_edge(
+        simple.add_edge(
             _text(edge.source),
             _text(edge.target),
             node=_text(edge.operator.label),
@@ -50,7 +50,7 @@ def simple_graph(model: Model | Analysis | Source) -> Graph:
             relation=", ".join(type(step).__name__ for step in edge.relation.steps),
             pointwise=edge.relation.is_pointwise,
         )
-    return found
+    return simple
 
 
 def _shape(shape: tuple[int, ...] | None) -> dict[str, str]:

@@ -159,15 +159,15 @@ def _normal_index(tensor: str, shape: Shape, index: Sequence[int | None]) -> Ind
         raise UsageError(
             f"the index requires {len(shape)} entries, found {len(entries)}: {described}"
         )
-    found: list[int | None] = []
+    places: list[int | None] = []
     for axis, (at, length) in enumerate(zip(entries, shape, strict=True)):
         if length == 0:
             raise UsageError(f"axis {axis} has no unit: {described}")
         if at is not None and not -length <= at < length:
             required = f"the index on axis {axis} requires a value in [{-length}, {length - 1}]"
             raise UsageError(f"{required}, found {at}: {described}")
-        found.append(None if at is None else at % length)
-    return tuple(found)
+        places.append(None if at is None else at % length)
+    return tuple(places)
 
 
 def _region(result: Analysis, tensor: str, index: Index, source: str) -> Region:

@@ -52,8 +52,8 @@ class View:
 
     def fields_of(self, tensor: str) -> list[ReceptiveField]:
         """Return the fields of one tensor on the inputs that reach it."""
-        found = self.result.receptive_fields([tensor])
-        return [field for field in found if field.input in self.inputs]
+        fields = self.result.receptive_fields([tensor])
+        return [field for field in fields if field.input in self.inputs]
 
     def spatial_axes(self, field: ReceptiveField) -> tuple[int, ...]:
         """Return the spatial axes of the input that the field lies on."""

@@ -40,19 +40,19 @@ def mover_along(graph: Graph, source: str, axis: int) -> Operator | None:
     """
     carried: dict[str, Carriers] = {source: frozenset({(axis, 1)})}
     for tensor in graph:
-        found = carried.get(tensor, frozenset())
+        reached = carried.get(tensor, frozenset())
         for edge in edges_into(graph, tensor):
             if edge.source in carried:
-                axes, moved = _carried(carried[edge.source], edge.relation)
+                axes, moved = _carry(carried[edge.source], edge.relation)
                 if moved:
                     return edge.operator
-                found |= axes
-        if found:
-            carried[tensor] = found
+                reached |= axes
+        if reached:
+            carried[tensor] = reached
     return None
 
 
-def _carried(carriers: Carriers, relation: Relation) -> tuple[Carriers, bool]:
+def _carry(carriers: Carriers, relation: Relation) -> tuple[Carriers, bool]:
     """Return the axes that carry on what others do, and whether a relation moves along one."""
     for step, shape in relation.plan:
         if isinstance(step, Along):
@@ -62,11 +62,11 @@ def _carried(carriers: Carriers, relation: Relation) -> tuple[Carriers, bool]:
             gone = {axis for axis, rule in rules.items() if isinstance(rule, Whole)}
             carriers = frozenset(pair for pair in carriers if pair[0] not in gone)
         else:
-            carriers = _placed(carriers, step, shape)
+            carriers = _axes_behind(carriers, step, shape)
     return carriers, False
 
 
-def _placed(
+def _axes_behind(
     carriers: Carriers, step: Everything | Pointwise | Permute | Regroup, shape: Shape
 ) -> Carriers:
     if isinstance(step, Everything):
@@ -81,11 +81,11 @@ def _placed(
         for before, after in regroup_plan(shape, step.shape)
         for axis, inner in carriers
         if axis in before
-        for pair in _regrouped(axis, inner, before, after, shape, step.shape)
+        for pair in _axes_of_group(axis, inner, before, after, shape, step.shape)
     )
 
 
-def _regrouped(
+def _axes_of_group(
     axis: int,
     inner: int,
     before: tuple[int, ...],

@@ -26,12 +26,12 @@ ALWAYS_COUNTED = 12
 MAX_BEHIND = 1 << 15
 
 
-def grouped(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[Item]]:
+def group_by(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[Item]]:
     """Return items of one key together, in the order of their first."""
-    found: dict[Hashable, list[Item]] = {}
+    groups: dict[Hashable, list[Item]] = {}
     for item in items:
-        found.setdefault(key(item), []).append(item)
-    return list(found.values())
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
 
 
 def field_key(field: ReceptiveField) -> Hashable:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.view import View, has_windows, masks_sentence, open_lengths
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.relations.graph import producer_of, shape_of
-from rfgraph.report.model.alike import Answers, first_and_last, grouped
+from rfgraph.report.model.alike import Answers, first_and_last, group_by
 from rfgraph.report.model.rows import field_rows, scope_sentence, unread
 from rfgraph.wording.names import one_line, safe, some_names
 from rfgraph.wording.numbers import axes_text, count_of, shape_text
@@ -56,7 +56,7 @@ def _file_lines(model: Model, style: Style) -> list[str]:
 
 def _inputs(view: View, style: Style) -> Iterator[list[str]]:
     """Give the inputs, those of one shape of which the same is said together."""
-    alike = grouped(view.model_inputs, lambda item: (item.shape, _input_facts(view, item)))
+    alike = group_by(view.model_inputs, lambda item: (item.shape, _input_facts(view, item)))
     for items in alike:
         first, shape = items[0], shape_text(items[0].shape)
         if len(items) == 1:
@@ -104,10 +104,10 @@ def _outputs(view: View, style: Style) -> Iterator[list[str]]:
     shown = {item.name for item in view.result.model.inputs}
     answers = Answers(view, style, LABEL + 6)
     names = view.result.model.outputs
-    kinds = grouped(names, answers.fields_key)
+    kinds = group_by(names, answers.fields_key)
     left = len(names)
     for number, outputs in enumerate(
-        alike for kind in kinds[:MAX_OUTPUTS] for alike in grouped(kind, answers.output_key)
+        alike for kind in kinds[:MAX_OUTPUTS] for alike in group_by(kind, answers.output_key)
     ):
         if number == MAX_OUTPUTS:
             break
@@ -165,14 +165,14 @@ def _before_global(
     new = [name for name in names if name not in shown]
     known = [name for name in names if name in shown]
     shown.update(new)
-    for alike in grouped(new, lambda name: (_is_local(view, name), answers.tensor_key(name))):
-        kind, found = _kind(view, alike), view.fields_of(alike[0])
+    for alike in group_by(new, lambda name: (_is_local(view, name), answers.tensor_key(name))):
+        kind, fields = _kind(view, alike), view.fields_of(alike[0])
         many = f", {len(alike)} {ALIKE}, {first_and_last(alike)}" if len(alike) > 1 else ""
         yield from style.wrapped(f"The {kind} before it{many}:", "  ")
-        yield from _heading("", alike[0], shape_text(found[0].shape), style, "  ")
-        yield from _fields_lines(view, found, answers)
+        yield from _heading("", alike[0], shape_text(fields[0].shape), style, "  ")
+        yield from _fields_lines(view, fields, answers)
     said = bool(new)
-    for alike in grouped(known, lambda name: (_is_local(view, name), name in result.forms)):
+    for alike in group_by(known, lambda name: (_is_local(view, name), name in result.forms)):
         where = "shown above"
         if alike[0] in result.forms:
             where = "an input" if len(alike) == 1 else "inputs"
@@ -245,12 +245,10 @@ def _row_lines(rows: Iterable[tuple[str, str, str]], style: Style) -> Iterator[s
 
 def _finding_lines(findings: Sequence[Finding], style: Style) -> list[str]:
     """Return the findings, each once with how often it occurs."""
-    grouped: dict[tuple[str, str, str], list[str]] = {}
-    for finding in findings:
-        key = (finding.code, finding.severity, finding.message)
-        grouped.setdefault(key, []).append(finding.node or finding.tensor or "")
     lines = [style.bold("Findings")]
-    for (code, severity, message), places in grouped.items():
+    for alike in group_by(findings, lambda one: (one.code, one.severity, one.message)):
+        code, severity, message = alike[0].code, alike[0].severity, alike[0].message
+        places = [finding.node or finding.tensor or "" for finding in alike]
         where = f" (at {some_names(places)})" if any(places) else ""
         text = f"{severity} {code}: {one_line(message, 2000)}{where}"
         wrapped = style.wrapped(text, "  ", "      ")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.analysis.counted import covering, groups, others
 from rfgraph.errors import UsageError
-from rfgraph.report.formats.histogram import binned
+from rfgraph.report.formats.histogram import bins_of
 from rfgraph.wording.numbers import axes_text, figure, log10, short, whole
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _bars(axis: AxisHistogram) -> Bars | None:
     gaps = [b - a for a, b in pairwise(sizes)]
     slots = (sizes[-1] - sizes[0]) // math.gcd(*gaps) + 1 if gaps else 1
     if len(sizes) > MOST_SIZES and slots > MOST_SLOTS:
-        found = binned(counts, COLUMNS)
+        found = bins_of(counts, COLUMNS)
         half = 0.5 * math.gcd(*gaps)
         kept = [(number, count) for number, count in enumerate(found.counts) if count]
         lefts = [found.least + number * found.width - half for number, _ in kept]
