@@ -10,6 +10,7 @@ from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.view import input_lengths
 from rfgraph.errors import BoundError
+from rfgraph.relations.graph import shape_of
 from rfgraph.wording.numbers import share, short
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def distribution_of(
     `count` is `path_histogram` with its options, `first` returns the paths to list; both are called
     with the result and the pair as `tensor` and `input`.
     """
-    shape = view.result.graph.nodes[tensor]["shape"]
+    shape = shape_of(view.result.graph, tensor)
     item = next(item for item in view.result.model.inputs if item.name == source)
     lengths = input_lengths(item)
     try:

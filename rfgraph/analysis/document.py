@@ -10,7 +10,7 @@ from rfgraph.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
     from rfgraph.relations.graph import ModelInput
@@ -40,7 +40,7 @@ def contents(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict
     }
 
 
-def _input(result: Result, item: ModelInput) -> dict[str, Any]:
+def _input(result: Analysis, item: ModelInput) -> dict[str, Any]:
     return {
         "name": item.name,
         "shape": list(item.shape),

@@ -14,13 +14,13 @@ from rfgraph.domains.paths import counting
 from rfgraph.domains.paths.states import MAX_PATTERNS, Kind, Question, StateGraph, state_graph
 from rfgraph.errors import BoundError
 from rfgraph.frozen import FrozenDict
-from rfgraph.wording.html import _table
+from rfgraph.wording.html import html_table
 from rfgraph.wording.numbers import decimal, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.analysis import Analysis
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.paths.moments import Survey
     from rfgraph.onnxfile.reading.model_source import Source
@@ -96,7 +96,7 @@ def _pairs(counts: Mapping[int, int] | None) -> list[list[int | str]] | None:
 
 @keywords_named
 def path_histogram(
-    model: Model | Result | Source,
+    model: Model | Analysis | Source,
     *,
     tensor: str | None = None,
     input: str | None = None,
@@ -233,4 +233,4 @@ def histogram_html(histogram: PathHistogram) -> str:
     caption = (
         f"{decimal(histogram.total)} {histogram.count} from {histogram.input} to {histogram.tensor}"
     )
-    return _table(caption, ("axis", "local", "sizes", *(item.column for item in told)), rows)
+    return html_table(caption, ("axis", "local", "sizes", *(item.column for item in told)), rows)

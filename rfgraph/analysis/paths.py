@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.loading import load
-from rfgraph.analysis.names import check_name, pick_input, pick_tensor, some
+from rfgraph.analysis.names import check_name, pick_input, pick_tensor
 from rfgraph.arguments import described, keywords_named, texts
 from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.domains.paths.listing import in_order
@@ -16,7 +16,7 @@ from rfgraph.domains.paths.states import Question, state_graph
 from rfgraph.errors import UsageError
 from rfgraph.frozen import FrozenDict
 from rfgraph.relations.graph import Model
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,18 +47,18 @@ class Path:
         return {"size": list(self.sizes), "nodes": list(self.nodes)}
 
 
-def load_unless_loaded(model: Model | Result | Source) -> Model | Result:
+def load_unless_loaded(model: Model | Analysis | Source) -> Model | Analysis:
     """Return what is loaded already as it is, and load what is not."""
-    return model if isinstance(model, Model | Result) else load(model)
+    return model if isinstance(model, Model | Analysis) else load(model)
 
 
-def model_of(subject: Model | Result) -> Model:
+def model_of(subject: Model | Analysis) -> Model:
     """Return the model that a result is of, or the model itself."""
-    return subject.model if isinstance(subject, Result) else subject
+    return subject.model if isinstance(subject, Analysis) else subject
 
 
 def question(
-    subject: Model | Result,
+    subject: Model | Analysis,
     tensor: str | None,
     source: str | None,
     count: str,
@@ -70,7 +70,7 @@ def question(
     if count not in ("routes", "paths"):
         raise UsageError(f"count requires 'routes' or 'paths', found {described(count)}")
     name = pick_input(model, source)
-    form = subject.forms[name] if isinstance(subject, Result) else _form(subject, name)
+    form = subject.forms[name] if isinstance(subject, Analysis) else _form(subject, name)
     passed, avoided = texts("through", through), texts("avoiding", avoiding)
     for wanted in (*passed, *avoided):
         check_name(model, wanted)
@@ -91,15 +91,15 @@ def _default_tensor(model: Model, form: ClosedForm) -> str:
     tensors = list(dict.fromkeys(ends))
     if len(tensors) != 1:
         raise UsageError(
-            f"paths from {quoted(form.input)} lead to {len(tensors)} tensors ({some(tensors)}): "
-            "name one as tensor"
+            f"paths from {quoted(form.input)} lead to {len(tensors)} tensors "
+            f"({some_quoted(tensors)}): name one as tensor"
         )
     return tensors[0]
 
 
 @keywords_named
 def paths(
-    model: Model | Result | Source,
+    model: Model | Analysis | Source,
     tensor: str | None = None,
     input: str | None = None,
     *,

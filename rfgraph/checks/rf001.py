@@ -27,14 +27,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.histogram import path_histogram
-from rfgraph.analysis.names import some
 from rfgraph.checks.registry import Check
 from rfgraph.checks.settings import AUTO, OUTPUT, STATS, percentile
 from rfgraph.checks.subject import Said, Subject
 from rfgraph.domains.fields.sizes import single_sizes
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import joined, percent, rational_text
+from rfgraph.wording.names import quoted, some_quoted
+from rfgraph.wording.numbers import joined, rational_text, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,7 +104,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
             place = Place(subject, item, tensor, output)
             yield from place.findings(_shortfalls, required[item.name])
     if not asked:
-        names = some([item.name for item in items]) or "none"
+        names = some_quoted([item.name for item in items]) or "none"
         at = subject.settings.at
         what = f"tensor {quoted(at)} reads" if at not in (AUTO, OUTPUT) else "the outputs read"
         yield Finding(
@@ -128,7 +127,7 @@ def _unknown_axis(place: Place, axis: int, required: int) -> Iterator[Said]:
     """Say so if what the tensor reads along an axis is not known."""
     field = place.subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
     if field.scope == "unknown":
-        through = f", through {some(field.through)}" if field.through else ""
+        through = f", through {some_quoted(field.through)}" if field.through else ""
         text = f"required {required}, found unknown: what is read is not known{through}"
         yield Said(axis, text, required=required)
 
@@ -162,13 +161,13 @@ def _shortfalls(place: Place, axis: int, required: int) -> Iterator[Said]:
             text = f"required {required}, found {value.text} ({stat}); {rest}"
             yield Said(axis, text, stat, required, value.number)
     if least is not None:
-        share = _share_covering(place, axis, required)
-        if share is None or share < least:
-            text = _no_share(place, axis) if share is None else percent(share)
-            wanted = f"{percent(least)} of local paths to cover {required}"
+        part = _share_covering(place, axis, required)
+        if part is None or part < least:
+            text = _no_share(place, axis) if part is None else share(part)
+            wanted = f"{share(least)} of local paths to cover {required}"
             rest = _others(place, field, None, required)
             text = f"required {wanted}, found {text}; {rest}"
-            yield Said(axis, text, "covering", least, share)
+            yield Said(axis, text, "covering", least, part)
 
 
 # -- statistics ------------------------------------------------------------------------------------
@@ -256,9 +255,9 @@ def _others(place: Place, axis: Axis, asked: str | None, required: int) -> str:
     if failing:
         parts.append(f"{joined(failing, 'or')} would not")
     text = ", ".join(parts)
-    share = _share_covering(place, axis.axis, required)
-    if share is not None and asked is not None:
-        text += f"; {percent(share)} of local paths cover it"
+    part = _share_covering(place, axis.axis, required)
+    if part is not None and asked is not None:
+        text += f"; {share(part)} of local paths cover it"
     return text + place.bound + _at_output(place, axis.axis, passes=bool(passing))
 
 

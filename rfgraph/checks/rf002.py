@@ -28,8 +28,9 @@ from rfgraph.domains.fields.alignment import aligned, common_line
 from rfgraph.domains.fields.axis_field import AxisField, carry_field
 from rfgraph.domains.fields.layout import is_local, local_fields
 from rfgraph.domains.fields.pieces import Mapped
+from rfgraph.relations.graph import edges_into
 from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import exact_text, joined
+from rfgraph.wording.numbers import fraction, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -107,14 +108,13 @@ def _finding(
 def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Iterator[str]:
     """Yield what each tensor that is merged brings along an axis, seen from the merge."""
     form = subject.result.forms[item.name]
-    for before, edges in subject.result.graph.pred[tensor].items():
-        if before not in form.states:
+    for edge in edges_into(subject.result.graph, tensor):
+        if edge.source not in form.states:
             continue
-        for data in edges.values():
-            for field in local_fields(form, before, axis):
-                carried, _ = carry_field(field, data["relation"])
-                if carried is not None:
-                    yield f"from {quoted(before)} {_branch_text(carried)}"
+        for field in local_fields(form, edge.source, axis):
+            carried, _ = carry_field(field, edge.relation)
+            if carried is not None:
+                yield f"from {quoted(edge.source)} {_branch_text(carried)}"
 
 
 def _branch_text(field: AxisField) -> str:
@@ -123,5 +123,5 @@ def _branch_text(field: AxisField) -> str:
         return "without one stride"
     stride, center = line
     phases = max((piece.map.p for piece in field.pieces if isinstance(piece, Mapped)), default=1)
-    text = f"stride {exact_text(stride)}, the first unit centred on {exact_text(center)}"
+    text = f"stride {fraction(stride)}, the first unit centred on {fraction(center)}"
     return text if phases == 1 else f"{text}, averaged over {phases} units"

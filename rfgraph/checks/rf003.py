@@ -26,8 +26,9 @@ import numpy as np
 
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject, carriers
-from rfgraph.domains.read_positions import Mask, Masks, read_positions
+from rfgraph.domains.read_positions import Masks, read_positions
 from rfgraph.errors import BoundError
+from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import ranges
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import Finding
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import ModelInput
+    from rfgraph.relations.reading import Mask
 
 
 CHECK = Check("RF003", "warning", "Input positions are never read, or the region has gaps")
@@ -94,7 +96,7 @@ def _unread_positions(subject: Subject, item: ModelInput) -> Iterator[Finding]:
 
 def _gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
     result = subject.result
-    shape: Shape | None = result.graph.nodes[tensor]["shape"]
+    shape = shape_of(result.graph, tensor)
     if shape is None or 0 in shape:
         return
     left = set(subject.spatial_axes(item))

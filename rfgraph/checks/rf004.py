@@ -35,6 +35,7 @@ from rfgraph.domains.fields.layout import has_local_path, local_fields
 from rfgraph.domains.fields.sizes import path_sizes
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Transposed, Window
+from rfgraph.relations.graph import edges_into
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Taps
 from rfgraph.wording.names import quoted
 
@@ -74,21 +75,19 @@ def _unproductive_text(
 ) -> str | None:
     """Return why the layer that makes a tensor is unproductive, None if it is not."""
     form = subject.result.forms[item.name]
-    for before, edges in subject.result.graph.pred[tensor].items():
+    for before, _, relation, operator, *_ in edges_into(subject.result.graph, tensor):
         if before not in form.states or not has_local_path(form, before):
             continue
-        for data in edges.values():
-            rules = windows(data["relation"]) if data["relation"].is_window else {}
-            reasons = {
-                axis: reason(rules[carrier], length, *smallest)
-                for axis, length in lengths.items()
-                for smallest in [_smallest(subject, item, axis, before, tensor)]
-                for carrier in sorted(carriers(form, before, axis) & rules.keys())
-            }
-            if reasons and all(reasons.values()):
-                operator = data["operator"]
-                start = f"layer {quoted(operator.label)} ({operator.op_type}) is unproductive"
-                return f"{start} on input {quoted(item.name)}: {_reasons_text(item, reasons)}"
+        rules = windows(relation) if relation.is_window else {}
+        reasons = {
+            axis: reason(rules[carrier], length, *smallest)
+            for axis, length in lengths.items()
+            for smallest in [_smallest(subject, item, axis, before, tensor)]
+            for carrier in sorted(carriers(form, before, axis) & rules.keys())
+        }
+        if reasons and all(reasons.values()):
+            start = f"layer {quoted(operator.label)} ({operator.op_type}) is unproductive"
+            return f"{start} on input {quoted(item.name)}: {_reasons_text(item, reasons)}"
     return None
 
 

@@ -31,7 +31,8 @@ from rfgraph.domains.fields.layout import local_fields
 from rfgraph.domains.fields.pieces import tabulate
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import product
-from rfgraph.wording.numbers import exact_text, rational_text
+from rfgraph.relations.graph import shape_of
+from rfgraph.wording.numbers import fraction, rational_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ def _off_centre_text(
 ) -> str | None:
     """Return how far a tensor is off-centre along an axis, None if it is not."""
     form = subject.result.forms[item.name]
-    shape: Shape | None = subject.result.graph.nodes[tensor]["shape"]
+    shape = shape_of(subject.result.graph, tensor)
     pieces = [piece for field in local_fields(form, tensor, axis) for piece in field.pieces]
     if not pieces or shape is None:
         return None
@@ -80,10 +81,10 @@ def _off_centre_text(
 
 def _amount(off: Fraction, numbers: Axis | None) -> str:
     side = "towards the end" if off > 0 else "towards the start"
-    text = f"{exact_text(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
+    text = f"{fraction(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
     stride = None if numbers is None else numbers.stride
     if stride and abs(stride) != 1:
-        text += f" ({rational_text(abs(off / stride))} strides of {exact_text(abs(stride))})"
+        text += f" ({rational_text(abs(off / stride))} strides of {fraction(abs(stride))})"
     return text
 
 

@@ -21,12 +21,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.names import made_by, some
+from rfgraph.analysis.names import made_by
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import exact_text, joined, rational_text
+from rfgraph.wording.names import quoted, some_quoted
+from rfgraph.wording.numbers import fraction, joined, rational_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -56,7 +56,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     stored = {pair: axes for pair, axes in baseline.fields.items() if pair[0] in now}
     missing = [name for name in now if _is_missing(subject, stored, name, now[name])]
     if missing or not stored:
-        what = some(missing or list(now)) or "any tensor"
+        what = some_quoted(missing or list(now)) or "any tensor"
         raise UsageError(f"the baseline has no numbers of {what} to compare with")
     for (tensor, source), axes in stored.items():
         item, name = inputs.get(source), now[tensor]
@@ -168,8 +168,8 @@ def _shorter_reach(before: StoredAxis, now: Axis) -> Iterator[str]:
     for key in ("before", "after"):
         old, new = before.numbers[key], getattr(now, key)
         if new is not None and (old is None or new < old):
-            was = "without bound" if old is None else exact_text(Fraction(old))
-            yield f"reach {key}: {was}, now {exact_text(new)}"
+            was = "without bound" if old is None else fraction(Fraction(old))
+            yield f"reach {key}: {was}, now {fraction(new)}"
 
 
 def _smaller_numbers(before: StoredAxis, now: Axis) -> Iterator[str]:

@@ -7,9 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis.analysis import Result
 from rfgraph.analysis.loading import load, refuse_binding, source_name
-from rfgraph.analysis.result import analyze
+from rfgraph.analysis.result import Result, analyze
 from rfgraph.arguments import keywords_named, sequence
 from rfgraph.checks.registry import SEVERITIES, module_of
 from rfgraph.checks.settings import Settings, make_settings

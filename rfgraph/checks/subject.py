@@ -11,13 +11,14 @@ from rfgraph.analysis.view import has_windows
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
 from rfgraph.domains.fields.layout import is_local
 from rfgraph.errors import UsageError
+from rfgraph.relations.graph import producer_of
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
-    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.result import Result
     from rfgraph.checks.baseline import Baseline
     from rfgraph.checks.registry import Check
     from rfgraph.domains.fields.layout import ClosedForm
@@ -113,7 +114,7 @@ class Subject:
         """Return a finding about a tensor on an input, and the operator that makes the tensor."""
         operator: Operator | None = None
         if tensor in self.result.graph:
-            operator = self.result.graph.nodes[tensor]["producer"]
+            operator = producer_of(self.result.graph, tensor)
         node = None if operator is None else operator.label
         return Finding(check.code, check.severity, message, node, tensor, input, tuple(axes))
 

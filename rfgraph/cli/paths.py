@@ -14,9 +14,9 @@ from rfgraph.wording.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.analysis.analysis import Result
     from rfgraph.analysis.distributions import Distribution
     from rfgraph.analysis.paths import Path
+    from rfgraph.analysis.result import Result
     from rfgraph.analysis.view import View
     from rfgraph.cli.parser import Parser
 

@@ -30,7 +30,7 @@ from rfgraph.onnxfile.lengths.refusal import lengths_at
 from rfgraph.onnxfile.reading.tensors import check_shape
 from rfgraph.ops import registry
 from rfgraph.ops.node import Link, OpNode, Outcome, UnresolvedError, Value
-from rfgraph.relations.graph import ModelInput, Operator, Unanalysed
+from rfgraph.relations.graph import ModelInput, Operator, Unanalysed, producer_of
 from rfgraph.relations.steps import Everything
 from rfgraph.wording.names import printable, quoted
 
@@ -254,7 +254,7 @@ class Builder:
             entry is not None
             and entry.tensor is not None
             and entry.value.shape is None
-            and self.writer.graph.nodes[entry.tensor]["producer"] is not None
+            and producer_of(self.writer.graph, entry.tensor) is not None
             for entry in entries
         )
 

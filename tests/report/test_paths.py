@@ -113,7 +113,7 @@ def test_a_report_of_a_model_survives_a_bound(monkeypatch):
         return distribution_of(view, source, tensor, refusing({tensor}))
 
     monkeypatch.setattr("rfgraph.analysis.document.quick_distribution", counted_nothing)
-    monkeypatch.setattr("rfgraph.report.paths.summary.quick_distribution", counted_nothing)
+    monkeypatch.setattr("rfgraph.report.model.distribution.quick_distribution", counted_nothing)
     view = viewed(models.anisotropic())
     assert '"bound": "the states exceed the bound of 200000"' in report(view)
     assert "not counted here" in summary(view, Style())

@@ -20,7 +20,7 @@ from rfgraph.report.model import markdown
 from rfgraph.report.model.text import summary
 from rfgraph.report.paths import panels as plot_panels
 from rfgraph.report.paths.text import paths_text
-from rfgraph.wording.numbers import exact_text, whole_up
+from rfgraph.wording.numbers import fraction, whole_up
 
 VIT = FOLDER / "exports" / "vit_ts.onnx"
 
@@ -126,7 +126,7 @@ def test_what_comes_again_with_a_period_has_no_reach_either():
 
 def test_there_is_one_way_to_write_a_fraction():
     written = {"1/2": "0.5", "187/2": "93.5", "145/8": "18.125", "14/3": "14/3", "7": "7"}
-    assert {text: exact_text(Fraction(text)) for text in written} == written
+    assert {text: fraction(Fraction(text)) for text in written} == written
 
 
 def test_a_reach_is_the_next_whole_number_of_positions():

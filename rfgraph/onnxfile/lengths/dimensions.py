@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from rfgraph.errors import ModelError, UsageError
 from rfgraph.onnxfile.lengths.arithmetic import Expression, parsed
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import printable, quoted, some_quoted
 
 MAX_LENGTH = 1 << 62
 UNNAMED = "?"
@@ -173,9 +173,8 @@ def _unknown(name: str, known: Sequence[str]) -> str:
         return f"no dimension {quoted(name)}: the inputs have no named dimensions"
     near = difflib.get_close_matches(name, known, n=1)
     meant = f" (did you mean {quoted(near[0])}?)" if near else ""
-    more = f" and {len(known) - 8} more" if len(known) > 8 else ""
-    listed = ", ".join(map(quoted, known[:8]))
-    return f"no dimension {quoted(name)}{meant}; the dimensions are {listed}{more}"
+    listed = some_quoted(known, 8)
+    return f"no dimension {quoted(name)}{meant}; the dimensions are {listed}"
 
 
 def _shaped(

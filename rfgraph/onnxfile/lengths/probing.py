@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias, Type
 from rfgraph.errors import ModelError
 from rfgraph.onnxfile.lengths.refusal import Refusal
 from rfgraph.onnxfile.lengths.solving import LONG, asked_lengths, differing
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -301,10 +301,8 @@ class Search(Generic[Built]):
         if len(set(map(str, self._refusals))) == 1:
             return refusal
         names = [key if isinstance(key, str) else f"{key[0]}:{key[1]}" for key in self._first]
-        tried = ", ".join(map(quoted, names[:4]))
-        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
         return ModelError(
-            f"{refusal} (no length tried fits the open dimensions {tried}{more}: "
+            f"{refusal} (no length tried fits the open dimensions {some_quoted(names, 4)}: "
             "give them by --input-shape or --dim)"
         )
 

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.numbers import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ def render(reports: Sequence[Report], style: Style) -> str:
     ]
     masked = sum(report.masks is not None and bool(report.masks.cut) for report in reports)
     if masked:
-        lines.append(f"stored masks cut in {masked} model{'' if masked == 1 else 's'} (--masks)")
+        lines.append(f"stored masks cut in {count_of(masked, 'model')} (--masks)")
     return "\n".join([*lines, summary(reports)]) + "\n"
 
 
@@ -41,7 +42,7 @@ def summary(reports: Sequence[Report]) -> str:
     broken = sum(report.error is not None for report in reports)
     failing = [report for report in reports if report.failing]
     rest = {item.code for report in reports for item in set(report.findings) - set(report.failing)}
-    checked = f"{len(reports)} model{'' if len(reports) == 1 else 's'}"
+    checked = count_of(len(reports), "model")
     codes = ", ".join(_asked_codes(reports))
     if not broken and not failing and not rest:
         return f"{checked}: {f'every rule holds ({codes})' if codes else 'no rule is selected'}"

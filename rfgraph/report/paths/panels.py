@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.distributions import alike_axes, covering_text, noun, other_scopes
 from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.errors import UsageError
-from rfgraph.report.formats.histogram import binned
+from rfgraph.report.formats.histogram import bins_of
 from rfgraph.wording.numbers import axes_text, log10, short, whole
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _bars(axis: AxisHistogram) -> Bars | None:
     gaps = [b - a for a, b in pairwise(sizes)]
     slots = (sizes[-1] - sizes[0]) // math.gcd(*gaps) + 1 if gaps else 1
     if len(sizes) > MOST_SIZES and slots > MOST_SLOTS:
-        bins = binned(counts, COLUMNS)
+        bins = bins_of(counts, COLUMNS)
         half = 0.5 * math.gcd(*gaps)
         kept = [(number, count) for number, count in enumerate(bins.counts) if count]
         lefts = [bins.least + number * bins.width - half for number, _ in kept]

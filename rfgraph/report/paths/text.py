@@ -14,6 +14,7 @@ from rfgraph.wording.names import one_line, safe
 from rfgraph.wording.numbers import (
     amount,
     axes_text,
+    count_of,
     figure,
     shape_text,
     share,
@@ -158,7 +159,7 @@ def _depth(histogram: PathHistogram) -> str:
         return "not listed"
     least, most = min(histogram.depth), max(histogram.depth)
     if least == most:
-        return f"{most} window{'' if most == 1 else 's'} wider than 1"
+        return f"{count_of(most, 'window')} wider than 1"
     return f"{least} to {most} windows wider than 1, mean {figure(_mean(histogram.depth))}"
 
 
@@ -194,8 +195,7 @@ def _first(shown: Distribution, style: Style) -> Iterator[str]:
 
 
 def _title(path: Path) -> str:
-    nodes = f"{len(path.nodes)} node{'' if len(path.nodes) == 1 else 's'}"
-    return f"{times(list(map(whole, path.sizes)))}  through {nodes}:"
+    return f"{times(list(map(whole, path.sizes)))}  through {count_of(len(path.nodes), 'node')}:"
 
 
 def _row(label: str, value: str, style: Style, indent: int = INDENT) -> Iterable[str]:
