@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.domains.fields.layout import _local_layouts, has_local_path, sharing
+from rfgraph.domains.fields.layout import has_local_path, local_layouts, sharing
 from rfgraph.domains.fields.pieces import Mapped
 from rfgraph.relations.graph import edges_into, input_shape, shape_of
 from rfgraph.relations.steps import Permute, Regroup
@@ -80,7 +80,7 @@ def _before_moves(graph: Graph, form: ClosedForm, tensor: str) -> Iterator[str]:
 
 
 def _is_merged(form: ClosedForm, tensor: str) -> bool:
-    local = _local_layouts(form, tensor)
+    local = local_layouts(form, tensor)
     return any(sharing(axis, local) for axis in form.spatial_axes)
 
 
@@ -89,7 +89,7 @@ def _maps(form: ClosedForm, tensor: str) -> set[tuple[int, object]]:
     classes = form.states[tensor].classes
     return {
         (axis, piece.map if isinstance(piece, Mapped) else None)
-        for layout in _local_layouts(form, tensor)
+        for layout in local_layouts(form, tensor)
         for axis in form.spatial_axes
         if (field := classes[layout][axis]) is not None
         for piece in field.pieces

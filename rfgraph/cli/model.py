@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _summary(chosen: View, form: str, style: Style) -> str:
     if form == "json":
-        from rfgraph.report.formats import json as document
+        from rfgraph.report.model import json as document
 
         return document.report(chosen)
     if form == "csv":
@@ -78,9 +78,9 @@ def _layers(chosen: View, form: str, style: Style) -> str:
 
 
 def _layer_fields(chosen: View, form: str) -> str:
-    from rfgraph.report.formats import json as document
     from rfgraph.report.layers.rows import layers
     from rfgraph.report.model import csv as records
+    from rfgraph.report.model import json as document
 
     fields = [layer.field for name in chosen.inputs for layer in layers(chosen, name)]
     if form == "json":

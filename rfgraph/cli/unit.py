@@ -59,16 +59,17 @@ def run(options: argparse.Namespace) -> int:
 
     result = analyze(load_model(options))
     tensor = pick_tensor(result.model, options.tensor)
-    entry = unit(result, tensor, options.index, options.input).to_dict()
+    units = unit(result, tensor, options.index, options.input)
     masks = result.model.masks
     match options.format:
         case "json":
+            entry = units.to_dict()
             text = dumps(entry if masks is None else {**entry, "masks": masks.to_dict()})
         case "csv":
-            text = unit_records(entry)
+            text = unit_records(units)
         case "markdown":
-            text = unit_markdown(result.model.file, entry)
+            text = unit_markdown(result.model.file, units)
         case _:
-            text = unit_text(result.model.file, entry, style_of(options), masks)
+            text = unit_text(result.model.file, units, style_of(options), masks)
     emit(options, text)
     return 0

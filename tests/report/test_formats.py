@@ -15,12 +15,12 @@ from report import models
 from report.published import FILES, FOLDER, analysed, expected
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.view import view
-from rfgraph.report.formats import json as document
 from rfgraph.report.formats.style import Style
 from rfgraph.report.layers import text as layers_text
 from rfgraph.report.layers.markdown import layer_table
 from rfgraph.report.layers.rows import layers
 from rfgraph.report.model import csv as records
+from rfgraph.report.model import json as document
 from rfgraph.report.model import markdown, text
 
 NUMBERS = {

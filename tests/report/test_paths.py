@@ -9,8 +9,8 @@ from rfgraph.analysis.distributions import alike_axes, all_distributions, distri
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.view import View
 from rfgraph.errors import BoundError
-from rfgraph.report.formats.json import report
 from rfgraph.report.formats.style import Style
+from rfgraph.report.model.json import report
 from rfgraph.report.model.text import summary
 from rfgraph.report.paths.markdown import paths_markdown
 from rfgraph.report.paths.text import paths_text
