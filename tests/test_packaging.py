@@ -23,7 +23,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 def source_version():
     """The literal assigned to __version__, read without running anything."""
-    tree = ast.parse((ROOT / "rfgraph/__init__.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "rfgraph/version.py").read_text(encoding="utf-8"))
     (found,) = (
         ast.literal_eval(node.value)
         for node in tree.body
