@@ -8,13 +8,13 @@ from rfgraph.errors import BoundError, ModelError, RfgraphError, UsageError
 from rfgraph.version import __version__
 
 if TYPE_CHECKING:
-    from rfgraph.analysis.analysis import Result
     from rfgraph.analysis.field import Finding, Output, ReceptiveField
-    from rfgraph.analysis.histogram import AxisHistogram, PathHistogram, path_histogram
+    from rfgraph.analysis.histogram import PathHistogram, path_histogram
     from rfgraph.analysis.loading import load
     from rfgraph.analysis.paths import Path, paths
-    from rfgraph.analysis.result import analyze
+    from rfgraph.analysis.result import Result, analyze
     from rfgraph.analysis.scalar_graph import simple_graph
+    from rfgraph.analysis.statistics import AxisHistogram
     from rfgraph.analysis.unit import Region, Unit, unit
     from rfgraph.checks.run import Report, check, check_many
     from rfgraph.checks.settings import Settings, make_settings
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Axis": "rfgraph.domains.fields.axis",
-    "AxisHistogram": "rfgraph.analysis.histogram",
+    "AxisHistogram": "rfgraph.analysis.statistics",
     "AxisRule": "rfgraph.relations.axis_rules",
     "Band": "rfgraph.relations.axis_rules",
     "Blocks": "rfgraph.relations.axis_rules",
@@ -94,7 +94,7 @@ _HOMES = {
     "Repeat": "rfgraph.relations.axis_rules",
     "Report": "rfgraph.checks.run",
     "Resample": "rfgraph.relations.axis_rules",
-    "Result": "rfgraph.analysis.analysis",
+    "Result": "rfgraph.analysis.result",
     "Rows": "rfgraph.relations.axis_rules",
     "Rule": "rfgraph.ops.registry",
     "RuleError": "rfgraph.ops.node",

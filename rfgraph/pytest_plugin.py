@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.result import Result
     from rfgraph.checks.settings import Stored
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
@@ -86,7 +86,7 @@ def _configured(
     file: Path, model: Model | Result | Source, stated: Mapping[str, object]
 ) -> dict[str, Any]:
     """Return the settings of a file for a model, and those that are stated before them."""
-    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.result import Result
     from rfgraph.config import read
     from rfgraph.relations.graph import Model
 

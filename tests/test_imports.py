@@ -99,3 +99,34 @@ def test_submodules_import_the_defining_module_never_the_package(path):
             assert "rfgraph" not in [alias.name for alias in node.names], node.lineno
         elif isinstance(node, ast.ImportFrom) and node.module == "rfgraph":
             assert [alias.name for alias in node.names] == ["__version__"], node.lineno
+
+
+GRAPH_AND_WRITER = ("rfgraph/relations/graph.py", "rfgraph/onnxfile/building/writer.py")
+
+
+def untyped_access(path: Path) -> list[int]:
+    """The lines on which a module takes nodes or edges of the graph as dictionaries."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr in ("nodes", "edges")
+            and ast.unparse(node.value).endswith("graph")
+        )
+        or (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.slice, ast.Constant)
+            and node.slice.value in ("producer", "relation")
+        )
+    ]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_the_graph_holds_is_read_through_its_typed_access(path):
+    if path.relative_to(ROOT).as_posix() not in GRAPH_AND_WRITER:
+        assert not untyped_access(path)
+
+
+def test_untyped_access_would_be_seen():
+    assert untyped_access(ROOT / GRAPH_AND_WRITER[0])

@@ -1,34 +1,30 @@
-"""What ties it all together: load a model, analyse it, pick inputs and tensors by name."""
+"""The analysis of a model: its closed forms, and the fields that are measured from them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.before_global import _in_order, before_global
+from rfgraph.analysis.before_global import before_global, in_order_of
 from rfgraph.analysis.field import Finding, Output, ReceptiveField
 from rfgraph.analysis.names import pick_input, pick_tensor, pick_tensors
 from rfgraph.analysis.not_followed import not_followed
 from rfgraph.analysis.ranges import is_range
 from rfgraph.domains.fields.numbers import Meter
 from rfgraph.errors import UsageError
+from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.fields.layout import ClosedForm
-    from rfgraph.relations.graph import Graph, Model, Operator
+    from rfgraph.relations.graph import Graph, Model
 
 
 @dataclass(slots=True)
-class Result:
-    """The analysis of one model; fields are measured when they are asked for.
-
-    `outputs` and `findings` are values; `receptive_field` gives one field, `receptive_fields` all
-    of them in topological order.
-    """
+class Analysis:
+    """What is known of one model: `forms` by graph input; fields are measured when asked for."""
 
     model: Model
     forms: Mapping[str, ClosedForm]
@@ -62,14 +58,13 @@ class Result:
                     yield self._field(name, source)
 
     def _field(self, tensor: str, source: str) -> ReceptiveField:
-        data = self.graph.nodes[tensor]
-        operator: Operator | None = data["producer"]
+        operator = producer_of(self.graph, tensor)
         agree, axes = self._meter(source).measured(tensor)
         return ReceptiveField(
             tensor,
             None if operator is None else operator.label,
             None if operator is None else operator.op_type,
-            data["shape"],
+            shape_of(self.graph, tensor),
             source,
             agree,
             axes,
@@ -84,9 +79,8 @@ class Result:
     @property
     def outputs(self) -> tuple[Output, ...]:
         """The graph outputs."""
-        nodes = self.graph.nodes
         return tuple(
-            Output(name, nodes[name]["shape"], self.before_global(name))
+            Output(name, shape_of(self.graph, name), self.before_global(name))
             for name in self.model.outputs
         )
 
@@ -97,10 +91,10 @@ class Result:
         """
         output = pick_tensor(self.model, output)
         sources = self.forms if input is None else [pick_input(self.model, input)]
-        found: dict[str, None] = {}
+        before: dict[str, None] = {}
         for name in sources:
-            found.update(dict.fromkeys(before_global(self.graph, self.forms[name], output)))
-        return _in_order(self.graph, found)
+            before.update(dict.fromkeys(before_global(self.graph, self.forms[name], output)))
+        return in_order_of(self.graph, before)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -116,27 +110,9 @@ class Result:
             for item in not_followed(self.model)
         )
 
-    def to_dict(self, tensors: Sequence[str] | None = None) -> Json:
-        """Return the JSON report of `rfgraph MODEL`, or that of `tensors` as by its `--tensor`.
-
-        The paths to them are counted for it; `receptive_fields` alone counts none. Raises
-        UsageError, with the nearest names, for a tensor that does not exist.
-        """
-        from rfgraph.analysis.document import contents
-        from rfgraph.analysis.view import View
-
-        inputs = tuple(item.name for item in self.model.inputs)
-        names = None if tensors is None else pick_tensors(self.model, tensors)
-        return contents(View(self, inputs, names))
-
-    def __reduce__(self) -> tuple[type[Result], tuple[Model, Mapping[str, ClosedForm]]]:
+    def __reduce__(self) -> tuple[type[Analysis], tuple[Model, Mapping[str, ClosedForm]]]:
         # Without the meters: they know states by their place in this process's memory.
-        return Result, (self.model, self.forms)
+        return type(self), (self.model, self.forms)
 
     def __repr__(self) -> str:
-        return f"Result({self.model.file!r}, tensors={len(self.graph)})"
-
-    def _repr_html_(self) -> str:
-        from rfgraph.analysis.result import result_html
-
-        return result_html(self)
+        return f"{type(self).__name__}({self.model.file!r}, tensors={len(self.graph)})"

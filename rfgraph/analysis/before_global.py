@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.domains.fields.layout import _local_layouts, has_local_path, sharing
+from rfgraph.domains.fields.layout import has_local_path, local_layouts, sharing
 from rfgraph.domains.fields.pieces import Mapped
+from rfgraph.relations.graph import edges_into, input_shape, shape_of
 from rfgraph.relations.steps import Permute, Regroup
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ def local_ends(model: Model, form: ClosedForm, output: str) -> tuple[str, ...]:
 
     At the output or, where none reaches it, at its `before_global` tensors.
     """
-    return _in_order(model.graph, before_global(model.graph, form, output)) or (output,)
+    return in_order_of(model.graph, before_global(model.graph, form, output)) or (output,)
 
 
-def _in_order(graph: Graph, names: Collection[str]) -> tuple[str, ...]:
+def in_order_of(graph: Graph, names: Collection[str]) -> tuple[str, ...]:
     """Return tensors in topological order."""
     order = {name: number for number, name in enumerate(graph)} if len(names) > 1 else {}
     return tuple(sorted(names, key=lambda name: order.get(name, 0)))
@@ -36,7 +37,7 @@ def before_global(graph: Graph, form: ClosedForm, output: str) -> list[str]:
     """
     if output not in form.states or has_local_path(form, output):
         return []
-    found: dict[str, None] = {}
+    last: dict[str, None] = {}
     seen = {output}
     stack = [output]
     while stack:
@@ -45,35 +46,32 @@ def before_global(graph: Graph, form: ClosedForm, output: str) -> list[str]:
                 continue
             seen.add(before)
             if has_local_path(form, before):
-                found[_unflattened(graph, form, before)] = None
+                last[_unflattened(graph, form, before)] = None
             else:
                 stack.append(before)
-    return list(found)
+    return list(last)
 
 
 def _unflattened(graph: Graph, form: ClosedForm, tensor: str) -> str:
     """Step back over moves of elements while the spatial axes lie merged with others."""
-    chain = [tensor, *_moved_from(graph, form, tensor)]
+    chain = [tensor, *_before_moves(graph, form, tensor)]
     apart = [at for at in chain if not _is_merged(form, at)]
     if not apart:
         return tensor
-    rank = len(graph.nodes[form.input]["shape"])
-    whole = next((at for at in apart if len(graph.nodes[at]["shape"] or ()) >= rank), apart[0])
+    rank = len(input_shape(graph, form.input))
+    whole = next((at for at in apart if len(shape_of(graph, at) or ()) >= rank), apart[0])
     # What only lost an axis of one position, by a Squeeze, still has the same maps.
     return apart[0] if _maps(form, apart[0]) == _maps(form, whole) else whole
 
 
-def _moved_from(graph: Graph, form: ClosedForm, tensor: str) -> Iterator[str]:
+def _before_moves(graph: Graph, form: ClosedForm, tensor: str) -> Iterator[str]:
     """Yield the tensors back from one to which only moves of elements, and no other data, lead."""
     at = tensor
     while True:
-        edges = [
-            (before, data) for before, many in graph.pred[at].items() for data in many.values()
-        ]
-        if len(edges) != 1 or edges[0][0] not in form.states:
+        edges = list(edges_into(graph, at))
+        if len(edges) != 1 or edges[0].source not in form.states:
             return
-        at, data = edges[0]
-        relation = data["relation"]
+        at, relation = edges[0].source, edges[0].relation
         if not relation.is_identity and not all(
             isinstance(step, Regroup | Permute) for step in relation.steps
         ):
@@ -82,7 +80,7 @@ def _moved_from(graph: Graph, form: ClosedForm, tensor: str) -> Iterator[str]:
 
 
 def _is_merged(form: ClosedForm, tensor: str) -> bool:
-    local = _local_layouts(form, tensor)
+    local = local_layouts(form, tensor)
     return any(sharing(axis, local) for axis in form.spatial_axes)
 
 
@@ -91,7 +89,7 @@ def _maps(form: ClosedForm, tensor: str) -> set[tuple[int, object]]:
     classes = form.states[tensor].classes
     return {
         (axis, piece.map if isinstance(piece, Mapped) else None)
-        for layout in _local_layouts(form, tensor)
+        for layout in local_layouts(form, tensor)
         for axis in form.spatial_axes
         if (field := classes[layout][axis]) is not None
         for piece in field.pieces

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis.counted import counted_beside, pairs
+from rfgraph.analysis.distributions import pairs, quick_distribution
 from rfgraph.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
     from rfgraph.relations.graph import ModelInput
@@ -35,12 +35,12 @@ def contents(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict
         "receptive_fields": [
             field.to_dict() for field in (view.fields() if fields is None else fields)
         ],
-        "paths": [counted_beside(view, *pair).to_dict() for pair in pairs(view)],
+        "paths": [quick_distribution(view, *pair).to_dict() for pair in pairs(view)],
         "findings": [finding.to_dict() for finding in result.findings],
     }
 
 
-def _input(result: Result, item: ModelInput) -> dict[str, Any]:
+def _input(result: Analysis, item: ModelInput) -> dict[str, Any]:
     return {
         "name": item.name,
         "shape": list(item.shape),

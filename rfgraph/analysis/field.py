@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rfgraph.domains.fields.axis import Axis, Json, numbers
-from rfgraph.wording.html import _table
+from rfgraph.wording.html import html_table
 from rfgraph.wording.numbers import fraction, rational, shape_text, span, whole_up
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class ReceptiveField:
         return f"ReceptiveField({self.tensor!r} on {self.input!r}, {{{', '.join(parts)}}})"
 
     def _repr_html_(self) -> str:
-
-        return field_html(self)
+        caption = f"{self.tensor} ({shape_text(self.shape)}) on input {self.input}"
+        return html_table(caption, _HEADER, map(_axis_cells, self.axes.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,36 +119,20 @@ class Output:
         }
 
 
-def field_html(field: ReceptiveField) -> str:
-    """Return a field as a table with a row for each axis of the input."""
-    shape = shape_text(field.shape)
-    caption = f"{field.tensor} ({shape}) on input {field.input}"
-    return _table(caption, _HEADER, [_axis_cells(axis) for axis in field.axes.values()])
-
-
 def _axis_cells(axis: Axis) -> list[str]:
     scope = f"{axis.scope} through {', '.join(axis.through)}" if axis.through else axis.scope
-    found = numbers(axis)
-    if found is None:
-        return [
-            str(axis.axis),
-            scope,
-            "-",
-            "-",
-            "-",
-            "-",
-            whole_up(axis.before),
-            whole_up(axis.after),
-            "-",
-        ]
+    local = numbers(axis)
+    if local is None:
+        reach = whole_up(axis.before), whole_up(axis.after)
+        return [str(axis.axis), scope, "-", "-", "-", "-", *reach, "-"]
     return [
         str(axis.axis),
         scope if axis.scope in ("local", "none") else f"{scope}; local paths:",
-        span(found.size_min, found.size),
-        fraction(found.stride),
-        fraction(found.start),
-        fraction(found.center),
-        whole_up(found.before),
-        whole_up(found.after),
-        span(found.shortest, found.longest),
+        span(local.size_min, local.size),
+        fraction(local.stride),
+        fraction(local.start),
+        fraction(local.center),
+        whole_up(local.before),
+        whole_up(local.after),
+        span(local.shortest, local.longest),
     ]

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from rfgraph.analysis.analysis import Result
-from rfgraph.analysis.paths import Count, _loaded, _question
-from rfgraph.arguments import described, fraction, integer, keywords_named
+from rfgraph.analysis.paths import Count, load_unless_loaded, model_of, question
+from rfgraph.analysis.statistics import STATISTICS, AxisHistogram
+from rfgraph.analysis.view import input_lengths
+from rfgraph.arguments import integer, keywords_named
 from rfgraph.domains.paths import counting
 from rfgraph.domains.paths.states import MAX_PATTERNS, Kind, Question, StateGraph, state_graph
-from rfgraph.domains.paths.statistics import quantile, root
-from rfgraph.errors import BoundError, UsageError
+from rfgraph.errors import BoundError
 from rfgraph.frozen import FrozenDict
-from rfgraph.version import __version__
-from rfgraph.wording.html import _table
+from rfgraph.wording.html import html_table
 from rfgraph.wording.numbers import decimal, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from rfgraph.analysis.analysis import Analysis
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.paths.moments import Survey
     from rfgraph.onnxfile.reading.model_source import Source
@@ -31,83 +28,6 @@ if TYPE_CHECKING:
 
 
 K = TypeVar("K")
-
-
-@dataclass(frozen=True, slots=True)
-class AxisHistogram:
-    """The distribution along one input axis.
-
-    `counts` maps the size (largest over phases, in input positions) of paths that are local on this
-    axis to their exact number, or is None beyond the bounds on listing; `local`, `one_sided`,
-    `global_` and `unknown` count all paths by scope. `min`, `max`, `mean`, `variance` are exact
-    over the local paths whether or not they are listed, None if there are none. `covering` counts
-    local paths at least as large as the input.
-    """
-
-    axis: int
-    local: int
-    one_sided: int
-    global_: int
-    unknown: int
-    counts: Mapping[int, int] | None
-    min: int | None
-    max: int | None
-    mean: Fraction | None
-    variance: Fraction | None
-    covering: int | None
-
-    @property
-    def std(self) -> float | None:
-        """The standard deviation, correctly rounded; None without local paths."""
-        return None if self.variance is None else _float(self.variance, root)
-
-    @property
-    def median(self) -> int | None:
-        """The smallest size with at least half of the paths at or below it."""
-        return self.quantile(0.5)
-
-    def quantile(self, share: float | Fraction) -> int | None:
-        """Return the smallest size with at least `share` of the local paths at or below it.
-
-        None if the histogram is not listed or empty; UsageError if `share` is not in [0, 1].
-        """
-        exact = fraction(share)
-        if exact is None or not 0 <= exact <= 1:
-            raise UsageError(f"a quantile requires a share from 0 to 1, found {described(share)}")
-        return None if self.counts is None else quantile(self.counts, exact)
-
-    def to_arrays(self) -> tuple[NDArray[np.int64 | np.object_], NDArray[np.object_]]:
-        """Return sizes and exact counts (Python integers) as arrays, for a Series or a plot.
-
-        Sizes beyond 64 bits are Python integers as well. UsageError if the histogram is not listed.
-        """
-        import numpy as np
-
-        if self.counts is None:
-            raise UsageError("the histogram is beyond the bounds on listing: ask for it in full")
-        fits = max(self.counts, default=0) < 1 << 63
-        sizes = np.array(list(self.counts), dtype=np.int64 if fits else object)
-        counts = np.empty(len(sizes), dtype=object)
-        counts[:] = list(self.counts.values())
-        return sizes, counts
-
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        listed = None if self.counts is None else [[k, decimal(n)] for k, n in self.counts.items()]
-        return {
-            "axis": self.axis,
-            "local": decimal(self.local),
-            "one_sided": decimal(self.one_sided),
-            "global": decimal(self.global_),
-            "unknown": decimal(self.unknown),
-            "histogram": listed,
-            "min": self.min,
-            "max": self.max,
-            "mean": None if self.mean is None else _float(self.mean, float),
-            "median": self.median,
-            "std": self.std,
-            "covering": None if self.covering is None else decimal(self.covering),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +57,21 @@ class PathHistogram:
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
-        found: Json = {
+        entry: Json = {
             "input": self.input,
             "tensor": self.tensor,
             "total": decimal(self.total),
             "listed": self.listed,
-            "axes": [_listed(axis, self.listed) for axis in self.axes.values()],
+            "axes": [axis.to_dict(listed=self.listed) for axis in self.axes.values()],
             "depth": _pairs(self.depth) if self.listed else None,
         }
         if self.with_joint:
-            found["joint"] = (
+            entry["joint"] = (
                 [[list(sizes), decimal(n)] for sizes, n in self.joint.items()]
                 if self.joint is not None and self.listed
                 else None
             )
-        return found
+        return entry
 
     def __repr__(self) -> str:
         ranges = ", ".join(
@@ -165,15 +85,7 @@ class PathHistogram:
         )
 
     def _repr_html_(self) -> str:
-
         return histogram_html(self)
-
-
-def _listed(axis: AxisHistogram, listed: bool) -> Json:
-    found = axis.to_dict()
-    if not listed:
-        found.update(histogram=None, median=None, covering=None)
-    return found
 
 
 def _pairs(counts: Mapping[int, int] | None) -> list[list[int | str]] | None:
@@ -182,16 +94,9 @@ def _pairs(counts: Mapping[int, int] | None) -> list[list[int | str]] | None:
     )
 
 
-def _float(value: Fraction, convert: Any) -> float | None:
-    try:
-        return float(convert(value))
-    except OverflowError:
-        return None
-
-
 @keywords_named
 def path_histogram(
-    model: Model | Result | Source,
+    model: Model | Analysis | Source,
     *,
     tensor: str | None = None,
     input: str | None = None,
@@ -213,23 +118,20 @@ def path_histogram(
     bytes; BoundError beyond. An empty distribution if nothing leads there; UsageError for unknown
     names.
     """
-    result = model if isinstance(model, Result) else None
-    loaded = result.model if result else _loaded(model)
-    question = _question(result, loaded, tensor, input, count, through, avoiding)
-    question = replace(question, max_patterns=integer("max_patterns", max_patterns))
-    form = question.form
-    shape = loaded.graph.nodes[form.input]["shape"]
-    probed = next(item.probed for item in loaded.inputs if item.name == form.input)
-    lengths = {axis: None if axis in probed else shape[axis] for axis in form.spatial_axes}
-    found = _Distribution(question, lengths, full=full)
+    subject = load_unless_loaded(model)
+    asked = question(subject, tensor, input, count, through, avoiding)
+    asked = replace(asked, max_patterns=integer("max_patterns", max_patterns))
+    source, axes = asked.form.input, asked.form.spatial_axes
+    lengths = input_lengths(next(i for i in model_of(subject).inputs if i.name == source))
+    counter = _Counter(asked, {axis: lengths[axis] for axis in axes}, full=full)
     return PathHistogram(
-        form.input,
-        question.target,
+        source,
+        asked.target,
         count,
-        found.total,
-        FrozenDict(found.axes),
-        _frozen(found.depth),
-        _frozen(found.joint()) if joint else None,
+        counter.total,
+        FrozenDict(counter.axes),
+        _frozen(counter.depth),
+        _frozen(counter.joint()) if joint else None,
         with_joint=joint,
     )
 
@@ -238,39 +140,36 @@ def _frozen(counts: Mapping[K, int] | None) -> Mapping[K, int] | None:
     return None if counts is None else FrozenDict(counts)
 
 
-class _Distribution:
+class _Counter:
     """Counts once for all axes where their states allow it, else for each axis apart."""
 
-    def __init__(
-        self, question: Question, lengths: Mapping[int, int | None], *, full: bool
-    ) -> None:
-        self.question, self.full = question, full
-        self.plan = question.plan()
-        axes = tuple(lengths)
+    def __init__(self, asked: Question, lengths: Mapping[int, int | None], *, full: bool) -> None:
+        self.full = full
+        plan, axes = asked.plan(), tuple(lengths)
         try:
-            graphs = [state_graph(question, axes, self.plan)]
+            graphs = [state_graph(asked, axes, plan)]
             self.together: StateGraph | None = graphs[0]
         except BoundError:
-            graphs = [state_graph(question, (axis,), self.plan) for axis in axes]
+            graphs = [state_graph(asked, (axis,), plan) for axis in axes]
             self.together = None
         last = counting.survey(graphs[0], len(graphs[0].axes))
         self.total = sum(value.total for value in last.ends.values())
         self.depth = counting.depths(graphs[0], last, full=full)
         self.axes: dict[int, AxisHistogram] = {}
-        for made in graphs:
-            for column, axis in enumerate(made.axes):
-                self.axes[axis] = self._axis(made, column, lengths)
+        for states in graphs:
+            for column, axis in enumerate(states.axes):
+                self.axes[axis] = self._axis(states, column, lengths)
 
     def _axis(
-        self, made: StateGraph, column: int, lengths: Mapping[int, int | None]
+        self, states: StateGraph, column: int, lengths: Mapping[int, int | None]
     ) -> AxisHistogram:
-        axis = made.axes[column]
+        axis = states.axes[column]
         for earlier in range(column):
-            if counting.same_columns(made, earlier, column):
-                counts = self.axes[made.axes[earlier]]
+            if counting.same_columns(states, earlier, column):
+                counts = self.axes[states.axes[earlier]]
                 covering = _covering(counts.counts, lengths[axis])
                 return replace(counts, axis=axis, covering=covering)
-        return _axis(made, column, lengths[axis], full=self.full)
+        return _axis(states, column, lengths[axis], full=self.full)
 
     def joint(self) -> Mapping[tuple[int, ...], int] | None:
         """Return the joint distribution, None beyond the bounds."""
@@ -285,24 +184,24 @@ class _Distribution:
         return counting.joint(self.together, full=self.full)
 
 
-def _axis(made: StateGraph, column: int, length: int | None, *, full: bool) -> AxisHistogram:
-    survey = counting.survey(made, column)
-    numbers = {kind: _total(made, survey, kind) for kind in Kind}
-    found = counting.size_moments(made, survey)
+def _axis(states: StateGraph, column: int, length: int | None, *, full: bool) -> AxisHistogram:
+    survey = counting.survey(states, column)
+    numbers = {kind: _total(states, survey, kind) for kind in Kind}
+    moments = counting.size_moments(states, survey)
     mean = variance = None
-    if found is not None:
-        mean = Fraction(found.first, found.total)
-        variance = Fraction(found.second, found.total) - mean * mean
-    counts = counting.sizes(made, survey, full=full)
+    if moments is not None:
+        mean = Fraction(moments.first, moments.total)
+        variance = Fraction(moments.second, moments.total) - mean * mean
+    counts = counting.sizes(states, survey, full=full)
     return AxisHistogram(
-        made.axes[column],
+        states.axes[column],
         numbers[Kind.LOCAL],
         numbers[Kind.ONE_SIDED],
         numbers[Kind.GLOBAL],
         numbers[Kind.UNKNOWN],
         _frozen(counts),
-        found.least if found else None,
-        found.largest if found else None,
+        moments.least if moments else None,
+        moments.largest if moments else None,
         mean,
         variance,
         _covering(counts, length),
@@ -315,29 +214,23 @@ def _covering(counts: Mapping[int, int] | None, length: int | None) -> int | Non
     return sum(number for size, number in counts.items() if size >= length)
 
 
-def _total(made: StateGraph, survey: Survey, kind: Kind) -> int:
-    return sum(value.total for value in counting.of_kind(made, survey, kind).values())
-
-
-def report(count: Count, entries: Sequence[Json]) -> Json:
-    """Return the JSON report of `rfgraph paths`."""
-    return {"schema": 1, "version": __version__, "count": count, "paths": list(entries)}
+def _total(states: StateGraph, survey: Survey, kind: Kind) -> int:
+    return sum(value.total for value in counting.of_kind(states, survey, kind).values())
 
 
 def histogram_html(histogram: PathHistogram) -> str:
     """Return the distribution over paths as a table with a row for each spatial axis."""
+    told = [item for item in STATISTICS if item.row]
     rows = [
         (
             str(axis.axis),
             decimal(axis.local),
             span(axis.min, axis.max),
-            "-" if axis.mean is None else f"{float(axis.mean):.6g}",
-            "-" if axis.median is None else str(axis.median),
-            "-" if axis.std is None else f"{axis.std:.6g}",
+            *(item.text(axis) for item in told),
         )
         for axis in histogram.axes.values()
     ]
     caption = (
         f"{decimal(histogram.total)} {histogram.count} from {histogram.input} to {histogram.tensor}"
     )
-    return _table(caption, ("axis", "local", "sizes", "mean", "median", "std"), rows)
+    return html_table(caption, ("axis", "local", "sizes", *(item.column for item in told)), rows)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from rfgraph.arguments import text, texts
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted
+from rfgraph.relations.graph import producer_of
+from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from rfgraph.relations.graph import Graph, Model, Operator
+    from rfgraph.relations.graph import Graph, Model
 
 
 # Of names, to find the nearest of.
@@ -23,10 +24,10 @@ def pick_input(model: Model, name: str | None) -> str:
     names = [item.name for item in model.inputs]
     if name is None:
         if len(names) != 1:
-            raise UsageError(f"the model has {len(names)} inputs ({some(names)}): name one")
+            raise UsageError(f"the model has {len(names)} inputs ({some_quoted(names)}): name one")
         return names[0]
     if text("input", name) not in names:
-        raise UsageError(f"no input {quoted(name)}; the inputs are {some(names)}")
+        raise UsageError(f"no input {quoted(name)}; the inputs are {some_quoted(names)}")
     return name
 
 
@@ -38,9 +39,8 @@ def pick_tensor(model: Model, name: str | None) -> str:
     """
     if name is None:
         if len(model.outputs) != 1:
-            raise UsageError(
-                f"the model has {len(model.outputs)} outputs ({some(model.outputs)}): name one"
-            )
+            outputs = some_quoted(model.outputs)
+            raise UsageError(f"the model has {len(model.outputs)} outputs ({outputs}): name one")
         return model.outputs[0]
     if text("tensor", name) in model.graph:
         return name
@@ -48,7 +48,8 @@ def pick_tensor(model: Model, name: str | None) -> str:
     if not made:
         check_name(model, name, "tensor")
     if len(made) > 1:
-        raise UsageError(f"node {quoted(name)} makes {len(made)} tensors ({some(made)}): name one")
+        tensors = some_quoted(made)
+        raise UsageError(f"node {quoted(name)} makes {len(made)} tensors ({tensors}): name one")
     return made[0]
 
 
@@ -63,32 +64,22 @@ def check_name(model: Model, name: str, what: str = "node or tensor") -> None:
     `what` says what was asked for.
     """
     tensors = list(model.graph)
-    labels = {one.label for one in map(_producer(model.graph), tensors) if one is not None}
+    makers = (producer_of(model.graph, tensor) for tensor in tensors)
+    labels = {operator.label for operator in makers if operator is not None}
     if name not in model.graph and name not in labels:
         import difflib
 
         names = dict.fromkeys([*tensors[:MAX_COMPARED], *sorted(labels)[:MAX_COMPARED]])
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.0)
-        raise UsageError(f"no {what} {quoted(name)}; the nearest names are {some(near)}")
+        raise UsageError(f"no {what} {quoted(name)}; the nearest names are {some_quoted(near)}")
 
 
 def made_by(graph: Graph, label: str) -> list[str]:
     """Return the tensors that a node makes, but not those that only it reads itself."""
-    producer = _producer(graph)
-    found = [name for name in graph if (made := producer(name)) is not None and made.label == label]
     return [
         name
-        for name in found
-        if not any(producer(after) is producer(name) for after in graph.succ[name])
+        for name in graph
+        if (operator := producer_of(graph, name)) is not None
+        and operator.label == label
+        and not any(producer_of(graph, after) is operator for after in graph.succ[name])
     ]
-
-
-def _producer(graph: Graph) -> Callable[[str], Operator | None]:
-    nodes = graph.nodes
-    return lambda name: nodes[name]["producer"]
-
-
-def some(names: Sequence[str], limit: int = 5) -> str:
-    """Return names for a message, the first few of them."""
-    listed = ", ".join(quoted(name) for name in names[:limit])
-    return listed + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.relations.axis_rules import Whole
-from rfgraph.relations.graph import Unanalysed
+from rfgraph.relations.graph import Unanalysed, edges_of, producer_of, shape_of
 from rfgraph.relations.steps import Everything, Reduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rfgraph.relations.graph import Model, Operator
+    from rfgraph.relations.graph import Graph, Model, Operator
     from rfgraph.relations.relation import Relation
 
 
@@ -20,22 +20,20 @@ DEPENDS = "which positions it reads depends on data"
 
 def not_followed(model: Model) -> Iterator[Unanalysed]:
     """Yield operators without a rule and those whose positions depend on data, in file order."""
-    found: dict[Operator, Unanalysed] = {}
+    items: dict[Operator, Unanalysed] = {}
     for item in model.unanalysed:
-        found.setdefault(item.operator, item)
-    edges = list(model.graph.edges(data=True))
-    beyond = {data["operator"] for before, _, data in edges if _lost_its_shape(model, before)}
-    for _, tensor, data in edges:
-        operator = data["operator"]
-        if operator not in found and operator not in beyond and has_unknown(data["relation"]):
-            found[operator] = Unanalysed(operator, DEPENDS, (tensor,))
-    yield from sorted(found.values(), key=lambda item: item.operator.index)
+        items.setdefault(item.operator, item)
+    edges = list(edges_of(model.graph))
+    beyond = {edge.operator for edge in edges if _lost_its_shape(model.graph, edge.source)}
+    for _, tensor, relation, operator, *_ in edges:
+        if operator not in items and operator not in beyond and has_unknown(relation):
+            items[operator] = Unanalysed(operator, DEPENDS, (tensor,))
+    yield from sorted(items.values(), key=lambda item: item.operator.index)
 
 
-def _lost_its_shape(model: Model, tensor: str) -> bool:
+def _lost_its_shape(graph: Graph, tensor: str) -> bool:
     """Whether an operator on the way was not followed, so that it is the one to name."""
-    node = model.graph.nodes[tensor]
-    return node["shape"] is None and node["producer"] is not None
+    return shape_of(graph, tensor) is None and producer_of(graph, tensor) is not None
 
 
 def has_unknown(relation: Relation) -> bool:

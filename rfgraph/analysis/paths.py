@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.loading import load
-from rfgraph.analysis.names import check_name, pick_input, pick_tensor, some
+from rfgraph.analysis.names import check_name, pick_input, pick_tensor
 from rfgraph.arguments import described, keywords_named, texts
 from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.domains.paths.listing import in_order
@@ -16,7 +16,7 @@ from rfgraph.domains.paths.states import Question, state_graph
 from rfgraph.errors import UsageError
 from rfgraph.frozen import FrozenDict
 from rfgraph.relations.graph import Model
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,27 +47,30 @@ class Path:
         return {"size": list(self.sizes), "nodes": list(self.nodes)}
 
 
-def _loaded(model: Model | Result | Source) -> Model:
-    if isinstance(model, Model):
-        return model
-    if isinstance(model, Result):
-        return model.model
-    return load(model)
+def load_unless_loaded(model: Model | Analysis | Source) -> Model | Analysis:
+    """Return what is loaded already as it is, and load what is not."""
+    return model if isinstance(model, Model | Analysis) else load(model)
 
 
-def _question(
-    result: Result | None,
-    model: Model,
+def model_of(subject: Model | Analysis) -> Model:
+    """Return the model that a result is of, or the model itself."""
+    return subject.model if isinstance(subject, Analysis) else subject
+
+
+def question(
+    subject: Model | Analysis,
     tensor: str | None,
     source: str | None,
     count: str,
     through: Sequence[str],
     avoiding: Sequence[str],
 ) -> Question:
+    """Return which paths are meant; UsageError for what there is not."""
+    model = model_of(subject)
     if count not in ("routes", "paths"):
         raise UsageError(f"count requires 'routes' or 'paths', found {described(count)}")
     name = pick_input(model, source)
-    form = result.forms[name] if result else _form(model, name)
+    form = subject.forms[name] if isinstance(subject, Analysis) else _form(subject, name)
     passed, avoided = texts("through", through), texts("avoiding", avoiding)
     for wanted in (*passed, *avoided):
         check_name(model, wanted)
@@ -85,18 +88,18 @@ def _form(model: Model, name: str) -> ClosedForm:
 def _default_tensor(model: Model, form: ClosedForm) -> str:
     """Return where local paths to the outputs end; UsageError if that is not one tensor."""
     ends = [end for output in model.outputs for end in local_ends(model, form, output)]
-    found = list(dict.fromkeys(ends))
-    if len(found) != 1:
+    tensors = list(dict.fromkeys(ends))
+    if len(tensors) != 1:
         raise UsageError(
-            f"paths from {quoted(form.input)} lead to {len(found)} tensors ({some(found)}): "
-            "name one as tensor"
+            f"paths from {quoted(form.input)} lead to {len(tensors)} tensors "
+            f"({some_quoted(tensors)}): name one as tensor"
         )
-    return found[0]
+    return tensors[0]
 
 
 @keywords_named
 def paths(
-    model: Model | Result | Source,
+    model: Model | Analysis | Source,
     tensor: str | None = None,
     input: str | None = None,
     *,
@@ -113,19 +116,19 @@ def paths(
     """
     if order not in ("largest", "smallest"):
         raise UsageError(f"order requires 'largest' or 'smallest', found {described(order)}")
-    result = model if isinstance(model, Result) else None
-    question = _question(result, _loaded(model), tensor, input, count, through, avoiding)
-    return _paths(question, largest=order == "largest")
+    subject = load_unless_loaded(model)
+    asked = question(subject, tensor, input, count, through, avoiding)
+    return _paths(asked, largest=order == "largest")
 
 
-def _paths(question: Question, *, largest: bool) -> Iterator[Path]:
-    axes = question.form.spatial_axes
-    made = state_graph(question, axes, question.plan())
-    for found in in_order(made, largest=largest):
-        operators = [edge.operator for edge in found.edges]
+def _paths(asked: Question, *, largest: bool) -> Iterator[Path]:
+    axes = asked.form.spatial_axes
+    states = state_graph(asked, axes, asked.plan())
+    for walk in in_order(states, largest=largest):
+        operators = [edge.operator for edge in walk.edges]
         yield Path(
             tuple(operator.label for operator in operators),
-            found.sizes,
-            FrozenDict(dict(zip(axes, found.sizes, strict=True))),
+            walk.sizes,
+            FrozenDict(dict(zip(axes, walk.sizes, strict=True))),
             tuple(operator.op_type for operator in operators),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.relations.axis_rules import product
+from rfgraph.relations.graph import edges_from, shape_of
 
 if TYPE_CHECKING:
     from rfgraph.relations.graph import Graph, Operator
@@ -31,21 +32,14 @@ def is_range(graph: Graph, tensor: str, operator: Operator) -> bool:
         return True
     if operator.op_type not in _EXTREMES:
         return False
-    stack = [
-        after
-        for after, edges in graph.succ[tensor].items()
-        if any(data["operator"] == operator for data in edges.values())
-    ]
+    stack = [edge.target for edge in edges_from(graph, tensor) if edge.operator == operator]
     seen = set(stack)
     while stack:
-        for after, edges in graph.succ[stack.pop()].items():
-            if any(
-                data["operator"].op_type in _QUANTIZING and data["slot"] in _SCALING
-                for data in edges.values()
-            ):
+        for edge in edges_from(graph, stack.pop()):
+            if edge.operator.op_type in _QUANTIZING and edge.slot in _SCALING:
                 return True
-            shape = graph.nodes[after]["shape"]
-            if after not in seen and shape is not None and product(shape) == 1:
-                seen.add(after)
-                stack.append(after)
+            shape = shape_of(graph, edge.target)
+            if edge.target not in seen and shape is not None and product(shape) == 1:
+                seen.add(edge.target)
+                stack.append(edge.target)
     return False

@@ -1,12 +1,14 @@
-"""The public result of an analysis: what is measured, as values, as JSON and in a notebook."""
+"""The result of an analysis: what is measured, as values, as JSON and in a notebook."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.analysis import Result
-from rfgraph.analysis.field import field_html
+from rfgraph.analysis.analysis import Analysis
+from rfgraph.analysis.document import contents
 from rfgraph.analysis.loading import load, refuse_binding
+from rfgraph.analysis.names import pick_tensors
+from rfgraph.analysis.view import View
 from rfgraph.arguments import keywords_named
 from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.relations.graph import Model
@@ -17,8 +19,37 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from rfgraph.domains.fields.axis import Json
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
+
+
+class Result(Analysis):
+    """The analysis of one model; fields are measured when they are asked for.
+
+    `outputs` and `findings` are values; `receptive_field` gives one field, `receptive_fields` all
+    of them in topological order.
+    """
+
+    __slots__ = ()
+
+    def to_dict(self, tensors: Sequence[str] | None = None) -> Json:
+        """Return the JSON report of `rfgraph MODEL`, or that of `tensors` as by its `--tensor`.
+
+        The paths to them are counted for it; `receptive_fields` alone counts none. Raises
+        UsageError, with the nearest names, for a tensor that does not exist.
+        """
+        inputs = tuple(item.name for item in self.model.inputs)
+        names = None if tensors is None else pick_tensors(self.model, tensors)
+        return contents(View(self, inputs, names))
+
+    def _repr_html_(self) -> str:
+        """Return the tables of the outputs, or of what comes before a global one."""
+        names: dict[str, None] = {}
+        for output in self.outputs:
+            names.update(dict.fromkeys(output.before_global or (output.name,)))
+        tables = (field._repr_html_() for field in self.receptive_fields(list(names)))
+        return "".join([f"<p>{for_html(self.model.file)}</p>", *tables])
 
 
 @keywords_named
@@ -55,12 +86,3 @@ def analyze(
             masks=masks,
         )
     return Result(loaded, closed_forms(loaded.graph, [item.name for item in loaded.inputs]))
-
-
-def result_html(result: Result) -> str:
-    """Return an analysis as the tables of its outputs, or of what comes before a global one."""
-    names: dict[str, None] = {}
-    for output in result.outputs:
-        names.update(dict.fromkeys(output.before_global or (output.name,)))
-    fields = result.receptive_fields(list(names))
-    return "".join([f"<p>{for_html(result.model.file)}</p>", *map(field_html, fields)])

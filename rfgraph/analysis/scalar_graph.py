@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
-from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.loading import load
-from rfgraph.relations.graph import Model
+from rfgraph.relations.graph import Model, edges_of, producer_of, shape_of
 from rfgraph.wording.names import printable
 
 if TYPE_CHECKING:
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.relations.graph import Graph, Operator
-    from rfgraph.relations.relation import Relation
 
 
-def simple_graph(model: Model | Result | Source) -> Graph:
+def simple_graph(model: Model | Analysis | Source) -> Graph:
     """Return a copy of a model's graph whose attributes are text and numbers only.
 
     It can be written as GraphML, GEXF, GML or node-link JSON by networkx, and changed. Nodes are
@@ -27,32 +26,31 @@ def simple_graph(model: Model | Result | Source) -> Graph:
     (operator output), `part`, `relation` (the steps from input to output) and `pointwise`. Names
     are those of the file with control characters escaped. A source is loaded as by `load`.
     """
-    if isinstance(model, Result):
+    if isinstance(model, Analysis):
         model = model.model
     loaded = model if isinstance(model, Model) else load(model)
-    found: Graph = nx.MultiDiGraph()
+    simple: Graph = nx.MultiDiGraph()
     inputs = {item.name for item in loaded.inputs}
-    for tensor, data in loaded.graph.nodes(data=True):
+    for tensor in loaded.graph:
         role = "output" if tensor in loaded.outputs else "inner"
         role = "input" if tensor in inputs else role
-        found.add_node(
-            _text(tensor), role=role, **_shape(data["shape"]), **_maker(data["producer"])
+        shape = _shape(shape_of(loaded.graph, tensor))
+        simple.add_node(
+            _text(tensor), role=role, **shape, **_maker(producer_of(loaded.graph, tensor))
         )
-    for before, after, data in loaded.graph.edges(data=True):
-        operator: Operator = data["operator"]
-        relation: Relation = data["relation"]
-        found.add_edge(
-            _text(before),
-            _text(after),
-            node=_text(operator.label),
-            op_type=_text(operator.op_type),
-            slot=data["slot"],
-            output=data["output"],
-            part=data["part"],
-            relation=", ".join(type(step).__name__ for step in relation.steps),
-            pointwise=relation.is_pointwise,
+    for edge in edges_of(loaded.graph):
+        simple.add_edge(
+            _text(edge.source),
+            _text(edge.target),
+            node=_text(edge.operator.label),
+            op_type=_text(edge.operator.op_type),
+            slot=edge.slot,
+            output=edge.output,
+            part=edge.part,
+            relation=", ".join(type(step).__name__ for step in edge.relation.steps),
+            pointwise=edge.relation.is_pointwise,
         )
-    return found
+    return simple
 
 
 def _shape(shape: tuple[int, ...] | None) -> dict[str, str]:

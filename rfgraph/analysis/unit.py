@@ -6,46 +6,27 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.result import analyze
 from rfgraph.arguments import integer, keywords_named, sequence
-from rfgraph.domains import regions as exact
 from rfgraph.domains.fields.numbers import unclipped_span
+from rfgraph.domains.regions import clipped, region
 from rfgraph.errors import UsageError
+from rfgraph.relations.graph import shape_of
 from rfgraph.version import __version__
-from rfgraph.wording.html import _table
+from rfgraph.wording.html import html_table
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import rational, span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rfgraph.domains.fields.axis import Json, Scope
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Model
-
-
-def unit_html(unit: Unit) -> str:
-    """Return what units read as a table for each input."""
-    index = ", ".join("*" if at is None else str(at) for at in unit.index)
-    return "".join(
-        _table(
-            f"{unit.tensor}[{index}] on input {region.input}",
-            ("axis", "scope", "reads", "unclipped"),
-            [
-                (str(axis), region.scopes[axis], _span(clipped), _span(region.unclipped[axis]))
-                for axis, clipped in enumerate(region.clipped or (None,) * len(region.scopes))
-            ],
-        )
-        for region in unit.regions
-    )
-
-
-def _span(pair: tuple[int, int] | None) -> str:
-    return "-" if pair is None else span(*pair)
 
 
 Box: TypeAlias = tuple[tuple[int, int], ...]
@@ -86,6 +67,12 @@ class Region:
         clipped = self.clipped or (None,) * len(self.unclipped)
         return [wide or narrow for wide, narrow in zip(self.unclipped, clipped, strict=True)]
 
+    def cells(self) -> Iterator[tuple[str, ...]]:
+        """Yield for each axis its number, scope, and what is read, clipped and unclipped."""
+        clipped = self.clipped or (None,) * len(self.scopes)
+        for axis, ends in enumerate(zip(clipped, self.unclipped, strict=True)):
+            yield str(axis), self.scopes[axis], *map(_span, ends)
+
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
         return {
@@ -118,13 +105,20 @@ class Unit:
         }
 
     def _repr_html_(self) -> str:
-
-        return unit_html(self)
+        index = ", ".join("*" if at is None else str(at) for at in self.index)
+        return "".join(
+            html_table(
+                f"{self.tensor}[{index}] on input {region.input}",
+                ("axis", "scope", "reads", "unclipped"),
+                region.cells(),
+            )
+            for region in self.regions
+        )
 
 
 @keywords_named
 def unit(
-    model: Model | Result | Source,
+    model: Model | Analysis | Source,
     tensor: str,
     index: Sequence[int | None],
     input: str | None = None,
@@ -136,9 +130,9 @@ def unit(
     UsageError for unknown names, a wrong number of entries and entries out of range, naming the
     tensor's shape; BoundError where tables grow too large.
     """
-    result = model if isinstance(model, Result) else analyze(model)
+    result = model if isinstance(model, Analysis) else analyze(model)
     name = pick_tensor(result.model, tensor)
-    shape: Shape | None = result.graph.nodes[name]["shape"]
+    shape = shape_of(result.graph, name)
     if shape is None:
         raise UsageError(
             f"the shape of tensor {quoted(name)} is not known, so it has no units to name"
@@ -165,20 +159,20 @@ def _normal_index(tensor: str, shape: Shape, index: Sequence[int | None]) -> Ind
         raise UsageError(
             f"the index requires {len(shape)} entries, found {len(entries)}: {described}"
         )
-    found: list[int | None] = []
+    places: list[int | None] = []
     for axis, (at, length) in enumerate(zip(entries, shape, strict=True)):
         if length == 0:
             raise UsageError(f"axis {axis} has no unit: {described}")
         if at is not None and not -length <= at < length:
             required = f"the index on axis {axis} requires a value in [{-length}, {length - 1}]"
             raise UsageError(f"{required}, found {at}: {described}")
-        found.append(None if at is None else at % length)
-    return tuple(found)
+        places.append(None if at is None else at % length)
+    return tuple(places)
 
 
-def _region(result: Result, tensor: str, index: Index, source: str) -> Region:
+def _region(result: Analysis, tensor: str, index: Index, source: str) -> Region:
     form = result.forms[source]
-    box = exact.region(exact.clipped(result.graph, source, [tensor])[tensor], index)
+    box = region(clipped(result.graph, source, [tensor])[tensor], index)
     field = result.receptive_field(tensor, source)
     if box is not None:
         box = box[: len(field.axes)]
@@ -195,7 +189,7 @@ def _region(result: Result, tensor: str, index: Index, source: str) -> Region:
 
 
 def _unclipped(
-    result: Result, form: ClosedForm, tensor: str, index: Index, axis: int
+    result: Analysis, form: ClosedForm, tensor: str, index: Index, axis: int
 ) -> tuple[int, int] | None:
     pieces = [
         piece
@@ -203,4 +197,8 @@ def _unclipped(
         if (field := fields[axis]) is not None
         for piece in field.pieces
     ]
-    return unclipped_span(pieces, result.graph.nodes[tensor]["shape"], index)
+    return unclipped_span(pieces, shape_of(result.graph, tensor) or (), index)
+
+
+def _span(pair: tuple[int, int] | None) -> str:
+    return "-" if pair is None else span(*pair)

@@ -6,26 +6,27 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.names import pick_input, pick_tensors, some
+from rfgraph.analysis.names import pick_input, pick_tensors
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted, some_names
+from rfgraph.relations.graph import edges_of
+from rfgraph.wording.names import quoted, some_names, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.relations.graph import ModelInput, StoredMasks
 
 
-def has_windows(result: Result, source: str) -> bool:
+def has_windows(result: Analysis, source: str) -> bool:
     """Whether some axis of a graph input is carried to a spatial axis of an operator."""
     states = result.forms[source].states
     return any(
-        isinstance(status, frozenset) and not status.isdisjoint(data["relation"].spatial)
-        for before, _, data in result.graph.edges(data=True)
-        if data["relation"].spatial and before in states
-        for layout in states[before].classes
+        isinstance(status, frozenset) and not status.isdisjoint(edge.relation.spatial)
+        for edge in edges_of(result.graph)
+        if edge.relation.spatial and edge.source in states
+        for layout in states[edge.source].classes
         for status in layout
     )
 
@@ -34,7 +35,7 @@ def has_windows(result: Result, source: str) -> bool:
 class View:
     """A result and what was asked of it; `tensors` is None where the default is meant."""
 
-    result: Result
+    result: Analysis
     inputs: tuple[str, ...]
     tensors: tuple[str, ...] | None = None
 
@@ -51,8 +52,8 @@ class View:
 
     def fields_of(self, tensor: str) -> list[ReceptiveField]:
         """Return the fields of one tensor on the inputs that reach it."""
-        found = self.result.receptive_fields([tensor])
-        return [field for field in found if field.input in self.inputs]
+        fields = self.result.receptive_fields([tensor])
+        return [field for field in fields if field.input in self.inputs]
 
     def spatial_axes(self, field: ReceptiveField) -> tuple[int, ...]:
         """Return the spatial axes of the input that the field lies on."""
@@ -77,7 +78,7 @@ def _length(shape: Sequence[int], carrier: frozenset[int]) -> int | None:
     return shape[next(iter(carrier))] if carrier else 1
 
 
-def view(result: Result, input_name: str | None, tensors: Sequence[str] | None) -> View:
+def view(result: Analysis, input_name: str | None, tensors: Sequence[str] | None) -> View:
     """Return the view asked for; UsageError where a name does not exist or no input reaches it."""
     names = tuple(item.name for item in result.model.inputs)
     inputs = names if input_name is None else (pick_input(result.model, input_name),)
@@ -86,7 +87,7 @@ def view(result: Result, input_name: str | None, tensors: Sequence[str] | None) 
     picked = pick_tensors(result.model, tensors)
     for name in picked:
         if not any(name in result.forms[item].states for item in inputs):
-            raise UsageError(f"tensor {quoted(name)} reads nothing of input {some(inputs)}")
+            raise UsageError(f"tensor {quoted(name)} reads nothing of input {some_quoted(inputs)}")
     return View(result, inputs, picked)
 
 

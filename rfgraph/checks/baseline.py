@@ -94,9 +94,9 @@ def _axis(entry: _Entry) -> StoredAxis:
 
 
 def _numbers(entry: _Entry) -> Numbers:
-    found: dict[str, int | Fraction | None] = {key: entry.integer(key) for key in _INTEGERS}
-    found.update({key: entry.rational(key) for key in _RATIONALS})
-    return found
+    numbers: dict[str, int | Fraction | None] = {key: entry.integer(key) for key in _INTEGERS}
+    numbers.update({key: entry.rational(key) for key in _RATIONALS})
+    return numbers
 
 
 class _Entry:
@@ -120,16 +120,16 @@ class _Entry:
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        found = self._list(key)
-        if not all(isinstance(item, str) for item in found):
+        items = self._list(key)
+        if not all(isinstance(item, str) for item in items):
             raise UsageError(f"{key} requires a list of texts")
-        return tuple(found)
+        return tuple(items)
 
     def integers(self, key: str) -> tuple[int, ...]:
-        found = self._list(key)
-        if not all(type(item) is int for item in found):
+        items = self._list(key)
+        if not all(type(item) is int for item in items):
             raise UsageError(f"{key} requires a list of integers")
-        return tuple(found)
+        return tuple(items)
 
     def integer(self, key: str) -> int | None:
         value = self.get(key)

@@ -26,21 +26,24 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.field import Finding
-from rfgraph.analysis.histogram import AxisHistogram, path_histogram
-from rfgraph.analysis.names import some
+from rfgraph.analysis.histogram import path_histogram
+from rfgraph.checks.registry import Check
 from rfgraph.checks.settings import AUTO, OUTPUT, STATS, percentile
 from rfgraph.checks.subject import Said, Subject
 from rfgraph.domains.fields.sizes import single_sizes
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import joined, percent, rational_text
+from rfgraph.wording.names import quoted, some_quoted
+from rfgraph.wording.numbers import joined, rational_text, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from rfgraph.analysis.statistics import AxisHistogram
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.relations.graph import ModelInput
 
+
+CHECK = Check("RF001", "error", "The receptive field does not reach what is required")
 
 UNDETERMINED = "could not be determined"
 NO_PATH = "no local path"
@@ -70,13 +73,13 @@ class Place:
         """Return the distribution along an axis, None where counting exceeds a bound."""
         if self._axes is None:
             try:
-                found = path_histogram(
+                counted = path_histogram(
                     self.subject.result,
                     tensor=self.tensor,
                     input=self.item.name,
                     count=self.subject.settings.count,
                 )
-                self._axes = dict(found.axes)
+                self._axes = dict(counted.axes)
             except BoundError as error:
                 self._axes, self.bound = {}, f"; counting paths: {error}"
         return self._axes.get(axis)
@@ -86,46 +89,50 @@ class Place:
     ) -> Iterator[Finding]:
         """Yield what `say` says of each axis, given what is required there."""
         said = (one for axis, least in required.items() for one in say(self, axis, least))
-        yield from self.subject.along("RF001", "error", self.tensor, self.item, said)
+        yield from self.subject.along(CHECK, self.tensor, self.item, said)
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each tensor, input and axis that falls short."""
     asked = False
     items = subject.inputs()
-    required = {item.name: _required(subject, item) for item in items}
+    required = {item.name: _required_lengths(subject, item) for item in items}
     for item in items:
-        yield from _unknown(subject, item, required[item.name])
+        yield from _unknown_outputs(subject, item, required[item.name])
         for tensor, output in subject.targets(item).items():
             asked = True
             place = Place(subject, item, tensor, output)
-            yield from place.findings(_axis, required[item.name])
+            yield from place.findings(_shortfalls, required[item.name])
     if not asked:
-        names = some([item.name for item in items]) or "none"
+        names = some_quoted([item.name for item in items]) or "none"
         at = subject.settings.at
         what = f"tensor {quoted(at)} reads" if at not in (AUTO, OUTPUT) else "the outputs read"
-        yield Finding("RF001", "error", f"{what} nothing of the inputs to check ({names})")
+        yield Finding(
+            CHECK.code, CHECK.severity, f"{what} nothing of the inputs to check ({names})"
+        )
 
 
-def _unknown(subject: Subject, item: ModelInput, required: dict[int, int]) -> Iterator[Finding]:
+def _unknown_outputs(
+    subject: Subject, item: ModelInput, required: dict[int, int]
+) -> Iterator[Finding]:
     """Yield the axes that are unknown at an output for which other tensors are asked."""
     targets = subject.targets(item)
     for output in dict.fromkeys(targets.values()):
         if output is not None and output not in targets:
             place = Place(subject, item, output, output)
-            yield from place.findings(_unfollowed, required)
+            yield from place.findings(_unknown_axis, required)
 
 
-def _unfollowed(place: Place, axis: int, required: int) -> Iterator[Said]:
+def _unknown_axis(place: Place, axis: int, required: int) -> Iterator[Said]:
     """Say so if what the tensor reads along an axis is not known."""
-    found = place.subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
-    if found.scope == "unknown":
-        through = f", through {some(found.through)}" if found.through else ""
+    field = place.subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
+    if field.scope == "unknown":
+        through = f", through {some_quoted(field.through)}" if field.through else ""
         text = f"required {required}, found unknown: what is read is not known{through}"
         yield Said(axis, text, required=required)
 
 
-def _required(subject: Subject, item: ModelInput) -> dict[int, int]:
+def _required_lengths(subject: Subject, item: ModelInput) -> dict[int, int]:
     """Return what is required on each spatial axis."""
     axes = subject.spatial_axes(item)
     given = subject.settings.min_rf
@@ -139,28 +146,28 @@ def _required(subject: Subject, item: ModelInput) -> dict[int, int]:
     return dict(zip(axes, given * len(axes) if len(given) == 1 else given, strict=True))
 
 
-def _axis(place: Place, axis: int, required: int) -> Iterator[Said]:
+def _shortfalls(place: Place, axis: int, required: int) -> Iterator[Said]:
     """Say what a tensor lacks along an axis."""
     subject = place.subject
-    found = subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
-    if found.scope == "unknown":
-        yield from _unfollowed(place, axis, required)
+    field = subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
+    if field.scope == "unknown":
+        yield from _unknown_axis(place, axis, required)
         return
     stat, least = subject.settings.stat, subject.settings.min_covering
     if stat is not None:
-        value = _value(place, found, stat, required)
+        value = _value(place, field, stat, required)
         if not value.holds:
-            rest = _others(place, found, stat, required)
+            rest = _others(place, field, stat, required)
             text = f"required {required}, found {value.text} ({stat}); {rest}"
             yield Said(axis, text, stat, required, value.number)
     if least is not None:
-        share = _covering(place, axis, required)
-        if share is None or share < least:
-            text = _no_share(place, axis) if share is None else percent(share)
-            wanted = f"{percent(least)} of local paths to cover {required}"
-            rest = _others(place, found, None, required)
+        part = _share_covering(place, axis, required)
+        if part is None or part < least:
+            text = _no_share(place, axis) if part is None else share(part)
+            wanted = f"{share(least)} of local paths to cover {required}"
+            rest = _others(place, field, None, required)
             text = f"required {wanted}, found {text}; {rest}"
-            yield Said(axis, text, "covering", least, share)
+            yield Said(axis, text, "covering", least, part)
 
 
 # -- statistics ------------------------------------------------------------------------------------
@@ -220,7 +227,7 @@ def _extreme(place: Place, axis: Axis, stat: str, required: int) -> Value:
     return Value(stat, rational_text(size), size >= required, size)
 
 
-def _covering(place: Place, axis: int, required: int) -> Fraction | None:
+def _share_covering(place: Place, axis: int, required: int) -> Fraction | None:
     """Return the share of local paths that cover, None if there is none or it is not known."""
     histogram = place.histogram(axis)
     if histogram is None or histogram.counts is None or not histogram.local:
@@ -248,9 +255,9 @@ def _others(place: Place, axis: Axis, asked: str | None, required: int) -> str:
     if failing:
         parts.append(f"{joined(failing, 'or')} would not")
     text = ", ".join(parts)
-    share = _covering(place, axis.axis, required)
-    if share is not None and asked is not None:
-        text += f"; {percent(share)} of local paths cover it"
+    part = _share_covering(place, axis.axis, required)
+    if part is not None and asked is not None:
+        text += f"; {share(part)} of local paths cover it"
     return text + place.bound + _at_output(place, axis.axis, passes=bool(passing))
 
 
@@ -269,7 +276,7 @@ def _at_output(place: Place, axis: int, *, passes: bool) -> str:
     """Say so where nothing passes here, but the output that this tensor feeds reads everything."""
     if passes or place.output in (None, place.tensor):
         return ""
-    found = place.subject.result.receptive_field(place.output, place.item.name).axes[axis]
-    if found.scope != "global" or not found.covers_input:
+    field = place.subject.result.receptive_field(place.output, place.item.name).axes[axis]
+    if field.scope != "global" or not field.covers_input:
         return ""
     return "; --at output --stat union (the whole axis) would pass"

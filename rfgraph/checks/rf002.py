@@ -22,13 +22,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Subject, where
 from rfgraph.domains.fields.alignment import aligned, common_line
 from rfgraph.domains.fields.axis_field import AxisField, carry_field
 from rfgraph.domains.fields.layout import is_local, local_fields
 from rfgraph.domains.fields.pieces import Mapped
+from rfgraph.relations.graph import edges_into
 from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import exact_text, joined
+from rfgraph.wording.numbers import fraction, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,85 +40,88 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import ModelInput
 
 
+CHECK = Check("RF002", "warning", "Paths that merge are not aligned")
+
 # How many of the branches that meet are described.
 MAX_BRANCHES = 3
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each input and merge that is the first to break alignment.
 
     And for the first tensor of which it cannot be told.
     """
     for item in subject.inputs():
         form = subject.result.forms[item.name]
-        broken = _unaligned(form)
+        broken = _unaligned_axes(form)
         for tensor in form.states:
             axes = broken.get(tensor)
             if axes and not any(broken.get(name) for name in subject.result.graph.pred[tensor]):
                 yield _finding(subject, item, tensor, axes)
 
 
-def _unaligned(form: ClosedForm) -> dict[str, Mapping[int, bool]]:
+def _unaligned_axes(form: ClosedForm) -> dict[str, Mapping[int, bool]]:
     """Return the spatial axes on which the local paths to each tensor disagree, or may."""
     known: dict[int, Mapping[int, bool]] = {}
-    found = {}
+    unaligned = {}
     for tensor, state in form.states.items():
         if id(state) not in known:
-            known[id(state)] = _disagreeing(form, state)
-        found[tensor] = known[id(state)]
-    return found
+            known[id(state)] = _disagreeing_axes(form, state)
+        unaligned[tensor] = known[id(state)]
+    return unaligned
 
 
-def _disagreeing(form: ClosedForm, state: State) -> Mapping[int, bool]:
+def _disagreeing_axes(form: ClosedForm, state: State) -> Mapping[int, bool]:
     """Return the spatial axes on which local paths are not known to agree: whether they do not."""
     local = [
         fields for layout, fields in state.classes.items() if is_local(layout, form.spatial_axes)
     ]
-    found = {}
+    disagreeing = {}
     for axis in form.spatial_axes:
         spreads = [field.spread for fields in local if (field := fields[axis]) is not None]
         agree = aligned(spreads)
         if not agree:
-            found[axis] = agree is False
-    return found
+            disagreeing[axis] = agree is False
+    return disagreeing
 
 
-def _finding(subject: Subject, item: ModelInput, tensor: str, found: Mapping[int, bool]) -> Finding:
-    axes = [axis for axis, disagree in found.items() if disagree]
+def _finding(
+    subject: Subject, item: ModelInput, tensor: str, disagreeing: Mapping[int, bool]
+) -> Finding:
+    axes = [axis for axis, disagree in disagreeing.items() if disagree]
     if not axes:
-        axes = list(found)
+        axes = list(disagreeing)
         text = (
             f"{where(tensor, item, axes)}: whether paths are aligned could not be determined: "
             "their patterns are too many to follow one by one"
         )
-        return subject.finding("RF002", "warning", text, tensor, input=item.name, axes=axes)
+        return subject.finding(CHECK, text, tensor, input=item.name, axes=axes)
     branches = list(dict.fromkeys(_branches(subject, item, tensor, axes[0])))
     text = f"{where(tensor, item, axes)}: paths that meet here are not aligned"
     if len(branches) > 1:
         more = len(branches) - MAX_BRANCHES
         shown = branches[:MAX_BRANCHES] + ([f"{more} more"] if more > 0 else [])
         text += f" ({joined(shown)})"
-    return subject.finding("RF002", "warning", text, tensor, input=item.name, axes=axes)
+    return subject.finding(CHECK, text, tensor, input=item.name, axes=axes)
 
 
 def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Iterator[str]:
     """Yield what each tensor that is merged brings along an axis, seen from the merge."""
     form = subject.result.forms[item.name]
-    for before, edges in subject.result.graph.pred[tensor].items():
-        if before not in form.states:
+    for edge in edges_into(subject.result.graph, tensor):
+        if edge.source not in form.states:
             continue
-        for data in edges.values():
-            for field in local_fields(form, before, axis):
-                carried, _ = carry_field(field, data["relation"])
-                if carried is not None:
-                    yield f"from {quoted(before)} {_described(carried)}"
+        for field in local_fields(form, edge.source, axis):
+            carried, _ = carry_field(field, edge.relation)
+            if carried is not None:
+                yield f"from {quoted(edge.source)} {_branch_text(carried)}"
 
 
-def _described(field: AxisField) -> str:
+def _branch_text(field: AxisField) -> str:
     line = common_line(field.spread)
     if line is None:
         return "without one stride"
     stride, center = line
     phases = max((piece.map.p for piece in field.pieces if isinstance(piece, Mapped)), default=1)
-    text = f"stride {exact_text(stride)}, the first unit centred on {exact_text(center)}"
+    text = f"stride {fraction(stride)}, the first unit centred on {fraction(center)}"
     return text if phases == 1 else f"{text}, averaged over {phases} units"

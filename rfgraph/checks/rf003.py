@@ -24,9 +24,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject, carriers
-from rfgraph.domains.read_positions import Mask, Masks, read_positions
+from rfgraph.domains.read_positions import Masks, read_positions
 from rfgraph.errors import BoundError
+from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import ranges
 
@@ -36,32 +38,35 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import Finding
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import ModelInput
+    from rfgraph.relations.reading import Mask
 
+
+CHECK = Check("RF003", "warning", "Input positions are never read, or the region has gaps")
 
 MAX_PHASES = 16
 # Of the units on the axes that do not carry the input's: the shares of the axis where they stand.
 PLACES = (0, 1, 2)
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield what no output reads of each input, then the gaps in what units of each target read."""
     for item in subject.inputs():
-        yield from _unread(subject, item)
+        yield from _unread_positions(subject, item)
         for tensor in subject.targets(item):
             yield from _gaps(subject, item, tensor)
 
 
-def _undetermined(
+def _undetermined_finding(
     subject: Subject, what: str, error: BoundError, item: ModelInput, tensor: str
 ) -> Finding:
     message = f"{what} could not be determined: {error}"
-    return subject.finding("RF003", "warning", message, tensor, input=item.name)
+    return subject.finding(CHECK, message, tensor, input=item.name)
 
 
 # -- positions that no output reads ----------------------------------------------------------------
 
 
-def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
+def _unread_positions(subject: Subject, item: ModelInput) -> Iterator[Finding]:
     axes = subject.spatial_axes(item)
     for axis in axes:
         subject.length(item, axis)
@@ -70,20 +75,20 @@ def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
         masks = [read_positions(result.graph, item.name, name) for name in result.model.outputs]
     except BoundError as error:
         what = f"which positions of input {quoted(item.name)} are read"
-        yield _undetermined(subject, what, error, item, item.name)
+        yield _undetermined_finding(subject, what, error, item, item.name)
         return
-    read = [found for found in masks if found is not None]
+    read = [mask for mask in masks if mask is not None]
     if not read:
         message = f"no output reads anything of input {quoted(item.name)}"
-        yield subject.finding("RF003", "warning", message, item.name, input=item.name)
+        yield subject.finding(CHECK, message, item.name, input=item.name)
         return
     said = []
     for axis in axes:
-        unread = np.nonzero(~reduce(np.logical_or, [found[axis] for found in read]))[0]
+        unread = np.nonzero(~reduce(np.logical_or, [mask[axis] for mask in read]))[0]
         if len(unread):
             count = f"{len(unread)} of {item.shape[axis]} positions"
             said.append(Said(axis, f"no output reads {count}: {ranges(unread.tolist())}"))
-    yield from subject.along("RF003", "warning", item.name, item, said)
+    yield from subject.along(CHECK, item.name, item, said)
 
 
 # -- gaps in what one unit reads -------------------------------------------------------------------
@@ -91,7 +96,7 @@ def _unread(subject: Subject, item: ModelInput) -> Iterator[Finding]:
 
 def _gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
     result = subject.result
-    shape: Shape | None = result.graph.nodes[tensor]["shape"]
+    shape = shape_of(result.graph, tensor)
     if shape is None or 0 in shape:
         return
     left = set(subject.spatial_axes(item))
@@ -105,10 +110,10 @@ def _gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
                 if gap
             ]
             left.difference_update(one.axis for one in said)
-            yield from subject.along("RF003", "warning", tensor, item, said)
+            yield from subject.along(CHECK, tensor, item, said)
     except BoundError as error:
         what = f"gaps in what {quoted(tensor)} reads"
-        yield _undetermined(subject, what, error, item, tensor)
+        yield _undetermined_finding(subject, what, error, item, tensor)
 
 
 def _gap(masks: Masks, axis: int) -> str | None:
@@ -135,8 +140,8 @@ def _units(
     carrying: set[int] = set()
     for axis in form.spatial_axes:
         carrying |= carriers(form, tensor, axis)
-        found = field.axes[axis].local or field.axes[axis]
-        phases = max(phases, found.period[0] if found.period else MAX_PHASES)
+        along = field.axes[axis].local or field.axes[axis]
+        phases = max(phases, along.period[0] if along.period else MAX_PHASES)
     seen: set[tuple[int, ...]] = set()
     for phase in range(min(phases, MAX_PHASES)):
         for place in PLACES:

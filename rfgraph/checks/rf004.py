@@ -29,11 +29,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Subject, carriers, named_axes
 from rfgraph.domains.fields.layout import has_local_path, local_fields
 from rfgraph.domains.fields.sizes import path_sizes
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Transposed, Window
+from rfgraph.relations.graph import edges_into
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Taps
 from rfgraph.wording.names import quoted
 
@@ -45,47 +47,51 @@ if TYPE_CHECKING:
     from rfgraph.relations.relation import Relation
 
 
+CHECK = Check(
+    "RF004",
+    "warning",
+    "Unproductive layer: it gathers nothing that its input does not have already",
+)
+
 MAX_TAPS = 1 << 16
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each input and layer behind the border, in the order of the graph."""
     for item in subject.inputs():
         lengths = {axis: subject.length(item, axis) for axis in subject.spatial_axes(item)}
         for tensor in subject.result.forms[item.name].states:
             try:
-                message = _unproductive(subject, item, tensor, lengths)
+                message = _unproductive_text(subject, item, tensor, lengths)
             except BoundError as error:
                 what = f"whether the layer that makes {quoted(tensor)} is productive"
                 message = f"{what} could not be determined: {error}"
             if message:
-                yield subject.finding("RF004", "warning", message, tensor, input=item.name)
+                yield subject.finding(CHECK, message, tensor, input=item.name)
 
 
-def _unproductive(
+def _unproductive_text(
     subject: Subject, item: ModelInput, tensor: str, lengths: dict[int, int]
 ) -> str | None:
     """Return why the layer that makes a tensor is unproductive, None if it is not."""
     form = subject.result.forms[item.name]
-    for before, edges in subject.result.graph.pred[tensor].items():
+    for before, _, relation, operator, *_ in edges_into(subject.result.graph, tensor):
         if before not in form.states or not has_local_path(form, before):
             continue
-        for data in edges.values():
-            found = windows(data["relation"]) if data["relation"].is_window else {}
-            reasons = {
-                axis: reason(found[carrier], length, *smallest)
-                for axis, length in lengths.items()
-                for smallest in [_smallest(subject, item, axis, before, tensor)]
-                for carrier in sorted(carriers(form, before, axis) & found.keys())
-            }
-            if reasons and all(reasons.values()):
-                operator = data["operator"]
-                start = f"layer {quoted(operator.label)} ({operator.op_type}) is unproductive"
-                return f"{start} on input {quoted(item.name)}: {_said(item, reasons)}"
+        rules = windows(relation) if relation.is_window else {}
+        reasons = {
+            axis: reason(rules[carrier], length, *smallest)
+            for axis, length in lengths.items()
+            for smallest in [_smallest(subject, item, axis, before, tensor)]
+            for carrier in sorted(carriers(form, before, axis) & rules.keys())
+        }
+        if reasons and all(reasons.values()):
+            start = f"layer {quoted(operator.label)} ({operator.op_type}) is unproductive"
+            return f"{start} on input {quoted(item.name)}: {_reasons_text(item, reasons)}"
     return None
 
 
-def _said(item: ModelInput, reasons: dict[int, str | None]) -> str:
+def _reasons_text(item: ModelInput, reasons: dict[int, str | None]) -> str:
     axes: dict[str, list[int]] = {}
     for axis, text in reasons.items():
         axes.setdefault(text or "", []).append(axis)
@@ -95,7 +101,7 @@ def _said(item: ModelInput, reasons: dict[int, str | None]) -> str:
 def windows(relation: Relation) -> dict[int, Window | Transposed]:
     """Return the windows wider than 1 by the axis of the relation's input that they slide along."""
     axes = list(range(len(relation.in_shape)))
-    found: dict[int, Window | Transposed] = {}
+    wide: dict[int, Window | Transposed] = {}
     for step in relation.steps:
         if isinstance(step, Regroup | Everything):
             break
@@ -106,8 +112,8 @@ def windows(relation: Relation) -> dict[int, Window | Transposed]:
         elif isinstance(step, Taps):
             for axis, rule in step.rules:
                 if isinstance(rule, Window | Transposed) and width(rule) > 1:
-                    found[axes[axis]] = rule
-    return found
+                    wide[axes[axis]] = rule
+    return wide
 
 
 def width(rule: Window | Transposed) -> int:
@@ -162,9 +168,9 @@ def _smallest(
 ) -> tuple[int | None, ...]:
     """Return the smallest size over the local paths to each tensor, None where it is not known."""
     form = subject.result.forms[item.name]
-    found: list[int | None] = []
+    smallest: list[int | None] = []
     for tensor in tensors:
         sizes = [path_sizes(field.spread)[0] for field in local_fields(form, tensor, axis)]
         known = [size for size in sizes if size is not None]
-        found.append(min(known) if known and len(known) == len(sizes) else None)
-    return tuple(found)
+        smallest.append(min(known) if known and len(known) == len(sizes) else None)
+    return tuple(smallest)

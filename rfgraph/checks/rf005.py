@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.checks.registry import Check
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from rfgraph.checks.subject import Subject
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+CHECK = Check("RF005", "warning", "An operator without a rule, or whose positions depend on data")
+
+
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each operator that could not be followed exactly."""
     yield from subject.result.findings

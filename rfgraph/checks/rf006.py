@@ -25,12 +25,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject, carriers
 from rfgraph.domains.fields.layout import local_fields
 from rfgraph.domains.fields.pieces import tabulate
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import product
-from rfgraph.wording.numbers import exact_text, rational_text
+from rfgraph.relations.graph import shape_of
+from rfgraph.wording.numbers import fraction, rational_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,25 +44,28 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import ModelInput
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+CHECK = Check("RF006", "note", "The receptive field is off-centre")
+
+
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a note for each target, input and spatial axis that is off-centre."""
     for item in subject.inputs():
         lengths = {axis: subject.length(item, axis) for axis in subject.spatial_axes(item)}
         for tensor in subject.targets(item):
-            found = {
-                axis: _off_centre(subject, item, tensor, axis, length)
+            texts = {
+                axis: _off_centre_text(subject, item, tensor, axis, length)
                 for axis, length in lengths.items()
             }
-            said = [Said(axis, text) for axis, text in found.items() if text]
-            yield from subject.along("RF006", "note", tensor, item, said)
+            said = [Said(axis, text) for axis, text in texts.items() if text]
+            yield from subject.along(CHECK, tensor, item, said)
 
 
-def _off_centre(
+def _off_centre_text(
     subject: Subject, item: ModelInput, tensor: str, axis: int, length: int
 ) -> str | None:
     """Return how far a tensor is off-centre along an axis, None if it is not."""
     form = subject.result.forms[item.name]
-    shape: Shape | None = subject.result.graph.nodes[tensor]["shape"]
+    shape = shape_of(subject.result.graph, tensor)
     pieces = [piece for field in local_fields(form, tensor, axis) for piece in field.pieces]
     if not pieces or shape is None:
         return None
@@ -76,10 +81,10 @@ def _off_centre(
 
 def _amount(off: Fraction, numbers: Axis | None) -> str:
     side = "towards the end" if off > 0 else "towards the start"
-    text = f"{exact_text(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
+    text = f"{fraction(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
     stride = None if numbers is None else numbers.stride
     if stride and abs(stride) != 1:
-        text += f" ({rational_text(abs(off / stride))} strides of {exact_text(abs(stride))})"
+        text += f" ({rational_text(abs(off / stride))} strides of {fraction(abs(stride))})"
     return text
 
 

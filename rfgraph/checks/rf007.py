@@ -21,11 +21,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.names import made_by, some
+from rfgraph.analysis.names import made_by
+from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import exact_text, joined, rational_text
+from rfgraph.wording.names import quoted, some_quoted
+from rfgraph.wording.numbers import fraction, joined, rational_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import ModelInput
 
 
+CHECK = Check(
+    "RF007", "error", "The receptive field is smaller than in the baseline", needs="baseline"
+)
+
 _COMPARED = {
     "size": "size",
     "size_min": "smallest size",
@@ -43,27 +48,27 @@ _COMPARED = {
 }
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each tensor, input and axis that got smaller or cannot be compared."""
-    baseline = subject.baseline("RF007")
+    baseline = subject.baseline(CHECK.code)
     inputs = {item.name: item for item in subject.result.model.inputs}
     now = _counterparts(subject, baseline)
     stored = {pair: axes for pair, axes in baseline.fields.items() if pair[0] in now}
     missing = [name for name in now if _is_missing(subject, stored, name, now[name])]
     if missing or not stored:
-        what = some(missing or list(now)) or "any tensor"
+        what = some_quoted(missing or list(now)) or "any tensor"
         raise UsageError(f"the baseline has no numbers of {what} to compare with")
     for (tensor, source), axes in stored.items():
         item, name = inputs.get(source), now[tensor]
         if item is None:
-            yield _gone(subject, f"input {quoted(source)}", tensor, source)
+            yield _gone_finding(subject, f"input {quoted(source)}", tensor, source)
         elif name is None:
-            yield _gone(subject, f"tensor {quoted(tensor)}", tensor, source)
+            yield _gone_finding(subject, f"tensor {quoted(tensor)}", tensor, source)
         elif name not in subject.result.forms[source].states:
             what = f"a path from input {quoted(source)} to tensor {quoted(name)}"
-            yield _gone(subject, what, name, source)
+            yield _gone_finding(subject, what, name, source)
         else:
-            yield from _field(subject, item, name, axes)
+            yield from _smaller_axes(subject, item, name, axes)
 
 
 def _is_missing(
@@ -74,11 +79,11 @@ def _is_missing(
     return reads and all(name != tensor for name, _ in stored)
 
 
-def _gone(
+def _gone_finding(
     subject: Subject, what: str, tensor: str, source: str, axes: tuple[int, ...] = ()
 ) -> Finding:
     text = f"{what} was in the baseline, and is not there"
-    return subject.finding("RF007", "error", text, tensor, input=source, axes=axes)
+    return subject.finding(CHECK, text, tensor, input=source, axes=axes)
 
 
 def _counterparts(subject: Subject, baseline: Baseline) -> Mapping[str, str | None]:
@@ -95,14 +100,14 @@ def _counterparts(subject: Subject, baseline: Baseline) -> Mapping[str, str | No
             if name not in stored:
                 raise UsageError(f"the baseline has no tensor {quoted(name)} to compare with")
         return {name: name if name in graph else None for name in names}
-    found: dict[str, str | None] = {}
+    now: dict[str, str | None] = {}
     for output, before in baseline.outputs.items():
         there = output in subject.result.model.outputs
-        found[output] = output if there else None
+        now[output] = output if there else None
         feeding = subject.result.before_global(output) or (output,) if there else ()
         for name in before:
-            found[name] = _feeding(subject, name, before, feeding)
-    return found
+            now[name] = _feeding(subject, name, before, feeding)
+    return now
 
 
 def _feeding(
@@ -114,28 +119,28 @@ def _feeding(
     return name if name in subject.result.graph else None
 
 
-def _field(
+def _smaller_axes(
     subject: Subject, item: ModelInput, tensor: str, stored: Mapping[int, StoredAxis]
 ) -> Iterator[Finding]:
     field = subject.result.receptive_field(tensor, item.name)
     said = []
-    for axis in subject.baseline("RF007").spatial.get(item.name, ()):
+    for axis in subject.baseline(CHECK.code).spatial.get(item.name, ()):
         if axis not in stored:
             continue
         if axis not in field.axes:
             what = f"axis {axis} of input {quoted(item.name)}"
-            yield _gone(subject, what, tensor, item.name, (axis,))
+            yield _gone_finding(subject, what, tensor, item.name, (axis,))
             continue
-        changes = list(changed(stored[axis], field.axes[axis]))
+        changes = list(losses(stored[axis], field.axes[axis]))
         if changes:
             said.append(Said(axis, f"smaller than in the baseline: {joined(changes)}"))
-    yield from subject.along("RF007", "error", tensor, item, said)
+    yield from subject.along(CHECK, tensor, item, said)
 
 
 # -- one axis --------------------------------------------------------------------------------------
 
 
-def changed(before: StoredAxis, now: Axis) -> Iterator[str]:
+def losses(before: StoredAxis, now: Axis) -> Iterator[str]:
     """Yield in words what got smaller along an axis, or can no longer be told."""
     if before.scope == "unknown":
         return
@@ -147,8 +152,8 @@ def changed(before: StoredAxis, now: Axis) -> Iterator[str]:
     if before.covers and now.covers_input is False:
         yield "the input is no longer covered"
     if before.scope == now.scope == "one-sided":
-        yield from _reach(before, now)
-    yield from _numbers(before, now)
+        yield from _shorter_reach(before, now)
+    yield from _smaller_numbers(before, now)
 
 
 _RANK = {"none": 0, "local": 1, "one-sided": 2, "global": 3}
@@ -158,26 +163,26 @@ def _size_text(now: Axis) -> str:
     return "" if now.size is None else f" of size {rational_text(now.size)}"
 
 
-def _reach(before: StoredAxis, now: Axis) -> Iterator[str]:
+def _shorter_reach(before: StoredAxis, now: Axis) -> Iterator[str]:
     """A side without bound that got one, or a bound that came nearer."""
     for key in ("before", "after"):
         old, new = before.numbers[key], getattr(now, key)
         if new is not None and (old is None or new < old):
-            was = "without bound" if old is None else exact_text(Fraction(old))
-            yield f"reach {key}: {was}, now {exact_text(new)}"
+            was = "without bound" if old is None else fraction(Fraction(old))
+            yield f"reach {key}: {was}, now {fraction(new)}"
 
 
-def _numbers(before: StoredAxis, now: Axis) -> Iterator[str]:
+def _smaller_numbers(before: StoredAxis, now: Axis) -> Iterator[str]:
     """Compare the local paths, where both have some; an axis that lost all of them only grew."""
     old = before.numbers if before.scope == "local" else before.local
     inner = now if now.scope == "local" else now.local
     if old is None or inner is None:
         return
     for key, name in _COMPARED.items():
-        yield from _number(name, old, getattr(inner, key), key)
+        yield from _smaller_number(name, old, getattr(inner, key), key)
 
 
-def _number(name: str, old: Numbers, new: int | None, key: str) -> Iterator[str]:
+def _smaller_number(name: str, old: Numbers, new: int | None, key: str) -> Iterator[str]:
     was = old[key]
     if was is not None and new is None:
         yield f"{name}: {rational_text(was)}, now not known"

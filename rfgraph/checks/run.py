@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections import deque
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis.analysis import Result
 from rfgraph.analysis.loading import load, refuse_binding, source_name
-from rfgraph.analysis.result import analyze
+from rfgraph.analysis.result import Result, analyze
 from rfgraph.arguments import keywords_named, sequence
-from rfgraph.checks.settings import SEVERITIES, Settings, make_settings
+from rfgraph.checks.registry import SEVERITIES, module_of
+from rfgraph.checks.settings import Settings, make_settings
 from rfgraph.checks.subject import Subject
 from rfgraph.errors import RfgraphError, UsageError
 
@@ -24,7 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from rfgraph.analysis.field import Finding
-    from rfgraph.checks.settings import Severity, Stored
+    from rfgraph.checks.registry import Severity
+    from rfgraph.checks.settings import Stored
     from rfgraph.domains.fields.axis import Json
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
@@ -122,24 +121,18 @@ def check(
         baseline=baseline,
         tensors=tensors,
     )
+    binding: dict[str, Any] = {
+        "input_shapes": input_shapes,
+        "input_values": input_values,
+        "dims": dims,
+        "rules": rules,
+        "masks": masks,
+    }
     if isinstance(model, Result):
-        refuse_binding(
-            input_shapes=input_shapes,
-            input_values=input_values,
-            dims=dims,
-            rules=rules,
-            masks=masks,
-        )
+        refuse_binding(**binding)
         result = model
     else:
-        result = analyze(
-            model,
-            input_shapes=input_shapes,
-            input_values=input_values,
-            dims=dims,
-            rules=rules,
-            masks=masks,
-        )
+        result = analyze(model, **binding)
     return list(findings(result, settings))
 
 
@@ -149,12 +142,7 @@ def findings(result: Result, settings: Settings) -> Iterator[Finding]:
     if settings.tensors:
         subject.baseline("tensor")
     for code in settings.select:
-        yield from import_module(f"rfgraph.checks.{code.lower()}").check(subject)
-
-
-def explanation(code: str) -> str:
-    """Return what the module of a code says of it."""
-    return inspect.getdoc(import_module(f"rfgraph.checks.{code.lower()}")) or ""
+        yield from module_of(code).findings(subject)
 
 
 def check_one(model: Source, settings: Settings) -> Report:
@@ -168,12 +156,12 @@ def check_one(model: Source, settings: Settings) -> Report:
             dims=settings.dims,
             masks=settings.masks,
         )
-        found = tuple(findings(analyze(loaded), settings))
+        said = tuple(findings(analyze(loaded), settings))
     except Exception as error:
         if os.environ.get("RFGRAPH_DEBUG") == "1" and not isinstance(error, RfgraphError):
             raise
-        return _unanswered(model, _message(error), settings)
-    return Report(name, found, codes=settings.select, masks=loaded.masks, fail_on=settings.fail_on)
+        return _error_report(model, _message(error), settings)
+    return Report(name, said, codes=settings.select, masks=loaded.masks, fail_on=settings.fail_on)
 
 
 def file_name(source: Source) -> str:
@@ -183,7 +171,7 @@ def file_name(source: Source) -> str:
     return source_name(source)
 
 
-def _unanswered(source: Source, message: str, settings: Settings) -> Report:
+def _error_report(source: Source, message: str, settings: Settings) -> Report:
     prefix = f"{source_name(source)}: "
     error = message if message.startswith(prefix) else prefix + message
     return Report(file_name(source), error=error, codes=settings.select)
@@ -223,10 +211,10 @@ def check_many(
     jobs = zip(sources, each, strict=True)
     if executor is None:
         return (check_one(source, asked) for source, asked in jobs)
-    return _submitted(jobs, executor)
+    return _reports_of(jobs, executor)
 
 
-def _submitted(jobs: Iterable[tuple[Source, Settings]], executor: Executor) -> Iterator[Report]:
+def _reports_of(jobs: Iterable[tuple[Source, Settings]], executor: Executor) -> Iterator[Report]:
     waiting: deque[_Pending] = deque()
     for source, settings in jobs:
         waiting.append(_Pending(source, settings, executor))
@@ -256,4 +244,4 @@ class _Pending:
             except Exception as raised:
                 error = raised
         what = f"the worker failed: {type(error).__name__}: {error}"
-        return _unanswered(self._source, what, self._settings)
+        return _error_report(self._source, what, self._settings)

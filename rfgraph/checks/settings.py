@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
 from rfgraph.arguments import dims as checked_dims
 from rfgraph.arguments import keywords_named, mapping, sequence, shapes, texts
-from rfgraph.checks.registry import CODES
+from rfgraph.checks.registry import (
+    DEFAULT,
+    SEVERITIES,
+    Severity,
+    all_codes,
+    check_of,
+    codes_that_need,
+)
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import printable, quoted
 
@@ -21,11 +28,8 @@ if TYPE_CHECKING:
 
 
 Count: TypeAlias = Literal["routes", "paths"]
-Severity: TypeAlias = Literal["note", "warning", "error"]
 Stored: TypeAlias = "Baseline | str | os.PathLike[str] | Mapping[str, Any]"
 
-DEFAULT = ("RF001",)
-SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
 STATS = ("min", "max", "union", "median", "mean")
 
 AUTO = "auto"
@@ -92,14 +96,14 @@ def make_settings(
     """
     covering = None if min_covering is None else share(min_covering)
     return Settings(
-        select=_selected(select, ignore, compared=baseline is not None),
+        select=_selection(select, ignore, compared=baseline is not None),
         min_rf=None if min_rf is None else lengths(min_rf),
         stat=("min" if covering is None else None) if stat is None else statistic(stat),
         at=place(at),
         min_covering=covering,
         inputs=_names(inputs),
         count=_count(count),
-        baseline=_stored(baseline),
+        baseline=_baseline_of(baseline),
         tensors=_names(tensors),
         fail_on=severity(fail_on),
         input_shapes=shapes(input_shapes),
@@ -113,7 +117,7 @@ def _names(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(texts("inputs or tensors", value))
 
 
-def _stored(value: Stored | None) -> Baseline | None:
+def _baseline_of(value: Stored | None) -> Baseline | None:
     """Return a stored result to compare with; UsageError says what is wrong with it."""
     if value is None:
         return None
@@ -126,15 +130,15 @@ def _stored(value: Stored | None) -> Baseline | None:
     return baseline.parse(value)
 
 
-def _selected(
+def _selection(
     select: str | Sequence[str] | None, ignore: str | Sequence[str], *, compared: bool
 ) -> tuple[str, ...]:
     """Return the codes to run, by number; a baseline that is given is always compared with."""
     wanted = set(DEFAULT if select is None else codes("select", select))
     if compared:
-        wanted.add("RF007")
+        wanted.update(codes_that_need("baseline"))
     chosen = wanted - set(codes("ignore", ignore))
-    return tuple(code for code in CODES if code in chosen)
+    return tuple(code for code in all_codes() if code in chosen)
 
 
 def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
@@ -142,17 +146,18 @@ def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
 
     "all" stands for every one; what needs a baseline is selected by one that is given, not by it.
     """
-    found: list[str] = []
+    every = all_codes()
+    chosen: list[str] = []
     for item in value.split(",") if isinstance(value, str) else sequence(name, value):
         code = item.strip().upper() if isinstance(item, str) else ""
         if code == "ALL":
-            found.extend(item for item in CODES if item != "RF007" or name == "ignore")
-        elif code in CODES:
-            found.append(code)
+            chosen.extend(item for item in every if name == "ignore" or not check_of(item).needs)
+        elif code in every:
+            chosen.append(code)
         else:
-            known = ", ".join(CODES)
+            known = ", ".join(every)
             raise UsageError(f"{name} requires codes of {known}, or all; found {_shown(item)}")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(chosen))
 
 
 def lengths(value: object) -> tuple[int, ...] | None:
@@ -164,13 +169,13 @@ def lengths(value: object) -> tuple[int, ...] | None:
         items = [int(part) if _LENGTH.fullmatch(part) else part for part in value.split(",")]
     elif isinstance(value, Sequence):
         items = value
-    found = tuple(item for item in items if _is_length(item))
-    if not items or len(found) != len(items):
+    valid = tuple(item for item in items if _is_length(item))
+    if not items or len(valid) != len(items):
         raise UsageError(
             "min-rf requires input, N or N,N... (positions, one number for each spatial axis), "
             f"found {_shown(value)}"
         )
-    return found
+    return valid
 
 
 def _is_length(value: object) -> TypeGuard[int]:
@@ -186,10 +191,10 @@ def statistic(value: object) -> str:
 
 def percentile(stat: str) -> Fraction | None:
     """Return the share that pNN stands for, None for another statistic."""
-    found = _PERCENTILE.fullmatch(stat)
-    if found is None or Fraction(found[1]) > 100:
+    match = _PERCENTILE.fullmatch(stat)
+    if match is None or Fraction(match[1]) > 100:
         return None
-    return Fraction(found[1]) / 100
+    return Fraction(match[1]) / 100
 
 
 def share(value: object) -> Fraction:
@@ -199,9 +204,9 @@ def share(value: object) -> Fraction:
             raise TypeError
         if isinstance(value, str) and not _SHARE.fullmatch(value):
             raise ValueError
-        found = Fraction(repr(value) if isinstance(value, float) else value)
-        if 0 <= found <= 1:
-            return found
+        exact = Fraction(repr(value) if isinstance(value, float) else value)
+        if 0 <= exact <= 1:
+            return exact
     except (TypeError, ValueError, ZeroDivisionError):
         pass
     raise UsageError(f"min-covering requires a share from 0 to 1, found {_shown(value)}")

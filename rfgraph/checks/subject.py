@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.view import has_windows
-from rfgraph.checks.settings import AUTO, OUTPUT, Settings, Severity
+from rfgraph.checks.settings import AUTO, OUTPUT, Settings
 from rfgraph.domains.fields.layout import is_local
 from rfgraph.errors import UsageError
+from rfgraph.relations.graph import producer_of
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
-    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.result import Result
     from rfgraph.checks.baseline import Baseline
+    from rfgraph.checks.registry import Check
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.relations.graph import ModelInput, Operator
 
@@ -56,13 +58,13 @@ class Subject:
         if at not in (AUTO, OUTPUT):
             name = pick_tensor(self.result.model, at)
             return {name: None} if name in form.states else {}
-        found: dict[str, str | None] = {}
+        tensors: dict[str, str | None] = {}
         for output in self.result.model.outputs:
             if output in form.states:
                 names = self.result.before_global(output, item.name) if at == AUTO else ()
                 for name in names or (output,):
-                    found.setdefault(name, output)
-        return found
+                    tensors.setdefault(name, output)
+        return tensors
 
     def spatial_axes(self, item: ModelInput) -> tuple[int, ...]:
         """Return the input's spatial axes."""
@@ -89,7 +91,7 @@ class Subject:
         return self.settings.baseline
 
     def along(
-        self, code: str, severity: Severity, tensor: str, item: ModelInput, said: Iterable[Said]
+        self, check: Check, tensor: str, item: ModelInput, said: Iterable[Said]
     ) -> Iterator[Finding]:
         """Yield findings about a tensor on an input, one for all axes of which the same is said."""
         same: dict[Said, list[int]] = {}
@@ -97,13 +99,12 @@ class Subject:
             same.setdefault(one._replace(axis=0), []).append(one.axis)
         for one, axes in same.items():
             message = f"{where(tensor, item, axes)}: {one.text}"
-            made = self.finding(code, severity, message, tensor, input=item.name, axes=axes)
+            made = self.finding(check, message, tensor, input=item.name, axes=axes)
             yield replace(made, stat=one.stat, required=one.required, found=one.found)
 
     def finding(
         self,
-        code: str,
-        severity: Severity,
+        check: Check,
         message: str,
         tensor: str,
         *,
@@ -113,9 +114,9 @@ class Subject:
         """Return a finding about a tensor on an input, and the operator that makes the tensor."""
         operator: Operator | None = None
         if tensor in self.result.graph:
-            operator = self.result.graph.nodes[tensor]["producer"]
+            operator = producer_of(self.result.graph, tensor)
         node = None if operator is None else operator.label
-        return Finding(code, severity, message, node, tensor, input, tuple(axes))
+        return Finding(check.code, check.severity, message, node, tensor, input, tuple(axes))
 
 
 def _example(item: ModelInput) -> str:
@@ -128,12 +129,12 @@ def _example(item: ModelInput) -> str:
 
 def carriers(form: ClosedForm, tensor: str, axis: int) -> frozenset[int]:
     """Return the tensor's axes along which local paths vary with the input's `axis`."""
-    found: frozenset[int] = frozenset()
+    axes: frozenset[int] = frozenset()
     for layout in form.states[tensor].classes:
         status = layout[axis]
         if isinstance(status, frozenset) and is_local(layout, form.spatial_axes):
-            found |= status
-    return found
+            axes |= status
+    return axes
 
 
 def where(tensor: str, item: ModelInput, axes: Sequence[int]) -> str:

@@ -32,13 +32,8 @@ if TYPE_CHECKING:
     from rfgraph.config import Config
 
 
-RENDERERS = {
-    "json": "rfgraph.report.findings.json",
-    "sarif": "rfgraph.report.findings.sarif",
-    "junit": "rfgraph.report.findings.junit",
-    "github": "rfgraph.report.findings.github",
-}
-FORMATS = ("text", *RENDERERS)
+# Each names its module in rfgraph.report.findings.
+FORMATS = ("text", "json", "sarif", "junit", "github")
 FAILS, UNANSWERED = 1, 2
 
 
@@ -94,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     models = files(options.models)
     config.require_matches(models)
     settings = _settings(options, config, models)
-    _spare(options.output, models)
+    _refuse_to_overwrite(options.output, models)
     form = options.format or config.run.get("format", "text")
     reports = list(_reports(models, settings, options, config))
     _tell_errors(reports, form)
@@ -115,11 +110,11 @@ def render(reports: Sequence[Report], form: str, options: argparse.Namespace) ->
         from rfgraph.report.findings import text as findings_text
 
         return findings_text.render(reports, style_of(options))
-    found: str = import_module(RENDERERS[form]).render(reports)
-    return found
+    text: str = import_module(f"rfgraph.report.findings.{form}").render(reports)
+    return text
 
 
-def _spare(output: str | None, models: Sequence[str]) -> None:
+def _refuse_to_overwrite(output: str | None, models: Sequence[str]) -> None:
     for model in models if output not in (None, "-") else ():
         with contextlib.suppress(OSError, ValueError):
             if Path(str(output)).samefile(model):
@@ -134,10 +129,10 @@ def files(arguments: Sequence[str]) -> list[str]:
 
     UsageError for a folder without a model and a pattern that matches nothing.
     """
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for argument in arguments:
-        found.update(dict.fromkeys(_files(argument)))
-    return list(found)
+        names.update(dict.fromkeys(_files(argument)))
+    return list(names)
 
 
 def _files(argument: str) -> list[str]:
@@ -148,14 +143,14 @@ def _files(argument: str) -> list[str]:
         return inside
     if glob.has_magic(argument) and not os.path.lexists(argument):
         matching = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - also from the root
-        expanded = [name for match in matching for name in _matched(match)]
+        expanded = [name for match in matching for name in _models_of(match)]
         if not expanded:
             raise UsageError(f"{shown_path(argument)}: no file matches")
         return expanded
     return [argument]
 
 
-def _matched(name: str) -> list[str]:
+def _models_of(name: str) -> list[str]:
     path = Path(name)
     return sorted(map(str, path.rglob("*.onnx"))) if path.is_dir() else [name]
 
@@ -175,20 +170,20 @@ def _settings(options: argparse.Namespace, config: Config, models: Sequence[str]
 
     if options.baseline is not None and len(models) > 1:
         raise UsageError(f"--baseline is of one model, found {len(models)} models")
-    given = _given(options)
+    given = _options_given(options)
     made: dict[str, Settings] = {}
-    found = []
+    each = []
     for model in models:
         key = repr(config.for_model(model))
         if key not in made:
             made[key] = make_settings(**config.arguments(model, given))
-        found.append(made[key])
-    return found
+        each.append(made[key])
+    return each
 
 
-def _given(options: argparse.Namespace) -> dict[str, Any]:
+def _options_given(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the command line says, by the names of `make_settings`."""
-    found = {
+    given = {
         "min_rf": options.min_rf,
         "stat": options.stat,
         "at": options.at,
@@ -205,7 +200,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
         "dims": dict(once("--dim", options.dim, "dimension")) or None,
         "input_values": dict(once("--input-value", options.input_value)) or None,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 # -- running ---------------------------------------------------------------------------------------

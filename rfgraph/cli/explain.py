@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import inspect
-import pkgutil
 import re
 import textwrap
 from typing import TYPE_CHECKING
@@ -23,6 +20,8 @@ if TYPE_CHECKING:
     from rfgraph.ops.registry import RuleEntry
 
 
+FORMATS = ("text", "json")
+
 _CODE = re.compile(r"rf\d{3}")
 
 
@@ -33,26 +32,26 @@ def add_arguments(parser: Parser) -> None:
         metavar="CODE|OPERATOR",
         help="RF001, Conv, or with its domain com.microsoft.Gelu",
     )
-    add_output(parser, ("text", "json"))
+    add_output(parser, FORMATS)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write what is known of the subject."""
     subject = options.subject
-    found = _finding(subject) if _CODE.fullmatch(subject.lower()) else _operator(subject)
+    sections = _finding(subject) if _CODE.fullmatch(subject.lower()) else _operator(subject)
     if options.format == "json":
         from rfgraph.report.formats.json import dumps
 
-        entries = [{"title": title, "text": text} for title, text in found]
+        entries = [{"title": title, "text": text} for title, text in sections]
         emit(options, dumps({"schema": 1, "version": __version__, "explanations": entries}))
     else:
         style = style_of(options)
-        parts = [f"{style.bold(title)}\n\n{_wrapped(text, style.width)}" for title, text in found]
+        parts = [f"{style.bold(title)}\n\n{_wrap(text, style.width)}" for title, text in sections]
         emit(options, "\n\n".join(parts) + "\n")
     return 0
 
 
-def _wrapped(text: str, width: int) -> str:
+def _wrap(text: str, width: int) -> str:
     """Fit paragraphs to the width; those with indented lines (tables, examples) stay."""
     paragraphs = text.split("\n\n")
     return "\n\n".join(
@@ -62,15 +61,13 @@ def _wrapped(text: str, width: int) -> str:
 
 
 def _finding(code: str) -> list[tuple[str, str]]:
-    """Return what the module of a check says of its finding."""
-    import rfgraph.checks
+    """Return what a finding means, and how to mend it."""
+    from rfgraph.checks.registry import all_codes, explanation
 
-    known = [info.name for info in pkgutil.iter_modules(rfgraph.checks.__path__)]
-    codes = sorted(name.upper() for name in known if _CODE.fullmatch(name))
+    codes = all_codes()
     if code.upper() not in codes:
-        raise UsageError(f"no finding {quoted(code)}; known are {', '.join(codes) or 'none'}")
-    module = importlib.import_module(f"rfgraph.checks.{code.lower()}")
-    return [(code.upper(), inspect.getdoc(module) or "")]
+        raise UsageError(f"no finding {quoted(code)}; known are {', '.join(codes)}")
+    return [(code.upper(), explanation(code))]
 
 
 def _operator(name: str) -> list[tuple[str, str]]:
@@ -78,13 +75,13 @@ def _operator(name: str) -> list[tuple[str, str]]:
     import rfgraph.ops.registry
 
     entries = rfgraph.ops.registry.all_rules().values()
-    found = [entry for entry in entries if name in _names(entry)]
-    if not found:
+    named = [entry for entry in entries if name in _names(entry)]
+    if not named:
         near = difflib.get_close_matches(name, sorted({entry.op_type for entry in entries}), n=3)
         hint = f"; the nearest names are {', '.join(map(quoted, near))}" if near else ""
         raise UsageError(f"no rule for operator {quoted(name)}{hint} (rfgraph ops lists all)")
     titles: dict[str, list[str]] = {}
-    for entry in sorted(found, key=lambda entry: entry.domain):
+    for entry in sorted(named, key=lambda entry: entry.domain):
         titles.setdefault(entry.doc, []).append(_names(entry)[1])
     return [(", ".join(names), doc) for doc, names in titles.items()]
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from rfgraph.report.formats.style import Style
 
 
+FORMATS = ("text", "json", "csv", "markdown")
+
+
 def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph MODEL`."""
     add_model(parser)
@@ -30,7 +33,7 @@ def add_arguments(parser: Parser) -> None:
         help="this tensor, or what this node makes (repeatable)",
     )
     parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
-    add_output(parser, ("text", "json", "csv", "markdown"))
+    add_output(parser, FORMATS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _summary(chosen: View, form: str, style: Style) -> str:
     if form == "json":
-        from rfgraph.report.formats import json as document
+        from rfgraph.report.model import json as document
 
         return document.report(chosen)
     if form == "csv":
@@ -76,9 +79,9 @@ def _layers(chosen: View, form: str, style: Style) -> str:
 
 
 def _layer_fields(chosen: View, form: str) -> str:
-    from rfgraph.report.formats import json as document
     from rfgraph.report.layers.rows import layers
     from rfgraph.report.model import csv as records
+    from rfgraph.report.model import json as document
 
     fields = [layer.field for name in chosen.inputs for layer in layers(chosen, name)]
     if form == "json":

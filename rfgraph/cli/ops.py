@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from rfgraph.cli.parser import Parser
 
 
+FORMATS = ("text", "json", "csv", "markdown")
+
+
 def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph ops`."""
-    add_output(parser, ("text", "json", "csv", "markdown"))
+    add_output(parser, FORMATS)
 
 
 def run(options: argparse.Namespace) -> int:

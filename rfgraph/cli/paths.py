@@ -14,13 +14,14 @@ from rfgraph.wording.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.analysis.analysis import Result
-    from rfgraph.analysis.counted import Entry
+    from rfgraph.analysis.distributions import Distribution
     from rfgraph.analysis.paths import Path
+    from rfgraph.analysis.result import Result
     from rfgraph.analysis.view import View
     from rfgraph.cli.parser import Parser
 
 
+FORMATS = ("text", "json", "csv", "markdown")
 MAX_LIST = 1_000_000
 
 
@@ -44,7 +45,7 @@ def add_arguments(parser: Parser) -> None:
         help="which paths are the first (default: %(default)s)",
     )
     _add_filters(parser)
-    add_output(parser, ("text", "json", "csv", "markdown"))
+    add_output(parser, FORMATS)
 
 
 def add_target(parser: Parser) -> None:
@@ -108,8 +109,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _entries(view: View, options: argparse.Namespace) -> list[Entry]:
-    from rfgraph.analysis.counted import all_counted
+def _entries(view: View, options: argparse.Namespace) -> list[Distribution]:
+    from rfgraph.analysis.distributions import all_distributions
     from rfgraph.analysis.histogram import path_histogram
 
     count = partial(
@@ -121,14 +122,14 @@ def _entries(view: View, options: argparse.Namespace) -> list[Entry]:
         avoiding=options.avoiding,
     )
     first = None if options.list is None else partial(_first, options)
-    return all_counted(view, count, first)
+    return all_distributions(view, count, first)
 
 
 def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Path, ...]:
     """Return the first N paths in the order asked for."""
     from rfgraph.analysis.paths import paths
 
-    found = paths(
+    ordered = paths(
         result,
         **pair,
         order=options.order,
@@ -136,17 +137,15 @@ def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Pa
         through=options.through,
         avoiding=options.avoiding,
     )
-    return tuple(islice(found, options.list))
+    return tuple(islice(ordered, options.list))
 
 
-def _render(view: View, entries: Sequence[Entry], options: argparse.Namespace) -> str:
+def _render(view: View, entries: Sequence[Distribution], options: argparse.Namespace) -> str:
     file, masks = view.result.model.file, view.result.model.masks
     if options.format == "json":
-        from rfgraph.analysis.histogram import report
-        from rfgraph.report.formats.json import dumps
+        from rfgraph.report.paths.json import paths_json
 
-        document = report(options.count, [item.to_dict() for item in entries])
-        return dumps(document if masks is None else {**document, "masks": masks.to_dict()})
+        return paths_json(options.count, entries, masks)
     if options.format == "csv":
         from rfgraph.report.paths.csv import path_records
 

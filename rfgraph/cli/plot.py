@@ -53,7 +53,7 @@ def picture(text: str) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Draw the distributions and write the picture."""
-    from rfgraph.analysis.counted import all_counted
+    from rfgraph.analysis.distributions import all_distributions
     from rfgraph.analysis.histogram import path_histogram
     from rfgraph.analysis.result import analyze
     from rfgraph.report.paths.plot import draw, require
@@ -62,7 +62,9 @@ def run(options: argparse.Namespace) -> int:
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
     require()
     result = analyze(load_model(options))
-    entries = all_counted(target(result, options), partial(path_histogram, count=options.count))
+    entries = all_distributions(
+        target(result, options), partial(path_histogram, count=options.count)
+    )
     form = Path(options.output).suffix.lower().removeprefix(".")
     log = {"auto": None, "on": True, "off": False}[options.log]
     save(options, draw(entries, form, log=log, title=options.title))

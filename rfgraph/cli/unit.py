@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _ENTRY = re.compile(r"\*|-?\d{1,19}", re.ASCII)
 
 
+FORMATS = ("text", "json", "csv", "markdown")
+
+
 def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph unit`."""
     add_model(parser)
@@ -33,7 +36,7 @@ def add_arguments(parser: Parser) -> None:
         help="for each axis of the tensor a number (-1: the last unit) or * for the whole axis",
     )
     parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
-    add_output(parser, ("text", "json", "csv", "markdown"))
+    add_output(parser, FORMATS)
 
 
 def index(text: str) -> tuple[int | None, ...]:
@@ -56,16 +59,17 @@ def run(options: argparse.Namespace) -> int:
 
     result = analyze(load_model(options))
     tensor = pick_tensor(result.model, options.tensor)
-    entry = unit(result, tensor, options.index, options.input).to_dict()
+    units = unit(result, tensor, options.index, options.input)
     masks = result.model.masks
     match options.format:
         case "json":
+            entry = units.to_dict()
             text = dumps(entry if masks is None else {**entry, "masks": masks.to_dict()})
         case "csv":
-            text = unit_records(entry)
+            text = unit_records(units)
         case "markdown":
-            text = unit_markdown(result.model.file, entry)
+            text = unit_markdown(result.model.file, units)
         case _:
-            text = unit_text(result.model.file, entry, style_of(options), masks)
+            text = unit_text(result.model.file, units, style_of(options), masks)
     emit(options, text)
     return 0

@@ -13,18 +13,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.relations.axis_rules import (
     AxisRule,
-    Band,
-    Blocks,
-    Listed,
     Pick,
     Repeat,
     Shape,
-    Shift,
-    Transposed,
     Whole,
-    Window,
 )
+from rfgraph.relations.graph import edges_into, shape_of
 from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.reading import is_identity
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Step
 
 if TYPE_CHECKING:
@@ -147,7 +143,7 @@ class _KeptAxes(Domain[Kept]):
         return value.then(Kept(_with_nowhere(_apart(old, new), old)))
 
     def along(self, value: Kept, axis: int, rule: AxisRule, shape: Shape) -> Kept:
-        if _stays(rule):
+        if is_identity(rule):
             return value
         # A copied position is still the only one of its axis.
         moved = () if isinstance(rule, Repeat | Pick) else (axis,)
@@ -179,26 +175,6 @@ def _prefixes(shape: Shape) -> Iterator[tuple[int, tuple[int, int]]]:
         before *= length
 
 
-def _stays(rule: AxisRule) -> bool:
-    """Whether a position reads nothing but itself, however far the axis is thought to go on."""
-    match rule:
-        case Window() | Transposed():
-            same = rule.kernel == rule.stride == 1 and not rule.pad_begin
-        case Shift():
-            same = rule.step == 1 and not rule.start
-        case Blocks():
-            same = rule.groups == rule.in_len
-        case Band():
-            same = rule.before == rule.after == 0
-        case Pick():
-            same = all(at in (-1, o) for o, at in enumerate(rule.indices))
-        case Listed():
-            same = all(at == o for o, taps in enumerate(rule.lists) for at in taps)
-        case _:
-            same = isinstance(rule, Repeat)
-    return same and rule.in_len == rule.out_len
-
-
 # -- a part of the graph ---------------------------------------------------------------------------
 
 
@@ -211,15 +187,14 @@ def flow(graph: Graph, names: Iterable[str], spend: Spend) -> dict[str, Facts]:
     relations: dict[int, Kept] = {}
     for name in names:
         facts: Facts = {}
-        for before, edges in graph.pred[name].items():
-            known = found.get(before)
+        for edge in edges_into(graph, name):
+            known = found.get(edge.source)
             if known is None:
-                known = {before: itself(graph.nodes[before]["shape"])}
-            spend(len(edges) * len(known))
-            for data in edges.values():
-                _follow(known, data["relation"], relations, facts)
+                known = {edge.source: itself(shape_of(graph, edge.source))}
+            spend(len(known))
+            _follow(known, edge.relation, relations, facts)
         if not graph.pred[name]:
-            facts[name] = itself(graph.nodes[name]["shape"])
+            facts[name] = itself(shape_of(graph, name))
         found[name] = facts
     return found
 

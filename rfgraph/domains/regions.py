@@ -9,6 +9,7 @@ import numpy as np
 from rfgraph.domains import tables
 from rfgraph.domains.tables import NOTHING, Table
 from rfgraph.relations.bounds import allowance
+from rfgraph.relations.graph import input_shape
 from rfgraph.relations.interpretation import Domain
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
     Raises BoundError where tables grow too large.
     """
     targets = None if tensors is None else set(tensors)
-    shape: Shape = graph.nodes[source]["shape"]
+    shape = input_shape(graph, source)
     zero = np.zeros((), dtype=np.int64)
     ramps = tuple(tables.ramp(shape, axis) for axis in range(len(shape)))
     walk = _Clipped().from_source(graph, source, ramps or (Table(zero, zero),), targets)

@@ -28,7 +28,7 @@ from rfgraph.relations.axis_rules import (
     product,
 )
 from rfgraph.relations.bounds import bounded, held
-from rfgraph.relations.reading import Ints, existing_taps, indices, reads_any
+from rfgraph.relations.reading import Ints, OwnRule, existing_taps, indices, reads_any
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _whole(table: Table, axis: int) -> Table:
     return Table(table.lo.min(axis=axis, keepdims=True), table.hi.max(axis=axis, keepdims=True))
 
 
-def _where_read(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
+def _where_read(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Table:
     reads = reads_any(rule, clipped=clipped)
     if reads is None or bool(reads.all()):
         return table

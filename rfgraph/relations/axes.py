@@ -18,7 +18,8 @@ from rfgraph.relations.axis_rules import (
     Window,
     product,
 )
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, regroup_plan
+from rfgraph.relations.graph import edges_into
+from rfgraph.relations.steps import Along, Everything, Permute, Pointwise, Regroup, regroup_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,34 +40,33 @@ def mover_along(graph: Graph, source: str, axis: int) -> Operator | None:
     """
     carried: dict[str, Carriers] = {source: frozenset({(axis, 1)})}
     for tensor in graph:
-        found = carried.get(tensor, frozenset())
-        for before, edges in graph.pred[tensor].items():
-            for data in edges.values() if before in carried else ():
-                axes, moved = _carried(carried[before], data["relation"])
+        reached = carried.get(tensor, frozenset())
+        for edge in edges_into(graph, tensor):
+            if edge.source in carried:
+                axes, moved = _carry(carried[edge.source], edge.relation)
                 if moved:
-                    operator: Operator = data["operator"]
-                    return operator
-                found |= axes
-        if found:
-            carried[tensor] = found
+                    return edge.operator
+                reached |= axes
+        if reached:
+            carried[tensor] = reached
     return None
 
 
-def _carried(carriers: Carriers, relation: Relation) -> tuple[Carriers, bool]:
+def _carry(carriers: Carriers, relation: Relation) -> tuple[Carriers, bool]:
     """Return the axes that carry on what others do, and whether a relation moves along one."""
     for step, shape in relation.plan:
-        if not isinstance(step, Everything | Pointwise | Permute | Regroup):
+        if isinstance(step, Along):
             rules = {axis: rule for axis, rule in step.rules if axis in dict(carriers)}
             if any(map(moves, rules.values())):
                 return carriers, True
             gone = {axis for axis, rule in rules.items() if isinstance(rule, Whole)}
             carriers = frozenset(pair for pair in carriers if pair[0] not in gone)
         else:
-            carriers = _placed(carriers, step, shape)
+            carriers = _axes_behind(carriers, step, shape)
     return carriers, False
 
 
-def _placed(
+def _axes_behind(
     carriers: Carriers, step: Everything | Pointwise | Permute | Regroup, shape: Shape
 ) -> Carriers:
     if isinstance(step, Everything):
@@ -81,11 +81,11 @@ def _placed(
         for before, after in regroup_plan(shape, step.shape)
         for axis, inner in carriers
         if axis in before
-        for pair in _regrouped(axis, inner, before, after, shape, step.shape)
+        for pair in _axes_of_group(axis, inner, before, after, shape, step.shape)
     )
 
 
-def _regrouped(
+def _axes_of_group(
     axis: int,
     inner: int,
     before: tuple[int, ...],
@@ -117,12 +117,7 @@ def may_move(relation: Relation, *, selects: bool) -> bool:
 
     Of an operator that `selects` positions it does where it leaves all as they are.
     """
-    rules = [
-        rule
-        for step, _ in relation.plan
-        if not isinstance(step, Everything | Pointwise | Permute | Regroup)
-        for _, rule in step.rules
-    ]
+    rules = [rule for step, _ in relation.plan if isinstance(step, Along) for _, rule in step.rules]
     if not rules:
         return selects
     return any(rule.in_len == 1 and moves(rule) for rule in rules)

@@ -47,6 +47,11 @@ class Window:
         """The positions from the first tap to the last."""
         return (self.kernel - 1) * self.dilation + 1
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether every output position reads its own input position and no other."""
+        return self.kernel == self.stride == 1 and not self.pad_begin
+
     def period(self) -> tuple[int, int]:
         """Return (p, q): output position o + p reads what o reads, q input positions further."""
         return 1, self.stride
@@ -72,6 +77,11 @@ class Transposed:
     def extent(self) -> int:
         """The positions from the first tap to the last."""
         return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether every output position reads its own input position and no other."""
+        return self.kernel == self.stride == 1 and not self.pad_begin
 
     def period(self) -> tuple[int, int]:
         """Return (p, q): output position o + p reads what o reads, q input positions further."""
@@ -155,6 +165,18 @@ class Shift:
     in_len: int
     out_len: int
     outside: Outside = "pad"
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The least and the largest position that is read, as if the axis had no end."""
+        last = self.start + (self.out_len - 1) * self.step
+        return min(self.start, last), max(self.start, last)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether every position that is read exists."""
+        least, largest = self.ends
+        return not self.out_len or (least >= 0 and largest < self.in_len)
 
     def period(self) -> tuple[int, int]:
         """Return (p, q): output position o + p reads what o reads, q input positions further."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,96 +20,6 @@ if TYPE_CHECKING:
 
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.relation import Relation
-
-
-def ancestors(graph: Graph, tensors: Iterable[str]) -> set[str]:
-    """Return `tensors` and all that they read, directly or not."""
-    seen = set(tensors)
-    stack = list(seen)
-    while stack:
-        for before in graph.pred[stack.pop()]:
-            if before not in seen:
-                seen.add(before)
-                stack.append(before)
-    return seen
-
-
-class Edge(NamedTuple):
-    """One data edge of the graph."""
-
-    source: str
-    target: str
-    relation: Relation
-    operator: Operator
-
-
-def relevant(graph: Graph, source: str, target: str) -> set[str]:
-    """Return the tensors on walks from `source` to `target`."""
-    backward = _reach(graph.pred, target)
-    return _reach(graph.succ, source, backward) if source in backward else set()
-
-
-def _reach(
-    neighbours: Mapping[str, Mapping[str, object]], start: str, within: set[str] | None = None
-) -> set[str]:
-    seen = {start}
-    stack = [start]
-    while stack:
-        for name in neighbours[stack.pop()]:
-            if name not in seen and (within is None or name in within):
-                seen.add(name)
-                stack.append(name)
-    return seen
-
-
-Entering: TypeAlias = Mapping[str, Sequence[Edge]]
-
-
-def entering(graph: Graph, tensors: Sequence[str]) -> Entering:
-    """Return the edges into each tensor from the others of `tensors`, by slot and part."""
-    within = frozenset(tensors)
-    found: dict[str, list[Edge]] = {}
-    for name in tensors:
-        sorted_edges = sorted(
-            (
-                (data["slot"], data["part"], before, data)
-                for before, edges in graph.pred[name].items()
-                if before in within
-                for data in edges.values()
-            ),
-            key=itemgetter(0, 1),
-        )
-        found[name] = [
-            Edge(before, name, data["relation"], data["operator"])
-            for _, _, before, data in sorted_edges
-        ]
-    return found
-
-
-def edges_into(graph: Graph, tensor: str) -> Iterator[Edge]:
-    """Yield the edges into a tensor, in the order in which they were added."""
-    for before, edges in graph.pred[tensor].items():
-        for data in edges.values():
-            yield Edge(before, tensor, data["relation"], data["operator"])
-
-
-def edges_from(graph: Graph, tensor: str) -> Iterator[Edge]:
-    """Yield the edges out of a tensor, in the order in which they were added."""
-    for after, edges in graph.succ[tensor].items():
-        for data in edges.values():
-            yield Edge(tensor, after, data["relation"], data["operator"])
-
-
-def shape_of(graph: Graph, tensor: str) -> Shape | None:
-    """Return the shape of a tensor, None if it could not be determined."""
-    shape: Shape | None = graph.nodes[tensor]["shape"]
-    return shape
-
-
-def producer_of(graph: Graph, tensor: str) -> Operator | None:
-    """Return the operator that makes a tensor, None for a graph input."""
-    producer: Operator | None = graph.nodes[tensor]["producer"]
-    return producer
 
 
 Graph: TypeAlias = "nx.MultiDiGraph[str]"
@@ -128,6 +38,109 @@ class Operator:
     def label(self) -> str:
         """The name, or type and number where the file gives no name."""
         return self.name or f"{self.op_type}_{self.index}"
+
+
+class Edge(NamedTuple):
+    """One data dependence: part `part` of how an operator's `output` reads its input `slot`."""
+
+    source: str
+    target: str
+    relation: Relation
+    operator: Operator
+    slot: int = 0
+    output: int = 0
+    part: int = 0
+
+
+Entering: TypeAlias = Mapping[str, Sequence[Edge]]
+
+
+def shape_of(graph: Graph, tensor: str) -> Shape | None:
+    """Return the shape of a tensor, None if it could not be determined."""
+    shape: Shape | None = graph.nodes[tensor]["shape"]
+    return shape
+
+
+def input_shape(graph: Graph, name: str) -> Shape:
+    """Return the shape of a graph input, which is always known."""
+    shape: Shape = graph.nodes[name]["shape"]
+    return shape
+
+
+def producer_of(graph: Graph, tensor: str) -> Operator | None:
+    """Return the operator that makes a tensor, None for a graph input."""
+    producer: Operator | None = graph.nodes[tensor]["producer"]
+    return producer
+
+
+def edges_into(graph: Graph, tensor: str) -> Iterator[Edge]:
+    """Yield the edges into a tensor, in the order in which they were added."""
+    for before, parallel in graph.pred[tensor].items():
+        for data in parallel.values():
+            yield _edge(before, tensor, data)
+
+
+def edges_from(graph: Graph, tensor: str) -> Iterator[Edge]:
+    """Yield the edges out of a tensor, in the order in which they were added."""
+    for after, parallel in graph.succ[tensor].items():
+        for data in parallel.values():
+            yield _edge(tensor, after, data)
+
+
+def _edge(source: str, target: str, data: Mapping[str, Any]) -> Edge:
+    return Edge(
+        source,
+        target,
+        data["relation"],
+        data["operator"],
+        data["slot"],
+        data["output"],
+        data["part"],
+    )
+
+
+def edges_of(graph: Graph) -> Iterator[Edge]:
+    """Yield all edges, those out of one tensor together."""
+    for tensor in graph:
+        yield from edges_from(graph, tensor)
+
+
+def entering(graph: Graph, tensors: Sequence[str]) -> Entering:
+    """Return the edges into each tensor from the others of `tensors`, by slot and part."""
+    within = frozenset(tensors)
+    return {
+        name: sorted(
+            (edge for edge in edges_into(graph, name) if edge.source in within),
+            key=attrgetter("slot", "part"),
+        )
+        for name in tensors
+    }
+
+
+def ancestors(graph: Graph, tensors: Iterable[str]) -> set[str]:
+    """Return `tensors` and all that they read, directly or not."""
+    return _reach(graph.pred, tensors)
+
+
+def relevant(graph: Graph, source: str, target: str) -> set[str]:
+    """Return the tensors on walks from `source` to `target`."""
+    backward = ancestors(graph, [target])
+    return _reach(graph.succ, [source], backward) if source in backward else set()
+
+
+def _reach(
+    neighbours: Mapping[str, Mapping[str, object]],
+    starts: Iterable[str],
+    within: set[str] | None = None,
+) -> set[str]:
+    seen = set(starts)
+    stack = list(seen)
+    while stack:
+        for name in neighbours[stack.pop()]:
+            if name not in seen and (within is None or name in within):
+                seen.add(name)
+                stack.append(name)
+    return seen
 
 
 @dataclass(frozen=True, slots=True)

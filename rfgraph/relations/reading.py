@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import (
     AxisRule,
     Band,
@@ -15,24 +16,35 @@ from rfgraph.relations.axis_rules import (
     Pick,
     Repeat,
     Resample,
+    Rows,
+    SelectRule,
     Shift,
+    TapRule,
     Transposed,
+    Whole,
     Window,
     progressions,
 )
 from rfgraph.relations.bounds import bounded
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 Ints: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
+# The rules by which a position of an axis alone says what is read of it.
+OwnRule: TypeAlias = TapRule | SelectRule | Whole | Blocks | Band
 
 
-def reads_any(rule: AxisRule, *, clipped: bool) -> NDArray[np.bool_] | None:
+def reads_any(rule: OwnRule, *, clipped: bool) -> NDArray[np.bool_] | None:
     """Return for each output position whether it reads anything; None if all do.
 
     With `clipped`, only what exists counts.
     """
     if not clipped:
         return reads_endlessly(rule)
-    if _always_reads(rule):
+    if isinstance(rule, Whole | Blocks | Repeat) or _plainly_reads(rule):
         return None
     bounded(rule.out_len)
     if isinstance(rule, Shift | Pick):
@@ -45,13 +57,11 @@ def reads_any(rule: AxisRule, *, clipped: bool) -> NDArray[np.bool_] | None:
     return count > 0
 
 
-def _always_reads(rule: AxisRule) -> bool:
-    """Whether every output position is plain to read something that exists."""
+def _plainly_reads(rule: TapRule | Shift | Pick | Band) -> bool:
+    """Whether it is plain that every output position reads something that exists."""
     if isinstance(rule, Shift):
-        return _lies_inside(rule)
-    if isinstance(rule, Window):
-        return _never_in_padding(rule)
-    return isinstance(rule, Blocks | Repeat)
+        return rule.is_inside
+    return isinstance(rule, Window) and _never_in_padding(rule)
 
 
 def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
@@ -67,7 +77,7 @@ def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
         reads = np.array(rule.indices, dtype=np.int64) >= 0
     elif isinstance(rule, Listed):
         reads = np.array([bool(taps) for taps in rule.lists], dtype=bool)
-    elif isinstance(rule, Shift) and rule.outside == "absent" and not _lies_inside(rule):
+    elif isinstance(rule, Shift) and rule.outside == "absent" and not rule.is_inside:
         reads = indices(rule) >= 0
     elif isinstance(rule, Band) and not _has_width(rule):
         reads = np.zeros(rule.out_len, dtype=bool)
@@ -76,17 +86,8 @@ def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
     return None if reads is None or bool(reads.all()) else reads
 
 
-def _lies_inside(rule: Shift) -> bool:
-    return rule.start >= 0 and _last(rule) < rule.in_len
-
-
 def _has_width(rule: Band) -> bool:
     return rule.before is None or rule.after is None or rule.before + rule.after >= 0
-
-
-def _last(rule: Shift) -> int:
-    ends = (rule.start, rule.start + (rule.out_len - 1) * rule.step)
-    return rule.in_len if min(ends) < 0 else max(ends)
 
 
 def _never_in_padding(rule: Window) -> bool:
@@ -123,7 +124,7 @@ def indices(rule: Shift | Repeat | Pick) -> Ints:
     return np.where((at >= 0) & (at < length), at, -1)
 
 
-def existing_taps(rule: Any) -> tuple[Ints, int, Ints]:
+def existing_taps(rule: Window | Transposed | Resample | Band) -> tuple[Ints, int, Ints]:
     """Return first position, step and count of the taps that exist, per output position."""
     if isinstance(rule, Band):
         before, after = rule.before or 0, rule.after or 0
@@ -141,3 +142,107 @@ def existing_taps(rule: Any) -> tuple[Ints, int, Ints]:
         inside = [0 <= rule.coordinate(o) <= top for o in range(rule.out_len)]
         count = count * np.array(inside, dtype=np.int64)
     return first, step, count
+
+
+def reads_all(rule: OwnRule) -> bool:
+    """Whether every input position is read by some output position; not if that takes too long."""
+    if isinstance(rule, Window) and rule.dilation == 1 and rule.stride <= rule.kernel:
+        end = (rule.out_len - 1) * rule.stride - rule.pad_begin + rule.extent
+        return rule.pad_begin >= 0 and end >= rule.in_len
+    try:
+        bounded(max(rule.in_len, rule.out_len))
+        return bool(positions_read(rule, np.ones(rule.out_len, dtype=bool)).all())
+    except BoundError:
+        return False
+
+
+def is_identity(rule: AxisRule) -> bool:
+    """Whether a position reads nothing but itself, however far the axis is thought to go on."""
+    match rule:
+        case Window() | Transposed():
+            same = rule.is_identity
+        case Shift():
+            same = rule.step == 1 and not rule.start
+        case Blocks():
+            same = rule.groups == rule.in_len
+        case Band():
+            same = rule.before == rule.after == 0
+        case Pick():
+            same = all(at in (-1, o) for o, at in enumerate(rule.indices))
+        case Listed():
+            same = all(at == o for o, taps in enumerate(rule.lists) for at in taps)
+        case _:
+            same = isinstance(rule, Repeat)
+    return same and rule.in_len == rule.out_len
+
+
+def rows_read(rule: Rows, masks: Sequence[Mask]) -> Mask:
+    """Return which positions the chosen rows read; the axis they come from is all chosen."""
+    rows = np.ones(1, dtype=bool)
+    for axis in rule.axes:
+        rows = np.logical_and.outer(rows, masks[axis]).reshape(-1)
+    return np.asarray(rule.flags()[rows].any(axis=0))
+
+
+def positions_read(rule: OwnRule, mask: Mask) -> Mask:
+    """Return which positions of an axis are read by the output positions of `mask`."""
+    read = np.zeros(rule.in_len, dtype=bool)
+    chosen = np.nonzero(mask)[0]
+    if len(chosen) == 0 or rule.in_len == 0:
+        return read
+    if isinstance(rule, Whole):
+        read[:] = True
+    elif isinstance(rule, Blocks):
+        size = max(rule.out_len // rule.groups, 1)
+        blocks = np.zeros(rule.groups, dtype=bool)
+        blocks[chosen // size] = True
+        read = blocks.repeat(rule.in_len // rule.groups)
+    elif isinstance(rule, Listed):
+        for o in chosen:
+            there = [tap for tap in rule.lists[o] if 0 <= tap < rule.in_len]
+            read[there] = True
+    elif isinstance(rule, Band):
+        _read_band(rule, chosen, read)
+    elif isinstance(rule, Window | Transposed) or (isinstance(rule, Resample) and not rule.crop):
+        _read_progressions(rule, chosen, read)
+    else:
+        _read_single(rule, chosen, read)
+    return read
+
+
+def _read_band(rule: Band, chosen: NDArray[np.intp], read: Mask) -> None:
+    delta = np.zeros(rule.in_len + 1, dtype=np.int64)
+    low = np.zeros_like(chosen) if rule.before is None else np.maximum(chosen - rule.before, 0)
+    top = rule.in_len - 1
+    high = np.full_like(chosen, top) if rule.after is None else np.minimum(chosen + rule.after, top)
+    there = low <= high
+    np.add.at(delta, low[there], 1)
+    np.add.at(delta, high[there] + 1, -1)
+    read[:] = np.cumsum(delta)[:-1] > 0
+
+
+def _read_progressions(
+    rule: Window | Transposed | Resample, chosen: NDArray[np.intp], read: Mask
+) -> None:
+    first, step, count = progressions(rule)
+    first, count = first[chosen], count[chosen]
+    bounded(len(chosen) * max(int(count.max(initial=0)), 1) // 64)
+    for tap in range(int(count.max(initial=0))):
+        at = (first + tap * step)[count > tap]
+        if isinstance(rule, Resample) and rule.clamp:
+            at = np.clip(at, 0, rule.in_len - 1)
+        read[at[(at >= 0) & (at < rule.in_len)]] = True
+
+
+def _read_single(
+    rule: Shift | Repeat | Pick | Resample, chosen: NDArray[np.intp], read: Mask
+) -> None:
+    """Mark what is read by rules of at most one position, or around a cropped coordinate."""
+    if isinstance(rule, Resample):
+        for o in chosen:
+            if 0 <= rule.coordinate(int(o)) <= rule.in_len - 1:
+                at = np.clip(np.array(rule.taps(int(o)), dtype=np.int64), 0, rule.in_len - 1)
+                read[at] = True
+        return
+    at = indices(rule)[chosen]
+    read[at[at >= 0]] = True

@@ -115,7 +115,7 @@ class Everything:
 
 
 Along: TypeAlias = Taps | Select | Reduce | Prefix
-Step: TypeAlias = Pointwise | Permute | Regroup | Taps | Select | Reduce | Prefix | Everything
+Step: TypeAlias = Pointwise | Permute | Regroup | Along | Everything
 
 
 def step_shape(step: Step, shape: Shape) -> Shape:

@@ -1,20 +1,20 @@
-"""What units read, as text, CSV and Markdown, from the entry of the JSON report."""
+"""What units read, as text, CSV and Markdown."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rfgraph.analysis.view import masks_sentence
 from rfgraph.report.formats.csv import cell, csv_text
 from rfgraph.report.formats.markdown import table
 from rfgraph.report.formats.table import lay_out
-from rfgraph.wording.names import for_csv, for_markdown, safe
+from rfgraph.wording.names import for_csv, for_markdown, markdown_text, safe
 from rfgraph.wording.numbers import fraction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
+    from rfgraph.analysis.unit import Region, Unit
     from rfgraph.relations.graph import StoredMasks
     from rfgraph.report.formats.style import Style
 
@@ -24,66 +24,63 @@ _KEYS = ("clipped", "unclipped", "size", "center")
 RECORD = ("tensor", "index", "input", "empty", "axis", "scope", *_KEYS)
 
 
-def unit_text(
-    file: str, entry: Mapping[str, Any], style: Style, masks: StoredMasks | None = None
-) -> str:
-    """Return the regions of `rfgraph unit` for a person; `entry` is the unit's to_dict().
-
-    `masks` is what stored masks cut, if they may.
-    """
-    index = ", ".join("*" if number is None else str(number) for number in entry["index"])
-    tensor = style.name(entry["tensor"], 2 * style.width)
-    lines = [style.bold(safe(file)), *_wrap(f"unit {tensor} [{index}]", style)]
+def unit_text(file: str, unit: Unit, style: Style, masks: StoredMasks | None = None) -> str:
+    """Return the regions of `rfgraph unit` for a person; `masks` is what stored masks cut."""
+    tensor = style.name(unit.tensor, 2 * style.width)
+    lines = [style.bold(safe(file)), *_wrap(f"unit {tensor} [{_index(unit, ', ')}]", style)]
     if masks is not None:
         lines.extend(_wrap(masks_sentence(masks), style))
-    for region in entry["regions"]:
+    for region in unit.regions:
         lines.extend(["", *_region(region, style)])
-    if not entry["regions"]:
+    if not unit.regions:
         lines.extend(["", "  reads no input: it is constant"])
-    if any(span for region in entry["regions"] for span in region["unclipped"] or ()):
+    if any(span for region in unit.regions for span in region.unclipped):
         note = "reads: the exact region inside the input. unclipped: had the input no borders."
         lines.extend(["", *(style.dim(line) for line in _wrap(note, style))])
     return "\n".join(lines) + "\n"
 
 
-def unit_records(entry: Mapping[str, Any]) -> str:
+def unit_records(unit: Unit) -> str:
     """Return the regions as CSV: a row for each input and axis of it, with the keys of the JSON."""
-    index = " ".join("*" if number is None else str(number) for number in entry["index"])
-    start = [for_csv(entry["tensor"]), for_csv(index)]
+    start = [for_csv(unit.tensor), for_csv(_index(unit, " "))]
     rows = (
         [
             *(*start, for_csv(region["input"]), cell(region["empty"]), str(axis), scope),
             *(cell(None if region[key] is None else region[key][axis]) for key in _KEYS),
         ]
-        for region in entry["regions"]
+        for region in (region.to_dict() for region in unit.regions)
         for axis, scope in enumerate(region["scopes"])
     )
     return csv_text(RECORD, rows)
 
 
-def unit_markdown(file: str, entry: Mapping[str, Any]) -> str:
+def unit_markdown(file: str, unit: Unit) -> str:
     """Return the regions as Markdown, a table for each input."""
-    index = ", ".join("\\*" if number is None else str(number) for number in entry["index"])
-    parts = [f"# {for_markdown(file)}", f"## {for_markdown(entry['tensor'])} at {index}"]
-    for region in entry["regions"]:
-        name = for_markdown(region["input"])
-        if region["empty"]:
+    index = markdown_text(_index(unit, ", "))
+    parts = [f"# {for_markdown(file)}", f"## {for_markdown(unit.tensor)} at {index}"]
+    for region in unit.regions:
+        name = for_markdown(region.input)
+        if region.empty:
             parts.append(f"Reads nothing of input {name}.")
-        elif not region["scopes"]:
+        elif not region.scopes:
             parts.append(f"Reads input {name}, which has no axes.")
         else:
             parts.extend((f"Of input {name}:", table(HEADER, _rows(region))))
-    if not entry["regions"]:
+    if not unit.regions:
         parts.append("Reads no input: it is constant.")
     return "\n\n".join(parts) + "\n"
 
 
-def _region(region: Mapping[str, Any], style: Style) -> Iterator[str]:
-    name = style.name(region["input"], style.width // 2)
-    if region["empty"]:
+def _index(unit: Unit, between: str) -> str:
+    return between.join("*" if at is None else str(at) for at in unit.index)
+
+
+def _region(region: Region, style: Style) -> Iterator[str]:
+    name = style.name(region.input, style.width // 2)
+    if region.empty:
         yield f"  reads nothing of input {name}"
         return
-    if not region["scopes"]:
+    if not region.scopes:
         yield f"  reads input {name}, which has no axes"
         return
     yield f"  of input {name}"
@@ -91,22 +88,10 @@ def _region(region: Mapping[str, Any], style: Style) -> Iterator[str]:
     yield from lay_out((f"    {HEADER[0]}", *HEADER[1:]), rows, style)
 
 
-def _rows(region: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def _rows(region: Region) -> Iterator[tuple[str, ...]]:
     """Yield the cells of HEADER for each axis of a region that is not empty."""
-    columns = (region["scopes"], *(region[key] for key in _KEYS))
-    for axis, (scope, clipped, unclipped, size, center) in enumerate(zip(*columns, strict=True)):
-        spans = _span(clipped), _span(unclipped)
-        yield str(axis), scope, *spans, _number(size), _number(center)
-
-
-def _span(pair: Sequence[int] | None) -> str:
-    if pair is None:
-        return "-"
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}..{pair[1]}"
-
-
-def _number(value: int | str | None) -> str:
-    return "-" if value is None else fraction(Fraction(value))
+    for cells, size, center in zip(region.cells(), region.size, region.center, strict=True):
+        yield *cells, fraction(size), fraction(center)
 
 
 def _wrap(text: str, style: Style) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tables for a notebook."""
+"""Tables of HTML, as a notebook shows results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def html_table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of cells, names among them as they are in the file."""
     head = "".join(f"<th>{for_html(cell)}</th>" for cell in header)
     body = "".join(
         f"<tr>{''.join(f'<td>{for_html(cell)}</td>' for cell in row)}</tr>" for row in rows

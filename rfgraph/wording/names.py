@@ -144,5 +144,14 @@ def for_html(text: str) -> str:
 
 def some_names(names: Sequence[str], limit: int = 5) -> str:
     """Return names for a sentence, the first few of them."""
-    listed = ", ".join(map(safe, names[:limit]))
-    return listed + (f" and {len(names) - limit} more" if len(names) > limit else "")
+    return _first(list(map(safe, names[:limit])), len(names))
+
+
+def some_quoted(names: Sequence[str], limit: int = 5) -> str:
+    """Return names for an error message, each quoted, the first few of them."""
+    return _first(list(map(quoted, names[:limit])), len(names))
+
+
+def _first(shown: Sequence[str], total: int) -> str:
+    more = total - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

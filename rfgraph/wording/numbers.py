@@ -89,8 +89,11 @@ def whole(value: int | None) -> str:
     return decimal(value) if value.bit_length() < 100 else power(value)
 
 
-def share(part: int, total: int) -> str:
-    """Return a share of paths in percent that says 0 and 100 only where it is none or all."""
+def share(part: Fraction | int, total: int = 1) -> str:
+    """Return a part of a total in per cent, cut off after two decimals.
+
+    It never looks larger than it is, and says 0 and 100 only where it is nothing or all.
+    """
     if not part or part == total:
         return "100 %" if part else "0 %"
     hundredths = Fraction(10_000 * part, total)
@@ -98,12 +101,14 @@ def share(part: int, total: int) -> str:
         return "less than 0.01 %"
     if hundredths > 9_999:
         return "more than 99.99 %"
-    return f"{float(hundredths) / 100:.4g} %"
+    return f"{rational_text(Fraction(math.floor(hundredths), 100))} %"
 
 
 def fraction(value: Fraction | int | None) -> str:
-    """Return a number for people: 7, 7.5, 7/3; "-" where there is none."""
-    return "-" if value is None else exact_text(value)
+    """Return an exact number: 7, 7.5, 7/3, with at most three decimals; "-" where there is none."""
+    if value is None:
+        return "-"
+    return rational_text(value) if 1000 % value.denominator == 0 else str(value)
 
 
 def whole_up(value: Fraction | int | None) -> str:
@@ -121,6 +126,11 @@ def span(least: int | None, most: int | None) -> str:
 def times(values: Sequence[object]) -> str:
     """Return one value per axis as people write them: 224 x 224."""
     return " x ".join(map(str, values))
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return how many there are of what a noun names: 1 node, 2 nodes."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def shape_text(shape: Sequence[int] | None) -> str:
@@ -148,19 +158,6 @@ def rational_text(value: Fraction | int) -> str:
         return f"{sign}{whole}"
     thousandths = value.numerator * 1000 // value.denominator % 1000
     return f"{sign}{whole}.{f'{thousandths:03}'.rstrip('0') or '0'}"
-
-
-def exact_text(value: Fraction | int) -> str:
-    """Return an exact number: with decimals where three of them hold it, else as a fraction."""
-    return rational_text(value) if 1000 % value.denominator == 0 else str(value)
-
-
-def percent(share: Fraction) -> str:
-    """Return a share in per cent, cut off after one decimal; 0 only if it is nothing."""
-    tenths = share * 1000 // 1
-    if not tenths and share:
-        return "less than 0.1 %"
-    return f"{tenths // 10} %" if tenths % 10 == 0 else f"{tenths // 10}.{tenths % 10} %"
 
 
 def joined(items: Sequence[str], word: str = "and") -> str:

@@ -146,11 +146,11 @@ def test_numbers_that_are_no_longer_known_are_found():
     old = baseline.StoredAxis(
         "local", dict.fromkeys(("size", "size_min", "shortest"), 5), None, None
     )
-    assert list(rf007.changed(old, Axis(2, "local", size=5, size_min=None, shortest=6))) == [
+    assert list(rf007.losses(old, Axis(2, "local", size=5, size_min=None, shortest=6))) == [
         "smallest size: 5, now not known"
     ]
     lost = baseline.StoredAxis("unknown", {}, None, None)
-    assert list(rf007.changed(lost, Axis(2, "none"))) == []
+    assert list(rf007.losses(lost, Axis(2, "none"))) == []
 
 
 def test_what_became_unknown_is_found():

@@ -14,7 +14,7 @@ from rfgraph.checks.settings import make_settings, share
 from rfgraph.checks.subject import Subject
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.errors import BoundError
-from rfgraph.wording.numbers import joined, percent, ranges, rational_text
+from rfgraph.wording.numbers import joined, ranges, rational_text
 
 # Li et al. 2017: paths of HighRes3DNet by size, as printed.
 HIGHRES = [1, 3, 6, 10, 15, 21, 28, 36, 42, 46, 48, 48, 46, 42, 36, 28, 21, 15, 10, 6, 3, 1]
@@ -251,7 +251,7 @@ def test_count_paths_weighs_what_pointwise_edges_double():
     net.output(net.add(doubled, net.conv(x, "wide", 2, 5, 1, 2), "y"), [1, 2, 8])
     assert rfgraph.check(net.model(), min_rf=5, min_covering="1/2") == []
     (text,) = messages(net.model(), min_rf=5, min_covering="1/2", count="paths")
-    assert "found 33.3 %" in text
+    assert "found 33.33 %" in text
 
 
 def doubling(blocks):
@@ -331,9 +331,6 @@ def test_numbers_never_look_larger_than_they_are():
     assert rational_text(Fraction(-1, 2)) == "-0.5"
     assert rational_text(Fraction(1, 10000)) == "0.0"
     assert rational_text(1 << 5000) == "about 2^5000"
-    assert percent(Fraction(9999, 10000)) == "99.9 %"
-    assert percent(Fraction(1, 1 << 200)) == "less than 0.1 %"
-    assert (percent(Fraction(0)), percent(Fraction(1))) == ("0 %", "100 %")
     assert ranges([0, 1, 2, 5, 7, 8]) == "0..2, 5, 7..8"
     assert ranges(range(0, 40, 2)) == "0, 2, 4, 6, 8, 10 and 14 more"
     assert (joined([]), joined(["a"]), joined(["a", "b", "c"])) == ("", "a", "a, b and c")

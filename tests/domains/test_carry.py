@@ -14,8 +14,8 @@ from rfgraph.domains.fields.carry import carry, carry_step
 from rfgraph.domains.fields.pattern import excess, normal
 from rfgraph.domains.fields.pieces import Blur, Lost, Mapped, Tabled, own_position
 from rfgraph.domains.periodic import affine, constant
-from rfgraph.domains.read_positions import positions_read
 from rfgraph.relations.axis_rules import Band, Blocks, Pick, Repeat, Resample, Shift, Whole
+from rfgraph.relations.reading import positions_read
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Select, Taps
 

@@ -146,7 +146,7 @@ WRONG = [
     *cases(
         check_all_positions,
         (reads, "positions_read", first_only, dilated),
-        (reads, "progressions", undilated_table, dilated),
+        (positions, "progressions", undilated_table, dilated),
     ),
 ]
 

@@ -255,6 +255,33 @@ def test_routes_are_listed_where_what_merges_overlaps_at_length(model):
     check_web(model, choices=False)
 
 
+def picked_by_resize_along_channels(build, both):
+    """Nearest, by rounding down: the first of two channels."""
+    sizes = build.ints([1, 1, 9])
+    how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    return build.one("Resize", [both, "", "", sizes], (1, 1, 9), mode="nearest", **how)
+
+
+def picked_by_dilation(build, both):
+    """One output along two channels, with taps in the padding before them and on the second."""
+    planes = build.reshape(both, (1, 1, 2, 9))
+    read = build.conv(planes, 1, [2, 1], dilations=[2, 1], pads=[1, 0, 0, 0])
+    return build.reshape(read, (1, 1, 9))
+
+
+@pytest.mark.parametrize(
+    ("pick", "size"), [(picked_by_resize_along_channels, 3), (picked_by_dilation, 5)]
+)
+def test_what_reads_one_of_two_channels_ends_the_routes_through_the_other(pick, size):
+    build, x = builder(1, 1, 9)
+    both = build.concat([build.same_conv(x, 1, 3), build.same_conv(x, 1, 5)])
+    y = pick(build, both)
+    model = build.model(y)
+    assert len(walks.routes(sets.Graph(model), y, x)) == 1
+    found = rfgraph.path_histogram(model)
+    assert (found.total, dict(found.axes[2].counts)) == (1, {size: 1})
+
+
 def three_in_two(axis):
     """(p + q) + relu(q + r) and, beside them, a mean of r along one axis."""
     build, x = builder(1, 2, 9)

@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 
 from rfgraph.analysis.field import ReceptiveField
+from rfgraph.analysis.unit import Region, Unit
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.relations.graph import ModelInput
 from rfgraph.report.formats.style import Style
@@ -91,11 +92,9 @@ def test_sentences(axis, words):
 
 
 def test_a_unit_that_reads_nothing():
-    entry = {"tensor": "t", "index": [0, None], "regions": []}
-    assert "reads no input: it is constant" in unit_text("m", entry, Style())
-    region = {"input": "x", "empty": True, "clipped": None, "unclipped": [None], "size": [None],
-              "center": [None], "scopes": ["none"]}  # fmt: skip
-    text = unit_text("m", entry | {"regions": [region]}, Style())
+    assert "reads no input: it is constant" in unit_text("m", Unit("t", (0, None), ()), Style())
+    region = Region("x", None, (None,), ("none",))
+    text = unit_text("m", Unit("t", (0, None), (region,)), Style())
     assert "reads nothing of input x" in text
 
 

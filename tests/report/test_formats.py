@@ -14,14 +14,13 @@ from oracle.builder import Builder
 from report import models
 from report.published import FILES, FOLDER, analysed, expected
 from rfgraph.analysis.histogram import path_histogram
-from rfgraph.analysis.result import result_html
 from rfgraph.analysis.view import view
-from rfgraph.report.formats import json as document
 from rfgraph.report.formats.style import Style
 from rfgraph.report.layers import text as layers_text
 from rfgraph.report.layers.markdown import layer_table
 from rfgraph.report.layers.rows import layers
 from rfgraph.report.model import csv as records
+from rfgraph.report.model import json as document
 from rfgraph.report.model import markdown, text
 
 NUMBERS = {
@@ -152,7 +151,7 @@ RENDERERS = {
     "markdown layers": lambda result: layer_table(shown(result)),
     "json": lambda result: document.report(shown(result)),
     "csv": lambda result: records.field_records(shown(result)),
-    "html": result_html,
+    "html": rfgraph.Result._repr_html_,
 }
 
 

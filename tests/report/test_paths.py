@@ -5,12 +5,12 @@ import pytest
 import rfgraph
 from report import models
 from report.published import FILES, analysed
-from rfgraph.analysis.counted import all_counted, counted, groups, pairs
+from rfgraph.analysis.distributions import alike_axes, all_distributions, distribution_of, pairs
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.view import View
 from rfgraph.errors import BoundError
-from rfgraph.report.formats.json import report
 from rfgraph.report.formats.style import Style
+from rfgraph.report.model.json import report
 from rfgraph.report.model.text import summary
 from rfgraph.report.paths.markdown import paths_markdown
 from rfgraph.report.paths.text import paths_text
@@ -29,7 +29,7 @@ def first_paths(result, **pair):
 @pytest.mark.parametrize("make", models.EVERY.values(), ids=models.EVERY)
 @pytest.mark.parametrize("width", [40, 80])
 def test_every_model_fits(make, width):
-    entries = all_counted(viewed(make()), first=first_paths)
+    entries = all_distributions(viewed(make()), first=first_paths)
     text = paths_text("m.onnx", entries, Style(width=width))
     assert [line for line in text.splitlines() if cells(line) > width] == []
 
@@ -38,13 +38,13 @@ def test_every_model_fits(make, width):
 def test_every_fixture_fits_80_columns(path):
     result = analysed(path)
     view = View(result, tuple(item.name for item in result.model.inputs))
-    text = paths_text(path.name, all_counted(view), Style())
+    text = paths_text(path.name, all_distributions(view), Style())
     assert [line for line in text.splitlines() if cells(line) > 80] == []
 
 
 def test_axes_that_are_alike_are_shown_once():
-    (entry,) = all_counted(viewed(models.anisotropic(), ("c",)))
-    assert [[axis.axis for axis in axes] for axes in groups(entry)] == [[2], [3]]
+    (entry,) = all_distributions(viewed(models.anisotropic(), ("c",)))
+    assert [[axis.axis for axis in axes] for axes in alike_axes(entry)] == [[2], [3]]
     assert [axis.max for axis in entry.histogram.axes.values()] == [3, 5]
 
 
@@ -54,13 +54,13 @@ def test_axes_of_different_length_are_told_apart():
     proto = models.model(
         [conv], {"x": [1, 1, 3, 9]}, {"y": None}, {"w": models.weights(1, 1, 3, 3)}
     )
-    (entry,) = all_counted(viewed(proto))
-    assert len(groups(entry)) == 2
+    (entry,) = all_distributions(viewed(proto))
+    assert len(alike_axes(entry)) == 2
     assert [axis.covering for axis in entry.histogram.axes.values()] == [1, 0]
 
 
 def test_one_sided_paths_are_explained():
-    text = paths_text("m", all_counted(viewed(models.cumulative(), ("y",))), Style())
+    text = paths_text("m", all_distributions(viewed(models.cumulative(), ("y",))), Style())
     assert "none local, 1 one-sided" in text
     assert "all that came before" in text
 
@@ -76,7 +76,7 @@ def test_inputs_that_do_not_reach_an_output_have_empty_entries():
     )
     view = viewed(proto)
     assert pairs(view) == [("a", "y"), ("b", "y"), ("a", "z"), ("b", "z")]
-    assert [entry.histogram.total for entry in all_counted(view)] == [1, 0, 0, 1]
+    assert [entry.histogram.total for entry in all_distributions(view)] == [1, 0, 0, 1]
 
 
 # -- bounds ----------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def refusing(tensors):
 
 def test_what_exceeds_a_bound_says_so_beside_the_rest():
     view = viewed(models.anisotropic(), ("c", "y"))
-    entries = all_counted(view, refusing({"y"}))
+    entries = all_distributions(view, refusing({"y"}))
     assert entries[1].to_dict() == {
         "input": "x", "tensor": "y", "total": None, "listed": False, "axes": None, "depth": None,
         "bound": "the states exceed the bound of 200000",
@@ -105,15 +105,15 @@ def test_what_exceeds_a_bound_says_so_beside_the_rest():
 def test_where_nothing_can_be_counted_the_bound_is_the_answer():
     view = viewed(models.anisotropic(), ("c", "y"))
     with pytest.raises(BoundError, match="200000"):
-        all_counted(view, refusing({"c", "y"}))
+        all_distributions(view, refusing({"c", "y"}))
 
 
 def test_a_report_of_a_model_survives_a_bound(monkeypatch):
     def counted_nothing(view, source, tensor):
-        return counted(view, source, tensor, refusing({tensor}))
+        return distribution_of(view, source, tensor, refusing({tensor}))
 
-    monkeypatch.setattr("rfgraph.analysis.document.counted_beside", counted_nothing)
-    monkeypatch.setattr("rfgraph.report.paths.summary.counted_beside", counted_nothing)
+    monkeypatch.setattr("rfgraph.analysis.document.quick_distribution", counted_nothing)
+    monkeypatch.setattr("rfgraph.report.model.distribution.quick_distribution", counted_nothing)
     view = viewed(models.anisotropic())
     assert '"bound": "the states exceed the bound of 200000"' in report(view)
     assert "not counted here" in summary(view, Style())

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfgraph.report.formats.histogram import ASCII_DENSITY, BLOCKS, binned, chart, levels, line
+from rfgraph.report.formats.histogram import ASCII_DENSITY, BLOCKS, bins_of, chart, levels, line
 
 HISTOGRAMS = st.dictionaries(st.integers(0, 2000), st.integers(1, 10**40), min_size=1, max_size=60)
 
 
 @given(counts=HISTOGRAMS, columns=st.integers(1, 80))
 def test_bins_keep_every_path(counts, columns):
-    bins = binned(counts, columns)
+    bins = bins_of(counts, columns)
     assert len(bins.counts) <= columns
     assert sum(bins.counts) == sum(counts.values())
     for size in counts:
@@ -20,7 +20,7 @@ def test_bins_keep_every_path(counts, columns):
 
 @given(counts=HISTOGRAMS)
 def test_what_is_not_zero_is_seen(counts):
-    numbers = list(binned(counts, 40).counts)
+    numbers = list(bins_of(counts, 40).counts)
     heights = levels(numbers, 8)
     assert max(heights) == 8
     assert [height > 0 for height in heights] == [number > 0 for number in numbers]
@@ -28,7 +28,7 @@ def test_what_is_not_zero_is_seen(counts):
 
 def test_columns_hold_equally_many_sizes():
     # Odd numbers to 99, 50 of them, in at most 20 columns: three to a column, two in the last.
-    assert list(binned(dict.fromkeys(range(1, 100, 2), 1), 20).counts) == [3] * 16 + [2]
+    assert list(bins_of(dict.fromkeys(range(1, 100, 2), 1), 20).counts) == [3] * 16 + [2]
 
 
 def test_heights_are_in_proportion():

@@ -51,9 +51,13 @@ def test_logarithms_of_long_integers():
         (10**9 - 1, 10**9, "more than 99.99 %"),
         (2**400 - 1, 2**400, "more than 99.99 %"),
         (1, 8, "12.5 %"),
+        (2, 3, "66.66 %"),
+        (9999, 10_000, "99.99 %"),
+        (Fraction(4_999_999, 10_000_000), 1, "49.99 %"),
+        (Fraction(1), 1, "100 %"),
     ],
 )
-def test_a_share_is_none_or_all_only_where_it_is(part, total, text):
+def test_a_share_is_cut_off_and_none_or_all_only_where_it_is(part, total, text):
     assert share(part, total) == text
 
 

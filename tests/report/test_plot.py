@@ -10,7 +10,7 @@ from onnx import helper
 import rfgraph
 from fixtures.make import build
 from report import models
-from rfgraph.analysis.counted import Entry, all_counted
+from rfgraph.analysis.distributions import Distribution, all_distributions
 from rfgraph.analysis.view import View
 from rfgraph.errors import UsageError
 from rfgraph.report.paths import plot
@@ -20,7 +20,9 @@ from test_distribution import HIGHRES, doubling
 
 def entries(proto, tensors=None):
     result = rfgraph.analyze(proto)
-    return all_counted(View(result, tuple(item.name for item in result.model.inputs), tensors))
+    return all_distributions(
+        View(result, tuple(item.name for item in result.model.inputs), tensors)
+    )
 
 
 def named(name, windows=(3,)):
@@ -247,7 +249,7 @@ def test_too_many_panels_are_refused():
 
 
 def test_what_was_not_counted_is_said():
-    found = Entry("x", "y", None, {2: 9}, None, "the bound of 7 is exceeded")
+    found = Distribution("x", "y", None, {2: 9}, None, "the bound of 7 is exceeded")
     texts = svg_texts(plot.draw([found], "svg"))
     assert {"not counted", "the bound of 7 is exceeded"} <= set(texts)
 
@@ -263,4 +265,4 @@ def test_a_png_is_as_large_as_said():
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_a_text_without_ink_fits(name):
-    assert plot._fitting(name, 1, 8).strip() == ""
+    assert plot._shortened(name, 1, 8).strip() == ""

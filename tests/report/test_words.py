@@ -13,14 +13,14 @@ from oracle import perturb
 from oracle.builder import Builder
 from report import models
 from report.published import FOLDER, analysed
-from rfgraph.analysis.counted import all_counted
+from rfgraph.analysis.distributions import all_distributions
 from rfgraph.analysis.view import view
 from rfgraph.report.formats.style import Style
 from rfgraph.report.model import markdown
 from rfgraph.report.model.text import summary
 from rfgraph.report.paths import panels as plot_panels
 from rfgraph.report.paths.text import paths_text
-from rfgraph.wording.numbers import exact_text, whole_up
+from rfgraph.wording.numbers import fraction, whole_up
 
 VIT = FOLDER / "exports" / "vit_ts.onnx"
 
@@ -31,7 +31,7 @@ def said(model, **options):
 
 
 def counted(path):
-    return all_counted(view(analysed(path), None, None))
+    return all_distributions(view(analysed(path), None, None))
 
 
 # -- what is said of the local paths alone ---------------------------------------------------------
@@ -67,7 +67,7 @@ def test_the_picture_says_so_too_and_writes_powers_of_ten_in_one_way():
         "local: size 8, none covers the input",
     )
     many = counted(FOLDER / "efficientnet_b0.onnx")[0].histogram.axes[2]
-    lines = plot_panels.others(many, lambda _: plot_panels._many(10**9))
+    lines = plot_panels.other_scopes(many, lambda _: plot_panels._many(10**9))
     assert lines == [f"1.00 {plot_panels.TIMES} 10⁹ global"]
 
 
@@ -126,7 +126,7 @@ def test_what_comes_again_with_a_period_has_no_reach_either():
 
 def test_there_is_one_way_to_write_a_fraction():
     written = {"1/2": "0.5", "187/2": "93.5", "145/8": "18.125", "14/3": "14/3", "7": "7"}
-    assert {text: exact_text(Fraction(text)) for text in written} == written
+    assert {text: fraction(Fraction(text)) for text in written} == written
 
 
 def test_a_reach_is_the_next_whole_number_of_positions():

@@ -244,7 +244,7 @@ def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Piec
 
 
 def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
-    if isinstance(rule, Window) and rule.kernel == rule.stride == 1 and not rule.pad_begin:
+    if isinstance(rule, Window) and rule.is_identity:
         return piece
     if isinstance(rule, Whole):
         return Lost.UNKNOWN if rule.unknown else Lost.GLOBAL
@@ -277,10 +277,7 @@ class _Grouped:
 
 def _cuts(rule: AxisRule) -> bool:
     """Whether a part of a Concat leaves positions that it does not reach."""
-    if not isinstance(rule, Shift) or rule.outside != "absent" or not rule.out_len:
-        return False
-    ends = (rule.start, rule.start + (rule.out_len - 1) * rule.step)
-    return min(ends) < 0 or max(ends) >= rule.in_len
+    return isinstance(rule, Shift) and rule.outside == "absent" and not rule.is_inside
 
 
 def _alive(piece: Mapped) -> Mapped | Lost:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains.fields.axis_field import AxisField, carry_field, merge_pieces
 from rfgraph.domains.fields.layout import (
@@ -28,13 +28,14 @@ from rfgraph.domains.fields.spread import begin, merge_spreads
 from rfgraph.errors import BoundError
 from rfgraph.relations.axes import mover_along
 from rfgraph.relations.bounds import allowance
+from rfgraph.relations.graph import edges_into, input_shape, shape_of
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.graph import Graph
     from rfgraph.relations.relation import Relation
 
 
@@ -94,20 +95,22 @@ def closed_forms(graph: Graph, sources: Sequence[str]) -> dict[str, ClosedForm]:
 
 
 def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
-    shape: Shape = graph.nodes[source]["shape"]
+    shape = input_shape(graph, source)
     states: dict[str, State] = {source: memo.input(len(shape))}
     spatial: set[int] = set()
     losses: dict[Loss, int] = {}
-    predecessors = graph.pred
     for tensor in graph:
         carried = [
-            state
+            states[before]
             if relation.is_identity and not relation.is_void
-            else _carry_state(state, relation, losses, Loss(before, operator), spatial, memo)
-            for before, state, relation, operator in _entering(predecessors[tensor], states)
+            else _carry_state(
+                states[before], relation, losses, Loss(before, operator), spatial, memo
+            )
+            for before, _, relation, operator, *_ in edges_into(graph, tensor)
+            if before in states
         ]
         if carried:
-            merged = merge_states(carried, graph.nodes[tensor]["shape"] or ())
+            merged = merge_states(carried, shape_of(graph, tensor) or ())
             if len(merged.classes) > MAX_CLASSES:
                 raise BoundError(
                     f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
@@ -119,16 +122,6 @@ def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
     if not spatial and shape and (not axes or mover_along(graph, source, 0) is not None):
         axes.insert(0, 0)
     return ClosedForm(source, states, tuple(axes), tuple(losses))
-
-
-def _entering(
-    predecessors: Mapping[str, Any], states: Mapping[str, State]
-) -> Iterator[tuple[str, State, Relation, Operator]]:
-    for before, edges in predecessors.items():
-        state = states.get(before)
-        if state is not None:
-            for edge in edges.values():
-                yield before, state, edge["relation"], edge["operator"]
 
 
 def _carry_state(

@@ -93,6 +93,7 @@ def sharing(axis: int, layouts: Iterable[Layout]) -> frozenset[int]:
     return frozenset(found)
 
 
-def _local_layouts(form: ClosedForm, tensor: str) -> list[Layout]:
+def local_layouts(form: ClosedForm, tensor: str) -> list[Layout]:
+    """Return the layouts of the paths to a tensor that are local on every spatial axis."""
     classes = form.states[tensor].classes
     return [layout for layout in classes if is_local(layout, form.spatial_axes)]

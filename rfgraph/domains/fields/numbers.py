@@ -19,6 +19,7 @@ from rfgraph.domains.periodic import PeriodicMap, Span, join, join_spans
 from rfgraph.domains.read_positions import read_positions
 from rfgraph.errors import BoundError
 from rfgraph.frozen import FrozenDict
+from rfgraph.relations.graph import input_shape, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -202,7 +203,7 @@ class Meter:
     def measured(self, tensor: str) -> Measured:
         """Return alignment and axes of the field of a tensor that the input reaches."""
         state = self.form.states[tensor]
-        shape: Shape | None = self.graph.nodes[tensor]["shape"]
+        shape = shape_of(self.graph, tensor)
         key = (id(state), shape)
         if key not in self._seen:
             self._seen[key] = self._measure(state, shape)
@@ -215,7 +216,7 @@ class Meter:
             for layout, fields in state.classes.items()
             if is_local(layout, form.spatial_axes)
         }
-        source_shape: Shape = self.graph.nodes[form.input]["shape"]
+        source_shape = input_shape(self.graph, form.input)
         axes: dict[int, Axis] = {}
         for axis, length in enumerate(source_shape):
             found = _axis(axis, state, local, shape, length, form.spatial_axes)

@@ -10,16 +10,12 @@ from typing import TYPE_CHECKING
 
 from rfgraph.relations.axis_rules import (
     AxisRule,
-    Pick,
-    Repeat,
     Rows,
     Shape,
-    Shift,
-    Transposed,
     Whole,
-    Window,
 )
 from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.reading import reads_all
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
@@ -70,25 +66,7 @@ class _Needed(Domain[frozenset[int]]):
             return value - {axis}
         if isinstance(rule, Rows):
             return value | {axis, *rule.axes}
-        return value if _reads_all(rule) else value | {axis}
+        return value if reads_all(rule) else value | {axis}
 
     def everything(self, value: frozenset[int], step: Everything, old: Shape) -> frozenset[int]:
         return frozenset()
-
-
-def _reads_all(rule: AxisRule) -> bool:
-    """Whether every input position is read by some output position."""
-    if isinstance(rule, Window):
-        last = (rule.out_len - 1) * rule.stride - rule.pad_begin + rule.extent
-        dense = rule.dilation == 1 and rule.stride <= rule.kernel
-        return (dense or rule.stride == 1) and rule.pad_begin >= 0 and last >= rule.in_len
-    if isinstance(rule, Shift):
-        return abs(rule.step) == 1 and _spans(rule)
-    if isinstance(rule, Pick):
-        return len(set(rule.indices) - {-1}) == rule.in_len
-    return not isinstance(rule, Transposed) or isinstance(rule, Repeat)
-
-
-def _spans(rule: Shift) -> bool:
-    ends = (rule.start, rule.start + (rule.out_len - 1) * rule.step)
-    return min(ends) <= 0 and max(ends) >= rule.in_len - 1

@@ -20,7 +20,7 @@ from rfgraph.domains.periodic import constant
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Shift
 from rfgraph.relations.bounds import allowance
-from rfgraph.relations.graph import Edge, entering, relevant
+from rfgraph.relations.graph import Edge, entering, producer_of, relevant
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Select
 
@@ -138,8 +138,9 @@ def _without(graph: Graph, names: set[str]) -> Graph:
     """Return the graph without the named tensors and the outputs of the named operators."""
     kept = [
         name
-        for name, data in graph.nodes(data=True)
-        if name not in names and (data["producer"] is None or data["producer"].label not in names)
+        for name in graph
+        if name not in names
+        and ((producer := producer_of(graph, name)) is None or producer.label not in names)
     ]
     return graph.subgraph(kept)
 
@@ -160,7 +161,6 @@ class _Folder:
 
     def __init__(self, question: Question, plan: Plan, made: StateGraph) -> None:
         self.question, self.plan, self.made = question, plan, made
-        self.nodes = question.graph.nodes
         self.needed = needed_axes(plan.tensors, plan.edges)
         # Joint states may be products of single ones: beyond this many, count axis by axis.
         alone = len(made.axes) <= 1
@@ -379,8 +379,8 @@ def _passes_by(piece: Piece, relation: Relation, needed: frozenset[int]) -> bool
 
 def _reads(rule: Shift) -> bool:
     """Whether some output position of a shift reads a position that exists."""
-    ends = (rule.start, rule.start + (rule.out_len - 1) * rule.step)
-    return abs(rule.step) == 1 and max(ends) >= 0 and min(ends) < rule.in_len
+    least, largest = rule.ends
+    return abs(rule.step) == 1 and largest >= 0 and least < rule.in_len
 
 
 def _where(piece: Piece, relation: Relation) -> Piece | None:

@@ -20,6 +20,7 @@ from rfgraph.onnxfile.building.scope import Entry, Scope
 from rfgraph.onnxfile.control.bodies import run_body
 from rfgraph.ops.node import Link, Value
 from rfgraph.relations.axis_rules import Whole
+from rfgraph.relations.graph import shape_of
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Reduce, Regroup
 
@@ -333,13 +334,13 @@ def _output(
 
 def _read(case: Repeated, facts: Facts, sources: dict[str, tuple[int, Entry]]) -> list[_Source]:
     """Return the inputs that are data and what the body takes from outside, each with its slot."""
-    nodes, found = case.call.writer.graph.nodes, []
+    graph, found = case.call.writer.graph, []
     for name, one in facts.items():
         if name in sources:
             slot, entry = sources[name]
             if entry.tensor is not None:
                 found.append(_Source(slot, entry, one))
-        elif name in nodes:
-            entry = Entry(Value(nodes[name]["shape"]), name)
+        elif name in graph:
+            entry = Entry(Value(shape_of(graph, name)), name)
             found.append(_Source(len(case.call.entries) + len(found), entry, one))
     return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.onnxfile.lengths.probing import PROBES
 from rfgraph.onnxfile.lengths.trials import Built, Choice, Reason
 from rfgraph.relations.axes import may_move, mover_along
+from rfgraph.relations.graph import edges_of
 from rfgraph.wording.names import printable
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def with_moved_axes(
 def _may_move(graph: Graph) -> bool:
     """Whether some operator may move along an axis of which there is one position only."""
     return any(
-        may_move(data["relation"], selects=data["operator"].op_type in SELECTING)
-        for *_, data in graph.edges(data=True)
+        may_move(edge.relation, selects=edge.operator.op_type in SELECTING)
+        for edge in edges_of(graph)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rfgraph.report.findings.text import located, summary
+from rfgraph.report.findings.text import located_message, summary
 from rfgraph.wording.names import printable
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def render(reports: Sequence[Report]) -> str:
             lines.append(_command("error", report.file, "rfgraph", report.error))
         for finding in report.findings:
             title = f"rfgraph {finding.code}"
-            lines.append(_command(LEVELS[finding.severity], report.file, title, located(finding)))
+            lines.append(
+                _command(LEVELS[finding.severity], report.file, title, located_message(finding))
+            )
     return "\n".join([*lines, summary(reports)]) + "\n"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from rfgraph.checks.registry import CODES
-from rfgraph.report.findings.text import located
+from rfgraph.checks.registry import check_of
+from rfgraph.report.findings.text import located_message
 from rfgraph.wording.names import printable
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ def _cases(report: Report) -> Iterator[tuple[str, str]]:
         yield "The model can be checked", error
         return
     for code in report.codes:
-        yield f"{code} {CODES[code]}", "".join(_outcome(report, code))
+        yield f"{code} {check_of(code).title}", "".join(_outcome(report, code))
 
 
 def _outcome(report: Report, code: str) -> Iterator[str]:
     """Yield what fails, then what is only reported."""
     failing = [item for item in report.failing if item.code == code]
     if failing:
-        messages = [_text(located(item)) for item in failing]
+        messages = [_text(located_message(item)) for item in failing]
         more = f" (and {len(failing) - 1} more)" if len(failing) > 1 else ""
         body = "\n".join(map(escape, messages))
         yield (
@@ -68,7 +68,9 @@ def _outcome(report: Report, code: str) -> Iterator[str]:
         )
     rest = [item for item in report.findings if item.code == code and item not in failing]
     if rest:
-        said = "\n".join(f"{item.severity}: {escape(_text(located(item)))}" for item in rest)
+        said = "\n".join(
+            f"{item.severity}: {escape(_text(located_message(item)))}" for item in rest
+        )
         yield f"<system-out>{said}</system-out>"
 
 

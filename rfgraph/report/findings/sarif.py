@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from rfgraph.checks.registry import CODES, LEVELS
-from rfgraph.checks.run import explanation
-from rfgraph.report.findings.text import located
+from rfgraph.checks.registry import all_codes, check_of, explanation
+from rfgraph.report.findings.text import located_message
 from rfgraph.version import __version__
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def render(reports: Sequence[Report]) -> str:
             "driver": {
                 "name": "rfgraph",
                 "semanticVersion": __version__,
-                "rules": [_rule(code) for code in CODES],
+                "rules": [_rule(code) for code in all_codes()],
             }
         },
         "automationDetails": {"id": "rfgraph/"},
@@ -57,13 +56,13 @@ def render(reports: Sequence[Report]) -> str:
 
 
 def _rule(code: str) -> Json:
-    text = explanation(code)
+    check, text = check_of(code), explanation(code)
     return {
         "id": code,
-        "shortDescription": {"text": f"{CODES[code]}."},
+        "shortDescription": {"text": f"{check.title}."},
         "fullDescription": {"text": text.partition("\n\n")[2].partition("\n\n")[0]},
         "help": {"text": text},
-        "defaultConfiguration": {"level": LEVELS[code]},
+        "defaultConfiguration": {"level": check.severity},
     }
 
 
@@ -83,6 +82,7 @@ def _invocation(reports: Sequence[Report], places: Mapping[str, Json]) -> Json:
 
 
 def _results(report: Report, place: Json) -> Iterator[Json]:
+    codes = all_codes()
     seen: Counter[str] = Counter()
     for finding in report.findings:
         location: Json = {"physicalLocation": place}
@@ -94,9 +94,9 @@ def _results(report: Report, place: Json) -> Iterator[Json]:
         seen[fingerprint] += 1
         yield {
             "ruleId": finding.code,
-            "ruleIndex": list(CODES).index(finding.code),
+            "ruleIndex": codes.index(finding.code),
             "level": finding.severity,
-            "message": {"text": _message(located(finding))},
+            "message": {"text": _message(located_message(finding))},
             "locations": [location],
             "partialFingerprints": {
                 "primaryLocationLineHash": f"{fingerprint}:{seen[fingerprint]}"

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.numbers import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,17 +20,17 @@ def render(reports: Sequence[Report], style: Style) -> str:
     """Return the lines of what fails, and how many models hold, fail or could not be checked."""
     lines = [
         f"{style.bold(printable(report.file, 300))}: {finding.code} "
-        f"{style.severity(finding.severity)}: {located(finding)}"
+        f"{style.severity(finding.severity)}: {located_message(finding)}"
         for report in reports
         for finding in report.findings
     ]
     masked = sum(report.masks is not None and bool(report.masks.cut) for report in reports)
     if masked:
-        lines.append(f"stored masks cut in {masked} model{'' if masked == 1 else 's'} (--masks)")
+        lines.append(f"stored masks cut in {count_of(masked, 'model')} (--masks)")
     return "\n".join([*lines, summary(reports)]) + "\n"
 
 
-def located(finding: Finding) -> str:
+def located_message(finding: Finding) -> str:
     """Return the message, with the operator where the message does not name it."""
     if finding.node is None or quoted(finding.node) in finding.message:
         return finding.message
@@ -41,14 +42,16 @@ def summary(reports: Sequence[Report]) -> str:
     broken = sum(report.error is not None for report in reports)
     failing = [report for report in reports if report.failing]
     rest = {item.code for report in reports for item in set(report.findings) - set(report.failing)}
-    checked = f"{len(reports)} model{'' if len(reports) == 1 else 's'}"
-    codes = ", ".join(_asked(reports))
+    checked = count_of(len(reports), "model")
+    codes = ", ".join(_asked_codes(reports))
     if not broken and not failing and not rest:
         return f"{checked}: {f'every rule holds ({codes})' if codes else 'no rule is selected'}"
     parts = []
     if failing:
-        found = sorted({finding.code for report in failing for finding in report.failing})
-        parts.append(f"{len(failing)} fail{'s' if len(failing) == 1 else ''} ({', '.join(found)})")
+        codes_that_fail = sorted({finding.code for report in failing for finding in report.failing})
+        parts.append(
+            f"{len(failing)} fail{'s' if len(failing) == 1 else ''} ({', '.join(codes_that_fail)})"
+        )
     if broken:
         parts.append(f"{broken} could not be checked")
     holding = len(reports) - len(failing) - broken
@@ -58,7 +61,7 @@ def summary(reports: Sequence[Report]) -> str:
     return f"{checked}: {', '.join(parts)}{below}"
 
 
-def _asked(reports: Sequence[Report]) -> Iterator[str]:
+def _asked_codes(reports: Sequence[Report]) -> Iterator[str]:
     """Yield the codes that were asked, with the number of models where it was not of all."""
     asked = Counter(code for report in reports for code in report.codes)
     for code, count in sorted(asked.items()):

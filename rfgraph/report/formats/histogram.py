@@ -33,7 +33,7 @@ class Bins:
         return (size - self.least) // self.width
 
 
-def binned(counts: Mapping[int, int], columns: int) -> Bins:
+def bins_of(counts: Mapping[int, int], columns: int) -> Bins:
     """Gather counts by size in at most `columns` columns, each of the same number of sizes.
 
     A column spans a multiple of the sizes' common step, so that none holds more of them than its
@@ -43,10 +43,10 @@ def binned(counts: Mapping[int, int], columns: int) -> Bins:
     step = math.gcd(*(b - a for a, b in pairwise(sizes))) or 1
     slots = (sizes[-1] - sizes[0]) // step + 1
     width = -(-slots // columns) * step
-    found = [0] * ((sizes[-1] - sizes[0]) // width + 1)
+    totals = [0] * ((sizes[-1] - sizes[0]) // width + 1)
     for size, count in counts.items():
-        found[(size - sizes[0]) // width] += count
-    return Bins(sizes[0], width, found)
+        totals[(size - sizes[0]) // width] += count
+    return Bins(sizes[0], width, totals)
 
 
 def levels(counts: Sequence[int], most: int) -> list[int]:
@@ -59,7 +59,7 @@ def line(counts: Mapping[int, int], columns: int, *, blocks: bool) -> str:
     """Return a histogram in one line between its least and its largest size."""
     least, largest = decimal(min(counts)), decimal(max(counts))
     room = max(columns - len(least) - len(largest) - 2, 1)
-    bins = binned(counts, room)
+    bins = bins_of(counts, room)
     glyphs = BLOCKS if blocks else ASCII_DENSITY
     repeated = max(1, min(room // len(bins.counts), MOST_REPEATED))
     drawn = "".join(glyphs[level] * repeated for level in levels(bins.counts, 8))
@@ -73,7 +73,7 @@ def chart(
 
     `mark`, the input's length, is pointed at where it lies between them.
     """
-    bins = binned(counts, columns)
+    bins = bins_of(counts, columns)
     repeated = max(1, min(columns // len(bins.counts), MOST_REPEATED))
     glyphs = BLOCKS if blocks else ASCII_HEIGHT
     heights = levels(bins.counts, 8 * rows)
@@ -82,14 +82,14 @@ def chart(
         for row in reversed(range(rows))
     ]
     if not blocks:
-        lines[-1] = _grounded(lines[-1], heights, repeated)
+        lines[-1] = _with_ground(lines[-1], heights, repeated)
     lines.append(_ends(decimal(min(counts)), decimal(max(counts)), len(heights) * repeated))
     if mark is not None and min(counts) <= mark <= max(counts):
-        lines.append(_pointed(bins.column(mark) * repeated, decimal(mark), columns))
+        lines.append(_pointer(bins.column(mark) * repeated, decimal(mark), columns))
     return lines
 
 
-def _grounded(bottom: str, heights: Sequence[int], repeated: int) -> str:
+def _with_ground(bottom: str, heights: Sequence[int], repeated: int) -> str:
     """Show in ASCII, where the lowest glyphs are spaces, what is small but not zero."""
     padded = bottom.ljust(len(heights) * repeated)
     return "".join(
@@ -104,7 +104,7 @@ def _ends(least: str, largest: str, columns: int) -> str:
     return f"{least} {largest:>{max(columns - len(least) - 1, 1)}}"
 
 
-def _pointed(column: int, number: str, columns: int) -> str:
+def _pointer(column: int, number: str, columns: int) -> str:
     label = f"input {number}"
     if column + 2 + len(label) <= columns or column < len(label) + 1:
         return f"{' ' * column}^ {label}"

@@ -5,18 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis.document import contents
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from rfgraph.analysis.field import ReceptiveField
-    from rfgraph.analysis.view import View
-
-
-def report(view: View, fields: Sequence[ReceptiveField] | None = None) -> str:
-    """Return `contents` as text."""
-    return dumps(contents(view, fields))
+    from collections.abc import Mapping
 
 
 def dumps(document: Mapping[str, Any]) -> str:

@@ -27,16 +27,16 @@ def lay_out(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style) 
     widths = [max(map(cells, column)) for column in zip(header[1:], *numbers, strict=True)]
     longest = max(cells(style.name(row[0], style.width)) for row in (header, *rows))
     if style.whole_names:
-        return _beside(header, rows, widths, WIDE, longest, style)
+        return _names_beside(header, rows, widths, WIDE, longest, style)
     for gap in (WIDE, NARROW):
         room = min(style.width - sum(widths) - len(gap) * len(widths), longest)
         enough = room >= min(longest, LEAST_NAME) and (gap == NARROW or _tells_apart(rows, room))
         if enough:
-            return _beside(header, rows, widths, gap, room, style)
-    return _above(header, rows, widths, style)
+            return _names_beside(header, rows, widths, gap, room, style)
+    return _names_above(header, rows, widths, style)
 
 
-def _beside(
+def _names_beside(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
     widths: Sequence[int],
@@ -64,11 +64,11 @@ def _distinct(names: Sequence[str], room: int) -> list[str]:
     return max(attempts, key=lambda attempt: len(set(attempt)))
 
 
-def _above(
+def _names_above(
     header: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], style: Style
 ) -> list[str]:
     if sum(widths) + len(widths) - 1 > style.width:
-        return [line for row in rows for line in _described(header, row, style)]
+        return [line for row in rows for line in _row_in_words(header, row, style)]
     lines = [
         style.bold(shortened(header[0], style.width)),
         style.bold(_numbers(header[1:], widths, NARROW)),
@@ -80,7 +80,7 @@ def _above(
     return lines
 
 
-def _described(header: Sequence[str], row: Sequence[str], style: Style) -> list[str]:
+def _row_in_words(header: Sequence[str], row: Sequence[str], style: Style) -> list[str]:
     """Return a row as words, for numbers too long to stand in columns."""
     pairs = [f"{name}\0{cell}" for name, cell in zip(header[1:], row[1:], strict=True)]
     lines = textwrap.wrap(

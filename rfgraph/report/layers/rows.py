@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.domains.fields.axis import numbers
+from rfgraph.relations.graph import edges_into, producer_of
 from rfgraph.wording.numbers import fraction, span, whole_up
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
     from rfgraph.domains.fields.axis import Axis
-    from rfgraph.relations.graph import Operator
 
 
 HEADER = ("n", "stride", "size", "start", "center", "before", "after", "paths")
@@ -40,10 +40,10 @@ class Layer:
 
     def groups(self) -> list[tuple[tuple[int, ...], Cells]]:
         """Return the cells with the axes that they hold for; lengths alone make no difference."""
-        found: dict[Cells, list[int]] = {}
+        same: dict[Cells, list[int]] = {}
         for axis, row in self.cells.items():
-            found.setdefault(row[1:], []).append(axis)
-        return [(tuple(axes), (self._lengths(axes), *row)) for row, axes in found.items()]
+            same.setdefault(row[1:], []).append(axis)
+        return [(tuple(axes), (self._lengths(axes), *row)) for row, axes in same.items()]
 
     def _lengths(self, axes: Sequence[int]) -> str:
         lengths = [self.cells[axis][0] for axis in axes]
@@ -64,7 +64,7 @@ def layers(view: View, source: str) -> list[Layer]:
     fields = {
         field.tensor: field for field in view.result.receptive_fields() if field.input == source
     }
-    kept = list(_changing(view, fields))
+    kept = list(_tensors_that_change(view, fields))
     names = [_name(view, tensor) for tensor in kept]
     return [
         _layer(view, fields[tensor], name if name and names.count(name) == 1 else tensor)
@@ -74,7 +74,7 @@ def layers(view: View, source: str) -> list[Layer]:
 
 def _name(view: View, tensor: str) -> str | None:
     """Return what the file calls the operator that makes a tensor."""
-    operator: Operator | None = view.result.graph.nodes[tensor]["producer"]
+    operator = producer_of(view.result.graph, tensor)
     return None if operator is None else operator.name
 
 
@@ -86,30 +86,30 @@ def _layer(view: View, field: ReceptiveField, label: str) -> Layer:
 def _cells(view: View, field: ReceptiveField, number: int) -> Cells:
     axis = field.axes[number]
     length = view.length(field, number)
-    found = numbers(axis)
+    shown = numbers(axis)
     mark = MARKS.get(axis.scope, "")
     count = "-" if length is None else str(length)
     if axis.scope == "none":
         return (count, "-", "none", "-", "-", "-", "-", "-")
-    if found is None:
+    if shown is None:
         reach = (whole_up(axis.before), whole_up(axis.after))
         return (count, "-", axis.scope + mark, "-", "-", *reach, "-")
     return (
         count,
-        fraction(found.stride),
-        span(found.size_min, found.size) + mark + INTERIOR * (found.interior is not None),
-        fraction(found.start),
-        fraction(found.center),
-        whole_up(found.before),
-        whole_up(found.after),
-        span(found.shortest, found.longest) + (UNALIGNED if field.aligned is False else ""),
+        fraction(shown.stride),
+        span(shown.size_min, shown.size) + mark + INTERIOR * (shown.interior is not None),
+        fraction(shown.start),
+        fraction(shown.center),
+        whole_up(shown.before),
+        whole_up(shown.after),
+        span(shown.shortest, shown.longest) + (UNALIGNED if field.aligned is False else ""),
     )
 
 
 # -- which tensors ---------------------------------------------------------------------------------
 
 
-def _changing(view: View, fields: Mapping[str, ReceptiveField]) -> Iterator[str]:
+def _tensors_that_change(view: View, fields: Mapping[str, ReceptiveField]) -> Iterator[str]:
     graph = view.result.graph
     keys = {name: _key(view, field) for name, field in fields.items()}
     shown: dict[object, object] = {}
@@ -117,11 +117,11 @@ def _changing(view: View, fields: Mapping[str, ReceptiveField]) -> Iterator[str]
         before = [source for source in graph.pred[name] if source in fields]
         if (
             before
-            and not _windowed(view, fields[name])
+            and not _is_made_by_window(view, fields[name])
             and any(keys[name] == keys[b] for b in before)
         ):
             continue
-        producer = graph.nodes[name]["producer"]
+        producer = producer_of(graph, name)
         if producer is not None and shown.get(producer.index) == keys[name]:
             continue
         if producer is not None:
@@ -140,12 +140,11 @@ def _facts(axis: Axis) -> object:
     return axis.scope, axis.before, axis.after, numbers(axis)
 
 
-def _windowed(view: View, field: ReceptiveField) -> bool:
+def _is_made_by_window(view: View, field: ReceptiveField) -> bool:
     """Whether an operator with spatial axes made the tensor, where there is a window to tell of."""
     if all(numbers(field.axes[axis]) is None for axis in view.spatial_axes(field)):
         return False
-    edges = view.result.graph.pred[field.tensor].values()
-    return any(data["relation"].spatial for parallel in edges for data in parallel.values())
+    return any(edge.relation.spatial for edge in edges_into(view.result.graph, field.tensor))
 
 
 # -- legend ----------------------------------------------------------------------------------------

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, TypeVar
 
-import networkx
-
 from rfgraph.domains.fields.layout import has_local_path
-from rfgraph.report.paths.summary import distribution_lines, not_counted_lines
+from rfgraph.relations.graph import ancestors, shape_of
+from rfgraph.report.model.distribution import distribution_lines, not_counted_lines
 from rfgraph.wording.names import safe
 
 if TYPE_CHECKING:
@@ -27,12 +26,12 @@ ALWAYS_COUNTED = 12
 MAX_BEHIND = 1 << 15
 
 
-def grouped(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[Item]]:
+def group_by(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[Item]]:
     """Return items of one key together, in the order of their first."""
-    found: dict[Hashable, list[Item]] = {}
+    groups: dict[Hashable, list[Item]] = {}
     for item in items:
-        found.setdefault(key(item), []).append(item)
-    return list(found.values())
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
 
 
 def field_key(field: ReceptiveField) -> Hashable:
@@ -96,7 +95,7 @@ class Answers:
         if number <= self._free:
             self._free -= number
             return True
-        behind = number * (1 + len(networkx.ancestors(self.view.result.graph, tensor)))
+        behind = number * len(ancestors(self.view.result.graph, [tensor]))
         if behind > self._left:
             return False
         self._left -= behind
@@ -105,7 +104,7 @@ class Answers:
     def fields_key(self, tensor: str) -> Hashable:
         """Return the shape of a tensor and what its fields say."""
         fields = self.view.fields_of(tensor)
-        return self.view.result.graph.nodes[tensor]["shape"], tuple(map(field_key, fields))
+        return shape_of(self.view.result.graph, tensor), tuple(map(field_key, fields))
 
     def tensor_key(self, tensor: str) -> Hashable:
         """Return what is said of a tensor: its fields and the distributions over paths to it."""

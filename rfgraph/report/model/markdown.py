@@ -29,7 +29,7 @@ def summary(view: View) -> str:
         parts.append(table(("", "value", ""), [tuple(map(markdown_text, row)) for row in rows]))
     if view.result.findings:
         parts.append("## Findings")
-        found = [
+        findings = [
             (
                 item.code,
                 item.severity,
@@ -38,7 +38,7 @@ def summary(view: View) -> str:
             )
             for item in view.result.findings
         ]
-        parts.append(table(("code", "severity", "at", "message"), found))
+        parts.append(table(("code", "severity", "at", "message"), findings))
     return "\n\n".join(parts) + "\n"
 
 

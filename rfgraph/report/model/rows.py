@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from rfgraph.analysis.view import input_lengths
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.wording.names import safe
-from rfgraph.wording.numbers import axes_text, fraction, span, times, whole_up
+from rfgraph.wording.numbers import axes_text, fraction, joined, span, times, whole_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,10 +55,10 @@ def _one_sided(field: ReceptiveField, spatial: Sequence[int]) -> Iterator[Axis]:
 
 def _kind(axis: Axis) -> object:
     """Return what axes must share to share their words."""
-    found = numbers(axis)
-    absent = found and (found.size is None, found.stride is None, found.interior is None)
-    still = found is not None and found.stride == 0
-    said = None if axis.scope == "local" else _scope_words(axis, brief=found is not None)
+    shown = numbers(axis)
+    absent = shown and (shown.size is None, shown.stride is None, shown.interior is None)
+    still = shown is not None and shown.stride == 0
+    said = None if axis.scope == "local" else _scope_words(axis, brief=shown is not None)
     return axis.scope, absent, still, said
 
 
@@ -79,7 +79,7 @@ def _axes_rows(
     if scope == "none":
         yield "receptive field", "none", "reads nothing of the input"
         return
-    inner = [found for axis in axes if (found := numbers(axis)) is not None]
+    inner = [local for axis in axes if (local := numbers(axis)) is not None]
     if scope != "local":
         yield "receptive field", _scope_words(axes[0], brief=bool(inner)), ""
         if not inner:
@@ -154,11 +154,11 @@ def _irregular(axes: Sequence[Axis]) -> Iterator[Row]:
     """Give the reach of the units in the middle, or of a side that repeats by itself."""
     inner = [axis.interior for axis in axes if axis.interior is not None]
     if len(inner) == len(axes):
-        sizes = times([span(found.size_min, found.size) for found in inner])
-        units = times([f"{found.units[0]}..{found.units[1]}" for found in inner])
+        sizes = times([span(one.size_min, one.size) for one in inner])
+        units = times([f"{one.units[0]}..{one.units[1]}" for one in inner])
         yield "interior", f"{sizes} at units {units}{_borders(inner)}", ""
         yield "reach there", _reach(axes), AROUND
-        yield from _period([found.period for found in inner])
+        yield from _period([one.period for one in inner])
     elif any(axis.before is not None or axis.after is not None for axis in axes):
         yield "reach", _reach(axes), "-: it differs from unit to unit"
 
@@ -167,7 +167,7 @@ def _borders(inner: Sequence[Interior]) -> str:
     """Say on which sides of the interior units differ."""
     places = ("the start", "the end")
     differ = [place for side, place in enumerate(places) if any(one.beside[side] for one in inner)]
-    return f"; {' and '.join(differ)} differ{'s' * (len(differ) == 1)}" if differ else ""
+    return f"; {joined(differ)} differ{'s' * (len(differ) == 1)}" if differ else ""
 
 
 def _period(periods: Sequence[tuple[int, int] | None]) -> Iterator[Row]:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from rfgraph.analysis.view import View, has_windows, masks_sentence, open_lengths
 from rfgraph.domains.fields.layout import has_local_path
-from rfgraph.report.model.alike import Answers, first_and_last, grouped
+from rfgraph.relations.graph import producer_of, shape_of
+from rfgraph.report.model.alike import Answers, first_and_last, group_by
 from rfgraph.report.model.rows import field_rows, scope_sentence, unread
 from rfgraph.wording.names import one_line, safe, some_names
-from rfgraph.wording.numbers import axes_text, shape_text
+from rfgraph.wording.numbers import axes_text, count_of, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -39,15 +40,15 @@ def summary(view: View, style: Style) -> str:
 def _file_lines(model: Model, style: Style) -> list[str]:
     used: set[str] = set()
     if len(model.opsets) > 1:
-        producers = (data["producer"] for _, data in model.graph.nodes(data=True))
+        producers = (producer_of(model.graph, tensor) for tensor in model.graph)
         used = {producer.domain for producer in producers if producer is not None}
     opsets = ", ".join(
         f"{safe(domain) if domain else 'opset'} {version}"
         for domain, version in sorted(model.opsets.items())
         if not domain or domain in used
     )
-    nodes = f"{model.nodes} node{'' if model.nodes == 1 else 's'}"
     made = f"made by {safe(model.producer)}" if model.producer else "producer not named"
+    nodes = count_of(model.nodes, "node")
     facts = ", ".join(filter(None, (made, opsets, f"IR version {model.ir_version}", nodes)))
     masked = [] if model.masks is None else style.wrapped(masks_sentence(model.masks), "  ")
     return [style.bold(safe(model.file)), *style.wrapped(facts, "  "), *masked]
@@ -55,7 +56,7 @@ def _file_lines(model: Model, style: Style) -> list[str]:
 
 def _inputs(view: View, style: Style) -> Iterator[list[str]]:
     """Give the inputs, those of one shape of which the same is said together."""
-    alike = grouped(view.model_inputs, lambda item: (item.shape, _input_facts(view, item)))
+    alike = group_by(view.model_inputs, lambda item: (item.shape, _input_facts(view, item)))
     for items in alike:
         first, shape = items[0], shape_text(items[0].shape)
         if len(items) == 1:
@@ -103,10 +104,10 @@ def _outputs(view: View, style: Style) -> Iterator[list[str]]:
     shown = {item.name for item in view.result.model.inputs}
     answers = Answers(view, style, LABEL + 6)
     names = view.result.model.outputs
-    kinds = grouped(names, answers.fields_key)
+    kinds = group_by(names, answers.fields_key)
     left = len(names)
     for number, outputs in enumerate(
-        alike for kind in kinds[:MAX_OUTPUTS] for alike in grouped(kind, answers.output_key)
+        alike for kind in kinds[:MAX_OUTPUTS] for alike in group_by(kind, answers.output_key)
     ):
         if number == MAX_OUTPUTS:
             break
@@ -121,7 +122,7 @@ def _output_lines(
 ) -> Iterator[str]:
     """Give the fields of an output; where none is local, those of what comes before it."""
     output, style = outputs[0], answers.style
-    shape = view.result.graph.nodes[output]["shape"]
+    shape = shape_of(view.result.graph, output)
     yield from _heading("Output", output, shape_text(shape), style)
     if len(outputs) > 1:
         names = first_and_last(outputs)
@@ -164,14 +165,14 @@ def _before_global(
     new = [name for name in names if name not in shown]
     known = [name for name in names if name in shown]
     shown.update(new)
-    for alike in grouped(new, lambda name: (_is_local(view, name), answers.tensor_key(name))):
-        kind, found = _kind(view, alike), view.fields_of(alike[0])
+    for alike in group_by(new, lambda name: (_is_local(view, name), answers.tensor_key(name))):
+        kind, fields = _kind(view, alike), view.fields_of(alike[0])
         many = f", {len(alike)} {ALIKE}, {first_and_last(alike)}" if len(alike) > 1 else ""
         yield from style.wrapped(f"The {kind} before it{many}:", "  ")
-        yield from _heading("", alike[0], shape_text(found[0].shape), style, "  ")
-        yield from _fields_lines(view, found, answers)
+        yield from _heading("", alike[0], shape_text(fields[0].shape), style, "  ")
+        yield from _fields_lines(view, fields, answers)
     said = bool(new)
-    for alike in grouped(known, lambda name: (_is_local(view, name), name in result.forms)):
+    for alike in group_by(known, lambda name: (_is_local(view, name), name in result.forms)):
         where = "shown above"
         if alike[0] in result.forms:
             where = "an input" if len(alike) == 1 else "inputs"
@@ -244,12 +245,10 @@ def _row_lines(rows: Iterable[tuple[str, str, str]], style: Style) -> Iterator[s
 
 def _finding_lines(findings: Sequence[Finding], style: Style) -> list[str]:
     """Return the findings, each once with how often it occurs."""
-    grouped: dict[tuple[str, str, str], list[str]] = {}
-    for finding in findings:
-        key = (finding.code, finding.severity, finding.message)
-        grouped.setdefault(key, []).append(finding.node or finding.tensor or "")
     lines = [style.bold("Findings")]
-    for (code, severity, message), places in grouped.items():
+    for alike in group_by(findings, lambda one: (one.code, one.severity, one.message)):
+        code, severity, message = alike[0].code, alike[0].severity, alike[0].message
+        places = [finding.node or finding.tensor or "" for finding in alike]
         where = f" (at {some_names(places)})" if any(places) else ""
         text = f"{severity} {code}: {one_line(message, 2000)}{where}"
         wrapped = style.wrapped(text, "  ", "      ")

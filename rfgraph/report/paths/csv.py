@@ -1,4 +1,4 @@
-"""The distributions to show: one for each pair of input and tensor, as JSON and as CSV."""
+"""The distributions over paths as CSV."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from rfgraph.wording.numbers import decimal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rfgraph.analysis.counted import Entry
-    from rfgraph.analysis.histogram import AxisHistogram
+    from rfgraph.analysis.distributions import Distribution
+    from rfgraph.analysis.statistics import AxisHistogram
 
 
 HEADER = ("input", "tensor", "axis", "kind", "size", "count")
 LIST_HEADER = ("input", "tensor", "number", "size", "nodes")
 
 
-# -- CSV -------------------------------------------------------------------------------------------
-
-
-def path_records(entries: Sequence[Entry]) -> str:
+def path_records(entries: Sequence[Distribution]) -> str:
     """Return the histograms, or the paths of `--list`, as CSV.
 
     The counts of one axis add up to the total: a row for each size of the local paths (without a
@@ -34,19 +31,19 @@ def path_records(entries: Sequence[Entry]) -> str:
     return csv_text(HEADER, (row for item in entries for row in _rows(item)))
 
 
-def _rows(item: Entry) -> Iterator[list[str]]:
+def _rows(item: Distribution) -> Iterator[list[str]]:
     start = [for_csv(item.input), for_csv(item.tensor)]
-    found = item.histogram
-    if found is None:
+    histogram = item.histogram
+    if histogram is None:
         yield [*start, "", "bound", "", ""]
         return
-    for axis in found.axes.values():
+    for axis in histogram.axes.values():
         for kind, size, count in _axis_rows(axis):
             yield [*start, str(axis.axis), kind, size, decimal(count)]
-    for depth, count in (found.depth or {}).items():
+    for depth, count in (histogram.depth or {}).items():
         yield [*start, "", "depth", str(depth), decimal(count)]
-    axes = " ".join(map(str, found.axes))
-    for sizes, count in (found.joint or {}).items():
+    axes = " ".join(map(str, histogram.axes))
+    for sizes, count in (histogram.joint or {}).items():
         yield [*start, axes, "joint", " ".join(map(decimal, sizes)), decimal(count)]
 
 
@@ -55,13 +52,11 @@ def _axis_rows(axis: AxisHistogram) -> Iterator[tuple[str, str, int]]:
         yield "local", "", axis.local
     for size, count in (axis.counts or {}).items():
         yield "local", decimal(size), count
-    others = {"one-sided": axis.one_sided, "global": axis.global_, "unknown": axis.unknown}
-    for kind, count in others.items():
-        if count:
-            yield kind, "", count
+    for scope, count in axis.not_local.items():
+        yield scope, "", count
 
 
-def _list_rows(item: Entry) -> Iterator[list[str]]:
+def _list_rows(item: Distribution) -> Iterator[list[str]]:
     for number, path in enumerate(item.first or (), 1):
         names = [for_csv(item.input), for_csv(item.tensor)]
         sizes = " ".join(map(decimal, path.sizes))

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.counted import groups, others
+from rfgraph.analysis.distributions import alike_axes, noun, other_scopes
+from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.report.formats.markdown import table
 from rfgraph.wording.names import for_markdown, one_line
-from rfgraph.wording.numbers import amount, axes_text, figure, shape_text, short, times, whole
+from rfgraph.wording.numbers import amount, axes_text, shape_text, short, times, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rfgraph.analysis.counted import Entry
-    from rfgraph.analysis.histogram import AxisHistogram
+    from rfgraph.analysis.distributions import Distribution
+    from rfgraph.analysis.statistics import AxisHistogram
 
 
 MOST_SIZES = 200
-HEADER = (
-    *("axis", "local", "smallest", "mean", "median", "largest", "std"),
-    *("local covering", "not local"),
-)
+HEADER = ("axis", "local", *(item.column for item in STATISTICS), "not local")
 
 
-def paths_markdown(file: str, entries: Sequence[Entry]) -> str:
+def paths_markdown(file: str, entries: Sequence[Distribution]) -> str:
     """Return the report of `rfgraph paths` as Markdown."""
     parts = [f"# {for_markdown(file)}"]
     for shown in entries:
@@ -35,22 +33,23 @@ def paths_markdown(file: str, entries: Sequence[Entry]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _entry(shown: Entry) -> Iterator[str]:
-    found = shown.histogram
-    if found is None:
+def _entry(shown: Distribution) -> Iterator[str]:
+    histogram = shown.histogram
+    if histogram is None:
         yield f"Not counted: {for_markdown(one_line(shown.bound or ''))}"
         return
-    if not found.total:
+    if not histogram.total:
         yield "No path leads there."
         return
-    noun = found.count[:-1] if found.total == 1 else found.count
-    yield for_markdown(f"{amount(found.total)} {noun}")
-    yield table(HEADER, [_summary(axis) for axis in found.axes.values()])
-    for axes in groups(shown):
+    yield for_markdown(f"{amount(histogram.total)} {noun(histogram)}")
+    yield table(HEADER, [_summary(axis) for axis in histogram.axes.values()])
+    for axes in alike_axes(shown):
         yield from _sizes(axes)
-    if found.joint:
-        rows = [(times(sizes), for_markdown(short(count))) for sizes, count in found.joint.items()]
-        yield _cut(axes_text(list(found.axes)), found.count, rows)
+    if histogram.joint:
+        rows = [
+            (times(sizes), for_markdown(short(count))) for sizes, count in histogram.joint.items()
+        ]
+        yield _cut_table(axes_text(list(histogram.axes)), histogram.count, rows)
     if shown.first:
         listed = [
             (str(number), times(path.sizes), ", ".join(map(for_markdown, path.nodes)))
@@ -60,17 +59,11 @@ def _entry(shown: Entry) -> Iterator[str]:
 
 
 def _summary(axis: AxisHistogram) -> tuple[str, ...]:
-    covering = "-" if axis.covering is None else short(axis.covering)
     cells = (
         str(axis.axis),
         short(axis.local),
-        whole(axis.min),
-        figure(axis.mean),
-        whole(axis.median),
-        whole(axis.max),
-        figure(axis.std),
-        covering,
-        ", ".join(others(axis)) or "-",
+        *(item.text(axis) for item in STATISTICS),
+        ", ".join(other_scopes(axis)) or "-",
     )
     return tuple(map(for_markdown, cells))
 
@@ -81,10 +74,10 @@ def _sizes(axes: Sequence[AxisHistogram]) -> Iterator[str]:
         return
     rows = [(whole(size), for_markdown(short(count))) for size, count in counts.items()]
     title = f"size on {axes_text([axis.axis for axis in axes])}"
-    yield _cut(title, "paths", rows)
+    yield _cut_table(title, "paths", rows)
 
 
-def _cut(title: str, noun: str, rows: Sequence[tuple[str, str]]) -> str:
+def _cut_table(title: str, heading: str, rows: Sequence[tuple[str, str]]) -> str:
     rest = len(rows) - MOST_SIZES
-    text = table((title, noun), rows[:MOST_SIZES])
+    text = table((title, heading), rows[:MOST_SIZES])
     return text if rest <= 0 else f"{text}\n\nand {rest} more (json and csv list all)"

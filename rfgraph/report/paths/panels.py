@@ -8,16 +8,18 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.counted import covering, groups, others
+from rfgraph.analysis.distributions import alike_axes, covering_text, noun, other_scopes
+from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.errors import UsageError
-from rfgraph.report.formats.histogram import binned
-from rfgraph.wording.numbers import axes_text, figure, log10, short, whole
+from rfgraph.report.formats.histogram import bins_of
+from rfgraph.wording.numbers import axes_text, log10, short, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.analysis.counted import Entry
-    from rfgraph.analysis.histogram import AxisHistogram, PathHistogram
+    from rfgraph.analysis.distributions import Distribution
+    from rfgraph.analysis.histogram import PathHistogram
+    from rfgraph.analysis.statistics import AxisHistogram
 
 
 MAX_PANELS = 24
@@ -60,7 +62,7 @@ class Panel:
     ticks: Sequence[int] = ()
 
 
-def panels(entries: Sequence[Entry]) -> list[Panel]:
+def panels(entries: Sequence[Distribution]) -> list[Panel]:
     """Return a panel for each pair and for each of its axes that differ from the others.
 
     UsageError where there is nothing to draw, or more than can be seen.
@@ -68,36 +70,38 @@ def panels(entries: Sequence[Entry]) -> list[Panel]:
     useful = [item for item in entries if item.histogram is None or item.histogram.total]
     shown = useful or list(entries)
     several = len({item.input for item in shown}) > 1
-    found = [panel for item in shown for panel in _panels(item, several=several)]
-    if not found:
+    drawn = [panel for item in shown for panel in _panels(item, several=several)]
+    if not drawn:
         raise UsageError("the model has no inputs, and so no paths to draw")
-    if len(found) > MAX_PANELS:
+    if len(drawn) > MAX_PANELS:
         raise UsageError(
-            f"a picture requires at most {MAX_PANELS} histograms, found {len(found)}:"
+            f"a picture requires at most {MAX_PANELS} histograms, found {len(drawn)}:"
             " choose some by --tensor or --input"
         )
-    return found
+    return drawn
 
 
-def _panels(item: Entry, *, several: bool) -> list[Panel]:
+def _panels(item: Distribution, *, several: bool) -> list[Panel]:
     name = f"{item.tensor} from {item.input}" if several else item.tensor
-    found = item.histogram
-    if found is None:
+    histogram = item.histogram
+    if histogram is None:
         return [Panel(name, ("not counted", item.bound or ""), "", "paths", None)]
-    if not found.total:
-        return [Panel(name, ("no path leads there", ""), "", found.count, None)]
-    if not found.axes:
-        return [Panel(name, (f"{_many(found.total)} {found.count}", "the input has no axes"), "",
-                      found.count, None)]  # fmt: skip
-    return [_panel(name, item, found, axes) for axes in groups(item)]
+    if not histogram.total:
+        return [Panel(name, ("no path leads there", ""), "", histogram.count, None)]
+    if not histogram.axes:
+        facts = (f"{_many(histogram.total)} {histogram.count}", "the input has no axes")
+        return [Panel(name, facts, "", histogram.count, None)]
+    return [_panel(name, item, histogram, axes) for axes in alike_axes(item)]
 
 
-def _panel(name: str, item: Entry, found: PathHistogram, axes: Sequence[AxisHistogram]) -> Panel:
+def _panel(
+    name: str, item: Distribution, histogram: PathHistogram, axes: Sequence[AxisHistogram]
+) -> Panel:
     first = axes[0]
     label = f"receptive field size along {axes_text([axis.axis for axis in axes])}"
-    facts = _facts(first, found, item.lengths[first.axis])
+    facts = _facts(first, histogram, item.lengths[first.axis])
     bars = _bars(first)
-    noun = found.count if first.local == found.total else f"local {found.count}"
+    noun = histogram.count if first.local == histogram.total else f"local {histogram.count}"
     if bars is None or first.min is None or first.max is None:
         return Panel(name, facts, label, noun, None)
     span, length = (first.min, first.max), item.lengths[first.axis]
@@ -112,13 +116,14 @@ def _ticks(sizes: Sequence[int]) -> Sequence[int]:
     return sizes if fit else ()
 
 
-def _facts(axis: AxisHistogram, found: PathHistogram, length: int | None) -> tuple[str, str]:
+def _facts(axis: AxisHistogram, histogram: PathHistogram, length: int | None) -> tuple[str, str]:
     """Return the two lines above the bars: how many paths, and how their sizes are."""
-    noun = found.count[:-1] if found.total == 1 else found.count
-    scopes = others(axis, _many)
+    scopes = other_scopes(axis, _many)
     if scopes and axis.local:
         scopes.insert(0, f"{_many(axis.local)} local")
-    first = ": ".join(filter(None, (f"{_many(found.total)} {noun}", ", ".join(scopes))))
+    first = ": ".join(
+        filter(None, (f"{_many(histogram.total)} {noun(histogram)}", ", ".join(scopes)))
+    )
     if not axis.local:
         return first, "no path is local"
     if axis.counts is None or (axis.max or 0) > _MOST_SIZE:
@@ -128,9 +133,9 @@ def _facts(axis: AxisHistogram, found: PathHistogram, length: int | None) -> tup
         )
     facts = [f"size {axis.min}"]
     if axis.min != axis.max:
-        facts = [f"mean {figure(axis.mean, 4)}, std {figure(axis.std, 4)}"]
+        facts = [f"{item.column} {item.text(axis, 4)}" for item in STATISTICS if item.is_drawn]
     if length is not None and axis.covering is not None:
-        text = covering(axis.covering, axis.local)
+        text = covering_text(axis.covering, axis.local)
         text = text.replace("more than", ">").replace("less than", "<")
         facts.append(text if axis.covering in (0, axis.local) else f"{text} (dark)")
     return first, ("local: " if scopes else "") + ", ".join(facts)
@@ -160,12 +165,12 @@ def _bars(axis: AxisHistogram) -> Bars | None:
     gaps = [b - a for a, b in pairwise(sizes)]
     slots = (sizes[-1] - sizes[0]) // math.gcd(*gaps) + 1 if gaps else 1
     if len(sizes) > MOST_SIZES and slots > MOST_SLOTS:
-        found = binned(counts, COLUMNS)
+        bins = bins_of(counts, COLUMNS)
         half = 0.5 * math.gcd(*gaps)
-        kept = [(number, count) for number, count in enumerate(found.counts) if count]
-        lefts = [found.least + number * found.width - half for number, _ in kept]
-        together = found.width // math.gcd(*gaps)
-        return Bars(lefts, found.width, [count for _, count in kept], together)
+        kept = [(number, count) for number, count in enumerate(bins.counts) if count]
+        lefts = [bins.least + number * bins.width - half for number, _ in kept]
+        together = bins.width // math.gcd(*gaps)
+        return Bars(lefts, bins.width, [count for _, count in kept], together)
     width = _width(sizes, gaps)
     return Bars([size - width / 2 for size in sizes], width, list(counts.values()))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from rfgraph.analysis.counted import Entry
+    from rfgraph.analysis.distributions import Distribution
     from rfgraph.report.paths.panels import Heights
 
 
@@ -49,7 +49,7 @@ def require() -> None:
 
 
 def draw(
-    entries: Sequence[Entry], form: str, *, log: bool | None = None, title: str | None = None
+    entries: Sequence[Distribution], form: str, *, log: bool | None = None, title: str | None = None
 ) -> bytes:
     """Return distributions as a picture, "png", "svg" or "pdf", the same bytes each time.
 
@@ -103,7 +103,7 @@ def _figure(shown: Sequence[Panel], *, log: bool, title: str | None) -> Figure:
     width, height = wide * across, TALL * down + top
     figure = Figure(figsize=(width, height))
     if title:
-        text = _fitting(title, width - 0.4, 11)
+        text = _shortened(title, width - 0.4, 11)
         figure.text(0.5, 1 - 0.22 / height, text, size=11, ha="center", va="center")
     for number, panel in enumerate(shown):
         row, column = divmod(number, across)
@@ -118,43 +118,43 @@ def _figure(shown: Sequence[Panel], *, log: bool, title: str | None) -> Figure:
 def _panel(axes: Axes, panel: Panel, room: float, *, log: bool) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    name = _fitting(panel.tensor, room, 9.5, bold=True)
+    name = _shortened(panel.tensor, room, 9.5, bold=True)
     for text, points, size, weight in (
         (name, 31, 9.5, "bold"),
-        (_fitting(panel.facts[0], room, 8), 18, 8, "normal"),
-        (_fitting(panel.facts[1], room, 8), 6, 8, "normal"),
+        (_shortened(panel.facts[0], room, 8), 18, 8, "normal"),
+        (_shortened(panel.facts[1], room, 8), 6, 8, "normal"),
     ):
         axes.annotate(text, (0, 1), (0, points), xycoords="axes fraction", size=size,
                       textcoords="offset points", weight=weight)  # fmt: skip
     if panel.bars is None:
         axes.set_axis_off()
         return
-    found = heights(panel.bars, panel.noun, log=log)
-    _draw_bars(axes, panel.bars, found, panel.length)
+    drawn = heights(panel.bars, panel.noun, log=log)
+    _draw_bars(axes, panel.bars, drawn, panel.length)
     _number_sizes(axes, panel, panel.bars)
-    peak = max(found.values)
-    axes.set_ylim(found.bottom, found.bottom + (peak - found.bottom) * 1.15)
-    axes.set_yticks([at for at, _ in found.ticks], [text for _, text in found.ticks])
-    axes.set_ylabel(found.label)
+    peak = max(drawn.values)
+    axes.set_ylim(drawn.bottom, drawn.bottom + (peak - drawn.bottom) * 1.15)
+    axes.set_yticks([at for at, _ in drawn.ticks], [text for _, text in drawn.ticks])
+    axes.set_ylabel(drawn.label)
     _mark_input(axes, panel)
 
 
-def _draw_bars(axes: Axes, bars: Bars, found: Heights, length: int | None) -> None:
+def _draw_bars(axes: Axes, bars: Bars, drawn: Heights, length: int | None) -> None:
     """Draw the bars as long as the input dark, the others light and hatched."""
     for covers in (False, True):
         chosen = [
             (left, height)
-            for left, height in zip(bars.lefts, found.values, strict=True)
+            for left, height in zip(bars.lefts, drawn.values, strict=True)
             if covers == (length is None or left + bars.width / 2 >= length)
         ]
         if not chosen:
             continue
         dark = OPEN if length is None else COVERING
-        values, edges = _outline(chosen, bars.width, found.bottom)
+        values, edges = _outline(chosen, bars.width, drawn.bottom)
         axes.stairs(
             values,
             edges,
-            baseline=found.bottom,
+            baseline=drawn.bottom,
             fill=True,
             facecolor=dark if covers else SHORT_OF,
             edgecolor=INK,
@@ -236,7 +236,7 @@ def _mark_input(axes: Axes, panel: Panel) -> None:
 # -- names -----------------------------------------------------------------------------------------
 
 
-def _fitting(name: str, inches: float, size: float, *, bold: bool = False) -> str:
+def _shortened(name: str, inches: float, size: float, *, bold: bool = False) -> str:
     """Return a name shortened to a width, with characters that the font lacks as escapes."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
     from matplotlib.textpath import TextPath

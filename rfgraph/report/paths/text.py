@@ -6,13 +6,15 @@ import textwrap
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.counted import groups, others
+from rfgraph.analysis.distributions import alike_axes, noun, other_scopes
+from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.analysis.view import masks_sentence
-from rfgraph.report.formats import histogram
+from rfgraph.report.formats.histogram import chart
 from rfgraph.wording.names import one_line, safe
 from rfgraph.wording.numbers import (
     amount,
     axes_text,
+    count_of,
     figure,
     shape_text,
     share,
@@ -24,9 +26,10 @@ from rfgraph.wording.numbers import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from rfgraph.analysis.counted import Entry
-    from rfgraph.analysis.histogram import AxisHistogram, PathHistogram
+    from rfgraph.analysis.distributions import Distribution
+    from rfgraph.analysis.histogram import PathHistogram
     from rfgraph.analysis.paths import Path
+    from rfgraph.analysis.statistics import AxisHistogram
     from rfgraph.relations.graph import StoredMasks
     from rfgraph.report.formats.style import Style
 
@@ -46,7 +49,7 @@ UNLISTED = "more than 10,000 sizes or 10 MB of digits (--full lists them all the
 
 
 def paths_text(
-    file: str, entries: Sequence[Entry], style: Style, masks: StoredMasks | None = None
+    file: str, entries: Sequence[Distribution], style: Style, masks: StoredMasks | None = None
 ) -> str:
     """Return the report of `rfgraph paths`; `masks` is what stored masks cut, if they may."""
     lines = [style.bold(safe(file))]
@@ -55,14 +58,14 @@ def paths_text(
     for shown in entries:
         lines.extend(["", *_entry(shown, style)])
     if not entries:
-        lines.extend(["", *_wrapped("The model has no inputs, and so no paths.", style)])
-    found = [shown.histogram for shown in entries if shown.histogram is not None]
-    if any(item.count == "routes" and item.total > 1 for item in found):
+        lines.extend(["", *_wrap("The model has no inputs, and so no paths.", style)])
+    counted = [shown.histogram for shown in entries if shown.histogram is not None]
+    if any(item.count == "routes" and item.total > 1 for item in counted):
         lines.extend(["", *map(style.dim, textwrap.wrap(ROUTES, style.width))])
     return "\n".join(lines) + "\n"
 
 
-def _entry(shown: Entry, style: Style) -> Iterator[str]:
+def _entry(shown: Distribution, style: Style) -> Iterator[str]:
     shape = shape_text(shown.shape)
     label = style.name(shown.tensor, style.width)
     if len(label) + 2 + len(shape) <= style.width:
@@ -70,27 +73,24 @@ def _entry(shown: Entry, style: Style) -> Iterator[str]:
     else:
         yield from (style.bold(label), f"  {shape}")
     source = style.name(shown.input, style.width - 30)
-    found = shown.histogram
-    if found is None:
-        yield from _wrapped(
-            f"not counted from input {source}: {one_line(shown.bound or '')}", style
-        )
-    elif not found.total:
-        yield from _wrapped(f"No path leads there from input {source}.", style)
+    histogram = shown.histogram
+    if histogram is None:
+        yield from _wrap(f"not counted from input {source}: {one_line(shown.bound or '')}", style)
+    elif not histogram.total:
+        yield from _wrap(f"No path leads there from input {source}.", style)
     else:
-        noun = found.count[:-1] if found.total == 1 else found.count
-        yield from _wrapped(f"{amount(found.total)} {noun} from input {source}", style)
-        for axes in groups(shown):
+        yield from _wrap(f"{amount(histogram.total)} {noun(histogram)} from input {source}", style)
+        for axes in alike_axes(shown):
             yield from _axes(shown, axes, style)
-        yield from _row("depth", _depth(found), style, indent=2)
-        yield from _joint(found, style)
+        yield from _row("depth", _depth(histogram), style, indent=2)
+        yield from _joint(histogram, style)
         yield from _first(shown, style)
 
 
 # -- axes ------------------------------------------------------------------------------------------
 
 
-def _axes(shown: Entry, axes: Sequence[AxisHistogram], style: Style) -> Iterator[str]:
+def _axes(shown: Distribution, axes: Sequence[AxisHistogram], style: Style) -> Iterator[str]:
     first = axes[0]
     numbers = [axis.axis for axis in axes]
     yield f"  {axes_text(numbers)}"
@@ -99,7 +99,7 @@ def _axes(shown: Entry, axes: Sequence[AxisHistogram], style: Style) -> Iterator
     if first.counts and len(first.counts) > 1:
         columns = min(style.width - INDENT, MOST_COLUMNS)
         mark = shown.lengths[first.axis]
-        drawn = histogram.chart(first.counts, columns, CHART_ROWS, blocks=style.blocks, mark=mark)
+        drawn = chart(first.counts, columns, CHART_ROWS, blocks=style.blocks, mark=mark)
         yield from ("", *(" " * INDENT + line for line in drawn), "")
 
 
@@ -107,7 +107,7 @@ def _rows(
     axis: AxisHistogram, length: int | None, numbers: Sequence[int]
 ) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of one axis, or of several that are alike."""
-    not_local = others(axis)
+    not_local = other_scopes(axis)
     if not_local:
         counted = [f"{short(axis.local)} local" if axis.local else "none local", *not_local]
         meant = [text for word, text in LEGEND.items() if any(word in item for item in not_local)]
@@ -120,13 +120,21 @@ def _rows(
     else:
         different = "" if axis.counts is None else f", {len(axis.counts)} different"
         yield "sizes", f"{whole(axis.min)} to {whole(axis.max)}{different}"
-        yield "mean", f"{figure(axis.mean)}, standard deviation {figure(axis.std)}"
+        yield from _statistics(axis)
     if axis.counts is None:
         yield "not listed", UNLISTED
-    elif len(axis.counts) > 1:
-        yield "median", whole(axis.median)
     label = "local ones cover" if not_local else "cover the input"
     yield label, _covering(axis, length, numbers)
+
+
+def _statistics(axis: AxisHistogram) -> Iterator[tuple[str, str]]:
+    """Yield the rows of the statistics that are known."""
+    rows: dict[str, list[str]] = {}
+    for item in STATISTICS:
+        if item.row and (axis.counts is not None or not item.needs_sizes):
+            rows.setdefault(item.row, []).append(item.sentence.format(item.text(axis)))
+    for label, said in rows.items():
+        yield label, ", ".join(said)
 
 
 def _covering(axis: AxisHistogram, length: int | None, numbers: Sequence[int]) -> str:
@@ -145,37 +153,37 @@ def _covering(axis: AxisHistogram, length: int | None, numbers: Sequence[int]) -
 # -- depth, joint, list ----------------------------------------------------------------------------
 
 
-def _depth(found: PathHistogram) -> str:
+def _depth(histogram: PathHistogram) -> str:
     """Say how many windows wider than 1 there are on a path."""
-    if not found.depth:
+    if not histogram.depth:
         return "not listed"
-    least, most = min(found.depth), max(found.depth)
+    least, most = min(histogram.depth), max(histogram.depth)
     if least == most:
-        return f"{most} window{'' if most == 1 else 's'} wider than 1"
-    return f"{least} to {most} windows wider than 1, mean {figure(_mean(found.depth))}"
+        return f"{count_of(most, 'window')} wider than 1"
+    return f"{least} to {most} windows wider than 1, mean {figure(_mean(histogram.depth))}"
 
 
 def _mean(counts: Mapping[int, int]) -> Fraction:
     return Fraction(sum(number * count for number, count in counts.items()), sum(counts.values()))
 
 
-def _joint(found: PathHistogram, style: Style) -> Iterator[str]:
-    if not found.with_joint:
+def _joint(histogram: PathHistogram, style: Style) -> Iterator[str]:
+    if not histogram.with_joint:
         return
-    yield f"  jointly on {axes_text(list(found.axes))}"
-    if found.joint is None:
+    yield f"  jointly on {axes_text(list(histogram.axes))}"
+    if histogram.joint is None:
         yield from _row("not listed", UNLISTED, style)
         return
-    for sizes, count in list(found.joint.items())[:MOST_JOINT]:
+    for sizes, count in list(histogram.joint.items())[:MOST_JOINT]:
         yield from _row(times(list(map(whole, sizes))), short(count), style)
-    rest = len(found.joint) - MOST_JOINT
+    rest = len(histogram.joint) - MOST_JOINT
     if rest > 0:
         yield from _row("", f"and {rest} more (--format json or csv lists all)", style)
-    if not found.joint:
+    if not histogram.joint:
         yield from _row("", "no path is local on all of them", style)
 
 
-def _first(shown: Entry, style: Style) -> Iterator[str]:
+def _first(shown: Distribution, style: Style) -> Iterator[str]:
     if shown.first is None:
         return
     if not shown.first:
@@ -187,8 +195,7 @@ def _first(shown: Entry, style: Style) -> Iterator[str]:
 
 
 def _title(path: Path) -> str:
-    nodes = f"{len(path.nodes)} node{'' if len(path.nodes) == 1 else 's'}"
-    return f"{times(list(map(whole, path.sizes)))}  through {nodes}:"
+    return f"{times(list(map(whole, path.sizes)))}  through {count_of(len(path.nodes), 'node')}:"
 
 
 def _row(label: str, value: str, style: Style, indent: int = INDENT) -> Iterable[str]:
@@ -197,5 +204,5 @@ def _row(label: str, value: str, style: Style, indent: int = INDENT) -> Iterable
     return style.wrapped(value, start, later)
 
 
-def _wrapped(text: str, style: Style) -> Iterable[str]:
+def _wrap(text: str, style: Style) -> Iterable[str]:
     return style.wrapped(text, "  ")

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.counted import counted_beside, covering, groups, others
-from rfgraph.report.formats import histogram
-from rfgraph.wording.numbers import axes_text, figure, short
+from rfgraph.analysis.distributions import (
+    alike_axes,
+    covering_text,
+    noun,
+    other_scopes,
+    quick_distribution,
+)
+from rfgraph.analysis.statistics import MEAN
+from rfgraph.report.formats.histogram import line
+from rfgraph.wording.numbers import axes_text, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rfgraph.analysis.field import ReceptiveField
-    from rfgraph.analysis.histogram import AxisHistogram
+    from rfgraph.analysis.statistics import AxisHistogram
     from rfgraph.analysis.view import View
     from rfgraph.report.formats.style import Style
 
@@ -26,24 +33,24 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
 
     `label` is the width of the column of labels.
     """
-    shown = counted_beside(view, field.input, field.tensor)
-    found = shown.histogram
-    if found is None:
+    shown = quick_distribution(view, field.input, field.tensor)
+    histogram = shown.histogram
+    if histogram is None:
         return not_counted_lines(label, style)
-    total = f"{short(found.total)} {found.count[:-1] if found.total == 1 else found.count}"
+    total = f"{short(histogram.total)} {noun(histogram)}"
     together: dict[tuple[str, str], list[int]] = {}
-    for axes in groups(shown):
-        first, line = axes[0], ""
+    for axes in alike_axes(shown):
+        first, drawn = axes[0], ""
         said = total + _kinds(first, list(_facts(first, shown.lengths[first.axis])))
         if first.counts and len(first.counts) > 1:
             columns = min(style.width - label, MOST_COLUMNS)
-            line = histogram.line(first.counts, columns, blocks=style.blocks)
-        together.setdefault((said, line), []).extend(axis.axis for axis in axes)
+            drawn = line(first.counts, columns, blocks=style.blocks)
+        together.setdefault((said, drawn), []).extend(axis.axis for axis in axes)
     lines = []
-    for (said, line), numbers in together.items():
+    for (said, drawn), numbers in together.items():
         about = said if len(together) == 1 else f"{axes_text(numbers)}: {said}"
         lines.extend(_row("distribution", about, label, style))
-        lines.extend([" " * label + line] if line else [])
+        lines.extend([" " * label + drawn] if drawn else [])
     return lines
 
 
@@ -54,7 +61,7 @@ def not_counted_lines(label: int, style: Style) -> list[str]:
 
 def _kinds(axis: AxisHistogram, facts: Sequence[str]) -> str:
     """Return how many of the paths are of each kind; `facts` speak of the local ones alone."""
-    scopes = others(axis)
+    scopes = other_scopes(axis)
     if not scopes:
         return "".join(f", {fact}" for fact in facts)
     if axis.local:
@@ -65,9 +72,9 @@ def _kinds(axis: AxisHistogram, facts: Sequence[str]) -> str:
 
 def _facts(axis: AxisHistogram, length: int | None) -> Iterator[str]:
     if axis.min != axis.max:
-        yield f"mean size {figure(axis.mean)}"
+        yield f"mean size {MEAN.text(axis)}"
     if length is not None and axis.covering is not None and axis.local > 1:
-        yield covering(axis.covering, axis.local)
+        yield covering_text(axis.covering, axis.local)
 
 
 def _row(label: str, value: str, width: int, style: Style) -> list[str]:

@@ -10,13 +10,15 @@ from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.view import input_lengths
 from rfgraph.errors import BoundError
+from rfgraph.relations.graph import shape_of
 from rfgraph.wording.numbers import share, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from rfgraph.analysis.histogram import AxisHistogram, PathHistogram
+    from rfgraph.analysis.histogram import PathHistogram
     from rfgraph.analysis.paths import Path
+    from rfgraph.analysis.statistics import AxisHistogram
     from rfgraph.analysis.view import View
     from rfgraph.relations.axis_rules import Shape
 
@@ -26,7 +28,7 @@ MAX_BESIDE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Distribution:
     """One distribution and what to show beside it.
 
     `lengths` are the input's by axis, None where the file leaves one open. `histogram` is None
@@ -46,10 +48,10 @@ class Entry:
         if self.histogram is None:
             absent = {"total": None, "listed": False, "axes": None, "depth": None}
             return {"input": self.input, "tensor": self.tensor, **absent, "bound": self.bound}
-        found = self.histogram.to_dict()
+        entry = self.histogram.to_dict()
         if self.first is not None:
-            found["list"] = [path.to_dict() for path in self.first]
-        return found
+            entry["list"] = [path.to_dict() for path in self.first]
+        return entry
 
 
 def pairs(view: View) -> list[tuple[str, str]]:
@@ -61,57 +63,57 @@ def pairs(view: View) -> list[tuple[str, str]]:
     if view.tensors is not None:
         return [(source, tensor) for tensor in view.tensors for source in view.inputs]
     model, forms = view.result.model, view.result.forms
-    found = (
+    ends = (
         (source, tensor)
         for output in model.outputs
         for source in view.inputs
         for tensor in local_ends(model, forms[source], output)
     )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(ends))
 
 
-def counted(
+def distribution_of(
     view: View,
     source: str,
     tensor: str,
     count: Callable[..., PathHistogram] = path_histogram,
     first: Callable[..., tuple[Path, ...]] | None = None,
-) -> Entry:
+) -> Distribution:
     """Count the paths of one pair.
 
     `count` is `path_histogram` with its options, `first` returns the paths to list; both are called
     with the result and the pair as `tensor` and `input`.
     """
-    shape = view.result.graph.nodes[tensor]["shape"]
+    shape = shape_of(view.result.graph, tensor)
     item = next(item for item in view.result.model.inputs if item.name == source)
     lengths = input_lengths(item)
     try:
-        found = count(view.result, tensor=tensor, input=source)
+        histogram = count(view.result, tensor=tensor, input=source)
         listed = None if first is None else first(view.result, tensor=tensor, input=source)
     except BoundError as error:
-        return Entry(source, tensor, shape, lengths, None, str(error))
-    return Entry(source, tensor, shape, lengths, found, None, listed)
+        return Distribution(source, tensor, shape, lengths, None, str(error))
+    return Distribution(source, tensor, shape, lengths, histogram, None, listed)
 
 
-def counted_beside(view: View, source: str, tensor: str) -> Entry:
+def quick_distribution(view: View, source: str, tensor: str) -> Distribution:
     """Count the paths of one pair for a report on fields, unless that takes long."""
-    return counted(view, source, tensor, partial(path_histogram, max_patterns=MAX_BESIDE))
+    return distribution_of(view, source, tensor, partial(path_histogram, max_patterns=MAX_BESIDE))
 
 
-def all_counted(
+def all_distributions(
     view: View,
     count: Callable[..., PathHistogram] = path_histogram,
     first: Callable[..., tuple[Path, ...]] | None = None,
-) -> list[Entry]:
+) -> list[Distribution]:
     """Count the paths of every pair; BoundError where that succeeds for none."""
-    entries = [counted(view, *pair, count, first) for pair in pairs(view)]
+    entries = [distribution_of(view, *pair, count, first) for pair in pairs(view)]
     bounds = [item.bound for item in entries if item.bound is not None]
     if bounds and len(bounds) == len(entries):
         raise BoundError(bounds[0])
     return entries
 
 
-def groups(shown: Entry) -> list[list[AxisHistogram]]:
+def alike_axes(shown: Distribution) -> list[list[AxisHistogram]]:
     """Return the axes, those with the same distribution and the same input length together."""
     same: dict[object, list[AxisHistogram]] = {}
     for axis in shown.histogram.axes.values() if shown.histogram else ():
@@ -123,18 +125,18 @@ def groups(shown: Entry) -> list[list[AxisHistogram]]:
     return list(same.values())
 
 
-def covering(number: int, local: int) -> str:
+def noun(histogram: PathHistogram) -> str:
+    """Return what is counted: "routes" or "paths", or the singular of one."""
+    return histogram.count.removesuffix("s") if histogram.total == 1 else histogram.count
+
+
+def covering_text(number: int, local: int) -> str:
     """Return in words how many of the local paths are at least as long as the input."""
     if number in (0, local):
         return "all cover the input" if number else "none covers the input"
     return f"{share(number, local)} cover the input"
 
 
-def others(axis: AxisHistogram, said: Callable[[int], str] = short) -> list[str]:
+def other_scopes(axis: AxisHistogram, said: Callable[[int], str] = short) -> list[str]:
     """Return in words, with counts as `said`, how many paths are not local on an axis."""
-    found = (
-        (axis.one_sided, "one-sided"),
-        (axis.global_, "global"),
-        (axis.unknown, "unknown"),
-    )
-    return [f"{said(count)} {word}" for count, word in found if count]
+    return [f"{said(count)} {word}" for word, count in axis.not_local.items()]

@@ -1,3 +1,0 @@
-"""Results as HTML, where a notebook shows them."""
-
-from __future__ import annotations

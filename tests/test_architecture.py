@@ -1,0 +1,103 @@
+"""ARCHITECTURE.md says what is there: the layers, paths, bounds, and where to change what."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from rfgraph import config
+from rfgraph.cli import check as check_command
+from rfgraph.cli.parser import COMMANDS, MODEL
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "rfgraph"
+TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+SOURCES = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
+
+
+def between(mark):
+    (block,) = re.findall(rf"<!-- {mark} -->\n(.*?)<!-- end -->", TEXT, re.DOTALL)
+    return block
+
+
+def named(text):
+    """What stands in backticks, without the arguments of a call."""
+    return [word.partition("(")[0] for word in re.findall(r"`([^`]+)`", text)]
+
+
+def changes():
+    rows = [line.strip("| ").split(" | ") for line in between("changes").splitlines()]
+    return {what: f"{write} {more}" for what, write, more in rows[2:]}
+
+
+def exists(path):
+    """Whether a path is there, from the package or the root; NNN stands for any number."""
+    pattern = path.replace("NNN", "[0-9][0-9][0-9]")
+    return any(next(folder.glob(found), None) for folder in (PACKAGE, ROOT) for found in
+               (pattern, f"{pattern}.py"))  # fmt: skip
+
+
+def test_the_layers_are_those_that_imports_are_held_to():
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = next(
+        one["layers"]
+        for one in contract["tool"]["importlinter"]["contracts"]
+        if one.get("containers") == ["rfgraph"]
+    )
+    assert [line.strip() for line in between("layers").splitlines()] == layers
+
+
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_path_exists(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    words = named(re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE))
+    paths = [word for word in words if re.fullmatch(r"[\w.]+(/[\w.]+)+/?|\w+\.py", word)]
+    assert len(paths) > 8
+    assert [path for path in paths if not exists(path)] == []
+
+
+def test_a_path_that_does_not_exist_would_be_seen():
+    assert exists("checks/rfNNN.py")
+    assert not exists("checks/found.py")
+
+
+def test_every_bound_exists():
+    bounds = {word for word in named(TEXT) if word.startswith("MAX_")}
+    assert len(bounds) > 20
+    code = "\n".join(SOURCES.values())
+    assert [name for name in bounds if not re.search(rf"^{name}\b.* = ", code, re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("what", changes())
+def test_what_a_change_is_written_beside_exists(what):
+    words = named(changes()[what])
+    assert any(map(exists, words))
+    code = "\n".join(SOURCES.values())
+    for name in [word for word in words if not exists(word)]:
+        command = name.removeprefix("python -m ").replace(".", "/")
+        declared = rf"^(class|def) {re.escape(name)}\b|^{re.escape(name)}\b.* = "
+        assert exists(f"{command}/__main__.py") or re.search(declared, code, re.MULTILINE), name
+
+
+def test_every_command_has_what_a_command_needs():
+    for name in (*COMMANDS, MODEL):
+        module = importlib.import_module(f"rfgraph.cli.{name}")
+        assert callable(module.add_arguments)
+        assert callable(module.run)
+        assert module.FORMATS
+
+
+def test_a_format_of_the_findings_is_a_module():
+    folder = PACKAGE / "report" / "findings"
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert set(check_command.FORMATS) == modules
+    assert config.FORMATS == check_command.FORMATS
