@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rfgraph.domains import support
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import bounded
 from rfgraph.domains.fitting import depends, direction
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, settle, tabulated, to_table
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, constant
+from rfgraph.domains.pieces import (
+    Blur,
+    Lost,
+    Mapped,
+    Piece,
+    Regrouped,
+    Standing,
+    Tabled,
+    settle,
+    tabulated,
+    to_table,
+)
 from rfgraph.errors import BoundError
 from rfgraph.relations import (
+    Along,
     AxisRule,
     Band,
     Blocks,
     Everything,
+    Gathered,
     Listed,
     Permute,
     Pick,
     Pointwise,
+    Reduce,
     Regroup,
     Relation,
     Resample,
@@ -48,16 +64,24 @@ def carry_step(piece: Piece, step: Step, shape: Shape) -> Piece | Lost:
     """Return what is read after `step` from a tensor of `shape`."""
     if isinstance(step, Everything):
         return Lost.UNKNOWN if step.unknown else Lost.GLOBAL
+    if isinstance(step, Pointwise | Regroup) and step.shape == shape:
+        return piece
+    if isinstance(step, Regroup):
+        return _regroup(piece, shape, step.shape)
+    if isinstance(piece, Regrouped):
+        return _carry_regrouped(piece, step, shape)
     if isinstance(step, Pointwise):
-        return piece if step.shape == shape else _broadcast(piece, shape, step.shape)
+        return _broadcast(piece, shape, step.shape)
     if isinstance(step, Permute):
         return _permute(piece, step.perm)
-    if isinstance(step, Regroup):
-        return piece if step.shape == shape else _regroup(piece, shape, step.shape)
+    return _gather(piece, step, shape) if isinstance(step, Gathered) else _axes(piece, step, shape)
+
+
+def _axes(piece: Standing, step: Along, shape: Shape) -> Standing | Lost:
     if len(step.rules) == 1:
         axis, rule = step.rules[0]
         return _along(piece, axis, rule, shape)
-    state: Piece | Lost = piece
+    state: Standing | Lost = piece
     lengths = list(shape)
     for axis, rule in step.rules:
         if isinstance(state, Lost):
@@ -67,10 +91,39 @@ def carry_step(piece: Piece, step: Step, shape: Shape) -> Piece | Lost:
     return state
 
 
+def _carry_regrouped(piece: Regrouped, step: Step, shape: Shape) -> Piece | Lost:
+    """Reduce over a whole axis what stands under another shape; settle it for all else."""
+    if isinstance(step, Reduce) and len(step.rules) == 1:
+        axis, rule = step.rules[0]
+        if isinstance(rule, Whole):
+            return _whole_regrouped(piece, axis, rule, shape)
+    made = _settled(piece, shape)
+    return made if isinstance(made, Lost) else carry_step(made, step, shape)
+
+
+def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> Standing | Lost:
+    inner = piece.piece
+    if inner.carrier is not None and piece.axes == {axis}:
+        length = piece.shape[inner.carrier]
+        found = _along_carrier(inner, inner.carrier, Whole(length, 1, rule.unknown), piece.shape)
+        if isinstance(found, Lost):
+            return found
+    # Factors along which nothing varies do not matter to what is left of the axis.
+    varying = inner.axes | {held for held, _ in inner.support}
+    slim = tables.slimmed(piece.shape, shape, varying)
+    repeats = dict(slim.repeats)
+    here = tuple(
+        length * (1 if place == axis else repeats.get(place, 1))
+        for place, length in enumerate(slim.new)
+    )
+    made = _settled(Regrouped(inner, slim.old, piece.axes), here)
+    return made if isinstance(made, Lost) else _along(made, axis, Whole(here[axis], 1), here)
+
+
 # -- pointwise, permute, regroup ---------------------------------------------------------------
 
 
-def _broadcast(piece: Piece, old: Shape, new: Shape) -> Piece | Lost:
+def _broadcast(piece: Standing, old: Shape, new: Shape) -> Standing | Lost:
     extra = len(new) - len(old)
     if isinstance(piece, Tabled):
         axes = frozenset(axis + extra for axis in piece.axes)
@@ -91,7 +144,7 @@ def _only_unit(piece: Mapped) -> Mapped | Lost:
     return Lost.EMPTY if span is None else piece._replace(carrier=None, map=constant(span))
 
 
-def _permute(piece: Piece, perm: tuple[int, ...]) -> Piece:
+def _permute(piece: Standing, perm: tuple[int, ...]) -> Standing:
     if isinstance(piece, Tabled):
         axes = frozenset(perm.index(axis) for axis in piece.axes)
         return piece._replace(table=tables.permute(piece.table, perm), axes=axes)
@@ -103,19 +156,75 @@ def _permute(piece: Piece, perm: tuple[int, ...]) -> Piece:
 
 
 def _regroup(piece: Piece, old: Shape, new: Shape) -> Piece | Lost:
-    plan = tables.regroup_plan(old, new)
+    if isinstance(piece, Regrouped):
+        # What is merged and cut apart again stands where it stood.
+        return _regroup_mapped(piece.piece, piece.shape, new)
     if isinstance(piece, Mapped):
-        moved = _regroup_mapped(piece, old, new, plan)
-        if moved is not None:
-            return moved
-        piece = to_table(piece, old)
-    behind = _behind(piece.axes, plan, new)
+        return _regroup_mapped(piece, old, new)
+    behind = _behind(piece.axes, tables.regroup_plan(old, new), new)
     if isinstance(piece, Tabled):
         try:
-            return _regroup_table(piece, behind, old, new)
+            return _settle(piece._replace(table=tables.regroup(piece.table, old, new)), behind)
         except BoundError:
             piece = Blur(piece.axes, piece.open_lo, piece.open_hi)
     return piece._replace(depends=behind)
+
+
+def _regroup_mapped(piece: Mapped, old: Shape, new: Shape) -> Piece | Lost:
+    if old == new:
+        return piece
+    plan = tables.regroup_plan(old, new)
+    moved = _moved_whole(piece, old, new, plan)
+    if moved is not None:
+        return moved
+    if piece.carrier is not None and _is_empty(piece.map.spans[: old[piece.carrier]]):
+        return Lost.EMPTY
+    return Regrouped(piece, old, _carriers(piece, old, new, plan))
+
+
+def _carriers(piece: Mapped, old: Shape, new: Shape, plan: tables.Plan) -> frozenset[int]:
+    """Return the axes of the new shape along which the position on the carrier changes."""
+    found: set[int] = set()
+    for before, after in plan:
+        if piece.carrier in before:
+            low = product(old[axis] for axis in before if axis > (piece.carrier or 0))
+            high = low * old[piece.carrier or 0]
+            inner = 1
+            for axis in reversed(after):
+                if new[axis] > 1 and inner < high and inner * new[axis] > low:
+                    found.add(axis)
+                inner *= new[axis]
+    return frozenset(found)
+
+
+def _settled(piece: Regrouped, shape: Shape) -> Standing | Lost:
+    """Return the piece as it stands under its new shape: a map, a table, or a blur."""
+    made = to_table(piece, shape)
+    return made if isinstance(made, Blur) else _settle(made, piece.axes)
+
+
+def _gather(piece: Standing, step: Gathered, shape: Shape) -> Standing | Lost:
+    made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
+    axes = frozenset(
+        axis
+        for own in piece.axes
+        for axis, length in enumerate(step.places[own].shape)
+        if length > 1
+    )
+    if isinstance(made, Tabled):
+        try:
+            return _settle(made._replace(table=tables.gathered(made.table, step.places)), axes)
+        except BoundError:
+            pass
+    return Blur(axes, piece.open_lo, piece.open_hi)
+
+
+def _settle(piece: Tabled, axes: frozenset[int]) -> Standing | Lost:
+    """Return a table in fewer words whose intervals depend on some of `axes`."""
+    if piece.table.is_empty:
+        return Lost.EMPTY
+    depending = depends(piece.table, axes) or axes
+    return settle(piece.table, depending, open_lo=piece.open_lo, open_hi=piece.open_hi)
 
 
 def _behind(axes: frozenset[int], plan: tables.Plan, new: Shape) -> frozenset[int]:
@@ -127,17 +236,7 @@ def _behind(axes: frozenset[int], plan: tables.Plan, new: Shape) -> frozenset[in
     return frozenset(found)
 
 
-def _regroup_table(piece: Tabled, behind: frozenset[int], old: Shape, new: Shape) -> Piece | Lost:
-    if piece.table.is_empty:
-        return Lost.EMPTY
-    table = tables.regroup(piece.table, old, new)
-    axes = depends(table, behind) or behind
-    return settle(table, axes, open_lo=piece.open_lo, open_hi=piece.open_hi)
-
-
-def _regroup_mapped(
-    piece: Mapped, old: Shape, new: Shape, plan: tables.Plan
-) -> Mapped | Lost | None:
+def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: tables.Plan) -> Mapped | Lost | None:
     """Move a piece whose carrier stays whole, or becomes the outer part of a merged axis."""
     before, behind = next((group for group in plan if piece.carrier in group[0]), ((), ()))
     wide = [axis for axis in before if old[axis] != 1]
@@ -169,7 +268,7 @@ def _merged(piece: Mapped, carrier: int, inner: int) -> Mapped | None:
 # -- along an axis -----------------------------------------------------------------------------
 
 
-def _along(piece: Piece, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
+def _along(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
     if isinstance(piece, Mapped):
         if axis != piece.carrier:
             return _along_other(piece, axis, rule, shape)
@@ -204,7 +303,7 @@ def _opened(piece: Blur, rule: AxisRule) -> Blur | Lost:
     return Lost.GLOBAL if opened.open_lo and opened.open_hi else opened
 
 
-def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
+def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
     if isinstance(rule, Whole) and piece.axes == {axis}:
         return Lost.GLOBAL
     open_lo, open_hi = piece.open_lo, piece.open_hi
@@ -228,7 +327,7 @@ def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Piec
     return settle(table, axes, carrier, open_lo=open_lo, open_hi=open_hi)
 
 
-def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
+def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
     if isinstance(rule, Window) and rule.kernel == rule.stride == 1 and not rule.pad_begin:
         return piece
     if isinstance(rule, Whole):
@@ -242,7 +341,7 @@ def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Pi
     if not isinstance(rule, Pick | Listed | Rows) and not _cuts(rule):
         mapped = piece.map.through(_Grouped(rule) if isinstance(rule, Blocks) else rule)
         if mapped is not None:
-            return _alive(piece._replace(map=mapped))
+            return Lost.EMPTY if _is_empty(mapped.spans) else piece._replace(map=mapped)
     return _tabulate(piece, axis, rule, shape)
 
 
@@ -268,11 +367,11 @@ def _cuts(rule: AxisRule) -> bool:
     return min(ends) < 0 or max(ends) >= rule.in_len
 
 
-def _alive(piece: Mapped) -> Mapped | Lost:
-    return Lost.EMPTY if all(span is None for span in piece.map.spans) else piece
+def _is_empty(spans: Sequence[Span]) -> bool:
+    return all(span is None for span in spans)
 
 
-def _band(piece: Mapped, axis: int, rule: Band, shape: Shape) -> Piece | Lost:
+def _band(piece: Mapped, axis: int, rule: Band, shape: Shape) -> Standing | Lost:
     if rule.before is not None and rule.after is not None:
         kernel = rule.before + rule.after + 1
         if kernel < 1:
@@ -299,7 +398,7 @@ def _band_of(rule: Rows) -> Band:
     return Band(before, after, rule.in_len, product(rule.lengths))
 
 
-def _banded_rows(piece: Mapped, axis: int, rule: Rows, shape: Shape) -> Piece | Lost:
+def _banded_rows(piece: Mapped, axis: int, rule: Rows, shape: Shape) -> Standing | Lost:
     """Carry by a band along the axis, which then stands for the axis of the rows."""
     (rows,) = rule.axes
     made = _band(piece, axis, _band_of(rule), shape)
@@ -315,7 +414,7 @@ def _opens(rule: Band, way: int) -> tuple[bool, bool]:
     return opens if way > 0 else (opens[1], opens[0])
 
 
-def _tabulate(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
+def _tabulate(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
     """Take the rule's taps from the map itself where it can, else from a table of what exists."""
     if isinstance(rule, Pick | Listed | Shift | Rows):
         made = to_table(piece, shape)
@@ -340,7 +439,7 @@ def _evaluated(piece: Mapped, carrier: int, rule: AxisRule, shape: Shape) -> Tab
 
 def _along_rows(
     piece: Mapped, axis: int, rule: Rows, shape: Shape, bits: int | None
-) -> Piece | Lost:
+) -> Standing | Lost:
     """Rows that each find something to read leave the piece as it is."""
     if bits is None and bool(rule.flags().any(axis=1).all()):
         return piece
@@ -350,7 +449,7 @@ def _along_rows(
     return _along_table(made, axis, rule, shape)
 
 
-def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
+def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
     """A rule on another axis only says for which positions there still is something to read."""
     bits = support.of(piece.support, axis)
     if isinstance(rule, Rows):

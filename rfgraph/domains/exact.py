@@ -13,6 +13,7 @@ from rfgraph.domains.table import NOTHING, Table
 from rfgraph.errors import BoundError
 from rfgraph.relations import (
     Everything,
+    Gathered,
     Permute,
     Pointwise,
     Regroup,
@@ -101,6 +102,8 @@ def _step(table: Table, step: Step, shape: Shape) -> Table:
         return tables.permute(table, step.perm)
     if isinstance(step, Regroup):
         return tables.regroup(table, shape, step.shape)
+    if isinstance(step, Gathered):
+        return tables.gathered(table, step.places)
     for axis, rule in step.rules:
         table = tables.along(table, axis, rule, clipped=True)
     return table

@@ -14,7 +14,7 @@ import numpy as np
 from rfgraph.domains import table as tables
 from rfgraph.domains.pattern import excess
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join, join_spans
-from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled, to_table
+from rfgraph.domains.pieces import Blur, Mapped, Piece, Regrouped, Tabled, to_table
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def measure(
     shortest, longest = path_sizes(field.spread)
     united = None if shared else _united(field.pieces, shape)
     if united is None or (moving and not united.q):
-        size, size_min = _sizes_of_units(field.pieces, shape)
+        size, size_min = _sizes_of_moved(field.pieces, shape)
         return Numbers(size, size_min, shortest=shortest, longest=longest)
     size, size_min = _sizes_of_phases(field.pieces, shape)
     rate, first = united.rate, united.spans[0]
@@ -78,8 +78,12 @@ def measure(
 
 def bounded_reach(field: AxisField, shape: Shape) -> tuple[Fraction | None, Fraction | None]:
     """Return before and after of a field with one-sided paths, None where it is unbounded."""
-    closed = [piece._replace(open_lo=False, open_hi=False) for piece in field.pieces]
-    united = _united(tuple(closed), shape)
+    closed = [
+        piece._replace(open_lo=False, open_hi=False)
+        for piece in field.pieces
+        if not isinstance(piece, Regrouped)
+    ]
+    united = _united(closed, shape) if len(closed) == len(field.pieces) else None
     if united is None:
         return None, None
     before, after = reach(united)
@@ -116,6 +120,21 @@ def _united(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:
     (carrier,) = carriers
     length = 1 if carrier is None else shape[carrier]
     return united if united is not None and united.p <= max(length, 1) else None
+
+
+def _sizes_of_moved(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:
+    """Return the largest and the smallest size of an irregular field.
+
+    Units that a Reshape moved all together have the sizes that they had before it.
+    """
+    shapes = {piece.shape for piece in pieces if isinstance(piece, Regrouped)}
+    moved = [piece.piece for piece in pieces if isinstance(piece, Regrouped)]
+    if len(shapes) != 1 or len(moved) < len(pieces):
+        return _sizes_of_units(pieces, shape)
+    (shape,) = shapes
+    if _united(moved, shape) is None:
+        return _sizes_of_units(moved, shape)
+    return _sizes_of_phases(moved, shape)
 
 
 def _sizes_of_phases(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:
@@ -207,7 +226,7 @@ def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
     """Return the union over the units that exist; None where a piece is too large to tell."""
     united: Table | None = None
     for piece in pieces:
-        made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
+        made = to_table(piece, shape) if isinstance(piece, Mapped | Regrouped) else piece
         if isinstance(made, Blur):
             return None
         united = made.table if united is None else tables.join(united, made.table)
@@ -238,6 +257,7 @@ def aligned(spreads: Sequence[Spread]) -> bool | None:
         if spread is None:
             return None
         extents.extend(spread.values())
+    extents = _as_they_stood(extents)
     if any(extent.twice is None for extent in extents):
         return False
     first = extents[0] if extents else None
@@ -251,6 +271,17 @@ def aligned(spreads: Sequence[Spread]) -> bool | None:
     if any(not isinstance(extent.piece, Mapped) for extent in extents):
         return _tables_agree(extents)
     return len(lines) == 1
+
+
+def _as_they_stood(extents: list[Extent]) -> list[Extent]:
+    """Return single paths before the one Reshape that moved them all, else as they are."""
+    stood = [
+        extent._replace(piece=extent.piece.piece)
+        for extent in extents
+        if isinstance(extent.piece, Regrouped)
+    ]
+    shapes = {extent.piece.shape for extent in extents if isinstance(extent.piece, Regrouped)}
+    return stood if len(shapes) == 1 and len(stood) == len(extents) else extents
 
 
 def common_line(spread: Spread) -> tuple[Fraction, Fraction] | None:

@@ -13,13 +13,13 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rfgraph.domains.periodic import PeriodicMap
-from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled
+from rfgraph.domains.pieces import Blur, Mapped, Piece, Regrouped, Tabled
 from rfgraph.domains.table import NOTHING, Table
 
 # A pattern keeps hi above lo by a large constant, so that no phase of it looks empty.
 BASE = 1 << 50
 
-Key: TypeAlias = "Mapped | Blur | tuple[object, ...]"
+Key: TypeAlias = "Mapped | Blur | Regrouped | tuple[object, ...]"
 
 
 class Pattern(NamedTuple):
@@ -37,18 +37,27 @@ class Pattern(NamedTuple):
 def normal(piece: Piece) -> Pattern:
     """Return the pattern of a piece that reads something."""
     if isinstance(piece, Mapped):
-        span = next(span for span in piece.map.spans if span is not None)
-        lo, hi = span[0], span[1] - BASE
-        if lo or hi:
-            spans = tuple(
-                None if item is None else (item[0] - lo, item[1] - hi) for item in piece.map.spans
-            )
-            moved = PeriodicMap(piece.map.p, piece.map.q, spans)
-            piece = Mapped(piece.carrier, moved, piece.support, piece.open_lo, piece.open_hi)
-        return Pattern(piece, piece, lo, hi)
+        mapped, lo, hi = _normal_map(piece)
+        return Pattern(mapped, mapped, lo, hi)
     if isinstance(piece, Tabled):
         return _normal_table(piece)
+    if isinstance(piece, Regrouped):
+        mapped, lo, hi = _normal_map(piece.piece)
+        moved = piece._replace(piece=mapped)
+        return Pattern(moved, moved, lo, hi)
     return Pattern(piece, piece, 0, 0)
+
+
+def _normal_map(piece: Mapped) -> tuple[Mapped, int, int]:
+    span = next(span for span in piece.map.spans if span is not None)
+    lo, hi = span[0], span[1] - BASE
+    if lo or hi:
+        spans = tuple(
+            None if item is None else (item[0] - lo, item[1] - hi) for item in piece.map.spans
+        )
+        moved = PeriodicMap(piece.map.p, piece.map.q, spans)
+        piece = Mapped(piece.carrier, moved, piece.support, piece.open_lo, piece.open_hi)
+    return piece, lo, hi
 
 
 def _normal_table(piece: Tabled) -> Pattern:
@@ -66,6 +75,8 @@ def _normal_table(piece: Tabled) -> Pattern:
 
 def excess(piece: Piece) -> int:
     """Return by how much the largest phase of a mapped or tabled piece exceeds the first one."""
+    if isinstance(piece, Regrouped):
+        piece = piece.piece
     if isinstance(piece, Mapped):
         sizes = [span[1] - span[0] for span in piece.map.spans if span is not None]
         return max(sizes) - sizes[0]

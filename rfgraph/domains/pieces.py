@@ -15,7 +15,7 @@ import numpy as np
 from rfgraph.domains import support
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import bounded
-from rfgraph.domains.fitting import fit, folded, squeezed
+from rfgraph.domains.fitting import fit, folded
 from rfgraph.domains.periodic import PeriodicMap, Span, affine, constant
 from rfgraph.domains.table import Table
 from rfgraph.errors import BoundError
@@ -76,7 +76,31 @@ class Blur(NamedTuple):
         return self.depends
 
 
-Piece: TypeAlias = Mapped | Tabled | Blur
+Standing: TypeAlias = Mapped | Tabled | Blur
+
+
+class Regrouped(NamedTuple):
+    """A mapped piece of a tensor of `shape`, whose elements now stand under another shape.
+
+    `axes` are those of the new shape on which the interval depends.
+    """
+
+    piece: Mapped
+    shape: Shape
+    axes: frozenset[int]
+
+    @property
+    def open_lo(self) -> bool:
+        """Whether everything before is read as well."""
+        return self.piece.open_lo
+
+    @property
+    def open_hi(self) -> bool:
+        """Whether everything after is read as well."""
+        return self.piece.open_hi
+
+
+Piece: TypeAlias = Standing | Regrouped
 
 
 # -- changes of form ---------------------------------------------------------------------------
@@ -87,8 +111,10 @@ def own_position(axis: int) -> Mapped:
     return Mapped(axis, affine(1, 0, 0))
 
 
-def to_table(piece: Mapped, shape: Shape) -> Tabled | Blur:
+def to_table(piece: Mapped | Regrouped, shape: Shape) -> Tabled | Blur:
     """Return the piece as a table of the units that exist, or a blur if they are too many."""
+    if isinstance(piece, Regrouped):
+        return _regrouped_table(piece, shape)
     length = 1 if piece.carrier is None else shape[piece.carrier]
     try:
         bounded(length)
@@ -97,6 +123,18 @@ def to_table(piece: Mapped, shape: Shape) -> Tabled | Blur:
         )
     except BoundError:
         return Blur(piece.axes, piece.open_lo, piece.open_hi)
+
+
+def _regrouped_table(piece: Regrouped, shape: Shape) -> Tabled | Blur:
+    made = to_table(piece.piece, piece.shape)
+    if isinstance(made, Tabled):
+        try:
+            return made._replace(
+                table=tables.regroup(made.table, piece.shape, shape), axes=piece.axes
+            )
+        except BoundError:
+            pass
+    return Blur(piece.axes, piece.open_lo, piece.open_hi)
 
 
 def _unrolled(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table:
@@ -141,7 +179,7 @@ def settle(
     A field that has grown until all units read the same still depends on its axes: on a longer
     input it would not be. `carrier` is the axis of a constant map that depends on none.
     """
-    table = squeezed(table)
+    table = tables.squeezed(table)
     core = folded(table, table.axes - axes)
     tabled = Tabled(table, core.axes or axes, open_lo, open_hi)
     bounds = _apart(table, core)

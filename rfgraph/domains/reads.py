@@ -17,7 +17,9 @@ from rfgraph.relations import (
     Band,
     Blocks,
     Everything,
+    Gathered,
     Listed,
+    Move,
     Permute,
     Pick,
     Pointwise,
@@ -119,11 +121,8 @@ def _step_back(masks: Masks, step: Step, shape: Shape) -> Masks:
             mask if len(mask) == length else np.full(length, mask.any())
             for mask, length in zip(masks[extra:], shape, strict=True)
         )
-    if isinstance(step, Permute):
-        back = sorted(range(len(step.perm)), key=step.perm.__getitem__)
-        return tuple(masks[axis] for axis in back)
-    if isinstance(step, Regroup):
-        return _regroup_back(masks, shape, step.shape)
+    if isinstance(step, Permute | Regroup | Gathered):
+        return _move_back(masks, step, shape)
     changed = list(masks)
     for axis, rule in reversed(step.rules):
         bounded(rule.in_len)
@@ -132,6 +131,15 @@ def _step_back(masks: Masks, step: Step, shape: Shape) -> Masks:
         else:
             changed[axis] = positions_read(rule, changed[axis])
     return tuple(changed)
+
+
+def _move_back(masks: Masks, step: Move, shape: Shape) -> Masks:
+    if isinstance(step, Permute):
+        back = sorted(range(len(step.perm)), key=step.perm.__getitem__)
+        return tuple(masks[axis] for axis in back)
+    if isinstance(step, Regroup):
+        return _regroup_back(masks, shape, step.shape)
+    return _gathered_back(masks, shape, step.places)
 
 
 def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
@@ -148,6 +156,19 @@ def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
         for place, axis in enumerate(before):
             others = tuple(k for k in range(len(before)) if k != place)
             back[axis] = np.asarray(joint.any(axis=others))
+    return tuple(back)
+
+
+def _gathered_back(masks: Masks, shape: Shape, places: Sequence[NDArray[np.int64]]) -> Masks:
+    chosen = np.ones(1, dtype=bool)
+    for axis, mask in enumerate(masks):
+        # Along an axis along which no place varies all positions are as good as one.
+        varies = any(place.shape[axis] > 1 for place in places)
+        chosen = np.logical_and.outer(chosen, mask if varies else mask.any(keepdims=True))
+    back = [np.zeros(length, dtype=bool) for length in shape]
+    for read, place in zip(back, places, strict=True):
+        at = np.broadcast_to(place, chosen.shape[1:])[chosen[0]]
+        read[at[at >= 0]] = True
     return tuple(back)
 
 

@@ -32,6 +32,8 @@ from rfgraph.relations import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from rfgraph.domains.periodic import Span
@@ -146,17 +148,104 @@ def _group(
     return i, j, (tuple(range(start_i, i)), tuple(range(start_j, j)))
 
 
+class Slim(NamedTuple):
+    """Two shapes of the same elements without the factors along which nothing varies.
+
+    Of `repeats` new axes each position stands for so many in a row.
+    """
+
+    old: Shape
+    new: Shape
+    repeats: tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=1024)
+def slimmed(old: Shape, new: Shape, varying: frozenset[int]) -> Slim:
+    """Return both shapes of a Regroup slim, where only the old axes `varying` matter."""
+    slim_old, slim_new = list(old), list(new)
+    repeats: list[tuple[int, int]] = []
+    for before, after in regroup_plan(old, new):
+        wide = [axis for axis in before if axis in varying]
+        if not wide:
+            for axis in before:
+                slim_old[axis] = 1
+            for axis in after:
+                slim_new[axis] = 1
+            continue
+        inner = [axis for axis in before if axis > wide[-1]]
+        lengths, repeat = _without_inner([new[k] for k in after], product(old[k] for k in inner))
+        if lengths is not None:
+            for axis in inner:
+                slim_old[axis] = 1
+            slim_new[after[0] : after[-1] + 1] = lengths
+            repeats.extend((after[place], count) for place, count in repeat)
+        _cut_outer([axis for axis in before if axis < wide[0]], after, slim_old, slim_new)
+    return Slim(tuple(slim_old), tuple(slim_new), tuple(repeats))
+
+
+def _without_inner(
+    lengths: list[int], inner: int
+) -> tuple[list[int] | None, list[tuple[int, int]]]:
+    """Return lengths divided from the last on by `inner` in all, and which one in part.
+
+    None where they do not divide.
+    """
+    for place in reversed(range(len(lengths))):
+        if inner % lengths[place] == 0:
+            inner //= lengths[place]
+            lengths[place] = 1
+        elif lengths[place] % inner == 0:
+            lengths[place] //= inner
+            return lengths, [(place, inner)] if inner > 1 else []
+        else:
+            return None, []
+    return lengths, []
+
+
+def _cut_outer(outer: list[int], after: Sequence[int], old: list[int], new: list[int]) -> None:
+    """Divide both shapes by the first new axes that lie within the `outer` old ones."""
+    left = product(old[axis] for axis in outer)
+    for axis in after:
+        if left % new[axis]:
+            break
+        left //= new[axis]
+        new[axis] = 1
+    for axis in outer:
+        old[axis] = 1
+    if outer:
+        old[outer[0]] = left
+
+
 def regroup(table: Table, old: Shape, new: Shape) -> Table:
     """Return the table of the tensor under another shape."""
-    full, dims = list(table.lo.shape), [1] * len(new)
-    for before, after in regroup_plan(old, new):
-        if any(table.lo.shape[axis] > 1 for axis in before):
-            for axis in before:
-                full[axis] = old[axis]
-            for axis in after:
-                dims[axis] = new[axis]
-    bounded(product(full))
-    lo, hi = (np.broadcast_to(array, full).reshape(dims) for array in table)
+    slim = slimmed(old, new, table.axes)
+    bounded(product(new[axis] for axis, length in enumerate(slim.new) if length > 1))
+    lo, hi = (np.broadcast_to(array, slim.old).reshape(slim.new) for array in table)
+    for axis, count in slim.repeats:
+        if slim.new[axis] > 1:
+            lo, hi = lo.repeat(count, axis=axis), hi.repeat(count, axis=axis)
+    return Table(lo, hi)
+
+
+def gathered(table: Table, places: Sequence[Ints]) -> Table:
+    """Return the table of a tensor whose elements are those at `places`; -1 reads nothing."""
+    bounded(product(np.broadcast_shapes(*(place.shape for place in places))))
+    at = tuple(
+        np.maximum(place, 0) if length > 1 else np.zeros_like(place)
+        for place, length in zip(places, table.lo.shape, strict=True)
+    )
+    moved = squeezed(Table(table.lo[at], table.hi[at]))
+    there = places[0] >= 0
+    return moved if bool(there.all()) else masked(moved, there)
+
+
+def squeezed(table: Table) -> Table:
+    """Return the table without the axes along which it is constant."""
+    lo, hi = table
+    for axis in sorted(table.axes):
+        first_lo, first_hi = lo.take([0], axis=axis), hi.take([0], axis=axis)
+        if bool((lo == first_lo).all()) and bool((hi == first_hi).all()):
+            lo, hi = first_lo, first_hi
     return Table(lo, hi)
 
 
