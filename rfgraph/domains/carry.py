@@ -108,16 +108,12 @@ def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> 
         found = _along_carrier(inner, inner.carrier, Whole(length, 1, rule.unknown), piece.shape)
         if isinstance(found, Lost):
             return found
-    # Factors along which nothing varies do not matter to what is left of the axis.
-    varying = inner.axes | {held for held, _ in inner.support}
-    slim = tables.slimmed(piece.shape, shape, varying)
-    repeats = dict(slim.repeats)
-    here = tuple(
-        length * (1 if place == axis else repeats.get(place, 1))
-        for place, length in enumerate(slim.new)
-    )
-    made = _settled(Regrouped(inner, slim.old, piece.axes), here)
-    return made if isinstance(made, Lost) else _along(made, axis, Whole(here[axis], 1), here)
+    varying = inner.axes.union(held for held, _ in inner.support)
+    old, new = tables.slim_before(axis, piece.shape, shape, varying)
+    made = _settled(Regrouped(inner, old, piece.axes), new)
+    if isinstance(made, Lost):
+        return made
+    return _along(made, axis, Whole(new[axis], 1, rule.unknown), new)
 
 
 # -- pointwise, permute, regroup ---------------------------------------------------------------

@@ -183,6 +183,23 @@ def slimmed(old: Shape, new: Shape, varying: frozenset[int]) -> Slim:
     return Slim(tuple(slim_old), tuple(slim_new), tuple(repeats))
 
 
+def slim_before(axis: int, old: Shape, new: Shape, varying: frozenset[int]) -> tuple[Shape, Shape]:
+    """Return shapes of a Regroup that do as well as `old` and `new` where `axis` is reduced next.
+
+    Nothing varies along old axes other than `varying`: those within `axis` can be left out.
+    """
+    slim_old, slim_new = list(old), list(new)
+    before, after = next(group for group in regroup_plan(old, new) if axis in group[1])
+    low = product(new[k] for k in after if k > axis)
+    for place in before:
+        inner = product(old[k] for k in before if k > place)
+        within = inner % low == 0 and low * new[axis] % (inner * old[place]) == 0
+        if place not in varying and within:
+            slim_old[place] = 1
+            slim_new[axis] //= old[place]
+    return tuple(slim_old), tuple(slim_new)
+
+
 def _without_inner(
     lengths: list[int], inner: int
 ) -> tuple[list[int] | None, list[tuple[int, int]]]:
@@ -216,10 +233,16 @@ def _cut_outer(outer: list[int], after: Sequence[int], old: list[int], new: list
         old[outer[0]] = left
 
 
+def regrouped_size(table: Table, old: Shape, new: Shape) -> int:
+    """Return how many entries the table has under another shape."""
+    slim = slimmed(old, new, table.axes)
+    return product(length for length, thin in zip(new, slim.new, strict=True) if thin > 1)
+
+
 def regroup(table: Table, old: Shape, new: Shape) -> Table:
     """Return the table of the tensor under another shape."""
+    bounded(regrouped_size(table, old, new))
     slim = slimmed(old, new, table.axes)
-    bounded(product(new[axis] for axis, length in enumerate(slim.new) if length > 1))
     lo, hi = (np.broadcast_to(array, slim.old).reshape(slim.new) for array in table)
     for axis, count in slim.repeats:
         if slim.new[axis] > 1:
