@@ -317,6 +317,14 @@ class Gathered:
     shape: Shape
     places: tuple[NDArray[np.int64], ...]
 
+    def keeps(self, axis: int | None, shape: Shape) -> bool:
+        """Whether each element reads its own position on an axis of an input of `shape`."""
+        if axis is None or len(shape) != len(self.shape) or shape[axis] != self.shape[axis]:
+            return axis is None and all(bool((place >= 0).all()) for place in self.places)
+        line = [1] * len(shape)
+        line[axis] = shape[axis]
+        return np.array_equal(self.places[axis], np.arange(shape[axis]).reshape(line))
+
 
 @dataclass(frozen=True, slots=True)
 class Reduce:

@@ -52,10 +52,16 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _unaligned(form: ClosedForm) -> dict[str, tuple[int, ...]]:
-    """Return the spatial axes on which the local paths to each tensor disagree."""
+    """Return the spatial axes on which the local paths to each tensor disagree.
+
+    Parts that are put together again as one rearrangement are left out.
+    """
     known: dict[int, tuple[int, ...]] = {}
+    parts = {name for one in form.joined.values() for name in one.passed}
     found = {}
     for tensor, state in form.states.items():
+        if tensor in parts:
+            continue
         if id(state) not in known:
             known[id(state)] = _disagreeing(form, state)
         found[tensor] = known[id(state)]

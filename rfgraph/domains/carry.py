@@ -200,6 +200,8 @@ def _settled(piece: Regrouped, shape: Shape) -> Standing | Lost:
 
 
 def _gather(piece: Standing, step: Gathered, shape: Shape) -> Standing | Lost:
+    if isinstance(piece, Mapped) and not piece.support and step.keeps(piece.carrier, shape):
+        return piece
     made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
     axes = frozenset(
         axis
@@ -247,6 +249,8 @@ def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: tables.Plan) -> Ma
     if old[piece.carrier] == 1:
         return _only_unit(piece)
     after = [axis for axis in behind if new[axis] != 1]
+    if wide == [piece.carrier]:
+        return _cut_apart(piece, after[0], product(new[axis] for axis in after[1:]))
     if len(after) != 1 or wide[0] != piece.carrier:
         return None
     return _merged(piece, after[0], product(old[axis] for axis in wide[1:]))
@@ -259,6 +263,15 @@ def _merged(piece: Mapped, carrier: int, inner: int) -> Mapped | None:
     spans = tuple(span for span in piece.map.spans for _ in range(inner))
     merged = PeriodicMap(piece.map.p * inner, piece.map.q, spans)
     return piece._replace(carrier=carrier, map=merged)
+
+
+def _cut_apart(piece: Mapped, carrier: int, inner: int) -> Mapped | None:
+    """The outer part of an axis carries a map that says the same all along the inner part."""
+    p, q, spans = piece.map
+    blocks = {spans[at : at + inner] for at in range(0, p, inner)}
+    if p % inner or any(len(set(block)) > 1 for block in blocks):
+        return None
+    return piece._replace(carrier=carrier, map=PeriodicMap(p // inner, q, spans[::inner]))
 
 
 # -- along an axis -----------------------------------------------------------------------------
