@@ -317,13 +317,16 @@ class Gathered:
     shape: Shape
     places: tuple[NDArray[np.int64], ...]
 
-    def keeps(self, axis: int | None, shape: Shape) -> bool:
-        """Whether each element reads its own position on an axis of an input of `shape`."""
-        if axis is None or len(shape) != len(self.shape) or shape[axis] != self.shape[axis]:
-            return axis is None and all(bool((place >= 0).all()) for place in self.places)
+    def keeps(self, axis: int, shape: Shape) -> bool:
+        """Whether all that reads an input of `shape` reads its own position on an axis."""
+        if len(shape) != len(self.shape):
+            return False
         line = [1] * len(shape)
         line[axis] = shape[axis]
-        return np.array_equal(self.places[axis], np.arange(shape[axis]).reshape(line))
+        own = np.arange(shape[axis]).reshape(line)
+        return self.shape[axis] == shape[axis] and bool(
+            ((self.places[axis] == own) | (self.places[axis] < 0)).all()
+        )
 
 
 @dataclass(frozen=True, slots=True)

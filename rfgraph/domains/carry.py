@@ -200,8 +200,11 @@ def _settled(piece: Regrouped, shape: Shape) -> Standing | Lost:
 
 
 def _gather(piece: Standing, step: Gathered, shape: Shape) -> Standing | Lost:
-    if isinstance(piece, Mapped) and not piece.support and step.keeps(piece.carrier, shape):
-        return piece
+    if isinstance(piece, Mapped) and piece.carrier is not None and step.keeps(piece.carrier, shape):
+        # The position stays; what restricts it moves.
+        there = _gather(Mapped(None, constant((0, 0)), piece.support), step, shape)
+        if not isinstance(there, Tabled | Blur):
+            return there if isinstance(there, Lost) else piece._replace(support=there.support)
     made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
     axes = frozenset(
         axis
