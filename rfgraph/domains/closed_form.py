@@ -145,7 +145,7 @@ def closed_forms(graph: Graph, sources: Sequence[str]) -> dict[str, ClosedForm]:
     """Propagate the fields of graph inputs through the whole graph, each once."""
     memo = Memo(on=len(sources) > 1)
     with allowance():
-        moved = joined(graph)
+        moved = joined(graph, graph)
         return {source: _closed_form(graph, source, memo, moved) for source in sources}
 
 

@@ -30,7 +30,7 @@ from rfgraph.relations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rfgraph.domains.positions import Ints
     from rfgraph.graph import Graph, Operator
@@ -50,10 +50,10 @@ class Joined(NamedTuple):
     passed: frozenset[str]
 
 
-def joined(graph: Graph) -> dict[str, Joined]:
-    """Return the tensors that are one rearrangement of another, made by several edges."""
+def joined(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
+    """Return which of `tensors`, in topological order, are one rearrangement by several edges."""
     found: dict[str, Joined] = {}
-    for tensor in graph:
+    for tensor in tensors:
         if _is_put_together(graph, tensor):
             made = _join(graph, tensor, found)
             if made is not None:

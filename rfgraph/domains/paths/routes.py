@@ -120,13 +120,11 @@ def _edges(graph: Graph, name: str, moved: Mapping[str, Joined]) -> list[Edge]:
 def not_named(
     moved: Mapping[str, Joined], graph: Graph, names: frozenset[str]
 ) -> dict[str, Joined]:
-    """Return the joined edges that pass nothing that is named, and all of whose way is there."""
+    """Return the joined edges on whose way no tensor or operator is named."""
     return {
         name: one
         for name, one in moved.items()
-        if all(
-            at in graph and not names & {at, graph.nodes[at]["producer"].label} for at in one.passed
-        )
+        if not any(names & {at, graph.nodes[at]["producer"].label} for at in one.passed)
     }
 
 

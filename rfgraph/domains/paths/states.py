@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry
+from rfgraph.domains.joined import joined
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.paths.routes import Edge, Plan, Walks, entering, every_path, not_named, routes
 from rfgraph.domains.pattern import excess, normal
@@ -22,9 +23,10 @@ from rfgraph.errors import BoundError
 from rfgraph.relations import Relation, Select, Shift
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rfgraph.domains.closed_form import ClosedForm
+    from rfgraph.domains.joined import Joined
     from rfgraph.domains.paths.counting import Survey
     from rfgraph.domains.support import Support
     from rfgraph.graph import Graph
@@ -120,9 +122,13 @@ class Question:
         if self.form.input not in graph or self.target not in graph:
             return None
         kept = frozenset(self.through)
-        moved = {} if self.count == "paths" else not_named(self.form.joined, graph, kept)
         # A view of a graph need not keep the order.
-        edges = entering(graph, self.graph, self.form.input, self.target, moved)
+        order = [name for name in self.graph if name in graph]
+        moved: Mapping[str, Joined] = {}
+        if self.count != "paths":
+            left = joined(graph, order) if self.avoiding else self.form.joined
+            moved = not_named(left, graph, kept)
+        edges = entering(graph, order, self.form.input, self.target, moved)
         if not edges:
             return None
         tensors = list(edges)
