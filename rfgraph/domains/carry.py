@@ -103,12 +103,16 @@ def _carry_regrouped(piece: Regrouped, step: Step, shape: Shape) -> Piece | Lost
 
 def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> Standing | Lost:
     inner = piece.piece
-    if inner.carrier is not None and piece.axes == {axis}:
-        length = piece.shape[inner.carrier]
-        found = _along_carrier(inner, inner.carrier, Whole(length, 1, rule.unknown), piece.shape)
+    if piece.axes == {axis} and len(inner.axes) == 1:
+        (carrier,) = inner.axes
+        whole = Whole(piece.shape[carrier], 1, rule.unknown)
+        found = _along(inner, carrier, whole, piece.shape)
         if isinstance(found, Lost):
             return found
-    varying = inner.axes.union(held for held, _ in inner.support)
+    if isinstance(inner, Tabled):
+        varying = inner.table.axes
+    else:
+        varying = inner.axes.union(held for held, _ in inner.support)
     old, new = tables.slim_before(axis, piece.shape, shape, varying)
     made = _settled(Regrouped(inner, old, piece.axes), new)
     if isinstance(made, Lost):
@@ -154,37 +158,47 @@ def _permute(piece: Standing, perm: tuple[int, ...]) -> Standing:
 def _regroup(piece: Piece, old: Shape, new: Shape) -> Piece | Lost:
     if isinstance(piece, Regrouped):
         # What is merged and cut apart again stands where it stood.
-        return _regroup_mapped(piece.piece, piece.shape, new)
+        if piece.shape == new:
+            return piece.piece
+        return _regroup(piece.piece, piece.shape, new)
     if isinstance(piece, Mapped):
         return _regroup_mapped(piece, old, new)
-    behind = _behind(piece.axes, tables.regroup_plan(old, new), new)
-    if isinstance(piece, Tabled):
-        try:
-            return _settle(piece._replace(table=tables.regroup(piece.table, old, new)), behind)
-        except BoundError:
-            piece = Blur(piece.axes, piece.open_lo, piece.open_hi)
-    return piece._replace(depends=behind)
+    plan = tables.regroup_plan(old, new)
+    if isinstance(piece, Blur):
+        return piece._replace(depends=_behind(piece.axes, plan, new))
+    return _regroup_table(piece, old, new, plan)
 
 
 def _regroup_mapped(piece: Mapped, old: Shape, new: Shape) -> Piece | Lost:
-    if old == new:
-        return piece
     plan = tables.regroup_plan(old, new)
     moved = _moved_whole(piece, old, new, plan)
     if moved is not None:
         return moved
     if piece.carrier is not None and _is_empty(piece.map.spans[: old[piece.carrier]]):
         return Lost.EMPTY
-    return Regrouped(piece, old, _carriers(piece, old, new, plan))
+    return Regrouped(piece, old, _carriers(piece.axes, old, new, plan))
 
 
-def _carriers(piece: Mapped, old: Shape, new: Shape, plan: tables.Plan) -> frozenset[int]:
-    """Return the axes of the new shape along which the position on the carrier changes."""
+def _regroup_table(piece: Tabled, old: Shape, new: Shape, plan: tables.Plan) -> Piece | Lost:
+    """Regroup a table unless it grows by that and does not become a map that moves."""
+    grows = tables.regrouped_size(piece.table, old, new) > piece.table.lo.size
+    try:
+        table = tables.regroup(piece.table, old, new)
+        made = _settle(piece._replace(table=table), _behind(piece.axes, plan, new))
+        if not grows or (isinstance(made, Mapped) and made.map.q):
+            return made
+    except BoundError:
+        pass
+    return Regrouped(piece, old, _carriers(piece.axes, old, new, plan))
+
+
+def _carriers(axes: frozenset[int], old: Shape, new: Shape, plan: tables.Plan) -> frozenset[int]:
+    """Return the axes of the new shape along which positions on some old `axes` change."""
     found: set[int] = set()
     for before, after in plan:
-        if piece.carrier in before:
-            low = product(old[axis] for axis in before if axis > (piece.carrier or 0))
-            high = low * old[piece.carrier or 0]
+        for carrier in axes.intersection(before):
+            low = product(old[axis] for axis in before if axis > carrier)
+            high = low * old[carrier]
             inner = 1
             for axis in reversed(after):
                 if new[axis] > 1 and inner < high and inner * new[axis] > low:

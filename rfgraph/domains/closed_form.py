@@ -379,7 +379,7 @@ def _merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
         before = merged.get(key)
         if before is None:
             merged[key] = piece
-        elif before is not piece if isinstance(piece, Tabled) else before != piece:
+        elif before != piece if isinstance(piece, Mapped | Blur) else before is not piece:
             united = _unite(before, piece)
             if united is None:
                 merged[key, id(piece)] = piece
@@ -413,7 +413,8 @@ def _unite(first: Piece, second: Piece) -> Piece | None:
         )
     if isinstance(first, Regrouped) and isinstance(second, Regrouped):
         inner = _unite(first.piece, second.piece)
-        return first._replace(piece=inner) if isinstance(inner, Mapped) else None
+        axes = first.axes | second.axes
+        return Regrouped(inner, first.shape, axes) if isinstance(inner, Mapped | Tabled) else None
     if isinstance(first, Tabled) and isinstance(second, Tabled):
         try:
             table = tables.join(first.table, second.table)

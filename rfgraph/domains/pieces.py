@@ -80,12 +80,12 @@ Standing: TypeAlias = Mapped | Tabled | Blur
 
 
 class Regrouped(NamedTuple):
-    """A mapped piece of a tensor of `shape`, whose elements now stand under another shape.
+    """A map or table of a tensor of `shape`, whose elements now stand under another shape.
 
     `axes` are those of the new shape on which the interval depends.
     """
 
-    piece: Mapped
+    piece: Mapped | Tabled
     shape: Shape
     axes: frozenset[int]
 
@@ -126,7 +126,8 @@ def to_table(piece: Mapped | Regrouped, shape: Shape) -> Tabled | Blur:
 
 
 def _regrouped_table(piece: Regrouped, shape: Shape) -> Tabled | Blur:
-    made = to_table(piece.piece, piece.shape)
+    inner = piece.piece
+    made = to_table(inner, piece.shape) if isinstance(inner, Mapped) else inner
     if isinstance(made, Tabled):
         try:
             return made._replace(

@@ -400,7 +400,7 @@ def _trimmed(piece: Piece | None, needed: frozenset[int]) -> Piece | None:
 
 
 def _trimmed_piece(piece: Piece, needed: frozenset[int]) -> Piece:
-    if isinstance(piece, Regrouped) and not needed:
+    if isinstance(piece, Regrouped) and isinstance(piece.piece, Mapped) and not needed:
         return piece._replace(piece=piece.piece._replace(support=()))
     if isinstance(piece, Mapped) and piece.support:
         support = tuple(pair for pair in piece.support if pair[0] in needed)
