@@ -9,6 +9,7 @@ import numpy as np
 
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import allowance
+from rfgraph.domains.regroup import regroup, regrouped_size, slim_before
 from rfgraph.domains.table import NOTHING, Table
 from rfgraph.errors import BoundError
 from rfgraph.relations import (
@@ -90,7 +91,7 @@ def _own(held: Held) -> Table:
 
 def _standing(held: Held, shape: Shape) -> Table:
     """Return the table of a tensor of `shape` itself."""
-    return tables.regroup(held.table, held.shape, shape) if isinstance(held, Regrouped) else held
+    return regroup(held.table, held.shape, shape) if isinstance(held, Regrouped) else held
 
 
 def _ancestors(graph: Graph, tensors: Iterable[str]) -> set[str]:
@@ -118,7 +119,7 @@ def _join(first: Held, second: Held, shape: Shape) -> Held:
         return tables.join(first, _own(second))
     if isinstance(second, Regrouped) and second.shape == first.shape:
         return Regrouped(tables.join(first.table, second.table), first.shape)
-    other = tables.regroup(_standing(second, shape), shape, first.shape)
+    other = regroup(_standing(second, shape), shape, first.shape)
     return Regrouped(tables.join(first.table, other), first.shape)
 
 
@@ -146,9 +147,9 @@ def _regroup(held: Held, old: Shape, new: Shape) -> Held:
         held, old = held
     if old == new:
         return held
-    if tables.regrouped_size(held, old, new) > held.lo.size:
+    if regrouped_size(held, old, new) > held.lo.size:
         return Regrouped(held, old)
-    return tables.regroup(held, old, new)
+    return regroup(held, old, new)
 
 
 def _before(held: Held, step: Standing, shape: Shape) -> Table:
@@ -156,8 +157,8 @@ def _before(held: Held, step: Standing, shape: Shape) -> Table:
     if isinstance(held, Regrouped) and isinstance(step, Reduce) and len(step.rules) == 1:
         axis, rule = step.rules[0]
         if isinstance(rule, Whole):
-            old, new = tables.slim_before(axis, held.shape, shape, held.table.axes)
-            return tables.regroup(held.table, old, new)
+            old, new = slim_before(axis, held.shape, shape, held.table.axes)
+            return regroup(held.table, old, new)
     return _standing(held, shape)
 
 

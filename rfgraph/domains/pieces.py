@@ -17,6 +17,7 @@ from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import bounded
 from rfgraph.domains.fitting import fit, folded
 from rfgraph.domains.periodic import PeriodicMap, Span, affine, constant
+from rfgraph.domains.regroup import regroup
 from rfgraph.domains.table import Table
 from rfgraph.errors import BoundError
 
@@ -130,9 +131,7 @@ def _regrouped_table(piece: Regrouped, shape: Shape) -> Tabled | Blur:
     made = to_table(inner, piece.shape) if isinstance(inner, Mapped) else inner
     if isinstance(made, Tabled):
         try:
-            return made._replace(
-                table=tables.regroup(made.table, piece.shape, shape), axes=piece.axes
-            )
+            return made._replace(table=regroup(made.table, piece.shape, shape), axes=piece.axes)
         except BoundError:
             pass
     return Blur(piece.axes, piece.open_lo, piece.open_hi)

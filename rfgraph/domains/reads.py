@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfgraph.domains.bounds import bounded
-from rfgraph.domains.table import along, ramp, regroup_plan
+from rfgraph.domains.regroup import regroup_plan
+from rfgraph.domains.table import along, ramp
 from rfgraph.relations import (
     Band,
     Blocks,

@@ -6,15 +6,18 @@ The positions of an axis are a bit set; axes restrict independently of each othe
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rfgraph.domains import table as tables
 from rfgraph.domains.positions import reads_endlessly
-from rfgraph.domains.table import Plan, Table
+from rfgraph.domains.table import Table
 from rfgraph.relations import AxisRule, Listed, Shape, Shift, Whole, product
+
+if TYPE_CHECKING:
+    from rfgraph.domains.regroup import Plan
 
 MAX_SUPPORT = 1 << 20
 

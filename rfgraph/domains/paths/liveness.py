@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.domains.table import regroup_plan
+from rfgraph.domains.regroup import regroup_plan
 from rfgraph.relations import (
     AxisRule,
     Everything,
