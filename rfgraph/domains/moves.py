@@ -113,6 +113,16 @@ def _carriers(axes: frozenset[int], old: Shape, new: Shape, plan: Plan) -> froze
 
 def settled(piece: Regrouped, shape: Shape) -> Standing | Lost:
     """Return the piece as it stands under its new shape: a map, a table, or a blur."""
+    inner = piece.piece
+    if isinstance(inner, Mapped) and inner.carrier is not None and inner.support:
+        groups = regroup_plan(piece.shape, shape)
+        alone = [after[0] for before, after in groups if before == (inner.carrier,) and after]
+        if alone:
+            # The position stays; what restricts it moves.
+            there = Mapped(None, constant((0, 0)), inner.support)
+            moved = settled(Regrouped(there, piece.shape, frozenset()), shape)
+            if isinstance(moved, Mapped):
+                return inner._replace(carrier=alone[0], support=moved.support)
     made = to_table(piece, shape)
     return made if isinstance(made, Blur) else _settle(made, piece.axes)
 

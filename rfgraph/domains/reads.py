@@ -74,7 +74,7 @@ def read_positions(
                 read = carry_back(masks, data["relation"])
                 if all(mask.any() for mask in read):
                     known = needed.get(before, read)
-                    needed[before] = tuple(map(np.logical_or, known, read))
+                    needed[before] = tuple(map(_either, known, read))
     return None
 
 
@@ -113,25 +113,41 @@ def carry_back(masks: Masks, relation: Relation) -> Masks:
 def _step_back(masks: Masks, step: Step, shape: Shape) -> Masks:
     if isinstance(step, Everything):
         some = all(mask.any() for mask in masks)
-        for length in shape:
-            bounded(length)
-        return tuple(np.full(length, some) for length in shape)
+        return tuple(_alike(length, read=some) for length in shape)
     if isinstance(step, Pointwise):
         extra = len(masks) - len(shape)
         return tuple(
-            mask if len(mask) == length else np.full(length, mask.any())
+            mask if len(mask) == length else _alike(length, read=bool(mask.any()))
             for mask, length in zip(masks[extra:], shape, strict=True)
         )
     if isinstance(step, Permute | Regroup | Gathered):
         return _move_back(masks, step, shape)
     changed = list(masks)
     for axis, rule in reversed(step.rules):
+        if isinstance(rule, Whole):
+            changed[axis] = _alike(rule.in_len, read=bool(changed[axis].any()))
+            continue
         bounded(rule.in_len)
         if isinstance(rule, Rows):
             changed[axis] = _rows_read(rule, changed)
         else:
             changed[axis] = positions_read(rule, changed[axis])
     return tuple(changed)
+
+
+def _alike(length: int, *, read: bool) -> Mask:
+    """Return a mask that says the same of all positions, however many they are."""
+    return np.broadcast_to(np.bool_(read), (length,))
+
+
+def _is_all(mask: Mask) -> bool:
+    return bool(mask[0] if mask.strides == (0,) and len(mask) else mask.all())
+
+
+def _either(first: Mask, second: Mask) -> Mask:
+    if _is_all(first):
+        return first
+    return second if _is_all(second) else np.logical_or(first, second)
 
 
 def _move_back(masks: Masks, step: Move, shape: Shape) -> Masks:
@@ -148,6 +164,10 @@ def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
     for before, after in regroup_plan(old, new):
         if len(before) == len(after) == 1:
             back[before[0]] = masks[after[0]]
+            continue
+        if all(_is_all(masks[axis]) for axis in after):
+            for axis in before:
+                back[axis] = _alike(old[axis], read=True)
             continue
         bounded(product(old[axis] for axis in before))
         flat = np.ones(1, dtype=bool)

@@ -196,24 +196,15 @@ def _mean(net: _Net, x: str, axes: Sequence[int], shape: tuple[int, ...]) -> str
     return net.build.one("ReduceMean", [x, net.build.ints(axes)], shape)
 
 
-def instance_norm(net: _Net) -> str:
-    scale, bias = net.build.floats((net.shape[1],)), net.build.floats((net.shape[1],))
-    if net.fused:
-        return net.build.one("InstanceNormalization", [net.x, scale, bias], net.shape)
-    return _standardized(net, net.x, (2, 3))
-
-
 def layer_norm(net: _Net) -> str:
-    """Over the channels, which stand last for it, or over all of an image."""
-    build, whole = net.build, net.number(0, 4) == 0
-    x = net.x if whole else build.transpose(net.x, [0, 2, 3, 1])
-    axes = (1, 2, 3) if whole else (3,)
+    """Over the channels, which stand last for it."""
+    build = net.build
+    x = build.transpose(net.x, [0, 2, 3, 1])
     if net.fused:
-        scale = build.floats(build.shapes[x][axes[0] :])
-        x = build.one("LayerNormalization", [x, scale], build.shapes[x], axis=axes[0])
+        x = build.one("LayerNormalization", [x, build.floats(net.shape[1:2])], build.shapes[x])
     else:
-        x = _standardized(net, x, axes)
-    return x if whole else build.transpose(x, [0, 3, 1, 2])
+        x = _standardized(net, x, (3,))
+    return build.transpose(x, [0, 3, 1, 2])
 
 
 def rms_norm(net: _Net) -> str:
@@ -307,7 +298,6 @@ BLOCKS: tuple[Callable[[_Net], str], ...] = (
     shuffled,
     split_and_joined,
     group_norm,
-    instance_norm,
     layer_norm,
     gelu,
     hard_swish,
