@@ -116,7 +116,9 @@ def settled(piece: Regrouped, shape: Shape) -> Standing | Lost:
     inner = piece.piece
     if isinstance(inner, Mapped) and inner.carrier is not None and inner.support:
         groups = regroup_plan(piece.shape, shape)
-        alone = [after[0] for before, after in groups if before == (inner.carrier,) and after]
+        alone = [
+            after[0] for before, after in groups if before == (inner.carrier,) and len(after) == 1
+        ]
         if alone:
             # The position stays; what restricts it moves.
             there = Mapped(None, constant((0, 0)), inner.support)

@@ -80,12 +80,11 @@ def read_positions(
 
 def _chosen(shape: Shape, index: Sequence[int | None]) -> Masks:
     """Return the positions of the units at `index` (None: all of an axis)."""
-    for length in shape:
-        bounded(length)
-    chosen = [np.ones(length, dtype=bool) for length in shape]
+    chosen = [_alike(length, read=True) for length in shape]
     for axis, at in enumerate(index):
         if at is not None:
-            chosen[axis][:] = False
+            bounded(shape[axis])
+            chosen[axis] = np.zeros(shape[axis], dtype=bool)
             chosen[axis][at] = True
     return tuple(chosen)
 
@@ -169,7 +168,8 @@ def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
             for axis in before:
                 back[axis] = _alike(old[axis], read=True)
             continue
-        bounded(product(old[axis] for axis in before))
+        # A flag takes a sixteenth of what an entry of a table does.
+        bounded(product(old[axis] for axis in before) // 16)
         flat = np.ones(1, dtype=bool)
         for axis in after:
             flat = np.logical_and.outer(flat, masks[axis]).reshape(-1)
