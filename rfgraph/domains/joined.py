@@ -96,6 +96,8 @@ def _join(graph: Graph, tensor: str, found: Mapping[str, Joined]) -> Joined | No
         places = _places(graph, source, tensor, passed)
     except BoundError:
         return None
+    if places is None:
+        return None
     relation = _relation(graph.nodes[source]["shape"], graph.nodes[tensor]["shape"], places)
     return Joined(source, relation, graph.nodes[tensor]["producer"], frozenset(passed))
 
@@ -139,8 +141,13 @@ def _between(graph: Graph, source: str, tensor: str) -> dict[str, None]:
     return order
 
 
-def _places(graph: Graph, source: str, tensor: str, passed: Mapping[str, None]) -> list[Ints]:
-    """Return for each axis of `source` which position each element of `tensor` is; -1 for none."""
+def _places(
+    graph: Graph, source: str, tensor: str, passed: Mapping[str, None]
+) -> list[Ints] | None:
+    """Return for each axis of `source` which position each element of `tensor` is; -1 for none.
+
+    None where parts overlap, so that an element is more than one.
+    """
     shape: Shape = graph.nodes[source]["shape"]
     found = {source: [tables.ramp(shape, axis) for axis in range(len(shape))]}
     for name in (*passed, tensor):
@@ -152,6 +159,8 @@ def _places(graph: Graph, source: str, tensor: str, passed: Mapping[str, None]) 
         for other in arriving[1:]:
             made = list(map(tables.join, made, other))
         found[name] = made
+    if any(bool((lo < hi).any()) for lo, hi in found[tensor]):
+        return None
     return [np.where(lo == NOTHING, -1, lo) for lo, _ in map(tables.squeezed, found[tensor])]
 
 

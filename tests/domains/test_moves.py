@@ -5,18 +5,32 @@ from __future__ import annotations
 import math
 import random
 
+import networkx as nx
 import numpy as np
 import pytest
 
 from rfgraph.domains import exact
 from rfgraph.domains.carry import carry, carry_step
+from rfgraph.domains.joined import joined
 from rfgraph.domains.periodic import affine, constant
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Regrouped, Tabled, own_position, to_table
 from rfgraph.domains.reads import carry_back
 from rfgraph.domains.regroup import regroup, slim_before
 from rfgraph.domains.table import Table, ramp
+from rfgraph.graph import Operator
 from rfgraph.onnxfile import kept
-from rfgraph.relations import Gathered, Permute, Pick, Reduce, Regroup, Relation, Select, Whole
+from rfgraph.relations import (
+    Gathered,
+    Permute,
+    Pick,
+    Reduce,
+    Regroup,
+    Relation,
+    Repeat,
+    Select,
+    Shift,
+    Whole,
+)
 
 # -- the same elements under another shape ---------------------------------------------------------
 
@@ -136,3 +150,33 @@ def test_a_blur_depends_on_where_its_axes_went():
     whole = by_places()
     assert carry(Blur(frozenset({2})), whole) == Blur(frozenset({1, 2}))
     assert carry(Mapped(None, constant((3, 5))), whole) == Mapped(None, constant((3, 5)))
+
+
+# -- parts put together ----------------------------------------------------------------------------
+
+
+def put_together(*starts, length=4, total=8):
+    """A tensor into which all of another is put at each of some places."""
+    graph = nx.MultiDiGraph()
+    graph.add_node("x", shape=(length,), producer=None)
+    graph.add_node("y", shape=(total,), producer=Operator(0, "put", "Put"))
+    for slot, start in enumerate(starts):
+        part = Select(((0, Shift(-start, 1, length, total, "absent")),))
+        graph.add_edge("x", "y", relation=Relation((length,), (part,)), slot=slot, part=0)
+    return graph
+
+
+def test_parts_that_do_not_overlap_are_one_rearrangement():
+    made = joined(put_together(0, 4), ("x", "y"))["y"]
+    assert made.relation.steps == (Select(((0, Repeat(4, 8)),)),)
+    gap = joined(put_together(0, 5, total=9), ("x", "y"))["y"]
+    assert gap.relation.steps == (Select(((0, Pick((0, 1, 2, 3, -1, 0, 1, 2, 3), 4)),)),)
+
+
+def test_parts_that_overlap_are_none():
+    assert joined(put_together(0, 2), ("x", "y")) == {}
+
+
+def test_parts_of_an_axis_too_long_to_tabulate_are_left_as_they_are():
+    long = 1 << 23
+    assert joined(put_together(0, long, length=long, total=2 * long), ("x", "y")) == {}
