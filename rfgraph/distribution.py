@@ -219,11 +219,12 @@ def path_histogram(
     """Return the exact distribution of receptive fields over the paths from `input` to `tensor`.
 
     `input` may be left out when the model has one, `tensor` when it has one output. `count` is
-    "routes" (paths that differ only in pointwise edges are one) or "paths". `joint` adds the joint
-    distribution over the axes, `full` lists histograms of any length. `through` and `avoiding` name
-    operators or tensors. `max_patterns` bounds the tables that shifted windows and their like take,
-    in entries of 16 bytes; BoundError beyond. An empty distribution if nothing leads there;
-    UsageError for unknown names.
+    "routes" (paths that differ only in pointwise edges, or in the parts of a Concat that are all
+    moved from one tensor, are one, unless a part is named by `through`) or "paths". `joint` adds
+    the joint distribution over the axes, `full` lists histograms of any length. `through` and
+    `avoiding` name operators or tensors. `max_patterns` bounds the tables that shifted windows and
+    their like take, in entries of 16 bytes; BoundError beyond. An empty distribution if nothing
+    leads there; UsageError for unknown names.
     """
     result = model if isinstance(model, Result) else None
     loaded = result.model if result else _loaded(model)

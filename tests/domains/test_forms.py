@@ -80,6 +80,49 @@ def test_regions_of_both_forms_are_what_perturbation_shows(seed):
             check_regions(model)
 
 
+# -- every second pixel ----------------------------------------------------------------------------
+
+
+def stem(*, fused):
+    build, x = builder(1, 3, 64, 64)
+    if fused:
+        x = build.one("SpaceToDepth", [x], (1, 12, 32, 32), blocksize=2)
+    else:
+        starts = ((0, 0), (1, 0), (0, 1), (1, 1))
+        x = build.concat([build.slice(x, [2, 3], at, [64, 64], [2, 2]) for at in starts])
+    return build.model(build.same_conv(x, 4, 3))
+
+
+def test_a_stem_of_every_second_pixel():
+    """Three steps of two pixels each: 6, from 2 before to 3 after. The channels' order differs."""
+    made = facts(stem(fused=False))
+    assert made[:3] == facts(stem(fused=True))[:3]
+    field, paths, findings, _ = made
+    for axis in (2, 3):
+        found = field["axes"][axis]
+        assert (found["size"], found["stride"], found["before"], found["after"]) == (6, 2, 2, 3)
+        assert paths["axes"][axis - 2]["histogram"] == [[6, "1"]]
+    assert not any(code == "RF002" for code, _ in findings)
+    assert rfgraph.path_histogram(stem(fused=False), count="paths").total == 4
+
+
+def rolled_and_mirrored(*, fused):
+    build, x = builder(1, 1, 12)
+    rolled = build.one("Gather", [x, build.ints([*range(5, 12), *range(5)])], (1, 1, 12), axis=2)
+    x = build.same("Add", rolled, build.same_conv(rolled, 1, 3))
+    if fused:
+        x = build.pad(x, [0, 0, 1], [0, 0, 0], "reflect")
+    else:
+        x = build.concat([build.slice(x, [2], [1], [2]), x], axis=2)
+    return build.model(build.conv(x, 1, [3]))
+
+
+def test_parts_of_a_rearrangement_are_no_merge_of_their_own():
+    fused, decomposed = (facts(rolled_and_mirrored(fused=fused)) for fused in (True, False))
+    assert decomposed == fused
+    assert sum(code == "RF002" for code, _ in fused[2]) == 1
+
+
 # -- groups of channels ----------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 A path's trace leaves out transparent edges: pointwise ones and weightless reductions over axes that
 carry no spatial input axis. So the traces at a tensor are those of its origins, the other edges
 from which it is reached through transparent ones; where edges bring the same origins, one of them
-counts.
+counts. The edges of a Concat whose parts are all moved from one tensor are one edge from there.
 """
 
 from __future__ import annotations
