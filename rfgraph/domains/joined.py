@@ -13,7 +13,7 @@ import numpy as np
 
 from rfgraph.domains import table as tables
 from rfgraph.domains.exact import carry
-from rfgraph.domains.positions import indices
+from rfgraph.domains.positions import indices, lies_inside
 from rfgraph.domains.table import NOTHING
 from rfgraph.errors import BoundError
 from rfgraph.relations import (
@@ -119,7 +119,13 @@ def _moved_from(graph: Graph, tensor: str, found: Mapping[str, Joined]) -> dict[
 
 
 def _is_move(step: object) -> bool:
-    return isinstance(step, Pointwise | Permute | Regroup | Select)
+    """Whether a step only moves elements; padding stands for more than the elements that exist."""
+    if isinstance(step, Select):
+        return all(
+            not isinstance(rule, Shift) or rule.outside == "absent" or lies_inside(rule)
+            for _, rule in step.rules
+        )
+    return isinstance(step, Pointwise | Permute | Regroup)
 
 
 def _between(graph: Graph, source: str, tensor: str) -> dict[str, None]:

@@ -277,3 +277,15 @@ def test_a_part_that_nothing_fills():
     assert (result.receptive_field().axes[2].size_min, result.receptive_field().axes[2].size) == (
         *(0, 1),
     )
+
+
+def test_parts_that_are_padded_go_on_past_the_border():
+    """Some channels come from the step before, some from the one after: a temporal shift."""
+    build, x = builder(1, 3, 10)
+    first, second, third = build.split(x, [1, 1, 1])
+    late = build.pad(build.slice(first, [2], [0], [9]), [0, 0, 1], [0, 0, 0], "constant")
+    early = build.pad(build.slice(second, [2], [1], [10]), [0, 0, 0], [0, 0, 1], "constant")
+    model = build.model(build.same_conv(build.concat([late, early, third]), 1, 1))
+    check_regions(model)
+    axis = rfgraph.analyze(model).receptive_field().axes[2]
+    assert (axis.size, axis.stride, axis.before, axis.after) == (3, 1, 1, 1)
