@@ -34,7 +34,8 @@ from rfgraph.local_paths import is_local
 if TYPE_CHECKING:
     from rfgraph.domains.closed_form import ClosedForm, State
     from rfgraph.fields import Finding
-    from rfgraph.graph import ModelInput
+    from rfgraph.graph import Graph, ModelInput
+    from rfgraph.relations import Shape
 
 # How many of the branches that meet are described.
 MAX_BRANCHES = 3
@@ -44,38 +45,38 @@ def check(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each input and merge that is the first to break alignment."""
     for item in subject.inputs():
         form = subject.result.forms[item.name]
-        broken = _unaligned(form)
+        broken = _unaligned(subject.result.graph, form)
         for tensor in form.states:
             axes = broken.get(tensor)
             if axes and not any(broken.get(name) for name in subject.result.graph.pred[tensor]):
                 yield _finding(subject, item, tensor, axes)
 
 
-def _unaligned(form: ClosedForm) -> dict[str, tuple[int, ...]]:
+def _unaligned(graph: Graph, form: ClosedForm) -> dict[str, tuple[int, ...]]:
     """Return the spatial axes on which the local paths to each tensor disagree.
 
-    Parts that are put together again as one rearrangement are left out.
+    Parts of an aligned tensor that are put together again as one rearrangement are left out.
     """
     known: dict[int, tuple[int, ...]] = {}
-    parts = {name for one in form.joined.values() for name in one.passed}
-    found = {}
+    parts = {name: one.source for one in form.joined.values() for name in one.passed}
+    found: dict[str, tuple[int, ...]] = {}
     for tensor, state in form.states.items():
-        if tensor in parts:
+        if tensor in parts and not found.get(parts[tensor]):
             continue
         if id(state) not in known:
-            known[id(state)] = _disagreeing(form, state)
+            known[id(state)] = _disagreeing(form, state, graph.nodes[tensor]["shape"] or ())
         found[tensor] = known[id(state)]
     return found
 
 
-def _disagreeing(form: ClosedForm, state: State) -> tuple[int, ...]:
+def _disagreeing(form: ClosedForm, state: State, shape: Shape) -> tuple[int, ...]:
     local = [
         fields for layout, fields in state.classes.items() if is_local(layout, form.spatial_axes)
     ]
     return tuple(
         axis
         for axis in form.spatial_axes
-        if aligned([field.spread for fields in local if (field := fields[axis]) is not None])
+        if aligned([field.spread for fields in local if (field := fields[axis]) is not None], shape)
         is False
     )
 
