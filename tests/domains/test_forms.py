@@ -161,6 +161,33 @@ def test_groups_that_a_reshape_makes(channels, groups, length):
     assert not any(code == "RF002" for code, _ in findings)
 
 
+def two_images_with_groups(channels, groups, form):
+    """As exporters write it: images apart, images and groups on one axis, or by means."""
+    build, x = builder(2, 1, 12, 12, opset=21)
+    x = build.concat([build.same_conv(x, channels, kernel) for kernel in (3, 7)])
+    shape, size = build.shapes[x], 2 * channels // groups
+    if form == "means":
+        y = build.reshape(x, (2, groups, size, 12, 12))
+        mean = build.one("ReduceMean", [y, build.ints([2, 3, 4])], (2, groups, 1, 1, 1))
+        return build.model(build.same_conv(build.reshape(build.same("Sub", y, mean), shape), 1, 3))
+    flat = (2, groups, size * 144) if form == "apart" else (1, 2 * groups, size * 144)
+    own = shape[1:2] if form == "fused" else flat[1:2]
+    scale, bias = build.floats(own), build.floats(own)
+    if form == "fused":
+        x = build.one("GroupNormalization", [x, scale, bias], shape, num_groups=groups)
+    else:
+        x = build.one("InstanceNormalization", [build.reshape(x, flat), scale, bias], flat)
+        x = build.reshape(x, shape)
+    return build.model(build.same_conv(x, 1, 3))
+
+
+@pytest.mark.parametrize("form", ["apart", "together", "means"])
+@pytest.mark.parametrize(("channels", "groups"), [(4, 1), (4, 2), (4, 4), (3, 2)])
+def test_groups_of_two_images(channels, groups, form):
+    want = facts(two_images_with_groups(channels, groups, "fused"))
+    assert facts(two_images_with_groups(channels, groups, form)) == want
+
+
 @pytest.mark.parametrize("groups", [1, 2, 4, 8])
 def test_groups_read_what_perturbation_shows(groups):
     check_regions(branches_with_groups(4, groups, 12, fused=False))
