@@ -232,8 +232,9 @@ def path_histogram(
     `input` may be left out when the model has one; without `tensor` it is the output or, where no
     local path reaches that, the tensor of its `before_global`, UsageError if there are several. A
     node stands for the tensor that it makes. `count` is "routes" (paths that differ only in
-    pointwise edges are one) or "paths". `joint` adds the joint distribution over the axes, `full`
-    lists histograms of any length. `through` and `avoiding` name operators or tensors.
+    pointwise edges, or in the parts of a Concat that are all moved from one tensor, are one, unless
+    a part is named by `through`) or "paths". `joint` adds the joint distribution over the axes,
+    `full` lists histograms of any length. `through` and `avoiding` name operators or tensors.
     `max_patterns` bounds the tables that shifted windows and their like take, in entries of 16
     bytes; BoundError beyond. An empty distribution if nothing leads there; UsageError for unknown
     names.

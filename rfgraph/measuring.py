@@ -77,7 +77,7 @@ class Meter:
                 through, ranges = self._through(state.through[axis])
                 found = replace(found, through=through, ranges=ranges, covers_input=covers)
             axes[axis] = found
-        agree = _agreement(local.values(), form.spatial_axes) if local else None
+        agree = _agreement(local.values(), form.spatial_axes, shape or ()) if local else None
         return agree, FrozenDict(axes)
 
     def _through(self, losses: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -113,11 +113,11 @@ class Meter:
         return self._read[tensor]
 
 
-def _agreement(local: Iterable[Fields], axes: Sequence[int]) -> bool | None:
+def _agreement(local: Iterable[Fields], axes: Sequence[int], shape: Shape) -> bool | None:
     """Whether local paths are aligned on all axes; None if that could not be told on some."""
     listed = list(local)
     verdicts = [
-        aligned([field.spread for fields in listed if (field := fields[axis]) is not None])
+        aligned([field.spread for fields in listed if (field := fields[axis]) is not None], shape)
         for axis in axes
     ]
     if False in verdicts:

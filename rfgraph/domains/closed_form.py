@@ -10,14 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.axes import mover_along
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry_step
+from rfgraph.domains.joined import joined
 from rfgraph.domains.periodic import join
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position, settle, to_table
+from rfgraph.domains.pieces import (
+    Blur,
+    Lost,
+    Mapped,
+    Piece,
+    Regrouped,
+    Tabled,
+    own_position,
+    settle,
+    to_table,
+)
 from rfgraph.domains.spread import begin, carry_spread, merge_spreads
 from rfgraph.domains.stacking import spliced
 from rfgraph.errors import BoundError, quoted
@@ -26,6 +37,7 @@ from rfgraph.relations import step_shape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from rfgraph.domains.joined import Joined
     from rfgraph.domains.spread import Spread
     from rfgraph.graph import Graph, Operator
     from rfgraph.relations import Relation, Shape
@@ -119,33 +131,37 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClosedForm:
-    """The states of all tensors that one graph input reaches, and the input's spatial axes."""
+    """The states of all tensors that one graph input reaches, and the input's spatial axes.
+
+    `joined` are the tensors that were followed as one rearrangement of another.
+    """
 
     input: str
     states: Mapping[str, State]
     spatial_axes: tuple[int, ...]
     losses: tuple[Loss, ...]
+    joined: Mapping[str, Joined]
 
 
 def closed_forms(graph: Graph, sources: Sequence[str]) -> dict[str, ClosedForm]:
     """Propagate the fields of graph inputs through the whole graph, each once."""
     memo = Memo(on=len(sources) > 1)
     with allowance():
-        return {source: _closed_form(graph, source, memo) for source in sources}
+        moved = joined(graph, graph)
+        return {source: _closed_form(graph, source, memo, moved) for source in sources}
 
 
-def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
+def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Joined]) -> ClosedForm:
     shape: Shape = graph.nodes[source]["shape"]
     states: dict[str, State] = {source: memo.input(len(shape))}
     spatial: set[int] = set()
     losses: dict[Loss, int] = {}
-    predecessors = graph.pred
     for tensor in graph:
         carried = [
             state
             if relation.is_identity and not relation.is_void
             else _carry_state(state, relation, losses, Loss(before, operator), spatial, memo)
-            for before, state, relation, operator in _entering(predecessors[tensor], states)
+            for before, state, relation, operator in _entering(graph, tensor, states, moved)
         ]
         if carried:
             merged = merge_states(carried, graph.nodes[tensor]["shape"] or ())
@@ -159,13 +175,18 @@ def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
     axes = sorted(spatial) or list(range(1, len(shape)))
     if not spatial and shape and (not axes or mover_along(graph, source, 0) is not None):
         axes.insert(0, 0)
-    return ClosedForm(source, states, tuple(axes), tuple(losses))
+    return ClosedForm(source, states, tuple(axes), tuple(losses), moved)
 
 
 def _entering(
-    predecessors: Mapping[str, Any], states: Mapping[str, State]
+    graph: Graph, tensor: str, states: Mapping[str, State], moved: Mapping[str, Joined]
 ) -> Iterator[tuple[str, State, Relation, Operator]]:
-    for before, edges in predecessors.items():
+    one = moved.get(tensor)
+    if one is not None:
+        if one.source in states:
+            yield one.source, states[one.source], one.relation, one.operator
+        return
+    for before, edges in graph.pred[tensor].items():
         state = states.get(before)
         if state is not None:
             for edge in edges.values():
@@ -362,7 +383,7 @@ def _merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
         before = merged.get(key)
         if before is None:
             merged[key] = piece
-        elif before != piece if isinstance(piece, Mapped) else before is not piece:
+        elif before != piece if isinstance(piece, Mapped | Blur) else before is not piece:
             united = _unite(before, piece)
             if united is None:
                 merged[key, id(piece)] = piece
@@ -381,6 +402,8 @@ def _merge_key(piece: Piece) -> object:
     if isinstance(piece, Mapped):
         rate: object = piece.map.q if piece.map.p == 1 else piece.map.rate
         return piece.carrier, rate, piece.support, piece.open_lo, piece.open_hi
+    if isinstance(piece, Regrouped):
+        return piece.shape, _merge_key(piece.piece)
     return type(piece), piece.open_lo, piece.open_hi
 
 
@@ -392,6 +415,10 @@ def _unite(first: Piece, second: Piece) -> Piece | None:
             if united is None
             else Mapped(first.carrier, united, first.support, first.open_lo, first.open_hi)
         )
+    if isinstance(first, Regrouped) and isinstance(second, Regrouped):
+        inner = _unite(first.piece, second.piece)
+        axes = first.axes | second.axes
+        return Regrouped(inner, first.shape, axes) if isinstance(inner, Mapped | Tabled) else None
     if isinstance(first, Tabled) and isinstance(second, Tabled):
         try:
             table = tables.join(first.table, second.table)

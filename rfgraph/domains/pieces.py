@@ -15,8 +15,9 @@ import numpy as np
 from rfgraph.domains import support
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import bounded
-from rfgraph.domains.fitting import fit, folded, squeezed
+from rfgraph.domains.fitting import fit, folded
 from rfgraph.domains.periodic import PeriodicMap, Span, affine, constant
+from rfgraph.domains.regroup import regroup
 from rfgraph.domains.table import Table
 from rfgraph.errors import BoundError
 
@@ -78,7 +79,31 @@ class Blur(NamedTuple):
         return self.depends
 
 
-Piece: TypeAlias = Mapped | Tabled | Blur
+Standing: TypeAlias = Mapped | Tabled | Blur
+
+
+class Regrouped(NamedTuple):
+    """A map or table of a tensor of `shape`, whose elements now stand under another shape.
+
+    `axes` are those of the new shape on which the interval depends.
+    """
+
+    piece: Mapped | Tabled
+    shape: Shape
+    axes: frozenset[int]
+
+    @property
+    def open_lo(self) -> bool:
+        """Whether everything before is read as well."""
+        return self.piece.open_lo
+
+    @property
+    def open_hi(self) -> bool:
+        """Whether everything after is read as well."""
+        return self.piece.open_hi
+
+
+Piece: TypeAlias = Standing | Regrouped
 
 
 # -- changes of form ---------------------------------------------------------------------------
@@ -89,8 +114,10 @@ def own_position(axis: int) -> Mapped:
     return Mapped(axis, affine(1, 0, 0))
 
 
-def to_table(piece: Mapped, shape: Shape) -> Tabled | Blur:
+def to_table(piece: Mapped | Regrouped, shape: Shape) -> Tabled | Blur:
     """Return the piece as a table of the units that exist, or a blur if they are too many."""
+    if isinstance(piece, Regrouped):
+        return _regrouped_table(piece, shape)
     length = 1 if piece.carrier is None else shape[piece.carrier]
     try:
         bounded(length)
@@ -99,6 +126,17 @@ def to_table(piece: Mapped, shape: Shape) -> Tabled | Blur:
         )
     except BoundError:
         return Blur(piece.axes, piece.open_lo, piece.open_hi)
+
+
+def _regrouped_table(piece: Regrouped, shape: Shape) -> Tabled | Blur:
+    inner = piece.piece
+    made = to_table(inner, piece.shape) if isinstance(inner, Mapped) else inner
+    if isinstance(made, Tabled):
+        try:
+            return made._replace(table=regroup(made.table, piece.shape, shape), axes=piece.axes)
+        except BoundError:
+            pass
+    return Blur(piece.axes, piece.open_lo, piece.open_hi)
 
 
 def _unrolled(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table:
@@ -139,7 +177,7 @@ def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
     """Return the union over the units that exist; None where they are too many to tell."""
     united: Table | None = None
     for piece in pieces:
-        made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
+        made = to_table(piece, shape) if isinstance(piece, Mapped | Regrouped) else piece
         if isinstance(made, Blur):
             return None
         try:
@@ -157,7 +195,7 @@ def settle(
     A field that has grown until all units read the same still depends on its axes: on a longer
     input it would not be. `carrier` is the axis of a constant map that depends on none.
     """
-    table = squeezed(table)
+    table = tables.squeezed(table)
     core = folded(table, table.axes - axes)
     tabled = Tabled(table, core.axes or axes, open_lo, open_hi)
     bounds = _apart(table, core)

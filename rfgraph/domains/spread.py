@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.carry import carry_step
 from rfgraph.domains.pattern import BASE, Key, normal
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece
+from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Regrouped
 
 if TYPE_CHECKING:
     from rfgraph.relations import Shape, Step
@@ -83,7 +83,7 @@ def _kept(made: dict[Key, Extent]) -> Spread:
 
 def _is_scattered(extent: Extent) -> bool:
     """Whether a pattern is a table, or restricted on several axes: rolled, windowed, cut apart."""
-    piece = extent.piece
+    piece = extent.piece.piece if isinstance(extent.piece, Regrouped) else extent.piece
     return not isinstance(piece, Mapped) or len(piece.support) > 1
 
 

@@ -13,7 +13,7 @@ from oracle.examples import builder, output
 from rfgraph.domains.carry import carry, carry_step
 from rfgraph.domains.pattern import excess, normal
 from rfgraph.domains.periodic import affine, constant
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Tabled, own_position
+from rfgraph.domains.pieces import Blur, Lost, Mapped, Regrouped, Tabled, own_position, to_table
 from rfgraph.domains.reads import positions_read
 from rfgraph.relations import (
     Band,
@@ -95,10 +95,14 @@ def test_a_blur_has_one_phase_and_is_its_own_pattern():
 @pytest.mark.parametrize("inner", [7, 5000])
 def test_an_outer_axis_is_repeated_within_a_merged_one(inner):
     piece = carry(own_position(0), Relation((3, inner), (Regroup((3 * inner,)),)))
-    # A period longer than is carried leaves a table of the units that exist.
-    assert isinstance(piece, Mapped if inner == 7 else Tabled)
+    # With a period longer than is carried the map stays that of the axes as they were.
+    assert isinstance(piece, Mapped if inner == 7 else Regrouped)
     want = [(o // inner, o // inner) for o in range(3 * inner)]
-    have = list(map(piece.map.at, range(3 * inner))) if inner == 7 else spans(piece)
+    have = (
+        list(map(piece.map.at, range(3 * inner)))
+        if inner == 7
+        else spans(to_table(piece, (3 * inner,)))
+    )
     assert have == want
 
 
@@ -136,13 +140,17 @@ def test_a_table_too_large_for_what_it_is_restricted_to_is_blurred(length):
 
 
 @pytest.mark.parametrize("wide", [8, 2048])
-def test_axes_too_long_to_merge_what_restricts_them_are_blurred(wide):
+def test_axes_too_long_to_merge_what_restricts_them_stay_as_they_were(wide):
     """The own axis goes by; of two others that are merged one is read in part."""
     cut = Select(((1, Shift(-1, 1, wide, wide, "absent")),))
     shape = (3, wide, 1024)
     made = carry(own_position(0), Relation(shape, (cut, Regroup((3, wide * 1024)))))
     if wide == 2048:
-        assert made == Blur(frozenset({0}))
+        rest = ((1, (1 << wide) - 2),)
+        assert made == Regrouped(Mapped(0, affine(1, 0, 0), rest), shape, frozenset({0}))
+        swapped = ((0, (1 << wide * 1024) - (1 << 1024)),)
+        moved = carry_step(made, Permute((1, 0)), (3, wide * 1024))
+        assert moved == Mapped(1, affine(1, 0, 0), swapped)
         return
     # The first 1024 positions of the merged axis come from the row that reads nothing.
     assert made == Mapped(0, affine(1, 0, 0), ((1, (1 << wide * 1024) - (1 << 1024)),))

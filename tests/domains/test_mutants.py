@@ -125,7 +125,7 @@ WRONG = [
     *cases(
         check_paths,
         (measure, "excess", lambda piece: 0, unequal_upsampling),
-        (measuring, "aligned", lambda spreads: True, off_centre),
+        (measuring, "aligned", lambda spreads, shape: True, off_centre),
     ),
     *cases(
         check_plain,

@@ -24,7 +24,7 @@ def backwards(build, x, axis=2):
 def analysed(build, x):
     """The field of the output, and the distribution over its paths."""
     result = rfgraph.analyze(build.model(x))
-    return result.receptive_field(), rfgraph.path_histogram(result)
+    return result.receptive_field(), rfgraph.path_histogram(result, tensor=result.outputs[0].name)
 
 
 def scopes(field):

@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry
+from rfgraph.domains.joined import joined
 from rfgraph.domains.paths.liveness import needed_axes
-from rfgraph.domains.paths.routes import Edge, Plan, Walks, entering, every_path, relevant, routes
+from rfgraph.domains.paths.routes import Edge, Plan, Walks, entering, every_path, not_named, routes
 from rfgraph.domains.pattern import excess, normal
 from rfgraph.domains.periodic import constant
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position
+from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Regrouped, Tabled, own_position
 from rfgraph.errors import BoundError
 from rfgraph.relations import Relation, Select, Shift
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rfgraph.domains.closed_form import ClosedForm
+    from rfgraph.domains.joined import Joined
     from rfgraph.domains.paths.counting import Survey
     from rfgraph.domains.support import Support
     from rfgraph.graph import Graph
@@ -119,15 +121,20 @@ class Question:
         graph = self.view()
         if self.form.input not in graph or self.target not in graph:
             return None
-        within = relevant(graph, self.form.input, self.target)
-        if not within:
-            return None
+        kept = frozenset(self.through)
         # A view of a graph need not keep the order.
-        tensors = [name for name in self.graph if name in within]
-        edges = entering(graph, tensors)
+        order = [name for name in self.graph if name in graph]
+        moved: Mapping[str, Joined] = {}
+        if self.count != "paths":
+            left = joined(graph, order) if self.avoiding else self.form.joined
+            moved = not_named(left, graph, kept)
+        edges = entering(graph, order, self.form.input, self.target, moved)
+        if not edges:
+            return None
+        tensors = list(edges)
         if self.count == "paths":
             return every_path(tensors, edges)
-        return routes(tensors, edges, self.form, frozenset(self.through))
+        return routes(tensors, edges, self.form, kept)
 
 
 def _without(graph: Graph, names: set[str]) -> Graph:
@@ -393,6 +400,8 @@ def _trimmed(piece: Piece | None, needed: frozenset[int]) -> Piece | None:
 
 
 def _trimmed_piece(piece: Piece, needed: frozenset[int]) -> Piece:
+    if isinstance(piece, Regrouped) and isinstance(piece.piece, Mapped) and not needed:
+        return piece._replace(piece=piece.piece._replace(support=()))
     if isinstance(piece, Mapped) and piece.support:
         support = tuple(pair for pair in piece.support if pair[0] in needed)
         if len(support) != len(piece.support):
