@@ -15,8 +15,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry_step
+from rfgraph.domains.parts import mended
 from rfgraph.domains.periodic import join
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position, settle, to_table
+from rfgraph.domains.pieces import (
+    Lost,
+    Mapped,
+    Piece,
+    Tabled,
+    blurred,
+    own_position,
+    settle,
+    to_table,
+)
 from rfgraph.domains.spread import begin, carry_spread, merge_spreads
 from rfgraph.errors import BoundError, quoted
 from rfgraph.relations import step_shape
@@ -202,34 +212,22 @@ def carriers(state: State, axis: int) -> frozenset[int]:
 
 
 def _carry_class(layout: Layout, fields: Fields, relation: Relation) -> Carried:
-    rest: list[AxisField | None] = []
-    lost: list[Lost | None] = []
+    ways: list[list[AxisField | Lost]] = []
     for field, status in zip(fields, layout, strict=True):
-        kept, why = (None, status) if field is None else carry_field(field, relation)
-        rest.append(kept)
-        lost.append(why if isinstance(why, Lost) else None)
-    if any(kept is None and why is Lost.EMPTY for kept, why in zip(rest, lost, strict=True)):
+        if field is None:
+            ways.append([status] if isinstance(status, Lost) else [])
+            continue
+        kept, why = carry_field(field, relation)
+        ways.append([*kept, *([why] if why in (Lost.GLOBAL, Lost.UNKNOWN) else [])])
+    if not all(ways):
         return Carried({}, ())
-    classes = {
-        tuple(_status(item) for item in taken): tuple(
-            item if isinstance(item, AxisField) else None for item in taken
-        )
-        for taken in _choices(rest, lost)
-    }
+    classes: dict[Layout, Fields] = {}
+    # The paths that stay most local on one axis do so on the others.
+    for k in range(max(map(len, ways), default=1)):
+        taken = [way[min(k, len(way) - 1)] for way in ways]
+        fields = tuple(item if isinstance(item, AxisField) else None for item in taken)
+        classes[tuple(map(_status, taken))] = fields
     return Carried(classes, _lossy(layout, classes))
-
-
-def _choices(
-    rest: list[AxisField | None], lost: list[Lost | None]
-) -> list[tuple[AxisField | Lost, ...]]:
-    """Return the class of the paths that stay local, and that of those that were lost."""
-    stay = tuple(kept if kept is not None else why for kept, why in zip(rest, lost, strict=True))
-    gone = tuple(
-        why if why is not None and why is not Lost.EMPTY else kept
-        for kept, why in zip(rest, lost, strict=True)
-    )
-    found = [stay] if stay == gone else [stay, gone]
-    return [tuple(item for item in taken if item is not None) for taken in found]
 
 
 def _status(item: AxisField | Lost) -> Status:
@@ -297,8 +295,11 @@ def _merge_fields(fields: Iterable[AxisField | None], shape: Shape) -> AxisField
 # -- one axis ------------------------------------------------------------------------------------
 
 
-def carry_field(field: AxisField, relation: Relation) -> tuple[AxisField | None, Lost | None]:
-    """Return what is left of a field after a relation, and why the rest was lost."""
+def carry_field(field: AxisField, relation: Relation) -> tuple[tuple[AxisField, ...], Lost | None]:
+    """Return what is left of a field after a relation, and why the rest was lost.
+
+    What became one-sided is a field of its own, after the one that stays local.
+    """
     pieces = field.pieces
     spread = field.spread
     lost: Lost | None = None
@@ -312,13 +313,33 @@ def carry_field(field: AxisField, relation: Relation) -> tuple[AxisField | None,
             else:
                 made.append(result)
         if not made:
-            return None, lost
+            return (), lost
         if any(now is not before for now, before in zip(made, pieces, strict=False)) or (
             len(made) < len(pieces)
         ):
             pieces = merge_pieces(made, step_shape(step, shape))
         spread = carry_spread(spread, step, shape)
-    return AxisField(pieces, spread), lost
+    return _by_sides(AxisField(pieces, spread)), lost
+
+
+def _by_sides(field: AxisField) -> tuple[AxisField, ...]:
+    """Part a field by the sides on which its pieces have no end."""
+    sides = sorted({_sides(piece) for piece in field.pieces})
+    if len(sides) == 1:
+        return (field,)
+    return tuple(
+        AxisField(
+            tuple(piece for piece in field.pieces if _sides(piece) == side),
+            None
+            if field.spread is None
+            else {key: one for key, one in field.spread.items() if _sides(one.piece) == side},
+        )
+        for side in sides
+    )
+
+
+def _sides(piece: Piece) -> tuple[bool, bool]:
+    return piece.open_lo, piece.open_hi
 
 
 def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
@@ -329,15 +350,14 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     merged = _merged(listed)
     if len(merged) > MAX_APART:
         merged = _together(merged, shape)
-    if not any(isinstance(piece, Tabled) for piece in merged):
-        return merged if len(merged) <= MAX_STATES else _blurred(merged)
-    settled = tuple(map(_settled, merged))
-    if any(
-        now is not before and isinstance(now, Mapped)
-        for now, before in zip(settled, merged, strict=True)
-    ):
+    known = set(map(id, listed))
+    settled = tuple(
+        settle(mended(piece)) if isinstance(piece, Tabled) and id(piece) not in known else piece
+        for piece in merged
+    )
+    if list(map(_merge_key, settled)) != list(map(_merge_key, merged)):
         merged = _merged(settled)
-    return merged if len(merged) <= MAX_STATES else _blurred(merged)
+    return merged if len(merged) <= MAX_STATES else _merged(map(blurred, merged))
 
 
 def _together(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
@@ -367,37 +387,21 @@ def _merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     return tuple(merged.values())
 
 
-def _settled(piece: Piece) -> Piece:
-    if isinstance(piece, Tabled):
-        return settle(piece.table, piece.axes, open_lo=piece.open_lo, open_hi=piece.open_hi)
-    return piece
-
-
 def _merge_key(piece: Piece) -> object:
     if isinstance(piece, Mapped):
         rate: object = piece.map.q if piece.map.p == 1 else piece.map.rate
-        return piece.carrier, rate, piece.support, piece.open_lo, piece.open_hi
-    return type(piece), piece.open_lo, piece.open_hi
+        return piece.carrier, rate, piece.support, piece.open_lo, piece.open_hi, piece.cut
+    return type(piece), piece.open_lo, piece.open_hi, piece.cut
 
 
 def _unite(first: Piece, second: Piece) -> Piece | None:
     if isinstance(first, Mapped) and isinstance(second, Mapped):
         united = join(first.map, second.map)
-        return (
-            None
-            if united is None
-            else Mapped(first.carrier, united, first.support, first.open_lo, first.open_hi)
-        )
+        return None if united is None else first._replace(map=united)
     if isinstance(first, Tabled) and isinstance(second, Tabled):
         try:
             table = tables.join(first.table, second.table)
         except BoundError:
             return None
-        return Tabled(table, first.axes | second.axes, first.open_lo, first.open_hi)
-    return Blur(first.axes | second.axes, first.open_lo, first.open_hi)
-
-
-def _blurred(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    axes = frozenset().union(*(piece.axes for piece in pieces))
-    open_lo, open_hi = any(p.open_lo for p in pieces), any(p.open_hi for p in pieces)
-    return (Blur(axes, open_lo, open_hi),)
+        return first._replace(table=table, axes=first.axes | second.axes)
+    return blurred(first)._replace(depends=first.axes | second.axes)

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rfgraph.domains.periodic import PeriodicMap
-from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled
+from rfgraph.domains.pieces import CUT, Blur, Mapped, Piece, Tabled
 from rfgraph.domains.table import NOTHING, Table
 
 # A pattern keeps hi above lo by a large constant, so that no phase of it looks empty.
@@ -39,16 +39,18 @@ def normal(piece: Piece) -> Pattern:
     if isinstance(piece, Mapped):
         span = next(span for span in piece.map.spans if span is not None)
         lo, hi = span[0], span[1] - BASE
-        if lo or hi:
+        cut = piece.cut and CUT
+        if lo or hi or piece.cut != cut:
             spans = tuple(
                 None if item is None else (item[0] - lo, item[1] - hi) for item in piece.map.spans
             )
             moved = PeriodicMap(piece.map.p, piece.map.q, spans)
-            piece = Mapped(piece.carrier, moved, piece.support, piece.open_lo, piece.open_hi)
+            piece = piece._replace(map=moved, cut=cut)
         return Pattern(piece, piece, lo, hi)
     if isinstance(piece, Tabled):
         return _normal_table(piece)
-    return Pattern(piece, piece, 0, 0)
+    blur = piece._replace(cut=piece.cut and CUT)
+    return Pattern(blur, blur, 0, 0)
 
 
 def _normal_table(piece: Tabled) -> Pattern:
@@ -57,11 +59,12 @@ def _normal_table(piece: Tabled) -> Pattern:
     first = int(np.argmax(there))
     lo0, hi0 = int(lo.reshape(-1)[first]), int(hi.reshape(-1)[first]) - BASE
     moved = Table(np.where(there, lo - lo0, NOTHING), np.where(there, hi - hi0, -NOTHING))
-    form = (lo.shape, piece.axes, piece.open_lo, piece.open_hi)
+    cut = piece.cut and CUT
+    form = (lo.shape, piece.axes, piece.open_lo, piece.open_hi, cut)
     digest = blake2b(moved.lo.tobytes(), digest_size=32)
     digest.update(moved.hi.tobytes())
     key = (form, digest.digest())
-    return Pattern(key, piece._replace(table=moved), lo0, hi0)
+    return Pattern(key, piece._replace(table=moved, cut=cut), lo0, hi0)
 
 
 def excess(piece: Piece) -> int:

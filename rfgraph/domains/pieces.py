@@ -3,6 +3,10 @@
 A piece says for the units of a tensor which interval of one input axis they read. `Mapped` varies
 along one tensor axis, periodically; `Tabled` is a table of the units that exist; `Blur` knows only
 on which tensor axes it depends.
+
+The tensor axes that an interval depends on stand for the whole input axis, unless `cut` says that
+something selected a part of them (a Slice, a Split, one index): then it is what all units read
+together before that. What reads all of a part reads no more of a longer input.
 """
 
 from __future__ import annotations
@@ -25,6 +29,10 @@ if TYPE_CHECKING:
     from rfgraph.relations import Shape
 
 
+# What stands for a piece's cut where it does not matter, or is not known, where it lay before.
+CUT = (0, 0)
+
+
 class Lost(Enum):
     """Why a path is no longer local on an axis, or is none at all."""
 
@@ -44,6 +52,7 @@ class Mapped(NamedTuple):
     support: Support = ()
     open_lo: bool = False
     open_hi: bool = False
+    cut: Span = None
 
     @property
     def axes(self) -> frozenset[int]:
@@ -61,6 +70,7 @@ class Tabled(NamedTuple):
     axes: frozenset[int]
     open_lo: bool = False
     open_hi: bool = False
+    cut: Span = None
 
 
 class Blur(NamedTuple):
@@ -69,6 +79,7 @@ class Blur(NamedTuple):
     depends: frozenset[int]
     open_lo: bool = False
     open_hi: bool = False
+    cut: Span = None
 
     @property
     def axes(self) -> frozenset[int]:
@@ -96,7 +107,7 @@ def to_table(piece: Mapped, shape: Shape) -> Tabled | Blur:
             piece, _unrolled(piece.map, length, len(shape), piece.carrier or 0), shape
         )
     except BoundError:
-        return Blur(piece.axes, piece.open_lo, piece.open_hi)
+        return blurred(piece)
 
 
 def _unrolled(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table:
@@ -121,7 +132,7 @@ def tabulated(piece: Mapped, spans: list[Span], shape: Shape) -> Tabled | Blur:
         table = tables.from_spans(spans, len(shape), piece.carrier or 0)
         return _supported(piece, table, shape)
     except BoundError:
-        return Blur(piece.axes, piece.open_lo, piece.open_hi)
+        return blurred(piece)
 
 
 def _supported(piece: Mapped, table: Table, shape: Shape) -> Tabled:
@@ -130,30 +141,36 @@ def _supported(piece: Mapped, table: Table, shape: Shape) -> Tabled:
         dims = [1] * len(shape)
         dims[axis] = shape[axis]
         table = tables.masked(table, support.flags(bits, shape[axis]).reshape(dims))
-    return Tabled(table, piece.axes, piece.open_lo, piece.open_hi)
+    return Tabled(table, piece.axes, piece.open_lo, piece.open_hi, piece.cut)
 
 
-def settle(
-    table: Table, axes: frozenset[int], carrier: int | None = None, *, open_lo: bool, open_hi: bool
-) -> Mapped | Tabled:
-    """Return a table whose intervals depend on `axes` as a map, if it is one and repeats.
+def blurred(piece: Piece) -> Blur:
+    """Return what is left of a piece that is too large to tabulate."""
+    return Blur(piece.axes, piece.open_lo, piece.open_hi, piece.cut)
+
+
+def settle(piece: Tabled, carrier: int | None = None) -> Mapped | Tabled:
+    """Return a table as a map, if it is one and repeats.
 
     A field that has grown until all units read the same still depends on its axes: on a longer
     input it would not be. `carrier` is the axis of a constant map that depends on none.
     """
-    table = squeezed(table)
+    axes, table = piece.axes, squeezed(piece.table)
     core = folded(table, table.axes - axes)
-    tabled = Tabled(table, core.axes or axes, open_lo, open_hi)
+    tabled = piece._replace(table=table, axes=core.axes or axes)
     bounds = _apart(table, core)
     if len(tabled.axes) > 1 or bounds is None:
         return tabled
     if not core.axes:
         carrier = next(iter(axes), carrier)
         lo, hi = int(core.lo.reshape(-1)[0]), int(core.hi.reshape(-1)[0])
-        return Mapped(carrier, constant((lo, hi) if lo <= hi else None), bounds, open_lo, open_hi)
+        span = (lo, hi) if lo <= hi else None
+        return Mapped(carrier, constant(span), bounds, piece.open_lo, piece.open_hi, piece.cut)
     (axis,) = core.axes
     mapped = fit(core, axis)
-    return tabled if mapped is None else Mapped(axis, mapped, bounds, open_lo, open_hi)
+    if mapped is None:
+        return tabled
+    return Mapped(axis, mapped, bounds, piece.open_lo, piece.open_hi, piece.cut)
 
 
 def _apart(table: Table, core: Table) -> Support | None:

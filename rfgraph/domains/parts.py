@@ -1,0 +1,79 @@
+"""Where a tensor's axes stand for a part of the input axis only: how pieces are cut and mended."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from operator import sub
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rfgraph.domains.fitting import folded
+from rfgraph.domains.pieces import CUT, Mapped, Piece, Tabled
+from rfgraph.relations import AxisRule, Listed, Pick, Shift
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.domains.periodic import Span
+    from rfgraph.relations import Shape
+
+
+def is_whole(piece: Piece, axis: int) -> bool:
+    """Whether an axis of the tensor alone stands for all of the input axis."""
+    return piece.cut is None and piece.axes == {axis}
+
+
+def cut_by(piece: Piece, axis: int, rule: AxisRule, shape: Shape) -> Span:
+    """Return the piece's `cut` after a rule along an axis of a tensor of `shape`.
+
+    What leaves positions at an end unread cuts, unless a stride passes over them.
+    """
+    if piece.cut is not None or axis not in piece.axes:
+        return piece.cut
+    if not isinstance(rule, Shift | Pick | Listed):
+        return None
+    first, last = _existing(piece, axis, rule.in_len)
+    taken = _taken(rule)
+    taken = taken[bisect_left(taken, first) : bisect_right(taken, last)]
+    stride = taken.step if isinstance(taken, range) else max(map(sub, taken[1:], taken), default=1)
+    if not taken or (taken[0] - first < stride and last - taken[-1] < stride):
+        return None
+    return read_by_all(piece, shape)
+
+
+def _existing(piece: Piece, axis: int, length: int) -> tuple[int, int]:
+    """Return the first and the last position of an axis at which something is read."""
+    if not isinstance(piece, Tabled) or piece.table.lo.shape[axis] == 1:
+        return 0, length - 1
+    others = tuple(a for a in range(piece.table.lo.ndim) if a != axis)
+    there = np.nonzero((piece.table.lo <= piece.table.hi).any(axis=others))[0]
+    return int(there[0]), int(there[-1])
+
+
+def _taken(rule: Shift | Pick | Listed) -> Sequence[int]:
+    """Return the positions that a rule reads, each once, in order."""
+    if isinstance(rule, Shift):
+        ends = rule.start, rule.start + (rule.out_len - 1) * rule.step
+        return range(min(ends), max(ends) + 1, abs(rule.step) or 1)
+    if isinstance(rule, Pick):
+        return sorted(set(rule.indices))
+    return sorted({tap for taps in rule.lists for tap in taps})
+
+
+def read_by_all(piece: Piece, shape: Shape) -> Span:
+    """Return what all units of a tensor of `shape` read together."""
+    if isinstance(piece, Mapped):
+        return piece.map.hull(range(1 if piece.carrier is None else shape[piece.carrier]))
+    if isinstance(piece, Tabled):
+        return int(piece.table.lo.min()), int(piece.table.hi.max())
+    return CUT
+
+
+def mended(piece: Tabled) -> Tabled:
+    """Return a united piece as whole if its parts together read all that there was to read."""
+    if piece.cut is None:
+        return piece
+    lo, hi = folded(piece.table, piece.axes)
+    whole = bool(((lo > hi) | ((lo <= piece.cut[0]) & (hi >= piece.cut[1]))).all())
+    return piece._replace(cut=None) if whole else piece
