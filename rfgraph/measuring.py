@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
+from rfgraph.domains import exact
 from rfgraph.domains.closed_form import AxisField, merge_pieces
 from rfgraph.domains.measure import Numbers, aligned, bounded_reach, measure
 from rfgraph.domains.pieces import Lost
@@ -19,7 +23,6 @@ from rfgraph.local_paths import is_local, sharing
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from rfgraph.domains.closed_form import ClosedForm, Layout, State
@@ -54,10 +57,10 @@ class Meter:
         shape: Shape | None = self.graph.nodes[tensor]["shape"]
         key = (id(state), shape)
         if key not in self._seen:
-            self._seen[key] = self._measure(state, shape)
+            self._seen[key] = self._measure(tensor, state, shape)
         return self._seen[key]
 
-    def _measure(self, state: State, shape: Shape | None) -> Measured:
+    def _measure(self, tensor: str, state: State, shape: Shape | None) -> Measured:
         form = self.form
         local = {
             layout: fields
@@ -69,6 +72,8 @@ class Meter:
         for axis, length in enumerate(source_shape):
             known = None if axis in self.probed else length
             found = _axis(axis, state, local, shape, known, form.spatial_axes)
+            if found.scope in ("one-sided", "global") and _is_part(axis, state):
+                found = self._part(tensor, axis, known)
             if found.scope not in ("local", "none"):
                 covers = None
                 if found.scope == "global" and known is not None:
@@ -78,6 +83,18 @@ class Meter:
             axes[axis] = found
         agree = _agreement(local.values(), form.spatial_axes) if local else None
         return agree, MappingProxyType(axes)
+
+    def _part(self, tensor: str, axis: int, length: int | None) -> Axis:
+        """Return the axis of a part of what was one-sided: what its units read."""
+        try:
+            tables = exact.clipped(self.graph, self.form.input, [tensor])[tensor]
+        except BoundError:
+            return Axis(axis, "local", regular=False)
+        there = reduce(np.logical_and, (table.lo <= table.hi for table in tables))
+        sizes = np.where(there, tables[axis].hi - tables[axis].lo + 1, 0)
+        size, size_min = int(sizes.max()), int(sizes.min())
+        covers = None if length is None else size_min >= length
+        return Axis(axis, "local", size, size_min, covers_input=covers, regular=False)
 
     def _through(self, losses: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of the first operators of a set of losses, and which take a range."""
@@ -129,6 +146,14 @@ def _bits(number: int) -> Iterator[int]:
         low = number & -number
         yield low.bit_length() - 1
         number ^= low
+
+
+def _is_part(axis: int, state: State) -> bool:
+    """Whether all that was one-sided was cut afterwards, so that it no longer grows."""
+    found = [fields[axis] for fields in state.classes.values()]
+    pieces = [piece for field in found if field is not None for piece in field.pieces]
+    lost = any(isinstance(layout[axis], Lost) for layout in state.classes)
+    return not lost and all(piece.cut for piece in pieces if piece.open_lo or piece.open_hi)
 
 
 def _axis(

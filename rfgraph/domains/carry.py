@@ -7,7 +7,7 @@ from typing import TypeVar
 from rfgraph.domains import support
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import bounded
-from rfgraph.domains.fitting import depends, direction
+from rfgraph.domains.fitting import depends, direction, is_shared
 from rfgraph.domains.parts import cut_by, is_whole, read_by_all
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant
 from rfgraph.domains.pieces import (
@@ -237,8 +237,9 @@ def _opened(piece: PieceT, lo: bool, hi: bool) -> PieceT | Lost:
 def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
     opened: Tabled | Lost = piece
     band = _band_of(rule) if isinstance(rule, Rows) and rule.band else rule
-    if isinstance(band, Band) and None in (band.before, band.after) and is_whole(piece, axis):
-        opened = _opened(piece, *_opens(band, direction(piece.table, axis)))
+    if isinstance(band, Band) and is_whole(piece, axis) and not is_shared(piece.table):
+        way = direction(piece.table, axis)
+        opened = _opened(piece, *_opens(band, way)) if way else piece
     if isinstance(opened, Lost):
         return opened
     try:
@@ -337,7 +338,7 @@ def _opens(rule: Band, way: int) -> tuple[bool, bool]:
     """Return which sides of the input a band without end reaches, if that runs `way` along it."""
     opens = rule.before is None, rule.after is None
     if not way:
-        return True, True
+        return any(opens), any(opens)
     return opens if way > 0 else (opens[1], opens[0])
 
 

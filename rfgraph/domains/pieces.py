@@ -19,7 +19,7 @@ import numpy as np
 from rfgraph.domains import support
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import bounded
-from rfgraph.domains.fitting import fit, folded, squeezed
+from rfgraph.domains.fitting import depends, fit, folded, squeezed
 from rfgraph.domains.periodic import PeriodicMap, Span, affine, constant
 from rfgraph.domains.table import Table
 from rfgraph.errors import BoundError
@@ -157,6 +157,10 @@ def settle(piece: Tabled, carrier: int | None = None) -> Mapped | Tabled:
     """
     axes, table = piece.axes, squeezed(piece.table)
     core = folded(table, table.axes - axes)
+    if bool(((table.lo <= table.hi) & ((table.lo > core.lo) | (table.hi < core.hi))).any()):
+        # United with what lies elsewhere on the other axes, and reads something else there.
+        axes |= depends(table, table.axes - axes)
+        core = folded(table, table.axes - axes)
     tabled = piece._replace(table=table, axes=core.axes or axes)
     bounds = _apart(table, core)
     if len(tabled.axes) > 1 or bounds is None:

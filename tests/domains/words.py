@@ -33,10 +33,14 @@ def regions(result, source, tensors=None):
     found = {}
     for name, tables in exact.clipped(result.graph, source, tensors).items():
         shape = result.graph.nodes[name]["shape"]
-        los, his = zip(*((np.broadcast_to(t.lo, shape), np.broadcast_to(t.hi, shape)) for t in tables), strict=True)
+        los, his = zip(
+            *((np.broadcast_to(t.lo, shape), np.broadcast_to(t.hi, shape)) for t in tables),
+            strict=True,
+        )
         read = np.logical_and.reduce([lo <= hi for lo, hi in zip(los, his, strict=True)])
         found[name] = [
-            Read(np.where(read, lo, 0), np.where(read, hi, -1)) for lo, hi in zip(los, his, strict=True)
+            Read(np.where(read, lo, 0), np.where(read, hi, -1))
+            for lo, hi in zip(los, his, strict=True)
         ]
     return found
 
@@ -61,7 +65,10 @@ def contradictions(result, source, longer=None):
                 yield f"{name} axis {axis}: {said}"
             if item is not None and name in grown and item.scope in ("one-sided", "global"):
                 before, after = read.most(), grown[name][axis].most()
-                probed = result.graph.nodes[source]["shape"][axis] != longer.graph.nodes[source]["shape"][axis]
+                probed = (
+                    result.graph.nodes[source]["shape"][axis]
+                    != longer.graph.nodes[source]["shape"][axis]
+                )
                 if probed and after <= before:
                     yield f"{name} axis {axis}: {item.scope}, at most {before} and then {after}"
 

@@ -82,9 +82,7 @@ class Net:
         inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))]
         outputs = [helper.make_tensor_value_info(x, TensorProto.FLOAT, [None] * rank)]
         graph = helper.make_graph(self.nodes, "parts", inputs, outputs, self.stored)
-        return helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
-        )
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
 # -- what reads along an axis ----------------------------------------------------------------------
@@ -233,9 +231,7 @@ def strided(net: Net, x: Signal) -> Signal:
     """A convolution that halves the length."""
     if x.length < 4:
         return x
-    name = net.op(
-        "Conv", x.name, net.weights(CHANNELS, CHANNELS, 2), kernel_shape=[2], strides=[2]
-    )
+    name = net.op("Conv", x.name, net.weights(CHANNELS, CHANNELS, 2), kernel_shape=[2], strides=[2])
     return Signal(name, x.part * 2, x.fixed // 2)
 
 
