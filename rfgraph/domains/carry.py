@@ -311,6 +311,8 @@ def _band(piece: Mapped, axis: int, rule: Band, shape: Shape) -> Piece | Lost:
     p, q = piece.map.p, piece.map.q
     if p == 1 and q == 0:
         return piece
+    if q == 0 and piece.map.is_shared:
+        return _tabulate(piece, axis, rule, shape)
     opened = _opened(piece, *_opens(rule, (q > 0) - (q < 0)))
     if isinstance(opened, Lost):
         return opened
