@@ -12,7 +12,15 @@ from rfgraph.analysis import Result, Source, analyze, pick_input, pick_tensor, s
 from rfgraph.domains.closed_form import ClosedForm, closed_forms
 from rfgraph.domains.paths import counting
 from rfgraph.domains.paths.enumerate import in_order
-from rfgraph.domains.paths.states import MAX_PATTERNS, Kind, Question, StateGraph, state_graph
+from rfgraph.domains.paths.states import (
+    MAX_PATTERNS,
+    MAX_STATES,
+    Kind,
+    Question,
+    StateGraph,
+    joint_bound,
+    state_graph,
+)
 from rfgraph.domains.paths.statistics import decimal, quantile, root
 from rfgraph.errors import BoundError, UsageError, quoted
 from rfgraph.graph import Model
@@ -256,7 +264,8 @@ class _Distribution:
         self.plan = question.plan()
         axes = tuple(lengths)
         try:
-            graphs = [state_graph(question, axes, self.plan)]
+            bound = joint_bound(self.plan) if len(axes) > 1 else MAX_STATES
+            graphs = [state_graph(question, axes, self.plan, bound)]
             self.together: StateGraph | None = graphs[0]
         except BoundError:
             graphs = [state_graph(question, (axis,), self.plan) for axis in axes]

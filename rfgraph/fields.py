@@ -20,7 +20,8 @@ class Axis:
     """The receptive field along one input axis, in input positions.
 
     `local` are the same numbers for the paths that are local on every spatial axis, where `scope`
-    is not local; `through` names the first operators that made it so, `ranges` those of them that
+    is not local; `grows`: these are the numbers at the probed length, and larger on a longer input.
+    `through` names the first operators that made it so, `ranges` those of them that
     take the range of dynamic quantization, which decides its scale and zero point. Numbers that do
     not exist are None.
     """
@@ -42,6 +43,7 @@ class Axis:
     local: Axis | None = None
     through: tuple[str, ...] = ()
     ranges: tuple[str, ...] = ()
+    grows: bool = False
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
@@ -52,6 +54,7 @@ class Axis:
             "local": None if self.local is None else self.local._numbers(),
             "through": list(self.through),
             **({"ranges": list(self.ranges)} if self.ranges else {}),
+            **({"grows": True} if self.grows else {}),
         }
 
     def _numbers(self) -> Json:

@@ -12,6 +12,7 @@ import numpy as np
 from rfgraph.domains import exact
 from rfgraph.domains.closed_form import AxisField, merge_pieces
 from rfgraph.domains.measure import Numbers, aligned, bounded_reach, measure
+from rfgraph.domains.parts import parted
 from rfgraph.domains.pieces import Lost
 from rfgraph.domains.ranges import is_range
 from rfgraph.domains.reads import read_positions
@@ -21,7 +22,7 @@ from rfgraph.fields import Axis, Scope
 from rfgraph.local_paths import is_local, sharing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,14 +43,17 @@ Fields: TypeAlias = "tuple[AxisField | None, ...]"
 class Meter:
     """Measures the fields of tensors on one graph input; tensors that share a state share the work.
 
-    `probed` are the input's axes whose lengths were chosen for want of any.
+    `probed` are the input's axes whose lengths were chosen for want of any; `longer` gives the
+    meter of the same model with those lengths doubled, None where there is none.
     """
 
     graph: Graph
     form: ClosedForm
     probed: Collection[int]
+    longer: Callable[[], Meter | None] | None = None
     _seen: dict[tuple[int, Shape | None], Measured] = field(default_factory=dict, repr=False)
     _read: dict[str, Masks | None] = field(default_factory=dict, repr=False)
+    _parted: set[str] | None = field(default=None, repr=False)
 
     def measured(self, tensor: str) -> Measured:
         """Return alignment and axes of the field of a tensor that the input reaches."""
@@ -58,7 +62,20 @@ class Meter:
         key = (id(state), shape)
         if key not in self._seen:
             self._seen[key] = self._measure(tensor, state, shape)
-        return self._seen[key]
+        agree, axes = self._seen[key]
+        if not self.probed or self.longer is None or not self._has_parts(tensor):
+            return agree, axes
+        wider = self.longer()
+        if wider is None or tensor not in wider.form.states:
+            return agree, axes
+        _, later = wider.measured(tensor)
+        return agree, MappingProxyType({n: _at_two_lengths(axes[n], later[n]) for n in axes})
+
+    def _has_parts(self, tensor: str) -> bool:
+        """Whether a tensor comes by parts of an axis, whose length may depend on the input's."""
+        if self._parted is None:
+            self._parted = parted(self.graph)
+        return tensor in self._parted
 
     def _measure(self, tensor: str, state: State, shape: Shape | None) -> Measured:
         form = self.form
@@ -127,6 +144,34 @@ class Meter:
                 found = None
             self._read[tensor] = found
         return self._read[tensor]
+
+
+def _at_two_lengths(axis: Axis, longer: Axis) -> Axis:
+    """Return a local field as irregular, and as growing, if it is not the same on a longer input.
+
+    What is local on the longer one only was not a whole axis, but as long as one by chance.
+    """
+    if axis.scope in ("global", "one-sided") and longer.scope == "local":
+        return replace(longer, covers_input=None)
+    if axis.local is not None and longer.local is not None:
+        return replace(axis, local=_at_two_lengths(axis.local, longer.local))
+    if axis.scope != "local" or (longer.scope == "local" and _numbers(axis) == _numbers(longer)):
+        return axis
+    grows = longer.size is None or (axis.size is not None and longer.size > axis.size)
+    return Axis(
+        axis.axis,
+        "local",
+        axis.size,
+        axis.size_min,
+        shortest=axis.shortest,
+        longest=axis.longest,
+        regular=False,
+        grows=grows,
+    )
+
+
+def _numbers(axis: Axis) -> tuple[object, ...]:
+    return axis.size, axis.size_min, axis.stride, axis.period, axis.regular
 
 
 def _agreement(local: Iterable[Fields], axes: Sequence[int]) -> bool | None:

@@ -10,13 +10,15 @@ import numpy as np
 
 from rfgraph.domains.fitting import folded
 from rfgraph.domains.pieces import CUT, Mapped, Piece, Tabled
-from rfgraph.relations import AxisRule, Listed, Pick, Shift
+from rfgraph.domains.table import regroup_plan
+from rfgraph.relations import AxisRule, Listed, Pick, Regroup, Select, Shift
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.domains.periodic import Span
-    from rfgraph.relations import Shape
+    from rfgraph.graph import Graph
+    from rfgraph.relations import Relation, Shape
 
 
 def is_whole(piece: Piece, axis: int) -> bool:
@@ -77,3 +79,26 @@ def mended(piece: Tabled) -> Tabled:
     lo, hi = folded(piece.table, piece.axes)
     whole = bool(((lo > hi) | ((lo <= piece.cut[0]) & (hi >= piece.cut[1]))).all())
     return piece._replace(cut=None) if whole else piece
+
+
+def parted(graph: Graph) -> set[str]:
+    """Return the tensors behind a Reshape that parts an axis, or a selection of a part of one."""
+    found: set[str] = set()
+    for tensor in graph:
+        if any(
+            before in found or any(_parts(data["relation"]) for data in edges.values())
+            for before, edges in graph.pred[tensor].items()
+        ):
+            found.add(tensor)
+    return found
+
+
+def _parts(relation: Relation) -> bool:
+    for step, shape in zip(relation.steps, relation.shapes, strict=False):
+        if isinstance(step, Regroup):
+            plan = regroup_plan(shape, step.shape)
+            if any(sum(step.shape[axis] > 1 for axis in new) > 1 for _, new in plan):
+                return True
+        if isinstance(step, Select) and any(r.in_len > r.out_len for _, r in step.rules):
+            return True
+    return False

@@ -79,13 +79,14 @@ def open_dimensions(
         if item.is_tensor and item.name not in bound:
             for axis, dim in enumerate(item.dims or ()):
                 if isinstance(dim, str) and dim not in symbols:
-                    key = _dimension(item, axis, dim)
+                    key = dimension(item.name, axis, dim)
                     found[key] = found.get(key, False) or axis == 0
     return found
 
 
-def _dimension(item: Declared, axis: int, dim: str) -> Dimension:
-    return (item.name, axis) if dim == "?" else dim
+def dimension(name: str, axis: int, dim: str) -> Dimension:
+    """Return what names an open dimension of an input: its symbol, or its place."""
+    return (name, axis) if dim == "?" else dim
 
 
 def _bound_symbols(declared: Sequence[Declared], bound: Mapping[str, Shape]) -> dict[str, int]:
@@ -168,6 +169,6 @@ def _probed(item: Declared, symbols: Mapping[str, int], lengths: Lengths) -> Mod
         symbolic[axis] = dim
         known = symbols.get(dim)
         if known is None:
-            known = probed[axis] = lengths[_dimension(item, axis, dim)]
+            known = probed[axis] = lengths[dimension(item.name, axis, dim)]
         shape.append(known)
     return ModelInput(item.name, tuple(shape), symbolic, probed)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from rfgraph.errors import ModelError, UsageError, quoted
+from rfgraph.errors import ModelError, RfgraphError, UsageError, quoted
 from rfgraph.graph import Model
 from rfgraph.onnxfile.build import Builder, initial_constants
 from rfgraph.onnxfile.inputs import (
     Declared,
     concrete_inputs,
     declared_inputs,
+    dimension,
     open_dimensions,
 )
 from rfgraph.onnxfile.masks import Masks
@@ -24,12 +27,13 @@ from rfgraph.ops.node import Value
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import onnx
     from numpy.typing import NDArray
 
-    from rfgraph.onnxfile.inputs import Lengths
+    from rfgraph.graph import ModelInput
+    from rfgraph.onnxfile.inputs import Dimension, Lengths
     from rfgraph.ops.registry import Rule
     from rfgraph.relations import Shape
 
@@ -58,8 +62,45 @@ def load(
     declared = declared_inputs(proto.graph, constants | given)
     shapes = _bindings(proto.graph, declared, input_shapes, input_values)
     builder, outputs = _build(proto, declared, shapes, constants | given, rules, stored)
+    model = _model(found.name, proto, builder, outputs)
+    if stored is not None:
+        return replace(model, masks=stored.report())
+    probed = _doubled(builder.inputs)
+    if max(probed.values(), default=1) == 1:
+        return model
+    inputs = concrete_inputs(declared, shapes, probed)
+    again = partial(_built_again, found.name, proto, inputs, constants | given, rules)
+    return replace(model, longer=again)
+
+
+def _doubled(inputs: Sequence[ModelInput]) -> dict[Dimension, int]:
+    """Return the probed lengths doubled, where they are more than 1, by what names them."""
+    return {
+        dimension(item.name, axis, item.symbolic[axis]): length if length == 1 else 2 * length
+        for item in inputs
+        for axis, length in item.probed.items()
+    }
+
+
+def _built_again(
+    name: str,
+    proto: onnx.ModelProto,
+    inputs: list[ModelInput],
+    constants: Mapping[str, Value],
+    rules: Mapping[tuple[str, str], Rule],
+) -> Model | None:
+    """Return the model with other lengths of its inputs, None where the graph refuses them."""
+    builder = Builder(proto, inputs, rules, None)
+    try:
+        entries = builder.build(constants)
+    except RfgraphError:
+        return None
+    return _model(name, proto, builder, tuple(_output_names(proto, builder, entries)))
+
+
+def _model(name: str, proto: onnx.ModelProto, builder: Builder, outputs: tuple[str, ...]) -> Model:
     return Model(
-        file=found.name,
+        file=name,
         ir_version=proto.ir_version,
         opsets=opsets_of(proto.opset_import),
         producer=" ".join(filter(None, (proto.producer_name, proto.producer_version))),
@@ -68,7 +109,6 @@ def load(
         outputs=outputs,
         graph=builder.graph,
         unanalysed=tuple(builder.unanalysed),
-        masks=None if stored is None else stored.report(),
     )
 
 

@@ -75,6 +75,8 @@ def _numbers_rows(label: str, axes: Sequence[Axis], lengths: Sequence[int | None
     differ = any(axis.size_min != axis.size for axis in axes)
     note = "smallest..largest over the units" if differ else "what one unit reads"
     note = "read past these operators" if label == "local paths" and not differ else note
+    if any(axis.grows for axis in axes):
+        note = "at this length: it grows with the input"
     yield label, sizes, note
     if axes[0].stride is None:
         yield "stride (jump)", "none", "it differs from unit to unit"
@@ -203,7 +205,8 @@ def _scope_words(axis: Axis, *, brief: bool = False) -> str:
         return f"unknown{through}: what is read there could not be followed"
     if axis.scope == "none":
         return "nothing of the input is read"
-    return f"local, receptive field {span(axis.size_min, axis.size)}"
+    grows = ", which grows with the input" if axis.grows else ""
+    return f"local, receptive field {span(axis.size_min, axis.size)}{grows}"
 
 
 def _side(axis: Axis) -> str:

@@ -140,27 +140,34 @@ def _without(graph: Graph, names: set[str]) -> Graph:
     return graph.subgraph(kept)
 
 
+def joint_bound(plan: Plan | None) -> int:
+    """Return how many states are worth their time where axis by axis would do as well.
+
+    Joint states may be products of single ones.
+    """
+    return 0 if plan is None else max(1000, 8 * len(plan.tensors))
+
+
 @allowance()
-def state_graph(question: Question, axes: tuple[int, ...], plan: Plan | None) -> StateGraph:
+def state_graph(
+    question: Question, axes: tuple[int, ...], plan: Plan | None, bound: int = MAX_STATES
+) -> StateGraph:
     """Fold the paths of a question's plan, tracking the input axes `axes`.
 
     The last number of every shift counts windows with extent > 1. Raises BoundError if there are
-    too many states.
+    more than `bound` states.
     """
     made = StateGraph(axes)
-    return made if plan is None else _Folder(question, plan, made).fold()
+    return made if plan is None else _Folder(question, plan, made, bound).fold()
 
 
 class _Folder:
     """Builds a state graph, tensor by tensor."""
 
-    def __init__(self, question: Question, plan: Plan, made: StateGraph) -> None:
-        self.question, self.plan, self.made = question, plan, made
+    def __init__(self, question: Question, plan: Plan, made: StateGraph, bound: int) -> None:
+        self.question, self.plan, self.made, self.bound = question, plan, made, bound
         self.nodes = question.graph.nodes
         self.needed = needed_axes(plan.tensors, plan.edges)
-        # Joint states may be products of single ones: beyond this many, count axis by axis.
-        alone = len(made.axes) <= 1
-        self.bound = MAX_STATES if alone else max(1000, 8 * len(plan.tensors))
         # Whether a state's tracks read nothing at some positions, which a tensor may not need.
         self.partial: list[bool] = []
         self.cache: dict[object, tuple[Track, int] | None] = {}
