@@ -1,47 +1,51 @@
 """What is said of fields, against what the units read: contradictions, in words.
 
-The regions are those of the tables, which perturbation judges elsewhere.
+The regions are those of the tables, which perturbation judges.
 """
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 
 from rfgraph.domains import exact
-from rfgraph.domains.measure import unclipped_span
+from rfgraph.domains.measure import tabulate
 
 
 class Read(NamedTuple):
-    """What all units of a tensor read along one input axis: arrays of its shape, lo > hi if not."""
+    """What all units of a tensor read along one input axis; `there` says which read anything.
+
+    The arrays broadcast to the tensor's shape, and `length` is the input's.
+    """
 
     lo: np.ndarray
     hi: np.ndarray
+    there: np.ndarray
+    length: int
 
-    @property
-    def there(self):
-        return self.lo <= self.hi
+    def hull(self):
+        """The first and the last position that some unit reads."""
+        return _least(self.lo, self.there), -_least(-self.hi, self.there)
 
-    def most(self):
-        """The largest size."""
-        return int((self.hi - self.lo + 1)[self.there].max(initial=0))
+    def sizes(self):
+        """The smallest and the largest size, of which a unit that reads nothing has 0."""
+        sizes = np.where(self.there, self.hi - self.lo + 1, 0)
+        return int(sizes.min()), int(sizes.max())
 
 
-def regions(result, source, tensors=None):
+def _least(values, there):
+    return int(np.where(there, values, 1 << 62).min())
+
+
+def regions(result, source):
     """For every tensor that the input reaches, what its units read by axis of the input."""
+    lengths = result.graph.nodes[source]["shape"]
     found = {}
-    for name, tables in exact.clipped(result.graph, source, tensors).items():
-        shape = result.graph.nodes[name]["shape"]
-        los, his = zip(
-            *((np.broadcast_to(t.lo, shape), np.broadcast_to(t.hi, shape)) for t in tables),
-            strict=True,
-        )
-        read = np.logical_and.reduce([lo <= hi for lo, hi in zip(los, his, strict=True)])
-        found[name] = [
-            Read(np.where(read, lo, 0), np.where(read, hi, -1))
-            for lo, hi in zip(los, his, strict=True)
-        ]
+    for name, tables in exact.clipped(result.graph, source).items():
+        there = reduce(np.logical_and, (table.lo <= table.hi for table in tables))
+        found[name] = [Read(*table, there, n) for table, n in zip(tables, lengths, strict=False)]
     return found
 
 
@@ -50,82 +54,81 @@ def contradictions(result, source, longer=None):
 
     `longer` is the result on a longer input: what is one-sided or global grows with it.
     """
-    rank = len(result.graph.nodes[source]["shape"])
-    grown = {} if longer is None else regions(longer, source)
+    later = {} if longer is None else regions(longer, source)
     for name, reads in regions(result, source).items():
-        if name == source:
+        if name not in result.forms[source].states:
+            if any(read.there.any() for read in reads):
+                yield f"{name} is said not to be reached"
             continue
-        field = None
-        if name in result.forms[source].states:
-            field = result.receptive_field(name, source)
-        for axis in range(rank):
+        for axis, said in result.receptive_field(name, source).axes.items():
             read = reads[axis]
-            item = None if field is None else field.axes[axis]
-            for said in _of_axis(result, source, name, item, read):
-                yield f"{name} axis {axis}: {said}"
-            if item is not None and name in grown and item.scope in ("one-sided", "global"):
-                before, after = read.most(), grown[name][axis].most()
-                probed = (
-                    result.graph.nodes[source]["shape"][axis]
-                    != longer.graph.nodes[source]["shape"][axis]
-                )
-                if probed and after <= before:
-                    yield f"{name} axis {axis}: {item.scope}, at most {before} and then {after}"
+            wrong = list(_of_axis(result, source, name, said, read))
+            if name in later and said.scope in ("one-sided", "global"):
+                wrong += _not_growing(read, later[name][axis])
+            yield from (f"{name}, axis {axis}, {said.scope}: {what}" for what in wrong)
 
 
-def _of_axis(result, source, name, item, read):
-    length = result.graph.nodes[source]["shape"][item.axis] if item is not None else 0
-    if item is None or item.scope == "none":
-        if read.there.any():
-            yield "none is read, they say"
+def _not_growing(read, later):
+    before, after = read.sizes()[1], later.sizes()[1]
+    # A chunk or a slice that is the whole axis by its length in the file is global at that length.
+    if read.length < later.length and before < read.length and after <= before:
+        yield f"{before} at most, and {after} on a longer input"
+
+
+def _of_axis(result, source, name, said, read):
+    if said.scope == "none" and read.there.any():
+        yield "something is read"
+    if not read.there.any() or result.graph.nodes[name]["shape"] is None:
         return
-    if not read.there.any():
-        return
-    if item.scope == "local":
-        yield from _local(result, source, name, item, read, length)
-    if item.scope == "global" and item.covers_input:
-        lo, hi = read.lo[read.there].min(), read.hi[read.there].max()
-        if (lo, hi) != (0, length - 1):
-            yield f"global, covers {length}, but reads {lo}..{hi}"
-    if item.scope == "one-sided":
-        yield from _one_sided(item, read)
+    if said.scope == "local":
+        yield from _local(result, source, name, said, read)
+    if said.scope == "global" and said.covers_input and read.hull() != (0, read.length - 1):
+        yield f"covers all {read.length}, but its units read {read.hull()}"
 
 
-def _one_sided(item, read):
-    if (item.before is None) == (item.after is None) is False:
-        yield "one-sided without a bounded side"
+def _local(result, source, name, said, read):
+    if said.regular:
+        yield from _regular(result, source, name, said, read)
+    elif said.size is not None and said.size < read.sizes()[1]:
+        yield f"irregular, at most {said.size}, but units read up to {read.sizes()[1]}"
+    if said.covers_input is not None and said.covers_input != (said.size_min >= read.length):
+        yield f"covers_input {said.covers_input}, at least {said.size_min} of {read.length}"
 
 
-def _local(result, source, name, item, read, length):
-    if not item.regular:
-        most = read.most()
-        if item.size is not None and most > item.size:
-            yield f"irregular, {item.size} at most, but some read {most}"
-        return
-    fields = [f[item.axis] for f in result.forms[source].states[name].classes.values()]
+def _regular(result, source, name, said, read):
+    """Compare with the intervals as if the input had no end.
+
+    An end that lies beyond all that the units read is not compared: how far inside the last tap
+    is, that dilations and strides decide.
+    """
+    fields = [fields[said.axis] for fields in result.forms[source].states[name].classes.values()]
     pieces = [piece for field in fields if field is not None for piece in field.pieces]
-    shape = result.graph.nodes[name]["shape"]
-    first, last = read.lo[read.there].min(), read.hi[read.there].max()
-    sizes = set()
-    for index in np.ndindex(*shape):
-        span = unclipped_span(pieces, shape, index)
-        lo, hi = int(read.lo[index]), int(read.hi[index])
-        if span is None:
-            sizes.add(0)
-            if lo <= hi:
-                yield f"unit {index} reads {lo}..{hi}, they say nothing"
-                return
-            continue
-        sizes.add(span[1] - span[0] + 1)
-        cut = max(span[0], first), min(span[1], last)
-        if lo > hi:
-            if cut[0] <= cut[1]:
-                yield f"unit {index} reads nothing, they say {span}"
-                return
-        elif cut != (lo, hi):
-            yield f"unit {index} reads {lo}..{hi}, they say {span}"
-            return
-    if item.size < max(sizes) or item.size_min > min(sizes):
-        yield f"sizes {item.size_min}..{item.size}, but units have {sorted(sizes)}"
-    if item.covers_input is not None and item.covers_input != (min(sizes) >= length):
-        yield f"covers_input {item.covers_input}, the smallest has {min(sizes)} of {length}"
+    lo, hi = tabulate(pieces, result.graph.nodes[name]["shape"])
+    first, last = read.hull()
+    wrong = (read.lo < lo) | (read.hi > hi)
+    wrong |= ((lo >= first) & (read.lo != lo)) | ((hi <= last) & (read.hi != hi))
+    wrong = wrong & read.there
+    if wrong.any():
+        at = tuple(np.argwhere(wrong)[0])
+        told = [int(np.broadcast_to(side, wrong.shape)[at]) for side in (*read[:2], lo, hi)]
+        unit = [int(place) for place in at]
+        yield f"unit {unit} reads {told[:2]}, and is said to read {told[2:]}"
+    sizes = np.where(lo <= hi, hi - lo + 1, 0)
+    if said.size < sizes.max() or said.size_min > sizes.min():
+        yield f"{said.size_min}..{said.size}, but units {sizes.min()}..{sizes.max()}"
+    carriers = {axis for piece in pieces for axis in piece.axes}
+    if len(carriers) == 1:
+        others = tuple({*range(lo.ndim)} - carriers)
+        yield from _reach(said, lo.min(axis=others), hi.max(axis=others))
+
+
+def _reach(said, lo, hi):
+    """Compare stride, reach and period along the axis that carries the input's."""
+    there = lo <= hi
+    own = np.arange(len(lo)) * said.stride
+    if (own - lo)[there].max() > said.before or (hi - own)[there].max() > said.after:
+        yield f"reach {said.before} before, {said.after} after is exceeded"
+    p, q = said.period
+    both = there[p:] & there[:-p]
+    if ((lo[p:] - lo[:-p])[both] != q).any() or ((hi[p:] - hi[:-p])[both] != q).any():
+        yield f"period {said.period} does not hold"
