@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry_step
-from rfgraph.domains.parts import mended
+from rfgraph.domains.parts import mask_of, mended
 from rfgraph.domains.periodic import join
 from rfgraph.domains.pieces import (
     Lost,
@@ -350,6 +350,8 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     merged = _merged(listed)
     if len(merged) > MAX_APART:
         merged = _together(merged, shape)
+        if sum(isinstance(piece, Tabled) for piece in merged) > MAX_APART:
+            merged = _merged(merged, masked=False)
     known = set(map(id, listed))
     settled = tuple(
         settle(mended(piece)) if isinstance(piece, Tabled) and id(piece) not in known else piece
@@ -371,10 +373,13 @@ def _together(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
     )
 
 
-def _merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+def _merged(pieces: Iterable[Piece], *, masked: bool = True) -> tuple[Piece, ...]:
+    """Unite pieces that have a key in common; with `masked`, tables that lie apart stay so."""
     merged: dict[object, Piece] = {}
     for piece in pieces:
         key = _merge_key(piece)
+        if masked and isinstance(piece, Tabled):
+            key = key, mask_of(piece)
         before = merged.get(key)
         if before is None:
             merged[key] = piece

@@ -72,6 +72,12 @@ def read_by_all(piece: Piece, shape: Shape) -> Span:
     return CUT
 
 
+def mask_of(piece: Tabled) -> bytes:
+    """Return where along the axes that it does not depend on a table reads anything."""
+    there = (piece.table.lo <= piece.table.hi).any(axis=tuple(piece.axes), keepdims=True)
+    return b"" if there.all() else bytes(str(there.shape), "ascii") + np.packbits(there).tobytes()
+
+
 def mended(piece: Tabled) -> Tabled:
     """Return a united piece as whole if its parts together read all that there was to read."""
     if piece.cut is None:

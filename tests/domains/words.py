@@ -99,14 +99,17 @@ def _regular(result, source, name, said, read):
     """Compare with the intervals as if the input had no end.
 
     An end that lies beyond all that the units read is not compared: how far inside the last tap
-    is, that dilations and strides decide.
+    is, that dilations, strides and reflecting pads decide.
     """
     fields = [fields[said.axis] for fields in result.forms[source].states[name].classes.values()]
     pieces = [piece for field in fields if field is not None for piece in field.pieces]
     lo, hi = tabulate(pieces, result.graph.nodes[name]["shape"])
     first, last = read.hull()
-    wrong = (read.lo < lo) | (read.hi > hi)
-    wrong |= ((lo >= first) & (read.lo != lo)) | ((hi <= last) & (read.hi != hi))
+    begins, ends = lo >= first, hi <= last
+    wrong = np.where(begins & ends, (read.lo != lo) | (read.hi != hi), False)
+    if not _has_reflecting_pads(result.graph):
+        wrong = wrong | (begins & (read.lo != lo)) | (ends & (read.hi != hi))
+        wrong = wrong | (read.lo < lo) | (read.hi > hi)
     wrong = wrong & read.there
     if wrong.any():
         at = tuple(np.argwhere(wrong)[0])
@@ -120,6 +123,15 @@ def _regular(result, source, name, said, read):
     if len(carriers) == 1:
         others = tuple({*range(lo.ndim)} - carriers)
         yield from _reach(said, lo.min(axis=others), hi.max(axis=others))
+
+
+def _has_reflecting_pads(graph):
+    return any(
+        getattr(rule, "outside", "pad") in ("edge", "reflect", "wrap")
+        for _, _, data in graph.edges(data=True)
+        for step in data["relation"].steps
+        for _, rule in getattr(step, "rules", ())
+    )
 
 
 def _reach(said, lo, hi):
