@@ -268,3 +268,62 @@ def random_model(seed: int, steps: int = 4) -> onnx.ModelProto:
         x = x._replace(name=mean_of(net, x.name))
     name = net.op("Identity", x.name)
     return net.model(name, (1, CHANNELS, "T"), 3)
+
+
+# -- windows of a map ------------------------------------------------------------------------------
+
+SIDE = 8
+
+
+def _windowed(net: Net, x: str) -> str:
+    """Reduce over windows of a map, on merged axes or not, and put them back beside the map."""
+    size = net.random.choice((2, 4))
+    count = SIDE // size
+    apart = net.op("Transpose", net.reshape(x, 1, count, size, count, size), perm=[0, 1, 3, 2, 4])
+    if net.random.random() < 0.7:
+        flat = net.reshape(apart, count * count, size * size)
+        read = net.op("Add", flat, net.op("ReduceMean", flat, axes=[1], keepdims=1))
+    else:
+        axis = net.random.choice((3, 4))
+        read = net.op("Add", apart, net.op("ReduceMean", apart, axes=[axis], keepdims=1))
+    back = net.reshape(read, 1, count, count, size, size)
+    return net.reshape(net.op("Transpose", back, perm=[0, 1, 3, 2, 4]), 1, 1, SIDE, SIDE)
+
+
+def _rolled_map(net: Net, x: str, by: int, axes: Sequence[int]) -> str:
+    for axis in axes:
+        parts = net.slice(x, by, END, axis), net.slice(x, 0, by, axis)
+        x = net.op("Concat", *parts, axis=axis)
+    return x
+
+
+def _shifted_windows(net: Net, x: str) -> str:
+    by, axes = net.random.choice((1, 2)), net.random.choice(((2,), (3,), (2, 3)))
+    y = _windowed(net, _rolled_map(net, x, by, axes))
+    return y if net.random.random() < 0.3 else _rolled_map(net, y, -by, axes)
+
+
+def _beside_slice(net: Net, x: str) -> str:
+    """A map beside the mean of some of its rows or columns."""
+    axis, size = net.random.choice((2, 3)), net.random.choice((2, 3, 5))
+    start = net.random.randint(0, SIDE - size)
+    part = net.slice(x, start, start + size, axis)
+    pooled = net.op("ReduceMean", part, axes=[axis], keepdims=1)
+    return net.op("Add", x, pooled) if net.random.random() < 0.5 else net.op("Mul", x, pooled)
+
+
+def random_windows(seed: int) -> onnx.ModelProto:
+    """Return the model of a number on a map: windows, shifted ones, slices; no padding, no norms.
+
+    Each of its paths is a product of matrices, one for every operand of every node.
+    """
+    net = Net(seed)
+    x = "x"
+    for _ in range(net.random.randint(1, 2)):
+        made = net.random.choice((_windowed, _shifted_windows, _shifted_windows, _beside_slice))
+        y = made(net, x)
+        x = net.op("Add", x, y) if net.random.random() < 0.3 else y
+    if net.random.random() < 0.4:
+        axis = net.random.choice((2, 3))
+        x = net.op("ReduceMean", x, axes=[axis], keepdims=1)
+    return net.model(net.op("Identity", x), (1, 1, SIDE, SIDE), 4)
