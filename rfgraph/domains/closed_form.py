@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry_step
-from rfgraph.domains.parts import mask_of, mended
-from rfgraph.domains.periodic import join
+from rfgraph.domains.parts import Lines, covering, mask_of, mended, uncut, whole_lines
+from rfgraph.domains.periodic import Span, join, join_spans
 from rfgraph.domains.pieces import (
     Lost,
     Mapped,
@@ -27,7 +27,7 @@ from rfgraph.domains.pieces import (
     settle,
     to_table,
 )
-from rfgraph.domains.spread import begin, carry_spread, merge_spreads
+from rfgraph.domains.spread import begin, carry_spread, mend_spread, merge_spreads
 from rfgraph.errors import BoundError, quoted
 from rfgraph.relations import step_shape
 
@@ -157,6 +157,7 @@ def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
         ]
         if carried:
             merged = merge_states(carried, graph.nodes[tensor]["shape"] or ())
+            merged = _mended(merged, shape, graph.nodes[tensor]["shape"] or ())
             if len(merged.classes) > MAX_CLASSES:
                 raise BoundError(
                     f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
@@ -166,6 +167,41 @@ def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
                 states[tensor] = merged
     axes = sorted(spatial) or list(range(1, len(shape))) or list(range(len(shape)))
     return ClosedForm(source, states, tuple(axes), tuple(losses))
+
+
+def _mended(state: State, lengths: Shape, shape: Shape) -> State:
+    """Return a state in which what reads all of the input, or joins what does, is not cut."""
+    classes = {
+        layout: tuple(
+            None if field is None else _mended_field(field, lengths[axis], shape)
+            for axis, field in enumerate(fields)
+        )
+        for layout, fields in state.classes.items()
+    }
+    if all(
+        now is before
+        for layout, fields in classes.items()
+        for now, before in zip(fields, state.classes[layout], strict=True)
+    ):
+        return state
+    return State(classes, state.through)
+
+
+def _mended_field(field: AxisField, length: int, shape: Shape) -> AxisField:
+    if all(piece.cut is None for piece in field.pieces):
+        return field
+    whole = [covering(piece, length, shape) for piece in field.pieces]
+    wholes = whole_lines(whole)
+    if not wholes or all(now is before for now, before in zip(whole, field.pieces, strict=True)):
+        return field
+    pieces = merge_pieces([uncut(piece, wholes) for piece in whole], shape)
+    return AxisField(pieces, mend_spread(field.spread, wholes))
+
+
+def lines_of(state: State, axis: int) -> Lines:
+    """Return along which tensor axes, and how fast, paths run that read all of an input axis."""
+    fields = (fields[axis] for fields in state.classes.values())
+    return whole_lines(piece for field in fields if field is not None for piece in field.pieces)
 
 
 def _entering(
@@ -357,8 +393,8 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
         settle(mended(piece)) if isinstance(piece, Tabled) and id(piece) not in known else piece
         for piece in merged
     )
-    if list(map(_merge_key, settled)) != list(map(_merge_key, merged)):
-        merged = _merged(settled)
+    same = list(map(_merge_key, settled)) == list(map(_merge_key, merged))
+    merged = settled if same else _merged(settled)
     return merged if len(merged) <= MAX_STATES else _merged(map(blurred, merged))
 
 
@@ -384,7 +420,7 @@ def _merged(pieces: Iterable[Piece], *, masked: bool = True) -> tuple[Piece, ...
         if before is None:
             merged[key] = piece
         elif before != piece if isinstance(piece, Mapped) else before is not piece:
-            united = _unite(before, piece)
+            united = _unite(before, piece._replace(cut=_cut_of_both(before, piece)))
             if united is None:
                 merged[key, id(piece)] = piece
             else:
@@ -395,18 +431,25 @@ def _merged(pieces: Iterable[Piece], *, masked: bool = True) -> tuple[Piece, ...
 def _merge_key(piece: Piece) -> object:
     if isinstance(piece, Mapped):
         rate: object = piece.map.q if piece.map.p == 1 else piece.map.rate
-        return piece.carrier, rate, piece.support, piece.open_lo, piece.open_hi, piece.cut
-    return type(piece), piece.open_lo, piece.open_hi, piece.cut
+        return piece.carrier, rate, piece.support, piece.open_lo, piece.open_hi
+    return type(piece), piece.open_lo, piece.open_hi
+
+
+def _cut_of_both(first: Piece, second: Piece) -> Span:
+    """Return the cut of a union: what joins a whole is cropped to fit it."""
+    if first.cut is None or second.cut is None:
+        return None
+    return join_spans((first.cut, second.cut))
 
 
 def _unite(first: Piece, second: Piece) -> Piece | None:
     if isinstance(first, Mapped) and isinstance(second, Mapped):
         united = join(first.map, second.map)
-        return None if united is None else first._replace(map=united)
+        return None if united is None else second._replace(map=united)
     if isinstance(first, Tabled) and isinstance(second, Tabled):
         try:
             table = tables.join(first.table, second.table)
         except BoundError:
             return None
-        return first._replace(table=table, axes=first.axes | second.axes)
-    return blurred(first)._replace(depends=first.axes | second.axes)
+        return second._replace(table=table, axes=first.axes | second.axes)
+    return blurred(second)._replace(depends=first.axes | second.axes)

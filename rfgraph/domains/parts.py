@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from operator import sub
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -14,11 +14,16 @@ from rfgraph.domains.table import regroup_plan
 from rfgraph.relations import AxisRule, Listed, Pick, Regroup, Select, Shift
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from fractions import Fraction
 
     from rfgraph.domains.periodic import Span
     from rfgraph.graph import Graph
     from rfgraph.relations import Relation, Shape
+
+
+# Tensor axes along which maps move on, and how many input positions they do so by position.
+Lines: TypeAlias = "frozenset[tuple[int, Fraction]]"
 
 
 def is_whole(piece: Piece, axis: int) -> bool:
@@ -70,6 +75,32 @@ def read_by_all(piece: Piece, shape: Shape) -> Span:
     if isinstance(piece, Tabled):
         return int(piece.table.lo.min()), int(piece.table.hi.max())
     return CUT
+
+
+def covering(piece: Piece, length: int, shape: Shape) -> Piece:
+    """Return a piece as whole if all its units together reach both ends of the input."""
+    if piece.cut is None or not isinstance(piece, Mapped) or piece.carrier is None:
+        return piece
+    first, last = read_by_all(piece, shape) or CUT
+    return piece._replace(cut=None) if first <= 0 and last >= length - 1 else piece
+
+
+def whole_lines(pieces: Iterable[Piece]) -> Lines:
+    """Return the lines of the maps whose carriers stand for all of the input axis."""
+    found = (_line(piece) for piece in pieces if piece.cut is None)
+    return frozenset(line for line in found if line is not None)
+
+
+def _line(piece: Piece) -> tuple[int, Fraction] | None:
+    """Return along which axis, and how fast, a map moves on; None if it stays, or has gaps."""
+    if not isinstance(piece, Mapped) or piece.carrier is None or not piece.map.q:
+        return None
+    return None if None in piece.map.spans else (piece.carrier, piece.map.rate)
+
+
+def uncut(piece: Piece, wholes: Lines) -> Piece:
+    """Return a map that runs beside a whole one, to fit which it was cropped, as whole."""
+    return piece._replace(cut=None) if piece.cut and _line(piece) in wholes else piece
 
 
 def mask_of(piece: Tabled) -> bytes:

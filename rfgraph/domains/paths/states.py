@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry
+from rfgraph.domains.closed_form import lines_of
+from rfgraph.domains.parts import Lines, uncut
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.paths.routes import Edge, Plan, Walks, entering, every_path, relevant, routes
 from rfgraph.domains.pattern import excess, normal
@@ -179,6 +181,7 @@ class _Folder:
         self.walks = Walks(plan)
         # Tensors that are origins themselves.
         self.own = {plan.numbered[k].target: k for k in self.wanted if not plan.numbered[k].source}
+        self.wholes: dict[tuple[str, int], Lines] = {}
         self.at: dict[str, dict[object, int]] = {}
         self.origins: dict[int, dict[object, int]] = {}
 
@@ -274,7 +277,7 @@ class _Folder:
     ) -> tuple[tuple[Track, ...], Growth] | None:
         moved: list[Track] = []
         shifts: list[int] = []
-        for track in tracks:
+        for axis, track in zip(self.made.axes or (0,), tracks, strict=True):
             if relation.is_identity and not self._drops(track, name):
                 moved.append(track)
                 shifts.append(0)
@@ -282,7 +285,7 @@ class _Folder:
             result = self._carry_track(track, relation, name)
             if result is None:
                 return None
-            moved.append(result[0])
+            moved.append(self._mended(result[0], name, axis))
             shifts.append(result[1])
         return tuple(moved), tuple(shifts)
 
@@ -300,6 +303,19 @@ class _Folder:
             result = self._only(result[0]), result[1]
         self.cache[key] = result
         return result
+
+    def _mended(self, track: Track, name: str, axis: int) -> Track:
+        """Return a track as whole if, at this tensor, its carrier stands for all of the axis."""
+        if track.piece.cut is None or not self.made.axes:
+            return track
+        key = name, axis
+        if key not in self.wholes:
+            state = self.question.form.states.get(name)
+            self.wholes[key] = frozenset() if state is None else lines_of(state, axis)
+        piece = uncut(track.piece, self.wholes[key])
+        if piece is track.piece:
+            return track
+        return self._only(Track(track.kind, normal(piece).key, piece))
 
     def _only(self, track: Track) -> Track:
         """Return the one track of its pattern: tables that are the same are held once."""
