@@ -268,7 +268,11 @@ def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Pi
         return _band(piece, axis, rule, shape)
     if isinstance(rule, Rows) and rule.band and piece.cut is None and not piece.support:
         return _banded_rows(piece, axis, rule, shape)
-    if not isinstance(rule, Pick | Listed | Rows | Band) and not _absent(rule):
+    if (
+        not isinstance(rule, Pick | Listed | Rows | Band)
+        and not _absent(rule)
+        and not piece.map.stays
+    ):
         mapped = piece.map.through(_Grouped(rule) if isinstance(rule, Blocks) else rule)
         if mapped is not None:
             return _alive(piece._replace(map=mapped))
@@ -346,7 +350,7 @@ def _opens(rule: Band, way: int) -> tuple[bool, bool]:
 
 def _tabulate(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Piece | Lost:
     """Take the rule's taps from the map itself where it can, else from a table of what exists."""
-    by_units = isinstance(rule, Pick | Listed | Shift | Rows | Band)
+    by_units = isinstance(rule, Pick | Listed | Shift | Rows | Band) or piece.map.stays
     made = to_table(piece, shape) if by_units else _evaluated(piece, axis, rule, shape)
     if isinstance(made, Blur):
         return _along_blur(made, axis, rule)

@@ -55,8 +55,7 @@ def measure(
     """
     shortest, longest = path_sizes(field.spread)
     united = None if shared else _united(field.pieces, shape)
-    # What repeats without moving on goes on inside the input past the border, where nothing is.
-    if united is None or (not united.q and (moving or united.p > 1)):
+    if united is None or united.stays or (moving and not united.q):
         size, size_min = _sizes_of_units(field.pieces, shape)
         return Numbers(size, size_min, shortest=shortest, longest=longest)
     size, size_min = _sizes_of_phases(field.pieces, shape)

@@ -44,6 +44,11 @@ class PeriodicMap(NamedTuple):
         return Fraction(self.q, self.p)
 
     @property
+    def stays(self) -> bool:
+        """Whether it repeats without moving on: past the border it goes on inside the input."""
+        return self.p > 1 and not self.q
+
+    @property
     def is_shared(self) -> bool:
         """Whether all phases that read anything read one position in common."""
         there = [span for span in self.spans if span is not None]
