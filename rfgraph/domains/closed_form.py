@@ -204,6 +204,13 @@ def lines_of(state: State, axis: int) -> Lines:
     return whole_lines(piece for field in fields if field is not None for piece in field.pieces)
 
 
+def is_one_path(state: State, axis: int) -> bool:
+    """Whether all paths read the same along an input axis, so that a field is that of each."""
+    spreads = [field.spread for f in state.classes.values() if (field := f[axis]) is not None]
+    extents = [one for spread in spreads for one in (spread or {}).values()]
+    return len(extents) == 1 and extents[0].least == extents[0].largest
+
+
 def _entering(
     predecessors: Mapping[str, Any], states: Mapping[str, State]
 ) -> Iterator[tuple[str, State, Relation, Operator]]:

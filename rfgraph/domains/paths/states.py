@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry
-from rfgraph.domains.closed_form import lines_of
+from rfgraph.domains.closed_form import is_one_path, lines_of
 from rfgraph.domains.parts import Lines, uncut
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.paths.routes import Edge, Plan, Walks, entering, every_path, relevant, routes
@@ -310,12 +310,19 @@ class _Folder:
             return track
         key = name, axis
         if key not in self.wholes:
-            state = self.question.form.states.get(name)
-            self.wholes[key] = frozenset() if state is None else lines_of(state, axis)
+            self.wholes[key] = self._lines(name, axis)
         piece = uncut(track.piece, self.wholes[key])
         if piece is track.piece:
             return track
         return self._only(Track(track.kind, normal(piece).key, piece))
+
+    def _lines(self, name: str, axis: int) -> Lines:
+        """Return what maps a crop at this tensor may have been made to fit: it joins them here."""
+        state = self.question.form.states.get(name)
+        joins = len(self.plan.edges[name]) > 1
+        if state is None or not (joins or is_one_path(state, axis)):
+            return frozenset()
+        return lines_of(state, axis)
 
     def _only(self, track: Track) -> Track:
         """Return the one track of its pattern: tables that are the same are held once."""
