@@ -20,7 +20,15 @@ from rfgraph.arguments import described, fraction, integer, texts
 from rfgraph.domains.closed_form import ClosedForm, closed_forms
 from rfgraph.domains.paths import counting
 from rfgraph.domains.paths.enumerate import in_order
-from rfgraph.domains.paths.states import MAX_PATTERNS, Kind, Question, StateGraph, state_graph
+from rfgraph.domains.paths.states import (
+    MAX_PATTERNS,
+    MAX_STATES,
+    Kind,
+    Question,
+    StateGraph,
+    joint_bound,
+    state_graph,
+)
 from rfgraph.domains.paths.statistics import decimal, quantile, root
 from rfgraph.errors import BoundError, UsageError, keywords_named, quoted
 from rfgraph.frozen import FrozenDict
@@ -274,7 +282,8 @@ class _Distribution:
         self.plan = question.plan()
         axes = tuple(lengths)
         try:
-            graphs = [state_graph(question, axes, self.plan)]
+            bound = joint_bound(self.plan) if len(axes) > 1 else MAX_STATES
+            graphs = [state_graph(question, axes, self.plan, bound)]
             self.together: StateGraph | None = graphs[0]
         except BoundError:
             graphs = [state_graph(question, (axis,), self.plan) for axis in axes]

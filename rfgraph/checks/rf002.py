@@ -114,8 +114,8 @@ def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Ite
         for data in edges.values():
             for field in local_fields(form, before, axis):
                 carried, _ = carry_field(field, data["relation"])
-                if carried is not None:
-                    yield f"from {quoted(before)} {_described(carried)}"
+                for one in carried:
+                    yield f"from {quoted(before)} {_described(one)}"
 
 
 def _described(field: AxisField) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from rfgraph.domains import support
 from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import bounded
-from rfgraph.domains.fitting import direction
+from rfgraph.domains.fitting import direction, is_shared
 from rfgraph.domains.moves import broadcast, gather, is_empty, permute, regroup_piece, settled
+from rfgraph.domains.parts import cut_by, is_whole, read_by_all
+from rfgraph.domains.periodic import constant
 from rfgraph.domains.pieces import (
     Blur,
     Lost,
@@ -15,6 +19,7 @@ from rfgraph.domains.pieces import (
     Regrouped,
     Standing,
     Tabled,
+    blurred,
     settle,
     tabulated,
     to_table,
@@ -62,7 +67,7 @@ def carry(piece: Piece, relation: Relation) -> Piece | Lost:
 def carry_step(piece: Piece, step: Step, shape: Shape) -> Piece | Lost:
     """Return what is read after `step` from a tensor of `shape`."""
     if isinstance(step, Everything):
-        return Lost.UNKNOWN if step.unknown else Lost.GLOBAL
+        return Lost.UNKNOWN if step.unknown else _everything(piece, shape)
     if isinstance(step, Pointwise | Regroup) and step.shape == shape:
         return piece
     if isinstance(step, Regroup):
@@ -88,6 +93,14 @@ def _axes(piece: Standing, step: Along, shape: Shape) -> Standing | Lost:
         state = _along(state, axis, rule, tuple(lengths))
         lengths[axis] = rule.out_len
     return state
+
+
+def _everything(piece: Piece, shape: Shape) -> Piece | Lost:
+    if piece.cut is None:
+        return Lost.GLOBAL
+    if isinstance(piece, Blur):
+        return piece._replace(depends=frozenset())
+    return Mapped(None, constant(read_by_all(piece, shape)), cut=piece.cut)
 
 
 def _carry_regrouped(piece: Regrouped, step: Step, shape: Shape) -> Piece | Lost:
@@ -123,76 +136,89 @@ def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> 
 
 
 def _along(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
+    if isinstance(rule, Blocks) and rule.groups == 1:
+        rule = Whole(rule.in_len, rule.out_len)
+    if isinstance(rule, Whole) and axis in piece.axes:
+        if rule.unknown:
+            return Lost.UNKNOWN
+        if is_whole(piece, axis):
+            return Lost.GLOBAL
+    made = _along_piece(piece, axis, rule, shape)
+    return made if isinstance(made, Lost) else made._replace(cut=cut_by(piece, axis, rule, shape))
+
+
+def _along_piece(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
     if isinstance(piece, Mapped):
         if axis != piece.carrier:
             return _along_other(piece, axis, rule, shape)
         return _along_carrier(piece, axis, rule, shape)
-    if isinstance(rule, Blocks) and rule.groups == 1:
-        rule = Whole(rule.in_len, rule.out_len)
-    if isinstance(rule, Whole) and rule.unknown and axis in piece.axes:
-        return Lost.UNKNOWN
     if isinstance(piece, Blur):
         return _along_blur(piece, axis, rule)
     return _along_table(piece, axis, rule, shape)
 
 
 def _along_blur(piece: Blur, axis: int, rule: AxisRule) -> Blur | Lost:
-    if isinstance(rule, Rows) and axis in piece.depends:
-        opened = _opened(piece, _band_of(rule)) if rule.band else piece
-        if isinstance(opened, Lost):
-            return opened
-        return opened._replace(depends=opened.depends - {axis} | {*rule.axes})
-    if not isinstance(rule, Whole) or axis not in piece.depends:
-        return _opened(piece, rule) if axis in piece.depends else piece
-    rest = piece.depends - {axis}
-    return piece._replace(depends=rest) if rest else Lost.GLOBAL
-
-
-def _opened(piece: Blur, rule: AxisRule) -> Blur | Lost:
-    if not isinstance(rule, Band):
+    if axis not in piece.depends:
         return piece
-    opened = piece._replace(
-        open_lo=piece.open_lo or rule.before is None, open_hi=piece.open_hi or rule.after is None
-    )
+    if isinstance(rule, Whole):
+        return piece._replace(depends=piece.depends - {axis})
+    band = _band_of(rule) if isinstance(rule, Rows) and rule.band else rule
+    opened: Blur | Lost = piece
+    if isinstance(band, Band) and is_whole(piece, axis):
+        opened = _opened(piece, band.before is None, band.after is None)
+    if isinstance(opened, Lost) or not isinstance(rule, Rows):
+        return opened
+    return opened._replace(depends=opened.depends - {axis} | {*rule.axes})
+
+
+PieceT = TypeVar("PieceT", Mapped, Tabled, Blur)
+
+
+def _opened(piece: PieceT, lo: bool, hi: bool) -> PieceT | Lost:
+    """Return the piece with everything before (`lo`), or after (`hi`), read as well."""
+    opened = piece._replace(open_lo=piece.open_lo or lo, open_hi=piece.open_hi or hi)
     return Lost.GLOBAL if opened.open_lo and opened.open_hi else opened
 
 
 def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
-    if isinstance(rule, Whole) and piece.axes == {axis}:
-        return Lost.GLOBAL
-    open_lo, open_hi = piece.open_lo, piece.open_hi
+    opened: Tabled | Lost = piece
     band = _band_of(rule) if isinstance(rule, Rows) and rule.band else rule
-    if isinstance(band, Band) and axis in piece.axes and None in (band.before, band.after):
-        opens = _opens(band, direction(piece.table, axis))
-        open_lo, open_hi = open_lo or opens[0], open_hi or opens[1]
-        if open_lo and open_hi:
-            return Lost.GLOBAL
+    if isinstance(band, Band) and is_whole(piece, axis) and not is_shared(piece.table):
+        way = direction(piece.table, axis)
+        opened = _opened(piece, *_opens(band, way)) if way else piece
+    if isinstance(opened, Lost):
+        return opened
     try:
         table = tables.along(piece.table, axis, rule, clipped=False)
     except BoundError:
-        return _along_blur(Blur(piece.axes, open_lo, open_hi), axis, rule)
+        return _along_blur(blurred(opened), axis, rule)
     if table.is_empty:
         return Lost.EMPTY
     # What is left of the one axis it depends on still carries it.
-    carrier = axis if rule.out_len == 1 and piece.axes == {axis} else None
+    carrier = (
+        axis if piece.axes == {axis} and (rule.out_len == 1 or isinstance(rule, Whole)) else None
+    )
     axes = piece.axes - {axis} if isinstance(rule, Whole | Rows) else piece.axes
     if isinstance(rule, Rows) and axis in piece.axes:
         axes = axes.union(rule.axes)
-    return settle(table, axes, carrier, open_lo=open_lo, open_hi=open_hi)
+    return settle(opened._replace(table=table, axes=axes), carrier)
 
 
 def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
     if isinstance(rule, Window) and rule.kernel == rule.stride == 1 and not rule.pad_begin:
         return piece
     if isinstance(rule, Whole):
-        return Lost.UNKNOWN if rule.unknown else Lost.GLOBAL
-    if isinstance(rule, Blocks) and rule.groups == 1:
-        return Lost.GLOBAL
-    if isinstance(rule, Band):
+        span = read_by_all(piece, shape)
+        return Lost.EMPTY if span is None else piece._replace(map=constant(span))
+    if isinstance(rule, Band) and (piece.cut is None or None not in (rule.before, rule.after)):
         return _band(piece, axis, rule, shape)
-    if isinstance(rule, Rows) and rule.band and not piece.support:
+    if isinstance(rule, Rows) and rule.band and piece.cut is None and not piece.support:
         return _banded_rows(piece, axis, rule, shape)
-    if not isinstance(rule, Pick | Listed | Rows) and not _cuts(rule):
+    if (
+        not isinstance(rule, Pick | Listed | Rows | Band)
+        and not _absent(rule)
+        and not piece.map.stays
+    ):
         mapped = piece.map.through(_Grouped(rule) if isinstance(rule, Blocks) else rule)
         if mapped is not None:
             return Lost.EMPTY if is_empty(mapped.spans) else piece._replace(map=mapped)
@@ -213,7 +239,7 @@ class _Grouped:
         return range(first, first + self._in)
 
 
-def _cuts(rule: AxisRule) -> bool:
+def _absent(rule: AxisRule) -> bool:
     """Whether a part of a Concat leaves positions that it does not reach."""
     if not isinstance(rule, Shift) or rule.outside != "absent" or not rule.out_len:
         return False
@@ -231,14 +257,14 @@ def _band(piece: Mapped, axis: int, rule: Band, shape: Shape) -> Standing | Lost
     p, q = piece.map.p, piece.map.q
     if p == 1 and q == 0:
         return piece
-    opens = _opens(rule, (q > 0) - (q < 0))
-    open_lo, open_hi = piece.open_lo or opens[0], piece.open_hi or opens[1]
-    if open_lo and open_hi:
-        return Lost.GLOBAL
+    if q == 0 and piece.map.is_shared:
+        return _tabulate(piece, axis, rule, shape)
+    opened = _opened(piece, *_opens(rule, (q > 0) - (q < 0)))
+    if isinstance(opened, Lost):
+        return opened
     # The bounded side lies where the last (or first) positions of the band lie, one period of them.
     begin = 1 - p + (rule.after or 0) if rule.before is None else -rule.before
     window = Window(p, 1, 1, -begin, rule.in_len, rule.out_len)
-    opened = piece._replace(open_lo=open_lo, open_hi=open_hi)
     return _along_carrier(opened, axis, window, shape)
 
 
@@ -260,19 +286,17 @@ def _opens(rule: Band, way: int) -> tuple[bool, bool]:
     """Return which sides of the input a band without end reaches, if that runs `way` along it."""
     opens = rule.before is None, rule.after is None
     if not way:
-        return True, True
+        return any(opens), any(opens)
     return opens if way > 0 else (opens[1], opens[0])
 
 
 def _tabulate(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
     """Take the rule's taps from the map itself where it can, else from a table of what exists."""
-    if isinstance(rule, Pick | Listed | Shift | Rows):
-        made = to_table(piece, shape)
-    else:
-        made = _evaluated(piece, axis, rule, shape)
+    by_units = isinstance(rule, Pick | Listed | Shift | Rows | Band) or piece.map.stays
+    made = to_table(piece, shape) if by_units else _evaluated(piece, axis, rule, shape)
     if isinstance(made, Blur):
         return _along_blur(made, axis, rule)
-    if not isinstance(rule, Pick | Listed | Shift | Rows):
+    if not by_units:
         return Lost.EMPTY if made.table.is_empty else made
     return _along_table(made, axis, rule, shape)
 
@@ -282,7 +306,7 @@ def _evaluated(piece: Mapped, carrier: int, rule: AxisRule, shape: Shape) -> Tab
     try:
         bounded(EVALUATED * rule.out_len)
     except BoundError:
-        return Blur(piece.axes, piece.open_lo, piece.open_hi)
+        return blurred(piece)
     spans = [piece.map.hull(periodic.taps(o)) for o in range(rule.out_len)]  # type: ignore[union-attr]
     return tabulated(piece, spans, (*shape[:carrier], rule.out_len, *shape[carrier + 1 :]))
 
@@ -314,4 +338,4 @@ def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Stan
     others = tuple(pair for pair in piece.support if pair[0] != axis)
     if kept is not None:
         others = tuple(sorted((*others, (axis, kept))))
-    return Mapped(piece.carrier, piece.map, others, piece.open_lo, piece.open_hi)
+    return piece._replace(support=others)

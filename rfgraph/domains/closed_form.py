@@ -17,19 +17,23 @@ from rfgraph.domains import table as tables
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry_step
 from rfgraph.domains.joined import joined
-from rfgraph.domains.periodic import join
+from rfgraph.domains.parts import Lines, covering, mask_of, mended, uncut, whole_lines
+from rfgraph.domains.periodic import Span, join, join_spans
 from rfgraph.domains.pieces import (
     Blur,
     Lost,
     Mapped,
     Piece,
     Regrouped,
+    Standing,
     Tabled,
+    blurred,
     own_position,
     settle,
     to_table,
+    with_cut,
 )
-from rfgraph.domains.spread import begin, carry_spread, merge_spreads
+from rfgraph.domains.spread import begin, carry_spread, mend_spread, merge_spreads
 from rfgraph.domains.stacking import spliced
 from rfgraph.errors import BoundError, quoted
 from rfgraph.relations import step_shape
@@ -165,6 +169,7 @@ def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Join
         ]
         if carried:
             merged = merge_states(carried, graph.nodes[tensor]["shape"] or ())
+            merged = _mended(merged, shape, graph.nodes[tensor]["shape"] or ())
             if len(merged.classes) > MAX_CLASSES:
                 raise BoundError(
                     f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
@@ -176,6 +181,48 @@ def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Join
     if not spatial and shape and (not axes or mover_along(graph, source, 0) is not None):
         axes.insert(0, 0)
     return ClosedForm(source, states, tuple(axes), tuple(losses), moved)
+
+
+def _mended(state: State, lengths: Shape, shape: Shape) -> State:
+    """Return a state in which what reads all of the input, or joins what does, is not cut."""
+    classes = {
+        layout: tuple(
+            None if field is None else _mended_field(field, lengths[axis], shape)
+            for axis, field in enumerate(fields)
+        )
+        for layout, fields in state.classes.items()
+    }
+    if all(
+        now is before
+        for layout, fields in classes.items()
+        for now, before in zip(fields, state.classes[layout], strict=True)
+    ):
+        return state
+    return State(classes, state.through)
+
+
+def _mended_field(field: AxisField, length: int, shape: Shape) -> AxisField:
+    if all(piece.cut is None for piece in field.pieces):
+        return field
+    whole = [covering(piece, length, shape) for piece in field.pieces]
+    wholes = whole_lines(whole)
+    if not wholes or all(now is before for now, before in zip(whole, field.pieces, strict=True)):
+        return field
+    pieces = merge_pieces([uncut(piece, wholes) for piece in whole], shape)
+    return AxisField(pieces, mend_spread(field.spread, wholes))
+
+
+def lines_of(state: State, axis: int) -> Lines:
+    """Return along which tensor axes, and how fast, paths run that read all of an input axis."""
+    fields = (fields[axis] for fields in state.classes.values())
+    return whole_lines(piece for field in fields if field is not None for piece in field.pieces)
+
+
+def is_one_path(state: State, axis: int) -> bool:
+    """Whether all paths read the same along an input axis, so that a field is that of each."""
+    spreads = [field.spread for f in state.classes.values() if (field := f[axis]) is not None]
+    extents = [one for spread in spreads for one in (spread or {}).values()]
+    return len(extents) == 1 and extents[0].least == extents[0].largest
 
 
 def _entering(
@@ -227,34 +274,22 @@ def carriers(state: State, axis: int) -> frozenset[int]:
 
 
 def _carry_class(layout: Layout, fields: Fields, relation: Relation) -> Carried:
-    rest: list[AxisField | None] = []
-    lost: list[Lost | None] = []
+    ways: list[list[AxisField | Lost]] = []
     for field, status in zip(fields, layout, strict=True):
-        kept, why = (None, status) if field is None else carry_field(field, relation)
-        rest.append(kept)
-        lost.append(why if isinstance(why, Lost) else None)
-    if any(kept is None and why is Lost.EMPTY for kept, why in zip(rest, lost, strict=True)):
+        if field is None:
+            ways.append([status] if isinstance(status, Lost) else [])
+            continue
+        kept, why = carry_field(field, relation)
+        ways.append([*kept, *([why] if why in (Lost.GLOBAL, Lost.UNKNOWN) else [])])
+    if not all(ways):
         return Carried({}, ())
-    classes = {
-        tuple(_status(item) for item in taken): tuple(
-            item if isinstance(item, AxisField) else None for item in taken
-        )
-        for taken in _choices(rest, lost)
-    }
+    classes: dict[Layout, Fields] = {}
+    # The paths that stay most local on one axis do so on the others.
+    for k in range(max(map(len, ways), default=1)):
+        taken = [way[min(k, len(way) - 1)] for way in ways]
+        fields = tuple(item if isinstance(item, AxisField) else None for item in taken)
+        classes[tuple(map(_status, taken))] = fields
     return Carried(classes, _lossy(layout, classes))
-
-
-def _choices(
-    rest: list[AxisField | None], lost: list[Lost | None]
-) -> list[tuple[AxisField | Lost, ...]]:
-    """Return the class of the paths that stay local, and that of those that were lost."""
-    stay = tuple(kept if kept is not None else why for kept, why in zip(rest, lost, strict=True))
-    gone = tuple(
-        why if why is not None and why is not Lost.EMPTY else kept
-        for kept, why in zip(rest, lost, strict=True)
-    )
-    found = [stay] if stay == gone else [stay, gone]
-    return [tuple(item for item in taken if item is not None) for taken in found]
 
 
 def _status(item: AxisField | Lost) -> Status:
@@ -322,8 +357,11 @@ def _merge_fields(fields: Iterable[AxisField | None], shape: Shape) -> AxisField
 # -- one axis ------------------------------------------------------------------------------------
 
 
-def carry_field(field: AxisField, relation: Relation) -> tuple[AxisField | None, Lost | None]:
-    """Return what is left of a field after a relation, and why the rest was lost."""
+def carry_field(field: AxisField, relation: Relation) -> tuple[tuple[AxisField, ...], Lost | None]:
+    """Return what is left of a field after a relation, and why the rest was lost.
+
+    What became one-sided is a field of its own, after the one that stays local.
+    """
     pieces = field.pieces
     spread = field.spread
     lost: Lost | None = None
@@ -337,13 +375,33 @@ def carry_field(field: AxisField, relation: Relation) -> tuple[AxisField | None,
             else:
                 made.append(result)
         if not made:
-            return None, lost
+            return (), lost
         if any(now is not before for now, before in zip(made, pieces, strict=False)) or (
             len(made) < len(pieces)
         ):
             pieces = merge_pieces(made, step_shape(step, shape))
         spread = carry_spread(spread, step, shape)
-    return AxisField(pieces, spread), lost
+    return _by_sides(AxisField(pieces, spread)), lost
+
+
+def _by_sides(field: AxisField) -> tuple[AxisField, ...]:
+    """Part a field by the sides on which its pieces have no end."""
+    sides = sorted({_sides(piece) for piece in field.pieces})
+    if len(sides) == 1:
+        return (field,)
+    return tuple(
+        AxisField(
+            tuple(piece for piece in field.pieces if _sides(piece) == side),
+            None
+            if field.spread is None
+            else {key: one for key, one in field.spread.items() if _sides(one.piece) == side},
+        )
+        for side in sides
+    )
+
+
+def _sides(piece: Piece) -> tuple[bool, bool]:
+    return piece.open_lo, piece.open_hi
 
 
 def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
@@ -354,15 +412,24 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     merged = _merged(spliced(listed, shape))
     if len(merged) > MAX_APART:
         merged = _together(merged, shape)
-    if not any(isinstance(piece, Tabled) for piece in merged):
-        return merged if len(merged) <= MAX_STATES else _blurred(merged)
-    settled = tuple(map(_settled, merged))
-    if any(
-        now is not before and isinstance(now, Mapped)
-        for now, before in zip(settled, merged, strict=True)
-    ):
-        merged = _merged(settled)
-    return merged if len(merged) <= MAX_STATES else _blurred(merged)
+        if sum(isinstance(_standing(piece), Tabled) for piece in merged) > MAX_APART:
+            merged = _merged(merged, masked=False)
+    known = set(map(id, listed))
+    settled = tuple(piece if id(piece) in known else _settled(piece) for piece in merged)
+    same = list(map(_merge_key, settled)) == list(map(_merge_key, merged))
+    merged = settled if same else _merged(settled)
+    return merged if len(merged) <= MAX_STATES else _merged(map(blurred, merged))
+
+
+def _standing(piece: Piece) -> Standing:
+    """Return a piece as it stood before a Reshape that it was not followed through."""
+    return piece.piece if isinstance(piece, Regrouped) else piece
+
+
+def _settled(piece: Piece) -> Piece:
+    if isinstance(piece, Regrouped) and isinstance(piece.piece, Tabled):
+        return piece._replace(piece=mended(piece.piece))
+    return settle(mended(piece)) if isinstance(piece, Tabled) else piece
 
 
 def _together(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
@@ -376,26 +443,24 @@ def _together(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
     )
 
 
-def _merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+def _merged(pieces: Iterable[Piece], *, masked: bool = True) -> tuple[Piece, ...]:
+    """Unite pieces that have a key in common; with `masked`, tables that lie apart stay so."""
     merged: dict[object, Piece] = {}
     for piece in pieces:
         key = _merge_key(piece)
+        standing = _standing(piece)
+        if masked and isinstance(standing, Tabled):
+            key = key, mask_of(standing)
         before = merged.get(key)
         if before is None:
             merged[key] = piece
         elif before != piece if isinstance(piece, Mapped | Blur) else before is not piece:
-            united = _unite(before, piece)
+            united = _unite(before, with_cut(piece, _cut_of_both(before, piece)))
             if united is None:
                 merged[key, id(piece)] = piece
             else:
                 merged[key] = united
     return tuple(merged.values())
-
-
-def _settled(piece: Piece) -> Piece:
-    if isinstance(piece, Tabled):
-        return settle(piece.table, piece.axes, open_lo=piece.open_lo, open_hi=piece.open_hi)
-    return piece
 
 
 def _merge_key(piece: Piece) -> object:
@@ -407,14 +472,17 @@ def _merge_key(piece: Piece) -> object:
     return type(piece), piece.open_lo, piece.open_hi
 
 
+def _cut_of_both(first: Piece, second: Piece) -> Span:
+    """Return the cut of a union: what joins a whole is cropped to fit it."""
+    if first.cut is None or second.cut is None:
+        return None
+    return join_spans((first.cut, second.cut))
+
+
 def _unite(first: Piece, second: Piece) -> Piece | None:
     if isinstance(first, Mapped) and isinstance(second, Mapped):
         united = join(first.map, second.map)
-        return (
-            None
-            if united is None
-            else Mapped(first.carrier, united, first.support, first.open_lo, first.open_hi)
-        )
+        return None if united is None else second._replace(map=united)
     if isinstance(first, Regrouped) and isinstance(second, Regrouped):
         inner = _unite(first.piece, second.piece)
         axes = first.axes | second.axes
@@ -424,11 +492,5 @@ def _unite(first: Piece, second: Piece) -> Piece | None:
             table = tables.join(first.table, second.table)
         except BoundError:
             return None
-        return Tabled(table, first.axes | second.axes, first.open_lo, first.open_hi)
-    return Blur(first.axes | second.axes, first.open_lo, first.open_hi)
-
-
-def _blurred(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    axes = frozenset().union(*(piece.axes for piece in pieces))
-    open_lo, open_hi = any(p.open_lo for p in pieces), any(p.open_hi for p in pieces)
-    return (Blur(axes, open_lo, open_hi),)
+        return second._replace(table=table, axes=first.axes | second.axes)
+    return blurred(second)._replace(depends=first.axes | second.axes)

@@ -60,6 +60,13 @@ def direction(table: Table, axis: int) -> int:
     return 0
 
 
+def is_shared(table: Table) -> bool:
+    """Whether all units that read anything read one position in common."""
+    lo, hi = table
+    there = lo <= hi
+    return int(lo[there].max()) <= int(hi[there].min())
+
+
 def fit(table: Table, axis: int) -> PeriodicMap | None:
     """Return the map of least period that says what a table that varies along `axis` alone says.
 

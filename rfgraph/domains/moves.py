@@ -8,6 +8,7 @@ from rfgraph.axes import Plan, regroup_plan
 from rfgraph.domains import support
 from rfgraph.domains import table as tables
 from rfgraph.domains.fitting import depends
+from rfgraph.domains.parts import cut_by_places
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, constant
 from rfgraph.domains.pieces import (
     Blur,
@@ -17,6 +18,7 @@ from rfgraph.domains.pieces import (
     Regrouped,
     Standing,
     Tabled,
+    blurred,
     settle,
     to_table,
 )
@@ -132,9 +134,14 @@ def settled(piece: Regrouped, shape: Shape) -> Standing | Lost:
 
 def gather(piece: Standing, step: Gathered, shape: Shape) -> Standing | Lost:
     """Return the piece after any rearrangement of a tensor of `shape`."""
+    made = _gathered(piece, step, shape)
+    return made if isinstance(made, Lost) else made._replace(cut=cut_by_places(piece, step, shape))
+
+
+def _gathered(piece: Standing, step: Gathered, shape: Shape) -> Standing | Lost:
     if isinstance(piece, Mapped) and piece.carrier is not None and step.keeps(piece.carrier, shape):
         # The position stays; what restricts it moves.
-        there = gather(Mapped(None, constant((0, 0)), piece.support), step, shape)
+        there = _gathered(Mapped(None, constant((0, 0)), piece.support), step, shape)
         if not isinstance(there, Tabled | Blur):
             return there if isinstance(there, Lost) else piece._replace(support=there.support)
     made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
@@ -149,15 +156,14 @@ def gather(piece: Standing, step: Gathered, shape: Shape) -> Standing | Lost:
             return _settle(made._replace(table=tables.gathered(made.table, step.places)), axes)
         except BoundError:
             pass
-    return Blur(axes, piece.open_lo, piece.open_hi)
+    return blurred(piece)._replace(depends=axes)
 
 
 def _settle(piece: Tabled, axes: frozenset[int]) -> Standing | Lost:
     """Return a table in fewer words whose intervals depend on some of `axes`."""
     if piece.table.is_empty:
         return Lost.EMPTY
-    depending = depends(piece.table, axes) or axes
-    return settle(piece.table, depending, open_lo=piece.open_lo, open_hi=piece.open_hi)
+    return settle(piece._replace(axes=depends(piece.table, axes) or axes))
 
 
 def _behind(axes: frozenset[int], plan: Plan, new: Shape) -> frozenset[int]:

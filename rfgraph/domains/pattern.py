@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rfgraph.domains.periodic import PeriodicMap
-from rfgraph.domains.pieces import Blur, Mapped, Piece, Regrouped, Tabled
+from rfgraph.domains.pieces import CUT, Blur, Mapped, Piece, Regrouped, Tabled
 from rfgraph.domains.table import NOTHING, Table, counted
 
 # A pattern keeps hi above lo by a large constant, so that no phase of it looks empty.
@@ -37,7 +37,8 @@ class Pattern(NamedTuple):
 def normal(piece: Piece) -> Pattern:
     """Return the pattern of a piece that reads something."""
     if isinstance(piece, Blur):
-        return Pattern(piece, piece, 0, 0)
+        blur = piece._replace(cut=piece.cut and CUT)
+        return Pattern(blur, blur, 0, 0)
     inner = piece.piece if isinstance(piece, Regrouped) else piece
     if isinstance(inner, Mapped):
         moved, lo, hi = _moved_map(inner)
@@ -52,12 +53,12 @@ def normal(piece: Piece) -> Pattern:
 def _moved_map(piece: Mapped) -> tuple[Mapped | Tabled, int, int]:
     span = next(span for span in piece.map.spans if span is not None)
     lo, hi = span[0], span[1] - BASE
-    if lo or hi:
+    cut = piece.cut and CUT
+    if lo or hi or piece.cut != cut:
         spans = tuple(
             None if item is None else (item[0] - lo, item[1] - hi) for item in piece.map.spans
         )
-        moved = PeriodicMap(piece.map.p, piece.map.q, spans)
-        piece = Mapped(piece.carrier, moved, piece.support, piece.open_lo, piece.open_hi)
+        piece = piece._replace(map=PeriodicMap(piece.map.p, piece.map.q, spans), cut=cut)
     return piece, lo, hi
 
 
@@ -67,14 +68,14 @@ def _moved_table(piece: Tabled) -> tuple[Tabled, int, int]:
     first = int(np.argmax(there))
     lo0, hi0 = int(lo.reshape(-1)[first]), int(hi.reshape(-1)[first]) - BASE
     moved = counted(Table(np.where(there, lo - lo0, NOTHING), np.where(there, hi - hi0, -NOTHING)))
-    return piece._replace(table=moved), lo0, hi0
+    return piece._replace(table=moved, cut=piece.cut and CUT), lo0, hi0
 
 
 def _key(piece: Tabled) -> tuple[object, ...]:
     lo, hi = piece.table
     digest = blake2b(lo.tobytes(), digest_size=32)
     digest.update(hi.tobytes())
-    return (lo.shape, piece.axes, piece.open_lo, piece.open_hi), digest.digest()
+    return (lo.shape, piece.axes, piece.open_lo, piece.open_hi, piece.cut), digest.digest()
 
 
 def excess(piece: Piece) -> int:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.bounds import allowance
 from rfgraph.domains.carry import carry
+from rfgraph.domains.closed_form import is_one_path, lines_of
 from rfgraph.domains.joined import joined
+from rfgraph.domains.parts import Lines, uncut
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.paths.routes import Edge, Plan, Walks, entering, every_path, not_named, routes
 from rfgraph.domains.pattern import excess, normal
@@ -147,27 +149,34 @@ def _without(graph: Graph, names: set[str]) -> Graph:
     return graph.subgraph(kept)
 
 
+def joint_bound(plan: Plan | None) -> int:
+    """Return how many states are worth their time where axis by axis would do as well.
+
+    Joint states may be products of single ones.
+    """
+    return 0 if plan is None else max(1000, 8 * len(plan.tensors))
+
+
 @allowance()
-def state_graph(question: Question, axes: tuple[int, ...], plan: Plan | None) -> StateGraph:
+def state_graph(
+    question: Question, axes: tuple[int, ...], plan: Plan | None, bound: int = MAX_STATES
+) -> StateGraph:
     """Fold the paths of a question's plan, tracking the input axes `axes`.
 
     The last number of every shift counts windows with extent > 1. Raises BoundError if there are
-    too many states.
+    more than `bound` states.
     """
     made = StateGraph(axes)
-    return made if plan is None else _Folder(question, plan, made).fold()
+    return made if plan is None else _Folder(question, plan, made, bound).fold()
 
 
 class _Folder:
     """Builds a state graph, tensor by tensor."""
 
-    def __init__(self, question: Question, plan: Plan, made: StateGraph) -> None:
-        self.question, self.plan, self.made = question, plan, made
+    def __init__(self, question: Question, plan: Plan, made: StateGraph, bound: int) -> None:
+        self.question, self.plan, self.made, self.bound = question, plan, made, bound
         self.nodes = question.graph.nodes
         self.needed = needed_axes(plan.tensors, plan.edges)
-        # Joint states may be products of single ones: beyond this many, count axis by axis.
-        alone = len(made.axes) <= 1
-        self.bound = MAX_STATES if alone else max(1000, 8 * len(plan.tensors))
         # Whether a state's tracks read nothing at some positions, which a tensor may not need.
         self.partial: list[bool] = []
         self.cache: dict[object, tuple[Track, int] | None] = {}
@@ -179,6 +188,7 @@ class _Folder:
         self.walks = Walks(plan)
         # Tensors that are origins themselves.
         self.own = {plan.numbered[k].target: k for k in self.wanted if not plan.numbered[k].source}
+        self.wholes: dict[tuple[str, int], Lines] = {}
         self.at: dict[str, dict[object, int]] = {}
         self.origins: dict[int, dict[object, int]] = {}
 
@@ -274,7 +284,7 @@ class _Folder:
     ) -> tuple[tuple[Track, ...], Growth] | None:
         moved: list[Track] = []
         shifts: list[int] = []
-        for track in tracks:
+        for axis, track in zip(self.made.axes or (0,), tracks, strict=True):
             if relation.is_identity and not self._drops(track, name):
                 moved.append(track)
                 shifts.append(0)
@@ -282,7 +292,7 @@ class _Folder:
             result = self._carry_track(track, relation, name)
             if result is None:
                 return None
-            moved.append(result[0])
+            moved.append(self._mended(result[0], name, axis))
             shifts.append(result[1])
         return tuple(moved), tuple(shifts)
 
@@ -300,6 +310,26 @@ class _Folder:
             result = self._only(result[0]), result[1]
         self.cache[key] = result
         return result
+
+    def _mended(self, track: Track, name: str, axis: int) -> Track:
+        """Return a track as whole if, at this tensor, its carrier stands for all of the axis."""
+        if track.piece.cut is None or not self.made.axes:
+            return track
+        key = name, axis
+        if key not in self.wholes:
+            self.wholes[key] = self._lines(name, axis)
+        piece = uncut(track.piece, self.wholes[key])
+        if piece is track.piece:
+            return track
+        return self._only(Track(track.kind, normal(piece).key, piece))
+
+    def _lines(self, name: str, axis: int) -> Lines:
+        """Return what maps a crop at this tensor may have been made to fit: it joins them here."""
+        state = self.question.form.states.get(name)
+        joins = len(self.plan.edges[name]) > 1
+        if state is None or not (joins or is_one_path(state, axis)):
+            return frozenset()
+        return lines_of(state, axis)
 
     def _only(self, track: Track) -> Track:
         """Return the one track of its pattern: tables that are the same are held once."""
