@@ -59,7 +59,7 @@ def measure(
     shortest, longest = path_sizes(field.spread)
     pieces = placed(field.pieces, shape)
     united = None if shared else _united(pieces, shape)
-    if united is None or united.stays or (moving and not united.q):
+    if united is None or (moving and not united.q):
         table = tabulate(pieces, shape)
         size, size_min = _sizes_of_units(pieces, shape, table)
         found = Irregular() if shared else _irregular(pieces, table, length)
