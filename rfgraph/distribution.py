@@ -23,13 +23,13 @@ from rfgraph.domains.paths.enumerate import in_order
 from rfgraph.domains.paths.states import (
     MAX_PATTERNS,
     MAX_STATES,
-    Kind,
     Question,
     StateGraph,
     joint_bound,
     state_graph,
 )
 from rfgraph.domains.paths.statistics import decimal, quantile, root
+from rfgraph.domains.paths.tracks import Kind
 from rfgraph.errors import BoundError, UsageError, keywords_named, quoted
 from rfgraph.frozen import FrozenDict
 from rfgraph.graph import Model

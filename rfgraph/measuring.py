@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from rfgraph.domains import exact
-from rfgraph.domains.closed_form import AxisField, merge_pieces
+from rfgraph.domains.axis_field import AxisField, merge_pieces
 from rfgraph.domains.measure import Numbers, aligned, bounded_reach, measure
 from rfgraph.domains.parts import parted
 from rfgraph.domains.pieces import Lost

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.checks.subject import Subject, local_fields, where
 from rfgraph.checks.wording import exact_text, joined
-from rfgraph.domains.closed_form import AxisField, carry_field
+from rfgraph.domains.axis_field import AxisField, carry_field
 from rfgraph.domains.measure import aligned, common_line
 from rfgraph.domains.pieces import Mapped
 from rfgraph.errors import quoted

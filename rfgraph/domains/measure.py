@@ -20,7 +20,7 @@ from rfgraph.domains.stacking import placed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.domains.closed_form import AxisField
+    from rfgraph.domains.axis_field import AxisField
     from rfgraph.domains.positions import Ints
     from rfgraph.domains.spread import Extent, Spread
     from rfgraph.domains.support import Mask

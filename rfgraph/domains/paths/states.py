@@ -8,21 +8,20 @@ All counting, the moments and the enumeration run on this graph.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.bounds import allowance
-from rfgraph.domains.carry import carry
 from rfgraph.domains.closed_form import is_one_path, lines_of
 from rfgraph.domains.joined import joined
 from rfgraph.domains.parts import Lines, uncut
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.paths.routes import Edge, Plan, Walks, entering, every_path, not_named, routes
+from rfgraph.domains.paths.tracks import Kind, Track, carry_track, presence, support_of
 from rfgraph.domains.pattern import excess, normal
 from rfgraph.domains.periodic import constant
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Regrouped, Tabled, own_position
+from rfgraph.domains.pieces import Mapped, Tabled, own_position
 from rfgraph.errors import BoundError
-from rfgraph.relations import Relation, Select, Shift
+from rfgraph.relations import Relation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from rfgraph.domains.closed_form import ClosedForm
     from rfgraph.domains.joined import Joined
     from rfgraph.domains.paths.counting import Survey
-    from rfgraph.domains.support import Support
     from rfgraph.graph import Graph
 
 MAX_STATES = 200_000
@@ -38,27 +36,6 @@ MAX_STATES = 200_000
 MAX_PATTERNS = 1 << 24
 
 Growth: TypeAlias = tuple[int, ...]
-
-
-class Kind(Enum):
-    """How a path stands to an input axis."""
-
-    LOCAL = "local"
-    ONE_SIDED = "one_sided"
-    GLOBAL = "global"
-    UNKNOWN = "unknown"
-
-
-class Track(NamedTuple):
-    """One axis of a state: its kind, its pattern's key, and the piece that stands for it."""
-
-    kind: Kind
-    key: object
-    piece: Piece
-
-    def same(self) -> tuple[Kind, object]:
-        """Return what tells tracks apart."""
-        return self.kind, self.key
 
 
 class Arc(NamedTuple):
@@ -216,7 +193,7 @@ class _Folder:
             pattern = normal(own_position(axis))
             tracks.append(Track(Kind.LOCAL, pattern.key, pattern.piece))
         if not tracks:
-            tracks.append(_presence(Kind.GLOBAL, Mapped(None, constant((0, 0)))))
+            tracks.append(presence(Kind.GLOBAL, Mapped(None, constant((0, 0)))))
         key = (self._flags(name, 0, ()), *(track.same() for track in tracks))
         self.made.start = self._state(name, key, tuple(tracks), self.at.setdefault(name, {}))
         self._keep_origins(name)
@@ -229,7 +206,7 @@ class _Folder:
             found = here[key] = len(self.made.tracks)
             self.made.tracks.append(tracks)
             self.made.tensors.append(name)
-            self.partial.append(any(_support(track) for track in tracks))
+            self.partial.append(any(support_of(track) for track in tracks))
         return found
 
     def _spend(self, entries: int) -> None:
@@ -297,7 +274,7 @@ class _Folder:
         return tuple(moved), tuple(shifts)
 
     def _drops(self, track: Track, name: str) -> bool:
-        return any(axis not in self.needed[name] for axis, _ in _support(track))
+        return any(axis not in self.needed[name] for axis, _ in support_of(track))
 
     def _carry_track(self, track: Track, relation: Relation, name: str) -> tuple[Track, int] | None:
         needed = self.needed[name]
@@ -305,7 +282,7 @@ class _Folder:
         if key in self.cache:
             return self.cache[key]
         self.kept.append(relation)
-        result = _carry_track(track, relation, needed)
+        result = carry_track(track, relation, needed)
         if result is not None:
             result = self._only(result[0]), result[1]
         self.cache[key] = result
@@ -358,85 +335,6 @@ class _Folder:
                 own: dict[object, int] = {}
                 self._follow(self.at.get(edge.source, {}), edge.relation, (edge,), name, own)
                 self.origins[number] = own
-
-
-def _support(track: Track) -> Support:
-    return track.piece.support if isinstance(track.piece, Mapped) else ()
-
-
-def _presence(kind: Kind, piece: Piece) -> Track:
-    """Return a track that only says where there is something to read."""
-    pattern = normal(piece)
-    return Track(kind, pattern.key, pattern.piece)
-
-
-def _carry_track(
-    track: Track, relation: Relation, needed: frozenset[int]
-) -> tuple[Track, int] | None:
-    """Carry one axis of a state; None if nothing is left to read."""
-    if _passes_by(track.piece, relation, needed):
-        return track, 0
-    result = carry(track.piece, relation)
-    if result is Lost.EMPTY:
-        return None
-    if track.kind in (Kind.GLOBAL, Kind.UNKNOWN) or isinstance(result, Lost):
-        kind = track.kind
-        if isinstance(result, Lost) and track.kind in (Kind.LOCAL, Kind.ONE_SIDED):
-            kind = Kind.UNKNOWN if result is Lost.UNKNOWN else Kind.GLOBAL
-        left = _where(track.piece, relation) if isinstance(result, Lost) else result
-        piece = _trimmed(left, needed)
-        if piece is None:
-            return None
-        return _presence(kind, piece), 0
-    pattern = normal(_trimmed_piece(result, needed))
-    if result.open_lo or result.open_hi:
-        return Track(Kind.ONE_SIDED, pattern.key, pattern.piece), 0
-    if isinstance(result, Blur):
-        return _presence(Kind.UNKNOWN, Mapped(None, constant((0, 0)))), 0
-    return Track(Kind.LOCAL, pattern.key, pattern.piece), pattern.hi - pattern.lo
-
-
-def _passes_by(piece: Piece, relation: Relation, needed: frozenset[int]) -> bool:
-    """Whether a relation leaves a piece as it is: it moves along other axes, which nobody needs."""
-    if not isinstance(piece, Mapped) or piece.support:
-        return False
-    return all(
-        isinstance(step, Select)
-        and all(
-            axis not in needed | {piece.carrier} and isinstance(rule, Shift) and _reads(rule)
-            for axis, rule in step.rules
-        )
-        for step in relation.steps
-    )
-
-
-def _reads(rule: Shift) -> bool:
-    """Whether some output position of a shift reads a position that exists."""
-    ends = (rule.start, rule.start + (rule.out_len - 1) * rule.step)
-    return abs(rule.step) == 1 and max(ends) >= 0 and min(ends) < rule.in_len
-
-
-def _where(piece: Piece, relation: Relation) -> Piece | None:
-    """Return where a path that was lost on an axis still reads something."""
-    support = piece.support if isinstance(piece, Mapped) else ()
-    result = carry(Mapped(None, constant((0, 0)), support), relation)
-    if result is Lost.EMPTY:
-        return None
-    return Mapped(None, constant((0, 0))) if isinstance(result, Lost) else result
-
-
-def _trimmed(piece: Piece | None, needed: frozenset[int]) -> Piece | None:
-    return None if piece is None else _trimmed_piece(piece, needed)
-
-
-def _trimmed_piece(piece: Piece, needed: frozenset[int]) -> Piece:
-    if isinstance(piece, Regrouped) and isinstance(piece.piece, Mapped) and not needed:
-        return piece._replace(piece=piece.piece._replace(support=()))
-    if isinstance(piece, Mapped) and piece.support:
-        support = tuple(pair for pair in piece.support if pair[0] in needed)
-        if len(support) != len(piece.support):
-            return piece._replace(support=support)
-    return piece
 
 
 def successors(made: StateGraph) -> list[list[Arc]]:
