@@ -78,8 +78,10 @@ def load(
     if stored is not None:
         return model
     longer = _longer(declared, shapes, open_dims, choice)
+    if longer is None:
+        return model
     again = partial(_built_again, found.name, proto, longer, constants | given, rules)
-    return replace(model, longer=again) if longer else model
+    return replace(model, longer=again)
 
 
 def _longer(
@@ -87,42 +89,35 @@ def _longer(
     shapes: Mapping[str, Shape],
     open_dims: Dimensions,
     choice: Choice[Built],
-) -> list[list[ModelInput]]:
-    """Return the inputs with every probed length doubled that is more than 1.
+) -> list[ModelInput] | None:
+    """Return the inputs with every length doubled that is open and more than 1; None without any.
 
-    And, where a node asked for some of them, with these as they are.
+    None as well where the file's arithmetic gives no length then.
     """
-    reasons, found = choice.reasons, []
-    open_keys = [key for key, n in choice.lengths.items() if n > 1]
-    free = [key for key in open_keys if key not in reasons or not reasons[key].fixed]
-    unasked = [key for key in open_keys if key not in reasons]
-    for keys in dict.fromkeys((tuple(free), tuple(unasked))):
-        lengths = {**choice.lengths, **{key: 2 * choice.lengths[key] for key in keys}}
-        try:
-            inputs = concrete_inputs(declared, shapes, open_dims, lengths, reasons)
-        except ModelError:
-            continue
-        if keys:
-            found.append(inputs)
-    return found
+    lengths, reasons = choice.lengths, choice.reasons
+    fixed = {key for key, reason in reasons.items() if reason.fixed}
+    doubled = {key: 2 * n for key, n in lengths.items() if n > 1 and key not in fixed}
+    if not doubled:
+        return None
+    try:
+        return concrete_inputs(declared, shapes, open_dims, {**lengths, **doubled}, reasons)
+    except ModelError:
+        return None
 
 
 def _built_again(
     name: str,
     proto: onnx.ModelProto,
-    longer: Sequence[list[ModelInput]],
+    inputs: list[ModelInput],
     constants: Mapping[str, Value],
     rules: Mapping[tuple[str, str], Rule],
 ) -> Model | None:
-    """Return the model with the first of these inputs that the graph accepts, None if none."""
-    for inputs in longer:
-        try:
-            built = _built(Builder(proto, inputs, rules, None), proto, constants)
-        except RfgraphError:
-            continue
-        if not isinstance(built, Refusal):
-            return _model(name, proto, inputs, built)
-    return None
+    """Return the model with other lengths of its inputs, None where the graph refuses them."""
+    try:
+        built = _built(Builder(proto, inputs, rules, None), proto, constants)
+    except RfgraphError:
+        return None
+    return None if isinstance(built, Refusal) else _model(name, proto, inputs, built)
 
 
 def _model(name: str, proto: onnx.ModelProto, inputs: Sequence[ModelInput], built: Built) -> Model:

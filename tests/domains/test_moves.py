@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 
 from rfgraph.domains import exact
+from rfgraph.domains.axis_field import merge_pieces
 from rfgraph.domains.carry import carry, carry_step
 from rfgraph.domains.joined import joined
+from rfgraph.domains.parts import parted
 from rfgraph.domains.periodic import affine, constant
 from rfgraph.domains.pieces import Blur, Lost, Mapped, Regrouped, Tabled, own_position, to_table
 from rfgraph.domains.reads import carry_back
 from rfgraph.domains.regroup import regroup, slim_before
-from rfgraph.domains.table import Table, ramp
+from rfgraph.domains.table import Table, masked, ramp
 from rfgraph.graph import Operator
 from rfgraph.onnxfile import kept
 from rfgraph.relations import (
+    Everything,
     Gathered,
     Permute,
     Pick,
@@ -180,3 +183,66 @@ def test_parts_that_overlap_are_none():
 def test_parts_of_an_axis_too_long_to_tabulate_are_left_as_they_are():
     long = 1 << 23
     assert joined(put_together(0, long, length=long, total=2 * long), ("x", "y")) == {}
+
+
+# -- what is cut, and moved ------------------------------------------------------------------------
+
+
+def taking(places):
+    """Two rows of 8 of which these places are taken."""
+    row = np.zeros((1, 1), np.int64) + np.arange(2).reshape(2, 1)
+    return Gathered((2, len(places)), (row, np.array(places).reshape(1, -1)))
+
+
+@pytest.mark.parametrize(
+    ("places", "read"),
+    [
+        ([0, 1, 2, 3], (0, 3)),
+        ([6, 2, 4], (2, 6)),
+        # The last position, over which a stride passes, or another order: nothing is left out.
+        ([0, 2, 4, 6], None),
+        ([4, 5, 6, 7, 0, 1, 2, 3], None),
+    ],
+)
+def test_what_takes_a_part_of_an_axis_and_reads_all_of_that_is_local(places, read):
+    made = carry_step(own_position(1), taking(places), (2, 8))
+    assert made.cut == (None if read is None else (0, 7))
+    whole = carry_step(made, Reduce(((1, Whole(len(places), 1)),)), (2, len(places)))
+    if read is None:
+        assert whole is Lost.GLOBAL
+    else:
+        assert whole.map.spans == (read,)
+
+
+@pytest.mark.parametrize(
+    "step", [Reduce(((0, Whole(10, 1)),)), Everything((1,))], ids=["a whole axis", "everything"]
+)
+def test_a_merged_axis_is_as_whole_as_the_one_that_it_was_made_of(step):
+    cut = carry_step(own_position(1), Select(((1, Shift(2, 1, 8, 5)),)), (2, 8))
+    part, whole = (carry_step(piece, Regroup((10,)), (2, 5)) for piece in (cut, own_position(1)))
+    assert isinstance(part, Regrouped)
+    assert (part.cut, whole.cut) == ((0, 7), None)
+    assert carry_step(part, step, (10,)).map.spans == ((2, 6),)
+    assert carry_step(whole, step, (10,)) is Lost.GLOBAL
+
+
+def test_parts_of_a_merged_axis_that_are_all_there_is_are_no_longer_cut():
+    place = np.arange(8).reshape(1, 8)
+    tables = (masked(Table(place, place), there) for there in (place < 4, place >= 4))
+    parts = [
+        Regrouped(Tabled(table, frozenset({1}), cut=(0, 7)), (2, 8), frozenset({0}))
+        for table in tables
+    ]
+    (one,) = merge_pieces(parts, (16,))
+    assert isinstance(one, Regrouped)
+    assert one.cut is None
+    assert merge_pieces([parts[0], parts[0]._replace()], (16,))[0].cut == (0, 7)
+
+
+def test_behind_any_rearrangement_an_axis_may_be_parted():
+    graph = nx.MultiDiGraph()
+    for name in "xab":
+        graph.add_node(name, shape=(2, 8))
+    graph.add_edge("x", "a", relation=Relation((2, 8), ()))
+    graph.add_edge("a", "b", relation=Relation((2, 8), (taking([4, 5, 6, 7, 0, 1, 2, 3]),)))
+    assert parted(graph) == {"b"}
