@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import networkx as nx
 
     from rfgraph.relations import Shape
@@ -107,7 +109,8 @@ class StoredMasks:
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
 
-    `masks` is None unless stored masks were asked for.
+    `masks` is None unless stored masks were asked for. `longer` builds the model again with every
+    probed length doubled, or returns None where the graph refuses that.
     """
 
     file: str
@@ -120,6 +123,7 @@ class Model:
     graph: Graph
     unanalysed: tuple[Unanalysed, ...] = ()
     masks: StoredMasks | None = None
+    longer: Callable[[], Model | None] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.domains.closed_form import AxisField, merge_pieces
+import numpy as np
+
+from rfgraph.domains import exact
+from rfgraph.domains.axis_field import AxisField, merge_pieces
 from rfgraph.domains.measure import Numbers, aligned, bounded_reach, measure
+from rfgraph.domains.parts import parted
 from rfgraph.domains.pieces import Lost
 from rfgraph.domains.ranges import is_range
 from rfgraph.domains.reads import read_positions
@@ -17,9 +22,8 @@ from rfgraph.frozen import FrozenDict
 from rfgraph.local_paths import is_local, sharing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from rfgraph.domains.closed_form import ClosedForm, Layout, State
@@ -39,14 +43,17 @@ Fields: TypeAlias = "tuple[AxisField | None, ...]"
 class Meter:
     """Measures the fields of tensors on one graph input; tensors that share a state share the work.
 
-    `probed` are the input's axes whose lengths were chosen for want of any.
+    `probed` are the input's axes whose lengths were chosen for want of any; `longer` gives the
+    meter of the same model with those lengths doubled, None where there is none.
     """
 
     graph: Graph
     form: ClosedForm
     probed: Collection[int]
+    longer: Callable[[], Meter | None] | None = None
     _seen: dict[tuple[int, Shape | None], Measured] = field(default_factory=dict, repr=False)
     _read: dict[str, Masks | None] = field(default_factory=dict, repr=False)
+    _parted: set[str] | None = field(default=None, repr=False)
 
     def measured(self, tensor: str) -> Measured:
         """Return alignment and axes of the field of a tensor that the input reaches."""
@@ -54,10 +61,23 @@ class Meter:
         shape: Shape | None = self.graph.nodes[tensor]["shape"]
         key = (id(state), shape)
         if key not in self._seen:
-            self._seen[key] = self._measure(state, shape)
-        return self._seen[key]
+            self._seen[key] = self._measure(tensor, state, shape)
+        agree, axes = self._seen[key]
+        if not self.probed or self.longer is None or not self._has_parts(tensor):
+            return agree, axes
+        wider = self.longer()
+        if wider is None or tensor not in wider.form.states:
+            return agree, axes
+        _, later = wider.measured(tensor)
+        return agree, FrozenDict({n: _at_two_lengths(axes[n], later[n]) for n in axes})
 
-    def _measure(self, state: State, shape: Shape | None) -> Measured:
+    def _has_parts(self, tensor: str) -> bool:
+        """Whether a tensor comes by parts of an axis, whose length may depend on the input's."""
+        if self._parted is None:
+            self._parted = parted(self.graph)
+        return tensor in self._parted
+
+    def _measure(self, tensor: str, state: State, shape: Shape | None) -> Measured:
         form = self.form
         local = {
             layout: fields
@@ -68,6 +88,8 @@ class Meter:
         axes: dict[int, Axis] = {}
         for axis, length in enumerate(source_shape):
             found = _axis(axis, state, local, shape, length, form.spatial_axes)
+            if found.scope in ("one-sided", "global") and _is_part(axis, state):
+                found = self._part(tensor, axis, length)
             if axis in self.probed:
                 found = _of_open_length(found)
             if found.scope not in ("local", "none"):
@@ -77,8 +99,19 @@ class Meter:
                 through, ranges = self._through(state.through[axis])
                 found = replace(found, through=through, ranges=ranges, covers_input=covers)
             axes[axis] = found
-        agree = _agreement(local.values(), form.spatial_axes) if local else None
+        agree = _agreement(local.values(), form.spatial_axes, shape or ()) if local else None
         return agree, FrozenDict(axes)
+
+    def _part(self, tensor: str, axis: int, length: int) -> Axis:
+        """Return the axis of a part of what was one-sided: what its units read."""
+        try:
+            tables = exact.clipped(self.graph, self.form.input, [tensor])[tensor]
+        except BoundError:
+            return Axis(axis, "local", regular=False)
+        there = reduce(np.logical_and, (table.lo <= table.hi for table in tables))
+        sizes = np.where(there, tables[axis].hi - tables[axis].lo + 1, 0)
+        size, size_min = int(sizes.max()), int(sizes.min())
+        return Axis(axis, "local", size, size_min, covers_input=size_min >= length, regular=False)
 
     def _through(self, losses: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of the first operators of a set of losses, and which take a range."""
@@ -113,11 +146,39 @@ class Meter:
         return self._read[tensor]
 
 
-def _agreement(local: Iterable[Fields], axes: Sequence[int]) -> bool | None:
+def _at_two_lengths(axis: Axis, longer: Axis) -> Axis:
+    """Return a local field as irregular, and as growing, if it is not the same on a longer input.
+
+    What is local on the longer one only was not a whole axis, but as long as one by chance.
+    """
+    if axis.scope in ("global", "one-sided") and longer.scope == "local":
+        return replace(longer, covers_input=None)
+    if axis.local is not None and longer.local is not None:
+        return replace(axis, local=_at_two_lengths(axis.local, longer.local))
+    if axis.scope != "local" or (longer.scope == "local" and _numbers(axis) == _numbers(longer)):
+        return axis
+    grows = longer.size is None or (axis.size is not None and longer.size > axis.size)
+    return Axis(
+        axis.axis,
+        "local",
+        axis.size,
+        axis.size_min,
+        shortest=axis.shortest,
+        longest=axis.longest,
+        regular=False,
+        grows=grows,
+    )
+
+
+def _numbers(axis: Axis) -> tuple[object, ...]:
+    return axis.size, axis.size_min, axis.stride, axis.period, axis.regular
+
+
+def _agreement(local: Iterable[Fields], axes: Sequence[int], shape: Shape) -> bool | None:
     """Whether local paths are aligned on all axes; None if that could not be told on some."""
     listed = list(local)
     verdicts = [
-        aligned([field.spread for fields in listed if (field := fields[axis]) is not None])
+        aligned([field.spread for fields in listed if (field := fields[axis]) is not None], shape)
         for axis in axes
     ]
     if False in verdicts:
@@ -136,6 +197,14 @@ def _of_open_length(axis: Axis) -> Axis:
     """Return an axis of the input whose length was chosen: whether all of it is read is open."""
     local = None if axis.local is None else replace(axis.local, covers_input=None)
     return replace(axis, covers_input=None, local=local)
+
+
+def _is_part(axis: int, state: State) -> bool:
+    """Whether all that was one-sided was cut afterwards, so that it no longer grows."""
+    found = [fields[axis] for fields in state.classes.values()]
+    pieces = [piece for field in found if field is not None for piece in field.pieces]
+    lost = any(isinstance(layout[axis], Lost) for layout in state.classes)
+    return not lost and all(piece.cut for piece in pieces if piece.open_lo or piece.open_hi)
 
 
 def _axis(

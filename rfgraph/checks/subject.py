@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from rfgraph.checks.baseline import Baseline
-    from rfgraph.domains.closed_form import AxisField, ClosedForm
+    from rfgraph.domains.axis_field import AxisField
+    from rfgraph.domains.closed_form import ClosedForm
     from rfgraph.graph import ModelInput, Operator
 
 

@@ -10,37 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.axes import mover_along
-from rfgraph.domains import table as tables
+from rfgraph.domains.axis_field import AxisField, carry_field, mended_field, merge_fields
 from rfgraph.domains.bounds import allowance
-from rfgraph.domains.carry import carry_step
-from rfgraph.domains.periodic import join
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position, settle, to_table
-from rfgraph.domains.spread import begin, carry_spread, merge_spreads
-from rfgraph.domains.stacking import spliced
+from rfgraph.domains.joined import joined
+from rfgraph.domains.parts import Lines, whole_lines
+from rfgraph.domains.pieces import Lost, own_position
+from rfgraph.domains.spread import begin
 from rfgraph.errors import BoundError, quoted
-from rfgraph.relations import step_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from rfgraph.domains.spread import Spread
+    from rfgraph.domains.joined import Joined
     from rfgraph.graph import Graph, Operator
     from rfgraph.relations import Relation, Shape
 
-MAX_STATES = 4096
 MAX_CLASSES = 512
-# So many maps that are restricted on several axes are kept apart, more become a table.
-MAX_APART = 4
-
-
-class AxisField(NamedTuple):
-    """What the paths of a class read along one input axis, united, and how single ones spread."""
-
-    pieces: tuple[Piece, ...]
-    spread: Spread
 
 
 Fields: TypeAlias = "tuple[AxisField | None, ...]"
@@ -119,36 +107,41 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClosedForm:
-    """The states of all tensors that one graph input reaches, and the input's spatial axes."""
+    """The states of all tensors that one graph input reaches, and the input's spatial axes.
+
+    `joined` are the tensors that were followed as one rearrangement of another.
+    """
 
     input: str
     states: Mapping[str, State]
     spatial_axes: tuple[int, ...]
     losses: tuple[Loss, ...]
+    joined: Mapping[str, Joined]
 
 
 def closed_forms(graph: Graph, sources: Sequence[str]) -> dict[str, ClosedForm]:
     """Propagate the fields of graph inputs through the whole graph, each once."""
     memo = Memo(on=len(sources) > 1)
     with allowance():
-        return {source: _closed_form(graph, source, memo) for source in sources}
+        moved = joined(graph, graph)
+        return {source: _closed_form(graph, source, memo, moved) for source in sources}
 
 
-def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
+def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Joined]) -> ClosedForm:
     shape: Shape = graph.nodes[source]["shape"]
     states: dict[str, State] = {source: memo.input(len(shape))}
     spatial: set[int] = set()
     losses: dict[Loss, int] = {}
-    predecessors = graph.pred
     for tensor in graph:
         carried = [
             state
             if relation.is_identity and not relation.is_void
             else _carry_state(state, relation, losses, Loss(before, operator), spatial, memo)
-            for before, state, relation, operator in _entering(predecessors[tensor], states)
+            for before, state, relation, operator in _entering(graph, tensor, states, moved)
         ]
         if carried:
             merged = merge_states(carried, graph.nodes[tensor]["shape"] or ())
+            merged = _mended(merged, shape, graph.nodes[tensor]["shape"] or ())
             if len(merged.classes) > MAX_CLASSES:
                 raise BoundError(
                     f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
@@ -159,13 +152,49 @@ def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
     axes = sorted(spatial) or list(range(1, len(shape)))
     if not spatial and shape and (not axes or mover_along(graph, source, 0) is not None):
         axes.insert(0, 0)
-    return ClosedForm(source, states, tuple(axes), tuple(losses))
+    return ClosedForm(source, states, tuple(axes), tuple(losses), moved)
+
+
+def _mended(state: State, lengths: Shape, shape: Shape) -> State:
+    """Return a state in which what reads all of the input, or joins what does, is not cut."""
+    classes = {
+        layout: tuple(
+            None if field is None else mended_field(field, lengths[axis], shape)
+            for axis, field in enumerate(fields)
+        )
+        for layout, fields in state.classes.items()
+    }
+    if all(
+        now is before
+        for layout, fields in classes.items()
+        for now, before in zip(fields, state.classes[layout], strict=True)
+    ):
+        return state
+    return State(classes, state.through)
+
+
+def lines_of(state: State, axis: int) -> Lines:
+    """Return along which tensor axes, and how fast, paths run that read all of an input axis."""
+    fields = (fields[axis] for fields in state.classes.values())
+    return whole_lines(piece for field in fields if field is not None for piece in field.pieces)
+
+
+def is_one_path(state: State, axis: int) -> bool:
+    """Whether all paths read the same along an input axis, so that a field is that of each."""
+    spreads = [field.spread for f in state.classes.values() if (field := f[axis]) is not None]
+    extents = [one for spread in spreads for one in (spread or {}).values()]
+    return len(extents) == 1 and extents[0].least == extents[0].largest
 
 
 def _entering(
-    predecessors: Mapping[str, Any], states: Mapping[str, State]
+    graph: Graph, tensor: str, states: Mapping[str, State], moved: Mapping[str, Joined]
 ) -> Iterator[tuple[str, State, Relation, Operator]]:
-    for before, edges in predecessors.items():
+    one = moved.get(tensor)
+    if one is not None:
+        if one.source in states:
+            yield one.source, states[one.source], one.relation, one.operator
+        return
+    for before, edges in graph.pred[tensor].items():
         state = states.get(before)
         if state is not None:
             for edge in edges.values():
@@ -206,34 +235,22 @@ def carriers(state: State, axis: int) -> frozenset[int]:
 
 
 def _carry_class(layout: Layout, fields: Fields, relation: Relation) -> Carried:
-    rest: list[AxisField | None] = []
-    lost: list[Lost | None] = []
+    ways: list[list[AxisField | Lost]] = []
     for field, status in zip(fields, layout, strict=True):
-        kept, why = (None, status) if field is None else carry_field(field, relation)
-        rest.append(kept)
-        lost.append(why if isinstance(why, Lost) else None)
-    if any(kept is None and why is Lost.EMPTY for kept, why in zip(rest, lost, strict=True)):
+        if field is None:
+            ways.append([status] if isinstance(status, Lost) else [])
+            continue
+        kept, why = carry_field(field, relation)
+        ways.append([*kept, *([why] if why in (Lost.GLOBAL, Lost.UNKNOWN) else [])])
+    if not all(ways):
         return Carried({}, ())
-    classes = {
-        tuple(_status(item) for item in taken): tuple(
-            item if isinstance(item, AxisField) else None for item in taken
-        )
-        for taken in _choices(rest, lost)
-    }
+    classes: dict[Layout, Fields] = {}
+    # The paths that stay most local on one axis do so on the others.
+    for k in range(max(map(len, ways), default=1)):
+        taken = [way[min(k, len(way) - 1)] for way in ways]
+        fields = tuple(item if isinstance(item, AxisField) else None for item in taken)
+        classes[tuple(map(_status, taken))] = fields
     return Carried(classes, _lossy(layout, classes))
-
-
-def _choices(
-    rest: list[AxisField | None], lost: list[Lost | None]
-) -> list[tuple[AxisField | Lost, ...]]:
-    """Return the class of the paths that stay local, and that of those that were lost."""
-    stay = tuple(kept if kept is not None else why for kept, why in zip(rest, lost, strict=True))
-    gone = tuple(
-        why if why is not None and why is not Lost.EMPTY else kept
-        for kept, why in zip(rest, lost, strict=True)
-    )
-    found = [stay] if stay == gone else [stay, gone]
-    return [tuple(item for item in taken if item is not None) for taken in found]
 
 
 def _status(item: AxisField | Lost) -> Status:
@@ -278,130 +295,10 @@ def merge_states(states: Iterable[State], shape: Shape) -> State:
     classes = {
         layout: parts[0]
         if len(parts) == 1
-        else tuple(_merge_fields(fields, shape) for fields in zip(*parts, strict=True))
+        else tuple(merge_fields(fields, shape) for fields in zip(*parts, strict=True))
         for layout, parts in gathered.items()
     }
     blamed = tuple(
         reduce(or_, losses) for losses in zip(*(state.through for state in found), strict=True)
     )
     return State(classes, blamed)
-
-
-def _merge_fields(fields: Iterable[AxisField | None], shape: Shape) -> AxisField | None:
-    there = [field for field in fields if field is not None]
-    if not there:
-        return None
-    first = there[0]
-    if all(field is first for field in there):
-        return first
-    pieces = merge_pieces((piece for field in there for piece in field.pieces), shape)
-    return AxisField(pieces, merge_spreads([field.spread for field in there]))
-
-
-# -- one axis ------------------------------------------------------------------------------------
-
-
-def carry_field(field: AxisField, relation: Relation) -> tuple[AxisField | None, Lost | None]:
-    """Return what is left of a field after a relation, and why the rest was lost."""
-    pieces = field.pieces
-    spread = field.spread
-    lost: Lost | None = None
-    for step, shape in relation.plan:
-        made: list[Piece] = []
-        for piece in pieces:
-            result = carry_step(piece, step, shape)
-            if isinstance(result, Lost):
-                keep = lost is not None and (result is Lost.EMPTY or lost is Lost.UNKNOWN)
-                lost = lost if keep else result
-            else:
-                made.append(result)
-        if not made:
-            return None, lost
-        if any(now is not before for now, before in zip(made, pieces, strict=False)) or (
-            len(made) < len(pieces)
-        ):
-            pieces = merge_pieces(made, step_shape(step, shape))
-        spread = carry_spread(spread, step, shape)
-    return AxisField(pieces, spread), lost
-
-
-def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
-    """Unite pieces of a tensor of `shape` that can be one: like maps, tables, what is cut apart."""
-    listed = tuple(pieces)
-    if len(listed) == 1:
-        return listed
-    merged = _merged(spliced(listed, shape))
-    if len(merged) > MAX_APART:
-        merged = _together(merged, shape)
-    if not any(isinstance(piece, Tabled) for piece in merged):
-        return merged if len(merged) <= MAX_STATES else _blurred(merged)
-    settled = tuple(map(_settled, merged))
-    if any(
-        now is not before and isinstance(now, Mapped)
-        for now, before in zip(settled, merged, strict=True)
-    ):
-        merged = _merged(settled)
-    return merged if len(merged) <= MAX_STATES else _blurred(merged)
-
-
-def _together(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
-    """Tabulate maps that are restricted on several axes where there are many of them."""
-    apart = [isinstance(piece, Mapped) and len(piece.support) > 1 for piece in pieces]
-    if sum(apart) <= MAX_APART:
-        return pieces
-    return _merged(
-        to_table(piece, shape) if isinstance(piece, Mapped) and cut else piece
-        for piece, cut in zip(pieces, apart, strict=True)
-    )
-
-
-def _merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
-    merged: dict[object, Piece] = {}
-    for piece in pieces:
-        key = _merge_key(piece)
-        before = merged.get(key)
-        if before is None:
-            merged[key] = piece
-        elif before != piece if isinstance(piece, Mapped) else before is not piece:
-            united = _unite(before, piece)
-            if united is None:
-                merged[key, id(piece)] = piece
-            else:
-                merged[key] = united
-    return tuple(merged.values())
-
-
-def _settled(piece: Piece) -> Piece:
-    if isinstance(piece, Tabled):
-        return settle(piece.table, piece.axes, open_lo=piece.open_lo, open_hi=piece.open_hi)
-    return piece
-
-
-def _merge_key(piece: Piece) -> object:
-    if isinstance(piece, Mapped):
-        rate: object = piece.map.q if piece.map.p == 1 else piece.map.rate
-        return piece.carrier, rate, piece.support, piece.open_lo, piece.open_hi
-    return type(piece), piece.open_lo, piece.open_hi
-
-
-def _unite(first: Piece, second: Piece) -> Piece | None:
-    if isinstance(first, Mapped) and isinstance(second, Mapped):
-        united = join(first.map, second.map)
-        return (
-            None
-            if united is None
-            else Mapped(first.carrier, united, first.support, first.open_lo, first.open_hi)
-        )
-    if isinstance(first, Tabled) and isinstance(second, Tabled):
-        try:
-            table = tables.join(first.table, second.table)
-        except BoundError:
-            return None
-        return Tabled(table, first.axes | second.axes, first.open_lo, first.open_hi)
-    return Blur(first.axes | second.axes, first.open_lo, first.open_hi)
-
-
-def _blurred(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    axes = frozenset().union(*(piece.axes for piece in pieces))
-    open_lo, open_hi = any(p.open_lo for p in pieces), any(p.open_hi for p in pieces)
-    return (Blur(axes, open_lo, open_hi),)

@@ -14,14 +14,16 @@ import numpy as np
 from rfgraph.domains.interior import Interior, Irregular, irregular
 from rfgraph.domains.pattern import excess
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join, join_spans
-from rfgraph.domains.pieces import Blur, Mapped, Piece, Tabled, tabulate
+from rfgraph.domains.pieces import Blur, Mapped, Piece, Regrouped, Tabled, tabulate, to_table
 from rfgraph.domains.stacking import placed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.domains.closed_form import AxisField
+    from rfgraph.domains.axis_field import AxisField
+    from rfgraph.domains.positions import Ints
     from rfgraph.domains.spread import Extent, Spread
+    from rfgraph.domains.support import Mask
     from rfgraph.domains.table import Table
     from rfgraph.relations import Shape
 
@@ -59,7 +61,7 @@ def measure(
     united = None if shared else _united(pieces, shape)
     if united is None or (moving and not united.q):
         table = tabulate(pieces, shape)
-        size, size_min = _sizes(table)
+        size, size_min = _sizes_of_units(pieces, shape, table)
         found = Irregular() if shared else _irregular(pieces, table, length)
         return Numbers(
             size,
@@ -99,11 +101,18 @@ def _irregular(pieces: Sequence[Piece], table: Table | None, length: int) -> Irr
     return irregular(table, min(carriers), length) if len(carriers) == 1 else Irregular()
 
 
+def _closed(piece: Piece) -> Piece:
+    """Return a piece as if it were bounded on both sides."""
+    if isinstance(piece, Regrouped):
+        return piece._replace(piece=piece.piece._replace(open_lo=False, open_hi=False))
+    return piece._replace(open_lo=False, open_hi=False)
+
+
 def bounded_reach(
     field: AxisField, shape: Shape, length: int
 ) -> tuple[Fraction | None, Fraction | None]:
     """Return before and after of a field with one-sided paths, None where it is unbounded."""
-    closed = placed([piece._replace(open_lo=False, open_hi=False) for piece in field.pieces], shape)
+    closed = placed([_closed(piece) for piece in field.pieces], shape)
     united = _united(closed, shape)
     if united is None:
         _, before, after = _irregular(closed, tabulate(closed, shape), length)
@@ -147,6 +156,23 @@ def _united(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:
     (carrier,) = carriers
     length = 1 if carrier is None else shape[carrier]
     return united if united is not None and united.p <= max(length, 1) else None
+
+
+def _sizes_of_units(
+    pieces: Sequence[Piece], shape: Shape, table: Table | None
+) -> tuple[int | None, int | None]:
+    """Return the largest and the smallest size of an irregular field, given as a table too.
+
+    Units that a Reshape moved all together have the sizes that they had before it.
+    """
+    moved = [piece.piece for piece in pieces if isinstance(piece, Regrouped)]
+    shapes = {piece.shape for piece in pieces if isinstance(piece, Regrouped)}
+    if len(shapes) != 1 or len(moved) < len(pieces):
+        return _sizes(table)
+    (shape,) = shapes
+    if _united(moved, shape) is None:
+        return _sizes(tabulate(moved, shape))
+    return _sizes_of_phases(moved, shape)
 
 
 def _sizes_of_phases(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:
@@ -244,8 +270,8 @@ def path_sizes(spread: Spread) -> tuple[int | None, int | None]:
 # -- alignment -------------------------------------------------------------------------------------
 
 
-def aligned(spreads: Sequence[Spread]) -> bool | None:
-    """Whether all paths agree in stride and in centre averaged over one period.
+def aligned(spreads: Sequence[Spread], shape: Shape) -> bool | None:
+    """Whether all paths to a tensor of `shape` agree in stride and in mean centre over one period.
 
     None where single paths were too many patterns to carry on.
     """
@@ -254,6 +280,7 @@ def aligned(spreads: Sequence[Spread]) -> bool | None:
         if spread is None:
             return None
         extents.extend(spread.values())
+    extents = _comparable(extents, shape)
     if any(extent.twice is None for extent in extents):
         return False
     first = extents[0] if extents else None
@@ -267,6 +294,23 @@ def aligned(spreads: Sequence[Spread]) -> bool | None:
     if any(not isinstance(extent.piece, Mapped) for extent in extents):
         return _tables_agree(extents)
     return len(lines) == 1
+
+
+def _comparable(extents: list[Extent], shape: Shape) -> list[Extent]:
+    """Return single paths before the one Reshape that moved them all, else all as they stand."""
+    moved = [extent.piece for extent in extents if isinstance(extent.piece, Regrouped)]
+    if len(moved) == len(extents) and len({piece.shape for piece in moved}) == 1:
+        return [
+            extent._replace(piece=piece.piece) for extent, piece in zip(extents, moved, strict=True)
+        ]
+    if not moved:
+        return extents
+    return [
+        extent
+        if isinstance(extent.piece, Tabled | Blur)
+        else extent._replace(piece=to_table(extent.piece, shape))
+        for extent in extents
+    ]
 
 
 def common_line(spread: Spread) -> tuple[Fraction, Fraction] | None:
@@ -304,9 +348,12 @@ def _centre(piece: Mapped, twice: int) -> tuple[Fraction, Fraction]:
     return rate, twice + total / len(there)
 
 
-def _tables_agree(extents: Sequence[Extent]) -> bool:
-    """Whether tables have the same centre at every unit that they share."""
-    centres = []
+def _tables_agree(extents: list[Extent]) -> bool:
+    """Whether tables have the same centre at every unit that they share.
+
+    Those that depend on no axis in common (the two sides of a product) share none.
+    """
+    centres: list[tuple[frozenset[int], Mask, Ints]] = []
     for extent in extents:
         if not isinstance(extent.piece, Tabled) or extent.twice is None:
             return False
@@ -314,12 +361,14 @@ def _tables_agree(extents: Sequence[Extent]) -> bool:
         there = lo <= hi
         total = np.where(there, lo + hi, 0)
         first = int(np.argmax(there))
-        centres.append((there, total - int(total.reshape(-1)[first]) + extent.twice))
-    shape, base = centres[0][1].shape, centres[0]
-    return all(
-        total.shape == shape and bool((total == base[1])[there & base[0]].all())
-        for there, total in centres[1:]
-    )
+        moved = total - int(total.reshape(-1)[first]) + extent.twice
+        centres.append((extent.piece.axes, there, moved))
+    for axes, there, total in centres:
+        base = next(item for item in centres if not axes or item[0] & axes)
+        shared = there & base[1]
+        if not bool((np.broadcast_to(total == base[2], shared.shape))[shared].all()):
+            return False
+    return True
 
 
 # -- single units ----------------------------------------------------------------------------------

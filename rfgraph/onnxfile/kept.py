@@ -15,6 +15,7 @@ from rfgraph.relations import (
     Band,
     Blocks,
     Everything,
+    Gathered,
     Listed,
     Permute,
     Pick,
@@ -137,8 +138,8 @@ def of(relation: Relation) -> Kept:
 
 
 def _of_step(step: Step, shape: Shape) -> Kept:
-    if isinstance(step, Everything):
-        return Kept(frozenset(), lost=step.unknown)
+    if isinstance(step, Everything | Gathered):
+        return Kept(frozenset(), lost=isinstance(step, Everything) and step.unknown)
     if isinstance(step, Pointwise):
         extra = len(step.shape) - len(shape)
         same = (a for a, length in enumerate(shape) if step.shape[a + extra] == length)

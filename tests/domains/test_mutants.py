@@ -9,7 +9,7 @@ from domains.test_exact import check_positions, check_tables
 from domains.test_paths import check_plain
 from oracle.examples import builder, chain
 from rfgraph import measuring
-from rfgraph.domains import closed_form, measure, positions, reads, support, table
+from rfgraph.domains import axis_field, measure, positions, reads, support, table
 from rfgraph.domains.paths import counting, routes, states
 from rfgraph.domains.periodic import PeriodicMap
 from rfgraph.relations import Resample, Transposed, Window
@@ -120,12 +120,12 @@ WRONG = [
         (Resample, "taps", nearest, upsampled),
         (PeriodicMap, "through", too_fast, dilated),
         (support, "after", lambda bits, rule: None, halves),
-        (closed_form, "join", lambda first, second: first, off_centre),
+        (axis_field, "join", lambda first, second: first, off_centre),
     ),
     *cases(
         check_paths,
         (measure, "excess", lambda piece: 0, unequal_upsampling),
-        (measuring, "aligned", lambda spreads: True, off_centre),
+        (measuring, "aligned", lambda spreads, shape: True, off_centre),
     ),
     *cases(
         check_plain,

@@ -12,12 +12,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from rfgraph.domains.paths.states import Growth, Kind, StateGraph, Track
+from rfgraph.domains.paths.tracks import Kind, Track
 from rfgraph.domains.pattern import excess
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from rfgraph.domains.paths.states import Growth, StateGraph
 
 # Beyond these a histogram is not listed unless it is asked for in full.
 MAX_SIZES = 10_000

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rfgraph.axes import regroup_plan
 from rfgraph.relations import (
     AxisRule,
     Everything,
+    Gathered,
     Permute,
     Pick,
     Pointwise,
@@ -69,10 +72,21 @@ def _before_step(step: Step, shape: Shape, after: frozenset[int]) -> frozenset[i
             if not after.isdisjoint(new)
             for axis in old
         )
+    if isinstance(step, Gathered):
+        return frozenset(range(len(shape))) if after else _gathered_from(step, shape)
     kept = set(after)
     for axis, rule in step.rules:
         _before_rule(kept, axis, rule)
     return frozenset(kept)
+
+
+def _gathered_from(step: Gathered, shape: Shape) -> frozenset[int]:
+    """Return the axes of which some position is left out."""
+    return frozenset(
+        axis
+        for axis, (place, length) in enumerate(zip(step.places, shape, strict=True))
+        if len(np.unique(place[place >= 0])) < length
+    )
 
 
 def _before_rule(kept: set[int], axis: int, rule: AxisRule) -> None:

@@ -3,13 +3,13 @@
 A path's trace leaves out transparent edges: pointwise ones and weightless reductions over axes that
 carry no spatial input axis. So the traces at a tensor are those of its origins, the other edges
 from which it is reached through transparent ones; where edges bring the same origins, one of them
-counts.
+counts. The edges of a Concat whose parts are all moved from one tensor are one edge from there.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -20,6 +20,7 @@ from rfgraph.relations import Relation
 
 if TYPE_CHECKING:
     from rfgraph.domains.closed_form import ClosedForm
+    from rfgraph.domains.joined import Joined
 
 
 class Edge(NamedTuple):
@@ -67,47 +68,64 @@ class Plan:
     edges: Entering
 
 
-def relevant(graph: Graph, source: str, target: str) -> set[str]:
-    """Return the tensors on walks from `source` to `target`."""
-    backward = _reach(graph.pred, target)
-    return _reach(graph.succ, source, backward) if source in backward else set()
+Entering: TypeAlias = "Mapping[str, Sequence[Edge]]"
 
 
-def _reach(
-    neighbours: Mapping[str, Mapping[str, object]], start: str, within: set[str] | None = None
-) -> set[str]:
-    seen = {start}
-    stack = [start]
+def entering(
+    graph: Graph, order: Iterable[str], source: str, target: str, moved: Mapping[str, Joined]
+) -> Entering:
+    """Return, in `order`, the tensors on walks from `source` to `target` and the edges into them.
+
+    By slot and part; into tensors of `moved` there is one edge.
+    """
+    within = _ancestors(graph, target, moved)
+    found: dict[str, list[Edge]] = {}
+    for name in order:
+        if name in within:
+            edges = [edge for edge in _edges(graph, name, moved) if edge.source in found]
+            if edges or name == source:
+                found[name] = [] if name == source else edges
+    return found if target in found else {}
+
+
+def _ancestors(graph: Graph, target: str, moved: Mapping[str, Joined]) -> set[str]:
+    seen = {target}
+    stack = [target]
     while stack:
-        for name in neighbours[stack.pop()]:
-            if name not in seen and (within is None or name in within):
-                seen.add(name)
-                stack.append(name)
+        name = stack.pop()
+        for before in (moved[name].source,) if name in moved else graph.pred[name]:
+            if before not in seen:
+                seen.add(before)
+                stack.append(before)
     return seen
 
 
-Entering: TypeAlias = Mapping[str, Sequence[Edge]]
+def _edges(graph: Graph, name: str, moved: Mapping[str, Joined]) -> list[Edge]:
+    if name in moved:
+        one = moved[name]
+        return [Edge(one.source, name, one.relation, one.operator)]
+    numbered = sorted(
+        (
+            (data["slot"], data["part"], before, data)
+            for before, edges in graph.pred[name].items()
+            for data in edges.values()
+        ),
+        key=itemgetter(0, 1),
+    )
+    return [
+        Edge(before, name, data["relation"], data["operator"]) for _, _, before, data in numbered
+    ]
 
 
-def entering(graph: Graph, tensors: Sequence[str]) -> Entering:
-    """Return the edges into each tensor from the others of `tensors`, by slot and part."""
-    within = frozenset(tensors)
-    found: dict[str, list[Edge]] = {}
-    for name in tensors:
-        sorted_edges = sorted(
-            (
-                (data["slot"], data["part"], before, data)
-                for before, edges in graph.pred[name].items()
-                if before in within
-                for data in edges.values()
-            ),
-            key=itemgetter(0, 1),
-        )
-        found[name] = [
-            Edge(before, name, data["relation"], data["operator"])
-            for _, _, before, data in sorted_edges
-        ]
-    return found
+def not_named(
+    moved: Mapping[str, Joined], graph: Graph, names: frozenset[str]
+) -> dict[str, Joined]:
+    """Return the joined edges on whose way no tensor or operator is named."""
+    return {
+        name: one
+        for name, one in moved.items()
+        if not any(names & {at, graph.nodes[at]["producer"].label} for at in one.passed)
+    }
 
 
 def every_path(tensors: Sequence[str], edges: Entering) -> Plan:
@@ -144,7 +162,7 @@ def routes(
         brought = [(edge, _brought(edge, origins, numbered, form)) for edge in edges[name]]
         if brought:
             arrivals[name], origins[name] = _arrive(brought)
-        if not brought or _is_named(name, edges[name], kept):
+        if not brought or _is_kept(name, edges[name], kept):
             # All that leaves the graph input, or a tensor that is asked for, comes from there.
             origins[name] = Origins(len(numbered), 1, 0)
             numbered.append(Edge("", name, Relation((), ()), Operator(-1, "", "")))
@@ -166,7 +184,7 @@ def _brought(
     return found if edge.relation.is_pointwise else found._replace(reset=found.bits)
 
 
-def _is_named(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:
+def _is_kept(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:
     return name in kept or any(edge.operator.label in kept for edge in edges)
 
 
