@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.before_global import _in_order, before_global
 from rfgraph.analysis.field import Finding, Output, ReceptiveField
 from rfgraph.analysis.names import pick_input, pick_tensor, pick_tensors
 from rfgraph.analysis.not_followed import not_followed
+from rfgraph.analysis.result import analyze
 from rfgraph.domains.fields.numbers import Meter
-from rfgraph.errors import UsageError
+from rfgraph.errors import BoundError, UsageError
 from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class Result:
     model: Model
     forms: Mapping[str, ClosedForm]
     _meters: dict[str, Meter] = field(default_factory=dict, repr=False)
+    # The analysis at doubled lengths once it was asked for: none or one.
+    _longer: tuple[Result, ...] | None = field(default=None, repr=False)
 
     @property
     def graph(self) -> Graph:
@@ -77,8 +81,19 @@ class Result:
     def _meter(self, source: str) -> Meter:
         if source not in self._meters:
             probed = next(item.probed for item in self.model.inputs if item.name == source)
-            self._meters[source] = Meter(self.graph, self.forms[source], probed)
+            longer = partial(self._longer_meter, source)
+            self._meters[source] = Meter(self.graph, self.forms[source], probed, longer)
         return self._meters[source]
+
+    def _longer_meter(self, source: str) -> Meter | None:
+        """Return the meter of an input on which every probed length is doubled."""
+        if self._longer is None:
+            model = self.model.longer() if self.model.longer is not None else None
+            try:
+                self._longer = () if model is None else (analyze(model),)
+            except BoundError:
+                self._longer = ()
+        return self._longer[0]._meter(source) if self._longer else None
 
     @property
     def outputs(self) -> tuple[Output, ...]:

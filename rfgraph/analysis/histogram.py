@@ -10,8 +10,16 @@ from rfgraph.analysis.analysis import Result
 from rfgraph.analysis.paths import Count, _loaded, _question
 from rfgraph.arguments import described, fraction, integer, keywords_named
 from rfgraph.domains.paths import counting
-from rfgraph.domains.paths.states import MAX_PATTERNS, Kind, Question, StateGraph, state_graph
+from rfgraph.domains.paths.states import (
+    MAX_PATTERNS,
+    MAX_STATES,
+    Question,
+    StateGraph,
+    joint_bound,
+    state_graph,
+)
 from rfgraph.domains.paths.statistics import quantile, root
+from rfgraph.domains.paths.tracks import Kind
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.frozen import FrozenDict
 from rfgraph.version import __version__
@@ -207,8 +215,9 @@ def path_histogram(
     `input` may be left out when the model has one; without `tensor` it is the output or, where no
     local path reaches that, the tensor of its `before_global`, UsageError if there are several. A
     node stands for the tensor that it makes. `count` is "routes" (paths that differ only in
-    pointwise edges are one) or "paths". `joint` adds the joint distribution over the axes, `full`
-    lists histograms of any length. `through` and `avoiding` name operators or tensors.
+    pointwise edges, or in the parts of a Concat that are all moved from one tensor, are one, unless
+    a part is named by `through`) or "paths". `joint` adds the joint distribution over the axes,
+    `full` lists histograms of any length. `through` and `avoiding` name operators or tensors.
     `max_patterns` bounds the tables that shifted windows and their like take, in entries of 16
     bytes; BoundError beyond. An empty distribution if nothing leads there; UsageError for unknown
     names.
@@ -248,7 +257,8 @@ class _Distribution:
         self.plan = question.plan()
         axes = tuple(lengths)
         try:
-            graphs = [state_graph(question, axes, self.plan)]
+            bound = joint_bound(self.plan) if len(axes) > 1 else MAX_STATES
+            graphs = [state_graph(question, axes, self.plan, bound)]
             self.together: StateGraph | None = graphs[0]
         except BoundError:
             graphs = [state_graph(question, (axis,), self.plan) for axis in axes]

@@ -23,7 +23,7 @@ from rfgraph.relations.axis_rules import (
     Whole,
     Window,
 )
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Step
+from rfgraph.relations.steps import Everything, Gathered, Permute, Pointwise, Reduce, Regroup, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -133,8 +133,8 @@ def of(relation: Relation) -> Kept:
 
 
 def _of_step(step: Step, shape: Shape) -> Kept:
-    if isinstance(step, Everything):
-        return Kept(frozenset(), lost=step.unknown)
+    if isinstance(step, Everything | Gathered):
+        return Kept(frozenset(), lost=isinstance(step, Everything) and step.unknown)
     if isinstance(step, Pointwise):
         extra = len(step.shape) - len(shape)
         same = (a for a, length in enumerate(shape) if step.shape[a + extra] == length)

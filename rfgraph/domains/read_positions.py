@@ -32,7 +32,16 @@ from rfgraph.relations.axis_rules import (
 )
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.graph import _backward
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Step, regroup_plan
+from rfgraph.relations.steps import (
+    Everything,
+    Gathered,
+    Move,
+    Permute,
+    Pointwise,
+    Regroup,
+    Step,
+    regroup_plan,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,18 +78,17 @@ def read_positions(
                 read = carry_back(masks, data["relation"])
                 if all(mask.any() for mask in read):
                     known = needed.get(before, read)
-                    needed[before] = tuple(map(np.logical_or, known, read))
+                    needed[before] = tuple(map(_either, known, read))
     return None
 
 
 def _chosen(shape: Shape, index: Sequence[int | None]) -> Masks:
     """Return the positions of the units at `index` (None: all of an axis)."""
-    for length in shape:
-        bounded(length)
-    chosen = [np.ones(length, dtype=bool) for length in shape]
+    chosen = [_alike(length, read=True) for length in shape]
     for axis, at in enumerate(index):
         if at is not None:
-            chosen[axis][:] = False
+            bounded(shape[axis])
+            chosen[axis] = np.zeros(shape[axis], dtype=bool)
             chosen[axis][at] = True
     return tuple(chosen)
 
@@ -97,22 +105,20 @@ def carry_back(masks: Masks, relation: Relation) -> Masks:
 def _step_back(masks: Masks, step: Step, shape: Shape) -> Masks:
     if isinstance(step, Everything):
         some = all(mask.any() for mask in masks)
-        for length in shape:
-            bounded(length)
-        return tuple(np.full(length, some) for length in shape)
+        return tuple(_alike(length, read=some) for length in shape)
     if isinstance(step, Pointwise):
         extra = len(masks) - len(shape)
         return tuple(
-            mask if len(mask) == length else np.full(length, mask.any())
+            mask if len(mask) == length else _alike(length, read=bool(mask.any()))
             for mask, length in zip(masks[extra:], shape, strict=True)
         )
-    if isinstance(step, Permute):
-        back = sorted(range(len(step.perm)), key=step.perm.__getitem__)
-        return tuple(masks[axis] for axis in back)
-    if isinstance(step, Regroup):
-        return _regroup_back(masks, shape, step.shape)
+    if isinstance(step, Permute | Regroup | Gathered):
+        return _move_back(masks, step, shape)
     changed = list(masks)
     for axis, rule in reversed(step.rules):
+        if isinstance(rule, Whole):
+            changed[axis] = _alike(rule.in_len, read=bool(changed[axis].any()))
+            continue
         bounded(rule.in_len)
         if isinstance(rule, Rows):
             changed[axis] = _rows_read(rule, changed)
@@ -121,13 +127,42 @@ def _step_back(masks: Masks, step: Step, shape: Shape) -> Masks:
     return tuple(changed)
 
 
+def _alike(length: int, *, read: bool) -> Mask:
+    """Return a mask that says the same of all positions, however many they are."""
+    return np.broadcast_to(np.bool_(read), (length,))
+
+
+def _is_all(mask: Mask) -> bool:
+    return bool(mask[0] if mask.strides == (0,) and len(mask) else mask.all())
+
+
+def _either(first: Mask, second: Mask) -> Mask:
+    if _is_all(first):
+        return first
+    return second if _is_all(second) else np.logical_or(first, second)
+
+
+def _move_back(masks: Masks, step: Move, shape: Shape) -> Masks:
+    if isinstance(step, Permute):
+        back = sorted(range(len(step.perm)), key=step.perm.__getitem__)
+        return tuple(masks[axis] for axis in back)
+    if isinstance(step, Regroup):
+        return _regroup_back(masks, shape, step.shape)
+    return _gathered_back(masks, shape, step.places)
+
+
 def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
     back: list[Mask] = [np.ones(1, dtype=bool)] * len(old)
     for before, after in regroup_plan(old, new):
         if len(before) == len(after) == 1:
             back[before[0]] = masks[after[0]]
             continue
-        bounded(product(old[axis] for axis in before))
+        if all(_is_all(masks[axis]) for axis in after):
+            for axis in before:
+                back[axis] = _alike(old[axis], read=True)
+            continue
+        # A flag takes a sixteenth of what an entry of a table does.
+        bounded(product(old[axis] for axis in before) // 16)
         flat = np.ones(1, dtype=bool)
         for axis in after:
             flat = np.logical_and.outer(flat, masks[axis]).reshape(-1)
@@ -135,6 +170,19 @@ def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
         for place, axis in enumerate(before):
             others = tuple(k for k in range(len(before)) if k != place)
             back[axis] = np.asarray(joint.any(axis=others))
+    return tuple(back)
+
+
+def _gathered_back(masks: Masks, shape: Shape, places: Sequence[NDArray[np.int64]]) -> Masks:
+    chosen = np.ones(1, dtype=bool)
+    for axis, mask in enumerate(masks):
+        # Along an axis along which no place varies all positions are as good as one.
+        varies = any(place.shape[axis] > 1 for place in places)
+        chosen = np.logical_and.outer(chosen, mask if varies else mask.any(keepdims=True))
+    back = [np.zeros(length, dtype=bool) for length in shape]
+    for read, place in zip(back, places, strict=True):
+        at = np.broadcast_to(place, chosen.shape[1:])[chosen[0]]
+        read[at[at >= 0]] = True
     return tuple(back)
 
 

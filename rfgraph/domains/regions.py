@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from rfgraph.domains import tables
+from rfgraph.domains.regroup import regroup, regrouped_size, slim_before
 from rfgraph.domains.tables import NOTHING, Table
+from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.bounds import allowance
 from rfgraph.relations.graph import _ancestors
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Step
+from rfgraph.relations.steps import Along, Everything, Gathered, Permute, Pointwise, Reduce, Regroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Graph
     from rfgraph.relations.relation import Relation
 
 
 Regions: TypeAlias = tuple[Table, ...]
+
+
+class Regrouped(NamedTuple):
+    """The table of a tensor of `shape` whose elements now stand under another shape.
+
+    It would be larger there, and a Reshape back often follows.
+    """
+
+    table: Table
+    shape: Shape
+
+
+Held: TypeAlias = Table | Regrouped
+# The steps for which a table is needed as the tensor stands.
+Standing: TypeAlias = Pointwise | Permute | Gathered | Along | Everything
 
 
 @allowance()
@@ -38,7 +54,7 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
     shape: Shape = graph.nodes[source]["shape"]
     zero = np.zeros((), dtype=np.int64)
     ramps = tuple(tables.ramp(shape, axis) for axis in range(len(shape)))
-    found = {source: ramps or (Table(zero, zero),)}
+    found: dict[str, tuple[Held, ...]] = {source: ramps or (Table(zero, zero),)}
     for name in graph:
         if name not in wanted:
             continue
@@ -50,41 +66,92 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
             if not data["relation"].is_void
         ]
         if arriving:
-            found[name] = _arrive(arriving)
+            found[name] = _arrive(arriving, graph.nodes[name]["shape"] or ())
         for before in graph.pred[name]:
             readers[before] -= 1
             if not readers[before] and before not in targets:
                 found.pop(before, None)
-    return found
+    return {
+        name: tuple(_standing(held, graph.nodes[name]["shape"] or ()) for held in regions)
+        for name, regions in found.items()
+    }
 
 
-def _arrive(arriving: list[tuple[Regions, Relation]]) -> Regions:
-    carried = (tuple(carry(table, relation) for table in regions) for regions, relation in arriving)
-    return reduce(_joined, carried)
+def _own(held: Held) -> Table:
+    return held.table if isinstance(held, Regrouped) else held
 
 
-def _joined(first: Regions, second: Regions) -> Regions:
-    return tuple(map(tables.join, first, second))
+def _standing(held: Held, shape: Shape) -> Table:
+    """Return the table of a tensor of `shape` itself."""
+    return regroup(held.table, held.shape, shape) if isinstance(held, Regrouped) else held
+
+
+def _arrive(arriving: list[tuple[tuple[Held, ...], Relation]], shape: Shape) -> tuple[Held, ...]:
+    carried = (tuple(_carry(held, relation) for held in regions) for regions, relation in arriving)
+    return reduce(
+        lambda a, b: tuple(_join(*pair, shape) for pair in zip(a, b, strict=True)), carried
+    )
+
+
+def _join(first: Held, second: Held, shape: Shape) -> Held:
+    if isinstance(second, Regrouped):
+        first, second = second, first
+    if not isinstance(first, Regrouped):
+        return tables.join(first, _own(second))
+    if isinstance(second, Regrouped) and second.shape == first.shape:
+        return Regrouped(tables.join(first.table, second.table), first.shape)
+    other = regroup(_standing(second, shape), shape, first.shape)
+    return Regrouped(tables.join(first.table, other), first.shape)
 
 
 def carry(table: Table, relation: Relation) -> Table:
     """Return the table of a tensor that reads this one by `relation`."""
+    return _standing(_carry(table, relation), relation.out_shape)
+
+
+def _carry(held: Held, relation: Relation) -> Held:
     if relation.is_identity:
-        return table
+        return held
     for step, shape in zip(relation.steps, relation.shapes, strict=False):
-        table = _step(table, step, shape)
-    return table
+        if isinstance(step, Pointwise | Regroup) and step.shape == shape:
+            continue
+        if isinstance(step, Regroup):
+            held = _regroup(held, shape, step.shape)
+        else:
+            held = _step(_before(held, step, shape), step, shape)
+    return held
 
 
-def _step(table: Table, step: Step, shape: Shape) -> Table:
+def _regroup(held: Held, old: Shape, new: Shape) -> Held:
+    """Return a table under another shape, or as it stands where it would grow there."""
+    if isinstance(held, Regrouped):
+        held, old = held
+    if old == new:
+        return held
+    if regrouped_size(held, old, new) > held.lo.size:
+        return Regrouped(held, old)
+    return regroup(held, old, new)
+
+
+def _before(held: Held, step: Standing, shape: Shape) -> Table:
+    """Return the table that a step on a tensor of `shape` needs."""
+    if isinstance(held, Regrouped) and isinstance(step, Reduce) and len(step.rules) == 1:
+        axis, rule = step.rules[0]
+        if isinstance(rule, Whole):
+            old, new = slim_before(axis, held.shape, shape, held.table.axes)
+            return regroup(held.table, old, new)
+    return _standing(held, shape)
+
+
+def _step(table: Table, step: Standing, shape: Shape) -> Table:
     if isinstance(step, Everything):
         return _everything(table, len(step.shape))
     if isinstance(step, Pointwise):
         return tables.broadcast(table, len(step.shape))
     if isinstance(step, Permute):
         return tables.permute(table, step.perm)
-    if isinstance(step, Regroup):
-        return tables.regroup(table, shape, step.shape)
+    if isinstance(step, Gathered):
+        return tables.gathered(table, step.places)
     for axis, rule in step.rules:
         table = tables.along(table, axis, rule, clipped=True)
     return table

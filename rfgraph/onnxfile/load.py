@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
 
-from rfgraph.errors import ModelError, UsageError
+from rfgraph.errors import ModelError, RfgraphError, UsageError
 from rfgraph.onnxfile.builder import Builder, initial_constants
 from rfgraph.onnxfile.building.scope import opsets_of
 from rfgraph.onnxfile.building.stored_masks import Masks
@@ -24,16 +25,17 @@ from rfgraph.relations.graph import Model
 from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import onnx
     from numpy.typing import NDArray
 
-    from rfgraph.onnxfile.lengths.dimensions import Declared, Lengths
+    from rfgraph.onnxfile.lengths.dimensions import Declared, Dimensions, Lengths
+    from rfgraph.onnxfile.lengths.probing import Choice
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Graph, StoredMasks, Unanalysed
+    from rfgraph.relations.graph import Graph, ModelInput, StoredMasks, Unanalysed
 
 
 def load(
@@ -72,14 +74,61 @@ def load(
     stated = {length for value in constants.values() for length in stated_by(value)}
     search = Search(build, open_dims, stated)
     choice = with_moved_axes(search, search.run(), declared, open_dims)
-    built = choice.built
+    inputs = concrete_inputs(declared, shapes, open_dims, choice.lengths, choice.reasons)
+    model = _model(found.name, proto, inputs, choice.built)
+    if stored is not None:
+        return model
+    longer = _longer(declared, shapes, open_dims, choice)
+    if longer is None:
+        return model
+    again = partial(_built_again, found.name, proto, longer, constants | given, rules)
+    return replace(model, longer=again)
+
+
+def _longer(
+    declared: list[Declared],
+    shapes: Mapping[str, Shape],
+    open_dims: Dimensions,
+    choice: Choice[Built],
+) -> list[ModelInput] | None:
+    """Return the inputs with every length doubled that is open and more than 1; None without any.
+
+    None as well where the file's arithmetic gives no length then.
+    """
+    lengths, reasons = choice.lengths, choice.reasons
+    fixed = {key for key, reason in reasons.items() if reason.fixed}
+    doubled = {key: 2 * n for key, n in lengths.items() if n > 1 and key not in fixed}
+    if not doubled:
+        return None
+    try:
+        return concrete_inputs(declared, shapes, open_dims, {**lengths, **doubled}, reasons)
+    except ModelError:
+        return None
+
+
+def _built_again(
+    name: str,
+    proto: onnx.ModelProto,
+    inputs: list[ModelInput],
+    constants: Mapping[str, Value],
+    rules: Mapping[tuple[str, str], Rule],
+) -> Model | None:
+    """Return the model with other lengths of its inputs, None where the graph refuses them."""
+    try:
+        built = _built(Builder(proto, inputs, rules, None), proto, constants)
+    except RfgraphError:
+        return None
+    return None if isinstance(built, Refusal) else _model(name, proto, inputs, built)
+
+
+def _model(name: str, proto: onnx.ModelProto, inputs: Sequence[ModelInput], built: Built) -> Model:
     return Model(
-        file=found.name,
+        file=name,
         ir_version=proto.ir_version,
         opsets=opsets_of(proto.opset_import),
         producer=" ".join(filter(None, (proto.producer_name, proto.producer_version))),
         nodes=len(proto.graph.node),
-        inputs=tuple(concrete_inputs(declared, shapes, open_dims, choice.lengths, choice.reasons)),
+        inputs=tuple(inputs),
         outputs=built.outputs,
         graph=nx.freeze(built.graph),
         unanalysed=built.unanalysed,

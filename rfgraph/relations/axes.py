@@ -18,7 +18,15 @@ from rfgraph.relations.axis_rules import (
     Window,
     product,
 )
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, regroup_plan
+from rfgraph.relations.steps import (
+    Along,
+    Everything,
+    Gathered,
+    Permute,
+    Pointwise,
+    Regroup,
+    regroup_plan,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +63,10 @@ def mover_along(graph: Graph, source: str, axis: int) -> Operator | None:
 def _carried(carriers: Carriers, relation: Relation) -> tuple[Carriers, bool]:
     """Return the axes that carry on what others do, and whether a relation moves along one."""
     for step, shape in relation.plan:
-        if not isinstance(step, Everything | Pointwise | Permute | Regroup):
+        if isinstance(step, Gathered):
+            if not all(step.keeps(axis, shape) for axis, _ in carriers):
+                return carriers, True
+        elif isinstance(step, Along):
             rules = {axis: rule for axis, rule in step.rules if axis in dict(carriers)}
             if any(map(moves, rules.values())):
                 return carriers, True
@@ -117,12 +128,7 @@ def may_move(relation: Relation, *, selects: bool) -> bool:
 
     Of an operator that `selects` positions it does where it leaves all as they are.
     """
-    rules = [
-        rule
-        for step, _ in relation.plan
-        if not isinstance(step, Everything | Pointwise | Permute | Regroup)
-        for _, rule in step.rules
-    ]
+    rules = [rule for step, _ in relation.plan if isinstance(step, Along) for _, rule in step.rules]
     if not rules:
         return selects
     return any(rule.in_len == 1 and moves(rule) for rule in rules)

@@ -8,13 +8,11 @@ not be determined) and `producer` (an `Operator`, None for a graph input). Edge 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import networkx as nx
 
@@ -40,49 +38,6 @@ class Edge(NamedTuple):
     target: str
     relation: Relation
     operator: Operator
-
-
-def relevant(graph: Graph, source: str, target: str) -> set[str]:
-    """Return the tensors on walks from `source` to `target`."""
-    backward = _reach(graph.pred, target)
-    return _reach(graph.succ, source, backward) if source in backward else set()
-
-
-def _reach(
-    neighbours: Mapping[str, Mapping[str, object]], start: str, within: set[str] | None = None
-) -> set[str]:
-    seen = {start}
-    stack = [start]
-    while stack:
-        for name in neighbours[stack.pop()]:
-            if name not in seen and (within is None or name in within):
-                seen.add(name)
-                stack.append(name)
-    return seen
-
-
-Entering: TypeAlias = Mapping[str, Sequence[Edge]]
-
-
-def entering(graph: Graph, tensors: Sequence[str]) -> Entering:
-    """Return the edges into each tensor from the others of `tensors`, by slot and part."""
-    within = frozenset(tensors)
-    found: dict[str, list[Edge]] = {}
-    for name in tensors:
-        sorted_edges = sorted(
-            (
-                (data["slot"], data["part"], before, data)
-                for before, edges in graph.pred[name].items()
-                if before in within
-                for data in edges.values()
-            ),
-            key=itemgetter(0, 1),
-        )
-        found[name] = [
-            Edge(before, name, data["relation"], data["operator"])
-            for _, _, before, data in sorted_edges
-        ]
-    return found
 
 
 def _backward(graph: Graph, target: str) -> list[str]:
@@ -187,7 +142,8 @@ class StoredMasks:
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
 
-    `masks` is None unless stored masks were asked for.
+    `masks` is None unless stored masks were asked for. `longer` builds the model again with every
+    probed length doubled, or returns None where the graph refuses that.
     """
 
     file: str
@@ -200,6 +156,7 @@ class Model:
     graph: Graph
     unanalysed: tuple[Unanalysed, ...] = ()
     masks: StoredMasks | None = None
+    longer: Callable[[], Model | None] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)

@@ -48,7 +48,7 @@ def reads_any(rule: AxisRule, *, clipped: bool) -> NDArray[np.bool_] | None:
 def _always_reads(rule: AxisRule) -> bool:
     """Whether every output position is plain to read something that exists."""
     if isinstance(rule, Shift):
-        return _lies_inside(rule)
+        return lies_inside(rule)
     if isinstance(rule, Window):
         return _never_in_padding(rule)
     return isinstance(rule, Blocks | Repeat)
@@ -67,7 +67,7 @@ def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
         reads = np.array(rule.indices, dtype=np.int64) >= 0
     elif isinstance(rule, Listed):
         reads = np.array([bool(taps) for taps in rule.lists], dtype=bool)
-    elif isinstance(rule, Shift) and rule.outside == "absent" and not _lies_inside(rule):
+    elif isinstance(rule, Shift) and rule.outside == "absent" and not lies_inside(rule):
         reads = indices(rule) >= 0
     elif isinstance(rule, Band) and not _has_width(rule):
         reads = np.zeros(rule.out_len, dtype=bool)
@@ -76,7 +76,8 @@ def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
     return None if reads is None or bool(reads.all()) else reads
 
 
-def _lies_inside(rule: Shift) -> bool:
+def lies_inside(rule: Shift) -> bool:
+    """Whether all that a shift reads exists."""
     return rule.start >= 0 and _last(rule) < rule.in_len
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.domains.fields.axis_field import AxisField, carry_field, merge_pieces
+from rfgraph.domains.fields.axis_field import AxisField, carry_field, mended_field, merge_fields
 from rfgraph.domains.fields.layout import (
     MAX_CLASSES,
     Classes,
@@ -24,7 +24,8 @@ from rfgraph.domains.fields.layout import (
     carriers,
 )
 from rfgraph.domains.fields.pieces import Lost, own_position
-from rfgraph.domains.fields.spread import begin, merge_spreads
+from rfgraph.domains.fields.spread import begin
+from rfgraph.domains.joined import joined
 from rfgraph.errors import BoundError
 from rfgraph.relations.axes import mover_along
 from rfgraph.relations.bounds import allowance
@@ -33,6 +34,7 @@ from rfgraph.wording.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from rfgraph.domains.joined import Joined
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Graph, Operator
     from rfgraph.relations.relation import Relation
@@ -90,24 +92,25 @@ def closed_forms(graph: Graph, sources: Sequence[str]) -> dict[str, ClosedForm]:
     """Propagate the fields of graph inputs through the whole graph, each once."""
     memo = Memo(on=len(sources) > 1)
     with allowance():
-        return {source: _closed_form(graph, source, memo) for source in sources}
+        moved = joined(graph, graph)
+        return {source: _closed_form(graph, source, memo, moved) for source in sources}
 
 
-def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
+def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Joined]) -> ClosedForm:
     shape: Shape = graph.nodes[source]["shape"]
     states: dict[str, State] = {source: memo.input(len(shape))}
     spatial: set[int] = set()
     losses: dict[Loss, int] = {}
-    predecessors = graph.pred
     for tensor in graph:
         carried = [
             state
             if relation.is_identity and not relation.is_void
             else _carry_state(state, relation, losses, Loss(before, operator), spatial, memo)
-            for before, state, relation, operator in _entering(predecessors[tensor], states)
+            for before, state, relation, operator in _entering(graph, tensor, states, moved)
         ]
         if carried:
             merged = merge_states(carried, graph.nodes[tensor]["shape"] or ())
+            merged = _mended(merged, shape, graph.nodes[tensor]["shape"] or ())
             if len(merged.classes) > MAX_CLASSES:
                 raise BoundError(
                     f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
@@ -118,13 +121,36 @@ def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
     axes = sorted(spatial) or list(range(1, len(shape)))
     if not spatial and shape and (not axes or mover_along(graph, source, 0) is not None):
         axes.insert(0, 0)
-    return ClosedForm(source, states, tuple(axes), tuple(losses))
+    return ClosedForm(source, states, tuple(axes), tuple(losses), moved)
+
+
+def _mended(state: State, lengths: Shape, shape: Shape) -> State:
+    """Return a state in which what reads all of the input, or joins what does, is not cut."""
+    classes = {
+        layout: tuple(
+            None if field is None else mended_field(field, lengths[axis], shape)
+            for axis, field in enumerate(fields)
+        )
+        for layout, fields in state.classes.items()
+    }
+    if all(
+        now is before
+        for layout, fields in classes.items()
+        for now, before in zip(fields, state.classes[layout], strict=True)
+    ):
+        return state
+    return State(classes, state.through)
 
 
 def _entering(
-    predecessors: Mapping[str, Any], states: Mapping[str, State]
+    graph: Graph, tensor: str, states: Mapping[str, State], moved: Mapping[str, Joined]
 ) -> Iterator[tuple[str, State, Relation, Operator]]:
-    for before, edges in predecessors.items():
+    one = moved.get(tensor)
+    if one is not None:
+        if one.source in states:
+            yield one.source, states[one.source], one.relation, one.operator
+        return
+    for before, edges in graph.pred[tensor].items():
         state = states.get(before)
         if state is not None:
             for edge in edges.values():
@@ -158,34 +184,22 @@ def _mark_spatial(state: State, windowed: tuple[int, ...], spatial: set[int]) ->
 
 
 def _carry_class(layout: Layout, fields: Fields, relation: Relation) -> Carried:
-    rest: list[AxisField | None] = []
-    lost: list[Lost | None] = []
+    ways: list[list[AxisField | Lost]] = []
     for field, status in zip(fields, layout, strict=True):
-        kept, why = (None, status) if field is None else carry_field(field, relation)
-        rest.append(kept)
-        lost.append(why if isinstance(why, Lost) else None)
-    if any(kept is None and why is Lost.EMPTY for kept, why in zip(rest, lost, strict=True)):
+        if field is None:
+            ways.append([status] if isinstance(status, Lost) else [])
+            continue
+        kept, why = carry_field(field, relation)
+        ways.append([*kept, *([why] if why in (Lost.GLOBAL, Lost.UNKNOWN) else [])])
+    if not all(ways):
         return Carried({}, ())
-    classes = {
-        tuple(_status(item) for item in taken): tuple(
-            item if isinstance(item, AxisField) else None for item in taken
-        )
-        for taken in _choices(rest, lost)
-    }
+    classes: dict[Layout, Fields] = {}
+    # The paths that stay most local on one axis do so on the others.
+    for k in range(max(map(len, ways), default=1)):
+        taken = [way[min(k, len(way) - 1)] for way in ways]
+        fields = tuple(item if isinstance(item, AxisField) else None for item in taken)
+        classes[tuple(map(_status, taken))] = fields
     return Carried(classes, _lossy(layout, classes))
-
-
-def _choices(
-    rest: list[AxisField | None], lost: list[Lost | None]
-) -> list[tuple[AxisField | Lost, ...]]:
-    """Return the class of the paths that stay local, and that of those that were lost."""
-    stay = tuple(kept if kept is not None else why for kept, why in zip(rest, lost, strict=True))
-    gone = tuple(
-        why if why is not None and why is not Lost.EMPTY else kept
-        for kept, why in zip(rest, lost, strict=True)
-    )
-    found = [stay] if stay == gone else [stay, gone]
-    return [tuple(item for item in taken if item is not None) for taken in found]
 
 
 def _status(item: AxisField | Lost) -> Status:
@@ -230,21 +244,10 @@ def merge_states(states: Iterable[State], shape: Shape) -> State:
     classes = {
         layout: parts[0]
         if len(parts) == 1
-        else tuple(_merge_fields(fields, shape) for fields in zip(*parts, strict=True))
+        else tuple(merge_fields(fields, shape) for fields in zip(*parts, strict=True))
         for layout, parts in gathered.items()
     }
     blamed = tuple(
         reduce(or_, losses) for losses in zip(*(state.through for state in found), strict=True)
     )
     return State(classes, blamed)
-
-
-def _merge_fields(fields: Iterable[AxisField | None], shape: Shape) -> AxisField | None:
-    there = [field for field in fields if field is not None]
-    if not there:
-        return None
-    first = there[0]
-    if all(field is first for field in there):
-        return first
-    pieces = merge_pieces((piece for field in there for piece in field.pieces), shape)
-    return AxisField(pieces, merge_spreads([field.spread for field in there]))

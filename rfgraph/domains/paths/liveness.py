@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rfgraph.relations.axis_rules import (
     AxisRule,
     Pick,
@@ -19,12 +21,20 @@ from rfgraph.relations.axis_rules import (
     Whole,
     Window,
 )
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Step, regroup_plan
+from rfgraph.relations.steps import (
+    Everything,
+    Gathered,
+    Permute,
+    Pointwise,
+    Regroup,
+    Step,
+    regroup_plan,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.relations.graph import Entering
+    from rfgraph.domains.paths.routes import Entering
     from rfgraph.relations.relation import Relation
 
 
@@ -64,10 +74,21 @@ def _before_step(step: Step, shape: Shape, after: frozenset[int]) -> frozenset[i
             if not after.isdisjoint(new)
             for axis in old
         )
+    if isinstance(step, Gathered):
+        return frozenset(range(len(shape))) if after else _gathered_from(step, shape)
     kept = set(after)
     for axis, rule in step.rules:
         _before_rule(kept, axis, rule)
     return frozenset(kept)
+
+
+def _gathered_from(step: Gathered, shape: Shape) -> frozenset[int]:
+    """Return the axes of which some position is left out."""
+    return frozenset(
+        axis
+        for axis, (place, length) in enumerate(zip(step.places, shape, strict=True))
+        if len(np.unique(place[place >= 0])) < length
+    )
 
 
 def _before_rule(kept: set[int], axis: int, rule: AxisRule) -> None:
