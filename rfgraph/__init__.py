@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import (
         Everything,
+        Gathered,
         Permute,
         Pointwise,
         Prefix,
@@ -69,6 +70,7 @@ _HOMES = {
     "Everything": "rfgraph.relations.steps",
     "ExporterProgram": "rfgraph.onnxfile.reading.model_source",
     "Finding": "rfgraph.analysis.field",
+    "Gathered": "rfgraph.relations.steps",
     "Interior": "rfgraph.domains.fields.interior",
     "IrModel": "rfgraph.onnxfile.reading.model_source",
     "Link": "rfgraph.ops.node",
@@ -135,6 +137,7 @@ __all__ = [
     "Everything",
     "ExporterProgram",
     "Finding",
+    "Gathered",
     "Interior",
     "IrModel",
     "Link",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from rfgraph.analysis import histogram as distribution
 
 CALLER_VARIABLES = (
     "CLICOLOR",
@@ -40,3 +43,19 @@ def pytest_configure(config):
         settings.load_profile("fixed")
     for name in CALLER_VARIABLES:
         os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _histograms_add_up():
+    """Every histogram that a test makes counts each path once on every axis."""
+    made = distribution.PathHistogram.__init__
+
+    def checked(self, *args, **kwargs):
+        made(self, *args, **kwargs)
+        for axis in self.axes.values():
+            assert self.total == axis.local + axis.one_sided + axis.global_ + axis.unknown
+            assert axis.counts is None or sum(axis.counts.values()) == axis.local
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distribution.PathHistogram, "__init__", checked)
+        yield

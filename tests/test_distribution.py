@@ -1,5 +1,6 @@
 """The Python side of the distribution: arrays, quantiles, dictionaries, and paths one by one."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -279,3 +280,8 @@ def test_the_bound_on_patterns_is_named_and_can_be_moved():
         rfgraph.path_histogram(result, tensor=target, max_patterns=1000)
     found = rfgraph.path_histogram(result, tensor=target)
     assert all(sum(axis.counts.values()) == axis.local for axis in found.axes.values())
+
+
+def test_a_histogram_whose_parts_do_not_add_up_is_noticed_in_any_test(distribution):
+    with pytest.raises(AssertionError):
+        dataclasses.replace(distribution, total=distribution.total + 1)

@@ -271,7 +271,8 @@ def test_detector(name):
     field = as_exported(name).receptive_field()
     for axis in (2, 3):
         assert (field.axes[axis].size_min, field.axes[axis].size) == (min(sizes), max(sizes))
-        assert (field.axes[axis].shortest, field.axes[axis].longest) == (17, 121)
+        # The stem of four strided slices is one rearrangement, with both of its phases.
+        assert (field.axes[axis].shortest, field.axes[axis].longest) == (18, 122)
 
 
 @pytest.mark.parametrize("name", cases("vit", "vit_fused"))

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import rfgraph
 from rfgraph import (
+    Gathered,
     Link,
     OpNode,
     Outcome,
@@ -89,6 +90,11 @@ def linked(steps, shape=SHAPE, **link):
     return Outcome((shape,), (Link(0, steps, **link),))
 
 
+def gathering(*places):
+    """Return a step by which every element is the one at `places`."""
+    return Gathered(SHAPE, tuple(np.full((1, 1, 1), at) for at in places))
+
+
 WRONG = {
     "nothing": (None, "requires an Outcome, found None"),
     "a shape": (SHAPE, "requires an Outcome, found a tuple"),
@@ -137,6 +143,12 @@ WRONG = {
         "filter, requires one of floor, ceil",
     ),
     "elements": (linked((Regroup((1, 39)),), (1, 39)), "as many elements as shape [1, 1, 40] has"),
+    "too few places": (
+        linked((gathering(0),)),
+        "integers that broadcasts to [1, 1, 40]",
+    ),
+    "a place beyond": (linked((gathering(0, 0, 40),)), "of shape [1, 1, 40] or -1, found 40"),
+    "nothing on one axis": (linked((gathering(0, 0, -1),)), "requires -1 on all axes"),
     "an order": (linked((Permute((0, 1)),)), "each axis of shape [1, 1, 40] once, found [0, 1]"),
     "a broadcast": (linked((Pointwise((1, 1, 20)),)), "[1, 1, 40] broadcasts to"),
     "a value": (Outcome((SHAPE,), (), ([1.0],)), "value 0 requires an array or None"),
@@ -154,6 +166,18 @@ def test_what_a_rule_returns_is_an_error_that_names_the_node(name):
     assert text.startswith("<ModelProto>: node that makes 'a' (Blur): what its own rule returned: ")
     assert message in text
     assert "\n" not in text
+
+
+def test_a_rule_may_move_each_element_to_any_place():
+    # Every second position, backwards, and from 38 / 2 on the first: what a window of 3 reads.
+    back = np.maximum(38 - 2 * np.arange(40), 0).reshape(1, 1, 40)
+    zero = np.zeros((1, 1, 1), np.int64)
+    rule = lambda node: linked((Gathered(SHAPE, (zero, zero, back)),), spatial=(2,))  # noqa: E731
+    result = rfgraph.analyze(model(), rules={("my.ops", "Blur"): rule})
+    axis = result.receptive_field().axes[2]
+    assert (axis.size, axis.size_min, axis.regular) == (5, 1, False)
+    (region,) = rfgraph.unit(result, "y", (0, 0, 5)).regions
+    assert region.clipped[2] == (24, 28)
 
 
 def test_what_a_rule_raises_is_an_error_that_names_the_node():
@@ -210,7 +234,12 @@ def test_every_number_of_a_step_is_looked_at():
     parts = [*get_args(rfgraph.Step), *get_args(rfgraph.AxisRule)]
     kinds = {str(field.type) for part in parts for field in fields(part)}
     pairs = {kind for kind in kinds if kind.startswith("tuple[tuple[int, ") and "Rule" in kind}
-    others = {"bool", "bytes", "tuple[tuple[int, Band], ...]"} | pairs
+    others = {
+        "bool",
+        "bytes",
+        "tuple[tuple[int, Band], ...]",
+        "tuple[NDArray[np.int64], ...]",
+    } | pairs
     assert kinds - others - set(own_steps._REQUIRED) == {"tuple[int | None, int | None] | None"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.before_global import before_global, in_order_of
@@ -10,8 +11,9 @@ from rfgraph.analysis.field import Finding, Output, ReceptiveField
 from rfgraph.analysis.names import pick_input, pick_tensor, pick_tensors
 from rfgraph.analysis.not_followed import not_followed
 from rfgraph.analysis.ranges import is_range
+from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.domains.fields.numbers import Meter
-from rfgraph.errors import UsageError
+from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.wording.names import printable, quoted
 
@@ -29,6 +31,8 @@ class Analysis:
     model: Model
     forms: Mapping[str, ClosedForm]
     _meters: dict[str, Meter] = field(default_factory=dict, repr=False)
+    # The analysis at doubled lengths once it was asked for: none or one.
+    _longer: tuple[Analysis, ...] | None = field(default=None, repr=False)
 
     @property
     def graph(self) -> Graph:
@@ -73,8 +77,21 @@ class Analysis:
     def _meter(self, source: str) -> Meter:
         if source not in self._meters:
             probed = next(item.probed for item in self.model.inputs if item.name == source)
-            self._meters[source] = Meter(self.graph, self.forms[source], probed, is_range)
+            longer = partial(self._longer_meter, source)
+            self._meters[source] = Meter(
+                self.graph, self.forms[source], probed, is_range, longer=longer
+            )
         return self._meters[source]
+
+    def _longer_meter(self, source: str) -> Meter | None:
+        """Return the meter of an input on which every probed length is doubled."""
+        if self._longer is None:
+            model = self.model.longer() if self.model.longer is not None else None
+            try:
+                self._longer = () if model is None else (Analysis(model, forms_of(model)),)
+            except BoundError:
+                self._longer = ()
+        return self._longer[0]._meter(source) if self._longer else None
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -116,3 +133,8 @@ class Analysis:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model.file!r}, tensors={len(self.graph)})"
+
+
+def forms_of(model: Model) -> Mapping[str, ClosedForm]:
+    """Return the closed form of every input of a model."""
+    return closed_forms(model.graph, [item.name for item in model.inputs])

@@ -11,7 +11,15 @@ from rfgraph.analysis.statistics import STATISTICS, AxisHistogram
 from rfgraph.analysis.view import input_lengths
 from rfgraph.arguments import integer, keywords_named
 from rfgraph.domains.paths import counting
-from rfgraph.domains.paths.states import MAX_PATTERNS, Kind, Question, StateGraph, state_graph
+from rfgraph.domains.paths.states import (
+    MAX_PATTERNS,
+    MAX_STATES,
+    Question,
+    StateGraph,
+    joint_bound,
+    state_graph,
+)
+from rfgraph.domains.paths.tracks import Kind
 from rfgraph.errors import BoundError
 from rfgraph.frozen import FrozenDict
 from rfgraph.wording.html import html_table
@@ -112,8 +120,9 @@ def path_histogram(
     `input` may be left out when the model has one; without `tensor` it is the output or, where no
     local path reaches that, the tensor of its `before_global`, UsageError if there are several. A
     node stands for the tensor that it makes. `count` is "routes" (paths that differ only in
-    pointwise edges are one) or "paths". `joint` adds the joint distribution over the axes, `full`
-    lists histograms of any length. `through` and `avoiding` name operators or tensors.
+    pointwise edges, or in the parts of a Concat that are all moved from one tensor, are one, unless
+    a part is named by `through`) or "paths". `joint` adds the joint distribution over the axes,
+    `full` lists histograms of any length. `through` and `avoiding` name operators or tensors.
     `max_patterns` bounds the tables that shifted windows and their like take, in entries of 16
     bytes; BoundError beyond. An empty distribution if nothing leads there; UsageError for unknown
     names.
@@ -147,7 +156,8 @@ class _Counter:
         self.full = full
         plan, axes = asked.plan(), tuple(lengths)
         try:
-            graphs = [state_graph(asked, axes, plan)]
+            bound = joint_bound(plan) if len(axes) > 1 else MAX_STATES
+            graphs = [state_graph(asked, axes, plan, bound)]
             self.together: StateGraph | None = graphs[0]
         except BoundError:
             graphs = [state_graph(asked, (axis,), plan) for axis in axes]

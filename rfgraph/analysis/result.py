@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.analysis import Analysis
+from rfgraph.analysis.analysis import Analysis, forms_of
 from rfgraph.analysis.document import contents
 from rfgraph.analysis.loading import load, refuse_binding
 from rfgraph.analysis.names import pick_tensors
 from rfgraph.analysis.view import View
 from rfgraph.arguments import keywords_named
-from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.relations.graph import Model
 from rfgraph.wording.names import for_html
 
@@ -85,4 +84,4 @@ def analyze(
             rules=rules,
             masks=masks,
         )
-    return Result(loaded, closed_forms(loaded.graph, [item.name for item in loaded.inputs]))
+    return Result(loaded, forms_of(loaded))

@@ -7,7 +7,6 @@ has the rows, a picture has those that it has room for. CSV has the distribution
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rfgraph.arguments import described, fraction
@@ -17,6 +16,7 @@ from rfgraph.wording.numbers import decimal, figure, short, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from fractions import Fraction
 
     import numpy as np
     from numpy.typing import NDArray

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.field import Finding
     from rfgraph.domains.fields.layout import ClosedForm, State
-    from rfgraph.relations.graph import ModelInput
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import Graph, ModelInput
 
 
 CHECK = Check("RF002", "warning", "Paths that merge are not aligned")
@@ -53,25 +54,31 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """
     for item in subject.inputs():
         form = subject.result.forms[item.name]
-        broken = _unaligned_axes(form)
+        broken = _unaligned(subject.result.graph, form)
         for tensor in form.states:
             axes = broken.get(tensor)
             if axes and not any(broken.get(name) for name in subject.result.graph.pred[tensor]):
                 yield _finding(subject, item, tensor, axes)
 
 
-def _unaligned_axes(form: ClosedForm) -> dict[str, Mapping[int, bool]]:
-    """Return the spatial axes on which the local paths to each tensor disagree, or may."""
+def _unaligned(graph: Graph, form: ClosedForm) -> dict[str, Mapping[int, bool]]:
+    """Return the spatial axes on which the local paths to each tensor disagree, or may.
+
+    Parts of an aligned tensor that are put together again as one rearrangement are left out.
+    """
     known: dict[int, Mapping[int, bool]] = {}
-    unaligned = {}
+    parts = {name: one.source for one in form.joined.values() for name in one.passed}
+    found: dict[str, Mapping[int, bool]] = {}
     for tensor, state in form.states.items():
+        if tensor in parts and not found.get(parts[tensor]):
+            continue
         if id(state) not in known:
-            known[id(state)] = _disagreeing_axes(form, state)
-        unaligned[tensor] = known[id(state)]
-    return unaligned
+            known[id(state)] = _disagreeing(form, state, graph.nodes[tensor]["shape"] or ())
+        found[tensor] = known[id(state)]
+    return found
 
 
-def _disagreeing_axes(form: ClosedForm, state: State) -> Mapping[int, bool]:
+def _disagreeing(form: ClosedForm, state: State, shape: Shape) -> Mapping[int, bool]:
     """Return the spatial axes on which local paths are not known to agree: whether they do not."""
     local = [
         fields for layout, fields in state.classes.items() if is_local(layout, form.spatial_axes)
@@ -79,7 +86,7 @@ def _disagreeing_axes(form: ClosedForm, state: State) -> Mapping[int, bool]:
     disagreeing = {}
     for axis in form.spatial_axes:
         spreads = [field.spread for fields in local if (field := fields[axis]) is not None]
-        agree = aligned(spreads)
+        agree = aligned(spreads, shape)
         if not agree:
             disagreeing[axis] = agree is False
     return disagreeing
@@ -113,8 +120,8 @@ def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Ite
             continue
         for field in local_fields(form, edge.source, axis):
             carried, _ = carry_field(field, edge.relation)
-            if carried is not None:
-                yield f"from {quoted(edge.source)} {_branch_text(carried)}"
+            for one in carried:
+                yield f"from {quoted(edge.source)} {_branch_text(one)}"
 
 
 def _branch_text(field: AxisField) -> str:

@@ -21,7 +21,7 @@ from rfgraph.relations.axis_rules import (
 from rfgraph.relations.graph import edges_into, shape_of
 from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.reading import is_identity
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Step
+from rfgraph.relations.steps import Everything, Permute, Places, Pointwise, Reduce, Regroup, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -141,6 +141,9 @@ class _KeptAxes(Domain[Kept]):
 
     def regroup(self, value: Kept, old: Shape, new: Shape) -> Kept:
         return value.then(Kept(_with_nowhere(_apart(old, new), old)))
+
+    def gathered(self, value: Kept, places: Places, old: Shape, new: Shape) -> Kept:
+        return value.then(Kept(frozenset()))
 
     def along(self, value: Kept, axis: int, rule: AxisRule, shape: Shape) -> Kept:
         if is_identity(rule):

@@ -44,6 +44,17 @@ class PeriodicMap(NamedTuple):
         """Input positions per position of the axis: q / p."""
         return Fraction(self.q, self.p)
 
+    @property
+    def stays(self) -> bool:
+        """Whether it repeats without moving on: past the border it goes on inside the input."""
+        return self.p > 1 and not self.q
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all phases that read anything read one position in common."""
+        there = [span for span in self.spans if span is not None]
+        return max(lo for lo, _ in there) <= min(hi for _, hi in there)
+
     def at(self, o: int) -> Span:
         """Return the interval read at any position."""
         turn, phase = divmod(o, self.p)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, product
+from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, Whole, product
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.graph import shape_of
 from rfgraph.relations.interpretation import Domain
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.relations.graph import Graph
-    from rfgraph.relations.steps import Everything
+    from rfgraph.relations.steps import Everything, Places
 
 
 Masks: TypeAlias = tuple[Mask, ...]
@@ -44,12 +44,11 @@ def read_positions(
 
 def _chosen(shape: Shape, index: Sequence[int | None]) -> Masks:
     """Return the positions of the units at `index` (None: all of an axis)."""
-    for length in shape:
-        bounded(length)
-    chosen = [np.ones(length, dtype=bool) for length in shape]
+    chosen = [_alike(length, read=True) for length in shape]
     for axis, at in enumerate(index):
         if at is not None:
-            chosen[axis][:] = False
+            bounded(shape[axis])
+            chosen[axis] = np.zeros(shape[axis], dtype=bool)
             chosen[axis][at] = True
     return tuple(chosen)
 
@@ -61,7 +60,7 @@ class _ReadPositions(Domain[Masks]):
 
     def pointwise(self, value: Masks, old: Shape, new: Shape) -> Masks:
         return tuple(
-            mask if len(mask) == length else np.full(length, mask.any())
+            mask if len(mask) == length else _alike(length, read=bool(mask.any()))
             for mask, length in zip(value[len(new) - len(old) :], old, strict=True)
         )
 
@@ -71,24 +70,43 @@ class _ReadPositions(Domain[Masks]):
     def regroup(self, value: Masks, old: Shape, new: Shape) -> Masks:
         return _regroup_back(value, old, new)
 
+    def gathered(self, value: Masks, places: Places, old: Shape, new: Shape) -> Masks:
+        return _gathered_back(value, old, places)
+
     def along(self, value: Masks, axis: int, rule: AxisRule, shape: Shape) -> Masks:
-        bounded(rule.in_len)
-        if isinstance(rule, Rows):
+        if isinstance(rule, Whole):
+            read = _alike(rule.in_len, read=bool(value[axis].any()))
+        elif isinstance(rule, Rows):
+            bounded(rule.in_len)
             read = rows_read(rule, value)
         else:
+            bounded(rule.in_len)
             read = positions_read(rule, value[axis])
         return (*value[:axis], read, *value[axis + 1 :])
 
     def everything(self, value: Masks, step: Everything, old: Shape) -> Masks:
-        for length in old:
-            bounded(length)
-        return tuple(np.ones(length, dtype=bool) for length in old)
+        return tuple(_alike(length, read=True) for length in old)
 
     def join(self, first: Masks, second: Masks) -> Masks:
-        return tuple(map(np.logical_or, first, second))
+        return tuple(map(_either, first, second))
 
     def is_nothing(self, value: Masks) -> bool:
         return not all(mask.any() for mask in value)
+
+
+def _alike(length: int, *, read: bool) -> Mask:
+    """Return a mask that says the same of all positions, however many they are."""
+    return np.broadcast_to(np.bool_(read), (length,))
+
+
+def _is_all(mask: Mask) -> bool:
+    return bool(mask[0] if mask.strides == (0,) and len(mask) else mask.all())
+
+
+def _either(first: Mask, second: Mask) -> Mask:
+    if _is_all(first):
+        return first
+    return second if _is_all(second) else np.logical_or(first, second)
 
 
 def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
@@ -97,7 +115,12 @@ def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
         if len(before) == len(after) == 1:
             back[before[0]] = masks[after[0]]
             continue
-        bounded(product(old[axis] for axis in before))
+        if all(_is_all(masks[axis]) for axis in after):
+            for axis in before:
+                back[axis] = _alike(old[axis], read=True)
+            continue
+        # A flag takes a sixteenth of what an entry of a table does.
+        bounded(product(old[axis] for axis in before) // 16)
         flat = np.ones(1, dtype=bool)
         for axis in after:
             flat = np.logical_and.outer(flat, masks[axis]).reshape(-1)
@@ -105,4 +128,17 @@ def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
         for place, axis in enumerate(before):
             others = tuple(k for k in range(len(before)) if k != place)
             back[axis] = np.asarray(joint.any(axis=others))
+    return tuple(back)
+
+
+def _gathered_back(masks: Masks, shape: Shape, places: Places) -> Masks:
+    chosen = np.ones(1, dtype=bool)
+    for axis, mask in enumerate(masks):
+        # Along an axis along which no place varies all positions are as good as one.
+        varies = any(place.shape[axis] > 1 for place in places)
+        chosen = np.logical_and.outer(chosen, mask if varies else mask.any(keepdims=True))
+    back = [np.zeros(length, dtype=bool) for length in shape]
+    for read, place in zip(back, places, strict=True):
+        at = np.broadcast_to(place, chosen.shape[1:])[chosen[0]]
+        read[at[at >= 0]] = True
     return tuple(back)

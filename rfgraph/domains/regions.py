@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from rfgraph.domains import tables
+from rfgraph.domains.regroup import regroup, regrouped_size, slim_before
 from rfgraph.domains.tables import NOTHING, Table
+from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.bounds import allowance
 from rfgraph.relations.graph import input_shape
 from rfgraph.relations.interpretation import Domain
@@ -15,40 +17,60 @@ from rfgraph.relations.interpretation import Domain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rfgraph.relations.axis_rules import AxisRule, Shape
+    from rfgraph.relations.axis_rules import AxisRule
     from rfgraph.relations.graph import Graph
-    from rfgraph.relations.steps import Everything
+    from rfgraph.relations.relation import Relation
+    from rfgraph.relations.steps import Everything, Places
 
 
 Regions: TypeAlias = tuple[Table, ...]
 
 
-class _Clipped(Domain[Regions]):
+class Regrouped(NamedTuple):
+    """The table of a tensor of `shape` whose elements now stand under the shape `now`.
+
+    It would be larger there, and a Reshape back often follows.
+    """
+
+    table: Table
+    shape: Shape
+    now: Shape
+
+
+Held: TypeAlias = Table | Regrouped
+
+
+class _Clipped(Domain[tuple[Held, ...]]):
     """Per axis of a graph input the table of what the units of a tensor read of it."""
 
-    def pointwise(self, value: Regions, old: Shape, new: Shape) -> Regions:
-        return tuple(tables.broadcast(table, len(new)) for table in value)
+    def pointwise(self, value: tuple[Held, ...], old: Shape, new: Shape) -> tuple[Held, ...]:
+        return tuple(tables.broadcast(_standing(held), len(new)) for held in value)
 
-    def permute(self, value: Regions, perm: tuple[int, ...], old: Shape) -> Regions:
-        return tuple(tables.permute(table, perm) for table in value)
+    def permute(
+        self, value: tuple[Held, ...], perm: tuple[int, ...], old: Shape
+    ) -> tuple[Held, ...]:
+        return tuple(tables.permute(_standing(held), perm) for held in value)
 
-    def regroup(self, value: Regions, old: Shape, new: Shape) -> Regions:
-        return tuple(tables.regroup(table, old, new) for table in value)
+    def regroup(self, value: tuple[Held, ...], old: Shape, new: Shape) -> tuple[Held, ...]:
+        return tuple(_regroup(held, old, new) for held in value)
 
-    def along(self, value: Regions, axis: int, rule: AxisRule, shape: Shape) -> Regions:
-        return tuple(tables.along(table, axis, rule, clipped=True) for table in value)
+    def gathered(
+        self, value: tuple[Held, ...], places: Places, old: Shape, new: Shape
+    ) -> tuple[Held, ...]:
+        return tuple(tables.gathered(_standing(held), places) for held in value)
 
-    def everything(self, value: Regions, step: Everything, old: Shape) -> Regions:
-        return tuple(_hull(table, len(step.shape)) for table in value)
+    def along(
+        self, value: tuple[Held, ...], axis: int, rule: AxisRule, shape: Shape
+    ) -> tuple[Held, ...]:
+        return tuple(
+            tables.along(_before(held, axis, rule), axis, rule, clipped=True) for held in value
+        )
 
-    def join(self, first: Regions, second: Regions) -> Regions:
-        return tuple(map(tables.join, first, second))
+    def everything(self, value: tuple[Held, ...], step: Everything, old: Shape) -> tuple[Held, ...]:
+        return tuple(_hull(_own(held), len(step.shape)) for held in value)
 
-
-def _hull(table: Table, rank: int) -> Table:
-    dims = (1,) * rank
-    lo = table.lo.min(initial=NOTHING).reshape(dims)
-    return Table(np.asarray(lo), np.asarray(table.hi.max(initial=-NOTHING).reshape(dims)))
+    def join(self, first: tuple[Held, ...], second: tuple[Held, ...]) -> tuple[Held, ...]:
+        return tuple(map(_join, first, second))
 
 
 @allowance()
@@ -63,7 +85,62 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
     zero = np.zeros((), dtype=np.int64)
     ramps = tuple(tables.ramp(shape, axis) for axis in range(len(shape)))
     walk = _Clipped().from_source(graph, source, ramps or (Table(zero, zero),), targets)
-    return {name: regions for name, regions in walk if targets is None or name in targets}
+    return {
+        name: tuple(map(_standing, regions))
+        for name, regions in walk
+        if targets is None or name in targets
+    }
+
+
+def carry(table: Table, relation: Relation) -> Table:
+    """Return the table of a tensor that reads this one by `relation`."""
+    (held,) = _Clipped().carry((table,), relation)
+    return _standing(held)
+
+
+def _own(held: Held) -> Table:
+    return held.table if isinstance(held, Regrouped) else held
+
+
+def _standing(held: Held) -> Table:
+    """Return the table of a tensor as its elements stand now."""
+    return regroup(held.table, held.shape, held.now) if isinstance(held, Regrouped) else held
+
+
+def _join(first: Held, second: Held) -> Held:
+    if isinstance(second, Regrouped):
+        first, second = second, first
+    if not isinstance(first, Regrouped):
+        return tables.join(first, _own(second))
+    if isinstance(second, Regrouped) and second.shape == first.shape:
+        return first._replace(table=tables.join(first.table, second.table))
+    other = regroup(_standing(second), first.now, first.shape)
+    return first._replace(table=tables.join(first.table, other))
+
+
+def _regroup(held: Held, old: Shape, new: Shape) -> Held:
+    """Return a table under another shape, or as it stands where it would grow there."""
+    table = _own(held)
+    shape = held.shape if isinstance(held, Regrouped) else old
+    if shape == new:
+        return table
+    if regrouped_size(table, shape, new) > table.lo.size:
+        return Regrouped(table, shape, new)
+    return regroup(table, shape, new)
+
+
+def _before(held: Held, axis: int, rule: AxisRule) -> Table:
+    """Return the table that a rule along an axis needs: of a whole axis no more than varies."""
+    if isinstance(held, Regrouped) and isinstance(rule, Whole):
+        old, new = slim_before(axis, held.shape, held.now, held.table.axes)
+        return regroup(held.table, old, new)
+    return _standing(held)
+
+
+def _hull(table: Table, rank: int) -> Table:
+    dims = (1,) * rank
+    lo = table.lo.min(initial=NOTHING).reshape(dims)
+    return Table(np.asarray(lo), np.asarray(table.hi.max(initial=-NOTHING).reshape(dims)))
 
 
 def region(regions: Regions, index: tuple[int | None, ...]) -> tuple[tuple[int, int], ...] | None:

@@ -29,9 +29,10 @@ from rfgraph.relations.axis_rules import (
 )
 from rfgraph.relations.bounds import bounded, held
 from rfgraph.relations.reading import Ints, OwnRule, existing_taps, indices, reads_any
-from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from rfgraph.domains.periodic import Span
@@ -112,17 +113,25 @@ def broadcast(table: Table, rank: int) -> Table:
     return Table(table.lo.reshape(dims), table.hi.reshape(dims))
 
 
-def regroup(table: Table, old: Shape, new: Shape) -> Table:
-    """Return the table of the tensor under another shape."""
-    full, dims = list(table.lo.shape), [1] * len(new)
-    for before, after in regroup_plan(old, new):
-        if any(table.lo.shape[axis] > 1 for axis in before):
-            for axis in before:
-                full[axis] = old[axis]
-            for axis in after:
-                dims[axis] = new[axis]
-    bounded(product(full))
-    lo, hi = (np.broadcast_to(array, full).reshape(dims) for array in table)
+def gathered(table: Table, places: Sequence[Ints]) -> Table:
+    """Return the table of a tensor whose elements are those at `places`; -1 reads nothing."""
+    bounded(product(np.broadcast_shapes(*(place.shape for place in places))))
+    at = tuple(
+        np.maximum(place, 0) if length > 1 else np.zeros_like(place)
+        for place, length in zip(places, table.lo.shape, strict=True)
+    )
+    moved = squeezed(Table(table.lo[at], table.hi[at]))
+    there = places[0] >= 0
+    return counted(moved) if bool(there.all()) else masked(moved, there)
+
+
+def squeezed(table: Table) -> Table:
+    """Return the table without the axes along which it is constant."""
+    lo, hi = table
+    for axis in sorted(table.axes):
+        first_lo, first_hi = lo.take([0], axis=axis), hi.take([0], axis=axis)
+        if bool((lo == first_lo).all()) and bool((hi == first_hi).all()):
+            lo, hi = first_lo, first_hi
     return counted(Table(lo, hi))
 
 

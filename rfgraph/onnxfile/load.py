@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
-from rfgraph.errors import ModelError, UsageError
+from rfgraph.errors import ModelError, RfgraphError, UsageError
 from rfgraph.onnxfile.builder import Builder, initial_constants
 from rfgraph.onnxfile.building.scope import opsets_of
 from rfgraph.onnxfile.lengths.dimensions import dimensions
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
-    from rfgraph.onnxfile.lengths.dimensions import Declared, Lengths
+    from rfgraph.onnxfile.lengths.dimensions import Declared, Dimensions, Lengths
+    from rfgraph.onnxfile.lengths.trials import Choice
     from rfgraph.onnxfile.reading.file import StoredModel
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
@@ -67,13 +69,55 @@ def load(
     search = Search(build, open_dims, stated)
     choice = with_moved_axes(search, search.run(), declared, open_dims)
     inputs = concrete_inputs(declared, shapes, open_dims, choice.lengths, choice.reasons)
-    return _model(file, inputs, choice.built)
+    model = _model(file, inputs, choice.built)
+    if masks:
+        return model
+    longer = _longer(declared, shapes, open_dims, choice)
+    if longer is None:
+        return model
+    again = partial(_built_again, file, longer, constants, rules)
+    return replace(model, longer=again)
 
 
 def _mask_tracker(file: StoredModel) -> MaskTracker:
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
 
     return MaskTracker(lambda tensor: stored_value(file.restore(tensor)))
+
+
+def _longer(
+    declared: list[Declared],
+    shapes: Mapping[str, Shape],
+    open_dims: Dimensions,
+    choice: Choice[Built],
+) -> list[ModelInput] | None:
+    """Return the inputs with every length doubled that is open and more than 1; None without any.
+
+    None as well where the file's arithmetic gives no length then.
+    """
+    lengths, reasons = choice.lengths, choice.reasons
+    fixed = {key for key, reason in reasons.items() if reason.fixed}
+    doubled = {key: 2 * n for key, n in lengths.items() if n > 1 and key not in fixed}
+    if not doubled:
+        return None
+    try:
+        return concrete_inputs(declared, shapes, open_dims, {**lengths, **doubled}, reasons)
+    except ModelError:
+        return None
+
+
+def _built_again(
+    file: StoredModel,
+    inputs: list[ModelInput],
+    constants: Mapping[str, Value],
+    rules: Mapping[tuple[str, str], Rule],
+) -> Model | None:
+    """Return the model with other lengths of its inputs, None where the graph refuses them."""
+    try:
+        built = _built(Builder(file.proto, inputs, rules, None), file.proto, constants)
+    except RfgraphError:
+        return None
+    return None if isinstance(built, Refusal) else _model(file, inputs, built)
 
 
 def _model(file: StoredModel, inputs: Iterable[ModelInput], built: Built) -> Model:

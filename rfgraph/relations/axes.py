@@ -19,7 +19,15 @@ from rfgraph.relations.axis_rules import (
     product,
 )
 from rfgraph.relations.graph import edges_into
-from rfgraph.relations.steps import Along, Everything, Permute, Pointwise, Regroup, regroup_plan
+from rfgraph.relations.steps import (
+    Along,
+    Everything,
+    Gathered,
+    Permute,
+    Pointwise,
+    Regroup,
+    regroup_plan,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +63,10 @@ def mover_along(graph: Graph, source: str, axis: int) -> Operator | None:
 def _carry(carriers: Carriers, relation: Relation) -> tuple[Carriers, bool]:
     """Return the axes that carry on what others do, and whether a relation moves along one."""
     for step, shape in relation.plan:
-        if isinstance(step, Along):
+        if isinstance(step, Gathered):
+            if not all(step.keeps(axis, shape) for axis, _ in carriers):
+                return carriers, True
+        elif isinstance(step, Along):
             rules = {axis: rule for axis, rule in step.rules if axis in dict(carriers)}
             if any(map(moves, rules.values())):
                 return carriers, True

@@ -8,13 +8,11 @@ not be determined) and `producer` (an `Operator`, None for a graph input). Edge 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import networkx as nx
 
@@ -50,9 +48,6 @@ class Edge(NamedTuple):
     slot: int = 0
     output: int = 0
     part: int = 0
-
-
-Entering: TypeAlias = Mapping[str, Sequence[Edge]]
 
 
 def shape_of(graph: Graph, tensor: str) -> Shape | None:
@@ -105,41 +100,15 @@ def edges_of(graph: Graph) -> Iterator[Edge]:
         yield from edges_from(graph, tensor)
 
 
-def entering(graph: Graph, tensors: Sequence[str]) -> Entering:
-    """Return the edges into each tensor from the others of `tensors`, by slot and part."""
-    within = frozenset(tensors)
-    return {
-        name: sorted(
-            (edge for edge in edges_into(graph, name) if edge.source in within),
-            key=attrgetter("slot", "part"),
-        )
-        for name in tensors
-    }
-
-
 def ancestors(graph: Graph, tensors: Iterable[str]) -> set[str]:
     """Return `tensors` and all that they read, directly or not."""
-    return _reach(graph.pred, tensors)
-
-
-def relevant(graph: Graph, source: str, target: str) -> set[str]:
-    """Return the tensors on walks from `source` to `target`."""
-    backward = ancestors(graph, [target])
-    return _reach(graph.succ, [source], backward) if source in backward else set()
-
-
-def _reach(
-    neighbours: Mapping[str, Mapping[str, object]],
-    starts: Iterable[str],
-    within: set[str] | None = None,
-) -> set[str]:
-    seen = set(starts)
+    seen = set(tensors)
     stack = list(seen)
     while stack:
-        for name in neighbours[stack.pop()]:
-            if name not in seen and (within is None or name in within):
-                seen.add(name)
-                stack.append(name)
+        for before in graph.pred[stack.pop()]:
+            if before not in seen:
+                seen.add(before)
+                stack.append(before)
     return seen
 
 
@@ -216,7 +185,8 @@ class StoredMasks:
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
 
-    `masks` is None unless stored masks were asked for.
+    `masks` is None unless stored masks were asked for. `longer` builds the model again with every
+    probed length doubled, or returns None where the graph refuses that.
     """
 
     file: str
@@ -229,6 +199,7 @@ class Model:
     graph: Graph
     unanalysed: tuple[Unanalysed, ...] = ()
     masks: StoredMasks | None = None
+    longer: Callable[[], Model | None] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)

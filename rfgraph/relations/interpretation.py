@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from rfgraph.relations.graph import ancestors, edges_into
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Step, step_shape
+from rfgraph.relations.steps import (
+    Everything,
+    Gathered,
+    Permute,
+    Pointwise,
+    Regroup,
+    Step,
+    step_shape,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import AxisRule, Shape
     from rfgraph.relations.graph import Graph
     from rfgraph.relations.relation import Relation
+    from rfgraph.relations.steps import Along, Places
 
 Value = TypeVar("Value")
 
@@ -40,6 +49,10 @@ class Domain(Generic[Value]):
 
     def regroup(self, value: Value, old: Shape, new: Shape) -> Value:
         """Carry over a reshape of `old` to `new`."""
+        raise NotImplementedError
+
+    def gathered(self, value: Value, places: Places, old: Shape, new: Shape) -> Value:
+        """Carry over a rearrangement of any kind: the places on each axis of `old`."""
         raise NotImplementedError
 
     def along(self, value: Value, axis: int, rule: AxisRule, shape: Shape) -> Value:
@@ -68,6 +81,11 @@ class Domain(Generic[Value]):
             return self.permute(value, step.perm, shape)
         if isinstance(step, Regroup):
             return value if step.shape == shape else self.regroup(value, shape, step.shape)
+        if isinstance(step, Gathered):
+            return self.gathered(value, step.places, shape, step.shape)
+        return self._along_all(value, step, shape)
+
+    def _along_all(self, value: Value, step: Along, shape: Shape) -> Value:
         lengths = list(shape if not self.backward else step_shape(step, shape))
         for axis, rule in reversed(step.rules) if self.backward else step.rules:
             if self.backward:

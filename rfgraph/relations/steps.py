@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from rfgraph.relations.axis_rules import Band, ReduceRule, SelectRule, Shape, TapRule
 
+
+# For each axis of an input the position on it that each element reads, -1 for none.
+Places: TypeAlias = "tuple[NDArray[np.int64], ...]"
 Plan: TypeAlias = "tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]"
 
 
@@ -88,6 +95,29 @@ class Select:
     rules: tuple[tuple[int, SelectRule], ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """Each element of `shape` is one of the input's, or nothing: any rearrangement.
+
+    For each axis of the input `places` say the position on it, -1 for nothing: arrays that
+    broadcast to `shape`, of length 1 along every axis along which they are constant.
+    """
+
+    shape: Shape
+    places: Places
+
+    def keeps(self, axis: int, shape: Shape) -> bool:
+        """Whether all that reads an input of `shape` reads its own position on an axis."""
+        if len(shape) != len(self.shape):
+            return False
+        line = [1] * len(shape)
+        line[axis] = shape[axis]
+        own = np.arange(shape[axis]).reshape(line)
+        return self.shape[axis] == shape[axis] and bool(
+            ((self.places[axis] == own) | (self.places[axis] < 0)).all()
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Reduce:
     """All of some axes, of one's own block, or what a mask leaves of one's own row.
@@ -115,12 +145,13 @@ class Everything:
 
 
 Along: TypeAlias = Taps | Select | Reduce | Prefix
-Step: TypeAlias = Pointwise | Permute | Regroup | Along | Everything
+Move: TypeAlias = Permute | Regroup | Gathered
+Step: TypeAlias = Pointwise | Move | Along | Everything
 
 
 def step_shape(step: Step, shape: Shape) -> Shape:
     """Return the shape after `step` of a tensor of `shape`."""
-    if isinstance(step, Pointwise | Regroup | Everything):
+    if isinstance(step, Pointwise | Regroup | Gathered | Everything):
         return step.shape
     if isinstance(step, Permute):
         return tuple(shape[axis] for axis in step.perm)

@@ -12,12 +12,31 @@ from oracle import sets
 from oracle.examples import builder, output
 from rfgraph.domains.fields.carry import carry, carry_step
 from rfgraph.domains.fields.pattern import excess, normal
-from rfgraph.domains.fields.pieces import Blur, Lost, Mapped, Tabled, own_position
+from rfgraph.domains.fields.pieces import (
+    Blur,
+    Lost,
+    Mapped,
+    Regrouped,
+    Tabled,
+    own_position,
+    settle,
+    to_table,
+)
 from rfgraph.domains.periodic import affine, constant
+from rfgraph.domains.tables import Table
 from rfgraph.relations.axis_rules import Band, Blocks, Pick, Repeat, Resample, Shift, Whole
 from rfgraph.relations.reading import positions_read
 from rfgraph.relations.relation import Relation
-from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Select, Taps
+from rfgraph.relations.steps import (
+    Everything,
+    Permute,
+    Pointwise,
+    Prefix,
+    Reduce,
+    Regroup,
+    Select,
+    Taps,
+)
 
 
 def spans(piece):
@@ -81,10 +100,14 @@ def test_a_blur_has_one_phase_and_is_its_own_pattern():
 @pytest.mark.parametrize("inner", [7, 5000])
 def test_an_outer_axis_is_repeated_within_a_merged_one(inner):
     piece = carry(own_position(0), Relation((3, inner), (Regroup((3 * inner,)),)))
-    # A period longer than is carried leaves a table of the units that exist.
-    assert isinstance(piece, Mapped if inner == 7 else Tabled)
+    # With a period longer than is carried the map stays that of the axes as they were.
+    assert isinstance(piece, Mapped if inner == 7 else Regrouped)
     want = [(o // inner, o // inner) for o in range(3 * inner)]
-    have = list(map(piece.map.at, range(3 * inner))) if inner == 7 else spans(piece)
+    have = (
+        list(map(piece.map.at, range(3 * inner)))
+        if inner == 7
+        else spans(to_table(piece, (3 * inner,)))
+    )
     assert have == want
 
 
@@ -114,7 +137,7 @@ def test_a_table_too_large_for_what_it_is_restricted_to_is_blurred(length):
     scattered = Select(((0, Pick((1, 0, 2), length)),))
     made = carry(own_position(0), Relation((length, length), (cut, scattered)))
     if length > 2048:
-        assert made == Blur(frozenset({0}))
+        assert made == Blur(frozenset({0}), cut=(0, 2999))
         return
     lo, hi = (np.broadcast_to(side, (3, length)) for side in made.table)
     assert (lo[:, 0] > hi[:, 0]).all()
@@ -122,13 +145,17 @@ def test_a_table_too_large_for_what_it_is_restricted_to_is_blurred(length):
 
 
 @pytest.mark.parametrize("wide", [8, 2048])
-def test_axes_too_long_to_merge_what_restricts_them_are_blurred(wide):
+def test_axes_too_long_to_merge_what_restricts_them_stay_as_they_were(wide):
     """The own axis goes by; of two others that are merged one is read in part."""
     cut = Select(((1, Shift(-1, 1, wide, wide, "absent")),))
     shape = (3, wide, 1024)
     made = carry(own_position(0), Relation(shape, (cut, Regroup((3, wide * 1024)))))
     if wide == 2048:
-        assert made == Blur(frozenset({0}))
+        rest = ((1, (1 << wide) - 2),)
+        assert made == Regrouped(Mapped(0, affine(1, 0, 0), rest), shape, frozenset({0}))
+        swapped = ((0, (1 << wide * 1024) - (1 << 1024)),)
+        moved = carry_step(made, Permute((1, 0)), (3, wide * 1024))
+        assert moved == Mapped(1, affine(1, 0, 0), swapped)
         return
     # The first 1024 positions of the merged axis come from the row that reads nothing.
     assert made == Mapped(0, affine(1, 0, 0), ((1, (1 << wide * 1024) - (1 << 1024)),))
@@ -203,3 +230,75 @@ def test_cropped_coordinates_outside_read_nothing(units):
     mask = np.isin(np.arange(4), units)
     want = set().union(*({0: (), 1: (1,), 2: (2, 3), 3: ()}[unit] for unit in units))
     assert set(np.flatnonzero(positions_read(rule, mask))) == want
+
+
+# -- parts of an axis ------------------------------------------------------------------------------
+
+LAST = Select(((1, Shift(4, 1, 8, 4)),))
+ALL = Reduce(((1, Whole(4, 4)),))
+
+
+@pytest.mark.parametrize(
+    ("step", "want"),
+    [
+        (ALL, Mapped(1, constant((4, 7)), cut=(0, 7))),
+        (Reduce(((1, Blocks(1, 4, 1)),)), Mapped(1, constant((4, 7)), cut=(0, 7))),
+        (Everything((2, 3)), Mapped(None, constant((4, 7)), cut=(0, 7))),
+        (Everything((2, 3), unknown=True), Lost.UNKNOWN),
+        (Reduce(((1, Whole(4, 4, unknown=True)),)), Lost.UNKNOWN),
+    ],
+)
+def test_all_of_a_slice_is_what_the_slice_reads(step, want):
+    piece = carry(own_position(1), Relation((2, 8), (LAST,)))
+    assert carry_step(piece, step, (2, 4)) == want
+
+
+@pytest.mark.parametrize(
+    ("step", "want"),
+    [
+        (Reduce(((1, Whole(3, 3)),)), Blur(frozenset(), cut=(0, 0))),
+        (Everything((2, 3)), Blur(frozenset(), cut=(0, 0))),
+        (Prefix(((1, Band(None, 0, 3, 3)),)), Blur(frozenset({1}), cut=(0, 0))),
+    ],
+)
+def test_all_of_a_slice_that_is_too_large_to_tabulate_stays_local(step, want):
+    piece = carry_step(Blur(frozenset({1})), Select(((1, Shift(0, 1, 8, 3)),)), (2, 8))
+    assert piece == Blur(frozenset({1}), cut=(0, 0))
+    assert carry_step(piece, step, (2, 3)) == want
+
+
+def test_a_band_over_a_slice_begins_where_the_slice_does():
+    piece = carry(own_position(1), Relation((2, 8), (LAST,)))
+    made = carry_step(piece, Prefix(((1, Band(None, 0, 4, 4)),)), (2, 4))
+    assert spans(made) == [(4, 4), (4, 5), (4, 6), (4, 7)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "cut"),
+    [
+        (Shift(0, 2, 8, 4), None),  # a stride passes over the last
+        (Shift(1, 2, 8, 4), None),
+        (Shift(7, -1, 8, 8), None),
+        (Shift(2, 2, 8, 3), (0, 7)),
+        (Shift(-2, 1, 8, 12), None),
+        (Pick((0, 3, 6), 8), None),
+        (Pick((3,), 8), (0, 7)),
+        (Pick((7, 0, 1, 2), 8), None),
+    ],
+)
+def test_a_selection_cuts_if_more_than_a_stride_is_left_at_an_end(rule, cut):
+    piece = carry_step(own_position(1), Select(((1, rule),)), (2, 8))
+    assert piece.cut == cut
+
+
+def test_a_table_runs_both_ways_over_all_of_its_only_axis():
+    piece = carry(own_position(1), Relation((2, 9), (Select(((1, Pick((0, 1, 3, 8), 9)),)),)))
+    assert isinstance(piece, Tabled)
+    assert carry_step(piece, Prefix(((1, Band(None, None, 4, 4)),)), (2, 4)) is Lost.GLOBAL
+
+
+def test_tables_that_overlap_on_another_axis_depend_on_it():
+    lo = np.array([[0, 3, 4, 9], [0, 2, 5, 9]])
+    made = settle(Tabled(Table(lo, lo), frozenset({1})))
+    assert isinstance(made, Tabled)
+    assert made.axes == {0, 1}

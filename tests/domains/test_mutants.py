@@ -127,7 +127,7 @@ WRONG = [
     *cases(
         check_paths,
         (sizes, "excess", lambda piece: 0, unequal_upsampling),
-        (numbers, "aligned", lambda spreads: True, off_centre),
+        (numbers, "aligned", lambda spreads, shape: True, off_centre),
     ),
     *cases(
         check_plain,

@@ -172,17 +172,19 @@ def test_a_band_without_a_period_is_tabulated_along_the_axis_of_the_rows():
 
 
 @pytest.mark.parametrize(
-    ("band", "want"),
+    ("depends", "band", "want"),
     [
-        (None, Blur(frozenset({0, 1}))),
-        ((None, 0), Blur(frozenset({0, 1}), open_lo=True)),
-        ((None, None), Lost.GLOBAL),
+        ({0, 2}, None, Blur(frozenset({0, 1}))),
+        # Of an axis that is one of two, no band reaches all that came before.
+        ({0, 2}, (None, 0), Blur(frozenset({0, 1}))),
+        ({2}, (None, 0), Blur(frozenset({1}), open_lo=True)),
+        ({2}, (None, None), Lost.GLOBAL),
     ],
 )
-def test_what_is_too_large_to_tabulate_depends_on_the_axes_of_the_rows(band, want):
+def test_what_is_too_large_to_tabulate_depends_on_the_axes_of_the_rows(depends, band, want):
     rule = Rows((1,), (6,), np.packbits(diagonals(6, None, 0)).tobytes(), 6, band)
     step = Reduce(((2, rule),))
-    assert carry.carry_step(Blur(frozenset({0, 2})), step, SQUARE) == want
+    assert carry.carry_step(Blur(frozenset(depends)), step, SQUARE) == want
     assert carry.carry_step(Blur(frozenset({0})), step, SQUARE) == Blur(frozenset({0}))
 
 

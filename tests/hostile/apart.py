@@ -54,6 +54,18 @@ def apart(case: Case, memory: int = MEMORY, seconds: float = SECONDS) -> Outcome
     return Outcome(**json.loads(done.stdout))
 
 
+def peak() -> float:
+    """Return the most memory that this process held, in MB.
+
+    `ru_maxrss` of a started process is at least what the process that started it held.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    (held,) = (line.split()[1] for line in status.read_text().splitlines() if "VmHWM" in line)
+    return int(held) / 1024
+
+
 def main(name: str, memory: str = str(MEMORY), seconds: str = str(SECONDS)) -> None:
     """Probe the case of that name and print the outcome."""
     from hostile import corpus
@@ -63,9 +75,8 @@ def main(name: str, memory: str = str(MEMORY), seconds: str = str(SECONDS)) -> N
     data = case.make()
     resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
     verdict = probe(data, float(seconds))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     escaped = {part: f"{type(error).__name__}: {error}" for part, error in verdict.escaped.items()}
-    found = Outcome(verdict.refusal, verdict.loaded, escaped, verdict.seconds, peak)
+    found = Outcome(verdict.refusal, verdict.loaded, escaped, verdict.seconds, peak())
     print(json.dumps(vars(found)))
 
 

@@ -5,8 +5,10 @@ through 400 nets of each kind, in about 2 minutes.
 """
 
 import datetime
+import pickle
 import random
 
+import onnx
 import pytest
 
 import rfgraph
@@ -94,3 +96,41 @@ def test_what_is_bound_is_what_the_runtime_accepts_at_length(kind):
         found.append(CHECKS[kind](seed))
     # Of the weights most leave one length, whatever the rest is.
     assert kind != "weights" or sum(found) > len(FULL) // 2
+
+
+# -- twice as long ---------------------------------------------------------------------------------
+
+
+def two_inputs(dim, body):
+    """A model of x, [1, T, D], and z, of which one dimension is named `dim`."""
+    text = f"""<ir_version: 8, opset_import: ["" : 17]>
+        m (float[1, T, D] x, float[1, K, 3] z) => (float[P, Q, R] y, float[S, U, V] v) {{
+        {body}
+        v = Relu (z)
+    }}"""
+    proto = onnx.parser.parse_model(text)
+    proto.graph.input[1].type.tensor_type.shape.dim[1].dim_param = dim
+    return proto
+
+
+def test_lengths_that_arithmetic_ties_are_doubled_by_it():
+    model = rfgraph.load(two_inputs("2*T + 1", "y = Relu (x)"))
+    assert shapes(model) == {"x": (1, 256, 256), "z": (1, 513, 3)}
+    longer = pickle.loads(pickle.dumps(model)).longer()
+    assert shapes(longer) == {"x": (1, 512, 512), "z": (1, 1025, 3)}
+
+
+def test_lengths_that_the_file_fixes_are_not_doubled():
+    proto = two_inputs("K", "y = MatMul (x, w)")
+    proto.graph.initializer.append(onnx.TensorProto(name="w", data_type=1, dims=(138, 25)))
+    model = rfgraph.load(proto)
+    assert shapes(model)["x"] == (1, 256, 138)
+    assert shapes(model.longer()) == {"x": (1, 512, 138), "z": (1, 512, 3)}
+
+
+def test_what_the_graph_refuses_or_the_file_does_not_give_is_not_doubled():
+    fixed = "s = Constant <value_ints: ints = [64, 63]> () y = Reshape (x, s)"
+    assert rfgraph.load(two_inputs("K", fixed)).longer() is None
+    assert rfgraph.load(two_inputs("300 - T", "y = Relu (x)")).longer is None
+    bound = {"x": (1, 7, 8), "z": (1, 5, 3)}
+    assert rfgraph.load(two_inputs("K", "y = Relu (x)"), input_shapes=bound).longer is None

@@ -33,10 +33,12 @@ _ELEMENTWISE = {
 }
 _POOLS = {"MaxPool", "AveragePool", "LpPool"}
 _GLOBAL_POOLS = {"GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"}
-_MOVES = {
+_TABLED = {
     *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth", "Gather"),
     *("Expand", "Tile"),
 }
+# Operators that do nothing but move elements of one tensor.
+MOVES = _TABLED | {"Concat", "Split", "Slice", "Pad", "Transpose"}
 
 
 def parts(node: Node) -> list[Part]:
@@ -56,7 +58,7 @@ def _all_parts(node: Node) -> Iterator[Part]:
         yield from _concat(node) if kind == "Concat" else _split(node)
     elif kind in ("Slice", "Pad", "Transpose"):
         yield {"Slice": _slice, "Pad": _pad, "Transpose": _transpose}[kind](node)
-    elif kind in _MOVES:
+    elif kind in _TABLED:
         yield _moved(node)
     else:
         yield from _reductions(node)

@@ -42,6 +42,7 @@ class Graph:
         initializers = {tensor.name for tensor in model.graph.initializer}
         names = [value.name for value in model.graph.input]
         self.inputs = [name for name in names if name not in initializers]
+        self.kinds = [node.op_type for node in model.graph.node]
         self.edges: list[Part] = []
         self._memo: dict[tuple[object, int, frozenset[int]], frozenset[int]] = {}
         self._moving: set[str] = set(self.inputs)

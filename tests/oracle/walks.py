@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from oracle.operators import MOVES
 from oracle.sets import Graph, Index, length, union
 
 if TYPE_CHECKING:
@@ -128,9 +129,51 @@ def sizes(graph: Graph, together: Sequence[Walk], units: int = 0) -> tuple[int |
     return tuple(largest)
 
 
-def trace(graph: Graph, walk: Walk) -> tuple[Key, ...]:
-    """Leave pointwise edges and weightless reductions over non-spatial axes out of a walk."""
-    return tuple(edge.key for edge in walk.edges if not _silent(graph, edge))
+def trace(graph: Graph, walk: Walk, apart: frozenset[int] = frozenset()) -> tuple[Key, ...]:
+    """Leave pointwise edges and weightless reductions over non-spatial axes out of a walk.
+
+    What lies between a tensor and a Concat of rearrangements of it counts as one step, unless a
+    node of `apart` lies there.
+    """
+    edges = list(walk.edges)
+    kept: list[Key] = []
+    joins = _joins(graph)
+    while edges:
+        edge = edges.pop()
+        source, nodes = joins.get(edge.target, ("", frozenset()))
+        if source and not nodes & apart:
+            kept.append((edge.node, 0, 0, "joined"))
+            while edge.source != source:
+                edge = edges.pop()
+        elif not _silent(graph, edge):
+            kept.append(edge.key)
+    return tuple(reversed(kept))
+
+
+def _joins(graph: Graph) -> dict[str, tuple[str, frozenset[int]]]:
+    """Return the Concats of rearrangements of one tensor: that tensor, and the nodes between."""
+    into: dict[str, list[Part]] = defaultdict(list)
+    for edge in graph.edges:
+        into[edge.target].append(edge)
+    # Of which tensors, and over which nodes, each tensor is a rearrangement; the nearest last.
+    moved: dict[str, dict[str, frozenset[int]]] = {
+        name: {name: frozenset()} for name in graph.inputs
+    }
+    found: dict[str, tuple[str, frozenset[int]]] = {}
+    for target, edges in into.items():
+        ways = [{**moved[edge.source]} for edge in edges]
+        here: dict[str, frozenset[int]] = {}
+        if len(edges) == 1 and (edges[0].pointwise or graph.kinds[edges[0].node] in MOVES):
+            node = frozenset([edges[0].node])
+            here = {name: nodes | node for name, nodes in ways[0].items()}
+        elif graph.kinds[edges[0].node] == "Concat":
+            common = [name for name in ways[0] if all(name in way for way in ways)]
+            here = {name: frozenset().union(*(way[name] for way in ways)) for name in common}
+            if common:
+                found[target] = common[-1], here[common[-1]]
+            here = {name: nodes | {edges[0].node} for name, nodes in here.items()}
+        moved[target] = {**here, target: frozenset()}
+    return found
 
 
 def _silent(graph: Graph, edge: Part) -> bool:

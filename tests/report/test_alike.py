@@ -124,9 +124,8 @@ def test_inputs_that_are_alike_are_one_paragraph(number, counted):
 
 def test_maps_that_were_shown_are_named_together():
     steps = [
-        helper.make_node("Split", ["x"], ["a", "b"], axis=2),
-        helper.make_node("Conv", ["a", "w"], ["f"], pads=[1, 1]),
-        helper.make_node("Conv", ["b", "v"], ["g"], pads=[2, 2]),
+        helper.make_node("Conv", ["x", "w"], ["f"], pads=[1, 1]),
+        helper.make_node("Conv", ["x", "v"], ["g"], pads=[2, 2]),
         *(helper.make_node("GlobalAveragePool", [name], [f"p{name}"]) for name in "fg"),
         helper.make_node("Sum", ["pf", "pg"], ["y"]),
         helper.make_node("Concat", ["pf", "pg"], ["z"], axis=1),

@@ -121,8 +121,9 @@ def test_what_the_file_fixes_is_said_with_the_reason():
     result = rfgraph.analyze(proto)
     said = " ".join(text_of(result).split())
     assert (
-        "Spatial: axes 0, 1. Open in the file: axis 0 ('T'), taken as 256 (node 'Slice_0' (Slice) "
-        "moves along it); axis 1 ('D'), 138 (fixed by node that makes 'y' (MatMul))."
+        "No spatial axis: the numbers are those of axes 0, 1. Open in the file: axis 0 ('T'), "
+        "taken as 256 (node 'Slice_0' (Slice) moves along it); axis 1 ('D'), 138 (fixed by node "
+        "that makes 'y' (MatMul))."
     ) in said
     assert "axis 0 ('2*T'), taken as 512 (T is 256; node" in said
     entry = result.to_dict()["inputs"][0]

@@ -99,7 +99,20 @@ def test_a_unit_without_a_position_has_no_reach():
     assert "reach" not in said(model)
 
 
-def test_units_that_read_different_places_are_told_together():
+def test_units_of_which_some_read_nothing_are_told_together():
+    build = Builder(18, 0)
+    x, other = build.input((1, 1, 10)), build.input((1, 1))
+    y = build.same_conv(x, 1, 3)
+    taken = build.reshape(build.slice(y, [2], [3], [4]), (1, 1))
+    model = build.model(build.concat([taken, other], 1))
+    lo, hi = perturb.hull_tables(model, model.graph.output[0].name, "x0")
+    there = lo <= hi
+    assert there[0, :, 2].tolist() == [True, False]
+    assert (lo[0, 0, 2], hi[0, 0, 2]) == (2, 4)
+    assert "positions 2..4 all units together" in said(model)
+
+
+def test_units_that_read_different_places_are_told_apart():
     build = Builder(18, 0)
     x = build.input((1, 1, 10))
     y = build.same_conv(x, 1, 3)
@@ -107,7 +120,8 @@ def test_units_that_read_different_places_are_told_together():
     model = build.model(build.concat(parts, 1))
     lo, hi = perturb.hull_tables(model, model.graph.output[0].name, "x0")
     assert list(zip(lo[0, :, 2], hi[0, :, 2], strict=True)) == [(2, 4), (6, 8)]
-    assert "positions 2..8 all units together" in said(model)
+    axis = rfgraph.analyze(model).receptive_field().axes[2]
+    assert (axis.size, axis.start, axis.stride) == (3, 2, 4)
 
 
 def test_what_comes_again_with_a_period_has_no_reach_either():

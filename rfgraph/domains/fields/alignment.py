@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.domains.fields.pieces import Mapped, Tabled
+from rfgraph.domains.fields.pieces import Blur, Mapped, Regrouped, Tabled, to_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.domains.fields.spread import Extent, Spread
+    from rfgraph.domains.fields.support import Mask
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.reading import Ints
 
 
 # -- alignment -------------------------------------------------------------------------------------
 
 
-def aligned(spreads: Sequence[Spread]) -> bool | None:
-    """Whether all paths agree in stride and in centre averaged over one period.
+def aligned(spreads: Sequence[Spread], shape: Shape) -> bool | None:
+    """Whether all paths to a tensor of `shape` agree in stride and in mean centre over one period.
 
     None where single paths were too many patterns to carry on.
     """
@@ -28,6 +31,7 @@ def aligned(spreads: Sequence[Spread]) -> bool | None:
         if spread is None:
             return None
         extents.extend(spread.values())
+    extents = _comparable(extents, shape)
     if any(extent.twice is None for extent in extents):
         return False
     first = extents[0] if extents else None
@@ -41,6 +45,23 @@ def aligned(spreads: Sequence[Spread]) -> bool | None:
     if any(not isinstance(extent.piece, Mapped) for extent in extents):
         return _tables_agree(extents)
     return len(lines) == 1
+
+
+def _comparable(extents: list[Extent], shape: Shape) -> list[Extent]:
+    """Return single paths before the one Reshape that moved them all, else all as they stand."""
+    moved = [extent.piece for extent in extents if isinstance(extent.piece, Regrouped)]
+    if len(moved) == len(extents) and len({piece.shape for piece in moved}) == 1:
+        return [
+            extent._replace(piece=piece.piece) for extent, piece in zip(extents, moved, strict=True)
+        ]
+    if not moved:
+        return extents
+    return [
+        extent
+        if isinstance(extent.piece, Tabled | Blur)
+        else extent._replace(piece=to_table(extent.piece, shape))
+        for extent in extents
+    ]
 
 
 def common_line(spread: Spread) -> tuple[Fraction, Fraction] | None:
@@ -78,9 +99,12 @@ def _centre(piece: Mapped, twice: int) -> tuple[Fraction, Fraction]:
     return rate, twice + total / len(there)
 
 
-def _tables_agree(extents: Sequence[Extent]) -> bool:
-    """Whether tables have the same centre at every unit that they share."""
-    centres = []
+def _tables_agree(extents: list[Extent]) -> bool:
+    """Whether tables have the same centre at every unit that they share.
+
+    Those that depend on no axis in common (the two sides of a product) share none.
+    """
+    centres: list[tuple[frozenset[int], Mask, Ints]] = []
     for extent in extents:
         if not isinstance(extent.piece, Tabled) or extent.twice is None:
             return False
@@ -88,9 +112,11 @@ def _tables_agree(extents: Sequence[Extent]) -> bool:
         there = lo <= hi
         total = np.where(there, lo + hi, 0)
         first = int(np.argmax(there))
-        centres.append((there, total - int(total.reshape(-1)[first]) + extent.twice))
-    shape, base = centres[0][1].shape, centres[0]
-    return all(
-        total.shape == shape and bool((total == base[1])[there & base[0]].all())
-        for there, total in centres[1:]
-    )
+        moved = total - int(total.reshape(-1)[first]) + extent.twice
+        centres.append((extent.piece.axes, there, moved))
+    for axes, there, total in centres:
+        base = next(item for item in centres if not axes or item[0] & axes)
+        shared = there & base[1]
+        if not bool((np.broadcast_to(total == base[2], shared.shape))[shared].all()):
+            return False
+    return True

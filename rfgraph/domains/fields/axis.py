@@ -22,11 +22,12 @@ class Axis:
     """The receptive field along one input axis, in input positions.
 
     `local` are the same numbers for the paths that are local on every spatial axis, where `scope`
-    is not local; `through` names the first operators that made it so, `ranges` those of them that
-    take the range of dynamic quantization, which decides its scale and zero point. `interior`,
-    where the axis is irregular, are the units between the borders that one period fits; `before`
-    and `after` are then theirs. Numbers that do not exist are None, as `before` and `after` where
-    units have no position on the axis (stride 0).
+    is not local; `grows`: these are the numbers at the probed length, and larger on a longer input.
+    `through` names the first operators that made it so, `ranges` those of them that take the range
+    of dynamic quantization, which decides its scale and zero point. `interior`, where the axis is
+    irregular, are the units between the borders that one period fits; `before` and `after` are then
+    theirs. Numbers that do not exist are None, as `before` and `after` where units have no position
+    on the axis (stride 0).
     """
 
     axis: int
@@ -47,6 +48,7 @@ class Axis:
     local: Axis | None = None
     through: tuple[str, ...] = ()
     ranges: tuple[str, ...] = ()
+    grows: bool = False
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
@@ -57,6 +59,7 @@ class Axis:
             "local": None if self.local is None else self.local._numbers(),
             "through": list(self.through),
             **({"ranges": list(self.ranges)} if self.ranges else {}),
+            **({"grows": True} if self.grows else {}),
         }
 
     def _numbers(self) -> Json:

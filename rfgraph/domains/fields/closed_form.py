@@ -11,7 +11,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.domains.fields.axis_field import AxisField, carry_field, merge_pieces
+from rfgraph.domains.fields.axis_field import AxisField, carry_field, mended_field, merge_fields
 from rfgraph.domains.fields.layout import (
     MAX_CLASSES,
     Classes,
@@ -24,7 +24,8 @@ from rfgraph.domains.fields.layout import (
     carriers,
 )
 from rfgraph.domains.fields.pieces import Lost, own_position
-from rfgraph.domains.fields.spread import begin, merge_spreads
+from rfgraph.domains.fields.spread import begin
+from rfgraph.domains.joined import joined
 from rfgraph.errors import BoundError
 from rfgraph.relations.axes import mover_along
 from rfgraph.relations.bounds import allowance
@@ -32,10 +33,11 @@ from rfgraph.relations.graph import edges_into, input_shape, shape_of
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from rfgraph.domains.joined import Joined
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.graph import Graph, Operator
     from rfgraph.relations.relation import Relation
 
 
@@ -91,10 +93,11 @@ def closed_forms(graph: Graph, sources: Sequence[str]) -> dict[str, ClosedForm]:
     """Propagate the fields of graph inputs through the whole graph, each once."""
     memo = Memo(on=len(sources) > 1)
     with allowance():
-        return {source: _closed_form(graph, source, memo) for source in sources}
+        moved = joined(graph, graph)
+        return {source: _closed_form(graph, source, memo, moved) for source in sources}
 
 
-def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
+def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Joined]) -> ClosedForm:
     shape = input_shape(graph, source)
     states: dict[str, State] = {source: memo.input(len(shape))}
     spatial: set[int] = set()
@@ -106,11 +109,12 @@ def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
             else _carry_state(
                 states[before], relation, losses, Loss(before, operator), spatial, memo
             )
-            for before, _, relation, operator, *_ in edges_into(graph, tensor)
+            for before, relation, operator in _entering(graph, tensor, moved)
             if before in states
         ]
         if carried:
-            merged = merge_states(carried, shape_of(graph, tensor) or ())
+            own = shape_of(graph, tensor) or ()
+            merged = _mended(merge_states(carried, own), shape, own)
             if len(merged.classes) > MAX_CLASSES:
                 raise BoundError(
                     f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
@@ -121,7 +125,36 @@ def _closed_form(graph: Graph, source: str, memo: Memo) -> ClosedForm:
     axes = sorted(spatial) or list(range(1, len(shape)))
     if not spatial and shape and (not axes or mover_along(graph, source, 0) is not None):
         axes.insert(0, 0)
-    return ClosedForm(source, states, tuple(axes), tuple(losses))
+    return ClosedForm(source, states, tuple(axes), tuple(losses), moved)
+
+
+def _mended(state: State, lengths: Shape, shape: Shape) -> State:
+    """Return a state in which what reads all of the input, or joins what does, is not cut."""
+    classes = {
+        layout: tuple(
+            None if field is None else mended_field(field, lengths[axis], shape)
+            for axis, field in enumerate(fields)
+        )
+        for layout, fields in state.classes.items()
+    }
+    if all(
+        now is before
+        for layout, fields in classes.items()
+        for now, before in zip(fields, state.classes[layout], strict=True)
+    ):
+        return state
+    return State(classes, state.through)
+
+
+def _entering(
+    graph: Graph, tensor: str, moved: Mapping[str, Joined]
+) -> Iterator[tuple[str, Relation, Operator]]:
+    one = moved.get(tensor)
+    if one is not None:
+        yield one.source, one.relation, one.operator
+        return
+    for edge in edges_into(graph, tensor):
+        yield edge.source, edge.relation, edge.operator
 
 
 def _carry_state(
@@ -151,34 +184,22 @@ def _mark_spatial(state: State, windowed: tuple[int, ...], spatial: set[int]) ->
 
 
 def _carry_class(layout: Layout, fields: Fields, relation: Relation) -> Carried:
-    rest: list[AxisField | None] = []
-    lost: list[Lost | None] = []
+    ways: list[list[AxisField | Lost]] = []
     for field, status in zip(fields, layout, strict=True):
-        kept, why = (None, status) if field is None else carry_field(field, relation)
-        rest.append(kept)
-        lost.append(why if isinstance(why, Lost) else None)
-    if any(kept is None and why is Lost.EMPTY for kept, why in zip(rest, lost, strict=True)):
+        if field is None:
+            ways.append([status] if isinstance(status, Lost) else [])
+            continue
+        kept, why = carry_field(field, relation)
+        ways.append([*kept, *([why] if why in (Lost.GLOBAL, Lost.UNKNOWN) else [])])
+    if not all(ways):
         return Carried({}, ())
-    classes = {
-        tuple(_status(item) for item in taken): tuple(
-            item if isinstance(item, AxisField) else None for item in taken
-        )
-        for taken in _choices(rest, lost)
-    }
+    classes: dict[Layout, Fields] = {}
+    # The paths that stay most local on one axis do so on the others.
+    for k in range(max(map(len, ways), default=1)):
+        taken = [way[min(k, len(way) - 1)] for way in ways]
+        fields = tuple(item if isinstance(item, AxisField) else None for item in taken)
+        classes[tuple(map(_status, taken))] = fields
     return Carried(classes, _lossy(layout, classes))
-
-
-def _choices(
-    rest: list[AxisField | None], lost: list[Lost | None]
-) -> list[tuple[AxisField | Lost, ...]]:
-    """Return the class of the paths that stay local, and that of those that were lost."""
-    stay = tuple(kept if kept is not None else why for kept, why in zip(rest, lost, strict=True))
-    gone = tuple(
-        why if why is not None and why is not Lost.EMPTY else kept
-        for kept, why in zip(rest, lost, strict=True)
-    )
-    found = [stay] if stay == gone else [stay, gone]
-    return [tuple(item for item in taken if item is not None) for taken in found]
 
 
 def _status(item: AxisField | Lost) -> Status:
@@ -223,21 +244,10 @@ def merge_states(states: Iterable[State], shape: Shape) -> State:
     classes = {
         layout: parts[0]
         if len(parts) == 1
-        else tuple(_merge_fields(fields, shape) for fields in zip(*parts, strict=True))
+        else tuple(merge_fields(fields, shape) for fields in zip(*parts, strict=True))
         for layout, parts in gathered.items()
     }
     blamed = tuple(
         reduce(or_, losses) for losses in zip(*(state.through for state in found), strict=True)
     )
     return State(classes, blamed)
-
-
-def _merge_fields(fields: Iterable[AxisField | None], shape: Shape) -> AxisField | None:
-    there = [field for field in fields if field is not None]
-    if not there:
-        return None
-    first = there[0]
-    if all(field is first for field in there):
-        return first
-    pieces = merge_pieces((piece for field in there for piece in field.pieces), shape)
-    return AxisField(pieces, merge_spreads([field.spread for field in there]))

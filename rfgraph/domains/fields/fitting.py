@@ -21,16 +21,6 @@ BLOCK = 1 << 16
 MAX_COMPARED = 1 << 28
 
 
-def squeezed(table: Table) -> Table:
-    """Return the table without the axes along which it is constant."""
-    lo, hi = table
-    for axis in sorted(table.axes):
-        first_lo, first_hi = lo.take([0], axis=axis), hi.take([0], axis=axis)
-        if bool((lo == first_lo).all()) and bool((hi == first_hi).all()):
-            lo, hi = first_lo, first_hi
-    return Table(lo, hi)
-
-
 def folded(table: Table, axes: Iterable[int]) -> Table:
     """Return the hulls over `axes`."""
     lo, hi = table
@@ -69,6 +59,13 @@ def direction(table: Table, axis: int) -> int:
         if bool((~there | ((lo == least) & (hi == most))).all()):
             return way
     return 0
+
+
+def is_shared(table: Table) -> bool:
+    """Whether all units that read anything read one position in common."""
+    lo, hi = table
+    there = lo <= hi
+    return int(lo[there].max()) <= int(hi[there].min())
 
 
 def fit(table: Table, axis: int) -> PeriodicMap | None:

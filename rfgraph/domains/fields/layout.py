@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from rfgraph.domains.fields.parts import Lines, whole_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.domains.fields.axis_field import AxisField
     from rfgraph.domains.fields.pieces import Lost
+    from rfgraph.domains.joined import Joined
     from rfgraph.relations.graph import Operator
 
 
@@ -51,12 +54,29 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClosedForm:
-    """The states of all tensors that one graph input reaches, and the input's spatial axes."""
+    """The states of all tensors that one graph input reaches, and the input's spatial axes.
+
+    `joined` are the tensors that were followed as one rearrangement of another.
+    """
 
     input: str
     states: Mapping[str, State]
     spatial_axes: tuple[int, ...]
     losses: tuple[Loss, ...]
+    joined: Mapping[str, Joined]
+
+
+def lines_of(state: State, axis: int) -> Lines:
+    """Return along which tensor axes, and how fast, paths run that read all of an input axis."""
+    fields = (fields[axis] for fields in state.classes.values())
+    return whole_lines(piece for field in fields if field is not None for piece in field.pieces)
+
+
+def is_one_path(state: State, axis: int) -> bool:
+    """Whether all paths read the same along an input axis, so that a field is that of each."""
+    spreads = [field.spread for f in state.classes.values() if (field := f[axis]) is not None]
+    extents = [one for spread in spreads for one in (spread or {}).values()]
+    return len(extents) == 1 and extents[0].least == extents[0].largest
 
 
 def carriers(state: State, axis: int) -> frozenset[int]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import reduce
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
+from rfgraph.domains import regions as exact
 from rfgraph.domains.fields.alignment import aligned
 from rfgraph.domains.fields.axis import Axis, Scope
 from rfgraph.domains.fields.axis_field import AxisField, merge_pieces
 from rfgraph.domains.fields.interior import Interior, Irregular, irregular
 from rfgraph.domains.fields.layout import is_local, sharing
-from rfgraph.domains.fields.pieces import Lost, Mapped, Piece, tabulate
-from rfgraph.domains.fields.sizes import _sizes, _sizes_of_phases, path_sizes
+from rfgraph.domains.fields.parts import parted
+from rfgraph.domains.fields.pieces import Lost, Mapped, Piece, Regrouped, tabulate
+from rfgraph.domains.fields.sizes import _sizes_of_phases, _sizes_of_units, path_sizes
 from rfgraph.domains.fields.spread import merge_spreads
 from rfgraph.domains.fields.stacking import placed
 from rfgraph.domains.periodic import PeriodicMap, Span, join, join_spans
@@ -24,7 +29,6 @@ from rfgraph.relations.graph import input_shape, shape_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from rfgraph.domains.fields.layout import ClosedForm, Layout, State
@@ -72,7 +76,7 @@ def measure(
     united = None if shared else _united(pieces, shape)
     if united is None or (moving and not united.q):
         table = tabulate(pieces, shape)
-        size, size_min = _sizes(table)
+        size, size_min = _sizes_of_units(pieces, shape, table)
         found = Irregular() if shared else _irregular(pieces, table, length)
         return Numbers(
             size,
@@ -112,11 +116,18 @@ def _irregular(pieces: Sequence[Piece], table: Table | None, length: int) -> Irr
     return irregular(table, min(carriers), length) if len(carriers) == 1 else Irregular()
 
 
+def _closed(piece: Piece) -> Piece:
+    """Return a piece as if it were bounded on both sides."""
+    if isinstance(piece, Regrouped):
+        return piece._replace(piece=piece.piece._replace(open_lo=False, open_hi=False))
+    return piece._replace(open_lo=False, open_hi=False)
+
+
 def bounded_reach(
     field: AxisField, shape: Shape, length: int
 ) -> tuple[Fraction | None, Fraction | None]:
     """Return before and after of a field with one-sided paths, None where it is unbounded."""
-    closed = placed([piece._replace(open_lo=False, open_hi=False) for piece in field.pieces], shape)
+    closed = placed([_closed(piece) for piece in field.pieces], shape)
     united = _united(closed, shape)
     if united is None:
         _, before, after = _irregular(closed, tabulate(closed, shape), length)
@@ -190,15 +201,18 @@ class Meter:
     """Measures the fields of tensors on one graph input; tensors that share a state share the work.
 
     `probed` are the input's axes whose lengths were chosen for want of any; `takes_range` says
-    whether an operator takes the range of a tensor that it reads, for dynamic quantization.
+    whether an operator takes the range of a tensor that it reads, for dynamic quantization;
+    `longer` gives the meter of the same model with those lengths doubled, None where there is none.
     """
 
     graph: Graph
     form: ClosedForm
     probed: Collection[int]
     takes_range: Callable[[Graph, str, Operator], bool]
+    longer: Callable[[], Meter | None] | None = None
     _seen: dict[tuple[int, Shape | None], Measured] = field(default_factory=dict, repr=False)
     _read: dict[str, Masks | None] = field(default_factory=dict, repr=False)
+    _parted: set[str] | None = field(default=None, repr=False)
 
     def measured(self, tensor: str) -> Measured:
         """Return alignment and axes of the field of a tensor that the input reaches."""
@@ -206,10 +220,23 @@ class Meter:
         shape = shape_of(self.graph, tensor)
         key = (id(state), shape)
         if key not in self._seen:
-            self._seen[key] = self._measure(state, shape)
-        return self._seen[key]
+            self._seen[key] = self._measure(tensor, state, shape)
+        agree, axes = self._seen[key]
+        if not self.probed or self.longer is None or not self._has_parts(tensor):
+            return agree, axes
+        wider = self.longer()
+        if wider is None or tensor not in wider.form.states:
+            return agree, axes
+        _, later = wider.measured(tensor)
+        return agree, FrozenDict({n: _at_two_lengths(axes[n], later[n]) for n in axes})
 
-    def _measure(self, state: State, shape: Shape | None) -> Measured:
+    def _has_parts(self, tensor: str) -> bool:
+        """Whether a tensor comes by parts of an axis, whose length may depend on the input's."""
+        if self._parted is None:
+            self._parted = parted(self.graph)
+        return tensor in self._parted
+
+    def _measure(self, tensor: str, state: State, shape: Shape | None) -> Measured:
         form = self.form
         local = {
             layout: fields
@@ -220,6 +247,8 @@ class Meter:
         axes: dict[int, Axis] = {}
         for axis, length in enumerate(source_shape):
             found = _axis(axis, state, local, shape, length, form.spatial_axes)
+            if found.scope in ("one-sided", "global") and _is_part(axis, state):
+                found = self._part(tensor, axis, length)
             if axis in self.probed:
                 found = _of_open_length(found)
             if found.scope not in ("local", "none"):
@@ -229,8 +258,19 @@ class Meter:
                 through, ranges = self._through(state.through[axis])
                 found = replace(found, through=through, ranges=ranges, covers_input=covers)
             axes[axis] = found
-        agree = _agreement(local.values(), form.spatial_axes) if local else None
+        agree = _agreement(local.values(), form.spatial_axes, shape or ()) if local else None
         return agree, FrozenDict(axes)
+
+    def _part(self, tensor: str, axis: int, length: int) -> Axis:
+        """Return the axis of a part of what was one-sided: what its units read."""
+        try:
+            tables = exact.clipped(self.graph, self.form.input, [tensor])[tensor]
+        except BoundError:
+            return Axis(axis, "local", regular=False)
+        there = reduce(np.logical_and, (table.lo <= table.hi for table in tables))
+        sizes = np.where(there, tables[axis].hi - tables[axis].lo + 1, 0)
+        size, size_min = int(sizes.max()), int(sizes.min())
+        return Axis(axis, "local", size, size_min, covers_input=size_min >= length, regular=False)
 
     def _through(self, losses: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of the first operators of a set of losses, and which take a range."""
@@ -265,11 +305,39 @@ class Meter:
         return self._read[tensor]
 
 
-def _agreement(local: Iterable[Fields], axes: Sequence[int]) -> bool | None:
+def _at_two_lengths(axis: Axis, longer: Axis) -> Axis:
+    """Return a local field as irregular, and as growing, if it is not the same on a longer input.
+
+    What is local on the longer one only was not a whole axis, but as long as one by chance.
+    """
+    if axis.scope in ("global", "one-sided") and longer.scope == "local":
+        return replace(longer, covers_input=None)
+    if axis.local is not None and longer.local is not None:
+        return replace(axis, local=_at_two_lengths(axis.local, longer.local))
+    if axis.scope != "local" or (longer.scope == "local" and _numbers(axis) == _numbers(longer)):
+        return axis
+    grows = longer.size is None or (axis.size is not None and longer.size > axis.size)
+    return Axis(
+        axis.axis,
+        "local",
+        axis.size,
+        axis.size_min,
+        shortest=axis.shortest,
+        longest=axis.longest,
+        regular=False,
+        grows=grows,
+    )
+
+
+def _numbers(axis: Axis) -> tuple[object, ...]:
+    return axis.size, axis.size_min, axis.stride, axis.period, axis.regular
+
+
+def _agreement(local: Iterable[Fields], axes: Sequence[int], shape: Shape) -> bool | None:
     """Whether local paths are aligned on all axes; None if that could not be told on some."""
     listed = list(local)
     verdicts = [
-        aligned([field.spread for fields in listed if (field := fields[axis]) is not None])
+        aligned([field.spread for fields in listed if (field := fields[axis]) is not None], shape)
         for axis in axes
     ]
     if False in verdicts:
@@ -288,6 +356,14 @@ def _of_open_length(axis: Axis) -> Axis:
     """Return an axis of the input whose length was chosen: whether all of it is read is open."""
     local = None if axis.local is None else replace(axis.local, covers_input=None)
     return replace(axis, covers_input=None, local=local)
+
+
+def _is_part(axis: int, state: State) -> bool:
+    """Whether all that was one-sided was cut afterwards, so that it no longer grows."""
+    found = [fields[axis] for fields in state.classes.values()]
+    pieces = [piece for field in found if field is not None for piece in field.pieces]
+    lost = any(isinstance(layout[axis], Lost) for layout in state.classes)
+    return not lost and all(piece.cut for piece in pieces if piece.open_lo or piece.open_hi)
 
 
 def _axis(

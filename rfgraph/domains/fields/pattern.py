@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Tabled
+from rfgraph.domains.fields.pieces import CUT, Blur, Mapped, Piece, Regrouped, Tabled
 from rfgraph.domains.periodic import PeriodicMap
 from rfgraph.domains.tables import NOTHING, Table, counted
 
@@ -36,36 +36,52 @@ class Pattern(NamedTuple):
 
 def normal(piece: Piece) -> Pattern:
     """Return the pattern of a piece that reads something."""
-    if isinstance(piece, Mapped):
-        span = next(span for span in piece.map.spans if span is not None)
-        lo, hi = span[0], span[1] - BASE
-        if lo or hi:
-            spans = tuple(
-                None if item is None else (item[0] - lo, item[1] - hi) for item in piece.map.spans
-            )
-            moved = PeriodicMap(piece.map.p, piece.map.q, spans)
-            piece = Mapped(piece.carrier, moved, piece.support, piece.open_lo, piece.open_hi)
-        return Pattern(piece, piece, lo, hi)
-    if isinstance(piece, Tabled):
-        return _normal_table(piece)
-    return Pattern(piece, piece, 0, 0)
+    if isinstance(piece, Blur):
+        blur = piece._replace(cut=piece.cut and CUT)
+        return Pattern(blur, blur, 0, 0)
+    inner = piece.piece if isinstance(piece, Regrouped) else piece
+    if isinstance(inner, Mapped):
+        moved, lo, hi = _moved_map(inner)
+    else:
+        moved, lo, hi = _moved_table(inner)
+    key = moved if isinstance(moved, Mapped) else _key(moved)
+    if isinstance(piece, Regrouped):
+        return Pattern((piece.shape, piece.axes, key), piece._replace(piece=moved), lo, hi)
+    return Pattern(key, moved, lo, hi)
 
 
-def _normal_table(piece: Tabled) -> Pattern:
+def _moved_map(piece: Mapped) -> tuple[Mapped | Tabled, int, int]:
+    span = next(span for span in piece.map.spans if span is not None)
+    lo, hi = span[0], span[1] - BASE
+    cut = piece.cut and CUT
+    if lo or hi or piece.cut != cut:
+        spans = tuple(
+            None if item is None else (item[0] - lo, item[1] - hi) for item in piece.map.spans
+        )
+        piece = piece._replace(map=PeriodicMap(piece.map.p, piece.map.q, spans), cut=cut)
+    return piece, lo, hi
+
+
+def _moved_table(piece: Tabled) -> tuple[Tabled, int, int]:
     lo, hi = piece.table
     there = lo <= hi
     first = int(np.argmax(there))
     lo0, hi0 = int(lo.reshape(-1)[first]), int(hi.reshape(-1)[first]) - BASE
     moved = counted(Table(np.where(there, lo - lo0, NOTHING), np.where(there, hi - hi0, -NOTHING)))
-    form = (lo.shape, piece.axes, piece.open_lo, piece.open_hi)
-    digest = blake2b(moved.lo.tobytes(), digest_size=32)
-    digest.update(moved.hi.tobytes())
-    key = (form, digest.digest())
-    return Pattern(key, piece._replace(table=moved), lo0, hi0)
+    return piece._replace(table=moved, cut=piece.cut and CUT), lo0, hi0
+
+
+def _key(piece: Tabled) -> tuple[object, ...]:
+    lo, hi = piece.table
+    digest = blake2b(lo.tobytes(), digest_size=32)
+    digest.update(hi.tobytes())
+    return (lo.shape, piece.axes, piece.open_lo, piece.open_hi, piece.cut), digest.digest()
 
 
 def excess(piece: Piece) -> int:
     """Return by how much the largest phase of a mapped or tabled piece exceeds the first one."""
+    if isinstance(piece, Regrouped):
+        piece = piece.piece
     if isinstance(piece, Mapped):
         sizes = [span[1] - span[0] for span in piece.map.spans if span is not None]
         return max(sizes) - sizes[0]

@@ -3,6 +3,10 @@
 A piece says for the units of a tensor which interval of one input axis they read. `Mapped` varies
 along one tensor axis, periodically; `Tabled` is a table of the units that exist; `Blur` knows only
 on which tensor axes it depends.
+
+The tensor axes that an interval depends on stand for the whole input axis, unless `cut` says that
+something selected a part of them (a Slice, a Split, one index): then it is what all units read
+together before that. What reads all of a part reads no more of a longer input.
 """
 
 from __future__ import annotations
@@ -14,8 +18,9 @@ import numpy as np
 
 from rfgraph.domains import tables
 from rfgraph.domains.fields import support
-from rfgraph.domains.fields.fitting import fit, folded, squeezed
+from rfgraph.domains.fields.fitting import depends, fit, folded
 from rfgraph.domains.periodic import PeriodicMap, Span, affine, constant
+from rfgraph.domains.regroup import regroup
 from rfgraph.domains.tables import Table
 from rfgraph.errors import BoundError
 from rfgraph.relations.bounds import bounded
@@ -25,6 +30,10 @@ if TYPE_CHECKING:
 
     from rfgraph.domains.fields.support import Support
     from rfgraph.relations.axis_rules import Shape
+
+
+# What stands for a piece's cut where it does not matter, or is not known, where it lay before.
+CUT = (0, 0)
 
 
 class Lost(Enum):
@@ -46,6 +55,7 @@ class Mapped(NamedTuple):
     support: Support = ()
     open_lo: bool = False
     open_hi: bool = False
+    cut: Span = None
 
     @property
     def axes(self) -> frozenset[int]:
@@ -63,6 +73,7 @@ class Tabled(NamedTuple):
     axes: frozenset[int]
     open_lo: bool = False
     open_hi: bool = False
+    cut: Span = None
 
 
 class Blur(NamedTuple):
@@ -71,6 +82,7 @@ class Blur(NamedTuple):
     depends: frozenset[int]
     open_lo: bool = False
     open_hi: bool = False
+    cut: Span = None
 
     @property
     def axes(self) -> frozenset[int]:
@@ -78,7 +90,36 @@ class Blur(NamedTuple):
         return self.depends
 
 
-Piece: TypeAlias = Mapped | Tabled | Blur
+Standing: TypeAlias = Mapped | Tabled | Blur
+
+
+class Regrouped(NamedTuple):
+    """A map or table of a tensor of `shape`, whose elements now stand under another shape.
+
+    `axes` are those of the new shape on which the interval depends.
+    """
+
+    piece: Mapped | Tabled
+    shape: Shape
+    axes: frozenset[int]
+
+    @property
+    def open_lo(self) -> bool:
+        """Whether everything before is read as well."""
+        return self.piece.open_lo
+
+    @property
+    def open_hi(self) -> bool:
+        """Whether everything after is read as well."""
+        return self.piece.open_hi
+
+    @property
+    def cut(self) -> Span:
+        """What was read before a part of the axes was selected; None if they stand for all."""
+        return self.piece.cut
+
+
+Piece: TypeAlias = Standing | Regrouped
 
 
 # -- changes of form ---------------------------------------------------------------------------
@@ -89,8 +130,10 @@ def own_position(axis: int) -> Mapped:
     return Mapped(axis, affine(1, 0, 0))
 
 
-def to_table(piece: Mapped, shape: Shape) -> Tabled | Blur:
+def to_table(piece: Mapped | Regrouped, shape: Shape) -> Tabled | Blur:
     """Return the piece as a table of the units that exist, or a blur if they are too many."""
+    if isinstance(piece, Regrouped):
+        return _regrouped_table(piece, shape)
     length = 1 if piece.carrier is None else shape[piece.carrier]
     try:
         bounded(length)
@@ -98,7 +141,18 @@ def to_table(piece: Mapped, shape: Shape) -> Tabled | Blur:
             piece, _unrolled(piece.map, length, len(shape), piece.carrier or 0), shape
         )
     except BoundError:
-        return Blur(piece.axes, piece.open_lo, piece.open_hi)
+        return blurred(piece)
+
+
+def _regrouped_table(piece: Regrouped, shape: Shape) -> Tabled | Blur:
+    inner = piece.piece
+    made = to_table(inner, piece.shape) if isinstance(inner, Mapped) else inner
+    if isinstance(made, Tabled):
+        try:
+            return made._replace(table=regroup(made.table, piece.shape, shape), axes=piece.axes)
+        except BoundError:
+            pass
+    return blurred(piece)
 
 
 def _unrolled(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table:
@@ -123,7 +177,7 @@ def tabulated(piece: Mapped, spans: list[Span], shape: Shape) -> Tabled | Blur:
         table = tables.from_spans(spans, len(shape), piece.carrier or 0)
         return _supported(piece, table, shape)
     except BoundError:
-        return Blur(piece.axes, piece.open_lo, piece.open_hi)
+        return blurred(piece)
 
 
 def _supported(piece: Mapped, table: Table, shape: Shape) -> Tabled:
@@ -132,14 +186,14 @@ def _supported(piece: Mapped, table: Table, shape: Shape) -> Tabled:
         dims = [1] * len(shape)
         dims[axis] = shape[axis]
         table = tables.masked(table, support.flags(bits, shape[axis]).reshape(dims))
-    return Tabled(table, piece.axes, piece.open_lo, piece.open_hi)
+    return Tabled(table, piece.axes, piece.open_lo, piece.open_hi, piece.cut)
 
 
 def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
     """Return the union over the units that exist; None where they are too many to tell."""
     united: Table | None = None
     for piece in pieces:
-        made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
+        made = to_table(piece, shape) if isinstance(piece, Mapped | Regrouped) else piece
         if isinstance(made, Blur):
             return None
         try:
@@ -149,27 +203,44 @@ def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
     return united
 
 
-def settle(
-    table: Table, axes: frozenset[int], carrier: int | None = None, *, open_lo: bool, open_hi: bool
-) -> Mapped | Tabled:
-    """Return a table whose intervals depend on `axes` as a map, if it is one and repeats.
+def blurred(piece: Piece) -> Blur:
+    """Return what is left of a piece that is too large to tabulate."""
+    return Blur(piece.axes, piece.open_lo, piece.open_hi, piece.cut)
+
+
+def with_cut(piece: Piece, cut: Span) -> Piece:
+    """Return the piece with another cut."""
+    if isinstance(piece, Regrouped):
+        return piece._replace(piece=piece.piece._replace(cut=cut))
+    return piece._replace(cut=cut)
+
+
+def settle(piece: Tabled, carrier: int | None = None) -> Mapped | Tabled:
+    """Return a table as a map, if it is one and repeats.
 
     A field that has grown until all units read the same still depends on its axes: on a longer
     input it would not be. `carrier` is the axis of a constant map that depends on none.
     """
-    table = squeezed(table)
+    axes, table = piece.axes, tables.squeezed(piece.table)
     core = folded(table, table.axes - axes)
-    tabled = Tabled(table, core.axes or axes, open_lo, open_hi)
+    if bool(((table.lo <= table.hi) & ((table.lo > core.lo) | (table.hi < core.hi))).any()):
+        # United with what lies elsewhere on the other axes, and reads something else there.
+        axes |= depends(table, table.axes - axes)
+        core = folded(table, table.axes - axes)
+    tabled = piece._replace(table=table, axes=core.axes or axes)
     bounds = _apart(table, core)
     if len(tabled.axes) > 1 or bounds is None:
         return tabled
     if not core.axes:
         carrier = next(iter(axes), carrier)
         lo, hi = int(core.lo.reshape(-1)[0]), int(core.hi.reshape(-1)[0])
-        return Mapped(carrier, constant((lo, hi) if lo <= hi else None), bounds, open_lo, open_hi)
+        span = (lo, hi) if lo <= hi else None
+        return Mapped(carrier, constant(span), bounds, piece.open_lo, piece.open_hi, piece.cut)
     (axis,) = core.axes
     mapped = fit(core, axis)
-    return tabled if mapped is None else Mapped(axis, mapped, bounds, open_lo, open_hi)
+    if mapped is None:
+        return tabled
+    return Mapped(axis, mapped, bounds, piece.open_lo, piece.open_hi, piece.cut)
 
 
 def _apart(table: Table, core: Table) -> Support | None:

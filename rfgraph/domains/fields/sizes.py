@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rfgraph.domains.fields.numbers import _united
 from rfgraph.domains.fields.pattern import excess
-from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, tabulate
+from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Regrouped, tabulate
 from rfgraph.domains.periodic import MAX_PERIOD, Span, join_spans
 
 if TYPE_CHECKING:
@@ -40,6 +41,23 @@ def single_sizes(form: ClosedForm, tensor: str, axis: int) -> tuple[int | None, 
     most = [size for _, size in found if size is not None]
     known = bool(found) and len(least) == len(most) == len(found)
     return (min(least), max(most)) if known else (None, None)
+
+
+def _sizes_of_units(
+    pieces: Sequence[Piece], shape: Shape, table: Table | None
+) -> tuple[int | None, int | None]:
+    """Return the largest and the smallest size of an irregular field, given as a table too.
+
+    Units that a Reshape moved all together have the sizes that they had before it.
+    """
+    moved = [piece.piece for piece in pieces if isinstance(piece, Regrouped)]
+    shapes = {piece.shape for piece in pieces if isinstance(piece, Regrouped)}
+    if len(shapes) != 1 or len(moved) < len(pieces):
+        return _sizes(table)
+    (shape,) = shapes
+    if _united(moved, shape) is None:
+        return _sizes(tabulate(moved, shape))
+    return _sizes_of_phases(moved, shape)
 
 
 def _sizes_of_phases(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:

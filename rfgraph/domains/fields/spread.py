@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.carry import carry_step
+from rfgraph.domains.fields.parts import Lines, uncut
 from rfgraph.domains.fields.pattern import BASE, Key, normal
-from rfgraph.domains.fields.pieces import Blur, Lost, Mapped, Piece
+from rfgraph.domains.fields.pieces import Blur, Lost, Mapped, Piece, Regrouped
 
 if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
@@ -85,7 +86,7 @@ def _kept(made: dict[Key, Extent]) -> Spread:
 
 def _is_scattered(extent: Extent) -> bool:
     """Whether a pattern is a table, or restricted on several axes: rolled, windowed, cut apart."""
-    piece = extent.piece
+    piece = extent.piece.piece if isinstance(extent.piece, Regrouped) else extent.piece
     return not isinstance(piece, Mapped) or len(piece.support) > 1
 
 
@@ -98,6 +99,18 @@ def merge_spreads(spreads: list[Spread]) -> Spread:
         for key, extent in spread.items():
             _add_extent(made, key, extent)
     return _kept(made)
+
+
+def mend_spread(spread: Spread, wholes: Lines) -> Spread:
+    """Return the spread with maps along axes of `wholes` as whole."""
+    if spread is None:
+        return None
+    made: dict[Key, Extent] = {}
+    for key, extent in spread.items():
+        piece = uncut(extent.piece, wholes)
+        same = piece is extent.piece or not isinstance(piece, Mapped)
+        _add_extent(made, key if same else piece, extent._replace(piece=piece))
+    return made
 
 
 def _add_extent(made: dict[Key, Extent], key: Key, extent: Extent) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.domains.fields.fitting import depends
-from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, settle, tabulate
+from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Tabled, settle, tabulate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,4 +62,4 @@ def _side_by_side(pieces: Sequence[Mapped], shape: Shape) -> Piece:
     table = tabulate(pieces, shape)
     if table is None:
         return Blur(axes)
-    return settle(table, depends(table, axes) or axes, open_lo=False, open_hi=False)
+    return settle(Tabled(table, depends(table, axes) or axes))

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from rfgraph.domains.fields.pattern import excess
 from rfgraph.domains.paths.moments import ONE_PATH, Moments, Moves, Survey
-from rfgraph.domains.paths.states import Growth, Kind, StateGraph, Track
+from rfgraph.domains.paths.tracks import Kind, Track
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from rfgraph.domains.paths.states import Growth, StateGraph
 
 
 # Beyond these a histogram is not listed unless it is asked for in full.

@@ -11,7 +11,8 @@ from itertools import count
 from operator import add, itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rfgraph.domains.paths.states import Arc, Kind, StateGraph, successors
+from rfgraph.domains.paths.states import Arc, StateGraph, successors
+from rfgraph.domains.paths.tracks import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rfgraph.relations.axis_rules import (
     AxisRule,
     Rows,
@@ -21,8 +23,8 @@ from rfgraph.relations.steps import regroup_plan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.relations.graph import Entering
-    from rfgraph.relations.steps import Everything
+    from rfgraph.domains.paths.routes import Entering
+    from rfgraph.relations.steps import Everything, Places
 
 
 def needed_axes(tensors: Sequence[str], edges: Entering) -> dict[str, frozenset[int]]:
@@ -67,6 +69,18 @@ class _Needed(Domain[frozenset[int]]):
         if isinstance(rule, Rows):
             return value | {axis, *rule.axes}
         return value if reads_all(rule) else value | {axis}
+
+    def gathered(
+        self, value: frozenset[int], places: Places, old: Shape, new: Shape
+    ) -> frozenset[int]:
+        if value:
+            return frozenset(range(len(old)))
+        # The axes of which some position is left out.
+        return frozenset(
+            axis
+            for axis, (place, length) in enumerate(zip(places, old, strict=True))
+            if len(np.unique(place[place >= 0])) < length
+        )
 
     def everything(self, value: frozenset[int], step: Everything, old: Shape) -> frozenset[int]:
         return frozenset()

@@ -3,23 +3,25 @@
 A path's trace leaves out transparent edges: pointwise ones and weightless reductions over axes that
 carry no spatial input axis. So the traces at a tensor are those of its origins, the other edges
 from which it is reached through transparent ones; where edges bring the same origins, one of them
-counts.
+counts. The edges of a Concat whose parts are all moved from one tensor are one edge from there.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.layout import carriers
-from rfgraph.relations.graph import Edge, Entering, Operator
+from rfgraph.relations.graph import Edge, Graph, Operator
 from rfgraph.relations.relation import Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.domains.fields.layout import ClosedForm
+    from rfgraph.domains.joined import Joined
 
 
 class Origins(NamedTuple):
@@ -58,6 +60,66 @@ class Plan:
     edges: Entering
 
 
+Entering: TypeAlias = "Mapping[str, Sequence[Edge]]"
+
+
+def entering(
+    graph: Graph, order: Iterable[str], source: str, target: str, moved: Mapping[str, Joined]
+) -> Entering:
+    """Return, in `order`, the tensors on walks from `source` to `target` and the edges into them.
+
+    By slot and part; into tensors of `moved` there is one edge.
+    """
+    within = _ancestors(graph, target, moved)
+    found: dict[str, list[Edge]] = {}
+    for name in order:
+        if name in within:
+            edges = [edge for edge in _edges(graph, name, moved) if edge.source in found]
+            if edges or name == source:
+                found[name] = [] if name == source else edges
+    return found if target in found else {}
+
+
+def _ancestors(graph: Graph, target: str, moved: Mapping[str, Joined]) -> set[str]:
+    seen = {target}
+    stack = [target]
+    while stack:
+        name = stack.pop()
+        for before in (moved[name].source,) if name in moved else graph.pred[name]:
+            if before not in seen:
+                seen.add(before)
+                stack.append(before)
+    return seen
+
+
+def _edges(graph: Graph, name: str, moved: Mapping[str, Joined]) -> list[Edge]:
+    if name in moved:
+        one = moved[name]
+        return [Edge(one.source, name, one.relation, one.operator)]
+    numbered = sorted(
+        (
+            (data["slot"], data["part"], before, data)
+            for before, edges in graph.pred[name].items()
+            for data in edges.values()
+        ),
+        key=itemgetter(0, 1),
+    )
+    return [
+        Edge(before, name, data["relation"], data["operator"]) for _, _, before, data in numbered
+    ]
+
+
+def not_named(
+    moved: Mapping[str, Joined], graph: Graph, names: frozenset[str]
+) -> dict[str, Joined]:
+    """Return the joined edges on whose way no tensor or operator is named."""
+    return {
+        name: one
+        for name, one in moved.items()
+        if not any(names & {at, graph.nodes[at]["producer"].label} for at in one.passed)
+    }
+
+
 def every_path(tensors: Sequence[str], edges: Entering) -> Plan:
     """Return the plan that counts each walk."""
     return Plan(tensors, {name: Arrival(list(edges[name])) for name in tensors}, (), edges)
@@ -92,7 +154,7 @@ def routes(
         brought = [(edge, _brought(edge, origins, numbered, form)) for edge in edges[name]]
         if brought:
             arrivals[name], origins[name] = _arrive(brought)
-        if not brought or _is_named(name, edges[name], kept):
+        if not brought or _is_kept(name, edges[name], kept):
             # All that leaves the graph input, or a tensor that is asked for, comes from there.
             origins[name] = Origins(len(numbered), 1, 0)
             numbered.append(Edge("", name, Relation((), ()), Operator(-1, "", "")))
@@ -114,7 +176,7 @@ def _brought(
     return found if edge.relation.is_pointwise else found._replace(reset=found.bits)
 
 
-def _is_named(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:
+def _is_kept(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:
     return name in kept or any(edge.operator.label in kept for edge in edges)
 
 

@@ -8,29 +8,29 @@ All counting, the moments and the enumeration run on this graph.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rfgraph.domains.fields.carry import carry
+from rfgraph.domains.fields.layout import is_one_path, lines_of
+from rfgraph.domains.fields.parts import Lines, uncut
 from rfgraph.domains.fields.pattern import excess, normal
-from rfgraph.domains.fields.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position
+from rfgraph.domains.fields.pieces import Mapped, Tabled, own_position
+from rfgraph.domains.joined import joined
 from rfgraph.domains.paths.liveness import needed_axes
-from rfgraph.domains.paths.routes import Plan, Walks, every_path, routes
+from rfgraph.domains.paths.routes import Plan, Walks, entering, every_path, not_named, routes
+from rfgraph.domains.paths.tracks import Kind, Track, carry_track, presence, support_of
 from rfgraph.domains.periodic import constant
 from rfgraph.errors import BoundError
-from rfgraph.relations.axis_rules import Shift
 from rfgraph.relations.bounds import allowance
-from rfgraph.relations.graph import Edge, entering, producer_of, relevant
+from rfgraph.relations.graph import producer_of
 from rfgraph.relations.relation import Relation
-from rfgraph.relations.steps import Select
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rfgraph.domains.fields.layout import ClosedForm
-    from rfgraph.domains.fields.support import Support
+    from rfgraph.domains.joined import Joined
     from rfgraph.domains.paths.moments import Survey
-    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.graph import Edge, Graph
 
 
 MAX_STATES = 200_000
@@ -38,27 +38,6 @@ MAX_STATES = 200_000
 MAX_PATTERNS = 1 << 24
 
 Growth: TypeAlias = tuple[int, ...]
-
-
-class Kind(Enum):
-    """How a path stands to an input axis."""
-
-    LOCAL = "local"
-    ONE_SIDED = "one_sided"
-    GLOBAL = "global"
-    UNKNOWN = "unknown"
-
-
-class Track(NamedTuple):
-    """One axis of a state: its kind, its pattern's key, and the piece that stands for it."""
-
-    kind: Kind
-    key: object
-    piece: Piece
-
-    def same(self) -> tuple[Kind, object]:
-        """Return what tells tracks apart."""
-        return self.kind, self.key
 
 
 class Arc(NamedTuple):
@@ -123,15 +102,20 @@ class Question:
         graph = self.view()
         if self.form.input not in graph or self.target not in graph:
             return None
-        within = relevant(graph, self.form.input, self.target)
-        if not within:
-            return None
+        kept = frozenset(self.through)
         # A view of a graph need not keep the order.
-        tensors = [name for name in self.graph if name in within]
-        edges = entering(graph, tensors)
+        order = [name for name in self.graph if name in graph]
+        moved: Mapping[str, Joined] = {}
+        if self.count != "paths":
+            left = joined(graph, order) if self.avoiding else self.form.joined
+            moved = not_named(left, graph, kept)
+        edges = entering(graph, order, self.form.input, self.target, moved)
+        if not edges:
+            return None
+        tensors = list(edges)
         if self.count == "paths":
             return every_path(tensors, edges)
-        return routes(tensors, edges, self.form, frozenset(self.through))
+        return routes(tensors, edges, self.form, kept)
 
 
 def _without(graph: Graph, names: set[str]) -> Graph:
@@ -145,26 +129,34 @@ def _without(graph: Graph, names: set[str]) -> Graph:
     return graph.subgraph(kept)
 
 
+def joint_bound(plan: Plan | None) -> int:
+    """Return how many states are worth their time where axis by axis would do as well.
+
+    Joint states may be products of single ones.
+    """
+    return 0 if plan is None else max(1000, 8 * len(plan.tensors))
+
+
 @allowance()
-def state_graph(question: Question, axes: tuple[int, ...], plan: Plan | None) -> StateGraph:
+def state_graph(
+    question: Question, axes: tuple[int, ...], plan: Plan | None, bound: int = MAX_STATES
+) -> StateGraph:
     """Fold the paths of a question's plan, tracking the input axes `axes`.
 
     The last number of every shift counts windows with extent > 1. Raises BoundError if there are
-    too many states.
+    more than `bound` states.
     """
     made = StateGraph(axes)
-    return made if plan is None else _Folder(question, plan, made).fold()
+    return made if plan is None else _Folder(question, plan, made, bound).fold()
 
 
 class _Folder:
     """Builds a state graph, tensor by tensor."""
 
-    def __init__(self, question: Question, plan: Plan, made: StateGraph) -> None:
-        self.question, self.plan, self.made = question, plan, made
+    def __init__(self, question: Question, plan: Plan, made: StateGraph, bound: int) -> None:
+        self.question, self.plan, self.made, self.bound = question, plan, made, bound
+        self.nodes = question.graph.nodes
         self.needed = needed_axes(plan.tensors, plan.edges)
-        # Joint states may be products of single ones: beyond this many, count axis by axis.
-        alone = len(made.axes) <= 1
-        self.bound = MAX_STATES if alone else max(1000, 8 * len(plan.tensors))
         # Whether a state's tracks read nothing at some positions, which a tensor may not need.
         self.partial: list[bool] = []
         self.cache: dict[object, tuple[Track, int] | None] = {}
@@ -176,6 +168,7 @@ class _Folder:
         self.walks = Walks(plan)
         # Tensors that are origins themselves.
         self.own = {plan.numbered[k].target: k for k in self.wanted if not plan.numbered[k].source}
+        self.wholes: dict[tuple[str, int], Lines] = {}
         self.at: dict[str, dict[object, int]] = {}
         self.origins: dict[int, dict[object, int]] = {}
 
@@ -203,7 +196,7 @@ class _Folder:
             pattern = normal(own_position(axis))
             tracks.append(Track(Kind.LOCAL, pattern.key, pattern.piece))
         if not tracks:
-            tracks.append(_presence(Kind.GLOBAL, Mapped(None, constant((0, 0)))))
+            tracks.append(presence(Kind.GLOBAL, Mapped(None, constant((0, 0)))))
         key = (self._flags(name, 0, ()), *(track.same() for track in tracks))
         self.made.start = self._state(name, key, tuple(tracks), self.at.setdefault(name, {}))
         self._keep_origins(name)
@@ -216,7 +209,7 @@ class _Folder:
             found = here[key] = len(self.made.tracks)
             self.made.tracks.append(tracks)
             self.made.tensors.append(name)
-            self.partial.append(any(_support(track) for track in tracks))
+            self.partial.append(any(support_of(track) for track in tracks))
         return found
 
     def _spend(self, entries: int) -> None:
@@ -271,7 +264,7 @@ class _Folder:
     ) -> tuple[tuple[Track, ...], Growth] | None:
         moved: list[Track] = []
         shifts: list[int] = []
-        for track in tracks:
+        for axis, track in zip(self.made.axes or (0,), tracks, strict=True):
             if relation.is_identity and not self._drops(track, name):
                 moved.append(track)
                 shifts.append(0)
@@ -279,12 +272,12 @@ class _Folder:
             result = self._carry_track(track, relation, name)
             if result is None:
                 return None
-            moved.append(result[0])
+            moved.append(self._mended(result[0], name, axis))
             shifts.append(result[1])
         return tuple(moved), tuple(shifts)
 
     def _drops(self, track: Track, name: str) -> bool:
-        return any(axis not in self.needed[name] for axis, _ in _support(track))
+        return any(axis not in self.needed[name] for axis, _ in support_of(track))
 
     def _carry_track(self, track: Track, relation: Relation, name: str) -> tuple[Track, int] | None:
         needed = self.needed[name]
@@ -292,11 +285,31 @@ class _Folder:
         if key in self.cache:
             return self.cache[key]
         self.kept.append(relation)
-        result = _carry_track(track, relation, needed)
+        result = carry_track(track, relation, needed)
         if result is not None:
             result = self._only(result[0]), result[1]
         self.cache[key] = result
         return result
+
+    def _mended(self, track: Track, name: str, axis: int) -> Track:
+        """Return a track as whole if, at this tensor, its carrier stands for all of the axis."""
+        if track.piece.cut is None or not self.made.axes:
+            return track
+        key = name, axis
+        if key not in self.wholes:
+            self.wholes[key] = self._lines(name, axis)
+        piece = uncut(track.piece, self.wholes[key])
+        if piece is track.piece:
+            return track
+        return self._only(Track(track.kind, normal(piece).key, piece))
+
+    def _lines(self, name: str, axis: int) -> Lines:
+        """Return what maps a crop at this tensor may have been made to fit: it joins them here."""
+        state = self.question.form.states.get(name)
+        joins = len(self.plan.edges[name]) > 1
+        if state is None or not (joins or is_one_path(state, axis)):
+            return frozenset()
+        return lines_of(state, axis)
 
     def _only(self, track: Track) -> Track:
         """Return the one track of its pattern: tables that are the same are held once."""
@@ -325,83 +338,6 @@ class _Folder:
                 own: dict[object, int] = {}
                 self._follow(self.at.get(edge.source, {}), edge.relation, (edge,), name, own)
                 self.origins[number] = own
-
-
-def _support(track: Track) -> Support:
-    return track.piece.support if isinstance(track.piece, Mapped) else ()
-
-
-def _presence(kind: Kind, piece: Piece) -> Track:
-    """Return a track that only says where there is something to read."""
-    pattern = normal(piece)
-    return Track(kind, pattern.key, pattern.piece)
-
-
-def _carry_track(
-    track: Track, relation: Relation, needed: frozenset[int]
-) -> tuple[Track, int] | None:
-    """Carry one axis of a state; None if nothing is left to read."""
-    if _passes_by(track.piece, relation, needed):
-        return track, 0
-    result = carry(track.piece, relation)
-    if result is Lost.EMPTY:
-        return None
-    if track.kind in (Kind.GLOBAL, Kind.UNKNOWN) or isinstance(result, Lost):
-        kind = track.kind
-        if isinstance(result, Lost) and track.kind in (Kind.LOCAL, Kind.ONE_SIDED):
-            kind = Kind.UNKNOWN if result is Lost.UNKNOWN else Kind.GLOBAL
-        left = _where(track.piece, relation) if isinstance(result, Lost) else result
-        piece = _trimmed(left, needed)
-        if piece is None:
-            return None
-        return _presence(kind, piece), 0
-    pattern = normal(_trimmed_piece(result, needed))
-    if result.open_lo or result.open_hi:
-        return Track(Kind.ONE_SIDED, pattern.key, pattern.piece), 0
-    if isinstance(result, Blur):
-        return _presence(Kind.UNKNOWN, Mapped(None, constant((0, 0)))), 0
-    return Track(Kind.LOCAL, pattern.key, pattern.piece), pattern.hi - pattern.lo
-
-
-def _passes_by(piece: Piece, relation: Relation, needed: frozenset[int]) -> bool:
-    """Whether a relation leaves a piece as it is: it moves along other axes, which nobody needs."""
-    if not isinstance(piece, Mapped) or piece.support:
-        return False
-    return all(
-        isinstance(step, Select)
-        and all(
-            axis not in needed | {piece.carrier} and isinstance(rule, Shift) and _reads(rule)
-            for axis, rule in step.rules
-        )
-        for step in relation.steps
-    )
-
-
-def _reads(rule: Shift) -> bool:
-    """Whether some output position of a shift reads a position that exists."""
-    least, largest = rule.ends
-    return abs(rule.step) == 1 and largest >= 0 and least < rule.in_len
-
-
-def _where(piece: Piece, relation: Relation) -> Piece | None:
-    """Return where a path that was lost on an axis still reads something."""
-    support = piece.support if isinstance(piece, Mapped) else ()
-    result = carry(Mapped(None, constant((0, 0)), support), relation)
-    if result is Lost.EMPTY:
-        return None
-    return Mapped(None, constant((0, 0))) if isinstance(result, Lost) else result
-
-
-def _trimmed(piece: Piece | None, needed: frozenset[int]) -> Piece | None:
-    return None if piece is None else _trimmed_piece(piece, needed)
-
-
-def _trimmed_piece(piece: Piece, needed: frozenset[int]) -> Piece:
-    if isinstance(piece, Mapped) and piece.support:
-        support = tuple(pair for pair in piece.support if pair[0] in needed)
-        if len(support) != len(piece.support):
-            return piece._replace(support=support)
-    return piece
 
 
 def successors(made: StateGraph) -> list[list[Arc]]:

@@ -6,6 +6,8 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, get_args
 
+import numpy as np
+
 from rfgraph.arguments import described
 from rfgraph.errors import UsageError
 from rfgraph.relations.axis_rules import (
@@ -26,6 +28,7 @@ from rfgraph.relations.axis_rules import (
     product,
 )
 from rfgraph.relations.steps import (
+    Gathered,
     Permute,
     Pointwise,
     Prefix,
@@ -78,6 +81,40 @@ def _check_moved(where: str, step: Step, shape: Shape) -> None:
         raise UsageError(
             f"{where} requires a shape that {list(shape)} broadcasts to, found {list(step.shape)}"
         )
+    if isinstance(step, Gathered):
+        _check_places(where, step, shape)
+
+
+def _check_places(where: str, step: Gathered, shape: Shape) -> None:
+    """Check that each element is one that exists, or nothing along all axes."""
+    if not shape or not _are_places(step, len(shape)):
+        raise UsageError(
+            f"{where}, places, requires for each axis of shape {list(shape)} an array of integers "
+            f"that broadcasts to {list(step.shape)}, with as many axes"
+        )
+    outside = [
+        int(at)
+        for place, length in zip(step.places, shape, strict=True)
+        for at in (place.min(), place.max())
+        if not -1 <= at < length
+    ]
+    if outside:
+        raise UsageError(
+            f"{where}, places, requires positions of shape {list(shape)} or -1, found {outside[0]}"
+        )
+    if any(bool(((place < 0) != (step.places[0] < 0)).any()) for place in step.places):
+        raise UsageError(f"{where}, places, requires -1 on all axes where nothing is read")
+
+
+def _are_places(step: Any, axes: int) -> bool:
+    return len(step.places) == axes and all(
+        isinstance(place, np.ndarray)
+        and np.issubdtype(place.dtype, np.integer)
+        and place.size > 0
+        and place.ndim == len(step.shape)
+        and _broadcasts(place.shape, step.shape)
+        for place in step.places
+    )
 
 
 def _broadcasts(shape: Shape, to: Shape) -> bool:

@@ -96,7 +96,7 @@ def _multiples(start: int, length: int, place: int, tried: dict[int, Refusal]) -
     slope = Fraction(tried[start].found[place], start)
     if slope != Fraction(tried[length].found[place], length) or slope.denominator > 1:
         return
-    for target in tried[start].asked:
+    for target in filter(None, tried[start].asked):
         unit = target // math.gcd(target, slope.numerator)
         multiple = max(unit, LONG // unit * unit)
         if multiple <= MAX_ASKED and multiple not in tried:

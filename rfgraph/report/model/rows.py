@@ -104,6 +104,8 @@ def _size_row(label: str, axes: Sequence[Axis]) -> Iterator[Row]:
     differ = any(axis.size_min != axis.size for axis in axes)
     note = "smallest..largest over the units" if differ else "what one unit reads"
     note = "read past these operators" if label == "local paths" and not differ else note
+    if any(axis.grows for axis in axes):
+        note = "at this length: it grows with the input"
     yield label, sizes, note
 
 
@@ -265,7 +267,8 @@ def _scope_words(axis: Axis, *, brief: bool = False) -> str:
     if axis.scope == "none":
         return "nothing of the input is read"
     ahead = "" if axis.regular or axis.after is None else f", {fraction(axis.after)} after"
-    return f"local, receptive field {span(axis.size_min, axis.size)}{ahead}"
+    grows = ", which grows with the input" if axis.grows else ""
+    return f"local, receptive field {span(axis.size_min, axis.size)}{ahead}{grows}"
 
 
 def _side(axis: Axis) -> str:

@@ -1,0 +1,223 @@
+"""How a piece is carried on where elements are moved, as they are or by broadcasting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.domains import tables
+from rfgraph.domains.fields import support
+from rfgraph.domains.fields.fitting import depends
+from rfgraph.domains.fields.parts import cut_by_places
+from rfgraph.domains.fields.pieces import (
+    Blur,
+    Lost,
+    Mapped,
+    Piece,
+    Regrouped,
+    Standing,
+    Tabled,
+    blurred,
+    settle,
+    to_table,
+)
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, constant
+from rfgraph.domains.regroup import regroup, regrouped_size
+from rfgraph.errors import BoundError
+from rfgraph.relations.axis_rules import Shape, product
+from rfgraph.relations.steps import Gathered, Plan, regroup_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def broadcast(piece: Standing, old: Shape, new: Shape) -> Standing | Lost:
+    """Return the piece after broadcasting from shape `old` to `new`."""
+    extra = len(new) - len(old)
+    if isinstance(piece, Tabled):
+        axes = frozenset(axis + extra for axis in piece.axes)
+        return piece._replace(table=tables.broadcast(piece.table, len(new)), axes=axes)
+    grown = {axis for axis, length in enumerate(old) if length == 1 and new[axis + extra] != 1}
+    if isinstance(piece, Blur):
+        return piece._replace(depends=frozenset(axis + extra for axis in piece.depends - grown))
+    kept = tuple((axis + extra, bits) for axis, bits in piece.support if axis not in grown)
+    if piece.carrier is None or piece.carrier not in grown:
+        carrier = None if piece.carrier is None else piece.carrier + extra
+        return piece._replace(carrier=carrier, support=kept)
+    return _only_unit(piece._replace(support=kept))
+
+
+def _only_unit(piece: Mapped) -> Mapped | Lost:
+    """Return a piece whose carrier has one position, when nothing stands for that axis any more."""
+    span = piece.map.at(0)
+    return Lost.EMPTY if span is None else piece._replace(carrier=None, map=constant(span))
+
+
+def permute(piece: Standing, perm: tuple[int, ...]) -> Standing:
+    """Return the piece with the axes in another order."""
+    if isinstance(piece, Tabled):
+        axes = frozenset(perm.index(axis) for axis in piece.axes)
+        return piece._replace(table=tables.permute(piece.table, perm), axes=axes)
+    if isinstance(piece, Blur):
+        return piece._replace(depends=frozenset(perm.index(axis) for axis in piece.depends))
+    carrier = None if piece.carrier is None else perm.index(piece.carrier)
+    moved = tuple(sorted((perm.index(axis), bits) for axis, bits in piece.support))
+    return piece._replace(carrier=carrier, support=moved)
+
+
+def regroup_piece(piece: Piece, old: Shape, new: Shape) -> Piece | Lost:
+    """Return the piece of the same elements under another shape."""
+    if isinstance(piece, Regrouped):
+        # What is merged and cut apart again stands where it stood.
+        if piece.shape == new:
+            return piece.piece
+        return regroup_piece(piece.piece, piece.shape, new)
+    if isinstance(piece, Mapped):
+        return _regroup_mapped(piece, old, new)
+    plan = regroup_plan(old, new)
+    if isinstance(piece, Blur):
+        return piece._replace(depends=_behind(piece.axes, plan, new))
+    return _regroup_table(piece, old, new, plan)
+
+
+def _regroup_mapped(piece: Mapped, old: Shape, new: Shape) -> Piece | Lost:
+    plan = regroup_plan(old, new)
+    moved = _moved_whole(piece, old, new, plan)
+    if moved is not None:
+        return moved
+    if piece.carrier is not None and is_empty(piece.map.spans[: old[piece.carrier]]):
+        return Lost.EMPTY
+    return Regrouped(piece, old, _carriers(piece.axes, old, new, plan))
+
+
+def _regroup_table(piece: Tabled, old: Shape, new: Shape, plan: Plan) -> Piece | Lost:
+    """Regroup a table unless it grows by that and does not become a map that moves."""
+    grows = regrouped_size(piece.table, old, new) > piece.table.lo.size
+    try:
+        table = regroup(piece.table, old, new)
+        made = _settle(piece._replace(table=table), _behind(piece.axes, plan, new))
+        if not grows or (isinstance(made, Mapped) and made.map.q):
+            return made
+    except BoundError:
+        pass
+    return Regrouped(piece, old, _carriers(piece.axes, old, new, plan))
+
+
+def _carriers(axes: frozenset[int], old: Shape, new: Shape, plan: Plan) -> frozenset[int]:
+    """Return the axes of the new shape along which positions on some old `axes` change."""
+    found: set[int] = set()
+    for before, after in plan:
+        for carrier in axes.intersection(before):
+            low = product(old[axis] for axis in before if axis > carrier)
+            high = low * old[carrier]
+            inner = 1
+            for axis in reversed(after):
+                if new[axis] > 1 and inner < high and inner * new[axis] > low:
+                    found.add(axis)
+                inner *= new[axis]
+    return frozenset(found)
+
+
+def settled(piece: Regrouped, shape: Shape) -> Standing | Lost:
+    """Return the piece as it stands under its new shape: a map, a table, or a blur."""
+    inner = piece.piece
+    if isinstance(inner, Mapped) and inner.carrier is not None and inner.support:
+        groups = regroup_plan(piece.shape, shape)
+        alone = [
+            after[0] for before, after in groups if before == (inner.carrier,) and len(after) == 1
+        ]
+        if alone:
+            # The position stays; what restricts it moves.
+            there = Mapped(None, constant((0, 0)), inner.support)
+            moved = settled(Regrouped(there, piece.shape, frozenset()), shape)
+            if isinstance(moved, Mapped):
+                return inner._replace(carrier=alone[0], support=moved.support)
+    made = to_table(piece, shape)
+    return made if isinstance(made, Blur) else _settle(made, piece.axes)
+
+
+def gather(piece: Standing, step: Gathered, shape: Shape) -> Standing | Lost:
+    """Return the piece after any rearrangement of a tensor of `shape`."""
+    made = _gathered(piece, step, shape)
+    return made if isinstance(made, Lost) else made._replace(cut=cut_by_places(piece, step, shape))
+
+
+def _gathered(piece: Standing, step: Gathered, shape: Shape) -> Standing | Lost:
+    if isinstance(piece, Mapped) and piece.carrier is not None and step.keeps(piece.carrier, shape):
+        # The position stays; what restricts it moves.
+        there = _gathered(Mapped(None, constant((0, 0)), piece.support), step, shape)
+        if not isinstance(there, Tabled | Blur):
+            return there if isinstance(there, Lost) else piece._replace(support=there.support)
+    made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
+    axes = frozenset(
+        axis
+        for own in piece.axes
+        for axis, length in enumerate(step.places[own].shape)
+        if length > 1
+    )
+    if isinstance(made, Tabled):
+        try:
+            return _settle(made._replace(table=tables.gathered(made.table, step.places)), axes)
+        except BoundError:
+            pass
+    return blurred(piece)._replace(depends=axes)
+
+
+def _settle(piece: Tabled, axes: frozenset[int]) -> Standing | Lost:
+    """Return a table in fewer words whose intervals depend on some of `axes`."""
+    if piece.table.is_empty:
+        return Lost.EMPTY
+    return settle(piece._replace(axes=depends(piece.table, axes) or axes))
+
+
+def _behind(axes: frozenset[int], plan: Plan, new: Shape) -> frozenset[int]:
+    """Return the axes of the new shape that the old `axes` became part of."""
+    found: set[int] = set()
+    for before, after in plan:
+        if not axes.isdisjoint(before):
+            found.update(axis for axis in after if new[axis] > 1)
+    return frozenset(found)
+
+
+def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Mapped | Lost | None:
+    """Move a piece whose carrier stays whole, or becomes the outer part of a merged axis."""
+    before, behind = next((group for group in plan if piece.carrier in group[0]), ((), ()))
+    wide = [axis for axis in before if old[axis] != 1]
+    if piece.carrier in wide and any(axis in wide for axis, _ in piece.support):
+        return None
+    kept = support.regrouped(piece.support, old, new, plan)
+    if kept is None:
+        return None
+    piece = piece._replace(support=kept)
+    if piece.carrier is None or (old[piece.carrier] == 1 and len(before) == len(behind) == 1):
+        return piece._replace(carrier=None if piece.carrier is None else behind[0])
+    if old[piece.carrier] == 1:
+        return _only_unit(piece)
+    after = [axis for axis in behind if new[axis] != 1]
+    if wide == [piece.carrier]:
+        return _cut_apart(piece, after[0], product(new[axis] for axis in after[1:]))
+    if len(after) != 1 or wide[0] != piece.carrier:
+        return None
+    return _merged(piece, after[0], product(old[axis] for axis in wide[1:]))
+
+
+def _merged(piece: Mapped, carrier: int, inner: int) -> Mapped | None:
+    """The carrier becomes the outer part of one merged axis: its period is as much longer."""
+    if inner * piece.map.p > MAX_PERIOD:
+        return None
+    spans = tuple(span for span in piece.map.spans for _ in range(inner))
+    merged = PeriodicMap(piece.map.p * inner, piece.map.q, spans)
+    return piece._replace(carrier=carrier, map=merged)
+
+
+def _cut_apart(piece: Mapped, carrier: int, inner: int) -> Mapped | None:
+    """The outer part of an axis carries a map that says the same all along the inner part."""
+    p, q, spans = piece.map
+    blocks = {spans[at : at + inner] for at in range(0, p, inner)}
+    if p % inner or any(len(set(block)) > 1 for block in blocks):
+        return None
+    return piece._replace(carrier=carrier, map=PeriodicMap(p // inner, q, spans[::inner]))
+
+
+def is_empty(spans: Sequence[Span]) -> bool:
+    """Whether these phases all read nothing."""
+    return all(span is None for span in spans)

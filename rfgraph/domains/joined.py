@@ -1,0 +1,205 @@
+"""Tensors that several edges bring together from one: each is one rearrangement of it.
+
+A Concat whose parts are all moved, and nothing else, from one and the same tensor does in many
+edges what an operator does in one: a roll, the stem that takes every second pixel, circular
+padding, Tile. What is followed path by path follows it as one edge.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rfgraph.domains import tables
+from rfgraph.domains.regions import carry
+from rfgraph.domains.tables import NOTHING
+from rfgraph.errors import BoundError
+from rfgraph.relations.axis_rules import Pick, Repeat, Shape, Shift
+from rfgraph.relations.reading import indices
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Gathered, Permute, Pointwise, Regroup, Select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from rfgraph.relations.axis_rules import Outside, SelectRule
+    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.reading import Ints
+
+
+# So many moves are followed back from each part.
+MAX_MOVES = 64
+_PADDED: tuple[Outside, ...] = ("wrap", "reflect", "edge")
+
+
+class Joined(NamedTuple):
+    """One edge in place of several: from `source`, over the tensors `passed`."""
+
+    source: str
+    relation: Relation
+    operator: Operator
+    passed: frozenset[str]
+
+
+def joined(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
+    """Return which of `tensors`, in topological order, are one rearrangement by several edges."""
+    found: dict[str, Joined] = {}
+    for tensor in tensors:
+        if _is_put_together(graph, tensor):
+            made = _join(graph, tensor, found)
+            if made is not None:
+                found[tensor] = made
+    return found
+
+
+def _edges(graph: Graph, tensor: str) -> Iterator[tuple[str, Relation]]:
+    """Yield what edges into a tensor that carry anything read, and how."""
+    for before, edges in graph.pred[tensor].items():
+        for data in edges.values():
+            if not data["relation"].is_void:
+                yield before, data["relation"]
+
+
+def _is_put_together(graph: Graph, tensor: str) -> bool:
+    """Whether several edges each fill a part of the tensor."""
+    if graph.in_degree(tensor) < 2:
+        return False
+    parts = [relation for _, relation in _edges(graph, tensor)]
+    return len(parts) > 1 and all(
+        isinstance(step, Select)
+        and all(isinstance(rule, Shift) and rule.outside == "absent" for _, rule in step.rules)
+        for relation in parts
+        for step in relation.steps or (None,)
+    )
+
+
+def _join(graph: Graph, tensor: str, found: Mapping[str, Joined]) -> Joined | None:
+    """Return the one edge into a tensor from the nearest that all its parts are moved from."""
+    common: dict[str, None] | None = None
+    for part in dict.fromkeys(before for before, _ in _edges(graph, tensor)):
+        origins = _moved_from(graph, part, found)
+        common = origins if common is None else {name: None for name in common if name in origins}
+        if not common:
+            return None
+    source = next(iter(common or ()))
+    passed = _between(graph, source, tensor)
+    try:
+        places = _places(graph, source, tensor, passed)
+    except BoundError:
+        return None
+    if places is None:
+        return None
+    relation = _relation(graph.nodes[source]["shape"], graph.nodes[tensor]["shape"], places)
+    return Joined(source, relation, graph.nodes[tensor]["producer"], frozenset(passed))
+
+
+def _moved_from(graph: Graph, tensor: str, found: Mapping[str, Joined]) -> dict[str, None]:
+    """Return the tensor and those, nearest first, of which it is a rearrangement."""
+    names = {tensor: None}
+    while len(names) <= MAX_MOVES:
+        known = found.get(tensor)
+        edges = [] if known else list(_edges(graph, tensor))
+        if known:
+            tensor = known.source
+        elif len(edges) == 1 and all(map(_is_move, edges[0][1].steps)):
+            tensor = edges[0][0]
+        else:
+            break
+        names[tensor] = None
+    return names
+
+
+def _is_move(step: object) -> bool:
+    """Whether a step only moves elements; padding stands for more than the elements that exist."""
+    if isinstance(step, Select):
+        return all(
+            not isinstance(rule, Shift) or rule.outside == "absent" or rule.is_inside
+            for _, rule in step.rules
+        )
+    return isinstance(step, Pointwise | Permute | Regroup)
+
+
+def _between(graph: Graph, source: str, tensor: str) -> dict[str, None]:
+    """Return the tensors that lie on the way, each before those that read it."""
+    seen: set[str] = set()
+    order: dict[str, None] = {}
+    stack = [tensor]
+    while stack:
+        name = stack[-1]
+        left = [
+            before for before, _ in _edges(graph, name) if before not in seen and before != source
+        ]
+        seen.add(name)
+        if left:
+            stack.extend(left)
+        else:
+            order[stack.pop()] = None
+    del order[tensor]
+    return order
+
+
+def _places(
+    graph: Graph, source: str, tensor: str, passed: Mapping[str, None]
+) -> list[Ints] | None:
+    """Return for each axis of `source` which position each element of `tensor` is; -1 for none.
+
+    None where parts overlap, so that an element is more than one.
+    """
+    shape: Shape = graph.nodes[source]["shape"]
+    found = {source: [tables.ramp(shape, axis) for axis in range(len(shape))]}
+    for name in (*passed, tensor):
+        arriving = [
+            [carry(table, relation) for table in found[before]]
+            for before, relation in _edges(graph, name)
+        ]
+        made = arriving[0]
+        for other in arriving[1:]:
+            made = list(map(tables.join, made, other))
+        found[name] = made
+    if any(bool((lo < hi).any()) for lo, hi in found[tensor]):
+        return None
+    return [np.where(lo == NOTHING, -1, lo) for lo, _ in map(tables.squeezed, found[tensor])]
+
+
+def _relation(old: Shape, new: Shape, places: list[Ints]) -> Relation:
+    """Return the relation that moves each element as `places` say, axis by axis if it can be."""
+    apart = len(old) == len(new) and all(
+        length == 1 or other == axis
+        for axis, place in enumerate(places)
+        for other, length in enumerate(place.shape)
+    )
+    if not apart:
+        return Relation(old, (Gathered(new, tuple(places)),))
+    lines = [np.broadcast_to(place.reshape(-1), (new[k],)) for k, place in enumerate(places)]
+    rules = tuple(
+        (axis, _rule(line, old[axis]))
+        for axis, line in enumerate(lines)
+        if not np.array_equal(line, np.arange(old[axis]))
+    )
+    return Relation(old, (Select(rules),) if rules else (Pointwise(new),))
+
+
+def _rule(line: Ints, length: int) -> SelectRule:
+    """Return the rule by which each position reads what `line` says of an axis of `length`."""
+    count = len(line)
+    if count % length == 0 and np.array_equal(line, np.arange(count) % length):
+        return Repeat(length, count)
+    step = int(line[1] - line[0]) if count > 1 else 1
+    if step and np.array_equal(line, line[0] + step * np.arange(count)):
+        return Shift(int(line[0]), step, length, count)
+    for begin in _begins(line, length):
+        for outside in _PADDED:
+            padded = Shift(-begin, 1, length, count, outside)
+            if np.array_equal(line, indices(padded)):
+                return padded
+    return Pick(tuple(line.tolist()), length)
+
+
+def _begins(line: Ints, length: int) -> list[int]:
+    """Return where the whole axis may stand in a longer one, the most central place if anywhere."""
+    last = len(line) - length
+    if last < 1:
+        return []
+    ends = (line[: last + 1] == 0) & (line[length - 1 :] == length - 1)
+    return sorted(np.flatnonzero(ends).tolist(), key=lambda begin: abs(2 * begin - last))[:1]

@@ -1,0 +1,118 @@
+"""The same elements under another shape: which axes go together, and tables regrouped sparingly."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rfgraph.domains.tables import Table, counted
+from rfgraph.relations.axis_rules import Shape, product
+from rfgraph.relations.bounds import bounded
+from rfgraph.relations.steps import regroup_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Slim(NamedTuple):
+    """Two shapes of the same elements without the factors along which nothing varies.
+
+    Of `repeats` new axes each position stands for so many in a row.
+    """
+
+    old: Shape
+    new: Shape
+    repeats: tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=1024)
+def slimmed(old: Shape, new: Shape, varying: frozenset[int]) -> Slim:
+    """Return both shapes of a Regroup slim, where only the old axes `varying` matter."""
+    slim_old, slim_new = list(old), list(new)
+    repeats: list[tuple[int, int]] = []
+    for before, after in regroup_plan(old, new):
+        wide = [axis for axis in before if axis in varying]
+        if not wide:
+            for axis in before:
+                slim_old[axis] = 1
+            for axis in after:
+                slim_new[axis] = 1
+            continue
+        inner = [axis for axis in before if axis > wide[-1]]
+        lengths, repeat = _without_inner([new[k] for k in after], product(old[k] for k in inner))
+        if lengths is not None:
+            for axis in inner:
+                slim_old[axis] = 1
+            slim_new[after[0] : after[-1] + 1] = lengths
+            repeats.extend((after[place], count) for place, count in repeat)
+        _cut_outer([axis for axis in before if axis < wide[0]], after, slim_old, slim_new)
+    return Slim(tuple(slim_old), tuple(slim_new), tuple(repeats))
+
+
+def slim_before(axis: int, old: Shape, new: Shape, varying: frozenset[int]) -> tuple[Shape, Shape]:
+    """Return shapes of a Regroup that do as well as `old` and `new` where `axis` is reduced next.
+
+    Nothing varies along old axes other than `varying`: those within `axis` can be left out.
+    """
+    slim_old, slim_new = list(old), list(new)
+    before, after = next(group for group in regroup_plan(old, new) if axis in group[1])
+    low = product(new[k] for k in after if k > axis)
+    for place in before:
+        inner = product(old[k] for k in before if k > place)
+        within = inner % low == 0 and low * new[axis] % (inner * old[place]) == 0
+        if place not in varying and within:
+            slim_old[place] = 1
+            slim_new[axis] //= old[place]
+    return tuple(slim_old), tuple(slim_new)
+
+
+def _without_inner(
+    lengths: list[int], inner: int
+) -> tuple[list[int] | None, list[tuple[int, int]]]:
+    """Return lengths divided from the last on by `inner` in all, and which one in part.
+
+    None where they do not divide.
+    """
+    for place in reversed(range(len(lengths))):
+        if inner % lengths[place] == 0:
+            inner //= lengths[place]
+            lengths[place] = 1
+        elif lengths[place] % inner == 0:
+            lengths[place] //= inner
+            return lengths, [(place, inner)] if inner > 1 else []
+        else:
+            return None, []
+    return lengths, []
+
+
+def _cut_outer(outer: list[int], after: Sequence[int], old: list[int], new: list[int]) -> None:
+    """Divide both shapes by the first new axes that lie within the `outer` old ones."""
+    left = product(old[axis] for axis in outer)
+    for axis in after:
+        if left % new[axis]:
+            break
+        left //= new[axis]
+        new[axis] = 1
+    for axis in outer:
+        old[axis] = 1
+    if outer:
+        old[outer[0]] = left
+
+
+def regrouped_size(table: Table, old: Shape, new: Shape) -> int:
+    """Return how many entries the table has under another shape."""
+    slim = slimmed(old, new, table.axes)
+    return product(length for length, thin in zip(new, slim.new, strict=True) if thin > 1)
+
+
+def regroup(table: Table, old: Shape, new: Shape) -> Table:
+    """Return the table of the tensor under another shape."""
+    bounded(regrouped_size(table, old, new))
+    slim = slimmed(old, new, table.axes)
+    lo, hi = (np.broadcast_to(array, slim.old).reshape(slim.new) for array in table)
+    for axis, count in slim.repeats:
+        if slim.new[axis] > 1:
+            lo, hi = lo.repeat(count, axis=axis), hi.repeat(count, axis=axis)
+    return counted(Table(lo, hi))

@@ -1,0 +1,246 @@
+"""Rearrangements of any kind, against numpy doing the same."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from rfgraph.domains import kept
+from rfgraph.domains import regions as exact
+from rfgraph.domains.fields.axis_field import merge_pieces
+from rfgraph.domains.fields.carry import carry, carry_step
+from rfgraph.domains.fields.parts import parted
+from rfgraph.domains.fields.pieces import (
+    Blur,
+    Lost,
+    Mapped,
+    Regrouped,
+    Tabled,
+    own_position,
+    to_table,
+)
+from rfgraph.domains.joined import joined
+from rfgraph.domains.periodic import affine, constant
+from rfgraph.domains.read_positions import carry_back
+from rfgraph.domains.regroup import regroup, slim_before
+from rfgraph.domains.tables import Table, masked, ramp
+from rfgraph.relations.axis_rules import Pick, Repeat, Shift, Whole
+from rfgraph.relations.graph import Operator
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Everything, Gathered, Permute, Reduce, Regroup, Select
+
+# -- the same elements under another shape ---------------------------------------------------------
+
+
+def shapes(draw, count):
+    """A random shape of so many elements, with axes of one position strewn in."""
+    lengths = []
+    while count > 1:
+        lengths.append(draw.choice([k for k in range(2, count + 1) if count % k == 0]))
+        count //= lengths[-1]
+    for _ in range(draw.randrange(3)):
+        lengths.insert(draw.randrange(len(lengths) + 1), 1)
+    return tuple(lengths)
+
+
+def random_regroups(seed):
+    draw = random.Random(seed)
+    for _ in range(300):
+        count = draw.choice([2, 6, 8, 12, 24, 36, 60, 72])
+        old, new = shapes(draw, count), shapes(draw, count)
+        dims = [n if draw.random() < 0.5 else 1 for n in old]
+        lo = np.array([draw.randrange(50) for _ in range(math.prod(dims))]).reshape(dims)
+        yield Table(lo, lo + 1), old, new, draw.randrange(len(new))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_table_regrouped_is_the_array_reshaped(seed):
+    for table, old, new, _ in random_regroups(seed):
+        want = np.broadcast_to(table.lo, old).reshape(new)
+        assert np.array_equal(np.broadcast_to(regroup(table, old, new).lo, new), want)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_left_out_before_a_reduction_does_not_matter(seed):
+    for table, old, new, axis in random_regroups(seed):
+        want = np.broadcast_to(table.lo, old).reshape(new).min(axis=axis, keepdims=True)
+        slim = slim_before(axis, old, new, table.axes)
+        have = regroup(table, *slim).lo.min(axis=axis, keepdims=True)
+        assert np.array_equal(np.broadcast_to(have, want.shape), want)
+
+
+def test_a_table_that_grows_stays_as_it_stood():
+    """A scattered axis merged with an inner one, and back: no table of both is kept."""
+    picked = Select(((0, Pick((2, 0, 1), 3)),))
+    merged = Relation((3, 4), (picked, Regroup((12,))))
+    made = carry(own_position(0), merged)
+    assert isinstance(made, Regrouped)
+    assert (made.shape, made.axes) == ((3, 4), frozenset({0}))
+    back = carry_step(made, Regroup((3, 4)), (12,))
+    assert isinstance(back, Tabled)
+    assert back.table.lo.reshape(-1).tolist() == [2, 0, 1]
+    assert carry_step(made, Reduce(((0, Whole(12, 1)),)), (12,)) is Lost.GLOBAL
+    assert carry_step(made, Reduce(((0, Whole(12, 1, True)),)), (12,)) is Lost.UNKNOWN
+
+
+def test_a_table_too_large_to_be_seen_under_another_shape():
+    long = 1 << 12
+    order = Select(((0, Pick((*range(1, long), 0), long)),))
+    made = carry(own_position(0), Relation((long, long), (order, Regroup((long * long,)))))
+    assert isinstance(made, Regrouped)
+    assert carry_step(made, Permute((0,)), (long * long,)) == Blur(frozenset({0}))
+
+
+# -- any rearrangement -----------------------------------------------------------------------------
+
+
+SHAPE = (2, 4, 6)
+STEPS = (Regroup((2, 2, 2, 3, 2)), Permute((0, 2, 4, 1, 3)), Regroup((2, 4, 6)))
+
+
+def by_places():
+    """The steps as one, by the places that they move each element from."""
+    direct = Relation(SHAPE, STEPS)
+    places = [exact.carry(ramp(SHAPE, axis), direct).lo for axis in range(len(SHAPE))]
+    return Relation(SHAPE, (Gathered(direct.out_shape, tuple(places)),))
+
+
+def test_a_rearrangement_by_places_reads_what_its_steps_read():
+    whole = by_places()
+    numbers = np.arange(48).reshape(SHAPE)
+    want = numbers.reshape(2, 2, 2, 3, 2).transpose(0, 2, 4, 1, 3).reshape(2, 4, 6)
+    place = [np.broadcast_to(exact.carry(ramp(SHAPE, a), whole).lo, SHAPE) for a in range(3)]
+    assert np.array_equal(np.ravel_multi_index(place, SHAPE), want)
+    for unit in np.ndindex(*SHAPE):
+        masks = tuple(np.arange(n) == at for n, at in zip(SHAPE, unit, strict=True))
+        read = [np.flatnonzero(mask).tolist() for mask in carry_back(masks, whole)]
+        assert read == [[at] for at in np.unravel_index(want[unit], SHAPE)]
+    assert kept.of(whole) == kept.Kept(frozenset())
+
+
+def test_a_piece_keeps_the_axis_that_a_rearrangement_keeps():
+    whole = by_places()
+    assert carry(own_position(0), whole) == own_position(0)
+    half = Mapped(0, affine(1, 0, 0), ((1, 0b0011),))
+    made = carry(half, whole)
+    assert isinstance(made, Mapped | Tabled)
+
+
+def test_places_of_another_rank_keep_no_axis():
+    step = Gathered((2, 1), (np.arange(2).reshape(2, 1),))
+    assert not step.keeps(0, (2,))
+    assert carry_step(own_position(0), step, (2,)) == Mapped(0, affine(1, 0, 0))
+
+
+def test_places_that_hold_nothing():
+    step = Gathered((3,), (np.array([-1, -1, -1]),))
+    assert carry_step(own_position(0), step, (3,)) is Lost.EMPTY
+    some = Gathered((3,), (np.array([2, -1, 0]),))
+    made = carry_step(own_position(0), some, (3,))
+    table = made.table if isinstance(made, Tabled) else to_table(made, (3,)).table
+    assert np.where(table.lo <= table.hi, table.lo, -1).reshape(-1).tolist() == [2, -1, 0]
+    masks = carry_back((np.array([True, True, False]),), Relation((3,), (some,)))
+    assert masks[0].tolist() == [False, False, True]
+
+
+def test_a_blur_depends_on_where_its_axes_went():
+    whole = by_places()
+    assert carry(Blur(frozenset({2})), whole) == Blur(frozenset({1, 2}))
+    assert carry(Mapped(None, constant((3, 5))), whole) == Mapped(None, constant((3, 5)))
+
+
+# -- parts put together ----------------------------------------------------------------------------
+
+
+def put_together(*starts, length=4, total=8):
+    """A tensor into which all of another is put at each of some places."""
+    graph = nx.MultiDiGraph()
+    graph.add_node("x", shape=(length,), producer=None)
+    graph.add_node("y", shape=(total,), producer=Operator(0, "put", "Put"))
+    for slot, start in enumerate(starts):
+        part = Select(((0, Shift(-start, 1, length, total, "absent")),))
+        graph.add_edge("x", "y", relation=Relation((length,), (part,)), slot=slot, part=0)
+    return graph
+
+
+def test_parts_that_do_not_overlap_are_one_rearrangement():
+    made = joined(put_together(0, 4), ("x", "y"))["y"]
+    assert made.relation.steps == (Select(((0, Repeat(4, 8)),)),)
+    gap = joined(put_together(0, 5, total=9), ("x", "y"))["y"]
+    assert gap.relation.steps == (Select(((0, Pick((0, 1, 2, 3, -1, 0, 1, 2, 3), 4)),)),)
+
+
+def test_parts_that_overlap_are_none():
+    assert joined(put_together(0, 2), ("x", "y")) == {}
+
+
+def test_parts_of_an_axis_too_long_to_tabulate_are_left_as_they_are():
+    long = 1 << 23
+    assert joined(put_together(0, long, length=long, total=2 * long), ("x", "y")) == {}
+
+
+# -- what is cut, and moved ------------------------------------------------------------------------
+
+
+def taking(places):
+    """Two rows of 8 of which these places are taken."""
+    row = np.zeros((1, 1), np.int64) + np.arange(2).reshape(2, 1)
+    return Gathered((2, len(places)), (row, np.array(places).reshape(1, -1)))
+
+
+@pytest.mark.parametrize(
+    ("places", "read"),
+    [
+        ([0, 1, 2, 3], (0, 3)),
+        ([6, 2, 4], (2, 6)),
+        # The last position, over which a stride passes, or another order: nothing is left out.
+        ([0, 2, 4, 6], None),
+        ([4, 5, 6, 7, 0, 1, 2, 3], None),
+    ],
+)
+def test_what_takes_a_part_of_an_axis_and_reads_all_of_that_is_local(places, read):
+    made = carry_step(own_position(1), taking(places), (2, 8))
+    assert made.cut == (None if read is None else (0, 7))
+    whole = carry_step(made, Reduce(((1, Whole(len(places), 1)),)), (2, len(places)))
+    if read is None:
+        assert whole is Lost.GLOBAL
+    else:
+        assert whole.map.spans == (read,)
+
+
+@pytest.mark.parametrize(
+    "step", [Reduce(((0, Whole(10, 1)),)), Everything((1,))], ids=["a whole axis", "everything"]
+)
+def test_a_merged_axis_is_as_whole_as_the_one_that_it_was_made_of(step):
+    cut = carry_step(own_position(1), Select(((1, Shift(2, 1, 8, 5)),)), (2, 8))
+    part, whole = (carry_step(piece, Regroup((10,)), (2, 5)) for piece in (cut, own_position(1)))
+    assert isinstance(part, Regrouped)
+    assert (part.cut, whole.cut) == ((0, 7), None)
+    assert carry_step(part, step, (10,)).map.spans == ((2, 6),)
+    assert carry_step(whole, step, (10,)) is Lost.GLOBAL
+
+
+def test_parts_of_a_merged_axis_that_are_all_there_is_are_no_longer_cut():
+    place = np.arange(8).reshape(1, 8)
+    tables = (masked(Table(place, place), there) for there in (place < 4, place >= 4))
+    parts = [
+        Regrouped(Tabled(table, frozenset({1}), cut=(0, 7)), (2, 8), frozenset({0}))
+        for table in tables
+    ]
+    (one,) = merge_pieces(parts, (16,))
+    assert isinstance(one, Regrouped)
+    assert one.cut is None
+    assert merge_pieces([parts[0], parts[0]._replace()], (16,))[0].cut == (0, 7)
+
+
+def test_behind_any_rearrangement_an_axis_may_be_parted():
+    graph = nx.MultiDiGraph()
+    for name in "xab":
+        graph.add_node(name, shape=(2, 8))
+    graph.add_edge("x", "a", relation=Relation((2, 8), ()))
+    graph.add_edge("a", "b", relation=Relation((2, 8), (taking([4, 5, 6, 7, 0, 1, 2, 3]),)))
+    assert parted(graph) == {"b"}
