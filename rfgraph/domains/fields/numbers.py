@@ -17,10 +17,10 @@ from rfgraph.domains.fields.interior import Interior, Irregular, irregular
 from rfgraph.domains.fields.layout import is_local, sharing
 from rfgraph.domains.fields.parts import parted
 from rfgraph.domains.fields.pieces import Lost, Mapped, Piece, Regrouped, tabulate
-from rfgraph.domains.fields.sizes import _sizes_of_phases, _sizes_of_units, path_sizes
+from rfgraph.domains.fields.sizes import path_sizes, sizes_of_phases, sizes_of_units, united_map
 from rfgraph.domains.fields.spread import merge_spreads
 from rfgraph.domains.fields.stacking import placed
-from rfgraph.domains.periodic import PeriodicMap, Span, join, join_spans
+from rfgraph.domains.periodic import PeriodicMap, Span, join_spans
 from rfgraph.domains.read_positions import read_positions
 from rfgraph.errors import BoundError
 from rfgraph.frozen import FrozenDict
@@ -73,10 +73,10 @@ def measure(
     """
     shortest, longest = path_sizes(field.spread)
     pieces = placed(field.pieces, shape)
-    united = None if shared else _united(pieces, shape)
+    united = None if shared else united_map(pieces, shape)
     if united is None or (moving and not united.q):
         table = tabulate(pieces, shape)
-        size, size_min = _sizes_of_units(pieces, shape, table)
+        size, size_min = sizes_of_units(pieces, shape, table)
         found = Irregular() if shared else _irregular(pieces, table, length)
         return Numbers(
             size,
@@ -87,7 +87,7 @@ def measure(
             longest=longest,
             interior=found.interior,
         )
-    size, size_min = _sizes_of_phases(pieces, shape)
+    size, size_min = sizes_of_phases(pieces, shape)
     rate, first = united.rate, united.spans[0]
     before, after = reach(united)
     return Numbers(
@@ -128,7 +128,7 @@ def bounded_reach(
 ) -> tuple[Fraction | None, Fraction | None]:
     """Return before and after of a field with one-sided paths, None where it is unbounded."""
     closed = placed([_closed(piece) for piece in field.pieces], shape)
-    united = _united(closed, shape)
+    united = united_map(closed, shape)
     if united is None:
         _, before, after = _irregular(closed, tabulate(closed, shape), length)
     else:
@@ -150,27 +150,6 @@ def reach(united: PeriodicMap) -> tuple[Fraction | None, Fraction | None]:
     before = max(rate * r - span[0] for r, span in there)
     after = max(span[1] - rate * r for r, span in there)
     return before, after
-
-
-def _united(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:
-    """Return the union as one map, None where it is not regular."""
-    maps: list[PeriodicMap] = []
-    carriers = set()
-    for piece in pieces:
-        if not isinstance(piece, Mapped):
-            return None
-        maps.append(piece.map)
-        carriers.add(piece.carrier)
-    if len(carriers) != 1:
-        return None
-    united: PeriodicMap | None = maps[0]
-    for other in maps[1:]:
-        if united is None or united.q * other.p != other.q * united.p:
-            return None
-        united = join(united, other)
-    (carrier,) = carriers
-    length = 1 if carrier is None else shape[carrier]
-    return united if united is not None and united.p <= max(length, 1) else None
 
 
 # -- single units ----------------------------------------------------------------------------------

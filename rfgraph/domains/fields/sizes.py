@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.domains.fields.numbers import _united
 from rfgraph.domains.fields.pattern import excess
 from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Regrouped, tabulate
-from rfgraph.domains.periodic import MAX_PERIOD, Span, join_spans
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join, join_spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +42,7 @@ def single_sizes(form: ClosedForm, tensor: str, axis: int) -> tuple[int | None, 
     return (min(least), max(most)) if known else (None, None)
 
 
-def _sizes_of_units(
+def sizes_of_units(
     pieces: Sequence[Piece], shape: Shape, table: Table | None
 ) -> tuple[int | None, int | None]:
     """Return the largest and the smallest size of an irregular field, given as a table too.
@@ -55,12 +54,12 @@ def _sizes_of_units(
     if len(shapes) != 1 or len(moved) < len(pieces):
         return _sizes(table)
     (shape,) = shapes
-    if _united(moved, shape) is None:
+    if united_map(moved, shape) is None:
         return _sizes(tabulate(moved, shape))
-    return _sizes_of_phases(moved, shape)
+    return sizes_of_phases(moved, shape)
 
 
-def _sizes_of_phases(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:
+def sizes_of_phases(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:
     """Return the largest and the smallest size over a period of maps of one rate.
 
     Over the units that exist where the phases are too many to go through.
@@ -150,3 +149,24 @@ def path_sizes(spread: Spread) -> tuple[int | None, int | None]:
         min(extent.least + more + 1 for extent, more in found),
         max(extent.largest + more + 1 for extent, more in found),
     )
+
+
+def united_map(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:
+    """Return the union as one map, None where it is not regular."""
+    maps: list[PeriodicMap] = []
+    carriers = set()
+    for piece in pieces:
+        if not isinstance(piece, Mapped):
+            return None
+        maps.append(piece.map)
+        carriers.add(piece.carrier)
+    if len(carriers) != 1:
+        return None
+    united: PeriodicMap | None = maps[0]
+    for other in maps[1:]:
+        if united is None or united.q * other.p != other.q * united.p:
+            return None
+        united = join(united, other)
+    (carrier,) = carriers
+    length = 1 if carrier is None else shape[carrier]
+    return united if united is not None and united.p <= max(length, 1) else None
