@@ -28,7 +28,7 @@ from rfgraph.domains.fields.alignment import aligned, common_line
 from rfgraph.domains.fields.axis_field import AxisField, carry_field
 from rfgraph.domains.fields.layout import is_local, local_fields
 from rfgraph.domains.fields.pieces import Mapped
-from rfgraph.relations.graph import edges_into
+from rfgraph.relations.graph import edges_into, shape_of
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import fraction, joined
 
@@ -73,7 +73,7 @@ def _unaligned(graph: Graph, form: ClosedForm) -> dict[str, Mapping[int, bool]]:
         if tensor in parts and not found.get(parts[tensor]):
             continue
         if id(state) not in known:
-            known[id(state)] = _disagreeing(form, state, graph.nodes[tensor]["shape"] or ())
+            known[id(state)] = _disagreeing(form, state, shape_of(graph, tensor) or ())
         found[tensor] = known[id(state)]
     return found
 

@@ -16,6 +16,7 @@ from rfgraph.domains.regions import carry
 from rfgraph.domains.tables import NOTHING
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Pick, Repeat, Shape, Shift
+from rfgraph.relations.graph import edges_into, input_shape
 from rfgraph.relations.reading import indices
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Gathered, Permute, Pointwise, Regroup, Select
@@ -55,10 +56,9 @@ def joined(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
 
 def _edges(graph: Graph, tensor: str) -> Iterator[tuple[str, Relation]]:
     """Yield what edges into a tensor that carry anything read, and how."""
-    for before, edges in graph.pred[tensor].items():
-        for data in edges.values():
-            if not data["relation"].is_void:
-                yield before, data["relation"]
+    for edge in edges_into(graph, tensor):
+        if not edge.relation.is_void:
+            yield edge.source, edge.relation
 
 
 def _is_put_together(graph: Graph, tensor: str) -> bool:
@@ -90,8 +90,8 @@ def _join(graph: Graph, tensor: str, found: Mapping[str, Joined]) -> Joined | No
         return None
     if places is None:
         return None
-    relation = _relation(graph.nodes[source]["shape"], graph.nodes[tensor]["shape"], places)
-    return Joined(source, relation, graph.nodes[tensor]["producer"], frozenset(passed))
+    relation = _relation(input_shape(graph, source), input_shape(graph, tensor), places)
+    return Joined(source, relation, next(edges_into(graph, tensor)).operator, frozenset(passed))
 
 
 def _moved_from(graph: Graph, tensor: str, found: Mapping[str, Joined]) -> dict[str, None]:
@@ -146,7 +146,7 @@ def _places(
 
     None where parts overlap, so that an element is more than one.
     """
-    shape: Shape = graph.nodes[source]["shape"]
+    shape = input_shape(graph, source)
     found = {source: [tables.ramp(shape, axis) for axis in range(len(shape))]}
     for name in (*passed, tensor):
         arriving = [

@@ -36,7 +36,7 @@ def read_positions(
     BoundError for axes too long to tabulate.
     """
     chosen = _chosen(shape_of(graph, target) or (), index or ())
-    for name, masks in _ReadPositions().from_target(graph, target, chosen):
+    for name, masks in ReadPositions().from_target(graph, target, chosen):
         if name == source:
             return masks
     return None
@@ -53,7 +53,7 @@ def _chosen(shape: Shape, index: Sequence[int | None]) -> Masks:
     return tuple(chosen)
 
 
-class _ReadPositions(Domain[Masks]):
+class ReadPositions(Domain[Masks]):
     """Per axis of a tensor which of its positions are read."""
 
     backward = True

@@ -25,7 +25,7 @@ from rfgraph.domains.fields.pieces import (
 )
 from rfgraph.domains.joined import joined
 from rfgraph.domains.periodic import affine, constant
-from rfgraph.domains.read_positions import carry_back
+from rfgraph.domains.read_positions import ReadPositions
 from rfgraph.domains.regroup import regroup, slim_before
 from rfgraph.domains.tables import Table, masked, ramp
 from rfgraph.relations.axis_rules import Pick, Repeat, Shift, Whole
@@ -117,7 +117,7 @@ def test_a_rearrangement_by_places_reads_what_its_steps_read():
     assert np.array_equal(np.ravel_multi_index(place, SHAPE), want)
     for unit in np.ndindex(*SHAPE):
         masks = tuple(np.arange(n) == at for n, at in zip(SHAPE, unit, strict=True))
-        read = [np.flatnonzero(mask).tolist() for mask in carry_back(masks, whole)]
+        read = [np.flatnonzero(mask).tolist() for mask in ReadPositions().carry(masks, whole)]
         assert read == [[at] for at in np.unravel_index(want[unit], SHAPE)]
     assert kept.of(whole) == kept.Kept(frozenset())
 
@@ -143,7 +143,7 @@ def test_places_that_hold_nothing():
     made = carry_step(own_position(0), some, (3,))
     table = made.table if isinstance(made, Tabled) else to_table(made, (3,)).table
     assert np.where(table.lo <= table.hi, table.lo, -1).reshape(-1).tolist() == [2, -1, 0]
-    masks = carry_back((np.array([True, True, False]),), Relation((3,), (some,)))
+    masks = ReadPositions().carry((np.array([True, True, False]),), Relation((3,), (some,)))
     assert masks[0].tolist() == [False, False, True]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from rfgraph.domains.fields.fitting import folded
 from rfgraph.domains.fields.pieces import CUT, Mapped, Piece, Regrouped, Tabled
 from rfgraph.relations.axis_rules import AxisRule, Listed, Pick, Shift
+from rfgraph.relations.graph import edges_into
 from rfgraph.relations.steps import Gathered, Regroup, Select, regroup_plan
 
 if TYPE_CHECKING:
@@ -138,10 +139,7 @@ def parted(graph: Graph) -> set[str]:
     """Return the tensors behind a Reshape that parts an axis, or a selection of a part of one."""
     found: set[str] = set()
     for tensor in graph:
-        if any(
-            before in found or any(_parts(data["relation"]) for data in edges.values())
-            for before, edges in graph.pred[tensor].items()
-        ):
+        if any(edge.source in found or _parts(edge.relation) for edge in edges_into(graph, tensor)):
             found.add(tensor)
     return found
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from operator import itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.layout import carriers
-from rfgraph.relations.graph import Edge, Graph, Operator
+from rfgraph.relations.graph import Edge, Graph, Operator, edges_into, producer_of
 from rfgraph.relations.relation import Relation
 
 if TYPE_CHECKING:
@@ -96,17 +96,7 @@ def _edges(graph: Graph, name: str, moved: Mapping[str, Joined]) -> list[Edge]:
     if name in moved:
         one = moved[name]
         return [Edge(one.source, name, one.relation, one.operator)]
-    numbered = sorted(
-        (
-            (data["slot"], data["part"], before, data)
-            for before, edges in graph.pred[name].items()
-            for data in edges.values()
-        ),
-        key=itemgetter(0, 1),
-    )
-    return [
-        Edge(before, name, data["relation"], data["operator"]) for _, _, before, data in numbered
-    ]
+    return sorted(edges_into(graph, name), key=attrgetter("slot", "part"))
 
 
 def not_named(
@@ -116,8 +106,14 @@ def not_named(
     return {
         name: one
         for name, one in moved.items()
-        if not any(names & {at, graph.nodes[at]["producer"].label} for at in one.passed)
+        if not any(names & _names(graph, at) for at in one.passed)
     }
+
+
+def _names(graph: Graph, tensor: str) -> set[str]:
+    """Return the names that a tensor goes by: its own, and that of the operator that makes it."""
+    producer = producer_of(graph, tensor)
+    return {tensor} if producer is None else {tensor, producer.label}
 
 
 def every_path(tensors: Sequence[str], edges: Entering) -> Plan:

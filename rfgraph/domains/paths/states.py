@@ -155,7 +155,6 @@ class _Folder:
 
     def __init__(self, question: Question, plan: Plan, made: StateGraph, bound: int) -> None:
         self.question, self.plan, self.made, self.bound = question, plan, made, bound
-        self.nodes = question.graph.nodes
         self.needed = needed_axes(plan.tensors, plan.edges)
         # Whether a state's tracks read nothing at some positions, which a tensor may not need.
         self.partial: list[bool] = []

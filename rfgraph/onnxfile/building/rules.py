@@ -11,6 +11,7 @@ from rfgraph.onnxfile.building.scope import Entry
 from rfgraph.onnxfile.reading.tensors import check_shape
 from rfgraph.ops import registry
 from rfgraph.ops.node import Link, OpNode, Outcome, UnresolvedError, Value
+from rfgraph.relations.graph import producer_of
 from rfgraph.relations.steps import Everything
 from rfgraph.wording.names import printable, quoted
 
@@ -113,7 +114,7 @@ def _follows_from_another(call: Call) -> bool:
         entry is not None
         and entry.tensor is not None
         and entry.value.shape is None
-        and call.writer.graph.nodes[entry.tensor]["producer"] is not None
+        and producer_of(call.writer.graph, entry.tensor) is not None
         for entry in call.entries
     )
 
