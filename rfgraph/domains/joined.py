@@ -16,7 +16,7 @@ from rfgraph.domains.regions import carry
 from rfgraph.domains.tables import NOTHING
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Pick, Repeat, Shape, Shift
-from rfgraph.relations.graph import edges_into, input_shape
+from rfgraph.relations.graph import edges_into, input_shape, producer_of
 from rfgraph.relations.reading import indices
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Gathered, Permute, Pointwise, Regroup, Select
@@ -91,7 +91,8 @@ def _join(graph: Graph, tensor: str, found: Mapping[str, Joined]) -> Joined | No
     if places is None:
         return None
     relation = _relation(input_shape(graph, source), input_shape(graph, tensor), places)
-    return Joined(source, relation, next(edges_into(graph, tensor)).operator, frozenset(passed))
+    producer = producer_of(graph, tensor)
+    return None if producer is None else Joined(source, relation, producer, frozenset(passed))
 
 
 def _moved_from(graph: Graph, tensor: str, found: Mapping[str, Joined]) -> dict[str, None]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.relations.graph import Graph
+    from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything, Places
 
 
@@ -36,7 +37,7 @@ def read_positions(
     BoundError for axes too long to tabulate.
     """
     chosen = _chosen(shape_of(graph, target) or (), index or ())
-    for name, masks in ReadPositions().from_target(graph, target, chosen):
+    for name, masks in _ReadPositions().from_target(graph, target, chosen):
         if name == source:
             return masks
     return None
@@ -53,7 +54,12 @@ def _chosen(shape: Shape, index: Sequence[int | None]) -> Masks:
     return tuple(chosen)
 
 
-class ReadPositions(Domain[Masks]):
+def carry_back(masks: Masks, relation: Relation) -> Masks:
+    """Return which positions of the relation's input the given positions of its output read."""
+    return _ReadPositions().carry(masks, relation)
+
+
+class _ReadPositions(Domain[Masks]):
     """Per axis of a tensor which of its positions are read."""
 
     backward = True

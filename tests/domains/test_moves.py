@@ -25,7 +25,7 @@ from rfgraph.domains.fields.pieces import (
 )
 from rfgraph.domains.joined import joined
 from rfgraph.domains.periodic import affine, constant
-from rfgraph.domains.read_positions import ReadPositions
+from rfgraph.domains.read_positions import carry_back
 from rfgraph.domains.regroup import regroup, slim_before
 from rfgraph.domains.tables import Table, masked, ramp
 from rfgraph.relations.axis_rules import Pick, Repeat, Shift, Whole
@@ -34,6 +34,9 @@ from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Everything, Gathered, Permute, Reduce, Regroup, Select
 
 # -- the same elements under another shape ---------------------------------------------------------
+
+# What edges have beside their relation.
+NO_OPERATOR = {"operator": None, "slot": 0, "output": 0, "part": 0}
 
 
 def shapes(draw, count):
@@ -117,7 +120,7 @@ def test_a_rearrangement_by_places_reads_what_its_steps_read():
     assert np.array_equal(np.ravel_multi_index(place, SHAPE), want)
     for unit in np.ndindex(*SHAPE):
         masks = tuple(np.arange(n) == at for n, at in zip(SHAPE, unit, strict=True))
-        read = [np.flatnonzero(mask).tolist() for mask in ReadPositions().carry(masks, whole)]
+        read = [np.flatnonzero(mask).tolist() for mask in carry_back(masks, whole)]
         assert read == [[at] for at in np.unravel_index(want[unit], SHAPE)]
     assert kept.of(whole) == kept.Kept(frozenset())
 
@@ -143,7 +146,7 @@ def test_places_that_hold_nothing():
     made = carry_step(own_position(0), some, (3,))
     table = made.table if isinstance(made, Tabled) else to_table(made, (3,)).table
     assert np.where(table.lo <= table.hi, table.lo, -1).reshape(-1).tolist() == [2, -1, 0]
-    masks = ReadPositions().carry((np.array([True, True, False]),), Relation((3,), (some,)))
+    masks = carry_back((np.array([True, True, False]),), Relation((3,), (some,)))
     assert masks[0].tolist() == [False, False, True]
 
 
@@ -163,7 +166,15 @@ def put_together(*starts, length=4, total=8):
     graph.add_node("y", shape=(total,), producer=Operator(0, "put", "Put"))
     for slot, start in enumerate(starts):
         part = Select(((0, Shift(-start, 1, length, total, "absent")),))
-        graph.add_edge("x", "y", relation=Relation((length,), (part,)), slot=slot, part=0)
+        graph.add_edge(
+            "x",
+            "y",
+            relation=Relation((length,), (part,)),
+            operator=None,
+            slot=slot,
+            output=0,
+            part=0,
+        )
     return graph
 
 
@@ -241,6 +252,8 @@ def test_behind_any_rearrangement_an_axis_may_be_parted():
     graph = nx.MultiDiGraph()
     for name in "xab":
         graph.add_node(name, shape=(2, 8))
-    graph.add_edge("x", "a", relation=Relation((2, 8), ()))
-    graph.add_edge("a", "b", relation=Relation((2, 8), (taking([4, 5, 6, 7, 0, 1, 2, 3]),)))
+    graph.add_edge("x", "a", relation=Relation((2, 8), ()), **NO_OPERATOR)
+    graph.add_edge(
+        "a", "b", relation=Relation((2, 8), (taking([4, 5, 6, 7, 0, 1, 2, 3]),)), **NO_OPERATOR
+    )
     assert parted(graph) == {"b"}

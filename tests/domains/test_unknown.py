@@ -43,7 +43,9 @@ def test_each_operator_is_told_once_in_the_order_of_the_file():
         ("a", "d", fourth, PARTLY),  # for want of the shape of "a", which the first one lost
     ):
         graph.add_node(target, shape=None if target in "ad" else (2, 3), producer=operator)
-        graph.add_edge(source, target, operator=operator, relation=relation)
+        graph.add_edge(
+            source, target, operator=operator, relation=relation, slot=0, output=0, part=0
+        )
     why = Unanalysed(first, "operator 'Op' has no rule", ("a",))
     model = Model("m", 8, {}, "", 3, (), (), graph, (why, why))
     assert list(not_followed(model)) == [why, Unanalysed(third, DEPENDS, ("c",))]
