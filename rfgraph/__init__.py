@@ -7,41 +7,45 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.errors import BoundError, ModelError, RfgraphError, UsageError
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Result, analyze, load
+    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.field import Finding, ReceptiveField
+    from rfgraph.analysis.histogram import AxisHistogram, PathHistogram, path_histogram
+    from rfgraph.analysis.loading import load
+    from rfgraph.analysis.paths import Path, paths
+    from rfgraph.analysis.result import analyze
+    from rfgraph.analysis.unit import Region, Unit, unit
     from rfgraph.checks.run import Report, check, check_many
     from rfgraph.checks.settings import Settings, make_settings
-    from rfgraph.distribution import AxisHistogram, Path, PathHistogram, path_histogram, paths
-    from rfgraph.fields import Axis, Finding, ReceptiveField
-    from rfgraph.graph import Model
+    from rfgraph.domains.fields.axis import Axis
     from rfgraph.ops.node import Link, OpNode, Outcome
-    from rfgraph.units import Region, Unit, unit
+    from rfgraph.relations.graph import Model
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Axis": "rfgraph.fields",
-    "AxisHistogram": "rfgraph.distribution",
-    "Finding": "rfgraph.fields",
+    "Axis": "rfgraph.domains.fields.axis",
+    "AxisHistogram": "rfgraph.analysis.histogram",
+    "Finding": "rfgraph.analysis.field",
     "Link": "rfgraph.ops.node",
-    "Model": "rfgraph.graph",
+    "Model": "rfgraph.relations.graph",
     "OpNode": "rfgraph.ops.node",
     "Outcome": "rfgraph.ops.node",
-    "Path": "rfgraph.distribution",
-    "PathHistogram": "rfgraph.distribution",
-    "ReceptiveField": "rfgraph.fields",
-    "Region": "rfgraph.units",
+    "Path": "rfgraph.analysis.paths",
+    "PathHistogram": "rfgraph.analysis.histogram",
+    "ReceptiveField": "rfgraph.analysis.field",
+    "Region": "rfgraph.analysis.unit",
     "Report": "rfgraph.checks.run",
-    "Result": "rfgraph.analysis",
+    "Result": "rfgraph.analysis.analysis",
     "Settings": "rfgraph.checks.settings",
-    "Unit": "rfgraph.units",
-    "analyze": "rfgraph.analysis",
+    "Unit": "rfgraph.analysis.unit",
+    "analyze": "rfgraph.analysis.result",
     "check": "rfgraph.checks.run",
     "check_many": "rfgraph.checks.run",
-    "load": "rfgraph.analysis",
+    "load": "rfgraph.analysis.loading",
     "make_settings": "rfgraph.checks.settings",
-    "path_histogram": "rfgraph.distribution",
-    "paths": "rfgraph.distribution",
-    "unit": "rfgraph.units",
+    "path_histogram": "rfgraph.analysis.histogram",
+    "paths": "rfgraph.analysis.paths",
+    "unit": "rfgraph.analysis.unit",
 }
 
 __all__ = [

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rfgraph.checks import settings
-from rfgraph.errors import UsageError, printable, quoted, shown_path
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import printable, quoted, shown_path
 
 if sys.version_info >= (3, 11):
     import tomllib

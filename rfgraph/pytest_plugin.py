@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from rfgraph.analysis import Result, Source
-    from rfgraph.graph import Model
+    from collections.abc import Callable
+
+    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.loading import Source
+    from rfgraph.relations.graph import Model
 
 
 def assert_receptive_field(model: Model | Result | Source, **settings: Any) -> None:

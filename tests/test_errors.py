@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rfgraph.errors import MAX_PATH, printable, shown_path
+from rfgraph.wording.names import MAX_PATH, printable, shown_path
 
 
 def test_a_long_name_keeps_its_start_and_a_long_path_its_end():

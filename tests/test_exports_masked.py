@@ -15,7 +15,7 @@ import pytest
 import rfgraph
 from exported import FILES, cases, proto
 from oracle.perturb import Prober
-from rfgraph.domains import exact
+from rfgraph.domains import regions as exact
 
 WINDOW, SHIFT, PLACES = 7, 3, 49
 STAGES = [f"/stages/stages.{number}/Add_1_output_0" for number in (1, 4, 7)]

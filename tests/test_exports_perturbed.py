@@ -9,7 +9,7 @@ import pytest
 import rfgraph
 from exported import FILES, LONG, RATE, analysed, model, proto
 from oracle.perturb import Prober
-from rfgraph.domains import exact
+from rfgraph.domains import regions as exact
 
 
 def unrounded(stored: onnx.ModelProto) -> onnx.ModelProto:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exported import analysed, cases, feature_map, model
-from rfgraph.domains import exact
+from rfgraph.domains import regions as exact
 
 
 def attended(tokens: set[int], side: int, shift: int) -> set[int]:

@@ -5,7 +5,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import rfgraph
 from rfgraph.ops.node import Link, OpNode, Outcome
-from rfgraph.relations import Taps, Window
+from rfgraph.relations.axis_rules import Window
+from rfgraph.relations.steps import Taps
 
 
 def blur(node: OpNode) -> Outcome:

@@ -5,17 +5,20 @@ The numbers are those of fixtures/expected.json, none of which comes from the co
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import rfgraph
 from fixtures.expected import Row, load
 from fixtures.make import build
-from rfgraph.fields import rational
-from rfgraph.relations import Taps, Window
+from rfgraph.relations.axis_rules import Window
+from rfgraph.relations.steps import Taps
+from rfgraph.wording.numbers import rational
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROWS = load()
 MODELS = sorted({row.model for row in ROWS})

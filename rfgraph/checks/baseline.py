@@ -6,10 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rfgraph.errors import UsageError, quoted, shown_path
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted, shown_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_BYTES = 1 << 30
 SCHEMA = 1

@@ -21,21 +21,26 @@ How to silence it: --min-rf N for a required number of positions, --at TENSOR fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.analysis import some
+from rfgraph.analysis.field import Finding
+from rfgraph.analysis.histogram import AxisHistogram, path_histogram
+from rfgraph.analysis.names import some
 from rfgraph.checks.settings import OUTPUT, STATS, percentile
-from rfgraph.checks.subject import Subject, single_sizes, where
-from rfgraph.checks.wording import joined, percent, rational_text
-from rfgraph.distribution import AxisHistogram, path_histogram
-from rfgraph.errors import BoundError, UsageError, quoted
-from rfgraph.fields import Axis, Finding
+from rfgraph.checks.subject import Subject, where
+from rfgraph.domains.fields.sizes import single_sizes
+from rfgraph.errors import BoundError, UsageError
+from rfgraph.wording.names import quoted
+from rfgraph.wording.numbers import joined, percent, rational_text
 
 if TYPE_CHECKING:
-    from rfgraph.graph import ModelInput
+    from collections.abc import Iterator
+
+    from rfgraph.domains.fields.axis import Axis
+    from rfgraph.relations.graph import ModelInput
+
 
 UNDETERMINED = "could not be determined"
 NO_PATH = "no local path"

@@ -20,21 +20,23 @@ purpose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rfgraph.checks.subject import Subject, local_fields, where
-from rfgraph.checks.wording import joined, rational_text
-from rfgraph.domains.closed_form import AxisField, carry_field
-from rfgraph.domains.measure import aligned, common_line
-from rfgraph.domains.pieces import Mapped
-from rfgraph.errors import quoted
-from rfgraph.local_paths import is_local
+from rfgraph.checks.subject import Subject, where
+from rfgraph.domains.fields.alignment import aligned, common_line
+from rfgraph.domains.fields.axis_field import AxisField, carry_field
+from rfgraph.domains.fields.layout import is_local, local_fields
+from rfgraph.domains.fields.pieces import Mapped
+from rfgraph.wording.names import quoted
+from rfgraph.wording.numbers import joined, rational_text
 
 if TYPE_CHECKING:
-    from rfgraph.domains.closed_form import ClosedForm, State
-    from rfgraph.fields import Finding
-    from rfgraph.graph import ModelInput
+    from collections.abc import Iterator
+
+    from rfgraph.analysis.field import Finding
+    from rfgraph.domains.fields.layout import ClosedForm, State
+    from rfgraph.relations.graph import ModelInput
+
 
 # How many of the branches that meet are described.
 MAX_BRANCHES = 3

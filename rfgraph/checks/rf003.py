@@ -19,21 +19,24 @@ How to silence it: --ignore RF003; --at TENSOR asks the regions elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rfgraph.checks.subject import Subject, carriers, named_axes, where
-from rfgraph.checks.wording import ranges
-from rfgraph.domains.reads import Mask, Masks, read_positions
-from rfgraph.errors import BoundError, quoted
+from rfgraph.domains.read_positions import Mask, Masks, read_positions
+from rfgraph.errors import BoundError
+from rfgraph.wording.names import quoted
+from rfgraph.wording.numbers import ranges
 
 if TYPE_CHECKING:
-    from rfgraph.fields import Finding
-    from rfgraph.graph import ModelInput
-    from rfgraph.relations import Shape
+    from collections.abc import Iterator
+
+    from rfgraph.analysis.field import Finding
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import ModelInput
+
 
 MAX_PHASES = 16
 # Of the units on the axes that do not carry the input's: the shares of the axis where they stand.

@@ -20,19 +20,21 @@ NAME=1,3,448,448 asks at another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rfgraph.checks.subject import Subject, carriers, local_fields, named_axes
-from rfgraph.domains.measure import path_sizes
-from rfgraph.errors import quoted
-from rfgraph.local_paths import has_local_path
-from rfgraph.relations import Everything, Permute, Pointwise, Regroup, Taps, Transposed, Window
+from rfgraph.checks.subject import Subject, carriers, named_axes
+from rfgraph.domains.fields.layout import has_local_path, local_fields
+from rfgraph.domains.fields.sizes import path_sizes
+from rfgraph.relations.axis_rules import Transposed, Window
+from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Taps
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from rfgraph.fields import Finding
-    from rfgraph.graph import ModelInput
-    from rfgraph.relations import Relation
+    from collections.abc import Iterator
+
+    from rfgraph.analysis.field import Finding
+    from rfgraph.relations.graph import ModelInput
+    from rfgraph.relations.relation import Relation
 
 
 def check(subject: Subject) -> Iterator[Finding]:

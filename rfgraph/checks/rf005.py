@@ -16,12 +16,13 @@ How to silence it: --ignore RF005.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rfgraph.analysis.field import Finding
     from rfgraph.checks.subject import Subject
-    from rfgraph.fields import Finding
 
 
 def check(subject: Subject) -> Iterator[Finding]:

@@ -19,23 +19,26 @@ How to silence it: --ignore RF006. A causal network is off-centre on purpose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.checks.subject import Subject, carriers, local_fields, where
-from rfgraph.checks.wording import rational_text
-from rfgraph.domains.measure import tabulate
+from rfgraph.checks.subject import Subject, carriers, where
+from rfgraph.domains.fields.layout import local_fields
+from rfgraph.domains.fields.sizes import tabulate
 from rfgraph.errors import BoundError
-from rfgraph.relations import product
+from rfgraph.relations.axis_rules import product
+from rfgraph.wording.numbers import rational_text
 
 if TYPE_CHECKING:
-    from rfgraph.domains.pieces import Piece
-    from rfgraph.fields import Axis, Finding
-    from rfgraph.graph import ModelInput
-    from rfgraph.relations import Shape
+    from collections.abc import Iterator
+
+    from rfgraph.analysis.field import Finding
+    from rfgraph.domains.fields.axis import Axis
+    from rfgraph.domains.fields.pieces import Piece
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import ModelInput
 
 
 def check(subject: Subject) -> Iterator[Finding]:

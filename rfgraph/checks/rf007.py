@@ -16,19 +16,23 @@ How to silence it: leave out --baseline, or --ignore RF007.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis import some
+from rfgraph.analysis.names import some
 from rfgraph.checks.subject import Subject, where
-from rfgraph.checks.wording import joined, rational_text
-from rfgraph.errors import UsageError, quoted
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted
+from rfgraph.wording.numbers import joined, rational_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rfgraph.analysis.field import Finding
     from rfgraph.checks.baseline import Baseline, Numbers, StoredAxis
-    from rfgraph.fields import Axis, Finding
-    from rfgraph.graph import ModelInput
+    from rfgraph.domains.fields.axis import Axis
+    from rfgraph.relations.graph import ModelInput
+
 
 _COMPARED = {
     "size": "size",

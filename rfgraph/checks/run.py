@@ -5,21 +5,26 @@ from __future__ import annotations
 import inspect
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis import Result, Source, analyze, load, source_name
+from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.loading import Source, load, source_name
+from rfgraph.analysis.result import analyze
 from rfgraph.checks.settings import Settings, make_settings
 from rfgraph.checks.subject import Subject
 from rfgraph.errors import RfgraphError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Executor, Future
+
+    from rfgraph.analysis.field import Finding
     from rfgraph.checks.settings import Stored
-    from rfgraph.fields import Finding, Json
-    from rfgraph.graph import Model, StoredMasks
+    from rfgraph.domains.fields.axis import Json
+    from rfgraph.relations.graph import Model, StoredMasks
+
 
 # How many models are handed to an executor before the first answer is taken: enough for any pool.
 AHEAD = 256

@@ -10,24 +10,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
-from rfgraph.errors import UsageError, printable, quoted
+from rfgraph.checks.registry import CODES
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
 
+
 Count: TypeAlias = Literal["routes", "paths"]
 Stored: TypeAlias = "Baseline | str | os.PathLike[str] | Mapping[str, Any]"
 
-# Every code there is, and what it finds; the module of that name says the rest.
-CODES: Mapping[str, str] = {
-    "RF001": "The receptive field does not reach what is required",
-    "RF002": "Paths that merge are not aligned",
-    "RF003": "Input positions are never read, or the region has gaps",
-    "RF004": "Unproductive layer: what it reads already covers the input",
-    "RF005": "An operator without a rule, or whose positions depend on data",
-    "RF006": "The receptive field is off-centre",
-    "RF007": "The receptive field is smaller than in the baseline",
-}
 DEFAULT = ("RF001",)
 STATS = ("min", "max", "union", "median", "mean")
 

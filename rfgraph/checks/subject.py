@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rfgraph.analysis import Result, pick_input, pick_tensor
+from rfgraph.analysis.field import Finding
+from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
-from rfgraph.domains.measure import path_sizes
-from rfgraph.errors import UsageError, quoted
-from rfgraph.fields import Finding
-from rfgraph.local_paths import is_local
+from rfgraph.domains.fields.layout import is_local
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from rfgraph.domains.closed_form import AxisField, ClosedForm
-    from rfgraph.graph import ModelInput, Operator
+    from collections.abc import Mapping, Sequence
+
+    from rfgraph.analysis.analysis import Result
+    from rfgraph.domains.fields.layout import ClosedForm
+    from rfgraph.relations.graph import ModelInput, Operator
+
 
 Severity = Literal["error", "warning", "note"]
 
@@ -96,31 +99,6 @@ def has_windows(result: Result, source: str) -> bool:
         for layout in states[before].classes
         for status in layout
     )
-
-
-def local_fields(form: ClosedForm, tensor: str, axis: int) -> Iterator[AxisField]:
-    """Yield what the paths to a tensor that are local on every spatial axis read along `axis`."""
-    for layout, fields in form.states[tensor].classes.items():
-        field = fields[axis]
-        if field is not None and is_local(layout, form.spatial_axes):
-            yield field
-
-
-def single_sizes(form: ClosedForm, tensor: str, axis: int) -> tuple[int | None, int | None]:
-    """Return the smallest and the largest size over single paths that are local along `axis`.
-
-    As for the histogram along the axis, what they are along others does not matter. None where
-    there is none or it is not known.
-    """
-    found = [
-        path_sizes(field.spread)
-        for layout, fields in form.states[tensor].classes.items()
-        if (field := fields[axis]) is not None and isinstance(layout[axis], frozenset)
-    ]
-    least = [size for size, _ in found if size is not None]
-    most = [size for _, size in found if size is not None]
-    known = bool(found) and len(least) == len(most) == len(found)
-    return (min(least), max(most)) if known else (None, None)
 
 
 def carriers(form: ClosedForm, tensor: str, axis: int) -> frozenset[int]:

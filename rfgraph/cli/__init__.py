@@ -6,12 +6,15 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rfgraph.cli.output import flush
 from rfgraph.cli.parser import parse
-from rfgraph.errors import RfgraphError, shown_path
-from rfgraph.report.escape import one_line
+from rfgraph.errors import RfgraphError
+from rfgraph.wording.names import one_line, shown_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FAILED = 2
 INTERRUPTED = 130

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
-from rfgraph.errors import UsageError, quoted
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
 
 MAX_BYTES = 1 << 28
 

@@ -10,7 +10,6 @@ import contextlib
 import glob
 import os
 import sys
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
@@ -19,19 +18,23 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.cli.options import add_bindings, add_output, once, value_of
 from rfgraph.cli.output import emit, style_of
 from rfgraph.cli.progress import Progress
-from rfgraph.errors import UsageError, quoted, shown_path
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted, shown_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rfgraph.checks.run import Report
     from rfgraph.checks.settings import Settings
     from rfgraph.cli.parser import Parser
     from rfgraph.config import Config
 
+
 RENDERERS = {
-    "json": "rfgraph.report.findings_json",
-    "sarif": "rfgraph.report.sarif",
-    "junit": "rfgraph.report.junit",
-    "github": "rfgraph.report.github",
+    "json": "rfgraph.report.findings.json",
+    "sarif": "rfgraph.report.findings.sarif",
+    "junit": "rfgraph.report.findings.junit",
+    "github": "rfgraph.report.findings.github",
 }
 FORMATS = ("text", *RENDERERS)
 FAILS, UNANSWERED = 1, 2
@@ -97,7 +100,7 @@ def exit_code(reports: Sequence[Report], *, exit_zero: bool) -> int:
 def render(reports: Sequence[Report], form: str, options: argparse.Namespace) -> str:
     """Return the report in one of the formats."""
     if form == "text":
-        from rfgraph.report import findings_text
+        from rfgraph.report.findings import text as findings_text
 
         return findings_text.render(reports, style_of(options))
     found: str = import_module(RENDERERS[form]).render(reports)
@@ -239,7 +242,7 @@ def _reports(
 
 
 def _tell_errors(reports: Sequence[Report], form: str) -> None:
-    from rfgraph.report.escape import one_line
+    from rfgraph.wording.names import one_line
 
     for report in reports:
         if report.error is not None and sys.stderr is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import importlib
 import inspect
@@ -11,14 +10,18 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from rfgraph import __version__
 from rfgraph.cli.options import add_output
 from rfgraph.cli.output import emit, style_of
-from rfgraph.errors import UsageError, quoted
+from rfgraph.errors import UsageError
+from rfgraph.version import __version__
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
+    import argparse
+
     from rfgraph.cli.parser import Parser
     from rfgraph.ops.registry import RuleEntry
+
 
 _CODE = re.compile(r"rf\d{3}")
 
@@ -38,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     subject = options.subject
     found = _finding(subject) if _CODE.fullmatch(subject.lower()) else _operator(subject)
     if options.format == "json":
-        from rfgraph.report.document import dumps
+        from rfgraph.report.formats.json import dumps
 
         entries = [{"title": title, "text": text} for title, text in found]
         emit(options, dumps({"schema": 1, "version": __version__, "explanations": entries}))

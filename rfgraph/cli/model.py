@@ -6,16 +6,18 @@ rfgraph MODEL --layers    the same layer by layer, as a table
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from rfgraph.cli.options import add_model, add_output, load_model
 from rfgraph.cli.output import emit, style_of
+from rfgraph.report.layers.markdown import layer_table
 
 if TYPE_CHECKING:
+    import argparse
+
+    from rfgraph.analysis.view import View
     from rfgraph.cli.parser import Parser
-    from rfgraph.report.style import Style
-    from rfgraph.report.view import View
+    from rfgraph.report.formats.style import Style
 
 
 def add_arguments(parser: Parser) -> None:
@@ -31,8 +33,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Analyse the model and write the report."""
-    from rfgraph.analysis import analyze
-    from rfgraph.report.view import view
+    from rfgraph.analysis.result import analyze
+    from rfgraph.analysis.view import view
 
     result = analyze(load_model(options))
     chosen = view(result, options.input, options.tensor)
@@ -43,18 +45,18 @@ def run(options: argparse.Namespace) -> int:
 
 def _summary(chosen: View, form: str, style: Style) -> str:
     if form == "json":
-        from rfgraph.report import document
+        from rfgraph.report.formats import json as document
 
         return document.report(chosen)
     if form == "csv":
-        from rfgraph.report import records
+        from rfgraph.report.model import csv as records
 
         return records.field_records(chosen)
     if form == "markdown":
-        from rfgraph.report import markdown
+        from rfgraph.report.model import markdown
 
         return markdown.summary(chosen)
-    from rfgraph.report import text
+    from rfgraph.report.model import text
 
     return text.summary(chosen, style)
 
@@ -63,17 +65,16 @@ def _layers(chosen: View, form: str, style: Style) -> str:
     if form in ("json", "csv"):
         return _layer_fields(chosen, form)
     if form == "markdown":
-        from rfgraph.report import markdown
-
-        return markdown.layer_table(chosen)
-    from rfgraph.report import layers_text
+        return layer_table(chosen)
+    from rfgraph.report.layers import text as layers_text
 
     return layers_text.layer_table(chosen, style)
 
 
 def _layer_fields(chosen: View, form: str) -> str:
-    from rfgraph.report import document, records
-    from rfgraph.report.layers import layers
+    from rfgraph.report.formats import json as document
+    from rfgraph.report.layers.rows import layers
+    from rfgraph.report.model import csv as records
 
     fields = [layer.field for name in chosen.inputs for layer in layers(chosen, name)]
     if form == "json":

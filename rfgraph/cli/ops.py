@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
-from rfgraph import __version__
 from rfgraph.cli.options import add_output
 from rfgraph.cli.output import emit, style_of
+from rfgraph.version import __version__
 
 if TYPE_CHECKING:
+    import argparse
+
     from rfgraph.cli.parser import Parser
 
 

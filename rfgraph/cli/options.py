@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.errors import UsageError, quoted
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rfgraph.cli.parser import Parser
-    from rfgraph.graph import Model
+    from rfgraph.relations.graph import Model
+
 
 _LENGTHS = re.compile(r"-?\d{1,19}(,-?\d{1,19})*", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,1000}", re.ASCII)
@@ -92,7 +95,7 @@ def named_value(text: str) -> tuple[str, str]:
 
 def load_model(options: argparse.Namespace) -> Model:
     """Load the model of the command line with its inputs bound."""
-    from rfgraph.analysis import load
+    from rfgraph.analysis.loading import load
 
     shapes = once("--input-shape", options.input_shape)
     values = {

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rfgraph.errors import RfgraphError, UsageError, shown_path
-from rfgraph.report.histogram import BLOCKS
-from rfgraph.report.style import Style
+from rfgraph.errors import RfgraphError, UsageError
+from rfgraph.report.formats.histogram import BLOCKS
+from rfgraph.report.formats.style import Style
+from rfgraph.wording.names import shown_path
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
 
 WIDTH = 80
 _LEAST, _MOST = 40, 120

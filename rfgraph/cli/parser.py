@@ -7,11 +7,14 @@ import importlib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from rfgraph import __version__
-from rfgraph.errors import UsageError, quoted
+from rfgraph.errors import UsageError
+from rfgraph.version import __version__
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 

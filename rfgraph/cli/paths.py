@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from rfgraph.cli.options import add_model, add_output, load_model
 from rfgraph.cli.output import emit, style_of
-from rfgraph.errors import quoted
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.analysis import Result
+    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.counted import Entry
+    from rfgraph.analysis.paths import Path
+    from rfgraph.analysis.view import View
     from rfgraph.cli.parser import Parser
-    from rfgraph.distribution import Path
-    from rfgraph.report.paths import Entry
-    from rfgraph.report.view import View
+
 
 MAX_LIST = 1_000_000
 
@@ -85,8 +86,8 @@ def number(text: str) -> int:
 
 def target(result: Result, options: argparse.Namespace) -> View:
     """Return what to count for; UsageError for a name that does not exist."""
-    from rfgraph.analysis import pick_input, pick_tensor
-    from rfgraph.report.view import View
+    from rfgraph.analysis.names import pick_input, pick_tensor
+    from rfgraph.analysis.view import View
 
     names = tuple(item.name for item in result.model.inputs)
     inputs = names if options.input is None else (pick_input(result.model, options.input),)
@@ -98,7 +99,7 @@ def target(result: Result, options: argparse.Namespace) -> View:
 
 def run(options: argparse.Namespace) -> int:
     """Count the paths and write the report."""
-    from rfgraph.analysis import analyze
+    from rfgraph.analysis.result import analyze
 
     result = analyze(load_model(options))
     view = target(result, options)
@@ -108,8 +109,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _entries(view: View, options: argparse.Namespace) -> list[Entry]:
-    from rfgraph.distribution import path_histogram
-    from rfgraph.report.paths import all_counted
+    from rfgraph.analysis.counted import all_counted
+    from rfgraph.analysis.histogram import path_histogram
 
     count = partial(
         path_histogram,
@@ -125,7 +126,7 @@ def _entries(view: View, options: argparse.Namespace) -> list[Entry]:
 
 def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Path, ...]:
     """Return the first N paths in the order asked for."""
-    from rfgraph.distribution import paths
+    from rfgraph.analysis.paths import paths
 
     found = paths(
         result,
@@ -141,19 +142,19 @@ def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Pa
 def _render(view: View, entries: Sequence[Entry], options: argparse.Namespace) -> str:
     file, masks = view.result.model.file, view.result.model.masks
     if options.format == "json":
-        from rfgraph.distribution import report
-        from rfgraph.report.document import dumps
+        from rfgraph.analysis.histogram import report
+        from rfgraph.report.formats.json import dumps
 
         document = report(options.count, [item.to_dict() for item in entries])
         return dumps(document if masks is None else {**document, "masks": masks.to_dict()})
     if options.format == "csv":
-        from rfgraph.report.paths import path_records
+        from rfgraph.report.paths.csv import path_records
 
         return path_records(entries)
     if options.format == "markdown":
-        from rfgraph.report.paths_markdown import paths_markdown
+        from rfgraph.report.paths.markdown import paths_markdown
 
         return paths_markdown(file, entries)
-    from rfgraph.report.paths_text import paths_text
+    from rfgraph.report.paths.text import paths_text
 
     return paths_text(file, entries, style_of(options), masks)

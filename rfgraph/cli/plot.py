@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from rfgraph.cli.options import add_model, load_model
 from rfgraph.cli.output import save
 from rfgraph.cli.paths import add_target, target
-from rfgraph.errors import quoted
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from rfgraph.cli.parser import Parser
+
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -52,10 +53,10 @@ def picture(text: str) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Draw the distributions and write the picture."""
-    from rfgraph.analysis import analyze
-    from rfgraph.distribution import path_histogram
-    from rfgraph.report.paths import all_counted
-    from rfgraph.report.plot import draw, require
+    from rfgraph.analysis.counted import all_counted
+    from rfgraph.analysis.histogram import path_histogram
+    from rfgraph.analysis.result import analyze
+    from rfgraph.report.paths.plot import draw, require
 
     if options.quiet:
         logging.getLogger("matplotlib").setLevel(logging.ERROR)

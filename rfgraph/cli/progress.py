@@ -6,7 +6,10 @@ import contextlib
 import os
 import sys
 import time
-from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 PATIENCE = 0.5
 INTERVAL = 0.1

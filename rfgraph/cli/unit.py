@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from rfgraph.cli.options import add_model, add_output, load_model
 from rfgraph.cli.output import emit, style_of
-from rfgraph.errors import quoted
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from rfgraph.cli.parser import Parser
+
 
 _ENTRY = re.compile(r"\*|-?\d{1,19}", re.ASCII)
 
@@ -43,10 +44,11 @@ def index(text: str) -> tuple[int | None, ...]:
 
 def run(options: argparse.Namespace) -> int:
     """Write the regions of the units."""
-    from rfgraph.analysis import analyze, pick_tensor
-    from rfgraph.report.document import dumps
+    from rfgraph.analysis.names import pick_tensor
+    from rfgraph.analysis.result import analyze
+    from rfgraph.analysis.unit import unit
+    from rfgraph.report.formats.json import dumps
     from rfgraph.report.unit import unit_markdown, unit_records, unit_text
-    from rfgraph.units import unit
 
     result = analyze(load_model(options))
     tensor = pick_tensor(result.model, options.tensor)

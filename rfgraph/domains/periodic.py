@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+
 MAX_PERIOD = 4096
 
 Span: TypeAlias = "tuple[int, int] | None"

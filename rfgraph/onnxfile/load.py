@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from rfgraph.errors import ModelError, UsageError, quoted
-from rfgraph.graph import Model
-from rfgraph.onnxfile.build import Builder, initial_constants
-from rfgraph.onnxfile.inputs import (
+from rfgraph.errors import ModelError, UsageError
+from rfgraph.onnxfile.builder import Builder, initial_constants
+from rfgraph.onnxfile.building.inputs import (
     Declared,
     concrete_inputs,
     declared_inputs,
     open_dimensions,
 )
-from rfgraph.onnxfile.masks import Masks
-from rfgraph.onnxfile.probing import Search
-from rfgraph.onnxfile.read import read
-from rfgraph.onnxfile.scope import opsets_of
-from rfgraph.onnxfile.tensors import value as stored_value
+from rfgraph.onnxfile.building.probing import Search
+from rfgraph.onnxfile.building.scope import opsets_of
+from rfgraph.onnxfile.building.stored_masks import Masks
+from rfgraph.onnxfile.reading.file import read
+from rfgraph.onnxfile.reading.tensors import value as stored_value
 from rfgraph.ops.node import Value
+from rfgraph.relations.graph import Model
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     import os
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-    from rfgraph.onnxfile.inputs import Lengths
+    from rfgraph.onnxfile.building.inputs import Lengths
     from rfgraph.ops.registry import Rule
-    from rfgraph.relations import Shape
+    from rfgraph.relations.axis_rules import Shape
 
 
 def load(

@@ -6,27 +6,18 @@ the highest of its row has a weight of zero, and what that is multiplied with is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, OpNode, Value
 from rfgraph.ops.steps import mask_steps, whole
-from rfgraph.relations import (
-    Band,
-    Listed,
-    Permute,
-    Pointwise,
-    Prefix,
-    Reduce,
-    Regroup,
-    Rows,
-    Shape,
-    Step,
-    Taps,
-    product,
-)
+from rfgraph.relations.axis_rules import Band, Listed, Rows, Shape, product
+from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Step, Taps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # exp(-87.34) is below 2**-126, the least normal number of float32 and of bfloat16.
 LOW = 87.34

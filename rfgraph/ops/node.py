@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from rfgraph.errors import ModelError, RfgraphError, quoted
-from rfgraph.relations import Shape, Step, step_shape
+from rfgraph.errors import ModelError, RfgraphError
+from rfgraph.relations.steps import Step, step_shape
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from rfgraph.relations.axis_rules import Shape
+
+
+def listed(node: OpNode, name: str, count: int, default: int, least: int = 1) -> list[int]:
+    """Return an attribute of `count` integers, each at least `least`; empty counts as absent."""
+    found = node.ints(name)
+    if not found:
+        return [default] * count
+    if len(found) != count or min(found) < least:
+        raise RuleError(
+            f"attribute {quoted(name)} requires {count} integers of at least {least}, "
+            f"found {found[:8]}"
+        )
+    return found
+
+
+def choice(node: OpNode, name: str, default: str, allowed: Sequence[str]) -> str:
+    """Return a string attribute that must be one of `allowed`."""
+    found = node.str(name, default)
+    if found not in allowed:
+        wanted = ", ".join(allowed)
+        raise RuleError(f"attribute {quoted(name)} requires one of {wanted}, found {quoted(found)}")
+    return found
+
+
+def required(node: OpNode, slot: int, wanted: Shape) -> Shape:
+    """Return the shape of input `slot`, which must be `wanted`."""
+    found = node.shape(slot)
+    if found != wanted:
+        raise RuleError(f"input {slot} requires shape {list(wanted)}, found {list(found)}")
+    return found
+
 
 Array: TypeAlias = NDArray[Any]
 # The names of the builtins, which OpNode's methods take within the class.

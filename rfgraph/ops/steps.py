@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.relations import (
-    Permute,
-    Pick,
-    Pointwise,
-    Reduce,
-    Regroup,
-    Select,
-    Shape,
-    Shift,
-    Step,
-    Whole,
-    product,
-)
+from rfgraph.relations.axis_rules import Pick, Shape, Shift, Whole, product
+from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 MAX_FLAT_ELEMENTS = 1 << 20
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.report import markdown
-from rfgraph.report.document import dumps
-from rfgraph.report.escape import for_markdown, shortened
-from rfgraph.report.records import csv_text
-from rfgraph.report.table import lay_out
+from rfgraph.report.formats.csv import csv_text
+from rfgraph.report.formats.json import dumps
+from rfgraph.report.formats.markdown import table
+from rfgraph.report.formats.table import lay_out
+from rfgraph.wording.names import for_markdown, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rfgraph.ops.registry import RuleEntry
-    from rfgraph.report.style import Style
+    from rfgraph.report.formats.style import Style
+
 
 HEADER = ("operator", "domain", "modelled", "versions")
 
@@ -88,4 +90,4 @@ def as_csv(rows: Iterable[OperatorRow]) -> str:
 
 def as_markdown(rows: Iterable[OperatorRow]) -> str:
     """Return the operators as a Markdown table."""
-    return markdown.table(HEADER, [tuple(map(for_markdown, row.cells())) for row in rows]) + "\n"
+    return table(HEADER, [tuple(map(for_markdown, row.cells())) for row in rows]) + "\n"

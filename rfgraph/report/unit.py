@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.report.escape import for_csv, for_markdown, safe, shortened
-from rfgraph.report.markdown import table
-from rfgraph.report.records import cell, csv_text
-from rfgraph.report.table import lay_out
-from rfgraph.report.view import masks_sentence
+from rfgraph.analysis.view import masks_sentence
+from rfgraph.report.formats.csv import cell, csv_text
+from rfgraph.report.formats.markdown import table
+from rfgraph.report.formats.table import lay_out
+from rfgraph.wording.names import for_csv, for_markdown, safe, shortened
 
 if TYPE_CHECKING:
-    from rfgraph.graph import StoredMasks
-    from rfgraph.report.style import Style
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rfgraph.relations.graph import StoredMasks
+    from rfgraph.report.formats.style import Style
+
 
 HEADER = ("axis", "scope", "reads", "unclipped", "size", "center")
 _KEYS = ("clipped", "unclipped", "size", "center")

@@ -13,6 +13,7 @@ def main(network: str, size: str, what: str = "fields") -> None:
     """Make a network, analyse it, and print the times and the peak memory as JSON."""
     data = getattr(networks, network)(int(size)).SerializeToString()
     import rfgraph.distribution
+
     import rfgraph.onnxfile.load  # importing is not part of what is timed
 
     floor = timing.peak()

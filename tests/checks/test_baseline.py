@@ -11,7 +11,7 @@ import rfgraph
 from checks import nets
 from rfgraph.checks import baseline, rf007
 from rfgraph.cli import main
-from rfgraph.fields import Axis
+from rfgraph.domains.fields.axis import Axis
 
 WIDE = (1, 2, 4)  # dilations of 3-wide windows: 1 + 2 * 7 = 15 positions
 NARROW = (1, 2, 2)  # 1 + 2 * 5 = 11

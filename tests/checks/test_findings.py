@@ -14,7 +14,9 @@ from fixtures import expected
 from fixtures.make import build
 from rfgraph.checks import rf003, rf004, rf006
 from rfgraph.errors import BoundError
-from rfgraph.relations import Permute, Pointwise, Regroup, Relation, Taps, Transposed, Window
+from rfgraph.relations.axis_rules import Transposed, Window
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Permute, Pointwise, Regroup, Taps
 
 UNETS = ("unet_transposed", "unet_bilinear", "unet_nearest")
 SHAPES = {"unet_nearest": {"input": (1, 1, 256, 256)}}

@@ -14,9 +14,11 @@ import xmlschema
 
 import rfgraph
 from checks import nets
-from rfgraph.checks.settings import CODES
-from rfgraph.report import findings_json, findings_text, github, junit, sarif
-from rfgraph.report.style import Style
+from rfgraph.checks.registry import CODES
+from rfgraph.report.findings import github, junit, sarif
+from rfgraph.report.findings import json as findings_json
+from rfgraph.report.findings import text as findings_text
+from rfgraph.report.formats.style import Style
 
 SCHEMAS = Path(__file__).parent / "schemas"
 HOSTILE = [

@@ -12,9 +12,9 @@ from fixtures.make.net import Net
 from rfgraph.checks import rf001
 from rfgraph.checks.settings import make_settings, share
 from rfgraph.checks.subject import Subject
-from rfgraph.checks.wording import joined, percent, ranges, rational_text
+from rfgraph.domains.fields.axis import Axis
 from rfgraph.errors import BoundError
-from rfgraph.fields import Axis
+from rfgraph.wording.numbers import joined, percent, ranges, rational_text
 
 # Li et al. 2017: paths of HighRes3DNet by size, as printed.
 HIGHRES = [1, 3, 6, 10, 15, 21, 28, 36, 42, 46, 48, 48, 46, 42, 36, 28, 21, 15, 10, 6, 3, 1]

@@ -10,28 +10,14 @@ import pytest
 import rfgraph
 from oracle import sets
 from oracle.examples import builder, output
-from rfgraph.domains.carry import carry, carry_step
-from rfgraph.domains.pattern import excess, normal
+from rfgraph.domains.fields.carry import carry, carry_step
+from rfgraph.domains.fields.pattern import excess, normal
+from rfgraph.domains.fields.pieces import Blur, Lost, Mapped, Tabled, own_position
 from rfgraph.domains.periodic import affine, constant
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Tabled, own_position
-from rfgraph.domains.reads import positions_read
-from rfgraph.relations import (
-    Band,
-    Blocks,
-    Permute,
-    Pick,
-    Pointwise,
-    Prefix,
-    Reduce,
-    Regroup,
-    Relation,
-    Repeat,
-    Resample,
-    Select,
-    Shift,
-    Taps,
-    Whole,
-)
+from rfgraph.domains.read_positions import positions_read
+from rfgraph.relations.axis_rules import Band, Blocks, Pick, Repeat, Resample, Shift, Whole
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Select, Taps
 
 
 def spans(piece):

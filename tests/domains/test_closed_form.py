@@ -23,11 +23,12 @@ from domains.brute import (
 from oracle import random_models, sets, walks
 from oracle.builder import Builder
 from oracle.examples import builder
-from rfgraph.domains import bounds, closed_form
-from rfgraph.domains import measure as measuring
-from rfgraph.domains.closed_form import AxisField, merge_pieces
+from rfgraph.domains.fields import closed_form
+from rfgraph.domains.fields import numbers as measuring
+from rfgraph.domains.fields.axis_field import AxisField, merge_pieces
+from rfgraph.domains.fields.pieces import Blur, Mapped
 from rfgraph.domains.periodic import PeriodicMap, affine
-from rfgraph.domains.pieces import Blur, Mapped
+from rfgraph.relations import bounds
 
 MANY_WALKS = 40
 MANY_UNITS = 400

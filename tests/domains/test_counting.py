@@ -15,9 +15,10 @@ import rfgraph
 from fixtures.make import build
 from oracle.examples import builder
 from rfgraph.domains.paths import counting
-from rfgraph.domains.paths.enumerate import Place
-from rfgraph.domains.paths.statistics import decimal, quantile, root
+from rfgraph.domains.paths.listing import Place
+from rfgraph.domains.paths.statistics import quantile, root
 from rfgraph.errors import BoundError
+from rfgraph.wording.numbers import decimal
 
 # -- statistics ------------------------------------------------------------------------------------
 

@@ -15,9 +15,9 @@ from fixtures.make import MODELS, build
 from oracle import perturb, random_models, sets
 from oracle.builder import Builder
 from oracle.examples import builder, output
-from rfgraph.domains import exact
-from rfgraph.domains.measure import unclipped_span
-from rfgraph.domains.reads import read_positions
+from rfgraph.domains import regions as exact
+from rfgraph.domains.fields.numbers import unclipped_span
+from rfgraph.domains.read_positions import read_positions
 
 # -- tables ----------------------------------------------------------------------------------------
 

@@ -8,11 +8,15 @@ from domains.test_closed_form import check_numbers, check_paths
 from domains.test_exact import check_positions, check_tables
 from domains.test_paths import check_plain
 from oracle.examples import builder, chain
-from rfgraph import measuring
-from rfgraph.domains import closed_form, measure, positions, reads, support, table
+from rfgraph.domains import read_positions as reads
+from rfgraph.domains import tables as table
+from rfgraph.domains.fields import closed_form, support
+from rfgraph.domains.fields import numbers as measure
+from rfgraph.domains.fields import numbers as measuring
 from rfgraph.domains.paths import counting, routes, states
 from rfgraph.domains.periodic import PeriodicMap
-from rfgraph.relations import Resample, Transposed, Window
+from rfgraph.relations import reading as positions
+from rfgraph.relations.axis_rules import Resample, Transposed, Window
 
 # -- models ----------------------------------------------------------------------------------------
 

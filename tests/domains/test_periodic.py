@@ -7,7 +7,7 @@ import random
 import pytest
 
 from rfgraph.domains.periodic import PeriodicMap, affine, constant, join, reduced
-from rfgraph.relations import Window
+from rfgraph.relations.axis_rules import Window
 
 
 def bumpy(p, seed):

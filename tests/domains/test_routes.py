@@ -14,7 +14,8 @@ from domains.test_paths import MANY_WALKS, counted, plain
 from oracle import sets, walks
 from oracle.examples import builder, output
 from rfgraph.ops.node import Link, Outcome
-from rfgraph.relations import Reduce, Select, Shift, Whole
+from rfgraph.relations.axis_rules import Shift, Whole
+from rfgraph.relations.steps import Reduce, Select
 
 KINDS = (
     *("Relu", "Sigmoid", "Add", "Add", "Mul", "Sum", "Softmax", "conv"),

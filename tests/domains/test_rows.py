@@ -8,27 +8,18 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from rfgraph.domains import bounds, carry, exact, pieces, table
+from rfgraph.domains import regions as exact
+from rfgraph.domains import tables as table
+from rfgraph.domains.fields import carry, pieces
+from rfgraph.domains.fields.pieces import Blur, Lost, Mapped, own_position
 from rfgraph.domains.paths.liveness import needed_axes
-from rfgraph.domains.paths.routes import Edge
-from rfgraph.domains.pieces import Blur, Lost, Mapped, own_position
-from rfgraph.domains.reads import read_positions
+from rfgraph.domains.read_positions import read_positions
 from rfgraph.errors import BoundError
-from rfgraph.graph import Operator
-from rfgraph.relations import (
-    Listed,
-    Permute,
-    Pointwise,
-    Reduce,
-    Regroup,
-    Relation,
-    Rows,
-    Select,
-    Shift,
-    Taps,
-    Whole,
-    Window,
-)
+from rfgraph.relations import bounds
+from rfgraph.relations.axis_rules import Listed, Rows, Shift, Whole, Window
+from rfgraph.relations.graph import Edge, Operator
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
 
 SHAPE = (2, 3, 4, 5)
 RANDOM = np.random.default_rng(1)

@@ -9,12 +9,15 @@ import pytest
 
 import rfgraph
 from oracle.examples import builder
-from rfgraph.domains import bounds, exact, fitting, table
+from rfgraph.domains import regions as exact
+from rfgraph.domains import tables as table
+from rfgraph.domains.fields import fitting
+from rfgraph.domains.fields.pieces import Blur, Mapped, to_table
 from rfgraph.domains.periodic import affine
-from rfgraph.domains.pieces import Blur, Mapped, to_table
-from rfgraph.domains.table import NOTHING, Table
+from rfgraph.domains.tables import NOTHING, Table
 from rfgraph.errors import BoundError
-from rfgraph.relations import (
+from rfgraph.relations import bounds
+from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
     Listed,

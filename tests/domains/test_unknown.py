@@ -7,9 +7,11 @@ import pytest
 
 import rfgraph
 from oracle.builder import Builder
-from rfgraph.domains.unknown import DEPENDS, has_unknown, not_followed
-from rfgraph.graph import Model, Operator, Unanalysed
-from rfgraph.relations import Everything, Pointwise, Reduce, Relation, Whole
+from rfgraph.analysis.not_followed import DEPENDS, has_unknown, not_followed
+from rfgraph.relations.axis_rules import Whole
+from rfgraph.relations.graph import Model, Operator, Unanalysed
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Everything, Pointwise, Reduce
 
 KNOWN = Relation((2, 3), (Reduce(((1, Whole(3, 1)),)), Pointwise((2, 1))))
 PARTLY = Relation((2, 3), (Pointwise((2, 3)), Reduce(((0, Whole(2, 2)), (1, Whole(3, 3, True))))))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from rfgraph import errors
-from rfgraph.domains import bounds, closed_form, exact
+from rfgraph.domains import regions as exact
+from rfgraph.domains.fields import closed_form
 from rfgraph.domains.paths import counting, states
-from rfgraph.onnxfile import budget, fold, sequences, source, tensors, wire
+from rfgraph.onnxfile.building import budget, fold
+from rfgraph.onnxfile.control import sequences
+from rfgraph.onnxfile.reading import source, tensors, wire
+from rfgraph.relations import bounds
 
 BOUNDS = [
     (wire, "MAX_NESTING", "protobuf messages inside each other"),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import unicodedata
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rfgraph.cli import main
-from rfgraph.errors import MAX_LINE
+from rfgraph.wording.names import MAX_LINE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ACTING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 REPORT = ("text", "json", "csv", "markdown")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from onnx import ModelProto, NodeProto
 
 from hostile.cases import Case, Cases
 from hostile.make import conv_chain, graph, ints, model, node, value, weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GROUP = "scale"
 

@@ -106,7 +106,7 @@ def test_an_error_of_another_kind_is_a_problem(monkeypatch, error):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr("rfgraph.onnxfile.build.Builder.walk", fail)
+    monkeypatch.setattr("rfgraph.onnxfile.builder.Builder.walk", fail)
     found = probe(RELU.SerializeToString())
     assert corpus.problems(either("g", "n", RELU), found) == [f"load: {error!r} escaped"]
 
@@ -115,7 +115,7 @@ def test_an_error_that_acts_on_a_terminal_is_a_problem(monkeypatch):
     def fail(*_):
         raise errors.ModelError("one\ntwo")
 
-    monkeypatch.setattr("rfgraph.onnxfile.build.Builder.walk", fail)
+    monkeypatch.setattr("rfgraph.onnxfile.builder.Builder.walk", fail)
     (text,) = corpus.problems(either("g", "n", RELU), probe(RELU.SerializeToString()))
     assert "not one clean line" in text
 
@@ -125,7 +125,7 @@ def test_what_takes_too_long_is_a_problem(monkeypatch):
         while True:
             pass
 
-    monkeypatch.setattr("rfgraph.onnxfile.build.Builder.walk", hang)
+    monkeypatch.setattr("rfgraph.onnxfile.builder.Builder.walk", hang)
     (text,) = corpus.problems(either("g", "n", RELU), probe(RELU.SerializeToString(), 0.2))
     assert "TookTooLong" in text
 

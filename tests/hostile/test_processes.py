@@ -10,7 +10,7 @@ import pytest
 
 from hostile import names
 from hostile.make import conv_chain, weights
-from rfgraph.errors import MAX_LINE
+from rfgraph.wording.names import MAX_LINE
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60

@@ -9,9 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from rfgraph.errors import MAX_LINE, ModelError
-from rfgraph.onnxfile.read import read
-from rfgraph.onnxfile.tensors import value
+from rfgraph.errors import ModelError
+from rfgraph.onnxfile.reading.file import read
+from rfgraph.onnxfile.reading.tensors import value
+from rfgraph.wording.names import MAX_LINE
 
 MARK = "rfgraph.dropped"
 PAYLOAD = "float_data int32_data string_data int64_data raw_data double_data uint64_data".split()

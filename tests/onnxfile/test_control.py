@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper, parser
 
 import rfgraph
 from oracle import perturb
-from rfgraph.domains import exact
+from rfgraph.domains import regions as exact
 from rfgraph.errors import ModelError, RfgraphError
 
 

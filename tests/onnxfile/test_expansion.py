@@ -10,7 +10,7 @@ import rfgraph
 import rfgraph.onnxfile.load  # importing is not part of what is timed
 from hostile.make import function, graph, ints, model, node, value, weights
 from rfgraph.errors import BoundError
-from rfgraph.onnxfile import budget
+from rfgraph.onnxfile.building import budget
 
 SECONDS = 10.0  # of this process, on a slow and busy machine that also measures coverage
 CHOICE = [value("c", [1], 9), value("x", [1, 1, 16])]

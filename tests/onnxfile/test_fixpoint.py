@@ -13,7 +13,7 @@ import pytest
 
 import rfgraph
 from oracle import perturb
-from rfgraph.domains import exact
+from rfgraph.domains import regions as exact
 from rfgraph.errors import UsageError
 
 OPSETS = '"" : 17, "local" : 1, "elsewhere" : 1'

@@ -20,8 +20,8 @@ from onnxfile.stored import (
     varint,
 )
 from rfgraph.errors import ModelError
-from rfgraph.onnxfile import read as reading
-from rfgraph.onnxfile.read import read
+from rfgraph.onnxfile.reading import file as reading
+from rfgraph.onnxfile.reading.file import read
 
 
 def outcome(data):
@@ -210,7 +210,7 @@ def test_what_must_be_read_whole_is_bounded(tmp_path, bytes_read):
 
 
 def test_a_forward_file_object_is_bounded(monkeypatch):
-    monkeypatch.setattr("rfgraph.onnxfile.source.WHOLE_LIMIT", 5000)
+    monkeypatch.setattr("rfgraph.onnxfile.reading.source.WHOLE_LIMIT", 5000)
     assert "5000" in refusal(Forward(bytes(20_000)))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import rfgraph
 from oracle import perturb
-from rfgraph.onnxfile.loops import MAX_TURNS
+from rfgraph.onnxfile.control.loops import MAX_TURNS
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
 # A turn widens the field by one on either side; the loop ends when its counter has reached `end`.

@@ -4,7 +4,7 @@ import onnx.parser
 import pytest
 
 import rfgraph
-from rfgraph.onnxfile import probing
+from rfgraph.onnxfile.building import probing
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
 # Halved four times, the height must come out as 3: 48 fits, none of the first lengths does.

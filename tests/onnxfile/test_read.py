@@ -29,8 +29,8 @@ from onnxfile.stored import (
     varint,
 )
 from rfgraph.errors import ModelError
-from rfgraph.onnxfile.read import read
-from rfgraph.onnxfile.tensors import value
+from rfgraph.onnxfile.reading.file import read
+from rfgraph.onnxfile.reading.tensors import value
 
 SHIPPED = sorted(Path(onnx.__file__).parent.rglob("*.onnx"))
 

@@ -20,8 +20,8 @@ from onnxfile.stored import (
     rich_model,
     small_model,
 )
-from rfgraph.onnxfile.read import read
-from rfgraph.onnxfile.tensors import value
+from rfgraph.onnxfile.reading.file import read
+from rfgraph.onnxfile.reading.tensors import value
 
 
 def test_special_files_are_refused_at_once(tmp_path):

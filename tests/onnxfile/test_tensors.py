@@ -6,7 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxfile.stored import floats
 from rfgraph.errors import ModelError
-from rfgraph.onnxfile.tensors import is_available, value
+from rfgraph.onnxfile.reading.tensors import is_available, value
 
 NATIVE = "f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 c8 c16 ?".split()
 TYPED = {

@@ -11,7 +11,7 @@ from onnxfile.stored import (
     medium_model,
     refusal,
 )
-from rfgraph.onnxfile.read import read
+from rfgraph.onnxfile.reading.file import read
 
 
 def written(proto, suffix):

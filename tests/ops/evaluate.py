@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -20,27 +19,25 @@ from onnx import helper, numpy_helper
 from oracle.perturb import Prober, session
 from rfgraph.ops.node import OpNode, Outcome, Value
 from rfgraph.ops.registry import find_rule
-from rfgraph.relations import (
-    Along,
+from rfgraph.relations.axis_rules import (
     AxisRule,
     Band,
     Blocks,
-    Everything,
     Listed,
-    Permute,
     Pick,
-    Pointwise,
-    Regroup,
-    Relation,
     Repeat,
     Resample,
     Shape,
     Shift,
-    Step,
     Transposed,
     Whole,
     Window,
 )
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Along, Everything, Permute, Pointwise, Regroup, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 Index = tuple[int, ...]
 Reading = dict[Index, set[Index]]

@@ -7,8 +7,7 @@ operator's definition runs in its place, or one in numpy that follows the operat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -16,6 +15,9 @@ from onnx import inliner
 
 from ops.evaluate import Case, one_node
 from oracle.perturb import differs, session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 STEPS = (0.5, -0.25, 0.5)
 NEWEST = 26

@@ -5,9 +5,10 @@ import pytest
 
 from ops.evaluate import Case, Data, claims, mismatches, outcome, reads, relations
 from ops.probes import Steps, expanded
-from rfgraph.errors import quoted
 from rfgraph.ops.node import RuleError, UnresolvedError
-from rfgraph.relations import Band, Prefix, Reduce
+from rfgraph.relations.axis_rules import Band
+from rfgraph.relations.steps import Prefix, Reduce
+from rfgraph.wording.names import quoted
 
 HUGE = 2**62
 ALL = (True, True, True, True)

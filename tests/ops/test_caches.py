@@ -6,7 +6,8 @@ import pytest
 from ops.evaluate import Case, Data, mismatches, outcome, relations
 from ops.probes import Steps, expanded
 from rfgraph.ops.node import RuleError
-from rfgraph.relations import Reduce, Whole
+from rfgraph.relations.axis_rules import Whole
+from rfgraph.relations.steps import Reduce
 
 HUGE = 2**62
 

@@ -9,7 +9,7 @@ import pytest
 from ops.evaluate import Case, Data, mismatches, one_node, outcome, reads, relations
 from ops.probes import Steps
 from rfgraph.ops.node import RuleError
-from rfgraph.relations import Everything
+from rfgraph.relations.steps import Everything
 
 ALL, SCORES = (True, True, True), (True, False, False, True)
 

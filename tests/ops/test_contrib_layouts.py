@@ -10,7 +10,7 @@ from onnx import helper, numpy_helper
 from ops.evaluate import Case, Data, indices, outcome, reads, relations
 from oracle.perturb import Prober
 from rfgraph.ops.node import RuleError
-from rfgraph.relations import Everything, Permute, Pointwise, Reduce
+from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce
 
 NHWC, NCHWC = "com.ms.internal.nhwc", "com.microsoft.nchwc"
 

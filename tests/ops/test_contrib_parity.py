@@ -16,10 +16,13 @@ from onnxruntime.capi import onnxruntime_pybind11_state
 from ops.evaluate import Case, op_node
 from ops.test_hostile_nodes import HUGE, SECONDS, Maker
 from ops.test_parity import recorded, words
-from rfgraph.errors import MAX_LINE, RfgraphError
+from rfgraph.errors import RfgraphError
 from rfgraph.ops.node import OpNode, Value, broadcast
 from rfgraph.ops.registry import all_rules
-from rfgraph.relations import Permute, Pointwise, Regroup, Relation, product, step_shape
+from rfgraph.relations.axis_rules import product
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Permute, Pointwise, Regroup, step_shape
+from rfgraph.wording.names import MAX_LINE
 
 DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc")
 RULES = {key: entry for key, entry in all_rules().items() if key[0] in DOMAINS}

@@ -17,9 +17,9 @@ from ops.evaluate import (
     relations,
     responses,
 )
-from rfgraph.ops.contrib_common import given, shape_of, standard
+from rfgraph.ops.contrib.operands import given, shape_of, standard
 from rfgraph.ops.node import Outcome, RuleError, UnresolvedError
-from rfgraph.relations import Everything
+from rfgraph.relations.steps import Everything
 
 ONE = np.array(1, np.float32)
 EIGHT = np.array(8, np.float32)

@@ -7,7 +7,7 @@ import pytest
 
 from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
 from rfgraph.ops.node import RuleError, UnresolvedError
-from rfgraph.relations import Pointwise
+from rfgraph.relations.steps import Pointwise
 
 I64 = np.int64
 BOOL = Data((2, 3), "bool")

@@ -14,10 +14,13 @@ import onnx
 import pytest
 
 import rfgraph.ops  # noqa: F401 - registers the rules
-from rfgraph.errors import MAX_LINE, RfgraphError
+from rfgraph.errors import RfgraphError
 from rfgraph.ops.node import OpNode, Value, broadcast
 from rfgraph.ops.registry import all_rules
-from rfgraph.relations import Permute, Pointwise, Regroup, Relation, product, step_shape
+from rfgraph.relations.axis_rules import product
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Permute, Pointwise, Regroup, step_shape
+from rfgraph.wording.names import MAX_LINE
 
 RUNS = 60
 SECONDS = 2.0

@@ -12,12 +12,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 import rfgraph
 from oracle.perturb import session
-from rfgraph.domains import exact
-from rfgraph.domains.reads import read_positions
-from rfgraph.onnxfile import budget
-from rfgraph.onnxfile import masks as fetching
+from rfgraph.domains import regions as exact
+from rfgraph.domains.read_positions import read_positions
+from rfgraph.onnxfile.building import budget
+from rfgraph.onnxfile.building import stored_masks as fetching
 from rfgraph.ops import masks, steps
-from rfgraph.relations import Regroup
+from rfgraph.relations.steps import Regroup
 
 TOKENS, WIDTH, HEADS, WINDOWS = 6, 2, 2, 3
 BLOCK = np.kron(np.eye(2), np.ones((3, 3))).astype(bool)

@@ -7,7 +7,8 @@ from ops.evaluate import Case, Data, mismatches, op_node, outcome, reads, relati
 from ops.probes import Steps
 from rfgraph.ops.node import OpNode, RuleError, Value
 from rfgraph.ops.registry import find_rule
-from rfgraph.relations import Everything, Reduce, Whole
+from rfgraph.relations.axis_rules import Whole
+from rfgraph.relations.steps import Everything, Reduce
 
 HUGE = 2**62
 BOTH = (True, True)

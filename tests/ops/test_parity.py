@@ -12,7 +12,7 @@ import pytest
 from rfgraph.errors import RfgraphError
 from rfgraph.ops.node import OpNode, Outcome, Value
 from rfgraph.ops.registry import RuleEntry, all_rules, rule
-from rfgraph.ops.windows import max_pool
+from rfgraph.ops.standard.windows import max_pool
 
 RULES = all_rules()
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
-from rfgraph.domains.unknown import has_unknown
+from rfgraph.analysis.not_followed import has_unknown
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import RuleError, UnresolvedError
-from rfgraph.relations import Reduce, Select, Shift, Whole
+from rfgraph.relations.axis_rules import Shift, Whole
+from rfgraph.relations.steps import Reduce, Select
 
 I64 = np.int64
 INT_MAX, INT_MIN = 2**63 - 1, -(2**63)

@@ -9,7 +9,8 @@ import pytest
 
 from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
 from rfgraph.ops.node import RuleError, UnresolvedError
-from rfgraph.relations import Everything, Reduce, Whole
+from rfgraph.relations.axis_rules import Whole
+from rfgraph.relations.steps import Everything, Reduce
 
 I64 = np.int64
 BOTH = (True, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx
 from onnxruntime.capi import onnxruntime_pybind11_state
 
-from rfgraph.onnxfile.build import HANDLERS
+from rfgraph.onnxfile.builder import HANDLERS
 from rfgraph.ops.registry import all_rules, normal_domain
 
 # Operators without a rule of their own, with the reason. What is listed here is an unknown edge.

@@ -22,8 +22,9 @@ from ops.evaluate import (
 )
 from oracle.perturb import session
 from rfgraph.ops.node import RuleError, UnresolvedError
-from rfgraph.ops.resize import simplest_fraction
-from rfgraph.relations import Pointwise, Reduce, Resample, Taps, Whole
+from rfgraph.ops.standard.resize import simplest_fraction
+from rfgraph.relations.axis_rules import Resample, Whole
+from rfgraph.relations.steps import Pointwise, Reduce, Taps
 
 NONE = np.array([], np.float32)
 SCALES = (0.25, 1 / 3, 0.3, 0.5, 0.6, 0.75, 1.0, 1.1, 1.25, 1.5, 2.0, 2.3, 3.0, 4.0)

@@ -8,7 +8,7 @@ import pytest
 from ops.evaluate import Case, Data, mismatches, op_node, outcome, prober
 from rfgraph.ops.node import OpNode, RuleError, UnresolvedError, Value
 from rfgraph.ops.registry import find_rule
-from rfgraph.ops.sources import constant
+from rfgraph.ops.standard.sources import constant
 
 I64 = np.int64
 

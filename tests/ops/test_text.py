@@ -7,7 +7,7 @@ from ops.evaluate import Case, Data, mismatches, one_node, outcome, reads, relat
 from ops.probes import Steps
 from oracle.perturb import session
 from rfgraph.ops.node import RuleError, UnresolvedError
-from rfgraph.relations import Everything
+from rfgraph.relations.steps import Everything
 
 WORDS = ["ab", "b c", "abc", "c", "a b", "bb"]
 

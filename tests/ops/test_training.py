@@ -7,7 +7,7 @@ from onnx.reference import ReferenceEvaluator
 from ops.evaluate import Case, mismatches, one_node, outcome
 from ops.probes import Steps
 from rfgraph.ops.node import RuleError
-from rfgraph.relations import Everything
+from rfgraph.relations.steps import Everything
 
 TRAINING = "ai.onnx.preview.training"
 SHAPES = [(2, 1), (3,)]

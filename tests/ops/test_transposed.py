@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from ops.evaluate import Case, claims, mismatches, outcome, relations, responses
 from rfgraph.ops.node import RuleError
-from rfgraph.relations import Reduce, Taps, Transposed, Whole
+from rfgraph.relations.axis_rules import Transposed, Whole
+from rfgraph.relations.steps import Reduce, Taps
 
 MODES = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
 

@@ -146,7 +146,7 @@ def test_trees_that_compare_all_features_or_none():
 
 def test_lists_too_long_give_the_features_of_all_trees(monkeypatch):
     case = numbered("TreeEnsembleRegressor", SHAPE, TREES, 3)
-    monkeypatch.setattr("rfgraph.ops.trees.MAX_INDEX_ELEMENTS", 4)
+    monkeypatch.setattr("rfgraph.ops.ml.trees.MAX_INDEX_ELEMENTS", 4)
     assert all(len(found) == 4 for found in claims(case).values())
 
 

@@ -17,10 +17,12 @@ from ops.evaluate import (
     responses,
 )
 from rfgraph.errors import BoundError
-from rfgraph.ops.common import convolve, global_pool, pool
+from rfgraph.ops.convolutions import convolve, global_pool, pool
 from rfgraph.ops.node import OpNode, RuleError, UnresolvedError, Value
 from rfgraph.ops.registry import find_rule
-from rfgraph.relations import Band, Everything, Prefix, Reduce, Relation, Taps, Whole, Window
+from rfgraph.relations.axis_rules import Band, Whole, Window
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Everything, Prefix, Reduce, Taps
 
 ONE = np.array(1, np.float32)
 EIGHT = np.array(8, np.float32)

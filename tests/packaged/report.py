@@ -7,16 +7,18 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rfgraph
 from ops import optimize
-from rfgraph.domains.unknown import not_followed
+from rfgraph.analysis.not_followed import not_followed
 from rfgraph.ops.registry import all_rules
 from rfgraph.report.operators import operator_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 MODELLED = {(row.domain, row.operator): row.modelled for row in operator_rows(all_rules().values())}
 KINDS = ("exact", "upper bound", "unknown")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfgraph.report.escape import (
+from rfgraph.wording.names import (
     cells,
     for_csv,
     for_html,

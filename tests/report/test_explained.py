@@ -4,10 +4,11 @@ from fractions import Fraction
 
 import pytest
 
-from rfgraph.fields import Axis, ReceptiveField
-from rfgraph.graph import ModelInput
-from rfgraph.report.explained import field_rows, scope_sentence
-from rfgraph.report.style import Style
+from rfgraph.analysis.field import ReceptiveField
+from rfgraph.domains.fields.axis import Axis
+from rfgraph.relations.graph import ModelInput
+from rfgraph.report.formats.style import Style
+from rfgraph.report.model.rows import field_rows, scope_sentence
 from rfgraph.report.unit import unit_text
 
 LOCAL = {

@@ -13,11 +13,16 @@ import rfgraph
 from oracle.builder import Builder
 from report import models
 from report.published import FILES, FOLDER, analysed, expected
-from rfgraph.distribution import path_histogram
-from rfgraph.report import document, layers_text, markdown, notebook, records, text
-from rfgraph.report.layers import layers
-from rfgraph.report.style import Style
-from rfgraph.report.view import view
+from rfgraph.analysis.histogram import path_histogram
+from rfgraph.analysis.result import result_html
+from rfgraph.analysis.view import view
+from rfgraph.report.formats import json as document
+from rfgraph.report.formats.style import Style
+from rfgraph.report.layers import text as layers_text
+from rfgraph.report.layers.markdown import layer_table
+from rfgraph.report.layers.rows import layers
+from rfgraph.report.model import csv as records
+from rfgraph.report.model import markdown, text
 
 NUMBERS = {
     "n", "scope", "size", "size_min", "stride", "start", "center", "before", "after", "shortest",
@@ -143,10 +148,10 @@ RENDERERS = {
     "text": lambda result: text.summary(shown(result), Style()),
     "layers": lambda result: layers_text.layer_table(shown(result), Style()),
     "markdown": lambda result: markdown.summary(shown(result)),
-    "markdown layers": lambda result: markdown.layer_table(shown(result)),
+    "markdown layers": lambda result: layer_table(shown(result)),
     "json": lambda result: document.report(shown(result)),
     "csv": lambda result: records.field_records(shown(result)),
-    "html": notebook.result_html,
+    "html": result_html,
 }
 
 
@@ -207,7 +212,7 @@ def test_markdown_says_what_the_text_says():
 def test_markdown_of_every_model_is_made(make):
     result = rfgraph.analyze(make())
     assert markdown.summary(shown(result)).startswith("# ")
-    assert markdown.layer_table(shown(result)).startswith("# ")
+    assert layer_table(shown(result)).startswith("# ")
 
 
 def test_a_notebook_shows_a_field_with_its_numbers():

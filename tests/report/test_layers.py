@@ -8,12 +8,12 @@ import pytest
 import rfgraph
 from report import models
 from report.published import ALEXNET, FILES, FOLDER, analysed
-from rfgraph.report import markdown
-from rfgraph.report.escape import cells
-from rfgraph.report.layers import layers
-from rfgraph.report.layers_text import layer_table
-from rfgraph.report.style import Style
-from rfgraph.report.view import view
+from rfgraph.analysis.view import view
+from rfgraph.report.formats.style import Style
+from rfgraph.report.layers.markdown import layer_table
+from rfgraph.report.layers.rows import layers
+from rfgraph.report.layers.text import layer_table
+from rfgraph.wording.names import cells
 
 
 def table_of(result, **chosen):
@@ -130,7 +130,7 @@ def test_nothing_to_show_is_said(make):
 
 def test_markdown_has_the_same_rows():
     shown = view(analysed(FOLDER / "alexnet.onnx"), None, None)
-    lines = markdown.layer_table(shown).splitlines()
+    lines = layer_table(shown).splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
     shown_rows = [(row[0], *row[2:5], float(row[6]) + 0.5) for row in rows[2:]]
     assert shown_rows == [(n, *map(str, rest), start) for n, *rest, start in ALEXNET]

@@ -9,7 +9,7 @@ import pytest
 from rfgraph.ops.node import Outcome
 from rfgraph.ops.registry import RuleEntry, all_rules
 from rfgraph.report import operators
-from rfgraph.report.style import Style
+from rfgraph.report.formats.style import Style
 
 ROWS = operators.operator_rows(all_rules().values())
 

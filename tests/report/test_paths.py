@@ -5,16 +5,16 @@ import pytest
 import rfgraph
 from report import models
 from report.published import FILES, analysed
-from rfgraph.distribution import path_histogram
+from rfgraph.analysis.counted import all_counted, counted, groups, pairs
+from rfgraph.analysis.histogram import path_histogram
+from rfgraph.analysis.view import View
 from rfgraph.errors import BoundError
-from rfgraph.report.document import report
-from rfgraph.report.escape import cells
-from rfgraph.report.paths import all_counted, counted, groups, pairs
-from rfgraph.report.paths_markdown import paths_markdown
-from rfgraph.report.paths_text import paths_text
-from rfgraph.report.style import Style
-from rfgraph.report.text import summary
-from rfgraph.report.view import View
+from rfgraph.report.formats.json import report
+from rfgraph.report.formats.style import Style
+from rfgraph.report.model.text import summary
+from rfgraph.report.paths.markdown import paths_markdown
+from rfgraph.report.paths.text import paths_text
+from rfgraph.wording.names import cells
 
 
 def viewed(proto, tensors=None):
@@ -112,8 +112,8 @@ def test_a_report_of_a_model_survives_a_bound(monkeypatch):
     def counted_nothing(view, source, tensor):
         return counted(view, source, tensor, refusing({tensor}))
 
-    monkeypatch.setattr("rfgraph.report.document.counted_beside", counted_nothing)
-    monkeypatch.setattr("rfgraph.report.paths_summary.counted_beside", counted_nothing)
+    monkeypatch.setattr("rfgraph.report.formats.json.counted_beside", counted_nothing)
+    monkeypatch.setattr("rfgraph.report.paths.summary.counted_beside", counted_nothing)
     view = viewed(models.anisotropic())
     assert '"bound": "the states exceed the bound of 200000"' in report(view)
     assert "not counted here" in summary(view, Style())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfgraph.report.histogram import ASCII_DENSITY, BLOCKS, binned, chart, levels, line
+from rfgraph.report.formats.histogram import ASCII_DENSITY, BLOCKS, binned, chart, levels, line
 
 HISTOGRAMS = st.dictionaries(st.integers(0, 2000), st.integers(1, 10**40), min_size=1, max_size=60)
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from rfgraph.report.paths_numbers import amount, figure, log10, power, share, short, whole
+from rfgraph.wording.numbers import amount, figure, log10, power, share, short, whole
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from onnx import helper
 import rfgraph
 from fixtures.make import build
 from report import models
+from rfgraph.analysis.counted import Entry, all_counted
+from rfgraph.analysis.view import View
 from rfgraph.errors import UsageError
-from rfgraph.report import plot
-from rfgraph.report.paths import Entry, all_counted
-from rfgraph.report.plot_panels import Bars, heights, panels, power_of_ten, spans_decades
-from rfgraph.report.view import View
+from rfgraph.report.paths import plot
+from rfgraph.report.paths.panels import Bars, heights, panels, power_of_ten, spans_decades
 from test_distribution import HIGHRES, doubling
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfgraph.report.escape import cells
-from rfgraph.report.style import Style
-from rfgraph.report.table import lay_out
+from rfgraph.report.formats.style import Style
+from rfgraph.report.formats.table import lay_out
+from rfgraph.wording.names import cells
 
 HEADER = ("layer", "n", "size")
 

@@ -5,10 +5,11 @@ import pytest
 import rfgraph
 from report import models
 from report.published import FILES, FOLDER, analysed, expected
-from rfgraph.report.escape import cells
-from rfgraph.report.style import Style
-from rfgraph.report.text import summary
-from rfgraph.report.view import fraction, ratio, span, view
+from rfgraph.analysis.view import view
+from rfgraph.report.formats.style import Style
+from rfgraph.report.model.text import summary
+from rfgraph.wording.names import cells
+from rfgraph.wording.numbers import fraction, ratio, span
 
 
 def text_of(result, style=None, **chosen):

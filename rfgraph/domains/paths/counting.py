@@ -9,15 +9,16 @@ the place of one number in the shifts: a tracked axis, or the last one, the numb
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from rfgraph.domains.fields.pattern import excess
+from rfgraph.domains.paths.moments import ONE_PATH, Moments, Moves, Survey
 from rfgraph.domains.paths.states import Growth, Kind, StateGraph, Track
-from rfgraph.domains.pattern import excess
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
 
 # Beyond these a histogram is not listed unless it is asked for in full.
 MAX_SIZES = 10_000
@@ -30,64 +31,9 @@ MAX_FULL = 1 << 21
 
 V = TypeVar("V")
 M = TypeVar("M")
-Moves: TypeAlias = tuple[int, ...]
+
 Histogram: TypeAlias = dict[int, int]
 Vectors: TypeAlias = dict[tuple[int, ...], int]
-
-
-class Moments(NamedTuple):
-    """Number of paths, sum and sum of squares of their bases, and the extremes."""
-
-    total: int
-    first: int
-    second: int
-    least: int
-    largest: int
-
-    def shifted(self, shift: int) -> Moments:
-        """Return the moments with `shift` added to every base."""
-        return Moments(
-            self.total,
-            self.first + shift * self.total,
-            self.second + shift * (2 * self.first + shift * self.total),
-            self.least + shift,
-            self.largest + shift,
-        )
-
-    def scaled(self, step: int) -> Moments:
-        """Return the moments with every base multiplied by a positive `step`."""
-        total, first, second, least, largest = self
-        return Moments(total, first * step, second * step * step, least * step, largest * step)
-
-    def plus(self, other: Moments) -> Moments:
-        """Return the moments of both sets of paths."""
-        return Moments(
-            self.total + other.total,
-            self.first + other.first,
-            self.second + other.second,
-            min(self.least, other.least),
-            max(self.largest, other.largest),
-        )
-
-
-ONE_PATH = Moments(1, 0, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """The moments of one column at the end states, and what bounds a histogram of it.
-
-    `step` divides all bases, which lie in [low, high] at every state, and `moves` are the shifts of
-    the arcs in steps; no state has more than `most` paths.
-    """
-
-    column: int
-    ends: Mapping[int, Moments]
-    step: int
-    moves: Moves
-    low: int
-    high: int
-    most: int
 
 
 def forward(

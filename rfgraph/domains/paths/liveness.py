@@ -8,29 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.domains.table import regroup_plan
-from rfgraph.relations import (
+from rfgraph.relations.axis_rules import (
     AxisRule,
-    Everything,
-    Permute,
     Pick,
-    Pointwise,
-    Regroup,
-    Relation,
     Repeat,
     Rows,
     Shape,
     Shift,
-    Step,
     Transposed,
     Whole,
     Window,
 )
+from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Step, regroup_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.domains.paths.routes import Entering
+    from rfgraph.relations.graph import Entering
+    from rfgraph.relations.relation import Relation
 
 
 def needed_axes(tensors: Sequence[str], edges: Entering) -> dict[str, frozenset[int]]:

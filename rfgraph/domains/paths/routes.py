@@ -9,26 +9,17 @@ counts.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.domains.closed_form import carriers
-from rfgraph.graph import Graph, Operator
-from rfgraph.relations import Relation
+from rfgraph.domains.fields.layout import carriers
+from rfgraph.relations.graph import Edge, Entering, Operator
+from rfgraph.relations.relation import Relation
 
 if TYPE_CHECKING:
-    from rfgraph.domains.closed_form import ClosedForm
+    from collections.abc import Iterator, Mapping, Sequence
 
-
-class Edge(NamedTuple):
-    """One data edge of the graph."""
-
-    source: str
-    target: str
-    relation: Relation
-    operator: Operator
+    from rfgraph.domains.fields.layout import ClosedForm
 
 
 class Origins(NamedTuple):
@@ -65,49 +56,6 @@ class Plan:
     arrivals: Mapping[str, Arrival]
     numbered: Sequence[Edge]
     edges: Entering
-
-
-def relevant(graph: Graph, source: str, target: str) -> set[str]:
-    """Return the tensors on walks from `source` to `target`."""
-    backward = _reach(graph.pred, target)
-    return _reach(graph.succ, source, backward) if source in backward else set()
-
-
-def _reach(
-    neighbours: Mapping[str, Mapping[str, object]], start: str, within: set[str] | None = None
-) -> set[str]:
-    seen = {start}
-    stack = [start]
-    while stack:
-        for name in neighbours[stack.pop()]:
-            if name not in seen and (within is None or name in within):
-                seen.add(name)
-                stack.append(name)
-    return seen
-
-
-Entering: TypeAlias = Mapping[str, Sequence[Edge]]
-
-
-def entering(graph: Graph, tensors: Sequence[str]) -> Entering:
-    """Return the edges into each tensor from the others of `tensors`, by slot and part."""
-    within = frozenset(tensors)
-    found: dict[str, list[Edge]] = {}
-    for name in tensors:
-        sorted_edges = sorted(
-            (
-                (data["slot"], data["part"], before, data)
-                for before, edges in graph.pred[name].items()
-                if before in within
-                for data in edges.values()
-            ),
-            key=itemgetter(0, 1),
-        )
-        found[name] = [
-            Edge(before, name, data["relation"], data["operator"])
-            for _, _, before, data in sorted_edges
-        ]
-    return found
 
 
 def every_path(tensors: Sequence[str], edges: Entering) -> Plan:

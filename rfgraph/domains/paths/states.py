@@ -11,23 +11,27 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rfgraph.domains.bounds import allowance
-from rfgraph.domains.carry import carry
+from rfgraph.domains.fields.carry import carry
+from rfgraph.domains.fields.pattern import excess, normal
+from rfgraph.domains.fields.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position
 from rfgraph.domains.paths.liveness import needed_axes
-from rfgraph.domains.paths.routes import Edge, Plan, Walks, entering, every_path, relevant, routes
-from rfgraph.domains.pattern import excess, normal
+from rfgraph.domains.paths.routes import Plan, Walks, every_path, routes
 from rfgraph.domains.periodic import constant
-from rfgraph.domains.pieces import Blur, Lost, Mapped, Piece, Tabled, own_position
 from rfgraph.errors import BoundError
-from rfgraph.relations import Relation, Select, Shift
+from rfgraph.relations.axis_rules import Shift
+from rfgraph.relations.bounds import allowance
+from rfgraph.relations.graph import Edge, entering, relevant
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.domains.closed_form import ClosedForm
-    from rfgraph.domains.paths.counting import Survey
-    from rfgraph.domains.support import Support
-    from rfgraph.graph import Graph
+    from rfgraph.domains.fields.layout import ClosedForm
+    from rfgraph.domains.fields.support import Support
+    from rfgraph.domains.paths.moments import Survey
+    from rfgraph.relations.graph import Graph
+
 
 MAX_STATES = 200_000
 # Entries of all tables that patterns without a closed form take: 16 bytes each.

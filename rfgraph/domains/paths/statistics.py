@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DIGITS_AT_ONCE = 4000
-
 
 def quantile(counts: Mapping[int, int], share: Fraction) -> int | None:
     """Return the smallest size with at least `share` of the paths at or below it.
@@ -41,14 +39,3 @@ def root(value: Fraction) -> float:
     floor = math.isqrt(scaled.numerator // scaled.denominator)
     inexact = floor * floor != scaled
     return float(Fraction(2 * floor + inexact, 2 ** (places + 1)))
-
-
-def decimal(number: int) -> str:
-    """Return an integer of any length in decimal digits, whatever the interpreter's limit."""
-    if number < 0:
-        return "-" + decimal(-number)
-    if number.bit_length() < _DIGITS_AT_ONCE * 3:
-        return str(number)
-    half = number.bit_length() * 30103 // 200000
-    high, low = divmod(number, 10**half)
-    return decimal(high) + decimal(low).rjust(half, "0")

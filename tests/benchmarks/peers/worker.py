@@ -10,9 +10,11 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Answer: TypeAlias = "dict[str, object]"
 Call: TypeAlias = "Callable[[], Answer]"
@@ -25,8 +27,9 @@ def summed(sizes: list[int], paths: str | None = None) -> Answer:
 
 
 def use_rfgraph(name: str, file: str) -> Call:
-    import rfgraph
     import rfgraph.distribution
+
+    import rfgraph
     import rfgraph.onnxfile.load
 
     def call() -> Answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +13,8 @@ from rfgraph.ops.registry import all_rules
 from rfgraph.report.operators import operator_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ops.backend.cases import Runtime, Trial
 
 UNITS = 6

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ops.backend.cases import Array, Feeds, Runtime, changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 MAX_SLABS = 150
 STEPS = (0.5, -0.75, 1e3)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops.backend.cases import Runtime, SkippedError, trial
 from ops.backend.exceptions import EXCEPTIONS, Exempt
 from ops.backend.judge import Verdict, judge, readings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass

@@ -1,0 +1,147 @@
+"""Which pairs of input and tensor the distribution is counted for, and the counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.analysis.histogram import path_histogram
+from rfgraph.analysis.view import input_lengths
+from rfgraph.domains.fields.layout import has_local_path
+from rfgraph.errors import BoundError
+from rfgraph.wording.numbers import share, short
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rfgraph.analysis.field import Output
+    from rfgraph.analysis.histogram import AxisHistogram, PathHistogram
+    from rfgraph.analysis.paths import Path
+    from rfgraph.analysis.view import View
+    from rfgraph.relations.axis_rules import Shape
+
+
+# Beside the fields of a model the distribution may take a fraction of a second, not more.
+MAX_BESIDE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One distribution and what to show beside it.
+
+    `lengths` are the input's by axis, None where the file leaves one open. `histogram` is None
+    where counting exceeds the bound that `bound` names. `first` are the paths of `--list`.
+    """
+
+    input: str
+    tensor: str
+    shape: Shape | None
+    lengths: Mapping[int, int | None]
+    histogram: PathHistogram | None
+    bound: str | None = None
+    first: tuple[Path, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry of the JSON report; nulls, and the bound, where it was not counted."""
+        if self.histogram is None:
+            absent = {"total": None, "listed": False, "axes": None, "depth": None}
+            return {"input": self.input, "tensor": self.tensor, **absent, "bound": self.bound}
+        found = self.histogram.to_dict()
+        if self.first is not None:
+            found["list"] = [path.to_dict() for path in self.first]
+        return found
+
+
+def pairs(view: View) -> list[tuple[str, str]]:
+    """Return the pairs of input and tensor to count for.
+
+    Without `--tensor` these are the outputs; instead of an output without a local path, its
+    `before_global` tensors that have one from the input.
+    """
+    if view.tensors is not None:
+        return [(source, tensor) for tensor in view.tensors for source in view.inputs]
+    found = (
+        (source, tensor)
+        for output in view.result.outputs
+        for source in view.inputs
+        for tensor in _last_local(view, output, source)
+    )
+    return list(dict.fromkeys(found))
+
+
+def _last_local(view: View, output: Output, source: str) -> Sequence[str]:
+    form = view.result.forms[source]
+    if has_local_path(form, output.name):
+        return (output.name,)
+    return [name for name in output.before_global if has_local_path(form, name)] or (output.name,)
+
+
+def counted(
+    view: View,
+    source: str,
+    tensor: str,
+    count: Callable[..., PathHistogram] = path_histogram,
+    first: Callable[..., tuple[Path, ...]] | None = None,
+) -> Entry:
+    """Count the paths of one pair.
+
+    `count` is `path_histogram` with its options, `first` returns the paths to list; both are called
+    with the result and the pair as `tensor` and `input`.
+    """
+    shape = view.result.graph.nodes[tensor]["shape"]
+    item = next(item for item in view.result.model.inputs if item.name == source)
+    lengths = input_lengths(item)
+    try:
+        found = count(view.result, tensor=tensor, input=source)
+        listed = None if first is None else first(view.result, tensor=tensor, input=source)
+    except BoundError as error:
+        return Entry(source, tensor, shape, lengths, None, str(error))
+    return Entry(source, tensor, shape, lengths, found, None, listed)
+
+
+def counted_beside(view: View, source: str, tensor: str) -> Entry:
+    """Count the paths of one pair for a report on fields, unless that takes long."""
+    return counted(view, source, tensor, partial(path_histogram, max_patterns=MAX_BESIDE))
+
+
+def all_counted(
+    view: View,
+    count: Callable[..., PathHistogram] = path_histogram,
+    first: Callable[..., tuple[Path, ...]] | None = None,
+) -> list[Entry]:
+    """Count the paths of every pair; BoundError where that succeeds for none."""
+    entries = [counted(view, *pair, count, first) for pair in pairs(view)]
+    bounds = [item.bound for item in entries if item.bound is not None]
+    if bounds and len(bounds) == len(entries):
+        raise BoundError(bounds[0])
+    return entries
+
+
+def groups(shown: Entry) -> list[list[AxisHistogram]]:
+    """Return the axes, those with the same distribution and the same input length together."""
+    same: dict[object, list[AxisHistogram]] = {}
+    for axis in shown.histogram.axes.values() if shown.histogram else ():
+        counts = None if axis.counts is None else tuple(axis.counts.items())
+        scopes = (axis.local, axis.one_sided, axis.global_, axis.unknown)
+        numbers = (axis.min, axis.max, axis.mean, axis.variance)
+        key = (scopes, numbers, counts, shown.lengths[axis.axis])
+        same.setdefault(key, []).append(axis)
+    return list(same.values())
+
+
+def covering(number: int, local: int) -> str:
+    """Return in words how many of the local paths are at least as long as the input."""
+    if number in (0, local):
+        return "all cover the input" if number else "none covers the input"
+    return f"{share(number, local)} cover the input"
+
+
+def others(axis: AxisHistogram) -> list[str]:
+    """Return in words how many paths are not local on an axis."""
+    kinds = (
+        (axis.one_sided, "one-sided"),
+        (axis.global_, "global"),
+        (axis.unknown, "unknown"),
+    )
+    return [f"{short(count)} {word}" for count, word in kinds if count]

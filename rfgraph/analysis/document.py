@@ -1,0 +1,50 @@
+"""The whole report of a model as one JSON value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.analysis.counted import counted_beside, pairs
+from rfgraph.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.field import ReceptiveField
+    from rfgraph.analysis.view import View
+    from rfgraph.relations.graph import ModelInput
+
+
+def contents(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict[str, Any]:
+    """Return the JSON of `rfgraph MODEL`; `fields` are those asked for, where not all are."""
+    result, model = view.result, view.result.model
+    return {
+        "schema": 1,
+        "version": __version__,
+        "model": {
+            "file": model.file,
+            "ir_version": model.ir_version,
+            "opsets": dict(model.opsets),
+            "producer": model.producer,
+            "nodes": model.nodes,
+        },
+        "inputs": [_input(result, item) for item in model.inputs],
+        "outputs": [output.to_dict() for output in result.outputs],
+        **({} if model.masks is None else {"masks": model.masks.to_dict()}),
+        "receptive_fields": [
+            field.to_dict() for field in (view.fields() if fields is None else fields)
+        ],
+        "paths": [counted_beside(view, *pair).to_dict() for pair in pairs(view)],
+        "findings": [finding.to_dict() for finding in result.findings],
+    }
+
+
+def _input(result: Result, item: ModelInput) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "shape": list(item.shape),
+        "symbolic": {str(axis): name for axis, name in item.symbolic.items()},
+        "probed": {str(axis): length for axis, length in item.probed.items()},
+        "spatial_axes": list(result.forms[item.name].spatial_axes),
+    }

@@ -1,0 +1,199 @@
+"""Exactly what given units of a tensor read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypeAlias
+
+from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.names import pick_input, pick_tensor
+from rfgraph.analysis.result import analyze
+from rfgraph.domains import regions as exact
+from rfgraph.domains.fields.numbers import unclipped_span
+from rfgraph.errors import UsageError
+from rfgraph.version import __version__
+from rfgraph.wording.html import _table
+from rfgraph.wording.names import quoted
+from rfgraph.wording.numbers import rational, span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.analysis.loading import Source
+    from rfgraph.domains.fields.axis import Json, Scope
+    from rfgraph.domains.fields.layout import ClosedForm
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import Model
+
+
+def unit_html(unit: Unit) -> str:
+    """Return what units read as a table for each input."""
+    index = ", ".join("*" if at is None else str(at) for at in unit.index)
+    return "".join(
+        _table(
+            f"{unit.tensor}[{index}] on input {region.input}",
+            ("axis", "scope", "reads", "unclipped"),
+            [
+                (str(axis), region.scopes[axis], _span(clipped), _span(region.unclipped[axis]))
+                for axis, clipped in enumerate(region.clipped or (None,) * len(region.scopes))
+            ],
+        )
+        for region in unit.regions
+    )
+
+
+def _span(pair: tuple[int, int] | None) -> str:
+    return "-" if pair is None else span(*pair)
+
+
+Box: TypeAlias = tuple[tuple[int, int], ...]
+Index: TypeAlias = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What the units read of one graph input, per input axis, in positions.
+
+    `clipped` is the tight box inside the input, None if nothing is read. `unclipped` goes on past
+    the border, on the spatial axes that are local and have a closed form.
+    """
+
+    input: str
+    clipped: Box | None
+    unclipped: tuple[tuple[int, int] | None, ...]
+    scopes: tuple[Scope, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is read."""
+        return self.clipped is None
+
+    @property
+    def size(self) -> tuple[int | None, ...]:
+        """The length along each axis, unclipped where that is given."""
+        return tuple(None if span is None else span[1] - span[0] + 1 for span in self._spans())
+
+    @property
+    def center(self) -> tuple[Fraction | None, ...]:
+        """The centre along each axis, unclipped where that is given."""
+        return tuple(
+            None if span is None else Fraction(span[0] + span[1], 2) for span in self._spans()
+        )
+
+    def _spans(self) -> list[tuple[int, int] | None]:
+        clipped = self.clipped or (None,) * len(self.unclipped)
+        return [wide or narrow for wide, narrow in zip(self.unclipped, clipped, strict=True)]
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "input": self.input,
+            "empty": self.empty,
+            "clipped": None if self.clipped is None else [list(span) for span in self.clipped],
+            "unclipped": [None if span is None else list(span) for span in self.unclipped],
+            "size": list(self.size),
+            "center": [rational(center) for center in self.center],
+            "scopes": list(self.scopes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The regions of the units of `tensor` at `index` (None stands for a whole axis)."""
+
+    tensor: str
+    index: Index
+    regions: tuple[Region, ...]
+
+    def to_dict(self) -> Json:
+        """Return the JSON report."""
+        return {
+            "schema": 1,
+            "version": __version__,
+            "tensor": self.tensor,
+            "index": list(self.index),
+            "regions": [region.to_dict() for region in self.regions],
+        }
+
+    def _repr_html_(self) -> str:
+
+        return unit_html(self)
+
+
+def unit(
+    model: Model | Result | Source,
+    tensor: str,
+    index: Sequence[int | None],
+    input: str | None = None,
+) -> Unit:
+    """Return exactly what the units of `tensor` at `index` read of each graph input, or of `input`.
+
+    `index` has one entry per axis of the tensor; None stands for the whole axis, negative ones
+    count from the end. Raises UsageError for unknown names, a wrong number of entries and entries
+    out of range, naming the tensor's shape; BoundError where tables grow too large.
+    """
+    result = model if isinstance(model, Result) else analyze(model)
+    name = pick_tensor(result.model, tensor)
+    shape: Shape | None = result.graph.nodes[name]["shape"]
+    if shape is None:
+        raise UsageError(
+            f"the shape of tensor {quoted(name)} is not known, so it has no units to name"
+        )
+    at = _normal_index(name, shape, index)
+    sources = [item.name for item in result.model.inputs]
+    if input is not None:
+        sources = [pick_input(result.model, input)]
+    regions = [
+        _region(result, name, at, source)
+        for source in sources
+        if name in result.forms[source].states
+    ]
+    return Unit(name, at, tuple(regions))
+
+
+def _normal_index(tensor: str, shape: Shape, index: Sequence[int | None]) -> Index:
+    described = f"tensor {quoted(tensor)} has shape {list(shape)}"
+    if len(index) != len(shape):
+        raise UsageError(
+            f"the index requires {len(shape)} entries, found {len(index)}: {described}"
+        )
+    found: list[int | None] = []
+    for axis, (at, length) in enumerate(zip(index, shape, strict=True)):
+        if length == 0:
+            raise UsageError(f"axis {axis} has no unit: {described}")
+        if at is not None and not -length <= at < length:
+            required = f"the index on axis {axis} requires a value in [{-length}, {length - 1}]"
+            raise UsageError(f"{required}, found {at}: {described}")
+        found.append(None if at is None else at % length)
+    return tuple(found)
+
+
+def _region(result: Result, tensor: str, index: Index, source: str) -> Region:
+    form = result.forms[source]
+    box = exact.region(exact.clipped(result.graph, source, [tensor])[tensor], index)
+    field = result.receptive_field(tensor, source)
+    if box is not None:
+        box = box[: len(field.axes)]
+    scopes = tuple(axis.scope for axis in field.axes.values())
+    unclipped = tuple(
+        _unclipped(result, form, tensor, index, axis)
+        if field.axes[axis].scope == "local"
+        and field.axes[axis].regular
+        and axis in form.spatial_axes
+        else None
+        for axis in field.axes
+    )
+    return Region(source, box, unclipped, scopes)
+
+
+def _unclipped(
+    result: Result, form: ClosedForm, tensor: str, index: Index, axis: int
+) -> tuple[int, int] | None:
+    pieces = [
+        piece
+        for fields in form.states[tensor].classes.values()
+        if (field := fields[axis]) is not None
+        for piece in field.pieces
+    ]
+    return unclipped_span(pieces, result.graph.nodes[tensor]["shape"], index)

@@ -1,0 +1,100 @@
+"""What of a result is shown: which tensors, which inputs, and the facts that renderers share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rfgraph.analysis.names import pick_input, pick_tensor, some
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted, some_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.field import ReceptiveField
+    from rfgraph.relations.graph import ModelInput, StoredMasks
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A result and what was asked of it; `tensors` is None where the default is meant."""
+
+    result: Result
+    inputs: tuple[str, ...]
+    tensors: tuple[str, ...] | None = None
+
+    @property
+    def model_inputs(self) -> tuple[ModelInput, ...]:
+        """The inputs that were asked for."""
+        return tuple(item for item in self.result.model.inputs if item.name in self.inputs)
+
+    def fields(self) -> Iterator[ReceptiveField]:
+        """Yield the fields that were asked for: of all tensors, by default."""
+        for field in self.result.receptive_fields(self.tensors):
+            if field.input in self.inputs:
+                yield field
+
+    def fields_of(self, tensor: str) -> list[ReceptiveField]:
+        """Return the fields of one tensor on the inputs that reach it."""
+        found = self.result.receptive_fields([tensor])
+        return [field for field in found if field.input in self.inputs]
+
+    def spatial_axes(self, field: ReceptiveField) -> tuple[int, ...]:
+        """Return the spatial axes of the input that the field lies on."""
+        return self.result.forms[field.input].spatial_axes
+
+    def length(self, field: ReceptiveField, axis: int) -> int | None:
+        """Return n: how many units lie on the tensor's axis that carries the input's `axis`.
+
+        None where no axis carries it (after a global pool), or several do.
+        """
+        if field.shape is None:
+            return None
+        classes = self.result.forms[field.input].states[field.tensor].classes
+        carriers = [status for layout in classes if isinstance(status := layout[axis], frozenset)]
+        lengths = {_length(field.shape, carrier) for carrier in carriers}
+        return lengths.pop() if len(lengths) == 1 else None
+
+
+def _length(shape: Sequence[int], carrier: frozenset[int]) -> int | None:
+    if len(carrier) > 1:
+        return None
+    return shape[next(iter(carrier))] if carrier else 1
+
+
+def view(result: Result, input_name: str | None, tensors: Sequence[str] | None) -> View:
+    """Return the view asked for; UsageError where a name does not exist or no input reaches it."""
+    names = tuple(item.name for item in result.model.inputs)
+    inputs = names if input_name is None else (pick_input(result.model, input_name),)
+    if tensors is None:
+        return View(result, inputs)
+    for name in tensors:
+        pick_tensor(result.model, name)
+        if not any(name in result.forms[item].states for item in inputs):
+            raise UsageError(f"tensor {quoted(name)} reads nothing of input {some(inputs)}")
+    return View(result, inputs, tuple(dict.fromkeys(tensors)))
+
+
+def masks_sentence(masks: StoredMasks) -> str:
+    """Say what stored masks were taken to cut."""
+    if not masks.cut:
+        said = "Stored masks were to cut (--masks), and cut nothing."
+    else:
+        least = max(masks.cut, key=lambda item: item.highest)
+        where = some_names([item.operator.label for item in masks.cut])
+        what = "minus infinity" if math.isinf(least.highest) else f"{least.highest:g}"
+        said = f"Stored masks cut (--masks) at {where}; the least of them is {what}."
+    if masks.left:
+        reasons: dict[str, list[str]] = {}
+        for operator, reason in masks.left:
+            reasons.setdefault(reason, []).append(operator.label)
+        said += "".join(f" At {some_names(at)}, {reason}." for reason, at in reasons.items())
+    return said
+
+
+def input_lengths(item: ModelInput) -> Mapping[int, int | None]:
+    """Return the input's length by axis, None where it was probed."""
+    return {axis: None if axis in item.probed else length for axis, length in enumerate(item.shape)}

@@ -1,0 +1,1 @@
+"""The closed form: what the units of a tensor read, in numbers that hold for any of them."""

@@ -1,0 +1,151 @@
+"""Sizes of what is read: over the phases of a period, and over the units that exist."""
+
+from __future__ import annotations
+
+import math
+from functools import reduce
+from itertools import product as cartesian
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rfgraph.domains import tables
+from rfgraph.domains.fields.pattern import excess
+from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, to_table
+from rfgraph.domains.periodic import MAX_PERIOD, Span, join_spans
+from rfgraph.errors import BoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rfgraph.domains.fields.layout import ClosedForm
+    from rfgraph.domains.fields.spread import Spread
+    from rfgraph.domains.tables import Table
+    from rfgraph.relations.axis_rules import Shape
+
+
+MAX_VARIANTS = 4096
+
+
+def single_sizes(form: ClosedForm, tensor: str, axis: int) -> tuple[int | None, int | None]:
+    """Return the smallest and the largest size over single paths that are local along `axis`.
+
+    As for the histogram along the axis, what they are along others does not matter. None where
+    there is none or it is not known.
+    """
+    found = [
+        path_sizes(field.spread)
+        for layout, fields in form.states[tensor].classes.items()
+        if (field := fields[axis]) is not None and isinstance(layout[axis], frozenset)
+    ]
+    least = [size for size, _ in found if size is not None]
+    most = [size for _, size in found if size is not None]
+    known = bool(found) and len(least) == len(most) == len(found)
+    return (min(least), max(most)) if known else (None, None)
+
+
+def _sizes_of_phases(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:
+    """Return the largest and the smallest size over a period of maps of one rate.
+
+    Over the units that exist where the phases are too many to go through.
+    """
+    variants = _variants(pieces, shape)
+    if variants is None:
+        return _sizes_of_units(pieces, shape)
+    sizes: set[int] = set()
+    for variant in variants:
+        spans = _spans(variant)
+        if spans is None:
+            return _sizes_of_units(pieces, shape)
+        sizes.update(0 if span is None else span[1] - span[0] + 1 for span in spans)
+    return max(sizes), min(sizes)
+
+
+def _spans(variant: Sequence[Piece]) -> tuple[Span, ...] | None:
+    """Return the phases of the pieces that are active together; None beyond MAX_PERIOD."""
+    if not variant:
+        return (None,)
+    maps = [piece.map for piece in variant if isinstance(piece, Mapped)]
+    if len(maps) == 1:
+        return maps[0].spans
+    period = math.lcm(*(item.p for item in maps))
+    if period > MAX_PERIOD:
+        return None
+    return tuple(join_spans(item.at(o) for item in maps) for o in range(period))
+
+
+def _variants(pieces: Sequence[Piece], shape: Shape) -> list[tuple[Piece, ...]] | None:
+    """Return which pieces are active together, over all positions of the axes that bound them.
+
+    None where they may be so in more than MAX_VARIANTS ways.
+    """
+    if not any(isinstance(piece, Mapped) and piece.support for piece in pieces):
+        return [tuple(pieces)]
+    supports = [dict(piece.support if isinstance(piece, Mapped) else ()) for piece in pieces]
+    axes = sorted({axis for support in supports for axis in support})
+    atoms = [_atoms([support.get(axis) for support in supports], shape[axis]) for axis in axes]
+    if math.prod(map(len, atoms)) > MAX_VARIANTS:
+        return None
+    active = {reduce(lambda a, b: a & b, combination) for combination in cartesian(*atoms)}
+    return [
+        tuple(piece for k, piece in enumerate(pieces) if mask >> k & 1) for mask in sorted(active)
+    ]
+
+
+def _atoms(bits: Sequence[int | None], length: int) -> set[int]:
+    """Return the sets of pieces (as bit sets) that are active at some position of an axis."""
+    everywhere = sum(1 << k for k, item in enumerate(bits) if item is None)
+    cells: list[tuple[int, int]] = []
+    rest = 0
+    for item in bits:
+        rest |= item or 0
+    for k, item in enumerate(bits):
+        if item is None:
+            continue
+        split: list[tuple[int, int]] = []
+        covered = 0
+        for cell, active in cells:
+            covered |= cell
+            if cell & item:
+                split.append((cell & item, active | 1 << k))
+            if cell & ~item:
+                split.append((cell & ~item, active))
+        if item & ~covered:
+            split.append((item & ~covered, 1 << k))
+        cells = split
+    gap = rest != (1 << length) - 1
+    return {active | everywhere for _, active in cells} | ({everywhere} if gap else set())
+
+
+def _sizes_of_units(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, int | None]:
+    """Return the largest and the smallest size over the units that exist."""
+    try:
+        table = tabulate(pieces, shape)
+    except BoundError:
+        return None, None
+    if table is None or table.lo.size == 0:
+        return None, None
+    sizes = np.where(table.lo <= table.hi, table.hi - table.lo + 1, 0)
+    return int(sizes.max()), int(sizes.min())
+
+
+def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
+    """Return the union over the units that exist; None where a piece is too large to tell."""
+    united: Table | None = None
+    for piece in pieces:
+        made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
+        if isinstance(made, Blur):
+            return None
+        united = made.table if united is None else tables.join(united, made.table)
+    return united
+
+
+def path_sizes(spread: Spread) -> tuple[int | None, int | None]:
+    """Return the smallest and the largest size over single paths."""
+    if not spread or any(isinstance(extent.piece, Blur) for extent in spread.values()):
+        return None, None
+    found = [(extent, excess(extent.piece)) for extent in spread.values()]
+    return (
+        min(extent.least + more + 1 for extent, more in found),
+        max(extent.largest + more + 1 for extent, more in found),
+    )

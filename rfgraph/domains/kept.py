@@ -1,0 +1,290 @@
+"""Which axes a path keeps: along them a unit reads no other position than its own.
+
+An abstraction of relations that composes and joins, and of which there are finitely many between
+two tensors, so that what a loop reads can be followed until it no longer changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
+
+from rfgraph.relations.axis_rules import (
+    AxisRule,
+    Band,
+    Blocks,
+    Listed,
+    Pick,
+    Repeat,
+    Shape,
+    Shift,
+    Transposed,
+    Whole,
+    Window,
+)
+from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rfgraph.onnxfile.building.budget import Budget
+    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.relation import Relation
+
+
+Pairs: TypeAlias = frozenset[tuple[int, int]]
+NOWHERE = -1
+# A path that is followed through a loop costs as much as so many edges.
+COMPOSED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What all paths from one tensor to another have in common.
+
+    `pairs` are an axis of the source and one of the reader, as long, whose position is kept; an
+    axis of one position that nothing widened keeps it at NOWHERE, too, and on some paths elsewhere;
+    `unknown` axes of the source that are read whole for want of knowledge, `spatial` those that an
+    operator treats as spatial; `lost` says that nothing is known of some path.
+    """
+
+    pairs: Pairs
+    unknown: frozenset[int] = frozenset()
+    spatial: frozenset[int] = frozenset()
+    lost: bool = False
+
+    @lru_cache(maxsize=1 << 14)  # noqa: B019 - of values, not of what a model holds
+    def then(self, after: Kept) -> Kept:
+        """Return what is kept where `after` reads what this one made."""
+        return Kept(
+            _chained(self.pairs, after.pairs),
+            self.unknown | _before(self.pairs, after.unknown),
+            self.spatial | _before(self.pairs, after.spatial),
+            self.lost or after.lost,
+        )
+
+    @lru_cache(maxsize=1 << 14)  # noqa: B019
+    def joined(self, other: Kept) -> Kept:
+        """Return what is kept where either is a path."""
+        return Kept(
+            _merged(self.pairs, other.pairs),
+            self.unknown | other.unknown,
+            self.spatial | other.spatial,
+            self.lost or other.lost,
+        )
+
+
+# What one tensor reads of others, by their names.
+Facts: TypeAlias = dict[str, Kept]
+
+
+def _chained(first: Pairs, after: Pairs) -> Pairs:
+    readers: dict[int, list[int]] = {}
+    for middle, c in after:
+        readers.setdefault(middle, []).append(c)
+    still = {a for a, b in first if b == NOWHERE}
+    widened = {a for a, b in first if a in still and NOWHERE not in readers.get(b, ())}
+    return frozenset((a, c) for a, b in first if a not in widened for c in readers.get(b, ()))
+
+
+def _merged(one: Pairs, other: Pairs) -> Pairs:
+    """Return the pairs of both; an axis of one position may be at any of its places."""
+    still = {a for a, b in one if b == NOWHERE}, {a for a, b in other if b == NOWHERE}
+    both, either = still[0] & still[1], still[0] | still[1]
+    placed = {(a, b) for a, b in one | other if a in both}
+    return frozenset(placed.union((a, b) for a, b in one & other if a not in either))
+
+
+def _before(pairs: Pairs, axes: frozenset[int]) -> frozenset[int]:
+    return frozenset(a for a, b in pairs if b in axes)
+
+
+def itself(shape: Shape | None) -> Kept:
+    """Return what a tensor keeps of itself."""
+    lengths = shape or ()
+    return Kept(_with_nowhere(((axis, axis) for axis in range(len(lengths))), lengths))
+
+
+def _with_nowhere(
+    pairs: Iterable[tuple[int, int]], shape: Shape, moved: Iterable[int] = ()
+) -> Pairs:
+    """Return pairs, and that axes of one position keep it unless they are `moved` along."""
+    still = {axis for axis, length in enumerate(shape) if length == 1}.difference(moved)
+    return frozenset(pairs) | {(axis, NOWHERE) for axis in (NOWHERE, *still)}
+
+
+def add(facts: Facts, source: str, kept: Kept) -> None:
+    """Add paths from `source`."""
+    before = facts.get(source)
+    facts[source] = kept if before is None else before.joined(kept)
+
+
+# -- one relation ----------------------------------------------------------------------------------
+
+
+def of(relation: Relation) -> Kept:
+    """Return what a relation keeps."""
+    kept = itself(relation.in_shape)
+    spatial = frozenset(relation.spatial)
+    for step, shape in zip(relation.steps, relation.shapes, strict=False):
+        kept = kept.then(_of_step(step, shape))
+    return Kept(kept.pairs, kept.unknown, spatial, kept.lost)
+
+
+def _of_step(step: Step, shape: Shape) -> Kept:
+    if isinstance(step, Everything):
+        return Kept(frozenset(), lost=step.unknown)
+    if isinstance(step, Pointwise):
+        extra = len(step.shape) - len(shape)
+        same = (a for a, length in enumerate(shape) if step.shape[a + extra] == length)
+        return Kept(_with_nowhere(((a, a + extra) for a in same), shape))
+    if isinstance(step, Permute):
+        return Kept(_with_nowhere(((a, b) for b, a in enumerate(step.perm)), shape))
+    if isinstance(step, Regroup):
+        return Kept(_with_nowhere(_apart(shape, step.shape), shape))
+    moved = {axis for axis, rule in step.rules if not _stays(rule)}
+    unknown = isinstance(step, Reduce) and {
+        axis for axis, rule in step.rules if isinstance(rule, Whole) and rule.unknown
+    }
+    pairs = ((axis, axis) for axis in range(len(shape)) if axis not in moved)
+    copied = {axis for axis, rule in step.rules if isinstance(rule, Repeat | Pick)}
+    return Kept(_with_nowhere(pairs, shape, moved - copied), frozenset(unknown or ()))
+
+
+def _apart(old: Shape, new: Shape) -> Iterator[tuple[int, int]]:
+    """Yield the axes that a regrouping leaves whole: as long, with as many elements before them.
+
+    Axes of one position pair up in their order.
+    """
+    places: dict[tuple[int, int], list[int]] = {}
+    for axis, key in _prefixes(new):
+        places.setdefault(key, []).append(axis)
+    for axis, key in _prefixes(old):
+        if places.get(key):
+            yield axis, places[key].pop(0)
+
+
+def _prefixes(shape: Shape) -> Iterator[tuple[int, tuple[int, int]]]:
+    before = 1
+    for axis, length in enumerate(shape):
+        yield axis, (before, length)
+        before *= length
+
+
+def _stays(rule: AxisRule) -> bool:
+    """Whether a position reads nothing but itself, however far the axis is thought to go on."""
+    match rule:
+        case Window() | Transposed():
+            same = rule.kernel == rule.stride == 1 and not rule.pad_begin
+        case Shift():
+            same = rule.step == 1 and not rule.start
+        case Blocks():
+            same = rule.groups == rule.in_len
+        case Band():
+            same = rule.before == rule.after == 0
+        case Pick():
+            same = all(at in (-1, o) for o, at in enumerate(rule.indices))
+        case Listed():
+            same = all(at == o for o, taps in enumerate(rule.lists) for at in taps)
+        case _:
+            same = isinstance(rule, Repeat)
+    return same and rule.in_len == rule.out_len
+
+
+# -- a part of the graph ---------------------------------------------------------------------------
+
+
+def flow(graph: Graph, names: Iterable[str], budget: Budget) -> dict[str, Facts]:
+    """Return what tensors read of those that are not among `names`, or that read nothing.
+
+    `names` are in topological order; the work counts as edges of the budget.
+    """
+    found: dict[str, Facts] = {}
+    relations: dict[int, Kept] = {}
+    for name in names:
+        facts: Facts = {}
+        for before, edges in graph.pred[name].items():
+            known = found.get(before)
+            if known is None:
+                known = {before: itself(graph.nodes[before]["shape"])}
+            budget.connect(len(edges) * len(known))
+            for data in edges.values():
+                _follow(known, data["relation"], relations, facts)
+        if not graph.pred[name]:
+            facts[name] = itself(graph.nodes[name]["shape"])
+        found[name] = facts
+    return found
+
+
+def _follow(known: Facts, relation: Relation, seen: dict[int, Kept], facts: Facts) -> None:
+    if relation.is_void:
+        return
+    step = seen.get(id(relation))
+    if step is None:
+        step = seen[id(relation)] = of(relation)
+    for source, kept in known.items():
+        add(facts, source, kept.then(step))
+
+
+def composed(before: dict[str, Facts], effect: Facts, budget: Budget) -> Facts:
+    """Return what is read through `effect` if its sources, as far as given, read `before`."""
+    facts: Facts = {}
+    for source, kept in effect.items():
+        inner = before.get(source)
+        budget.connect(1 if inner is None else COMPOSED * len(inner))
+        if inner is None:
+            add(facts, source, kept)
+            continue
+        for outer, first in inner.items():
+            add(facts, outer, first.then(kept))
+    return facts
+
+
+def fixpoint(before: dict[str, Facts], effects: dict[str, Facts], budget: Budget) -> None:
+    """Follow `effects`, what a turn makes of values by their names, until nothing changes.
+
+    `before` says what is read before the first turn, and afterwards what is read before any.
+    """
+    order, changed = list(effects), True
+    while changed:
+        changed = False
+        for name in order:
+            facts = dict(before[name])
+            for source, kept in composed(before, effects[name], budget).items():
+                add(facts, source, kept)
+            if facts != before[name]:
+                before[name], changed = facts, True
+        order.reverse()  # values that are handed down a row arrive in one go, whichever way
+
+
+# -- as a relation ---------------------------------------------------------------------------------
+
+
+def steps(kept: Kept, source: Shape, shape: Shape) -> tuple[Step, ...]:
+    """Return a relation that reads one's own position on kept axes and all of the others."""
+    places = _places(kept.pairs)
+    rest = [axis for axis in range(len(source)) if axis not in places]
+    others = [axis for axis in rest if (axis, NOWHERE) not in kept.pairs]
+    order = (*sorted(places, key=places.__getitem__), *rest)
+    found: list[Step] = []
+    if others:
+        rules = ((axis, Whole(source[axis], 1, axis in kept.unknown)) for axis in others)
+        found.append(Reduce(tuple(rules), weighted=True))
+    if order != tuple(range(len(source))):
+        found.append(Permute(order))
+    thin = [1] * len(shape)
+    for axis, place in places.items():
+        thin[place] = source[axis]
+    if tuple(thin) != tuple(source[axis] if axis in places else 1 for axis in order):
+        found.append(Regroup(tuple(thin)))
+    return (*found, Pointwise(shape))
+
+
+def _places(pairs: Pairs) -> dict[int, int]:
+    """Return a place in the reader for axes of the source, each for one; their own if they can."""
+    places: dict[int, int] = {}
+    for axis, place in sorted(pairs, key=lambda pair: (pair[0] != pair[1], pair)):
+        if place != NOWHERE and axis not in places and place not in places.values():
+            places[axis] = place
+    return places

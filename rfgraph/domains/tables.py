@@ -1,0 +1,284 @@
+"""Intervals tabulated for the units that exist, and what each axis rule does to them.
+
+A table is a pair of integer arrays that broadcast to the tensor's shape (length 1 on every axis
+along which they are constant). A unit that reads nothing has lo = NOTHING > hi = -NOTHING, so that
+joins are plain minima and maxima.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from rfgraph.errors import BoundError
+from rfgraph.relations import bounds
+from rfgraph.relations.axis_rules import (
+    AxisRule,
+    Band,
+    Blocks,
+    Listed,
+    Pick,
+    Repeat,
+    Rows,
+    Shape,
+    Shift,
+    Whole,
+    product,
+)
+from rfgraph.relations.bounds import bounded
+from rfgraph.relations.reading import Ints, existing_taps, indices, reads_any
+from rfgraph.relations.steps import regroup_plan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rfgraph.domains.periodic import Span
+
+
+NOTHING = 1 << 62
+MAX_VALUE = 1 << 60
+
+_HULL = (np.minimum, np.maximum)
+
+Reducer: TypeAlias = Callable[[Ints, Ints], Ints]
+
+
+class Table(NamedTuple):
+    """lo and hi of every unit that exists."""
+
+    lo: Ints
+    hi: Ints
+
+    @property
+    def axes(self) -> frozenset[int]:
+        """The tensor axes along which it varies."""
+        return frozenset(axis for axis, length in enumerate(self.lo.shape) if length > 1)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no unit reads anything."""
+        return bool((self.lo > self.hi).all())
+
+
+def ramp(shape: Shape, axis: int) -> Table:
+    """Return the table of a tensor that reads its own position along `axis`."""
+    bounded(shape[axis])
+    dims = [1] * len(shape)
+    dims[axis] = shape[axis]
+    position = np.arange(shape[axis], dtype=np.int64).reshape(dims)
+    return Table(position, position)
+
+
+def from_spans(spans: list[Span], rank: int, axis: int) -> Table:
+    """Return the table that varies along one axis only; BoundError if a value is too large."""
+    pairs = [(NOTHING, -NOTHING) if span is None else span for span in spans]
+    if any(span is not None and max(map(abs, span)) > MAX_VALUE for span in spans):
+        raise BoundError(f"a tabulated position exceeds MAX_VALUE ({MAX_VALUE})")
+    dims = [1] * rank
+    dims[axis] = len(spans)
+    array = np.array(pairs, dtype=np.int64).reshape(len(spans), 2)
+    return Table(array[:, 0].reshape(dims), array[:, 1].reshape(dims))
+
+
+def join(first: Table, second: Table) -> Table:
+    """Return the union; shapes must broadcast."""
+    shape = np.broadcast_shapes(first.lo.shape, second.lo.shape)
+    bounded(product(shape))
+    return Table(np.minimum(first.lo, second.lo), np.maximum(first.hi, second.hi))
+
+
+def masked(table: Table, mask: NDArray[np.bool_]) -> Table:
+    """Return the table with nothing read where `mask` (broadcastable) is false."""
+    bounded(product(np.broadcast_shapes(table.lo.shape, mask.shape)))
+    return Table(np.where(mask, table.lo, NOTHING), np.where(mask, table.hi, -NOTHING))
+
+
+def permute(table: Table, perm: tuple[int, ...]) -> Table:
+    """Return the table with its axes in another order."""
+    return Table(table.lo.transpose(perm), table.hi.transpose(perm))
+
+
+def broadcast(table: Table, rank: int) -> Table:
+    """Return the table with leading axes added up to `rank`."""
+    dims = (1,) * (rank - table.lo.ndim) + table.lo.shape
+    return Table(table.lo.reshape(dims), table.hi.reshape(dims))
+
+
+def regroup(table: Table, old: Shape, new: Shape) -> Table:
+    """Return the table of the tensor under another shape."""
+    full, dims = list(table.lo.shape), [1] * len(new)
+    for before, after in regroup_plan(old, new):
+        if any(table.lo.shape[axis] > 1 for axis in before):
+            for axis in before:
+                full[axis] = old[axis]
+            for axis in after:
+                dims[axis] = new[axis]
+    bounded(product(full))
+    lo, hi = (np.broadcast_to(array, full).reshape(dims) for array in table)
+    return Table(lo, hi)
+
+
+def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
+    """Return the table of a tensor that reads this one along `axis` by `rule`.
+
+    With `clipped`, padding is what the model does (reflect, edge, wrap); else it reads nothing.
+    The axis has positions: what leads through a tensor without elements is void, and not asked.
+    """
+    in_len, out_len = rule.in_len, rule.out_len
+    varies = table.lo.shape[axis] > 1
+    if isinstance(rule, Whole):
+        return _whole(table, axis)
+    if isinstance(rule, Rows):
+        return _rows(table, axis, rule)
+    if not varies:
+        return _where_read(table, axis, rule, clipped=clipped)
+    bounded(table.lo.size // in_len * max(out_len, 1))
+    if isinstance(rule, Blocks):
+        return _blocks(table, axis, rule)
+    if isinstance(rule, Band) and (rule.before is None or rule.after is None):
+        return _prefix(table, axis, rule)
+    if isinstance(rule, Shift | Repeat | Pick):
+        return _take(table, axis, indices(rule, clipped=clipped))
+    if isinstance(rule, Listed):
+        return _listed(table, axis, rule)
+    return _windowed(table, axis, *existing_taps(rule))
+
+
+def _whole(table: Table, axis: int) -> Table:
+    return Table(table.lo.min(axis=axis, keepdims=True), table.hi.max(axis=axis, keepdims=True))
+
+
+def _where_read(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
+    reads = reads_any(rule, clipped=clipped)
+    if reads is None or bool(reads.all()):
+        return table
+    dims = [1] * table.lo.ndim
+    dims[axis] = len(reads)
+    return masked(table, reads.reshape(dims))
+
+
+def _take(table: Table, axis: int, places: Ints) -> Table:
+    there = np.maximum(places, 0)
+    taken = Table(table.lo.take(there, axis=axis), table.hi.take(there, axis=axis))
+    if (places >= 0).all():
+        return taken
+    dims = [1] * table.lo.ndim
+    dims[axis] = len(places)
+    return masked(taken, (places >= 0).reshape(dims))
+
+
+def _blocks(table: Table, axis: int, rule: Blocks) -> Table:
+    shape = table.lo.shape
+    split = (*shape[:axis], rule.groups, rule.in_len // rule.groups, *shape[axis + 1 :])
+    lo = table.lo.reshape(split).min(axis=axis + 1)
+    hi = table.hi.reshape(split).max(axis=axis + 1)
+    repeats = rule.out_len // rule.groups
+    return Table(lo.repeat(repeats, axis=axis), hi.repeat(repeats, axis=axis))
+
+
+def _prefix(table: Table, axis: int, rule: Band) -> Table:
+    """Everything before (or after, or both) a bound that moves with the position."""
+    if rule.before is None and rule.after is None:
+        return _whole(table, axis)
+    if rule.before is None:
+        lo = np.minimum.accumulate(table.lo, axis=axis)
+        hi = np.maximum.accumulate(table.hi, axis=axis)
+        at = np.arange(rule.out_len, dtype=np.int64) + (rule.after or 0)
+        at = np.minimum(at, rule.in_len - 1)
+    else:
+        lo, hi = (np.flip(array, axis) for array in table)
+        lo = np.flip(np.minimum.accumulate(lo, axis=axis), axis)
+        hi = np.flip(np.maximum.accumulate(hi, axis=axis), axis)
+        at = np.maximum(np.arange(rule.out_len, dtype=np.int64) - rule.before, 0)
+        at = np.where(at < rule.in_len, at, -1)
+    return _take(Table(lo, hi), axis, np.maximum(at, -1))
+
+
+def _rows(table: Table, axis: int, rule: Rows) -> Table:
+    """Each row along the rule's axes reduces what is kept of it."""
+    kept = rule.flags()
+    if table.lo.shape[axis] == 1:
+        some = np.asarray(kept.any(axis=1))
+        return table if bool(some.all()) else masked(table, _placed(some, rule, table.lo.ndim))
+    perm = (*rule.axes, axis, *(a for a in range(table.lo.ndim) if a not in (*rule.axes, axis)))
+    moved = permute(table, perm).lo.shape
+    own, rest = moved[: len(rule.axes)], moved[len(rule.axes) + 1 :]
+    row, position = np.nonzero(kept)
+    bounded(len(kept) * product(rest))
+    if len(row) * product(rest) > bounds.MAX_TABLE:
+        raise BoundError(f"rows read more entries than MAX_TABLE ({bounds.MAX_TABLE})")
+    # Along an axis that the table does not vary along, its only row serves them all.
+    numbers = np.broadcast_to(np.arange(product(own)).reshape(own), rule.lengths).reshape(-1)
+    there = numbers[row] * rule.in_len + position
+    counts = kept.sum(axis=1)
+    back = [perm.index(a) for a in range(len(perm))]
+    lo, hi = (
+        reduced.reshape((*rule.lengths, 1, *rest)).transpose(back)
+        for reduced in _reduced(permute(table, perm), (-1, product(rest)), there, counts)
+    )
+    return Table(lo, hi)
+
+
+def _placed(flags: NDArray[np.bool_], rule: Rows, rank: int) -> NDArray[np.bool_]:
+    """Return a flag for each row with the rows' axes where they belong in a tensor of `rank`."""
+    dims = [1] * rank
+    for place, length in zip(rule.axes, rule.lengths, strict=True):
+        dims[place] = length
+    order = sorted(range(len(rule.axes)), key=rule.axes.__getitem__)
+    return flags.reshape(rule.lengths).transpose(order).reshape(dims)
+
+
+def _reduced(table: Table, shape: tuple[int, int], there: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Reduce, for each of `counts` in turn, so many of the rows `there` of a table of `shape`."""
+    some = counts > 0
+    starts = (np.cumsum(counts) - counts)[some]
+    found = []
+    for array, reducer, neutral in zip(table, _HULL, (NOTHING, -NOTHING), strict=True):
+        values = array.reshape(shape)
+        out = np.full((len(counts), values.shape[1]), neutral, dtype=np.int64)
+        if len(starts):
+            out[some] = reducer.reduceat(values[there], starts, axis=0)
+        found.append(out)
+    return found[0], found[1]
+
+
+def _listed(table: Table, axis: int, rule: Listed) -> Table:
+    inside = [[tap for tap in taps if 0 <= tap < rule.in_len] for taps in rule.lists]
+    counts = np.array([len(taps) for taps in inside], dtype=np.int64)
+    there = np.array([tap for taps in inside for tap in taps], dtype=np.int64)
+    moved = Table(*(np.moveaxis(array, axis, 0) for array in table))
+    rest = moved.lo.shape[1:]
+    lo, hi = (
+        np.moveaxis(reduced.reshape((len(counts), *rest)), 0, axis)
+        for reduced in _reduced(moved, (-1, product(rest)), there, counts)
+    )
+    return Table(lo, hi)
+
+
+def _windowed(table: Table, axis: int, first: Ints, step: int, count: Ints) -> Table:
+    lo = _reduce_ranges(table.lo, axis, first, step, count, np.minimum, NOTHING)
+    hi = _reduce_ranges(table.hi, axis, first, step, count, np.maximum, -NOTHING)
+    return Table(lo, hi)
+
+
+def _reduce_ranges(
+    array: Ints, axis: int, first: Ints, step: int, count: Ints, reducer: Any, neutral: int
+) -> Ints:
+    """Reduce arithmetic progressions of positions by doubling: level j covers 2**j taps."""
+    source = np.moveaxis(array, axis, 0)
+    out = np.full((len(first), *source.shape[1:]), neutral, dtype=np.int64)
+    levels = np.frexp(np.maximum(count, 1).astype(np.float64))[1] - 1
+    level_table = source
+    for level in range(int(levels.max(initial=0)) + 1):
+        rows = np.nonzero((levels == level) & (count > 0))[0]
+        if len(rows):
+            begin = first[rows]
+            end = begin + (count[rows] - (1 << level)) * step
+            out[rows] = reducer(level_table[begin], level_table[end])
+        offset = step << level
+        if offset >= len(level_table):
+            break
+        level_table = reducer(level_table[:-offset], level_table[offset:])
+    return np.moveaxis(out, 0, axis)

@@ -1,0 +1,76 @@
+"""What names stand for while a graph is built, in the graph itself and those around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rfgraph.errors import ModelError
+from rfgraph.ops.registry import normal_domain
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, MutableMapping
+
+    import onnx
+    from onnx import AttributeProto
+
+    from rfgraph.ops.node import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A named value: its tensor in the graph being built, None for constants, and what is known.
+
+    `items` are the elements of a sequence of known length.
+    """
+
+    value: Value
+    tensor: str | None = None
+    items: tuple[Entry, ...] | None = None
+
+    def number(self) -> int | None:
+        """Return the one integer (or truth value) that a constant holds, None if it is none."""
+        data = self.value.data
+        if data is None or data.size != 1 or data.dtype.kind not in "biu":
+            return None
+        return int(data.reshape(-1)[0])
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names of one graph body; those it lacks are looked up in the enclosing one."""
+
+    prefix: str
+    opsets: MutableMapping[str, int]
+    attributes: Mapping[str, AttributeProto] = field(default_factory=dict)
+    outer: Scope | None = None
+    names: dict[str, Entry] = field(default_factory=dict)
+    depth: int = 0
+    calls: int = 0
+
+    def find(self, name: str) -> Entry | None:
+        """Return what `name` stands for, None if nothing does."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope.names.get(name)
+            if found is not None:
+                return found
+            scope = scope.outer
+        return None
+
+    def define(self, name: str, entry: Entry) -> None:
+        """Give `name` its one meaning in this body."""
+        if name in self.names:
+            raise ModelError(f"tensor {quoted(name)} is produced twice")
+        self.names[name] = entry
+
+
+def opsets_of(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    """Return the version of each imported operator set, the default domain as the empty string."""
+    found: dict[str, int] = {}
+    for item in imports:
+        domain = normal_domain(item.domain)
+        found[domain] = max(found.get(domain, 0), item.version)
+    found.setdefault("", 1)
+    return found

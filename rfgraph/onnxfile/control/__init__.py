@@ -1,0 +1,1 @@
+"""Nodes with a body: functions, branches, loops and sequences become part of the graph."""

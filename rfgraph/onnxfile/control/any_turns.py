@@ -1,0 +1,347 @@
+"""Loops that are not unrolled: what any number of turns reads, from one turn of the body.
+
+The body is added once, for tensors that stand for what a turn is given, and taken away again. What
+its outputs keep of these, followed until it no longer changes, bounds what the loop's outputs read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from rfgraph.domains import kept
+from rfgraph.domains.kept import Facts, Kept
+from rfgraph.errors import BoundError, ModelError
+from rfgraph.onnxfile.building.budget import MAX_TRIED, MAX_UNROLLED
+from rfgraph.onnxfile.building.order import needed
+from rfgraph.onnxfile.building.scope import Entry, Scope
+from rfgraph.onnxfile.control.bodies import run_body
+from rfgraph.ops.node import Link, Value
+from rfgraph.relations.axis_rules import Whole
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Reduce, Regroup
+
+if TYPE_CHECKING:
+    import onnx
+
+    from rfgraph.onnxfile.builder import Builder
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import Operator
+
+
+# From what a turn sees of the carried values and of the scanned inputs, the inputs of the body.
+Arranged: TypeAlias = Callable[[list[Entry], list[Entry]], list[Entry]]
+# From the ranks of the stacked outputs where their slices go.
+Stacking: TypeAlias = "Callable[[list[int]], list[Stacked]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """An output that stacks a slice of every turn: its axis, and whether the last comes first."""
+
+    axis: int = 0
+    backward: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An input that a turn sees, by its number; a scanned one without `axis`."""
+
+    slot: int
+    entry: Entry
+    axis: int | None = None
+    backward: bool = False
+
+    def shape(self) -> Shape | None:
+        """Return the shape that a turn sees."""
+        whole = self.entry.value.shape
+        if whole is None or self.axis is None:
+            return whole
+        return (*whole[: self.axis], *whole[self.axis + 1 :])
+
+    def reads(self) -> Kept:
+        """Return what that keeps of the input."""
+        own = kept.itself(self.entry.value.shape)
+        if self.axis is None:
+            return own
+        whole = self.entry.value.shape or ()
+        thin = (*whole[: self.axis], *whole[self.axis + 1 :])
+        step = Reduce(((self.axis, Whole(whole[self.axis], 1)),)), Regroup(thin)
+        return kept.of(Relation(whole, step))
+
+
+@dataclass(frozen=True, slots=True)
+class Unrolled:
+    """A Loop or Scan that is not unrolled, and why.
+
+    `limit` is its number of turns where it is known, unless the condition, which output 0 of a
+    Loop's body is, ends it before; `some` says that there is a turn; `controls` are the inputs that
+    say how often.
+    """
+
+    builder: Builder
+    operator: Operator
+    node: onnx.NodeProto
+    body: onnx.GraphProto
+    scope: Scope
+    entries: Sequence[Entry | None]
+    reason: str
+    states: Sequence[Part]
+    scanned: Sequence[Part]
+    arranged: Arranged
+    limit: int | None
+    some: bool
+    controls: Sequence[int] = ()
+
+    @property
+    def lead(self) -> int:
+        """The outputs of the body before the carried values."""
+        return int(self.node.op_type == "Loop")
+
+    def unknown(self, name: str, why: str, shape: Shape | None = None) -> Entry:
+        """Return an output that may read all that there is."""
+        sources = [*self.entries, *captured(self.body, self.scope)]
+        reason = f"{self.reason}, {why}"
+        return self.builder.unknown(name, sources, self.operator, self.scope, reason, shape)
+
+
+def captured(body: onnx.GraphProto, scope: Scope) -> list[Entry]:
+    """Return what a body takes from outside."""
+    names = {name for node in body.node for name in needed(node)}
+    names.update(value.name for value in body.output)
+    found = map(scope.find, sorted(names))
+    return [entry for entry in found if entry is not None]
+
+
+class _Turn(NamedTuple):
+    """A turn: what the body gave, what each of that reads, and what stood for its inputs."""
+
+    made: list[Entry]
+    effects: list[Facts]
+    names: list[str]
+
+
+class _Source(NamedTuple):
+    """A tensor that an output reads: the number of the input, or one beyond them, and how."""
+
+    slot: int
+    entry: Entry
+    kept: Kept
+
+
+class _Reads(NamedTuple):
+    """What all turns together read: of each output its shape and its sources, by number."""
+
+    shapes: list[Shape | None]
+    facts: list[Facts]
+    sources: dict[str, tuple[int, Entry]]
+
+
+def outputs(case: Unrolled, stacked: Stacking) -> list[Entry]:
+    """Return the outputs of a Loop or Scan that is not unrolled."""
+    found = _tried(case, stacked)
+    names = case.node.output
+    if isinstance(found, str):
+        return [case.unknown(name, found) for name in names]
+    own = _handed_on(case)
+    read = [_read(case, facts, found.sources) for facts in found.facts]
+    return [
+        case.states[k].entry if k in own else _output(case, k, name, shape, sources)
+        for k, (name, shape, sources) in enumerate(zip(names, found.shapes, read, strict=False))
+    ]
+
+
+def _handed_on(case: Unrolled) -> set[int]:
+    """Return which carried values the body hands on as they are."""
+    makers = {name: node for node in case.body.node for name in node.output}
+    inputs = [value.name for value in case.body.input]
+    given = len(inputs) - len(case.states) - len(case.scanned)
+    found = set()
+    for k in range(len(case.states)):
+        name = case.body.output[case.lead + k].name
+        while name in makers and _is_identity(makers[name]):
+            name = makers[name].input[0]
+        if name not in makers and name == inputs[given + k] and inputs.count(name) == 1:
+            found.add(k)
+    return found
+
+
+def _is_identity(node: onnx.NodeProto) -> bool:
+    plain = node.op_type == "Identity" and node.domain in ("", "ai.onnx")
+    return plain and len(node.input) == 1
+
+
+# -- one turn --------------------------------------------------------------------------------------
+
+
+def _tried(case: Unrolled, stacked: Stacking) -> _Reads | str:
+    """Return what the outputs read, or why that is not known; nothing is left in the graph."""
+    builder, budget = case.builder, case.builder.budget
+    if any(part.entry.items is not None for part in (*case.states, *case.scanned)):
+        return "and it carries a sequence"
+    size = builder.expansion.turn_size(case.node, case.body, case.scope.find)
+    if size > MAX_UNROLLED or budget.tried + size > MAX_TRIED:
+        return "and its body is large"
+    mark, used = builder.mark(), (budget.expanded, budget.edges)
+    try:
+        turn = _settled(case)
+        return "and shapes change from turn to turn" if turn is None else _all(case, turn, stacked)
+    except (BoundError, ModelError):
+        return "and its body could not be followed"
+    finally:
+        builder.back_to(mark)
+        budget.tried += budget.expanded - used[0]
+        budget.expanded, budget.edges = used
+
+
+def _settled(case: Unrolled) -> _Turn | None:
+    """Return a turn that gives the shapes it is given; those that change are not known to it."""
+    shapes = [part.shape() for part in case.states]
+    own = _handed_on(case)
+    for _ in range(2):
+        mark = case.builder.mark()
+        turn = _run(case, shapes, own)
+        made = [entry.value.shape for entry in turn.made[case.lead :]]
+        new = [a if a == b else None for a, b in zip(shapes, made, strict=False)]
+        if new == shapes or any(entry.items is not None for entry in turn.made):
+            return turn if new == shapes else None
+        case.builder.back_to(mark)
+        shapes = new
+    return None
+
+
+def _run(case: Unrolled, shapes: Sequence[Shape | None], own: set[int]) -> _Turn:
+    """Add the body once, for tensors that stand for what a turn is given."""
+    builder = case.builder
+    mark = len(builder.graph)
+    whole = [*shapes, *(part.shape() for part in case.scanned)]
+    given = [standing(case, str(k), shape) for k, shape in enumerate(whole)]
+    count = len(shapes)
+    states = [case.states[k].entry if k in own else given[k] for k in range(count)]
+    made = run_body(builder, case.scope, case.node, case.body, case.arranged(states, given[count:]))
+    names = list(islice(builder.graph, mark, None))
+    found = kept.flow(builder.graph, names, builder.budget)
+    effects = [_facts(entry, found) for entry in made]
+    return _Turn(made, effects, [entry.tensor or "" for entry in given])
+
+
+def standing(case: Unrolled, name: str, shape: Shape | None) -> Entry:
+    """Add a tensor that stands for what a turn is given."""
+    whole = f"{case.scope.prefix}{case.operator.label}/{name}"
+    return Entry(Value(shape), case.builder.add_tensor(whole, shape, case.operator))
+
+
+def _facts(entry: Entry, found: dict[str, Facts]) -> Facts:
+    if entry.tensor is None:
+        return {}
+    return found.get(entry.tensor, {entry.tensor: kept.itself(entry.value.shape)})
+
+
+# -- all turns -------------------------------------------------------------------------------------
+
+
+def _all(case: Unrolled, turn: _Turn, stacked: Stacking) -> _Reads:
+    """Return what any number of turns reads, given one."""
+    budget, lead, count = case.builder.budget, case.lead, len(case.states)
+    parts = (*case.states, *case.scanned)
+    before: dict[str, Facts] = {
+        name: {name: part.reads()} for name, part in zip(turn.names, parts, strict=True)
+    }
+    names = turn.names[:count]
+    effects = dict(zip(names, turn.effects[lead : lead + count], strict=True))
+    kept.fixpoint(before, effects, budget)
+    facts = [
+        kept.composed(before, effects[name], budget) if case.some else dict(before[name])
+        for name in names
+    ]
+    shapes = [entry.value.shape for entry in turn.made[lead : lead + count]]
+    slices = turn.made[lead + count :]
+    ranks = [len(entry.value.shape or ()) + 1 for entry in slices]
+    for k, place in enumerate(stacked(ranks), lead + count):
+        shapes.append(_stacked_shape(case, turn, turn.made[k].value.shape, place))
+        facts.append(_of_slices(case, turn, turn.effects[k], before, place))
+    sources = {name: (part.slot, part.entry) for name, part in zip(turn.names, parts, strict=True)}
+    condition = kept.composed(before, turn.effects[0], budget) if lead else {}
+    _control(case, condition, facts, sources)
+    return _Reads(shapes, facts, sources)
+
+
+def _stacked_shape(
+    case: Unrolled, turn: _Turn, shape: Shape | None, place: Stacked
+) -> Shape | None:
+    """Return the shape of all slices; a Loop's are as many as its limit if its body never ends."""
+    if shape is None or case.limit is None or (case.lead and not turn.made[0].number()):
+        return None
+    return (*shape[: place.axis], case.limit, *shape[place.axis :])
+
+
+def _of_slices(
+    case: Unrolled, turn: _Turn, effect: Facts, before: dict[str, Facts], place: Stacked
+) -> Facts:
+    """Return what a stack of slices reads; of what is scanned a slice may read its own alone."""
+    count = len(case.states)
+    earlier = {key for name in turn.names[:count] if name in effect for key in before[name]}
+    alone: dict[str, int] = {
+        name: part.axis
+        for name, part in zip(turn.names[count:], case.scanned, strict=True)
+        if part.axis is not None and name not in earlier and part.backward == place.backward
+    }
+    found: Facts = {}
+    for name, one in kept.composed(before, effect, case.builder.budget).items():
+        pairs = {(a, b + (b >= place.axis)) for a, b in one.pairs}
+        if name in alone:
+            pairs.add((alone[name], place.axis))
+        found[name] = replace(one, pairs=frozenset(pairs))
+    return found
+
+
+def _control(
+    case: Unrolled, condition: Facts, facts: list[Facts], sources: dict[str, tuple[int, Entry]]
+) -> None:
+    """Add what says how many turns there are: every unit reads all of that."""
+    wholly = {name: replace(one, pairs=frozenset()) for name, one in condition.items()}
+    for slot in case.controls:
+        entry = case.entries[slot] if slot < len(case.entries) else None
+        if entry is not None and entry.tensor is not None:
+            sources[entry.tensor] = slot, entry
+            kept.add(wholly, entry.tensor, Kept(frozenset()))
+    for one in facts:
+        for name, whole in wholly.items():
+            kept.add(one, name, whole)
+
+
+# -- the edges -------------------------------------------------------------------------------------
+
+
+def _output(
+    case: Unrolled, number: int, name: str, shape: Shape | None, read: list[_Source]
+) -> Entry:
+    """Add an output with an edge from all that it reads."""
+    if not read or not name:
+        return Entry(Value(shape, constant=True))
+    if shape is None:
+        return case.unknown(name, "so its shape is not known")
+    if any(source.kept.lost for source in read):
+        return case.unknown(name, "and its body reads what is not known", shape)
+    tensor = case.builder.add_tensor(case.scope.prefix + name, shape, case.operator)
+    for slot, entry, one in read:
+        steps = kept.steps(one, entry.value.shape or (), shape)
+        link = Link(slot, steps, number, tuple(sorted(one.spatial)))
+        case.builder.add_edge(entry, tensor, case.operator, link, shape, {})
+    return Entry(Value(shape), tensor)
+
+
+def _read(case: Unrolled, facts: Facts, sources: dict[str, tuple[int, Entry]]) -> list[_Source]:
+    """Return the inputs that are data and what the body takes from outside, each with its slot."""
+    nodes, found = case.builder.graph.nodes, []
+    for name, one in facts.items():
+        if name in sources:
+            slot, entry = sources[name]
+            if entry.tensor is not None:
+                found.append(_Source(slot, entry, one))
+        elif name in nodes:
+            entry = Entry(Value(nodes[name]["shape"]), name)
+            found.append(_Source(len(case.entries) + len(found), entry, one))
+    return found

@@ -1,0 +1,165 @@
+"""Function calls and control flow: bodies become part of the graph."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import onnx
+from onnx import AttributeProto
+
+from rfgraph.errors import BoundError, ModelError
+from rfgraph.onnxfile.building.attributes import resolve, tensor_value
+from rfgraph.onnxfile.building.budget import MAX_NESTING
+from rfgraph.onnxfile.building.scope import Entry, Scope, opsets_of
+from rfgraph.relations.graph import Operator
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from rfgraph.onnxfile.builder import Builder
+
+
+# What replaces a rule for an operator that needs the builder; None leaves it to the rule after all.
+Handler: TypeAlias = Callable[
+    ["Builder", Operator, onnx.NodeProto, Sequence["Entry | None"], Scope], "list[Entry] | None"
+]
+
+# Names inside a body begin with those of the nodes around it, as far as this many characters.
+MAX_PREFIX = 512
+
+
+def call(
+    builder: Builder,
+    function: onnx.FunctionProto,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+) -> list[Entry]:
+    """Inline a model-local function: its body with the caller's inputs and attributes."""
+    inner = _inner_scope(builder, scope, node, function)
+    inner.outer = None
+    imports = opsets_of(function.opset_import)
+    if not imports.items() <= scope.opsets.items():
+        inner.opsets = ChainMap(imports, *_maps(scope.opsets))
+    inner.attributes = _call_attributes(function, node, scope)
+    if len(entries) > len(function.input):
+        raise ModelError(f"requires at most {len(function.input)} inputs, found {len(entries)}")
+    for name, entry in zip(function.input, entries, strict=False):
+        if entry is not None:
+            inner.define(name, entry)
+    builder.walk(_without_absent(function, entries), inner)
+    found = []
+    for name in function.output:
+        entry = inner.find(name)
+        if entry is None:
+            raise ModelError(f"function output {quoted(name)} is not produced")
+        found.append(entry)
+    return found
+
+
+def _maps(opsets: MutableMapping[str, int]) -> list[MutableMapping[str, int]]:
+    """Return what a mapping is made of, which is not copied: a call costs what it adds."""
+    return opsets.maps if isinstance(opsets, ChainMap) else [opsets]
+
+
+def _without_absent(
+    function: onnx.FunctionProto, entries: Sequence[Entry | None]
+) -> Sequence[onnx.NodeProto]:
+    """Return the body's nodes with optional inputs that the caller leaves out emptied."""
+    given = {
+        name for name, entry in zip(function.input, entries, strict=False) if entry is not None
+    }
+    absent = set(function.input) - given
+    if not absent:
+        return list(function.node)
+    nodes = []
+    for node in function.node:
+        if absent.isdisjoint(node.input):
+            nodes.append(node)
+            continue
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.input[:] = ["" if name in absent else name for name in node.input]
+        nodes.append(copy)
+    return nodes
+
+
+def _call_attributes(
+    function: onnx.FunctionProto, node: onnx.NodeProto, scope: Scope
+) -> Mapping[str, AttributeProto]:
+    given = {attribute.name: attribute for attribute in function.attribute_proto}
+    for attribute in node.attribute:
+        found = resolve(attribute, scope.attributes)
+        if found is not None:
+            given[attribute.name] = found
+    return given
+
+
+def _inner_scope(
+    builder: Builder,
+    scope: Scope,
+    node: onnx.NodeProto,
+    body: onnx.FunctionProto | onnx.GraphProto,
+) -> Scope:
+    if scope.depth >= MAX_NESTING:
+        what = "function calls" if isinstance(body, onnx.FunctionProto) else "subgraphs"
+        raise BoundError(f"{what} nest deeper than MAX_NESTING ({MAX_NESTING})")
+    builder.budget.expand(len(body.node), body.ByteSize())
+    label = node.name or next((name for name in node.output if name), node.op_type)
+    prefix = f"{scope.prefix}{label}"
+    if len(prefix) > MAX_PREFIX:
+        prefix = f"{prefix[:MAX_PREFIX]}…"
+    return Scope(
+        f"{prefix}/",
+        scope.opsets,
+        scope.attributes,
+        scope,
+        depth=scope.depth + 1,
+    )
+
+
+def body_scope(
+    builder: Builder, scope: Scope, node: onnx.NodeProto, body: onnx.GraphProto
+) -> Scope:
+    """Return the scope of a subgraph, with its stored tensors, inside the enclosing one."""
+    inner = _inner_scope(builder, scope, node, body)
+    for tensor in body.initializer:
+        value = tensor_value(tensor)
+        if builder.masks is not None:
+            value = builder.masks.stored(tensor, value)
+        inner.define(tensor.name, Entry(value))
+    return inner
+
+
+def run_body(
+    builder: Builder,
+    scope: Scope,
+    node: onnx.NodeProto,
+    body: onnx.GraphProto,
+    arguments: Sequence[Entry],
+) -> list[Entry]:
+    """Add a subgraph's nodes for the given arguments and return its outputs."""
+    inner = body_scope(builder, scope, node, body)
+    if len(arguments) != len(body.input):
+        raise ModelError(f"the body requires {len(body.input)} inputs, found {len(arguments)}")
+    for formal, entry in zip(body.input, arguments, strict=True):
+        inner.names[formal.name] = entry
+    builder.walk(body.node, inner)
+    found = []
+    for value in body.output:
+        made = inner.find(value.name)
+        if made is None:
+            raise ModelError(f"subgraph output {quoted(value.name)} is not produced")
+        found.append(made)
+    return found
+
+
+def subgraph(node: onnx.NodeProto, name: str, scope: Scope) -> onnx.GraphProto:
+    """Return a subgraph attribute, which is required."""
+    for attribute in node.attribute:
+        if attribute.name == name:
+            found = resolve(attribute, scope.attributes)
+            if found is not None and found.HasField("g"):
+                return found.g
+    raise ModelError(f"requires attribute {quoted(name)} with a graph, which is missing")

@@ -1,0 +1,293 @@
+"""Sequences of tensors, followed element by element where their positions are constants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rfgraph.errors import ModelError
+from rfgraph.onnxfile.building.attributes import decode_all
+from rfgraph.onnxfile.building.scope import Entry, Scope
+from rfgraph.onnxfile.control.bodies import Handler, run_body, subgraph
+from rfgraph.ops.node import Link, OpNode, Value, normal_axis
+from rfgraph.relations.axis_rules import Shape, Shift
+from rfgraph.relations.steps import Regroup, Select, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import onnx
+
+    from rfgraph.onnxfile.builder import Builder
+    from rfgraph.relations.graph import Operator
+
+
+MAX_ITEMS = 4096
+
+
+def _tensor(entry: Entry) -> Entry:
+    """Return an element of a sequence; sequences of sequences, which ONNX lacks, may be endless."""
+    if entry.items is not None:
+        raise ModelError("requires tensors as the elements of a sequence, found a sequence")
+    return entry
+
+
+def _of(items: Sequence[Entry]) -> list[Entry]:
+    return [Entry(Value(None), None, tuple(items))]
+
+
+def _required(entries: Sequence[Entry | None], slot: int) -> Entry:
+    entry = entries[slot] if slot < len(entries) else None
+    if entry is None:
+        raise ModelError(f"requires input {slot}, which is missing")
+    return entry
+
+
+def _position(entries: Sequence[Entry | None], slot: int, default: int) -> int | None:
+    """Return a constant position, None if it is not known before the model runs."""
+    entry = entries[slot] if slot < len(entries) else None
+    if entry is None:
+        return default
+    return entry.number()
+
+
+def _attributes(node: onnx.NodeProto, scope: Scope, entries: Sequence[Entry | None]) -> OpNode:
+    values = [None if entry is None else entry.value for entry in entries]
+    return OpNode(node.op_type, values, attributes=decode_all(node, scope.attributes))
+
+
+def _whole(
+    builder: Builder,
+    operator: Operator,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+    reason: str,
+) -> list[Entry]:
+    return [builder.unknown(name, entries, operator, scope, reason) for name in node.output]
+
+
+def construct(
+    builder: Builder,
+    operator: Operator,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+) -> list[Entry]:
+    """SequenceConstruct and SequenceEmpty."""
+    return _of([_tensor(entry) for entry in entries if entry is not None])
+
+
+def at(
+    builder: Builder,
+    operator: Operator,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+) -> list[Entry]:
+    """SequenceAt: the element at a constant position; else any of them."""
+    sequence = _required(entries, 0)
+    if sequence.items is None:
+        return _whole(builder, operator, node, entries, scope, "its sequence is not known")
+    position = _position(entries, 1, 0)
+    if position is None:
+        return _whole(builder, operator, node, entries, scope, "its position is computed")
+    items = sequence.items
+    if not -len(items) <= position < len(items):
+        raise ModelError(f"requires a position within {len(items)} elements, found {position}")
+    return [items[position]]
+
+
+def insert(
+    builder: Builder,
+    operator: Operator,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+) -> list[Entry]:
+    """SequenceInsert and SequenceErase."""
+    sequence = _required(entries, 0)
+    inserts = node.op_type == "SequenceInsert"
+    items = sequence.items
+    position = _position(entries, 2 if inserts else 1, len(items or ()) if inserts else -1)
+    if items is None or position is None:
+        return _whole(
+            builder, operator, node, entries, scope, "its sequence or position is not known"
+        )
+    limit = len(items)
+    if not -limit <= position <= limit or (not inserts and position == limit):
+        raise ModelError(f"requires a position within {limit} elements, found {position}")
+    changed = list(items)
+    if inserts:
+        if limit >= MAX_ITEMS:
+            return _whole(
+                builder, operator, node, entries, scope, f"more than {MAX_ITEMS} elements"
+            )
+        changed.insert(position, _tensor(_required(entries, 1)))
+    else:
+        del changed[position]
+    return _of(changed)
+
+
+def length(
+    builder: Builder,
+    operator: Operator,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+) -> list[Entry]:
+    """SequenceLength: a constant where the sequence is followed."""
+    sequence = _required(entries, 0)
+    data = None if sequence.items is None else np.array(len(sequence.items), dtype=np.int64)
+    return [Entry(Value((), constant=True, data=data))]
+
+
+def split(
+    builder: Builder,
+    operator: Operator,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+) -> list[Entry]:
+    """SplitToSequence: one element per chunk of constant length."""
+    source = _required(entries, 0)
+    op_node = _attributes(node, scope, entries)
+    shape = source.value.shape
+    chunks = None if shape is None else _chunks(op_node, entries, shape)
+    if chunks is None or shape is None:
+        return _whole(builder, operator, node, entries, scope, "its chunks are not known")
+    axis = op_node.axis("axis", 0, len(shape))
+    drops = not op_node.int("keepdims", 1) and len(entries) < 2
+    items, start = [], 0
+    for number, size in enumerate(chunks):
+        made = (*shape[:axis], *(() if drops else (size,)), *shape[axis + 1 :])
+        if source.tensor is None:
+            items.append(Entry(Value(made, constant=True)))
+            start += size
+            continue
+        name = f"{scope.prefix}{node.output[0]}/{number}"
+        tensor = builder.add_tensor(name, made, operator)
+        steps: list[Step] = [Select(((axis, Shift(start, 1, shape[axis], size)),))]
+        if drops:
+            steps.append(Regroup(made))
+        builder.add_edge(source, tensor, operator, Link(0, tuple(steps)), made, {})
+        items.append(Entry(Value(made), tensor))
+        start += size
+    return _of(items)
+
+
+def _chunks(op_node: OpNode, entries: Sequence[Entry | None], shape: Shape) -> list[int] | None:
+    total = shape[normal_axis(op_node.int("axis", 0), len(shape))]
+    if len(entries) > 1 and entries[1] is not None:
+        data = entries[1].value.data
+        if data is None:
+            return None
+        if data.dtype.kind not in "iu" or not data.size:
+            raise ModelError(f"requires integers as chunk lengths, found {data.dtype}")
+        sizes = [int(item) for item in data.reshape(-1)]
+        if data.ndim:
+            if any(size < 0 for size in sizes) or sum(sizes) != total:
+                raise ModelError(f"requires chunks that sum to {total}, found {sizes[:8]}")
+            return sizes
+        step = sizes[0]
+    else:
+        step = 1
+    if step < 1:
+        raise ModelError(f"requires a chunk length of at least 1, found {step}")
+    if total > MAX_ITEMS * step:
+        return None
+    return [min(step, total - begin) for begin in range(0, total, step)]
+
+
+def concat(
+    builder: Builder,
+    operator: Operator,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+) -> list[Entry]:
+    """ConcatFromSequence: a Concat of the elements, on a new axis if asked for."""
+    sequence = _required(entries, 0)
+    items = sequence.items
+    if items is None or any(item.value.shape is None for item in items):
+        return _whole(builder, operator, node, entries, scope, "its sequence is not known")
+    op_node = _attributes(node, scope, entries)
+    shapes = [item.value.shape or () for item in items]
+    if not shapes or len(set(map(len, shapes))) != 1:
+        raise ModelError("requires elements of one rank, at least one")
+    new = bool(op_node.int("new_axis", 0))
+    axis = op_node.axis("axis", 0, len(shapes[0]) + new)
+    parts = [(*s[:axis], 1, *s[axis:]) if new else s for s in shapes]
+    if any(p[:axis] + p[axis + 1 :] != parts[0][:axis] + parts[0][axis + 1 :] for p in parts):
+        raise ModelError("requires elements that agree off the axis")
+    total = sum(part[axis] for part in parts)
+    shape = (*parts[0][:axis], total, *parts[0][axis + 1 :])
+    if all(item.tensor is None for item in items):
+        return [Entry(Value(shape, constant=True))]
+    tensor = builder.add_tensor(scope.prefix + node.output[0], shape, operator)
+    start = 0
+    for slot, (item, part) in enumerate(zip(items, parts, strict=True)):
+        steps: tuple[Step, ...] = (Regroup(part),) if new else ()
+        moved = Select(((axis, Shift(-start, 1, part[axis], total, "absent")),))
+        if item.tensor is not None:
+            builder.add_edge(item, tensor, operator, Link(slot, (*steps, moved)), shape, {})
+        start += part[axis]
+    return [Entry(Value(shape), tensor)]
+
+
+def mapped(
+    builder: Builder,
+    operator: Operator,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+) -> list[Entry]:
+    """SequenceMap: the body applied to each element."""
+    sequence = _required(entries, 0)
+    if sequence.items is None:
+        return _whole(builder, operator, node, entries, scope, "its sequence is not known")
+    body = subgraph(node, "body", scope)
+    columns: list[list[Entry]] = [[] for _ in node.output]
+    for number in range(len(sequence.items)):
+        arguments = []
+        for entry in entries:
+            if entry is None:
+                raise ModelError("requires all inputs")
+            if entry.items is not None and len(entry.items) != len(sequence.items):
+                raise ModelError(f"requires sequences of {len(sequence.items)} elements")
+            arguments.append(entry if entry.items is None else entry.items[number])
+        made = run_body(builder, scope, node, body, arguments)
+        if len(made) != len(columns):
+            raise ModelError(f"requires {len(columns)} outputs of its body, found {len(made)}")
+        for column, entry in zip(columns, made, strict=True):
+            column.append(_tensor(entry))
+    return [Entry(Value(None), None, tuple(column)) for column in columns]
+
+
+def passed_on(
+    builder: Builder,
+    operator: Operator,
+    node: onnx.NodeProto,
+    entries: Sequence[Entry | None],
+    scope: Scope,
+) -> list[Entry] | None:
+    """Identity and Optional of a sequence; tensors are left to their rules."""
+    entry = entries[0] if entries else None
+    return None if entry is None or entry.items is None else [entry]
+
+
+HANDLERS: dict[str, Handler] = {
+    "SequenceConstruct": construct,
+    "SequenceEmpty": construct,
+    "SequenceAt": at,
+    "SequenceInsert": insert,
+    "SequenceErase": insert,
+    "SequenceLength": length,
+    "SplitToSequence": split,
+    "ConcatFromSequence": concat,
+    "SequenceMap": mapped,
+    "Identity": passed_on,
+    "Optional": passed_on,
+    "OptionalGetElement": passed_on,
+}

@@ -1,0 +1,144 @@
+"""A model file read without its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+import onnx
+from google.protobuf.message import Error as ProtobufError
+
+from rfgraph.errors import ModelError
+from rfgraph.onnxfile.reading import foreign
+from rfgraph.onnxfile.reading.names import check_names
+from rfgraph.onnxfile.reading.source import BytesSource, Source, open_source, read_whole
+from rfgraph.onnxfile.reading.tensors import dropped_index
+from rfgraph.onnxfile.reading.textual import parse_text, text_format
+from rfgraph.onnxfile.reading.wire import Dropped, MalformedError, Stripped, UnusualError, strip
+from rfgraph.wording.names import printable
+
+if TYPE_CHECKING:
+    import os
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A model as read: `proto` without large payloads, and where those are.
+
+    `name` is the file as the user gave it, or '<bytes>', '<file object>', '<ModelProto>'. `dropped`
+    holds the tensors without payload in file order; a tensor of `proto` refers to its entry by a
+    mark of its own, so that copies of it are still known.
+    """
+
+    name: str
+    proto: onnx.ModelProto = field(repr=False)
+    dropped: tuple[Dropped, ...] = field(repr=False)
+    source: Source = field(repr=False)
+
+    def is_dropped(self, tensor: onnx.TensorProto) -> bool:
+        """Whether the payload of `tensor` was left in the source; not so an external one."""
+        return self._entry(tensor) is not None
+
+    def payload(self, tensor: onnx.TensorProto) -> bytes | None:
+        """Return the bytes of a dropped payload, now read; None if not dropped, or not contiguous.
+
+        They are the content of the payload field as stored: raw_data itself, else packed numbers.
+        Strings and unpacked numbers have none; `restored` gives them. Raises ModelError if the
+        source is gone or changed.
+        """
+        entry = self._entry(tensor)
+        if entry is None or not entry.pieces:
+            return None
+        with self.source.reader() as reader:
+            return b"".join(reader.read(piece.offset, piece.length) for piece in entry.pieces)
+
+    def restored(self, tensor: onnx.TensorProto) -> onnx.TensorProto:
+        """Return `tensor` with its payload, now read if it was dropped; ModelError as `payload`."""
+        entry = self._entry(tensor)
+        if entry is None:
+            return tensor
+        with self.source.reader() as reader:
+            data = reader.read(entry.offset, entry.length)
+        try:
+            whole: onnx.TensorProto = onnx.TensorProto.FromString(data)
+        except ProtobufError as error:
+            raise ModelError(f"a tensor is malformed ({_cause(error)})") from None
+        return whole
+
+    def _entry(self, tensor: onnx.TensorProto) -> Dropped | None:
+        index = dropped_index(tensor)
+        return self.dropped[index] if index is not None and index < len(self.dropped) else None
+
+
+def read(source: str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto) -> Model:
+    """Return the model in `source` (path, bytes, file object or ModelProto, which is not changed).
+
+    Payloads of integer and bool tensors beyond 1 MiB and of others beyond 1 KiB are not read, as
+    far as the form of the source allows; external data never. A file object is read from its
+    position, where it is left. Raises ModelError, whose text does not name the source.
+    """
+    origin = _open(source)
+    with origin.reader() as reader:
+        head = reader.read(0, min(reader.size, foreign.HEAD))
+    if not head:
+        raise ModelError("empty (0 bytes)")
+    form = None if isinstance(source, onnx.ModelProto) else text_format(origin.name)
+    if form is not None:
+        head = b""
+        origin = BytesSource(origin.name, _serialized(parse_text(read_whole(origin), form)))
+    try:
+        origin, stripped = _stripped(origin)
+        proto = _parsed(stripped.kept)
+    except MalformedError as error:
+        raise _refusal(head, str(error)) from None
+    if not proto.HasField("graph"):
+        raise _refusal(head, "no graph in it")
+    check_names(proto)
+    return Model(origin.name, proto, stripped.dropped, origin)
+
+
+def _open(source: str | os.PathLike[str] | bytes | BinaryIO | onnx.ModelProto) -> Source:
+    if isinstance(source, onnx.ModelProto):
+        return BytesSource("<ModelProto>", _serialized(source))
+    return open_source(source)
+
+
+def _stripped(origin: Source) -> tuple[Source, Stripped]:
+    """Strip what `origin` holds, or protobuf's own rendering of it if it is in an unusual form."""
+    try:
+        with origin.reader() as reader:
+            return origin, strip(reader)
+    except UnusualError:
+        plain = BytesSource(origin.name, _serialized(_parsed(read_whole(origin))))
+    with plain.reader() as reader:
+        return plain, strip(reader)
+
+
+def _parsed(data: bytes) -> onnx.ModelProto:
+    try:
+        proto: onnx.ModelProto = onnx.ModelProto.FromString(data)
+    except (ProtobufError, UnicodeDecodeError) as error:
+        raise MalformedError(_cause(error)) from None
+    return proto
+
+
+def _serialized(proto: onnx.ModelProto) -> bytes:
+    try:
+        data: bytes = proto.SerializeToString()
+    except (ProtobufError, ValueError) as error:
+        raise ModelError(f"the model cannot be serialized ({_cause(error)})") from None
+    return data
+
+
+def _cause(error: Exception) -> str:
+    """Return the end of protobuf's message, which is where it says why; its versions differ."""
+    if isinstance(error, UnicodeDecodeError):
+        return "text in it is not valid UTF-8"
+    text = " ".join(str(error).split()).rpartition(": ")[2]
+    deep = any(word in text.lower() for word in ("depth", "nesting", "recursion"))
+    return "messages nested deeper than protobuf's limit of 100" if deep else printable(text, 120)
+
+
+def _refusal(head: bytes, reason: str) -> ModelError:
+    found = foreign.recognise(head)
+    return ModelError(f"not an ONNX model ({f'found {found}' if found else reason})")

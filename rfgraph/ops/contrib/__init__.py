@@ -1,0 +1,1 @@
+"""The rules of onnxruntime's contributed operators, a module a family."""

@@ -1,0 +1,247 @@
+"""onnxruntime's operators that read the same index of each input: activations, biases, gates."""
+
+from __future__ import annotations
+
+from rfgraph.ops.contrib.operands import DOMAIN, pointwise, required, vector
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, broadcast
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import reshaped, scalar, selected, trimmed, whole
+from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
+from rfgraph.relations.steps import Pointwise, Reduce
+
+
+def _own(shape: Shape, slot: int = 0, output: int = 0) -> Link:
+    return Link(slot, (Pointwise(shape),), output)
+
+
+@rule(
+    *"Gelu QuickGelu SampleOp MurmurHash3".split(),
+    domain=DOMAIN,
+    ignores=("alpha", "positive", "seed"),
+)
+def unary(node: OpNode) -> Outcome:
+    """An output reads the same index of the input.
+
+    Exact. Versions: all (1).
+    """
+    shape = node.shape(0)
+    return Outcome((shape,), (_own(shape),))
+
+
+@rule("BiasGelu", "FastGelu", domain=DOMAIN)
+def with_bias(node: OpNode) -> Outcome:
+    """An output reads the same index of the input, and its place of the bias on the last axis.
+
+    Exact. Versions: all (1).
+    """
+    shape = node.ranked(0, 1)
+    return Outcome((shape,), (_own(shape), *vector(node, 1, shape)))
+
+
+@rule("BiasAdd", domain=DOMAIN)
+def bias_add(node: OpNode) -> Outcome:
+    """An output reads the same index of the input and of the residual, and its channel's bias.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    shape = node.ranked(0, 1)
+    required(node, 2, shape)
+    bias = vector(node, 1, shape)
+    return Outcome((shape,), (_own(shape), *bias, _own(shape, 2)))
+
+
+@rule("BiasSplitGelu", domain=DOMAIN)
+def bias_split_gelu(node: OpNode) -> Outcome:
+    """An output reads, on the last axis, its own place in the first half and in the second.
+
+    The bias is read at the same two places.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    shape = node.ranked(0, 1)
+    length = shape[-1]
+    if length % 2 or node.shape(1) != shape[-1:]:
+        raise RuleError(
+            f"requires an even last axis and a bias of its length, "
+            f"found shapes {list(shape)} and {list(node.shape(1))}"
+        )
+    out = (*shape[:-1], length // 2)
+    links = []
+    for start in (0, length // 2):
+        for slot, found in ((0, shape), (1, shape[-1:])):
+            shift = Shift(start, 1, length, length // 2)
+            chain = Chain(found).add(*selected(found, [(len(found) - 1, shift)]))
+            links.append(chain.add(*(() if slot == 0 else (Pointwise(out),))).link(slot))
+    return Outcome((out,), tuple(links))
+
+
+@rule(
+    "SwiGLU",
+    domain=DOMAIN,
+    ignores=("activation_alpha", "activation_beta", "limit", "round_activation"),
+)
+def swiglu(node: OpNode) -> Outcome:
+    """An output reads the same index of the gate and of what it scales.
+
+    Of one input that holds both it reads, on the last axis, its own place in the first half and in
+    the second.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    shape = node.ranked(0, 1)
+    if node.has(1):
+        required(node, 1, shape)
+        return Outcome((shape,), (_own(shape), _own(shape, 1)))
+    half, rest = divmod(shape[-1], 2)
+    if rest:
+        raise RuleError(f"input 0 requires an even last axis, found shape {list(shape)}")
+    axis = len(shape) - 1
+    halves = (Shift(start, 1, shape[-1], half) for start in (0, half))
+    links = (Link(0, selected(shape, [(axis, shift)])) for shift in halves)
+    return Outcome(((*shape[:-1], half),), tuple(links))
+
+
+@rule("BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", domain=DOMAIN, ignores=("seed",))
+def dropout(node: OpNode) -> Outcome:
+    """An output reads the same index of the data, of the residual and of the bias.
+
+    The mask reads nothing of them. While training, or where training_mode is computed, both
+    outputs also read ratio and training_mode.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    shape = node.shape(0)
+    links = [_own(shape)]
+    biased = node.op_type != "BitmaskDropout"
+    if biased:
+        links.extend((*pointwise(node, 1, shape), *pointwise(node, 2, shape)))
+    mask = shape if node.op_type == "BiasDropout" else (-(-product(shape) // 32),)
+    slots = (3, 4) if biased else (1, 2)
+    mode = node.value(slots[1]) if node.has(slots[1]) else None
+    if mode is not None and (mode.data is None or mode.data.any()):
+        for output, to in enumerate((shape, mask)):
+            links.extend(scalar(node, slot, to, output) for slot in slots if node.has(slot))
+    return trimmed(node, (shape, mask), links)
+
+
+@rule("ScaledSiLU", domain=DOMAIN, ignores=("alpha",))
+def scaled_silu(node: OpNode) -> Outcome:
+    """An output reads the same index of the input, and the scale.
+
+    Exact. Versions: all (1).
+    """
+    shape = node.shape(0)
+    scale = [scalar(node, 1, shape)] if node.has(1) else []
+    return Outcome((shape,), (_own(shape), *scale))
+
+
+@rule("GatedAdd", domain=DOMAIN)
+def gated_add(node: OpNode) -> Outcome:
+    """An output reads the same index of both terms, and the gate of its row.
+
+    With gate_weight it reads all features that its row's gate is projected from, and the weights.
+
+    Exact; with gate_weight by its definition, where onnxruntime has no CPU kernel to compare with.
+    Versions: all (1).
+    """
+    shape = node.ranked(0, 1)
+    required(node, 1, shape)
+    width = node.ranked(2, 1)[-1] if node.has(3) else 1
+    gate = required(node, 2, (*shape[:-1], width))
+    links = [_own(shape), _own(shape, 1)]
+    if not node.has(3):
+        return Outcome((shape,), (*links, _own(shape, 2)))
+    links.append(Link(2, (*whole(gate, [len(gate) - 1], weighted=True), Pointwise(shape))))
+    weights = Chain(required(node, 3, (width, 1))).add(*whole((width, 1), [0], weighted=True))
+    links.append(weights.add(*reshaped((1, 1), (1,)), Pointwise(shape)).link(3))
+    return Outcome((shape,), tuple(links))
+
+
+@rule("LinearAttentionGate", domain=DOMAIN)
+def linear_attention_gate(node: OpNode) -> Outcome:
+    """Decay reads the same index of `a` and its head's parameters, beta the same index of `b`.
+
+    Exact. Versions: all (1).
+    """
+    shape = node.ranked(0, 3, 3)
+    links = [_own(shape), *vector(node, 1, shape), *vector(node, 2, shape)]
+    if node.has(3):
+        required(node, 3, shape)
+        links.append(_own(shape, 3, 1))
+    return trimmed(node, (shape, shape), links)
+
+
+@rule("ComplexMul", "ComplexMulConj", domain=DOMAIN)
+def complex_mul(node: OpNode) -> Outcome:
+    """An output reads both parts, real and imaginary on the last axis, of its place in both inputs.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    first, second = node.ranked(0, 1), node.ranked(1, 1)
+    if first[-1] != 2 or second[-1] != 2:
+        raise RuleError(
+            f"requires inputs with a last axis of 2, found {list(first)} and {list(second)}"
+        )
+    shape = broadcast(first, second)
+    links = []
+    for slot, found in ((0, first), (1, second)):
+        chain = Chain(found).add(Reduce(((len(found) - 1, Whole(2, 2)),)))
+        links.append(chain.add(Pointwise(shape)).link(slot))
+    return Outcome((shape,), tuple(links))
+
+
+@rule("IsAllFinite", domain=DOMAIN, ignores=("isinf_only", "isnan_only"))
+def is_all_finite(node: OpNode) -> Outcome:
+    """The output reads all of every input.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    links = []
+    for slot in node.data_inputs():
+        shape = node.shape(slot)
+        chain = Chain(shape).add(*whole(shape, range(len(shape))))
+        links.append(chain.add(*reshaped(chain.shape, ())).link(slot))
+    return Outcome(((),), tuple(links))
+
+
+@rule("QOrderedGelu", domain=DOMAIN, ignores=("order_X", "order_Y"))
+def qordered_gelu(node: OpNode) -> Outcome:
+    """An output reads the same index of the input, and the scales.
+
+    Exact by its definition, in logical indices; onnxruntime has no CPU kernel to compare with.
+    Versions: all (1).
+    """
+    shape = node.shape(0)
+    scales = [scalar(node, slot, shape) for slot in (1, 2) if node.has(slot)]
+    return Outcome((shape,), (_own(shape), *scales))
+
+
+@rule(
+    "QuantizeWithOrder",
+    "DequantizeWithOrder",
+    domain=DOMAIN,
+    ignores=("order_input", "order_output", "to"),
+)
+def with_order(node: OpNode) -> Outcome:
+    """An output reads the same index of the input, and the scale.
+
+    Exact by its definition, in logical indices; onnxruntime has no CPU kernel to compare with.
+    Versions: all (1).
+    """
+    shape = node.shape(0)
+    return Outcome((shape,), (_own(shape), scalar(node, 1, shape)))
+
+
+@rule(
+    "QuantizeBFP",
+    "DequantizeBFP",
+    domain=DOMAIN,
+    ignores=("bfp_type", "block_dim", "dtype"),
+)
+def block_floating_point(node: OpNode) -> Outcome:
+    """The packed numbers of one bounding box share an exponent.
+
+    Unknown: how the numbers are packed, and so the length of the packed tensor, is not said.
+    Versions: all (1).
+    """
+    raise UnresolvedError("how block floating point numbers are packed is not known")

@@ -1,0 +1,225 @@
+"""The layouts that onnxruntime's optimizer turns graphs into: channels last, channels in blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rfgraph.ops.contrib.operands import (
+    Operand,
+    channels_first,
+    channels_last,
+    given,
+    permuted,
+    required,
+    shape_of,
+    standard,
+    with_channels_last,
+)
+from rfgraph.ops.convolutions import channel_links, global_pool, pool
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value, choice
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import selected
+from rfgraph.relations.axis_rules import Shape, Shift
+from rfgraph.relations.steps import Everything, Permute, Pointwise
+
+NHWC = "com.ms.internal.nhwc"
+NCHWC = "com.microsoft.nchwc"
+ACTIVATION = ("activation", "activation_params")
+# The largest number of channels in a block on any hardware.
+MAX_BLOCK = 16
+
+
+# -- channels last ---------------------------------------------------------------------------------
+
+
+@rule(
+    *"""AveragePool BatchNormalization Conv ConvTranspose DepthToSpace GlobalAveragePool
+    GlobalLpPool GlobalMaxPool GridSample InstanceNormalization LRN LpPool MaxPool QLinearConv
+    SpaceToDepth""".split(),
+    domain=NHWC,
+    ignores=(
+        *ACTIVATION,
+        *"alpha beta bias count_include_pad epsilon momentum p storage_order".split(),
+    ),
+)
+def channels_last_rule(node: OpNode) -> Outcome:
+    """An output reads what the operator of that name reads, with the channels on the last axis.
+
+    That goes for the first input and the output; weights and parameters are as ever.
+
+    Exact where that operator is, by its definition; onnxruntime has no CPU kernel to compare with.
+    Versions: all, those of that operator; an activation may be fused, which changes nothing.
+    """
+    return with_channels_last(node, node.op_type, range(len(node.inputs)), node.version)
+
+
+@rule("QLinearAveragePool", domain=NHWC, ignores=("channels_last", "count_include_pad"))
+def qlinear_average_pool(node: OpNode) -> Outcome:
+    """An output reads a window of its own channel, on the last axis, and scales and zero points.
+
+    Exact as the AveragePool it is defined by; onnxruntime has no CPU kernel to compare with.
+    Versions: all (1).
+    """
+    found = pool(node, channels_last=True)
+    shape = shape_of(found)
+    scales = channel_links(node, range(1, 5), shape, len(shape) - 1)
+    return Outcome(found.shapes, (*found.links, *scales))
+
+
+@rule("QLinearConvTranspose", domain=NHWC)
+def qlinear_conv_transpose(node: OpNode) -> Outcome:
+    """An output reads what the same ConvTranspose reads, with the channels on the last axis.
+
+    It also reads the scales and zero points.
+
+    Exact as the ConvTranspose it is defined by; onnxruntime has no CPU kernel to compare with.
+    Versions: all (1).
+    """
+    found = with_channels_last(node, "ConvTranspose", (0, 3, 8))
+    shape = shape_of(found)
+    scales = channel_links(node, (1, 2, 4, 5, 6, 7), shape, len(shape) - 1)
+    return Outcome(found.shapes, (*found.links, *scales))
+
+
+@rule("Resize", domain=NHWC, ignores=("cubic_coeff_a", "extrapolation_value"))
+def resize(node: OpNode) -> Outcome:
+    """An output reads what Resize reads; scales, sizes and axes are those of the input as it lies.
+
+    Exact where Resize is. Versions: all, those of Resize.
+    """
+    operands = [given(node, slot) for slot in range(len(node.inputs))]
+    return standard(node, "Resize", operands, version=node.version)
+
+
+@rule("MaxUnpool", domain=NHWC, ignores=ACTIVATION)
+def max_unpool(node: OpNode) -> Outcome:
+    """An output reads the input elements whose index says that they belong there.
+
+    Unknown: every axis, since it is not said how the indices count channels on the last axis.
+    Versions: all, those of MaxUnpool.
+    """
+    data = permuted(node, 0, channels_first(len(required(node, 1, node.ranked(0, 3)))))
+    operands = [data, Operand(1, Value(data.value.shape)), given(node, 2)]
+    found = shape_of(standard(node, "MaxUnpool", operands, version=node.version))
+    shape = tuple(found[axis] for axis in channels_last(len(found)))
+    spatial = tuple(range(1, len(shape) - 1))
+    anything = (Everything(shape, unknown=True),)
+    return Outcome((shape,), tuple(Link(slot, anything, spatial=spatial) for slot in (0, 1)))
+
+
+# -- channels in blocks ----------------------------------------------------------------------------
+
+
+@rule("ReorderInput", domain=NCHWC)
+def reorder_input(node: OpNode) -> Outcome:
+    """An output reads the same index; with channels_last the input's channels are on its last axis.
+
+    The channels that fill up the last block are left out here, since their number depends on the
+    hardware; what takes the tensor adds them.
+
+    Exact. Versions: all (1).
+    """
+    shape = node.ranked(0, 3)
+    perm = channels_first(len(shape))
+    if not node.int("channels_last", 0):
+        return Outcome((shape,), (Link(0, (Pointwise(shape),)),))
+    return Outcome((tuple(shape[a] for a in perm),), (Link(0, (Permute(perm),)),))
+
+
+@rule("ReorderOutput", domain=NCHWC)
+def reorder_output(node: OpNode) -> Outcome:
+    """An output reads the same index, of the first `channels` channels.
+
+    With channels_last the output's channels are on its last axis.
+
+    Exact. Versions: all (1).
+    """
+    shape, channels = node.ranked(0, 3), node.int("channels", 0)
+    if not 1 <= channels <= shape[1]:
+        raise RuleError(
+            f"attribute 'channels' requires a number in [1, {shape[1]}], found {channels}"
+        )
+    chain = Chain(shape).add(*selected(shape, [(1, Shift(0, 1, shape[1], channels))]))
+    if node.int("channels_last", 0):
+        chain.add(Permute(channels_last(len(shape))))
+    return Outcome((chain.shape,), (chain.link(0),))
+
+
+@rule("Conv", domain=NCHWC, ignores=ACTIVATION)
+def conv(node: OpNode) -> Outcome:
+    """An output reads what the same Conv reads, and its own index of the tensor Sum that is added.
+
+    Channels that the weights ask for and the input lacks fill up its last block: nothing is read.
+
+    Exact. At a border the weights that fall on padding count as read: there, an upper bound.
+    Versions: all (1).
+    """
+    weights = node.ranked(1, 3)
+    operands = [_filled(node, 0, weights[1] * node.int("group", 1)), given(node, 1), given(node, 2)]
+    found = standard(node, "Conv", operands)
+    if not node.has(3):
+        return found
+    shape = shape_of(found)
+    added = _filled(node, 3, weights[0])
+    if added.value.shape != shape:
+        raise RuleError(f"input 3 requires shape {list(shape)}, found {list(node.shape(3))}")
+    steps = added.steps or (Pointwise(shape),)
+    return Outcome(found.shapes, (*found.links, Link(3, steps)))
+
+
+def _filled(node: OpNode, slot: int, channels: int) -> Operand:
+    """Return an input with its last block of channels filled up to `channels`."""
+    shape = node.ranked(slot, 3)
+    if not shape[1] < channels < shape[1] + MAX_BLOCK:
+        return Operand(slot, node.value(slot))
+    filled: Shape = (shape[0], channels, *shape[2:])
+    steps = selected(shape, [(1, Shift(0, 1, shape[1], channels, "absent"))])
+    return Operand(slot, Value(filled, node.value(slot).constant), steps)
+
+
+@rule("MaxPool", "AveragePool", domain=NCHWC, ignores=("count_include_pad", "storage_order"))
+def pools(node: OpNode) -> Outcome:
+    """An output reads what the pool of that name reads: a window of its own channel.
+
+    Exact. Versions: all (1).
+    """
+    return pool(node)
+
+
+@rule("GlobalAveragePool", "GlobalMaxPool", domain=NCHWC)
+def global_pools(node: OpNode) -> Outcome:
+    """An output reads every spatial position of its own channel.
+
+    Exact. Versions: all (1).
+    """
+    return global_pool(node)
+
+
+@rule("Upsample", domain=NCHWC)
+def upsample(node: OpNode) -> Outcome:
+    """Along each enlarged axis an output reads around the point that it samples.
+
+    nearest reads the position below its index over the scale, linear the two around the point, one
+    where the point falls on a position.
+
+    Exact, up to a runtime's rounding where a point lies on the border between two answers.
+    Versions: all (1).
+    """
+    shape = node.ranked(0, 4, 4)
+    scales = node.ints("scales") or [1] * len(shape)
+    if len(scales) != len(shape) or not 1 <= min(scales) <= max(scales) < 1 << 24:
+        raise RuleError(f"attribute 'scales' requires 4 positive integers, found {scales[:8]}")
+    mode = choice(node, "mode", "nearest", ("nearest", "linear"))
+    transform = choice(
+        node,
+        "coordinate_transformation_mode",
+        "asymmetric",
+        ("asymmetric", "align_corners", "half_pixel"),
+    )
+    attributes = {
+        "mode": mode,
+        "nearest_mode": "floor",
+        "coordinate_transformation_mode": "asymmetric" if mode == "nearest" else transform,
+    }
+    factors = Value((4,), constant=True, data=np.array(scales, np.float32))
+    return standard(node, "Resize", [given(node, 0), None, Operand(-1, factors)], attributes)

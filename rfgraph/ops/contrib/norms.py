@@ -1,0 +1,244 @@
+"""onnxruntime's normalisations: own index, statistics, a residual that is added first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.ops.contrib.operands import DOMAIN, pointwise, vector
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import broadcasts, reshaped, scalar, trimmed, whole
+from rfgraph.relations.axis_rules import Blocks, ReduceRule, Repeat, Shape, Whole
+from rfgraph.relations.steps import Pointwise, Reduce, Select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def _normalized(
+    node: OpNode, slot: int, shape: Shape, axes: Iterable[int], output: int = 0
+) -> tuple[Link, ...]:
+    """Return the links of an optional input that broadcasts to `shape` before it is normalized.
+
+    It is read at its own index and, as a second part, all along `axes` of `shape`.
+    """
+    if not node.has(slot):
+        return ()
+    found = node.shape(slot)
+    if not broadcasts(found, shape):
+        raise RuleError(
+            f"input {slot} requires a shape that broadcasts to {list(shape)}, found {list(found)}"
+        )
+    less = len(shape) - len(found)
+    statistics = whole(found, (axis - less for axis in axes if axis >= less))
+    own = Link(slot, (Pointwise(shape),), output)
+    if not statistics:
+        return (own,)
+    return (own, Link(slot, (*statistics, Pointwise(shape)), output))
+
+
+@rule(
+    "SkipLayerNormalization",
+    "SkipSimplifiedLayerNormalization",
+    domain=DOMAIN,
+    ignores=("epsilon",),
+)
+def skip_layer_normalization(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all features of its token.
+
+    That goes for the input, for the residual and for the bias, which are added before; the
+    parameters are read at their feature. The sum reads its own index of all three.
+
+    Exact. Upper bound: mean and deviation, which CPUs do not give out. Versions: all (1).
+    """
+    shape = node.ranked(0, 2)
+    last = len(shape) - 1
+    bias = 4 if node.op_type == "SkipLayerNormalization" else 3
+    added = (0, 1, bias)
+    links = [link for slot in added for link in _normalized(node, slot, shape, [last])]
+    for slot in range(2, bias):
+        links.extend(vector(node, slot, shape))
+    reduced = (*shape[:-1], 1)
+    for slot in (0, 1, bias):
+        links.extend(pointwise(node, slot, shape, 3))
+        links.extend(_statistics(node, slot, shape))
+    return trimmed(node, (shape, reduced, reduced, shape), links)
+
+
+def _statistics(node: OpNode, slot: int, shape: Shape) -> list[Link]:
+    """Return the links of mean and deviation, which read all features of an optional input."""
+    if not node.has(slot):
+        return []
+    found = node.shape(slot)
+    steps = (*whole(found, range(len(found))[-1:]), Pointwise((*shape[:-1], 1)))
+    return [Link(slot, steps, output) for output in (1, 2)]
+
+
+@rule(
+    "QOrderedLayerNormalization",
+    domain=DOMAIN,
+    ignores=("epsilon", "order_X", "order_Y"),
+)
+def qordered_layer_normalization(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all axes from attribute axis on.
+
+    Exact by its definition, in logical indices; onnxruntime has no CPU kernel to compare with.
+    Versions: all (1).
+    """
+    shape = node.ranked(0, 1)
+    axis = node.axis("axis", -1, len(shape))
+    links = list(_normalized(node, 0, shape, range(axis, len(shape))))
+    for slot in (2, 3):
+        links.extend(pointwise(node, slot, shape))
+    links.extend(scalar(node, slot, shape) for slot in (1, 4) if node.has(slot))
+    return Outcome((shape,), tuple(links))
+
+
+@rule("BiasSoftmax", domain=DOMAIN, ignores=("is_inner_broadcast",))
+def bias_softmax(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all axes from attribute axis on.
+
+    That goes for the data and for the bias that is added to it, by broadcasting.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    shape = node.ranked(0, 1)
+    axes = range(node.axis("axis", 1, len(shape)), len(shape))
+    return Outcome(
+        (shape,), (*_normalized(node, 0, shape, axes), *_normalized(node, 1, shape, axes))
+    )
+
+
+# -- groups of channels ----------------------------------------------------------------------------
+
+
+@rule("GroupNorm", "SkipGroupNorm", domain=DOMAIN, ignores=("activation", "epsilon"))
+def group_norm(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all of its group of channels over space.
+
+    That goes for the input and, in SkipGroupNorm, for the residual and the bias that are added to
+    it; the sum reads its own index of all three. Channels are on the last axis unless channels_last
+    is 0.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    shape = node.ranked(0, 3)
+    channel = len(shape) - 1 if node.int("channels_last", 1) else 1
+    group = node.int("groups")
+    if group < 1 or shape[channel] % group:
+        raise RuleError(
+            f"attribute 'groups' requires a divisor of {shape[channel]} channels, found {group}"
+        )
+    own = tuple(n if axis == channel else 1 for axis, n in enumerate(shape))
+    added = {0: shape}
+    if node.op_type == "SkipGroupNorm":
+        added[3] = _skip_shape(node, shape, own)
+        if node.has(4):
+            added[4] = own
+    links: list[Link] = []
+    for slot, under in added.items():
+        links.extend(_grouped(node, slot, under, shape, channel))
+    for slot in (1, 2):
+        links.extend(vector(node, slot, shape, channel))
+    return trimmed(node, (shape, shape), links)
+
+
+def _skip_shape(node: OpNode, shape: Shape, own: Shape) -> Shape:
+    """Return the shape under which the residual broadcasts: that of the input, or one per image."""
+    per_image = (shape[0], *own[1:])
+    found = node.shape(3)
+    if found in (shape, per_image):
+        return found
+    if found == (shape[0], max(own)):
+        return per_image
+    raise RuleError(
+        f"input 3 requires shape {list(shape)} or {list(per_image)}, found {list(found)}"
+    )
+
+
+def _grouped(node: OpNode, slot: int, under: Shape, shape: Shape, channel: int) -> list[Link]:
+    found = node.shape(slot)
+    channels = shape[channel]
+    if slot == 4 and found != (channels,):
+        raise RuleError(f"input 4 requires {channels} elements, found shape {list(found)}")
+    place = () if found == under else reshaped(found, under)
+    rules: list[tuple[int, ReduceRule]] = [
+        (axis, Whole(length, 1)) for axis, length in enumerate(under) if axis not in (0, channel)
+    ]
+    rules.append((channel, Blocks(node.int("groups"), channels, channels)))
+    sums = [Link(slot, (*place, Pointwise(shape)), output) for output in (0, 1)]
+    statistics = (*place, Reduce(tuple(sorted(rules, key=lambda item: item[0]))), Pointwise(shape))
+    return [*sums, Link(slot, statistics)]
+
+
+# -- root mean squares of blocks -------------------------------------------------------------------
+
+
+def _in_blocks(slot: int, shape: Shape, count: int) -> tuple[Link, Link]:
+    """Return the links of an input normalized in `count` blocks of its last axis."""
+    length, axis = shape[-1], len(shape) - 1
+    if count < 1 or length % count:
+        raise RuleError(
+            f"requires blocks that divide a last axis of {length}, found {count} blocks"
+        )
+    blocks = (
+        Reduce(((axis, Blocks(count, length, length)),)) if count > 1 else whole(shape, [axis])[0]
+    )
+    return Link(slot, (Pointwise(shape),)), Link(slot, (blocks, Pointwise(shape)))
+
+
+def _repeated(slot: int, length: int, shape: Shape) -> Link:
+    """Return the link of a vector that is repeated along the last axis."""
+    steps = () if length == shape[-1] else (Select(((0, Repeat(length, shape[-1])),)),)
+    return Link(slot, (*steps, Pointwise(shape)))
+
+
+@rule("GatedRMSNorm", domain=DOMAIN, ignores=("activation", "epsilon"))
+def gated_rms_norm(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all of its block of features.
+
+    A block is as long as the scale, which repeats; the gate is read at the same index.
+
+    Exact. Versions: all (1).
+    """
+    shape = node.ranked(0, 1)
+    (block,) = node.ranked(1, 1, 1)
+    if block < 1 or shape[-1] % block or node.shape(2) != shape:
+        raise RuleError(
+            f"requires a gate of shape {list(shape)} and a scale that divides its last axis, "
+            f"found shape {list(node.shape(2))} and {block} elements"
+        )
+    links = (*_in_blocks(0, shape, shape[-1] // block), _repeated(1, block, shape))
+    return Outcome((shape,), (*links, Link(2, (Pointwise(shape),))))
+
+
+@rule("BranchwiseRMSNorm", domain=DOMAIN, ignores=("epsilon",))
+def branchwise_rms_norm(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all features of its branch.
+
+    A branch is the last axis or, with num_branches, one of as many blocks of it.
+
+    Exact. Versions: all (1).
+    """
+    shape = node.ranked(0, 1)
+    count = node.int("num_branches", 0)
+    links: list[Link] = [*_in_blocks(0, shape, max(count, 1))]
+    if node.has(1):
+        links.append(_branch_scale(node, shape, count))
+    return Outcome((shape,), tuple(links))
+
+
+def _branch_scale(node: OpNode, shape: Shape, count: int) -> Link:
+    """Return the link of the scale: one number per feature, or one per feature and branch."""
+    found = node.shape(1)
+    branches = count or (shape[-2] if len(shape) > 1 else 1)
+    features = shape[-1] // max(count, 1)
+    if found == (features,):
+        return _repeated(1, features, shape)
+    if found not in ((branches, features), (branches * features,)):
+        raise RuleError(
+            f"input 1 requires {features} features or {branches} times as many, "
+            f"found shape {list(found)}"
+        )
+    under = (branches * features,) if count or len(shape) < 2 else (branches, features)
+    return Chain(found).add(*reshaped(found, under), Pointwise(shape)).link(1)

@@ -1,0 +1,193 @@
+"""What the families of onnxruntime's own operators share: standard rules on other operands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, Value
+from rfgraph.ops.registry import find_rule
+from rfgraph.ops.steps import broadcasts, parameter
+from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Step, Taps
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rfgraph.relations.axis_rules import Shape
+
+DOMAIN = "com.microsoft"
+# The version of the standard operators that the others are described by.
+STANDARD = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An input of the node as a standard operator takes it: `steps` lead from it to `value`."""
+
+    slot: int
+    value: Value
+    steps: tuple[Step, ...] = ()
+
+
+def given(node: OpNode, slot: int) -> Operand | None:
+    """Return an optional input as it is."""
+    return Operand(slot, node.value(slot)) if node.has(slot) else None
+
+
+def permuted(node: OpNode, slot: int, perm: tuple[int, ...]) -> Operand:
+    """Return an input with its axes permuted."""
+    value, found = node.value(slot), node.ranked(slot, len(perm), len(perm))
+    if perm == tuple(range(len(perm))):
+        return Operand(slot, value)
+    shape = tuple(found[axis] for axis in perm)
+    data = None if value.data is None else value.data.transpose(perm)
+    return Operand(slot, Value(shape, value.constant, data), (Permute(perm),))
+
+
+def standard(
+    node: OpNode,
+    op_type: str,
+    operands: Sequence[Operand | None],
+    attributes: Mapping[str, Any] | None = None,
+    version: int = STANDARD,
+) -> Outcome:
+    """Return what the rule of the standard operator `op_type` says of these operands.
+
+    Its links lead from the inputs of the node. Attributes are those of the node unless given.
+    """
+    entry = find_rule("", op_type)
+    if entry is None:
+        raise UnresolvedError(f"the standard operator {quoted(op_type)} has no rule")
+    view = OpNode(
+        op_type,
+        [None if operand is None else operand.value for operand in operands],
+        node.outputs,
+        node.attributes if attributes is None else attributes,
+        version,
+        name=node.name,
+    )
+    view.read = node.read
+    found = entry.function(view)
+    sources = {slot: operand for slot, operand in enumerate(operands) if operand is not None}
+    links = [_from(sources[link.input], link) for link in found.links]
+    return Outcome(found.shapes, tuple(links), found.values)
+
+
+def shape_of(found: Outcome) -> Shape:
+    """Return the shape of the first output; raise UnresolvedError if it could not be told."""
+    shape = found.shapes[0] if found.shapes else None
+    if shape is None:
+        raise UnresolvedError("the shape of the output is not known")
+    return shape
+
+
+def _from(operand: Operand, link: Link) -> Link:
+    """Return the link as one from the input that the operand was made of."""
+    spatial = link.spatial
+    for step in operand.steps:
+        if isinstance(step, Permute):
+            spatial = tuple(step.perm[axis] for axis in spatial)
+    return Link(operand.slot, (*operand.steps, *link.steps), link.output, tuple(sorted(spatial)))
+
+
+# -- channels last ---------------------------------------------------------------------------------
+
+
+def channels_first(rank: int) -> tuple[int, ...]:
+    """Return the permutation from (batch, space..., channel) to (batch, channel, space...)."""
+    return (0, rank - 1, *range(1, rank - 1))
+
+
+def channels_last(rank: int) -> tuple[int, ...]:
+    """Return the permutation from (batch, channel, space...) to (batch, space..., channel)."""
+    return (0, *range(2, rank), 1)
+
+
+def with_channels_last(
+    node: OpNode,
+    op_type: str,
+    slots: Sequence[int],
+    version: int = STANDARD,
+) -> Outcome:
+    """Return what a standard operator reads that holds the channels last.
+
+    `slots` are the node's inputs in the order of that operator; the first one and the output hold
+    the channels on the last axis.
+    """
+    (first, *rest) = slots or [0]
+    data = permuted(node, first, channels_first(len(node.ranked(first, 3))))
+    operands = [data, *(given(node, slot) for slot in rest)]
+    found = standard(node, op_type, operands, version=version)
+    shapes = tuple(None if shape is None else _last(shape) for shape in found.shapes)
+    links = [
+        Link(link.input, _relaid(node.shape(link.input), link.steps), link.output, link.spatial)
+        for link in found.links
+    ]
+    return Outcome(shapes, tuple(links))
+
+
+def _last(shape: Shape) -> Shape:
+    return tuple(shape[axis] for axis in channels_last(len(shape))) if len(shape) > 2 else shape
+
+
+def _relaid(shape: Shape, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return `steps` followed by the channels' way to the end.
+
+    Where all of them keep the axes apart, the axes are renamed instead, which moves nothing.
+    """
+    chain = Chain(shape).add(*steps)
+    rank = len(chain.shape)
+    if rank < 3:
+        return steps
+    first = channels_first(rank)
+    if steps and steps[0] == Permute(first):
+        renamed = [_renamed(step, first) for step in steps[1:]]
+        if renamed and None not in renamed:
+            return tuple(step for step in renamed if step is not None)
+    return (*steps, Permute(channels_last(rank)))
+
+
+def _renamed(step: Step, axes: tuple[int, ...]) -> Step | None:
+    """Return a step with axis a called axes[a], None if it does not keep the axes apart."""
+    if isinstance(step, Pointwise) and len(step.shape) == len(axes):
+        return Pointwise(_last(step.shape))
+    if isinstance(step, Taps):
+        return Taps(tuple(sorted((axes[a], rule) for a, rule in step.rules)))
+    if isinstance(step, Reduce):
+        return Reduce(tuple(sorted((axes[a], rule) for a, rule in step.rules)), step.weighted)
+    if isinstance(step, Prefix):
+        return Prefix(tuple(sorted((axes[a], rule) for a, rule in step.rules)))
+    return None
+
+
+# -- operands --------------------------------------------------------------------------------------
+
+
+def pointwise(node: OpNode, slot: int, shape: Shape, output: int = 0) -> tuple[Link, ...]:
+    """Return the link of an optional input that broadcasts to `shape`."""
+    if not node.has(slot):
+        return ()
+    found = node.shape(slot)
+    if not broadcasts(found, shape):
+        raise RuleError(
+            f"input {slot} requires a shape that broadcasts to {list(shape)}, found {list(found)}"
+        )
+    return (Link(slot, (Pointwise(shape),), output),)
+
+
+def vector(
+    node: OpNode, slot: int, shape: Shape, axis: int = -1, output: int = 0
+) -> tuple[Link, ...]:
+    """Return the link of an optional input that holds one value, or one per position of `axis`."""
+    if not node.has(slot) or not shape:
+        return ()
+    return parameter(node, slot, shape, axis % len(shape), output)
+
+
+def required(node: OpNode, slot: int, shape: Shape) -> Shape:
+    """Return the shape of an input, which must be `shape`."""
+    found = node.shape(slot)
+    if found != shape:
+        raise RuleError(f"input {slot} requires shape {list(shape)}, found {list(found)}")
+    return found

@@ -1,0 +1,389 @@
+"""onnxruntime's matrix products: fused, transposed, with weights of few bits."""
+
+from __future__ import annotations
+
+from rfgraph.ops.contrib.operands import (
+    DOMAIN,
+    Operand,
+    given,
+    permuted,
+    pointwise,
+    required,
+    shape_of,
+    standard,
+    vector,
+)
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import reshaped, scalar, trimmed, whole
+from rfgraph.relations.axis_rules import Shape, Whole, product
+from rfgraph.relations.steps import Everything, Pointwise, Reduce
+
+ACTIVATION = ("activation", "activation_alpha", "activation_beta", "activation_gamma", "alpha")
+WEIGHTS = ("accuracy_level", "bits", "block_size")
+
+
+def _extended(found: Outcome, *links: tuple[Link, ...]) -> Outcome:
+    return Outcome(found.shapes, (*found.links, *(link for more in links for link in more)))
+
+
+def _scalars(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
+    return tuple(scalar(node, slot, shape) for slot in slots if node.has(slot))
+
+
+def _columns(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
+    """Return the links of inputs that hold one value, or one per column of each product."""
+    links: list[Link] = []
+    for slot in slots:
+        if node.has(slot):
+            one = len(node.shape(slot)) < 2
+            links.extend(vector(node, slot, shape) if one else pointwise(node, slot, shape))
+    return tuple(links)
+
+
+# -- two matrices ----------------------------------------------------------------------------------
+
+
+def _factor(node: OpNode, slot: int, name: str) -> Operand:
+    """Return a factor with its axes in order, as attributes trans and transBatch tell."""
+    rank = len(node.shape(slot))
+    axes = list(range(rank))
+    if rank > 1:
+        if node.int(f"transBatch{name}", 0):
+            axes = [*axes[1:-1], axes[0], axes[-1]]
+        if node.int(f"trans{name}", 0):
+            axes[-2:] = [axes[-1], axes[-2]]
+    return permuted(node, slot, tuple(axes))
+
+
+@rule(
+    *"FusedMatMul TransposeMatMul FusedMatMulActivation".split(),
+    domain=DOMAIN,
+    ignores=(*ACTIVATION, "activation_axis"),
+)
+def fused_matmul(node: OpNode) -> Outcome:
+    """An output reads its row of the first factor and its column of the second.
+
+    transA and transB swap the last two axes of a factor. transBatchA and transBatchB first move the
+    axis 0 in front of the last one, so that axes 1, 2 and so on are those of the batch.
+
+    Exact; onnxruntime has no CPU kernel of FusedMatMulActivation to compare with. Versions: all
+    (1).
+    """
+    return standard(node, "MatMul", [_factor(node, 0, "A"), _factor(node, 1, "B")])
+
+
+@rule("SparseToDenseMatMul", domain=DOMAIN, ignores=("alpha",))
+def sparse_matmul(node: OpNode) -> Outcome:
+    """An output reads its row of the sparse factor and its column of the dense one.
+
+    Upper bound: places that the sparse factor does not store count as read. Versions: all (1).
+    """
+    return standard(node, "MatMul", [_factor(node, 0, "A"), _factor(node, 1, "B")])
+
+
+@rule("MatMulInteger16", domain=DOMAIN)
+def matmul_integer16(node: OpNode) -> Outcome:
+    """An output reads its row of the first factor and its column of the second.
+
+    Exact. Versions: all (1).
+    """
+    return standard(node, "MatMul", [given(node, 0), given(node, 1)])
+
+
+@rule("MatMulIntegerToFloat", domain=DOMAIN)
+def matmul_integer_to_float(node: OpNode) -> Outcome:
+    """An output reads its row and column of the factors, and the quantization and bias.
+
+    Exact. Versions: all (1).
+    """
+    found = standard(node, "MatMul", [given(node, 0), given(node, 1)])
+    shape = shape_of(found)
+    return _extended(found, _scalars(node, shape, 2, 4), _columns(node, shape, 3, 5, 6))
+
+
+@rule("DynamicQuantizeMatMul", domain=DOMAIN)
+def dynamic_quantize_matmul(node: OpNode) -> Outcome:
+    """An output reads its row and column of the factors, and the scale, zero point and bias.
+
+    As a second part it reads all of the first factor, whose range decides how it is quantized.
+
+    Exact. Versions: all (1).
+    """
+    found = standard(node, "MatMul", [given(node, 0), given(node, 1)])
+    left, shape = node.shape(0), shape_of(found)
+    chain = Chain(left).add(*whole(left, range(len(left))))
+    chain.add(*reshaped(chain.shape, (1,) * len(shape)), Pointwise(shape))
+    return _extended(found, (chain.link(0),), _columns(node, shape, 2, 3, 4))
+
+
+@rule("FusedGemm", domain=DOMAIN, ignores=(*ACTIVATION, "beta"))
+def fused_gemm(node: OpNode) -> Outcome:
+    """An output reads what the same Gemm reads: a row, a column and the addend.
+
+    Exact. Versions: all (1).
+    """
+    return standard(node, "Gemm", [given(node, slot) for slot in range(3)])
+
+
+@rule("GemmFloat8", domain=DOMAIN, ignores=("activation", "alpha", "beta", "dtype"))
+def gemm_float8(node: OpNode) -> Outcome:
+    """An output reads what the same Gemm reads, and the scales.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    found = standard(node, "Gemm", [given(node, slot) for slot in range(3)])
+    return _extended(found, _scalars(node, shape_of(found), 3, 4, 5))
+
+
+@rule("QGemm", domain=DOMAIN, ignores=("alpha",))
+def qgemm(node: OpNode) -> Outcome:
+    """An output reads what the same Gemm reads, and the quantization.
+
+    Exact. Versions: all (1).
+    """
+    found = standard(node, "Gemm", [given(node, slot) for slot in (0, 3, 6)])
+    shape = shape_of(found)
+    return _extended(found, _scalars(node, shape, 1, 2, 7, 8), _columns(node, shape, 4, 5))
+
+
+@rule("GemmFastGelu", domain=DOMAIN)
+def gemm_fast_gelu(node: OpNode) -> Outcome:
+    """An output reads its row of the input, its column of the weights and its bias.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    found = standard(node, "MatMul", [given(node, 0), given(node, 1)])
+    return _extended(found, vector(node, 2, shape_of(found)))
+
+
+@rule("QOrderedMatMul", domain=DOMAIN, ignores=("order_A", "order_B", "order_Y"))
+def qordered_matmul(node: OpNode) -> Outcome:
+    """An output reads its row and column of the factors, its addend and bias, and the scales.
+
+    Exact by its definition, in logical indices; onnxruntime has no CPU kernel to compare with.
+    Versions: all (1).
+    """
+    found = standard(node, "MatMul", [given(node, 0), given(node, 2)])
+    shape = shape_of(found)
+    scales = _scalars(node, shape, 1, 4, 7)
+    return _extended(found, scales, _columns(node, shape, 3, 5), pointwise(node, 6, shape))
+
+
+@rule("CDist", domain=DOMAIN, ignores=("metric",))
+def cdist(node: OpNode) -> Outcome:
+    """An output reads its row of the first input and, by its column, a row of the second.
+
+    Exact. Versions: all (1).
+    """
+    return standard(node, "MatMul", [given(node, 0), permuted(node, 1, (1, 0))])
+
+
+@rule("Inverse", domain=DOMAIN)
+def inverse(node: OpNode) -> Outcome:
+    """An output reads all of its matrix.
+
+    Exact. Versions: all (1).
+    """
+    shape = node.ranked(0, 2)
+    if shape[-1] != shape[-2]:
+        raise RuleError(f"requires square matrices, found shape {list(shape)}")
+    rank, side = len(shape), Whole(shape[-1], shape[-1])
+    matrix = ((rank - 2, side), (rank - 1, side))
+    return Outcome((shape,), (Link(0, (Reduce(matrix),)),))
+
+
+# -- packed weights --------------------------------------------------------------------------------
+
+
+def _projected(node: OpNode, slot: int, inner: int, outer: int, output: int = 0) -> Link:
+    """Return the link of an input whose last axis, of length `inner`, is projected to `outer`."""
+    shape = node.ranked(slot, 1)
+    if shape[-1] != inner or outer < 1:
+        raise RuleError(
+            f"requires a last axis of {inner} for {outer} outputs, found shape {list(shape)}"
+        )
+    reduce = Reduce(((len(shape) - 1, Whole(inner, outer)),), weighted=True)
+    return Link(slot, (reduce,), output)
+
+
+def _rows(node: OpNode, slot: int, count: int, shape: Shape, output: int = 0) -> tuple[Link, ...]:
+    """Return the link of an optional tensor of `count` equal rows, one per column."""
+    if not node.has(slot):
+        return ()
+    found = node.shape(slot)
+    if product(found) % count:
+        raise RuleError(f"input {slot} requires {count} equal rows, found shape {list(found)}")
+    rows = (count, product(found) // count)
+    chain = Chain(found).add(*reshaped(found, rows), *whole(rows, [1], weighted=True))
+    return (chain.add(*reshaped((count, 1), (count,)), Pointwise(shape)).link(slot, output),)
+
+
+def _all_of(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
+    return tuple(Link(slot, (Everything(shape),)) for slot in slots if node.has(slot))
+
+
+@rule("MatMulNBits", domain=DOMAIN, ignores=WEIGHTS)
+def matmul_n_bits(node: OpNode) -> Outcome:
+    """An output reads all of its row of the input, and the weights, scales and bias of its column.
+
+    Weights without elements, unless weight_prepacked, stand for no product: it reads the bias.
+
+    Exact. Versions: all (1).
+    """
+    columns = node.int("N")
+    link = _projected(node, 0, node.int("K"), columns)
+    shape = (*node.shape(0)[:-1], columns)
+    if _is_empty(node, 1) and node.int("weight_prepacked", 0) == 0:
+        return Outcome((shape,), vector(node, 5, shape))
+    weights = (_rows(node, slot, columns, shape) for slot in (1, 2, 3))
+    return _extended(
+        Outcome((shape,), (link,)), *weights, _all_of(node, shape, 4), vector(node, 5, shape)
+    )
+
+
+def _is_empty(node: OpNode, slot: int) -> bool:
+    return node.has(slot) and product(node.shape(slot)) == 0
+
+
+@rule("MatMulNBitsQLoRA", domain=DOMAIN, ignores=(*WEIGHTS, "lora_bits", "lora_block_size"))
+def matmul_n_bits_qlora(node: OpNode) -> Outcome:
+    """An output reads all of its row of the input, and the weights and scales of its column.
+
+    Those are the base's and the up projection's; of the down projection it reads all. An adapter
+    without elements is not read.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    columns = node.int("N")
+    link = _projected(node, 0, node.int("K"), columns)
+    shape = (*node.shape(0)[:-1], columns)
+    up = () if _is_empty(node, 5) else (5, 6)
+    down = (3, 4) if up and not _is_empty(node, 3) else ()
+    weights = (_rows(node, slot, columns, shape) for slot in (1, 2, *up))
+    return _extended(Outcome((shape,), (link,)), *weights, _all_of(node, shape, *down))
+
+
+@rule("MatMulPacked", domain=DOMAIN, ignores=("activation_type", "packed_type"))
+def matmul_packed(node: OpNode) -> Outcome:
+    """An output reads all of its row of the input, the packed weights of its column, and the scale.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    columns = node.int("N")
+    link = _projected(node, 0, node.int("K"), columns)
+    shape = (*node.shape(0)[:-1], columns)
+    weights = _rows(node, 1, columns, shape)
+    return _extended(Outcome((shape,), (link,)), weights, _scalars(node, shape, 2))
+
+
+@rule("MatMulBlockQuantizedFp8Weight", domain=DOMAIN, ignores=("block_size",))
+def matmul_fp8(node: OpNode) -> Outcome:
+    """An output reads all of its row of the input, and the weights, scales and bias of its column.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    columns, inner = node.ranked(1, 2, 2)
+    return _block_quantized(node, inner, columns, (3,), 4)
+
+
+@rule("MatMulBlockQuantizedFp4Weight", domain=DOMAIN, ignores=("block_size",))
+def matmul_fp4(node: OpNode) -> Outcome:
+    """An output reads all of its row of the input, and the weights, scales and bias of its column.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    columns, inner = node.ranked(1, 2, 2)
+    return _block_quantized(node, 2 * inner, columns, (3, 4), 5)
+
+
+def _block_quantized(
+    node: OpNode, inner: int, columns: int, scales: tuple[int, ...], bias: int
+) -> Outcome:
+    found = Outcome(((*node.ranked(0, 1)[:-1], columns),), (_projected(node, 0, inner, columns),))
+    shape = shape_of(found)
+    weights = (_rows(node, slot, columns, shape) for slot in (1, 2))
+    return _extended(found, *weights, _scalars(node, shape, *scales), vector(node, bias, shape))
+
+
+@rule("MatMulBnb4", domain=DOMAIN, ignores=("block_size", "quant_type", "training_mode"))
+def matmul_bnb4(node: OpNode) -> Outcome:
+    """An output reads all of its row of the input, and the packed weights.
+
+    With transB 0 the weights work the other way, from N positions to K.
+
+    Exact for the input; an upper bound for weights that are computed: all of them count as read.
+    Versions: all (1).
+    """
+    inner, columns = node.int("K"), node.int("N")
+    if not node.int("transB", 1):
+        inner, columns = columns, inner
+    shape = (*node.ranked(0, 1)[:-1], columns)
+    link = _projected(node, 0, inner, columns)
+    return Outcome((shape,), (link, *_all_of(node, shape, 1, 2)))
+
+
+@rule("MatMulFpQ4", domain=DOMAIN, ignores=("blk_quant_type",))
+def matmul_fpq4(node: OpNode) -> Outcome:
+    """An output reads all of its row of the input, and the packed weights.
+
+    Exact for the input; an upper bound for weights that are computed: all of them count as read.
+    Unknown: where the shape of the weights depends on data. Versions: all (1).
+    """
+    weights = node.known_ints(2) or []
+    if len(weights) != 2:
+        raise RuleError(f"input 2 requires 2 integers, found {weights[:8]}")
+    shape = (*node.ranked(0, 1)[:-1], weights[1])
+    return Outcome((shape,), (_projected(node, 0, *weights), *_all_of(node, shape, 1)))
+
+
+@rule("MatMulNBitsMlp", domain=DOMAIN, ignores=(*WEIGHTS, "activation", "epsilon"))
+def matmul_n_bits_mlp(node: OpNode) -> Outcome:
+    """An output reads all of its row of the input and of the residual, and its columns' weights.
+
+    The sum of input and residual reads its own index of both.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    columns = node.int("N")
+    shape = (*node.ranked(0, 1)[:-1], columns)
+    links = [_projected(node, slot, node.int("K"), columns) for slot in _terms(node)]
+    for slot in (3, 4, 5, 6, 7, 8):
+        links.extend(_rows(node, slot, columns, shape))
+    links.extend(_all_of(node, shape, 2))
+    return trimmed(node, (shape, node.shape(0)), (*links, *_residual_sum(node, 1)))
+
+
+@rule("MatMulNBitsQkv", domain=DOMAIN, ignores=(*WEIGHTS, "epsilon"))
+def matmul_n_bits_qkv(node: OpNode) -> Outcome:
+    """Each projection reads all of its row of the input and of the residual, and its weights.
+
+    The sum of input and residual reads its own index of both.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    rows = node.ranked(0, 1)[:-1]
+    counts = (node.int("Nq"), node.int("Nkv"), node.int("Nkv"))
+    terms = _terms(node)
+    links: list[Link] = []
+    for output, columns in enumerate(counts):
+        shape = (*rows, columns)
+        links.extend(_projected(node, slot, node.int("K"), columns, output) for slot in terms)
+        for slot in range(3 + 3 * output, 6 + 3 * output):
+            links.extend(_rows(node, slot, columns, shape, output))
+        links.append(Link(2, (Everything(shape),), output))
+    shapes = (*((*rows, columns) for columns in counts), node.shape(0))
+    return trimmed(node, shapes, (*links, *_residual_sum(node, 3)))
+
+
+def _terms(node: OpNode) -> list[int]:
+    """Return the inputs that are added first: the data and, if it is there, the residual."""
+    if not node.has(1):
+        return [0]
+    required(node, 1, node.shape(0))
+    return [0, 1]
+
+
+def _residual_sum(node: OpNode, output: int) -> list[Link]:
+    shape = node.shape(0)
+    return [Link(slot, (Pointwise(shape),), output) for slot in _terms(node)]

@@ -1,0 +1,299 @@
+"""onnxruntime's attention that projects its input to queries, keys and values itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rfgraph.ops.contrib.operands import DOMAIN, required
+from rfgraph.ops.contrib.packed_heads import Heads, anything, bias_links, cached, mask_links, part
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import reshaped, selected, trimmed, whole
+from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
+from rfgraph.relations.steps import Pointwise, Prefix, Reduce, Regroup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SCALES = ("mask_filter_value", "scale")
+ORDERS = ("order_input", "order_output", "order_weight")
+# A number beyond all inputs: there is no such one.
+NONE = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Where the inputs lie: merged weights and biases, or one of each for query, key and value."""
+
+    weights: tuple[int, ...]
+    biases: tuple[int, ...]
+    mask: int
+    past: int = NONE
+    bias: int = NONE
+    rest: tuple[int, ...] = ()
+
+
+@rule("Attention", domain=DOMAIN, ignores=(*SCALES, "rotary_embedding_dim"))
+def attention(node: OpNode) -> Outcome:
+    """An output reads all features of every position of its batch, through keys and values.
+
+    As further parts it reads its own position through the query. With unidirectional positions
+    after its own are left out. It also reads, by its head, the weights and biases of query and key,
+    those of its own value, the past keys and values, and the mask and bias of its query. `present`
+    holds the past and then the new keys and values.
+
+    Exact. Upper bound: under unidirectional a mask or bias per query counts as read along all keys;
+    in a shared buffer all of the past counts as read; with do_rotary present counts as reading all
+    weights. Unknown: where the new keys go in a shared buffer. Versions: all (1).
+    """
+    return _projected(node, Slots((1,), (2,), 3, past=4, bias=5, rest=(6,)))
+
+
+@rule("DecoderMaskedSelfAttention", domain=DOMAIN, ignores=SCALES)
+def decoder_masked_self_attention(node: OpNode) -> Outcome:
+    """An output reads all features of its position, and all past keys and values of its head.
+
+    Upper bound: as Attention in a shared buffer. Unknown: where the new keys go in that buffer, and
+    with cache_indirection which beam is read. onnxruntime has no CPU kernel to compare with.
+    Versions: all (1).
+    """
+    return _projected(node, Slots((1,), (2,), 3, past=4, bias=5, rest=(6, 7, 8)))
+
+
+@rule("QAttention", domain=DOMAIN, ignores=SCALES)
+def qattention(node: OpNode) -> Outcome:
+    """An output reads what Attention reads, and the quantization.
+
+    Exact. Upper bound: as Attention; scales and zero points count as read whole.
+    Versions: all (1).
+    """
+    return _projected(node, Slots((1,), (2,), 5, past=8, rest=(3, 4, 6, 7)))
+
+
+@rule("QOrderedAttention", domain=DOMAIN, ignores=ORDERS)
+def qordered_attention(node: OpNode) -> Outcome:
+    """An output reads what Attention reads, and the quantization.
+
+    Exact by its definition, in logical indices; onnxruntime has no CPU kernel to compare with.
+    Upper bound: as Attention; scales count as read whole. Versions: all (1).
+    """
+    rest = (1, 2, 3, 4, 8, 9, 10, 14, 15, 16)
+    return _projected(node, Slots((5, 6, 7), (11, 12, 13), 17, past=18, bias=19, rest=rest))
+
+
+@rule("PackedAttention", domain=DOMAIN, ignores=("scale",))
+def packed_attention(node: OpNode) -> Outcome:
+    """An output reads all features of every token, through keys and values, and its own.
+
+    It also reads the weights and biases of its head as in Attention.
+
+    Upper bound: the tokens of other sequences count as read, since data says where sequences begin;
+    so does all of a bias. onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    tokens = node.ranked(0, 2, 2)
+    heads = _geometry(node, (1, *tokens), _widths(node, (1,)), 0)
+    links = [
+        Link(link.input, (*link.steps, *reshaped(heads.shape, heads.shape[1:])))
+        for link in _weighted(node, Slots((1,), (2,), NONE), heads)
+    ]
+    chain = Chain(tokens).add(Reduce(((1, Whole(tokens[1], 1)),), weighted=True))
+    own = Chain(tokens).add(*chain.steps, Pointwise(heads.shape[1:]))
+    every = chain.add(*whole(chain.shape, [0], weighted=True), Pointwise(heads.shape[1:]))
+    links += [own.link(0), every.link(0), every.link(0)]
+    links.extend(anything(node, (3, 4, 5), heads.shape[1:]))
+    return Outcome((heads.shape[1:],), tuple(links))
+
+
+# -- the parts -------------------------------------------------------------------------------------
+
+
+def _widths(node: OpNode, weights: Sequence[int]) -> tuple[int, int, int]:
+    """Return the widths of query, key and value: told, that of their weights, or thirds."""
+    told = node.ints("qkv_hidden_sizes")
+    if not told:
+        found = [node.ranked(slot, 2, 2)[1] for slot in weights]
+        told = found if len(found) == 3 else [found[0] // 3] * 3
+    if len(told) != 3 or min(told) < 1:
+        raise RuleError(f"requires positive widths of query, key and value, found {told[:8]}")
+    return told[0], told[1], told[2]
+
+
+def _geometry(node: OpNode, shape: Shape, widths: tuple[int, int, int], past: int) -> Heads:
+    count = node.int("num_heads")
+    query, key, value = widths
+    if count < 1 or query != key or any(width % count for width in widths):
+        raise RuleError(
+            f"attribute 'num_heads' requires a divisor of widths {list(widths)}, found {count}"
+        )
+    batch, length, _ = shape
+    causal = node.int("unidirectional", 0) != 0
+    sizes = (count, count, key // count, value // count)
+    return Heads(batch, length, length, past, *sizes, causal)
+
+
+def _projected(node: OpNode, slots: Slots) -> Outcome:
+    shape, widths = node.ranked(0, 3, 3), _widths(node, slots.weights)
+    past = node.ranked(slots.past, 5, 5)[3] if node.has(slots.past) else 0
+    heads = _geometry(node, shape, widths, past)
+    shared = node.int("past_present_share_buffer", 0) != 0
+    rotary = node.int("do_rotary", 0) != 0
+    if shared:
+        heads = replace(heads, causal=False)
+    total = past if shared else heads.total
+    states = (2, heads.batch, heads.heads, total, heads.size)
+    links = [*_data(shape, heads), *_weighted(node, slots, heads), *_past(node, slots, heads)]
+    if shared:
+        links.extend(anything(node, (slots.mask, slots.bias), heads.shape))
+        links.extend(anything(node, node.data_inputs(), states, 1, unknown=True))
+    else:
+        links.extend(mask_links(node, slots.mask, heads))
+        links.extend(bias_links(node, slots.bias, heads))
+        links.extend(_present(node, slots, heads, states, rotary))
+    links.extend(anything(node, slots.rest, heads.shape))
+    return trimmed(node, (heads.shape, states), links)
+
+
+def _data(shape: Shape, heads: Heads) -> list[Link]:
+    """Return the links of the input: through the query its own position, and through the rest."""
+    features = Reduce(((2, Whole(shape[2], 1)),), weighted=True)
+    query = Chain(shape).add(features, Pointwise(heads.shape))
+    rest = heads.reach(Chain(shape).add(features), heads.past).add(Pointwise(heads.shape))
+    return [query.link(0), rest.link(0), rest.link(0)]
+
+
+def _parameters(node: OpNode, slots: Slots, heads: Heads) -> Iterator[tuple[int, int, Chain]]:
+    """Yield weights and biases of query, key and value as (1, 1, width), and the input."""
+    width, value = heads.heads * heads.size, heads.heads * heads.value_size
+    for sources, rank in ((slots.weights, 2), (slots.biases, 1)):
+        for number, (start, length) in enumerate(((0, width), (width, width), (2 * width, value))):
+            slot = sources[number if len(sources) > 1 else 0]
+            if not node.has(slot):
+                continue
+            found = node.ranked(slot, rank, rank)
+            if found[-1] != (length if len(sources) > 1 else 2 * width + value):
+                raise RuleError(
+                    f"input {slot} requires widths {[width, width, value]}, found {list(found)}"
+                )
+            chain = Chain(found).add(*whole(found, range(rank - 1), weighted=True))
+            if len(sources) == 1:
+                part(chain, rank - 1, start, length)
+            yield number, slot, chain.add(*reshaped(chain.shape, (1, 1, length)))
+
+
+def _weighted(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Link]:
+    for number, slot, chain in _parameters(node, slots, heads):
+        if number < 2:
+            heads.asked(chain)
+        yield chain.add(Pointwise(heads.shape)).link(slot)
+
+
+def _past(node: OpNode, slots: Slots, heads: Heads) -> Iterator[Link]:
+    if not node.has(slots.past):
+        return
+    cache = (heads.batch, heads.heads, heads.past, heads.size)
+    found = required(node, slots.past, (2, *cache))
+    for number, lead in enumerate((heads.keyed, heads.valued)):
+        chain = part(Chain(found), 0, number, 1).add(Regroup(cache))
+        yield lead(cached(chain), 0).link(slots.past)
+
+
+def _present(
+    node: OpNode, slots: Slots, heads: Heads, states: Shape, rotary: bool
+) -> Iterator[Link]:
+    """Yield the links of the new state: the past, then keys and values of the input."""
+    shape = node.shape(0)
+    data = Chain(shape).add(*whole(shape, [2], weighted=True))
+    data.add(*reshaped(data.shape, (1, heads.batch, 1, heads.keys, 1)))
+    yield _appended(data, heads, states).add(Pointwise(states)).link(0, 1)
+    if node.has(slots.past):
+        yield _appended(Chain(node.shape(slots.past)), heads, states, 0).link(slots.past, 1)
+    if rotary or heads.size != heads.value_size:
+        yield from anything(node, (*slots.weights, *slots.biases), states, 1)
+        return
+    for number, slot, chain in _parameters(node, slots, heads):
+        if number > 0:
+            chain.add(*reshaped(chain.shape, (1, 1, heads.heads, 1, heads.size)))
+            chain.add(Pointwise((1, *states[1:3], heads.keys, heads.size)))
+            _appended(chain, heads, states)
+            shift = Shift(1 - number, 1, 1, 2, "absent")
+            yield chain.add(*selected(chain.shape, [(0, shift)])).link(slot, 1)
+
+
+def _appended(chain: Chain, heads: Heads, states: Shape, start: int | None = None) -> Chain:
+    """Lead positions on axis 3 into the state, after the past ones unless told."""
+    at = heads.past if start is None else start
+    shift = Shift(-at, 1, chain.shape[3], states[3], "absent")
+    return chain.add(*selected(chain.shape, [(3, shift)]))
+
+
+# -- others ----------------------------------------------------------------------------------------
+
+
+@rule(
+    "LongformerAttention",
+    "QOrderedLongformerAttention",
+    domain=DOMAIN,
+    ignores=(*ORDERS, "order_global_weight"),
+)
+def longformer_attention(node: OpNode) -> Outcome:
+    """An output reads the positions within `window` of its own, and those that are flagged global.
+
+    A flagged position reads all. It also reads the weights, the mask and the flags.
+
+    Exact by its definition for constant flags of which none is set; onnxruntime has no CPU kernel
+    to compare with. Upper bound: otherwise all positions count as read, and all weights.
+    Versions: all (1).
+    """
+    shape = node.ranked(0, 3, 3)
+    window, count = node.int("window"), node.int("num_heads")
+    if window < 1 or count < 1 or shape[2] % count:
+        raise RuleError(
+            f"requires a positive window and heads that divide {shape[2]} features, "
+            f"found {window} and {count}"
+        )
+    flags = node.value(12 if node.op_type.startswith("Q") else 6)
+    local = flags.data is not None and not flags.data.any()
+    features = Reduce(((2, Whole(shape[2], shape[2])),), weighted=True)
+    near = Prefix(((1, Band(window, window, shape[1], shape[1])),))
+    every = Reduce(((1, Whole(shape[1], shape[1])),), weighted=True)
+    around = (near if local else every, features)
+    links = [Link(0, (features,)), Link(0, around), Link(0, around)]
+    links.extend(anything(node, range(1, len(node.inputs)), shape))
+    return Outcome((shape,), tuple(links))
+
+
+@rule("DecoderAttention", domain=DOMAIN, ignores=("mask_filter_value",))
+def decoder_attention(node: OpNode) -> Outcome:
+    """An output reads all features of its own query, and of every key of its batch.
+
+    It also reads the caches and the mask of its batch, and all weights.
+
+    Upper bound: features of other heads count as read, and both keys and caches, between which
+    static_kv and use_past choose. Unknown: what the new caches read. onnxruntime has no CPU kernel
+    to compare with. Versions: all (1).
+    """
+    shape, key = node.ranked(0, 3, 3), node.ranked(1, 3, 3)
+    count = node.int("num_heads")
+    if key[1:] != shape[1:] or count < 1 or shape[2] % count:
+        raise RuleError(
+            f"requires heads that divide {shape[2]} features and keys like the queries, "
+            f"found {count} and shape {list(key)}"
+        )
+    features = Reduce(((2, Whole(shape[2], shape[2])),), weighted=True)
+    every = Chain(key).add(*whole(key, [0], weighted=True), features, Pointwise(shape))
+    links = [Link(0, (features,)), every.link(1)]
+    own = Chain(shape).add(*whole(shape, [0], weighted=True), features, Pointwise(shape))
+    links.append(own.link(0))
+    for slot in (5, 6, 7):
+        if node.has(slot):
+            found = node.ranked(slot, 2, 4)
+            if found[0] != shape[1]:
+                raise RuleError(f"input {slot} requires a batch of {shape[1]}, found {found[0]}")
+            chain = Chain(found).add(*whole(found, range(1, len(found))))
+            chain.add(*reshaped(chain.shape, (1, found[0], 1)), Pointwise(shape))
+            links.append(chain.link(slot))
+    links.extend(anything(node, (2, 3, 4, 8, 9, 10, 11), shape))
+    for output in (1, 2):
+        links.extend(anything(node, node.data_inputs(), (), output, unknown=True))
+    return trimmed(node, (shape, None, None), links)

@@ -1,0 +1,316 @@
+"""onnxruntime's recurrent networks: linear attention, and LSTMs with attention or few bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rfgraph.ops.contrib.operands import DOMAIN, Operand, given, permuted, required, standard
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import reshaped, selected, trimmed, whole
+from rfgraph.relations.axis_rules import Band, Blocks, Shape, Shift
+from rfgraph.relations.steps import Everything, Pointwise, Prefix, Reduce, Regroup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LSTM = tuple("activation_alpha activation_beta activations clip input_forget".split())
+RULES = ("linear", "gated", "delta", "gated_delta")
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """The lengths of linear attention: heads of queries and of keys, size of a key and a value."""
+
+    batch: int
+    time: int
+    queries: int
+    keys: int
+    key_size: int
+    value_size: int
+    update: str
+    kept: int
+
+    @property
+    def heads(self) -> int:
+        """The number of heads of the output."""
+        return max(self.queries, self.keys)
+
+    @property
+    def out(self) -> Shape:
+        """The shape of the output."""
+        return (self.batch, self.time, self.heads * self.value_size)
+
+    @property
+    def state(self) -> Shape:
+        """The shape of one state."""
+        return (self.batch, self.keys, self.key_size, self.value_size)
+
+    @property
+    def states(self) -> Shape:
+        """The shape of the states that are kept."""
+        return (self.kept, *self.state) if self.kept else self.state
+
+    def before(self, chain: Chain) -> Chain:
+        """Add that everything up to the own step is read."""
+        return chain.add(Prefix(((1, Band(None, 0, self.time, self.time)),)))
+
+    def per_head(self, chain: Chain, heads: int) -> Chain:
+        """Add that all features of the head that belongs to the output's are read."""
+        length = chain.shape[2]
+        return chain.add(Reduce(((2, Blocks(heads, length, self.out[2])),)))
+
+    def values(self, chain: Chain) -> Chain:
+        """Add that a value's own feature is read, in the head that belongs to the output's."""
+        if self.keys == self.heads:
+            return chain
+        split = (*chain.shape[:2], self.keys, self.value_size)
+        chain.add(Regroup(split), Reduce(((2, Blocks(self.keys, self.keys, self.heads)),)))
+        return chain.add(Regroup((*chain.shape[:2], self.out[2])))
+
+
+def _linear(node: OpNode) -> Linear:
+    queries, keys = node.int("q_num_heads"), node.int("kv_num_heads")
+    (batch, time, width), key, value = (node.ranked(slot, 3, 3) for slot in range(3))
+    if min(queries, keys) < 1 or max(queries, keys) % min(queries, keys):
+        raise RuleError(
+            f"attributes 'q_num_heads' and 'kv_num_heads' require positive numbers of which one "
+            f"divides the other, found {queries} and {keys}"
+        )
+    if width % queries or value[2] % keys:
+        raise RuleError(
+            f"requires features that {queries} and {keys} heads divide, "
+            f"found {width} and {value[2]}"
+        )
+    update = node.str("update_rule", "gated_delta")
+    if update not in RULES:
+        raise RuleError(f"attribute 'update_rule' requires one of {', '.join(RULES)}")
+    kept = node.int("state_window", 0)
+    if not 0 <= kept <= 8:
+        raise RuleError(f"attribute 'state_window' requires 0 to 8, found {kept}")
+    size = width // queries
+    for found, wanted in ((key, (batch, time, keys * size)), (value, (batch, time, value[2]))):
+        if found != wanted:
+            raise RuleError(
+                f"requires keys and values of shape {list(wanted)}, found {list(found)}"
+            )
+    return Linear(batch, time, queries, keys, size, value[2] // keys, update, kept)
+
+
+@rule("LinearAttention", domain=DOMAIN, ignores=("chunk_size", "scale"))
+def linear_attention(node: OpNode) -> Outcome:
+    """An output reads its own query, the keys up to it, and their values at its own feature.
+
+    It also reads the gates up to its step that update_rule names (decay, beta), and the state that
+    came in, at its own feature. The new state reads all steps. All is told apart by heads: the
+    smaller number of them serves equal groups of the larger.
+
+    Exact. Upper bound: with state_window the earlier states, which count as reading all steps.
+    Versions: all (1).
+    """
+    net = _linear(node)
+    links = [net.per_head(Chain(node.shape(0)), net.queries).link(0)]
+    links.append(net.per_head(net.before(Chain(node.shape(1))), net.keys).link(1))
+    links.append(net.values(net.before(Chain(node.shape(2)))).link(2))
+    links.extend(_gates(node, net))
+    if node.has(3):
+        required(node, 3, net.states)
+        state = _state(net).add(*whole(net.state, [2]))
+        state.add(Regroup((net.batch, 1, net.keys * net.value_size)))
+        links.append(net.values(state).add(Pointwise(net.out)).link(3))
+    return trimmed(node, (net.out, net.states), (*links, *_new_state(node, net)))
+
+
+def _state(net: Linear) -> Chain:
+    """Return a chain from the states that came in to the last of them, which alone is read."""
+    chain = Chain(net.states)
+    if net.kept:
+        chain.add(*selected(net.states, [(0, Shift(net.kept - 1, 1, net.kept, 1))]))
+        chain.add(Regroup(net.state))
+    return chain
+
+
+def _used(net: Linear) -> dict[int, bool]:
+    """Return which gates the update takes part in, by input."""
+    return {4: net.update.startswith("gated"), 5: net.update.endswith("delta")}
+
+
+def _gates(node: OpNode, net: Linear) -> Iterator[Link]:
+    for slot, used in _used(net).items():
+        if used and node.has(slot):
+            shape = _gate(node, net, slot)
+            chain = net.before(Chain(shape))
+            one = shape[2] == 1
+            yield (chain.add(Pointwise(net.out)) if one else net.per_head(chain, net.keys)).link(
+                slot
+            )
+
+
+def _gate(node: OpNode, net: Linear, slot: int) -> Shape:
+    shape = node.ranked(slot, 3, 3)
+    widths = (1, net.keys) if slot == 5 else (net.keys, net.keys * net.key_size)
+    if shape[:2] != (net.batch, net.time) or shape[2] not in widths:
+        raise RuleError(
+            f"input {slot} requires {net.batch} x {net.time} steps of one number per head, "
+            f"found shape {list(shape)}"
+        )
+    return shape
+
+
+def _new_state(node: OpNode, net: Linear) -> Iterator[Link]:
+    """Yield the links of the new state: all steps of keys, values and gates, and the old state."""
+    mixed = net.update.endswith("delta")
+    sources = {1: net.key_size, 2: net.value_size}
+    sources.update(
+        {s: node.shape(s)[2] // net.keys for s, used in _used(net).items() if used and node.has(s)}
+    )
+    for slot, size in sources.items():
+        shape = node.shape(slot)
+        chain = Chain(shape).add(*whole(shape, [1]))
+        heads = net.keys if size else 1
+        own = (1, size) if slot == 2 else (size or 1, 1)
+        chain.add(*reshaped(chain.shape, (net.batch, heads, *own)))
+        if slot != 2 and mixed and own[0] > 1:
+            chain.add(*whole(chain.shape, [2]))
+        yield chain.add(Pointwise(net.states)).link(slot, 1)
+    if node.has(3):
+        chain = _state(net).add(*(whole(net.state, [2]) if mixed else ()))
+        yield chain.add(Pointwise(net.states)).link(3, 1)
+
+
+@rule(
+    "GatedDeltaNet",
+    domain=DOMAIN,
+    ignores=tuple(
+        """beta_activation chunk_size gate_activation gate_lower_bound qk_l2_norm scale
+        update_rule""".split()
+    ),
+)
+def gated_delta_net(node: OpNode) -> Outcome:
+    """An output reads its own token and those before it, and the state that came in.
+
+    The new state reads all tokens.
+
+    Upper bound: heads, features and requests are not told apart. Versions: all (1).
+    """
+    out, state, shared = _delta_shapes(node)
+    axis = len(out) - 3
+    tokens = (axis, Band(None, 0, out[axis], out[axis]))
+    links = []
+    for slot in node.data_inputs():
+        found = node.shape(slot)
+        timed = slot in (0, 1, 2, 4, 5)
+        if timed and found[: axis + 1] != out[: axis + 1]:
+            raise RuleError(
+                f"input {slot} requires tokens of shape {list(out[: axis + 1])}, "
+                f"found shape {list(found)}"
+            )
+        if timed:
+            rest = range(axis + 1, len(found))
+            chain = Chain(found).add(Prefix((tokens,)), *whole(found, rest))
+            chain.add(*reshaped(chain.shape, (*out[: axis + 1], 1, 1)), Pointwise(out))
+            links.append(chain.link(slot))
+        elif slot < 9:
+            links.append(Link(slot, (Everything(out),)))
+    capacity = max(node.int("state_update_capacity", 0), 0)
+    batch, heads, value, key = state
+    decay = key if node.has(4) and len(node.shape(4)) == len(out) else 1
+    updates = (batch, capacity * (heads * decay + shared * key + heads * value))
+    for output, to in ((1, state), (2, updates)):
+        links.extend(Link(slot, (Everything(to),), output) for slot in node.data_inputs())
+    return trimmed(node, (out, state, updates), links)
+
+
+def _delta_shapes(node: OpNode) -> tuple[Shape, Shape, int]:
+    """Return the shapes of output and state, and the number of heads of a key."""
+    query = node.ranked(0, 2, 4)
+    if not node.has(2):
+        state = node.ranked(6, 4, 4)
+        _, heads, value_size, key_size = state
+        shared = (query[-1] - heads * value_size) // (2 * max(key_size, 1))
+        return (*query[:-1], heads, value_size), state, max(shared, 0)
+    node.ranked(0, 3, 4)
+    key, value = (node.ranked(slot, len(query), len(query)) for slot in (1, 2))
+    if node.has(6):
+        batch = node.ranked(6, 4, 4)[0]
+    else:
+        batch = query[0] if len(query) == 4 else max(node.ranked(3, 1, 1)[0] - 1, 0)
+    out = (*query[:-2], max(value[-2], key[-2]), value[-1])
+    return out, (batch, value[-2], value[-1], key[-1]), key[-2]
+
+
+# -- LSTM ------------------------------------------------------------------------------------------
+
+
+def _lstm(node: OpNode, operands: list[Operand | None]) -> Outcome:
+    """Return the outcome of the LSTM with these operands, by the attributes that it shares."""
+    attributes = {name: node.attribute(name) for name in ("direction", "hidden_size")}
+    return standard(node, "LSTM", operands, attributes)
+
+
+def _known(found: Outcome) -> list[Shape]:
+    return [shape for shape in found.shapes if shape is not None]
+
+
+def _whole_into(node: OpNode, slot: int, found: Outcome) -> list[Link]:
+    """Return links by which every output reads all of an input."""
+    if not node.has(slot):
+        return []
+    return [Link(slot, (Everything(shape),), output) for output, shape in enumerate(_known(found))]
+
+
+@rule("DynamicQuantizeLSTM", domain=DOMAIN, ignores=LSTM)
+def dynamic_quantize_lstm(node: OpNode) -> Outcome:
+    """An output reads what the same LSTM reads, and the quantization of the weights.
+
+    As a second part it reads all of the input, whose range decides how it is quantized, and by the
+    range of the hidden state all of the batch.
+
+    Exact. Upper bound: weights, states and lengths that are computed count as read whole.
+    Versions: all (1).
+    """
+    operands = [given(node, slot) for slot in range(8)]
+    for slot in (1, 2):
+        node.ranked(slot, 3, 3)
+        operands[slot] = permuted(node, slot, (0, 2, 1))
+    found = _lstm(node, operands)
+    links = list(found.links)
+    for slot in node.data_inputs():
+        links.extend(_whole_into(node, slot, found))
+    return trimmed(node, found.shapes, links)
+
+
+@rule("AttnLSTM", domain=DOMAIN, ignores=LSTM)
+def attention_lstm(node: OpNode) -> Outcome:
+    """An output reads what the same LSTM reads, and at every step all of its sequence's memory.
+
+    Exact. Upper bound: at the first step, which looks at no memory yet; weights that are computed
+    count as read whole. Versions: all (1).
+    """
+    inputs, weights = node.ranked(0, 3, 3), node.ranked(1, 3, 3)
+    if weights[2] < inputs[2]:
+        raise RuleError(
+            f"input 1 requires weights for at least {inputs[2]} features, found {list(weights)}"
+        )
+    own = Value((*weights[:2], inputs[2]), constant=True)
+    operands = [given(node, slot) for slot in range(8)]
+    operands[1] = Operand(1, own)
+    found = _lstm(node, operands)
+    links = [link for link in found.links if link.input in (0, 4, 5, 6)]
+    for slot in (1, 2, 3, 7, 8, 9, 10, 13):
+        links.extend(_whole_into(node, slot, found))
+    for slot in filter(node.has, (11, 12)):
+        links.extend(_memory(node, slot, found, inputs[1]))
+    return trimmed(node, found.shapes, links)
+
+
+def _memory(node: OpNode, slot: int, found: Outcome, batch: int) -> Iterator[Link]:
+    """Yield the links of memory or its lengths, which belong to an element of the batch."""
+    shape = node.ranked(slot, 1)
+    if shape[0] != batch:
+        raise RuleError(f"input {slot} requires a batch of {batch}, found shape {list(shape)}")
+    for output, to in enumerate(_known(found)):
+        chain = Chain(shape).add(*whole(shape, range(1, len(shape))))
+        chain.add(*reshaped(chain.shape, (batch, 1)), Pointwise(to))
+        yield chain.link(slot, output)

@@ -1,0 +1,322 @@
+"""onnxruntime's operators on parallel residual streams, and embeddings that are normalized."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.ops.contrib.operands import DOMAIN, pointwise, required, shape_of, vector
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import reshaped, scalar, selected, trimmed, whole, without
+from rfgraph.relations.axis_rules import Shape, Shift, Whole
+from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@rule("EngramGate", domain=DOMAIN, ignores=("epsilon",))
+def engram_gate(node: OpNode) -> Outcome:
+    """A gated value reads its own feature of the value, and all of its token's key and query.
+
+    That is one stream of key and query, with the scales of that stream. The normalized output also
+    reads, as a second part, all features of the value.
+
+    Exact. Versions: all (1).
+    """
+    shape = node.ranked(0, 4, 4)
+    batch, time, streams, features = shape
+    required(node, 1, shape)
+    value = required(node, 2, (batch, time, features))
+    scale = (streams, features)
+    own = Chain(value).add(Regroup((batch, time, 1, features)), Pointwise(shape))
+    every = Chain(value).add(*whole(value, [2]), Regroup((batch, time, 1, 1)), Pointwise(shape))
+    links = [own.link(2, 0), own.link(2, 1), every.link(2, 1)]
+    for output in (0, 1):
+        for slot in (0, 1, 3, 4):
+            found = shape if slot < 2 else required(node, slot, scale)
+            steps = (*whole(found, [len(found) - 1]), Pointwise(shape))
+            links.append(Link(slot, steps, output))
+    links.extend(pointwise(node, 5, shape, 1))
+    return trimmed(node, (shape, shape), links)
+
+
+def _streams(node: OpNode) -> tuple[Shape, Shape]:
+    """Return the shape of the streams, and that with an axis of its own for the stream."""
+    shape = node.ranked(0, 1)
+    count = node.int("num_branches", 0)
+    if count == 0:
+        return node.ranked(0, 2), shape
+    if count < 0 or shape[-1] % count:
+        raise RuleError(
+            f"attribute 'num_branches' requires a divisor of {shape[-1]}, found {count}"
+        )
+    return shape, (*shape[:-1], count, shape[-1] // count)
+
+
+def _gate(node: OpNode, slot: int, grouped: Shape) -> Chain:
+    """Return a chain from a gate per stream, or per stream and feature, to the streams' shape."""
+    found = node.shape(slot)
+    per_stream = (*grouped[:-1], 1)
+    under = {
+        grouped[:-1]: per_stream,
+        per_stream: per_stream,
+        grouped: grouped,
+        (*grouped[:-2], grouped[-2] * grouped[-1]): grouped,
+    }.get(found)
+    if under is None:
+        raise RuleError(
+            f"input {slot} requires gates for streams of shape {list(grouped)}, found {list(found)}"
+        )
+    return Chain(found).add(*reshaped(found, under), Pointwise(grouped))
+
+
+@rule("HyperConnectionPreMix", domain=DOMAIN, ignores=("reduction_scale",))
+def hyper_connection_pre_mix(node: OpNode) -> Outcome:
+    """An output reads its own feature of every stream, and the gates of these.
+
+    Exact. Versions: all (1).
+    """
+    shape, grouped = _streams(node)
+    out = (*grouped[:-2], grouped[-1])
+    links = []
+    for slot, chain in ((0, _grouped(shape, grouped)), (1, _gate(node, 1, grouped))):
+        chain.add(*whole(grouped, [len(grouped) - 2], weighted=True))
+        links.append(chain.add(*reshaped(chain.shape, out)).link(slot))
+    return Outcome((out,), tuple(links))
+
+
+def _grouped(shape: Shape, grouped: Shape) -> Chain:
+    return Chain(shape).add(*(() if shape == grouped else (Regroup(grouped),)))
+
+
+@rule("HyperConnectionPostMix", domain=DOMAIN)
+def hyper_connection_post_mix(node: OpNode) -> Outcome:
+    """An output reads its own feature of the block and its gate, and of every stream.
+
+    It also reads the column of the stream matrix that mixes them. Without that matrix it reads its
+    own stream only.
+
+    Exact. Versions: all (1).
+    """
+    shape, grouped = _streams(node)
+    streams, axis = grouped[-2], len(grouped) - 2
+    block = required(node, 1, (*grouped[:-2], grouped[-1]))
+    chains = {
+        0: _grouped(shape, grouped),
+        1: Chain(block).add(Regroup((*grouped[:-2], 1, grouped[-1])), Pointwise(grouped)),
+        2: _gate(node, 2, grouped),
+    }
+    if node.has(3):
+        chains[0].add(Reduce(((axis, Whole(streams, streams)),), weighted=True))
+        chains[3] = Chain(required(node, 3, (*grouped[:-1], streams)))
+        chains[3].add(*whole(chains[3].shape, [axis], weighted=True))
+        chains[3].add(*reshaped(chains[3].shape, (*grouped[:-1], 1)), Pointwise(grouped))
+    links = []
+    for slot, chain in chains.items():
+        if shape != grouped or not chain.steps:
+            chain.add(*reshaped(chain.shape, shape))
+        links.append(chain.link(slot))
+    return Outcome((shape,), tuple(links))
+
+
+SCALARS = tuple("epsilon gate_div gate_mul reduction_scale silu_alpha".split())
+
+
+@rule("HyperConnectionLowRankMix", domain=DOMAIN, ignores=SCALARS)
+def hyper_connection_low_rank_mix(node: OpNode) -> Outcome:
+    """A block's input reads its own feature of every stream and, as a second part, all of them.
+
+    It also reads the scale, the down projection, and its feature's columns of the up projection. A
+    gate reads all features of every stream, the scale, and its column of the third projection. The
+    streams that go out read their own index. All that goes for the streams with the block before
+    mixed in, whose feature and gate are read wherever the stream is.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    if node.int("num_branches") < 1:
+        raise RuleError("attribute 'num_branches' requires at least 1")
+    shape, grouped = _streams(node)
+    lead = len(shape) - 1
+    mixed, gates = (*shape[:-1], grouped[-1]), grouped[:-1]
+    links = [link for to in ((0, mixed), (1, gates)) for link in _every_stream(node, grouped, *to)]
+    for slot, chain in _mixed_in(node, shape, grouped):
+        own = Chain(node.shape(slot)).add(*chain.steps)
+        own.add(*whole(grouped, [lead], weighted=True))
+        links.append(own.add(*reshaped(own.shape, mixed)).link(slot))
+        links.append(chain.add(*reshaped(grouped, shape)).link(slot, 2))
+    links.extend(_low_rank(node, mixed, gates))
+    return trimmed(node, (mixed, gates, shape), links)
+
+
+def _mixed_in(node: OpNode, shape: Shape, grouped: Shape) -> Iterator[tuple[int, Chain]]:
+    """Yield the streams, and the block before and its gate if there are such, with their chains."""
+    yield 0, Chain(shape).add(Regroup(grouped))
+    for slot, axis in ((5, -2), (6, -1)):
+        if node.has(slot) or node.has(11 - slot):
+            under = tuple(1 if a == axis % len(grouped) else n for a, n in enumerate(grouped))
+            found = without(grouped, [axis % len(grouped)])
+            chain = Chain(required(node, slot, found))
+            yield slot, chain.add(Regroup(under), Pointwise(grouped))
+
+
+def _every_stream(node: OpNode, grouped: Shape, output: int, to: Shape) -> Iterator[Link]:
+    """Yield the links by which an output reads all streams of its token, and all of the scale."""
+    lead = len(grouped) - 2
+    shape = (*grouped[:-2], grouped[-2] * grouped[-1])
+    for slot, chain in _mixed_in(node, shape, grouped):
+        chain.add(*whole(grouped, [lead, lead + 1], weighted=True))
+        yield chain.add(Regroup((*grouped[:-2], 1)), Pointwise(to)).link(slot, output)
+    scale = required(node, 1, shape[-1:])
+    yield Link(1, (*whole(scale, [0]), Pointwise(to)), output)
+
+
+def _low_rank(node: OpNode, mixed: Shape, gates: Shape) -> Iterator[Link]:
+    """Yield the links of the projections down, up again and to the gates."""
+    features, count = mixed[-1], gates[-1]
+    inner, rank = features * count, node.ranked(2, 2, 2)[1]
+    down = Chain(required(node, 2, (inner, rank))).add(*whole((inner, rank), [0, 1], weighted=True))
+    yield down.add(Regroup((1,)), Pointwise(mixed)).link(2)
+    up = Chain(required(node, 3, (rank, inner))).add(*whole((rank, inner), [0], weighted=True))
+    up.add(Regroup((count, features)), *whole((count, features), [0]), Regroup((features,)))
+    yield up.add(Pointwise(mixed)).link(3)
+    third = Chain(required(node, 4, (inner, count)))
+    third.add(*whole((inner, count), [0], weighted=True), Regroup((count,)), Pointwise(gates))
+    yield third.link(4, 1)
+
+
+# -- embeddings ------------------------------------------------------------------------------------
+
+
+@rule(
+    "EmbedLayerNormalization",
+    domain=DOMAIN,
+    ignores=("epsilon", "mask_index_type"),
+)
+def embed_layer_normalization(node: OpNode) -> Outcome:
+    """An embedding reads the word, segment and position of its own place, and their embeddings.
+
+    Of these it reads its own feature and, as a second part, all features; the sum of the embeddings
+    its own feature only. mask_index reads all of its sequence's mask.
+
+    Exact but for computed tables: which rows are read depends on data (unknown), unless positions
+    count from 0. Versions: all (1).
+    """
+    return _embedded(node, ((0, 2), (1, 4), (8, 3)), (5, 6))
+
+
+@rule("QEmbedLayerNormalization", domain=DOMAIN, ignores=("epsilon",))
+def qembed_layer_normalization(node: OpNode) -> Outcome:
+    """An embedding reads what EmbedLayerNormalization reads, and the quantization.
+
+    Exact but for computed tables: which rows are read depends on data (unknown). Versions: all (1).
+    """
+    found = _embedded(node, ((0, 2), (1, 4), (None, 3)), (5, 6))
+    shape = shape_of(found)
+    scales = [scalar(node, slot, shape) for slot in range(8, 17) if node.has(slot)]
+    return Outcome(found.shapes, (*found.links, *scales))
+
+
+def _embedded(
+    node: OpNode, tables: Sequence[tuple[int | None, int]], parameters: Sequence[int]
+) -> Outcome:
+    """Return the outcome of adding rows of tables, told by indices, and normalizing the sum."""
+    batch, length = node.ranked(0, 2, 2)
+    shape = (batch, length, node.ranked(2, 2, 2)[1])
+    links: list[Link] = []
+    for ids, table in tables:
+        links.extend(_indices(node, ids, shape))
+        links.extend(_rows(node, ids, table, shape))
+    for slot in parameters:
+        links.extend(vector(node, slot, shape))
+    if node.has(7):
+        mask = required(node, 7, (batch, length))
+        links.append(Link(7, (*whole(mask, [1]), *reshaped((batch, 1), (batch,))), 1))
+    return trimmed(node, (shape, (batch,), shape), links)
+
+
+def _indices(node: OpNode, ids: int | None, shape: Shape) -> Iterator[Link]:
+    if ids is None or not node.has(ids):
+        return
+    found = node.ranked(ids, 2, 2)
+    if found not in (shape[:2], (1, shape[1])):
+        raise RuleError(f"input {ids} requires shape {list(shape[:2])}, found {list(found)}")
+    for output in (0, 2):
+        yield Chain(found).add(Regroup((*found, 1)), Pointwise(shape)).link(ids, output)
+
+
+def _rows(node: OpNode, ids: int | None, table: int, shape: Shape) -> Iterator[Link]:
+    """Yield the links of a table: the row that its index names, one's own feature and all."""
+    if not node.has(table):
+        return
+    found = node.ranked(table, 2, 2)
+    if found[1] != shape[2]:
+        raise RuleError(f"input {table} requires {shape[2]} features, found {found[1]}")
+    chain = Chain(found)
+    if ids is not None and node.has(ids):
+        chain.add(Reduce(((0, Whole(found[0], 1, unknown=True)),)))
+    elif found[0] < shape[1]:
+        raise RuleError(f"input {table} requires {shape[1]} positions, found {found[0]}")
+    else:
+        chain.add(*selected(found, [(0, Shift(0, 1, found[0], shape[1]))]))
+    rows = tuple(chain.steps)
+    every = (*rows, *whole(chain.shape, [1]), Pointwise(shape))
+    yield Link(table, (*rows, Pointwise(shape)))
+    yield Link(table, every)
+    yield Link(table, (*rows, Pointwise(shape)), 2)
+
+
+# -- positions -------------------------------------------------------------------------------------
+
+
+@rule("RelativePositionBias", domain=DOMAIN, ignores=("is_bidirectional", "max_distance"))
+def relative_position_bias(node: OpNode) -> Outcome:
+    """A bias reads, of its own head, the bucket of the distance between query and key.
+
+    Upper bound: of a table that is computed all buckets of the head count as read. Unknown: where
+    the lengths depend on data. onnxruntime has no CPU kernel to compare with. Versions: all (1).
+    """
+    buckets, heads = node.ranked(0, 2, 2)
+    lengths = [*(node.known_ints(1) or []), *(node.known_ints(2) or [])]
+    if len(lengths) != 2 or min(lengths) < 0:
+        raise RuleError(f"inputs 1 and 2 require one length each, found {lengths[:8]}")
+    shape = (1, heads, *lengths)
+    chain = Chain((buckets, heads)).add(*whole((buckets, heads), [0]))
+    return Outcome((shape,), (chain.add(Regroup((1, heads, 1, 1)), Pointwise(shape)).link(0),))
+
+
+@rule("GatedRelativePositionBias", domain=DOMAIN)
+def gated_relative_position_bias(node: OpNode) -> Outcome:
+    """A bias reads its own index of rel_pos, and all features of its head of its query.
+
+    It also reads that head's part of the bias, the weights of the gate, and its head's eco_a.
+
+    Exact by its definition; onnxruntime has no CPU kernel to compare with. Unknown: which tokens
+    are read, where token_offset says how they are packed. Versions: all (1).
+    """
+    heads = node.int("num_heads")
+    _, count, length, keys = node.ranked(2, 4, 4)
+    query = node.ranked(0, 2, 3)
+    packed = len(query) == 2
+    batch = node.ranked(6, 2, 2)[0] if packed else query[0]
+    if heads != count or heads < 1 or query[-1] % heads or keys != length:
+        raise RuleError(
+            f"requires {heads} heads in inputs 0 and 2, found shapes {list(query)} and "
+            f"{[1, count, length, keys]}"
+        )
+    shape = (batch, heads, length, keys)
+    split = (*query[:-1], heads, query[-1] // heads)
+    chain = Chain(query).add(Regroup(split), *whole(split, [len(split) - 1]))
+    if packed:
+        chain.add(Reduce(((0, Whole(query[0], 1, unknown=True)),)))
+    chain.add(*reshaped(chain.shape, (1, 1, heads, 1) if packed else (*query[:2], heads, 1)))
+    chain.add(Permute((0, 2, 1, 3)), Pointwise(shape))
+    links = [chain.link(0), *pointwise(node, 2, shape), *pointwise(node, 5, shape)]
+    bias = Chain(required(node, 1, query[-1:])).add(Regroup(split[-2:]), *whole(split[-2:], [1]))
+    links.append(bias.add(Regroup((1, heads, 1, 1)), Pointwise(shape)).link(1))
+    for slot in (3, 4, 6):
+        if node.has(slot):
+            found = node.shape(slot)
+            steps = (*whole(found, range(len(found))), Regroup((1, 1, 1, 1)), Pointwise(shape))
+            links.append(Link(slot, steps))
+    return Outcome((shape,), tuple(links))

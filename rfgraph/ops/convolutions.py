@@ -1,0 +1,213 @@
+"""What several families share: window arithmetic, convolutions, pools, per-channel operands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, choice, listed
+from rfgraph.relations.axis_rules import Blocks, Shape, Whole, Window
+from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Taps, step_shape
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
+
+
+def auto_pad(node: OpNode) -> str:
+    """Return the attribute `auto_pad`; empty counts as NOTSET."""
+    return "NOTSET" if node.str("auto_pad", "") == "" else choice(node, "auto_pad", "", AUTO_PADS)
+
+
+def layout(rank: int, channels_last: bool) -> tuple[int, tuple[int, ...]]:
+    """Return the channel axis and the spatial axes of a tensor of `rank`."""
+    return (rank - 1, tuple(range(1, rank - 1))) if channels_last else (1, tuple(range(2, rank)))
+
+
+def windows(
+    node: OpNode, kernel: Sequence[int], lengths: Sequence[int], ceil: bool = False
+) -> tuple[Window, ...]:
+    """Return the window along each spatial axis, from strides, dilations, pads and auto_pad.
+
+    With `ceil`, a partial last window that would start in the padding at the end is dropped, as
+    runtimes do at every operator version.
+    """
+    count = len(lengths)
+    strides = listed(node, "strides", count, 1)
+    dilations = listed(node, "dilations", count, 1)
+    pads = listed(node, "pads", 2 * count, 0, least=0)
+    mode = auto_pad(node)
+    found = []
+    for a, length in enumerate(lengths):
+        begin, end = (0, 0) if mode == "VALID" else (pads[a], pads[a + count])
+        window = Window(kernel[a], strides[a], dilations[a], begin, length, 0)
+        found.append(_same(window, mode) if mode.startswith("SAME") else _padded(window, end, ceil))
+    return tuple(found)
+
+
+def _same(window: Window, mode: str) -> Window:
+    """Return the window padded so that the output's length is the input's over the stride."""
+    out_len = -(-window.in_len // window.stride)
+    total = max((out_len - 1) * window.stride + window.extent - window.in_len, 0)
+    begin = total // 2 if mode == "SAME_UPPER" else total - total // 2
+    return replace(window, pad_begin=begin, out_len=out_len)
+
+
+def _padded(window: Window, end: int, ceil: bool) -> Window:
+    begin, stride = window.pad_begin, window.stride
+    room = window.in_len + begin + end - window.extent
+    out_len = (-(-room // stride) if ceil else room // stride) + 1
+    if out_len < 1:
+        raise RuleError(
+            f"the window requires {window.extent} positions, found {window.in_len + begin + end} "
+            f"(length {window.in_len}, pads {begin} and {end})"
+        )
+    if ceil and (out_len - 1) * stride >= window.in_len + begin:
+        out_len -= 1
+    return replace(window, out_len=out_len)
+
+
+def kernel_lengths(node: OpNode, weights: Shape) -> list[int]:
+    """Return the kernel's lengths: the weights' axes after two, with which kernel_shape agrees."""
+    kernel = [*weights[2:]]
+    found = node.ints("kernel_shape") or kernel
+    if found != kernel or min(kernel, default=0) < 1:
+        raise RuleError(
+            f"attribute 'kernel_shape' requires the positive lengths of weights of shape "
+            f"{list(weights)}, found {found[:8]}"
+        )
+    return kernel
+
+
+def replaced(shape: Shape, lengths: dict[int, int]) -> Shape:
+    """Return `shape` with the lengths of some axes replaced."""
+    return tuple(lengths.get(axis, length) for axis, length in enumerate(shape))
+
+
+def groups(node: OpNode, channels: int, maps: int, name: str = "group") -> int:
+    """Return the number of groups, which must divide input channels and output channels."""
+    group = node.int(name, 1)
+    if group < 1 or channels % group or maps % group:
+        raise RuleError(
+            f"attribute {quoted(name)} requires a divisor of {channels} and {maps} channels, "
+            f"found {group}"
+        )
+    return group
+
+
+def channel_rule(group: int, channels: int, maps: int) -> Whole | Blocks:
+    """Return what an output channel reads of the input's channels: its own group."""
+    return Whole(channels, maps) if group == 1 else Blocks(group, channels, maps)
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """A convolution's geometry: axes of data and result, windows, groups, the result's shape."""
+
+    channel: int
+    spatial: tuple[int, ...]
+    windows: tuple[Window, ...]
+    group: int
+    in_shape: Shape
+    shape: Shape
+
+    def data_link(self, slot: int) -> Link:
+        """Return the link from the data: windows along space, then the channels of the group."""
+        taps = Taps(tuple(zip(self.spatial, self.windows, strict=True)))
+        channels = channel_rule(self.group, self.in_shape[self.channel], self.shape[self.channel])
+        reduce = Reduce(((self.channel, channels),), weighted=True)
+        return Link(slot, (taps, reduce), spatial=self.spatial)
+
+    def weight_link(self, slot: int, weight: Shape) -> Link:
+        """Return the link from weights (maps, channels, kernel...): a map reads its own, whole."""
+        rank = len(weight)
+        reduce = Reduce(tuple((a, Whole(weight[a], 1)) for a in range(1, rank)), weighted=True)
+        if self.channel == 1:
+            place = Permute((1, 0, *range(2, rank)))
+        else:
+            place = Permute((*range(1, rank), 0))
+        return Link(slot, (reduce, place, Pointwise(self.shape)))
+
+
+def convolution(
+    node: OpNode, data: int = 0, weight: int = 1, channels_last: bool = False
+) -> Convolution:
+    """Return the geometry of a convolution with weights (maps, channels of a group, kernel...)."""
+    shape = node.ranked(data, 3)
+    weights = node.ranked(weight, len(shape), len(shape))
+    channel, spatial = layout(len(shape), channels_last)
+    kernel = kernel_lengths(node, weights)
+    group = groups(node, shape[channel], weights[0])
+    if weights[1] * group != shape[channel]:
+        raise RuleError(
+            f"weights of shape {list(weights)} in {group} groups require "
+            f"{weights[1] * group} channels, found {shape[channel]}"
+        )
+    rules = windows(node, kernel, [shape[axis] for axis in spatial])
+    lengths = {axis: rule.out_len for axis, rule in zip(spatial, rules, strict=True)}
+    out = replaced(shape, {**lengths, channel: weights[0]})
+    return Convolution(channel, spatial, rules, group, shape, out)
+
+
+def convolve(
+    node: OpNode,
+    data: int = 0,
+    weight: int = 1,
+    per_channel: Sequence[int] = (),
+    channels_last: bool = False,
+) -> Outcome:
+    """Return the outcome of a convolution; `per_channel` operands hold one value or one per map."""
+    conv = convolution(node, data, weight, channels_last)
+    links = [conv.data_link(data)]
+    if not node.value(weight).constant:
+        links.append(conv.weight_link(weight, node.shape(weight)))
+    links.extend(channel_links(node, per_channel, conv.shape, conv.channel))
+    return Outcome((conv.shape,), tuple(links))
+
+
+def channel_links(node: OpNode, slots: Sequence[int], shape: Shape, channel: int) -> list[Link]:
+    """Return the links from operands that hold one value, or one per position of axis `channel`.
+
+    Absent and constant operands have none.
+    """
+    found = []
+    for slot in slots:
+        if not node.has(slot) or node.value(slot).constant:
+            continue
+        own = node.ranked(slot, 0, 1)
+        if own not in ((), (1,), (shape[channel],)):
+            raise RuleError(
+                f"input {slot} requires one value or {shape[channel]}, found shape {list(own)}"
+            )
+        chain = Chain(own)
+        if own:
+            chain.add(Regroup((*own, *(1,) * (len(shape) - 1 - channel))))
+        found.append(chain.add(Pointwise(shape)).link(slot))
+    return found
+
+
+def pool(node: OpNode, data: int = 0, channels_last: bool = False) -> Outcome:
+    """Return the outcome of a pool: every output reads the same windows of its own channel."""
+    shape = node.ranked(data, 3)
+    _, spatial = layout(len(shape), channels_last)
+    if not node.ints("kernel_shape"):
+        raise RuleError("requires attribute 'kernel_shape', which is missing")
+    kernel = listed(node, "kernel_shape", len(spatial), 1)
+    ceil = node.int("ceil_mode", 0) != 0
+    rules = windows(node, kernel, [shape[axis] for axis in spatial], ceil)
+    taps = Taps(tuple(zip(spatial, rules, strict=True)))
+    out = step_shape(taps, shape)
+    outputs = range(node.n_outputs)
+    return Outcome((out,) * len(outputs), tuple(Link(data, (taps,), o, spatial) for o in outputs))
+
+
+def global_pool(node: OpNode, data: int = 0, channels_last: bool = False) -> Outcome:
+    """Return the outcome of a global pool: an output reads its channel's every spatial position."""
+    shape = node.ranked(data, 3)
+    _, spatial = layout(len(shape), channels_last)
+    reduce = Reduce(tuple((axis, Whole(shape[axis], 1)) for axis in spatial))
+    return Outcome(
+        (replaced(shape, dict.fromkeys(spatial, 1)),), (Link(data, (reduce,), spatial=spatial),)
+    )

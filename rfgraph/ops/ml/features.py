@@ -1,0 +1,246 @@
+"""Operators of ai.onnx.ml but for tree ensembles: features, rows of features, maps."""
+
+from __future__ import annotations
+
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import normal_indices, normalized, pick_steps, reshaped, selected
+from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
+from rfgraph.relations.steps import Everything, Pointwise, Reduce, Regroup
+
+ML = "ai.onnx.ml"
+
+
+@rule(
+    "Binarizer",
+    "Imputer",
+    "Scaler",
+    domain=ML,
+    ignores=tuple(
+        """imputed_value_floats imputed_value_int64s offset replaced_value_float
+        replaced_value_int64 scale threshold""".split()
+    ),
+)
+def numbers(node: OpNode) -> Outcome:
+    """An output reads the same index of the input.
+
+    Exact. All versions.
+    """
+    shape = node.shape(0)
+    return Outcome((shape,), (Link(0, (Pointwise(shape),)),))
+
+
+@rule(
+    "CategoryMapper",
+    "LabelEncoder",
+    domain=ML,
+    ignores=tuple(
+        """cats_int64s cats_strings classes_strings default_float default_int64 default_string
+        default_tensor keys_floats keys_int64s keys_strings keys_tensor values_floats values_int64s
+        values_strings values_tensor""".split()
+    ),
+)
+def categories(node: OpNode) -> Outcome:
+    """An output reads the same index of the input; the attributes say what its value stands for.
+
+    Exact. All versions.
+    """
+    return numbers(node)
+
+
+@rule("OneHotEncoder", domain=ML, ignores=("zeros",))
+def one_hot_encoder(node: OpNode) -> Outcome:
+    """An output reads the same index of the input, without the new last axis, one per category.
+
+    Exact. All versions.
+    """
+    shape = node.shape(0)
+    count = _labels(node, "cats_int64s", "cats_strings")
+    out = (*shape, count)
+    return Outcome((out,), (Link(0, (*reshaped(shape, (*shape, 1)), Pointwise(out))),))
+
+
+def _labels(node: OpNode, *names: str) -> int:
+    """Return the length of whichever of some list attributes is there; 0 if none is."""
+    found = [node.attribute(name) for name in names]
+    for labels in found:
+        if isinstance(labels, list) and labels:
+            return len(labels)
+    return 0
+
+
+@rule("Normalizer", domain=ML, ignores=("norm",))
+def normalizer(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all of its row.
+
+    Exact. All versions.
+    """
+    shape = node.ranked(0, 1, 2)
+    return Outcome((shape,), normalized(shape, [len(shape) - 1]))
+
+
+@rule("ArrayFeatureExtractor", domain=ML)
+def array_feature_extractor(node: OpNode) -> Outcome:
+    """An output reads, of its row, the feature that its index names.
+
+    Exact for constant indices. Unknown along the features where the indices depend on data, which
+    are read at their own place. All versions.
+    """
+    shape, where = node.ranked(0, 1), node.shape(1)
+    axis, count = len(shape) - 1, product(where)
+    indices = node.value(1).data
+    chain = Chain(shape)
+    if indices is None:
+        chain.add(Reduce(((axis, Whole(shape[axis], count, unknown=True)),)))
+    else:
+        chain.add(*pick_steps(normal_indices(indices, shape[axis]).reshape(-1), axis, shape[axis]))
+    out = (*shape[:-1], count) if axis else (1, count)
+    if chain.shape != out or not chain.steps:
+        chain.add(*reshaped(chain.shape, out))
+    own = Chain(where).add(*reshaped(where, (count,)), Pointwise(out))
+    return Outcome((out,), (chain.link(0), own.link(1)))
+
+
+@rule("FeatureVectorizer", domain=ML)
+def feature_vectorizer(node: OpNode) -> Outcome:
+    """An output reads its row of the input whose features lie there, as many as inputdimensions.
+
+    Exact. All versions.
+    """
+    slots = node.data_inputs()
+    tables = [_table(node.ranked(slot, 1)) for slot in slots]
+    sizes = node.ints("inputdimensions") or [features for _, features in tables]
+    rows = {count for count, _ in tables}
+    if len(rows) != 1 or len(sizes) != len(slots) or min(sizes) < 0:
+        raise RuleError(
+            f"requires inputs of equal length, each with its dimension, found "
+            f"{[list(table) for table in tables[:4]]} and {sizes[:8]}"
+        )
+    shape = (tables[0][0], sum(sizes))
+    links, offset = [], 0
+    for slot, table, size in zip(slots, tables, sizes, strict=True):
+        own = node.shape(slot)
+        chain = Chain(own).add(*(() if own == table else (Regroup(table),)))
+        chain.add(*selected(table, [(1, Shift(0, 1, table[1], size, "absent"))]))
+        place = Shift(-offset, 1, size, shape[1], "absent")
+        links.append(chain.add(*selected(chain.shape, [(1, place)])).link(slot))
+        offset += size
+    return Outcome((shape,), tuple(links))
+
+
+def _table(shape: Shape) -> Shape:
+    """Return rows and features of an input; a vector is one row."""
+    return (1, shape[0]) if len(shape) == 1 else (shape[0], product(shape[1:]))
+
+
+# -- rows of features ------------------------------------------------------------------------------
+
+_WEIGHTS = ("coefficients", "post_transform")
+_VECTORS = ("kernel_params", "kernel_type", "rho", "support_vectors")
+
+
+@rule("LinearRegressor", domain=ML, ignores=(*_WEIGHTS, "intercepts"))
+def linear_regressor(node: OpNode) -> Outcome:
+    """An output reads all features of its row.
+
+    Exact. All versions.
+    """
+    return _rows(node, node.int("targets", 1))
+
+
+@rule("SVMRegressor", domain=ML, ignores=(*_WEIGHTS, *_VECTORS, "n_supports", "one_class"))
+def svm_regressor(node: OpNode) -> Outcome:
+    """An output reads all features of its row.
+
+    Exact. All versions.
+    """
+    return _rows(node, 1)
+
+
+@rule("LinearClassifier", domain=ML, ignores=(*_WEIGHTS, "multi_class"))
+def linear_classifier(node: OpNode) -> Outcome:
+    """A label and every score read all features of their row.
+
+    Exact. All versions.
+    """
+    labels = _labels(node, "classlabels_ints", "classlabels_strings")
+    count = _labels(node, "intercepts") or labels
+    return _labelled(node, max(count, labels) if count == 1 else count)
+
+
+@rule("SVMClassifier", domain=ML, ignores=(*_WEIGHTS, *_VECTORS, "prob_b"))
+def svm_classifier(node: OpNode) -> Outcome:
+    """A label and every score read all features of their row.
+
+    There is a score per class or, with support vectors and without probabilities, per pair of
+    classes where these are more than two.
+
+    Exact. All versions.
+    """
+    count = _labels(node, "classlabels_ints", "classlabels_strings")
+    paired = _labels(node, "vectors_per_class") and not _labels(node, "prob_a")
+    return _labelled(node, count * (count - 1) // 2 if paired and count > 2 else count)
+
+
+def _rows(node: OpNode, count: int) -> Outcome:
+    """Return the outcome of an operator that makes `count` numbers of every row."""
+    if count < 1:
+        raise RuleError(f"requires at least 1 result for each row, found {count}")
+    found = node.ranked(0, 1, 2)
+    rows, features = _table(found)
+    reads = Reduce(((1, Whole(features, count)),), weighted=True)
+    steps = () if len(found) == 2 else (Regroup((rows, features)),)
+    return Outcome(((rows, count),), (Link(0, (*steps, reads)),))
+
+
+def _labelled(node: OpNode, count: int) -> Outcome:
+    """Return the outcome of a classifier: one label and `count` scores of every row."""
+    scores = _rows(node, count)
+    rows, features = _table(node.shape(0))
+    (link,) = scores.links
+    first = (*link.steps[:-1], Reduce(((1, Whole(features, 1)),), weighted=True), Regroup((rows,)))
+    links = (Link(0, first), Link(0, link.steps, 1))
+    return Outcome(((rows,), *scores.shapes)[: node.n_outputs], links[: node.n_outputs])
+
+
+# -- maps ------------------------------------------------------------------------------------------
+
+
+@rule("CastMap", domain=ML, ignores=("cast_to",))
+def cast_map(node: OpNode) -> Outcome:
+    """An output may read all of the map, whose entries have no place of their own.
+
+    Unknown: the input is a map. All versions.
+    """
+    sparse = node.str("map_form", "DENSE") == "SPARSE"
+    return _mapped((1, _length(node, "max_map")) if sparse else None)
+
+
+@rule("DictVectorizer", domain=ML)
+def dict_vectorizer(node: OpNode) -> Outcome:
+    """An output may read all of the map, whose entries have no place of their own.
+
+    Unknown: the input is a map. All versions.
+    """
+    return _mapped((1, _labels(node, "string_vocabulary", "int64_vocabulary")))
+
+
+@rule("ZipMap", domain=ML, ignores=("classlabels_int64s", "classlabels_strings"))
+def zip_map(node: OpNode) -> Outcome:
+    """The maps read their row each, but a sequence of maps has no shape.
+
+    Unknown: the output is a sequence of maps. All versions.
+    """
+    node.ranked(0, 1, 2)
+    return _mapped(None)
+
+
+def _mapped(shape: Shape | None) -> Outcome:
+    return Outcome((shape,), (Link(0, (Everything(shape or (), unknown=True),)),))
+
+
+def _length(node: OpNode, name: str) -> int:
+    found = node.int(name, 1)
+    if found < 0:
+        raise RuleError(f"attribute '{name}' requires at least 0, found {found}")
+    return found

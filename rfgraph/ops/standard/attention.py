@@ -1,0 +1,428 @@
+"""Attention: a query reads the keys that it may attend to, and their values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rfgraph.ops.masks import compacted, left_by_mask, taken_steps
+from rfgraph.ops.node import (
+    Array,
+    Chain,
+    Link,
+    OpNode,
+    Outcome,
+    RuleError,
+    UnresolvedError,
+    required,
+)
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import (
+    along_axis,
+    boundless,
+    broadcasts,
+    mask_steps,
+    reshaped,
+    selected,
+    trimmed,
+)
+from rfgraph.relations.axis_rules import Band, Resample, Shape, Shift, Whole
+from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Select, Taps
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Q, K, V, MASK, PAST_KEY, PAST_VALUE, VALID = range(7)
+Y, PRESENT_KEY, PRESENT_VALUE, SCORES = range(4)
+RAW, CAPPED, BIASED, NORMALIZED = range(4)
+SCORED = (Q, K, PAST_KEY, MASK)
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The lengths of an attention node: `packed` inputs hold the heads within the last axis."""
+
+    batch: int
+    queries: int
+    keys: int
+    past: int
+    heads: int
+    groups: int
+    size: int
+    value_size: int
+    packed: bool
+
+    @property
+    def total(self) -> int:
+        """The number of keys, past ones included."""
+        return self.past + self.keys
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the result with the heads on an axis of their own."""
+        return (self.batch, self.heads, self.queries, self.value_size)
+
+    @property
+    def scores(self) -> Shape:
+        """The shape of queries by keys."""
+        return (self.batch, self.heads, self.queries, self.total)
+
+    def unpacked(self, slot: int) -> Chain:
+        """Return a chain from an input to (batch, heads, length, size)."""
+        heads = self.heads if slot == Q else self.groups
+        size = self.value_size if slot in (V, PAST_VALUE) else self.size
+        length = {Q: self.queries, K: self.keys, V: self.keys}.get(slot, self.past)
+        if not self.packed or slot in (PAST_KEY, PAST_VALUE):
+            return Chain((self.batch, heads, length, size))
+        chain = Chain((self.batch, length, heads * size))
+        return chain.add(Regroup((self.batch, length, heads, size)), Permute((0, 2, 1, 3)))
+
+    def packed_again(self, chain: Chain) -> Chain:
+        """Return a chain that has reached the result's shape, led on to the output."""
+        if not self.packed:
+            return chain
+        flat = (self.batch, self.queries, self.heads * self.value_size)
+        return chain.add(Permute((0, 2, 1, 3)), Regroup(flat))
+
+    def shared(self, chain: Chain) -> Chain:
+        """Return a chain over groups of heads, spread to the heads that share them."""
+        if self.heads == self.groups:
+            return chain
+        ratio = Fraction(self.groups, self.heads)
+        spread = Resample(ratio, Fraction(0), "floor", self.groups, self.heads)
+        return chain.add(Taps(((1, spread),)))
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The keys that query i may attend to: [i + lower, i + upper], below `limit`.
+
+    None is without bound. Keys are counted from the first past one.
+    """
+
+    lower: int | None
+    upper: int | None
+    limit: int
+
+    def links_all(self, total: int) -> bool:
+        """Whether every query attends to every key."""
+        return self.lower is None and self.upper is None and self.limit >= total
+
+    def allowed(self, queries: int, total: int) -> Array | None:
+        """Return which keys each query attends to; None if all, or too many to list."""
+        if self.links_all(total) or boundless(queries, total):
+            return None
+        i, j = np.arange(queries).reshape(-1, 1), np.arange(total).reshape(1, -1)
+        found = np.broadcast_to(j < self.limit, (queries, total))
+        if self.lower is not None:
+            found = found & (j - i >= min(max(self.lower, -queries), total))
+        if self.upper is not None:
+            found = found & (j - i <= min(max(self.upper, -queries), total))
+        return np.asarray(found)
+
+    def rows(self, queries: int) -> tuple[int, int]:
+        """Return the first query that attends to any key, and the one after the last."""
+        first = 0 if self.upper is None else max(0, -self.upper)
+        last = queries if self.lower is None else min(queries, self.limit - self.lower)
+        if self.limit <= 0:
+            last = first
+        return min(first, queries), max(last, min(first, queries))
+
+    def along(self, chain: Chain, queries: int, start: int, past: bool) -> Chain:
+        """Lead keys that begin at `start`, on axis 2, to the queries that attend to them."""
+        length = chain.shape[2]
+        there = min(max(self.limit - start, 0), length)
+        chain.add(*_cropped(chain.shape, 2, 0, there))
+        before = None if self.lower is None else start - self.lower
+        after = None if self.upper is None else self.upper - start
+        if past and after is not None and after >= there - 1:
+            after = None  # what came before all queries is read however far back it goes
+        if before is None and after is None:
+            return chain.add(Reduce(((2, Whole(there, queries)),), weighted=True))
+        return chain.add(Prefix(((2, Band(before, after, there, queries)),)))
+
+
+def _cropped(shape: Shape, axis: int, start: int, length: int) -> tuple[Select, ...]:
+    shift = Shift(start, 1, shape[axis], length)
+    return () if length == shape[axis] else (Select(((axis, shift),)),)
+
+
+def attend(node: OpNode, heads: Heads, reach: Reach, mode: int = RAW) -> Outcome:
+    """Return the outcome of an attention node; `mode` says what its fourth output holds."""
+    shape = heads.packed_again(Chain(heads.shape)).shape
+    states = [(heads.batch, heads.groups, heads.total, n) for n in (heads.size, heads.value_size)]
+    kept = _kept(node, heads, reach)
+    links = [
+        *_result_links(node, heads, reach, kept),
+        # What scores read counts twice, as it does in parts: a score, and the sum of the softmax.
+        *(link for link in _result_links(node, heads, reach, kept) if link.input in SCORED),
+        *_state_links(node, heads),
+        *_score_links(node, heads, reach, mode),
+    ]
+    return trimmed(node, (shape, *states, heads.scores), links)
+
+
+def _sources(node: OpNode, heads: Heads, values: bool) -> Iterator[tuple[int, int]]:
+    """Give the inputs of keys, and of values where wanted, each with where its positions begin."""
+    kinds = ((PAST_KEY, K), (PAST_VALUE, V)) if values else ((PAST_KEY, K),)
+    for past, new in kinds:
+        if node.has(past):
+            yield past, 0
+        yield new, heads.past
+
+
+def _kept(node: OpNode, heads: Heads, reach: Reach) -> Array | None:
+    """Return which keys (batch, heads, queries, keys) a stored mask leaves; None if all."""
+    if not node.masks or not node.has(MASK) or not node.value(MASK).constant:
+        return None
+    allowed = reach.allowed(heads.queries, heads.total)
+    if allowed is None and not reach.links_all(heads.total):
+        node.left = "queries and keys are too many to list"
+        return None
+    return left_by_mask(node, MASK, heads.total, allowed)
+
+
+def _result_links(node: OpNode, heads: Heads, reach: Reach, kept: Array | None) -> Iterator[Link]:
+    sizes = (3, Whole(heads.size, heads.value_size))
+    first, last = reach.rows(heads.queries)
+    queries = heads.unpacked(Q).add(Reduce((sizes,), weighted=True))
+    if (first, last) != (0, heads.queries):
+        queries.add(*_cropped(queries.shape, 2, first, last - first))
+        back = Shift(-first, 1, last - first, heads.queries, "absent")
+        queries.add(Select(((2, back),)))
+    yield heads.packed_again(queries).link(Q)
+    for slot, start in _sources(node, heads, values=True):
+        if kept is None:
+            past = slot in (PAST_KEY, PAST_VALUE)
+            chain = heads.shared(reach.along(heads.unpacked(slot), heads.queries, start, past))
+        else:
+            chain = heads.shared(heads.unpacked(slot))
+            cut = kept if kept.shape[3] == 1 else kept[..., start : start + chain.shape[2]]
+            if not cut.any():
+                continue
+            chain.add(*taken_steps(compacted(cut), chain.shape, weighted=True))
+        if slot in (K, PAST_KEY):
+            chain.add(Reduce((sizes,), weighted=True))
+        yield heads.packed_again(chain.add(Pointwise(heads.shape))).link(slot)
+    for slot, row in _row_operands(node, heads, reach):
+        yield heads.packed_again(row.add(Pointwise(heads.shape))).link(slot)
+
+
+def _row_operands(node: OpNode, heads: Heads, reach: Reach) -> Iterator[tuple[int, Chain]]:
+    """Give the mask and the number of valid keys, led to (batch, heads, queries, 1)."""
+    if _computed(node, MASK):
+        chain = _mask(node)
+        batch, own_heads, _, keys = chain.shape
+        chain.add(Pointwise((batch, own_heads, heads.queries, keys)))
+        allowed = reach.allowed(heads.queries, heads.total)
+        broadcast = keys != heads.total and node.version < 24
+        if allowed is not None and not broadcast and not _cut(chain, allowed[:, :keys]):
+            return
+        yield MASK, chain.add(Reduce(((3, Whole(keys, 1)),)))
+    if _computed(node, VALID):
+        yield VALID, Chain((heads.batch,)).add(Regroup(along_axis(heads.batch, 0, 4)))
+
+
+def _computed(node: OpNode, slot: int) -> bool:
+    return node.has(slot) and not node.value(slot).constant
+
+
+def _mask(node: OpNode) -> Chain:
+    """Return a chain from the mask to four axes."""
+    found = node.shape(MASK)
+    return Chain(found).add(*reshaped(found, (*(1,) * (4 - len(found)), *found)))
+
+
+def _cut(chain: Chain, allowed: Array | None) -> bool:
+    """Leave of queries by keys, the last axes, what is allowed; say whether anything is."""
+    if allowed is None:
+        return True
+    steps = mask_steps(allowed, chain.shape)
+    chain.add(*(steps or ()))
+    return steps is not None
+
+
+def _state_links(node: OpNode, heads: Heads) -> Iterator[Link]:
+    """Give the links of the keys and values that are handed on: the past ones, then the new."""
+    for slot, start in _sources(node, heads, values=True):
+        chain = heads.unpacked(slot)
+        place = Shift(-start, 1, chain.shape[2], heads.total, "absent")
+        output = PRESENT_KEY if slot in (K, PAST_KEY) else PRESENT_VALUE
+        yield chain.add(*selected(chain.shape, [(2, place)])).link(slot, output)
+
+
+def _score_links(node: OpNode, heads: Heads, reach: Reach, mode: int) -> Iterator[Link]:
+    """Give the links of the scores: a query and a key, the bias, and after Softmax the row."""
+    allowed = reach.allowed(heads.queries, heads.total) if mode >= BIASED else None
+    for slot, chain in _own_scores(node, heads, mode):
+        if _cut(chain.add(Pointwise(heads.scores)), allowed):
+            yield chain.link(slot, SCORES)
+    if mode != NORMALIZED:
+        return
+    for slot, start in _sources(node, heads, values=False):
+        chain = reach.along(heads.unpacked(slot), heads.queries, start, slot == PAST_KEY)
+        heads.shared(chain.add(Reduce(((3, Whole(heads.size, 1)),), weighted=True)))
+        if _cut(chain.add(Pointwise(heads.scores)), allowed):
+            yield chain.link(slot, SCORES)
+    for slot, row in _row_operands(node, heads, reach):
+        if slot == MASK and _cut(row.add(Pointwise(heads.scores)), allowed):
+            yield row.link(slot, SCORES)
+
+
+def _own_scores(node: OpNode, heads: Heads, mode: int) -> Iterator[tuple[int, Chain]]:
+    """Give what a score reads before Softmax, each broadcast to the scores."""
+    product = Reduce(((3, Whole(heads.size, 1)),), weighted=True)
+    yield Q, heads.unpacked(Q).add(product)
+    for slot, start in _sources(node, heads, values=False):
+        chain = heads.shared(heads.unpacked(slot).add(product, Permute((0, 1, 3, 2))))
+        place = Shift(-start, 1, chain.shape[3], heads.total, "absent")
+        yield slot, chain.add(*selected(chain.shape, [(3, place)]))
+    if mode >= BIASED and _computed(node, MASK):
+        chain = _mask(node)
+        if node.version >= 24:
+            there = Shift(0, 1, chain.shape[3], heads.total, "absent")
+            chain.add(*selected(chain.shape, [(3, there)]))
+        yield MASK, chain
+    if mode >= BIASED and _computed(node, VALID):
+        yield VALID, Chain((heads.batch,)).add(Regroup(along_axis(heads.batch, 0, 4)))
+
+
+# -- what a node says ------------------------------------------------------------------------------
+
+
+def heads_apart(node: OpNode) -> Heads:
+    """Return the lengths of inputs whose heads have an axis of their own."""
+    shapes = [node.ranked(slot, 4, 4) for slot in (Q, K, V)]
+    (batch, heads, queries, size), key, value = shapes
+    groups, keys = key[1:3]
+    if key != (batch, groups, keys, size) or value[:3] != (batch, groups, keys):
+        raise _unfit(shapes)
+    return _shared(Heads(batch, queries, keys, 0, heads, groups, size, value[3], packed=False))
+
+
+def heads_packed(node: OpNode) -> Heads:
+    """Return the lengths of inputs that hold the heads within the last axis."""
+    shapes = [node.ranked(slot, 3, 3) for slot in (Q, K, V)]
+    heads, groups = node.int("q_num_heads"), node.int("kv_num_heads")
+    if heads < 1 or groups < 1:
+        raise RuleError(f"requires numbers of heads of at least 1, found {heads} and {groups}")
+    (batch, queries, hidden), key, value = shapes
+    size, value_size, keys = hidden // heads, value[2] // groups, key[1]
+    whole = (batch, queries, heads * size), (batch, keys, groups * size)
+    if (*whole, (batch, keys, groups * value_size)) != tuple(shapes):
+        raise _unfit(shapes, f" with {heads} and {groups} heads")
+    return _shared(Heads(batch, queries, keys, 0, heads, groups, size, value_size, packed=True))
+
+
+def _unfit(shapes: list[Shape], what: str = "") -> RuleError:
+    listed = ", ".join(str(list(shape)) for shape in shapes)
+    return RuleError(f"requires queries, keys and values that fit{what}, found {listed}")
+
+
+def _shared(heads: Heads) -> Heads:
+    if heads.groups < 1 or heads.heads % heads.groups:
+        raise RuleError(
+            f"requires a multiple of {heads.groups} heads for the queries, found {heads.heads}"
+        )
+    return heads
+
+
+def _with_past(node: OpNode, heads: Heads) -> Heads:
+    given = [slot for slot in (PAST_KEY, PAST_VALUE) if node.has(slot)]
+    if not given:
+        return heads
+    if len(given) == 1 or node.has(VALID):
+        raise RuleError("requires past_key and past_value together, without nonpad_kv_seqlen")
+    past = node.ranked(PAST_KEY, 4, 4)[2]
+    for slot, size in ((PAST_KEY, heads.size), (PAST_VALUE, heads.value_size)):
+        required(node, slot, (heads.batch, heads.groups, past, size))
+    return replace(heads, past=past)
+
+
+def _reach(node: OpNode, heads: Heads) -> Reach:
+    """Return which keys a query may attend to, whatever the values of masks."""
+    least, most, limit = _offsets(node, heads)
+    left, right = node.int("left_window_size", -1), node.int("right_window_size", -1)
+    uppers = [most + right] if right >= 0 else []
+    if node.int("is_causal", 0):
+        uppers.append(most)
+    lower = None if left < 0 or least is None else least - left
+    return Reach(lower, min(uppers, default=None), min(limit, _mask_limit(node, heads)))
+
+
+def _offsets(node: OpNode, heads: Heads) -> tuple[int | None, int, int]:
+    """Return the least and largest position of query 0 among the keys, and the keys that count."""
+    if not node.has(VALID):
+        return heads.past, heads.past, heads.total
+    required(node, VALID, (heads.batch,))
+    data = node.value(VALID).data
+    if data is None or data.size == 0:
+        return None, heads.keys - heads.queries, heads.keys
+    counts = node.known_ints(VALID) or [0]
+    if not 0 <= min(counts) <= max(counts) <= heads.keys:
+        raise RuleError(
+            f"input {VALID} requires values in [0, {heads.keys}], found {min(counts)} to "
+            f"{max(counts)}"
+        )
+    return min(counts) - heads.queries, max(counts) - heads.queries, max(counts)
+
+
+def _mask_limit(node: OpNode, heads: Heads) -> int:
+    """Check the mask's shape and return how many keys it speaks of; the rest are masked."""
+    if not node.has(MASK):
+        return heads.total
+    found = node.ranked(MASK, 0, 4)
+    keys = found[-1] if found else 1
+    shorter = node.version >= 24 and bool(found) and keys < heads.total
+    fitted = (*found[:-1], heads.total) if shorter else found
+    if not broadcasts(fitted, heads.scores):
+        raise RuleError(
+            f"input {MASK} requires a shape that broadcasts to {list(heads.scores)}, "
+            f"found {list(found)}"
+        )
+    return keys if shorter else heads.total
+
+
+@rule("Attention", ignores=("scale", "softcap", "softmax_precision"))
+def attention(node: OpNode) -> Outcome:
+    """An output reads its query, whole, and of every key that it may attend to the key, whole.
+
+    Of their values it reads its own column; of a mask that is computed, its row as far as these
+    keys go. Which keys those are, is_causal, the windows, a shorter mask and constant
+    nonpad_kv_seqlen say; a mask's values are looked at where it is stored and option --masks is
+    given: it then cuts what it masks of the result. Query heads share those of keys and
+    values in groups. The presents hold the past and the new. Scores read a query and a key; with
+    the bias (mode 2) the mask too; after Softmax (mode 3) their row of keys as well.
+
+    Exact; an upper bound where nonpad_kv_seqlen is computed or differs within the batch, and for
+    masks and scores of more than 2^20 pairs of query and key. Versions: since 24 nonpad_kv_seqlen
+    and shorter masks, since 25 windows.
+    """
+    packed = len(node.ranked(Q, 3, 4)) == 3
+    heads = _with_past(node, heads_packed(node) if packed else heads_apart(node))
+    mode = node.int("qk_matmul_output_mode", RAW)
+    if mode not in range(4):
+        raise RuleError(
+            f"attribute 'qk_matmul_output_mode' requires a value in [0, 3], found {mode}"
+        )
+    return attend(node, heads, _reach(node, heads), mode)
+
+
+@rule("FlexAttention", domain="ai.onnx.preview", ignores=("scale", "softmax_precision"))
+def flex_attention(node: OpNode) -> Outcome:
+    """An output reads its query, every key, whole, and its own column of every value.
+
+    Query heads share those of keys and values in groups.
+
+    Exact. Unknown: with score_mod or prob_mod, whose graphs may mix or mask the scores. Versions:
+    all.
+    """
+    heads = heads_apart(node)
+    for name in ("score_mod", "prob_mod"):
+        if node.attribute(name) is not None:
+            raise UnresolvedError(f"the graph of attribute {quoted(name)} is not followed")
+    return attend(node, heads, Reach(None, None, heads.keys))

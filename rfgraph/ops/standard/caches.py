@@ -1,0 +1,165 @@
+"""State carried from call to call: a convolution's last inputs, a cache written in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice, required
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import (
+    along_axis,
+    boundless,
+    mask_steps,
+    pick_steps,
+    reshaped,
+    selected,
+    trimmed,
+    whole,
+)
+from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window
+from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@rule("CausalConvWithState", ignores=("activation",))
+def causal_conv_with_state(node: OpNode) -> Outcome:
+    """An output reads its channel from kernel - 1 positions before its own up to it.
+
+    Before the first position lies the past state, or nothing. The state handed on holds the last
+    kernel - 1 positions. Weights and bias that are computed are read by their channel.
+
+    Exact. Versions: all.
+    """
+    batch, channels, _ = shape = node.ranked(0, 3, 3)
+    kernel = node.ranked(1, 3, 3)[2]
+    required(node, 1, (channels, 1, kernel))
+    if kernel < 1:
+        raise RuleError("input 1 requires a kernel of at least 1 position, found 0")
+    state = (batch, channels, kernel - 1)
+    links = [*_carried_links(node, shape, kernel)]
+    for slot in (1, 2):
+        if node.has(slot) and not node.value(slot).constant:
+            own = node.shape(1) if slot == 1 else required(node, 2, (channels,))
+            chain = Chain(own).add(*whole(own, range(1, len(own)), weighted=True))
+            chain.add(*reshaped(chain.shape, along_axis(channels, 1, 3)), Pointwise(shape))
+            links.append(chain.link(slot))
+    return trimmed(node, (shape, state), links)
+
+
+def _carried_links(node: OpNode, shape: Shape, kernel: int) -> Iterator[Link]:
+    """Give the links of the past state and the input, which follow each other."""
+    length, past = shape[2], kernel - 1
+    total = past + length
+    sources = [(0, past)]
+    if node.has(3):
+        required(node, 3, (*shape[:2], past))
+        sources.append((3, 0))
+    for slot, start in sources:
+        own = node.shape(slot)
+        joined = Chain(own)
+        if node.has(3):
+            joined.add(*selected(own, [(2, Shift(-start, 1, own[2], total, "absent"))]))
+        begin = total - joined.shape[2]
+        window = Window(kernel, 1, 1, begin, joined.shape[2], length)
+        last = Shift(length - begin, 1, joined.shape[2], past)
+        steps = tuple(joined.steps)
+        yield Link(slot, (*steps, Taps(((2, window),))), 0, (2,))
+        yield Link(slot, (*steps, Select(((2, last),))), 1)
+
+
+# -- caches ----------------------------------------------------------------------------------------
+
+
+@rule("TensorScatter")
+def tensor_scatter(node: OpNode) -> Outcome:
+    """An output reads the update that is written there, else its own index of the past cache.
+
+    The update goes from the write index of its element of the batch on, which is 0 where there is
+    none; in mode circular it goes on at the start.
+
+    Exact for constant write indices. Unknown along the axis where they are computed: the update may
+    go anywhere, the cache is read at its own index, and the write index by its element of the
+    batch. Beyond 2^20 positions constant indices count as computed. Versions: all.
+    """
+    shape, update = node.ranked(0, 2), node.shape(1)
+    axis = node.axis("axis", -2, len(shape))
+    circular = choice(node, "mode", "linear", ("linear", "circular")) == "circular"
+    if axis == 0:
+        raise RuleError("attribute 'axis' requires an axis other than 0, the batch")
+    wanted = (*shape[:axis], min(update[axis : axis + 1], default=0), *shape[axis + 1 :])
+    required(node, 1, wanted)
+    length, count = shape[axis], wanted[axis]
+    if count > length:
+        raise RuleError(f"the update requires at most {length} positions, found {count}")
+    if not node.has(2):
+        return _written(shape, axis, count)
+    required(node, 2, shape[:1])
+    starts = node.value(2).data
+    if starts is None or boundless(shape[0], length):
+        placed = Reduce(((axis, Whole(count, length, unknown=True)),))
+        own = Chain(shape[:1]).add(*reshaped(shape[:1], along_axis(shape[0], 0, len(shape))))
+        links = (
+            Link(0, (Pointwise(shape),)),
+            Link(1, (placed,)),
+            own.add(Pointwise(shape)).link(2),
+        )
+        return Outcome((shape,), links)
+    return _placed(shape, axis, count, _starts(starts, length, count, circular))
+
+
+def _starts(starts: Array, length: int, count: int, circular: bool) -> Array:
+    if starts.dtype.kind not in "iu":
+        raise RuleError(f"input 2 requires integers, found {starts.dtype}")
+    if circular:
+        return np.asarray(starts.astype(np.int64) % max(length, 1))
+    if bool(((starts < 0) | (starts > length - count)).any()):
+        raise RuleError(f"input 2 requires write indices in [0, {length - count}]")
+    return starts.astype(np.int64)
+
+
+def _written(shape: Shape, axis: int, count: int) -> Outcome:
+    """Return the outcome of an update at the start."""
+    length = shape[axis]
+    written = Chain((*shape[:axis], count, *shape[axis + 1 :]))
+    written.add(*selected(written.shape, [(axis, Shift(0, 1, count, length, "absent"))]))
+    kept = Chain(shape)
+    kept.add(*selected(shape, [(axis, Shift(count, 1, length, length - count))]))
+    kept.add(*selected(kept.shape, [(axis, Shift(-count, 1, length - count, length, "absent"))]))
+    return Outcome((shape,), (kept.link(0), written.link(1)))
+
+
+def _placed(shape: Shape, axis: int, count: int, starts: Array) -> Outcome:
+    """Return the outcome of an update at known starts, one per element of the batch."""
+    length = shape[axis]
+    same = starts[:1] if len(starts) and bool((starts == starts[0]).all()) else starts
+    at = (np.arange(length) - same.reshape(-1, 1)) % max(length, 1)
+    at = np.where(at < count, at, -1)
+    links = []
+    kept = mask_steps(
+        (at < 0).reshape(at.shape[0], *along_axis(length, axis, len(shape))[1:]), shape
+    )
+    if kept is not None:
+        links.append(Link(0, (Pointwise(shape), *kept)))
+    written = Chain((*shape[:axis], count, *shape[axis + 1 :]))
+    if len(at) == 1:
+        written.add(*pick_steps(at[0], axis, count))
+    else:
+        _scatter_rows(written, axis, at)
+    links.append(written.link(1))
+    return Outcome((shape,), tuple(links))
+
+
+def _scatter_rows(chain: Chain, axis: int, at: Array) -> None:
+    """Add what reads position `at` of its own element of the batch, which is axis 0."""
+    rank, rows = len(chain.shape), chain.shape[0]
+    perm = (0, axis, *(a for a in range(1, rank) if a != axis))
+    count, length = chain.shape[axis], at.shape[1]
+    flat = np.where(at < 0, -1, at + np.arange(rows).reshape(-1, 1) * count).reshape(-1)
+    rest = tuple(chain.shape[a] for a in perm[2:])
+    chain.add(Permute(perm), Regroup((rows * count, *rest)))
+    chain.add(*pick_steps(flat, 0, rows * count), Regroup((rows, length, *rest)))
+    chain.add(Permute(tuple(perm.index(a) for a in range(rank))))

@@ -1,0 +1,187 @@
+"""Einsum: products summed over the letters that the result does not name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rfgraph.ops.masks import summed_steps, taken_steps, zero_elements
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import reshaped, whole
+from rfgraph.relations.axis_rules import Shape, Shift, product
+from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
+from rfgraph.wording.names import quoted
+
+MAX_EINSUM_RANK = 1 << 10
+
+# A letter, or the number of an axis that the ellipsis stands for, counted from its end.
+Letter = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class _Equation:
+    """The letters of each operand and of the result, the ellipsis spelt out."""
+
+    operands: tuple[tuple[Letter, ...], ...]
+    result: tuple[Letter, ...]
+
+
+@rule("Einsum")
+def einsum(node: OpNode) -> Outcome:
+    """An output reads, of each operand, its own index of the letters it has and all of the others.
+
+    Of a letter that occurs twice in an operand only the diagonal is read. With stored masks (option
+    --masks) elements of one of two operands that these make zero are left out, and what they are
+    multiplied with, where the operands share one letter that is summed over.
+
+    Exact. All versions.
+    """
+    shapes = [node.shape(slot) for slot in node.data_inputs()]
+    equation = _parsed(node.str("equation", ""), shapes)
+    lengths: dict[Letter, int] = {}
+    for letters, shape in zip(equation.operands, shapes, strict=True):
+        for letter, length in zip(letters, shape, strict=True):
+            known = lengths.setdefault(letter, length)
+            if 1 not in (known, length) and known != length:
+                raise RuleError(f"{_named(letter)} requires one length, found {known} and {length}")
+            lengths[letter] = length if known == 1 else known
+    out = tuple(lengths[letter] for letter in equation.result)
+    for number, slot in enumerate(node.data_inputs() if len(shapes) == 2 else ()):
+        zero = zero_elements(node.value(slot))
+        pattern = None if zero is None else _attention(equation, lengths, shapes, number)
+        if zero is not None and pattern is not None:
+            return Outcome((out,), _masked(node, pattern, ~zero, out))
+    links = []
+    for slot, letters, shape in zip(node.data_inputs(), equation.operands, shapes, strict=True):
+        chain, left = _diagonals(Chain(shape), list(letters))
+        summed = [axis for axis, letter in enumerate(left) if letter not in equation.result]
+        chain.add(*whole(chain.shape, summed, weighted=len(shapes) > 1))
+        order = [left.index(letter) for letter in equation.result if letter in left]
+        chain.add(*_moved([*summed, *order]))
+        spread = tuple(
+            chain.shape[len(summed) + order.index(left.index(letter))] if letter in left else 1
+            for letter in equation.result
+        )
+        if chain.shape != spread:
+            chain.add(*reshaped(chain.shape, spread))
+        links.append(chain.add(Pointwise(out)).link(slot))
+    return Outcome((out,), tuple(links))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attention:
+    """A product as of weights (batch, rows, keys) and values (batch, keys, columns), in letters.
+
+    `operands` are the letters of weights and values, with the number of each among the inputs.
+    """
+
+    batch: list[Letter]
+    row: Letter
+    key: Letter
+    columns: list[Letter]
+    operands: tuple[tuple[int, tuple[Letter, ...]], tuple[int, tuple[Letter, ...]]]
+    result: tuple[Letter, ...]
+
+
+def _attention(
+    equation: _Equation, lengths: dict[Letter, int], shapes: list[Shape], number: int
+) -> _Attention | None:
+    """Return the product whose operand `number` holds the weights, None if it is of other form."""
+    weights, values = equation.operands[number], equation.operands[1 - number]
+    result = equation.result
+    for letters, shape in zip(equation.operands, shapes, strict=True):
+        if len(set(letters)) < len(letters) or shape != tuple(lengths[x] for x in letters):
+            return None
+    keys = [letter for letter in weights if letter not in result]
+    rows = [letter for letter in weights if letter in result and letter not in values]
+    batch = [letter for letter in weights if letter in result and letter in values]
+    columns = [letter for letter in values if letter not in weights]
+    fits = len(keys) == len(rows) == 1 and keys[0] in values and set(columns) <= set(result)
+    if not fits:
+        return None
+    operands = ((number, weights), (1 - number, values))
+    return _Attention(batch, rows[0], keys[0], columns, operands, result)
+
+
+def _masked(node: OpNode, found: _Attention, kept: Array, out: Shape) -> tuple[Link, Link]:
+    """Return the links of weights that are zero but where `kept`, and of values."""
+    (own, weights), (other, values) = found.operands
+    slots = node.data_inputs()
+    kept = kept.reshape((1,) * (len(weights) - kept.ndim) + kept.shape)
+    order = [weights.index(letter) for letter in (*found.batch, found.row, found.key)]
+    kept = kept.transpose(order)
+    left = Chain(node.shape(slots[own])).add(Permute(tuple(order)))
+    left.add(*summed_steps(kept, left.shape, len(order) - 1, weighted=True))
+    left.add(Regroup((*left.shape[:-1], *(1,) * len(found.columns))))
+    ordered = [values.index(letter) for letter in (*found.batch, found.key, *found.columns)]
+    right = Chain(node.shape(slots[other])).add(Permute(tuple(ordered)))
+    columns = right.shape[len(found.batch) + 1 :]
+    right.add(Regroup((*right.shape[: len(found.batch) + 1], product(columns))))
+    right.add(*taken_steps(kept, right.shape, weighted=True))
+    right.add(Regroup((*right.shape[:-1], *columns)))
+    reached = [*found.batch, found.row, *found.columns]
+    back = Permute(tuple(reached.index(letter) for letter in found.result))
+    first, second = (chain.add(back, Pointwise(out)) for chain in (left, right))
+    return first.link(slots[own]), second.link(slots[other])
+
+
+def _moved(perm: list[int]) -> tuple[Permute, ...]:
+    return () if perm == sorted(perm) else (Permute(tuple(perm)),)
+
+
+def _named(letter: Letter) -> str:
+    return f"letter {quoted(letter)}" if isinstance(letter, str) else "the ellipsis"
+
+
+def _diagonals(chain: Chain, letters: list[Letter]) -> tuple[Chain, list[Letter]]:
+    """Read the diagonal of every letter that occurs more than once."""
+    for letter in dict.fromkeys(letters):
+        count = letters.count(letter)
+        if count == 1:
+            continue
+        own = [axis for axis, found in enumerate(letters) if found == letter]
+        rest = [axis for axis in range(len(letters)) if axis not in own]
+        length = chain.shape[own[0]]
+        if any(chain.shape[axis] != length for axis in own):
+            raise RuleError(f"{_named(letter)} requires one length within an operand")
+        chain.add(*_moved([*own, *rest]))
+        total = product(chain.shape[:count])
+        chain.add(Regroup((total, *chain.shape[count:])))
+        step = sum(length**power for power in range(count))
+        chain.add(Select(((0, Shift(0, step, total, length)),)))
+        letters = [letter, *(letters[axis] for axis in rest)]
+    return chain, letters
+
+
+def _parsed(text: str, shapes: list[Shape]) -> _Equation:
+    left, arrow, right = text.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(shapes):
+        raise RuleError(
+            f"equation {quoted(text)} requires {len(terms)} inputs, found {len(shapes)}"
+        )
+    if max(map(len, shapes), default=0) > MAX_EINSUM_RANK:
+        raise RuleError(f"requires inputs of rank {MAX_EINSUM_RANK} at most")
+    operands = tuple(_letters(term, len(shape)) for term, shape in zip(terms, shapes, strict=True))
+    used = [letter for letters in operands for letter in letters]
+    dots = max((-letter for letter in used if isinstance(letter, int)), default=0)
+    if not arrow:
+        once = sorted({x for x in used if isinstance(x, str) and used.count(x) == 1})
+        return _Equation(operands, (*range(-dots, 0), *once))
+    result = _letters(right, len(right.replace("...", "")) + ("..." in right) * dots)
+    if dots and "..." not in right:
+        raise RuleError(f"equation {quoted(text)} requires an ellipsis in its result")
+    if len(set(result)) != len(result) or not set(result) <= set(used):
+        raise RuleError(f"equation {quoted(text)} requires a result of different, known letters")
+    return _Equation(operands, result)
+
+
+def _letters(term: str, rank: int) -> tuple[Letter, ...]:
+    head, dots, tail = term.partition("...")
+    plain = head + tail
+    if not all(letter.isascii() and letter.isalpha() for letter in plain):
+        raise RuleError(f"an equation requires letters, found {quoted(term)}")
+    hidden = rank - len(plain)
+    if hidden < 0 or (hidden and not dots):
+        raise RuleError(f"term {quoted(term)} of an equation does not fit a tensor of rank {rank}")
+    return (*head, *range(-hidden, 0), *tail)

@@ -1,0 +1,224 @@
+"""Operators whose output reads the same index of each input, with numpy broadcasting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, broadcast, normal_axis
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import mask_steps, reshaped, scalar, trimmed, whole
+from rfgraph.relations.axis_rules import Shape, product
+from rfgraph.relations.steps import Pointwise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@rule(
+    *"""Abs Acos Acosh Asin Asinh Atan Atanh Ceil Cos Cosh Erf Exp Floor Log Neg Reciprocal Round
+    Sigmoid Sign Sin Sinh Softsign Sqrt Tan Tanh Not Identity Relu IsNaN Mish HardSwish BitwiseNot
+    Softplus MemcpyFromHost MemcpyToHost""".split(),
+    ignores=("consumed_inputs",),
+)
+def unary(node: OpNode) -> Outcome:
+    """An output reads the same index of the input.
+
+    Exact. All versions.
+    """
+    shape = node.shape(0)
+    return Outcome((shape,), (Link(0, (Pointwise(shape),)),))
+
+
+@rule(
+    *"""Affine BitCast Cast Celu Elu Gelu HardSigmoid ImageScaler IsInf LeakyRelu ParametricSoftplus
+    Scale ScaledTanh Selu Shrink Swish ThresholdedRelu Bernoulli""".split(),
+    ignores=tuple(
+        """alpha approximate beta bias consumed_inputs detect_negative detect_positive dtype gamma
+        lambd round_mode saturate scale seed to""".split()
+    ),
+)
+def parametric(node: OpNode) -> Outcome:
+    """An output reads the same index of the input; the attributes change its value only.
+
+    Exact. All versions.
+    """
+    return unary(node)
+
+
+@rule("CastLike", ignores=("round_mode", "saturate"))
+def cast_like(node: OpNode) -> Outcome:
+    """An output reads the same index of the first input; of the second only the type matters.
+
+    Exact. All versions.
+    """
+    return unary(node)
+
+
+@rule(
+    *"""Add Sub Mul Div Pow And Or Xor Equal Greater Less GreaterOrEqual LessOrEqual Mod BitShift
+    BitwiseAnd BitwiseOr BitwiseXor""".split(),
+    ignores=("consumed_inputs", "direction", "fmod"),
+)
+def binary(node: OpNode) -> Outcome:
+    """An output reads the same index of both inputs; an axis of length 1 is read at 0.
+
+    Exact. Versions: before 7 the shapes are equal or, with attribute broadcast, the second input
+    lies along the axes of the first from attribute axis on (without it: along the last ones).
+    """
+    first, second = node.shape(0), node.shape(1)
+    if node.version < 7:
+        return _limited(node, first, second)
+    shape = broadcast(first, second)
+    return Outcome((shape,), (Link(0, (Pointwise(shape),)), Link(1, (Pointwise(shape),))))
+
+
+def _limited(node: OpNode, first: Shape, second: Shape) -> Outcome:
+    """Return the outcome under the limited broadcasting of the first operator sets."""
+    allowed = node.int("broadcast", 0) != 0
+    at = node.attribute("axis")
+    if first == second:
+        placed = second
+    elif not allowed:
+        raise RuleError(f"requires inputs of equal shape, found {list(first)} and {list(second)}")
+    elif product(second) == 1:
+        placed = (1,) * len(first)
+    else:
+        start = (
+            len(first) - len(second) if at is None else normal_axis(node.int("axis"), len(first))
+        )
+        placed = (*second, *(1,) * (len(first) - start - len(second)))
+        if start < 0 or first[start : start + len(second)] != second:
+            raise RuleError(
+                f"requires the shape of input 1 within that of input 0 from axis {start} on, "
+                f"found {list(second)} and {list(first)}"
+            )
+    steps = (
+        (Pointwise(first),) if placed == second else (*reshaped(second, placed), Pointwise(first))
+    )
+    return Outcome((first,), (Link(0, (Pointwise(first),)), Link(1, steps)))
+
+
+@rule("Max", "Min", "Sum", "Mean", ignores=("consumed_inputs",))
+def variadic(node: OpNode) -> Outcome:
+    """An output reads the same index of every input; an axis of length 1 is read at 0.
+
+    Exact. Versions: before 8 all shapes are equal.
+    """
+    slots = node.data_inputs()
+    if not slots:
+        raise RuleError("requires at least one input, found none")
+    shapes = [node.shape(slot) for slot in slots]
+    if node.version < 8 and len(set(shapes)) > 1:
+        raise RuleError(f"requires inputs of equal shape, found {_listed(shapes)}")
+    shape = broadcast(*shapes)
+    return Outcome((shape,), tuple(Link(slot, (Pointwise(shape),)) for slot in slots))
+
+
+def _listed(shapes: Sequence[Shape]) -> str:
+    return " and ".join(str(list(shape)) for shape in shapes[:4])
+
+
+@rule("SwiGLU", ignores=("alpha",))
+def swiglu(node: OpNode) -> Outcome:
+    """An output reads the same index of both inputs, which have the same shape.
+
+    Exact. All versions.
+    """
+    first, second = node.shape(0), node.shape(1)
+    if first != second:
+        raise RuleError(f"requires inputs of equal shape, found {_listed([first, second])}")
+    return Outcome((first,), (Link(0, (Pointwise(first),)), Link(1, (Pointwise(first),))))
+
+
+@rule("PRelu", ignores=("consumed_inputs",))
+def prelu(node: OpNode) -> Outcome:
+    """An output reads the same index of the input, and its slope.
+
+    Exact. Versions: before 7 the slope is one value or one per channel (axis 1), since then it
+    broadcasts to the input.
+    """
+    found, slope = node.shape(0), node.shape(1)
+    chain = Chain(slope)
+    if node.version < 7 and len(slope) == 1 and len(found) > 2:
+        chain.add(*reshaped(slope, (*slope, *(1,) * (len(found) - 2))))
+    shape = broadcast(found, chain.shape)
+    return Outcome((shape,), (Link(0, (Pointwise(shape),)), chain.add(Pointwise(shape)).link(1)))
+
+
+@rule("Clip", ignores=("consumed_inputs", "max", "min"))
+def clip(node: OpNode) -> Outcome:
+    """An output reads the same index of the input, and the bounds where these are computed.
+
+    Exact. Versions: before 11 the bounds are attributes.
+    """
+    shape = node.shape(0)
+    links = [Link(0, (Pointwise(shape),))]
+    links.extend(scalar(node, slot, shape) for slot in (1, 2) if node.has(slot))
+    return Outcome((shape,), tuple(links))
+
+
+@rule("Dropout", ignores=("consumed_inputs", "is_test", "ratio", "seed"))
+def dropout(node: OpNode) -> Outcome:
+    """An output reads the same index of the input; the mask reads nothing of it.
+
+    While training, or where training_mode is computed, both outputs also read ratio and
+    training_mode.
+
+    Exact. Versions: since 12 ratio and training_mode are inputs.
+    """
+    shape = node.shape(0)
+    links = [Link(0, (Pointwise(shape),))]
+    mode = node.value(2) if node.has(2) else None
+    if mode is not None and (mode.data is None or mode.data.any()):
+        slots = [slot for slot in (1, 2) if node.has(slot)]
+        links.extend(scalar(node, slot, shape, output) for slot in slots for output in (0, 1))
+    return trimmed(node, (shape, shape), links)
+
+
+@rule("Where")
+def where(node: OpNode) -> Outcome:
+    """An output reads the same index of the condition and of both alternatives.
+
+    Of a condition whose value is known, only the chosen alternative is read.
+
+    Exact; an upper bound where a known condition varies in an irregular way over more than 2^20
+    positions. All versions.
+    """
+    shape = broadcast(*(node.shape(slot) for slot in range(3)))
+    links = [Link(0, (Pointwise(shape),))]
+    chosen = node.value(0).data
+    if chosen is not None and chosen.dtype.kind != "b":
+        raise RuleError(f"input 0 requires booleans, found {chosen.dtype}")
+    for slot in (1, 2):
+        steps = () if chosen is None else mask_steps(chosen if slot == 1 else ~chosen, shape)
+        if steps is not None:
+            links.append(Link(slot, (Pointwise(shape), *steps)))
+    return Outcome((shape,), tuple(links))
+
+
+@rule("OneHot")
+def one_hot(node: OpNode) -> Outcome:
+    """An output reads the index at its position without the new axis, and both values.
+
+    Exact. All versions.
+    """
+    indices, axis = node.shape(0), node.int("axis", -1)
+    count = _depth(node)
+    at = normal_axis(axis, len(indices) + 1)
+    shape = (*indices[:at], count, *indices[at:])
+    (values,) = node.ranked(2, 1, 1)
+    if values != 2:
+        raise RuleError(f"input 2 requires 2 elements, found {values}")
+    own = (*reshaped(indices, (*indices[:at], 1, *indices[at:])), Pointwise(shape))
+    both = (*whole((values,), [0]), Pointwise(shape))
+    return Outcome((shape,), (Link(0, own), Link(2, both)))
+
+
+def _depth(node: OpNode) -> int:
+    depth = node.known(1)
+    if depth is None or depth.size != 1 or depth.dtype.kind not in "iuf":
+        raise RuleError("input 1 requires one number, the depth")
+    found = depth.reshape(-1)[0]
+    if not 1 <= found < 1 << 63:
+        raise RuleError(f"input 1 requires a depth of at least 1, found {found}")
+    return int(found)

@@ -1,0 +1,154 @@
+"""Normalisations: own index, statistics over some axes, parameters."""
+
+from __future__ import annotations
+
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axes
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import broadcasts, normalized, parameter, reshaped, trimmed, whole
+from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole
+from rfgraph.relations.steps import Pointwise, Reduce, Step
+
+
+@rule("BatchNormalization", ignores=("consumed_inputs", "epsilon", "momentum"))
+def batch_normalization(node: OpNode) -> Outcome:
+    """An output reads its own index, and the parameters of its channel.
+
+    In training mode it also reads, as a second part, all of its channel over batch and space in
+    place of the stored mean and variance, and so do the further outputs.
+
+    Exact. Versions: training mode is told by attribute training_mode since 14, before by the
+    presence of further outputs (and is_test 0 before 7). Before 9, with attribute spatial 0, the
+    parameters and statistics belong to a position, not to a channel.
+    """
+    shape = node.ranked(0, 1)
+    if node.version < 9 and node.int("spatial", 1) == 0:
+        kept = tuple(range(1, len(shape)))
+    else:
+        kept = (1,) if len(shape) > 1 else ()
+    own = tuple(shape[axis] for axis in kept) or (1,)
+    training = _training(node)
+    links = list(
+        normalized(shape, [a for a in range(len(shape)) if a not in kept] if training else [])
+    )
+    for slot in (1, 2) if training else (1, 2, 3, 4):
+        links.extend(_parameter(node, slot, shape, own))
+    if training:
+        links.extend(_statistics(node, shape, kept, own))
+    return trimmed(node, (shape, own, own, own, own), links)
+
+
+def _training(node: OpNode) -> bool:
+    if node.version >= 14:
+        return node.int("training_mode", 0) != 0
+    tested = node.version < 7 and node.int("is_test", 0) != 0
+    return not tested and any(node.outputs[1:])
+
+
+def _parameter(node: OpNode, slot: int, shape: Shape, own: Shape) -> list[Link]:
+    """Return the link of parameters of shape `own`, which lies from axis 1 on."""
+    found = _required(node, slot, own)
+    placed = (*own, *(1,) * (len(shape) - 1 - len(own)))
+    return [Chain(found).add(*_unless_same(found, placed), Pointwise(shape)).link(slot)]
+
+
+def _required(node: OpNode, slot: int, own: Shape) -> Shape:
+    found = node.shape(slot)
+    if found != own:
+        raise RuleError(f"input {slot} requires shape {list(own)}, found {list(found)}")
+    return found
+
+
+def _unless_same(found: Shape, placed: Shape) -> tuple[Step, ...]:
+    return () if found == placed else reshaped(found, placed)
+
+
+def _statistics(node: OpNode, shape: Shape, kept: tuple[int, ...], own: Shape) -> list[Link]:
+    """Return the links of the running and saved statistics: the channel whole, and the old ones."""
+    steps = whole(shape, [axis for axis in range(len(shape)) if axis not in kept])
+    reduced = tuple(length if axis in kept else 1 for axis, length in enumerate(shape))
+    links = [Link(0, (*steps, *reshaped(reduced, own)), output) for output in range(1, 5)]
+    links.extend(Link(s, (Pointwise(_required(node, s, own)),), s - 2) for s in (3, 4))
+    return links
+
+
+@rule("InstanceNormalization", ignores=("consumed_inputs", "epsilon"))
+def instance_normalization(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all of its channel over space.
+
+    Exact. All versions.
+    """
+    shape = node.ranked(0, 3)
+    links = list(normalized(shape, range(2, len(shape))))
+    for slot in (1, 2):
+        links.extend(parameter(node, slot, shape, 1))
+    return Outcome((shape,), tuple(links))
+
+
+@rule("GroupNormalization", ignores=("epsilon", "stash_type"))
+def group_normalization(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all of its group of channels over space.
+
+    Exact. Versions: before 21 scale and bias belong to a group, since then to a channel.
+    """
+    shape = node.ranked(0, 2)
+    channels, count = shape[1], node.int("num_groups")
+    if count < 1 or channels % count:
+        raise RuleError(
+            f"attribute 'num_groups' requires a divisor of {channels} channels, found {count}"
+        )
+    rules: list[tuple[int, ReduceRule]] = [(1, Blocks(count, channels, channels))]
+    rules.extend((axis, Whole(shape[axis], 1)) for axis in range(2, len(shape)))
+    links = [Link(0, (Pointwise(shape),)), Link(0, (Reduce(tuple(rules)), Pointwise(shape)))]
+    for slot in (1, 2):
+        found = node.shape(slot)
+        if node.version < 21 and found == (count,):
+            spread = Reduce(((0, Blocks(count, count, channels)),))
+            placed = (channels, *(1,) * (len(shape) - 2))
+            links.append(Link(slot, (spread, *reshaped((channels,), placed), Pointwise(shape))))
+        else:
+            links.extend(parameter(node, slot, shape, 1))
+    return Outcome((shape,), tuple(links))
+
+
+@rule(
+    "LayerNormalization",
+    "RMSNormalization",
+    "SimplifiedLayerNormalization",
+    ignores=("epsilon", "stash_type"),
+)
+def layer_normalization(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all axes from attribute axis on.
+
+    The statistics read all of these axes; scale and bias are read at the index they broadcast to.
+
+    Exact. All versions.
+    """
+    shape = node.ranked(0, 1)
+    axis = node.axis("axis", -1, len(shape))
+    axes = range(axis, len(shape))
+    links = list(normalized(shape, axes))
+    for slot in (1, 2):
+        if slot == 1 or node.has(slot):
+            found = node.shape(slot)
+            if not broadcasts(found, shape):
+                raise RuleError(
+                    f"input {slot} requires a shape that broadcasts to {list(shape)}, "
+                    f"found {list(found)}"
+                )
+            links.append(Link(slot, (Pointwise(shape),)))
+    links.extend(Link(0, whole(shape, axes), output) for output in (1, 2))
+    reduced = (*shape[:axis], *(1,) * len(axes))
+    return trimmed(node, (shape, reduced, reduced), links)
+
+
+@rule("MeanVarianceNormalization")
+def mean_variance_normalization(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all of the axes.
+
+    An axis beyond the last one does not count. Exact. All versions: the axes are 0, 2 and 3 unless
+    they are given.
+    """
+    shape = node.shape(0)
+    named = node.ints("axes")
+    axes = [axis for axis in ([0, 2, 3] if named is None else named) if axis < len(shape)]
+    return Outcome((shape,), normalized(shape, normal_axes(axes, len(shape))))

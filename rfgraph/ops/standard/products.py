@@ -1,0 +1,162 @@
+"""Operators that multiply tensors and sum over the axes they share."""
+
+from __future__ import annotations
+
+from rfgraph.ops.masks import summed_steps, taken_steps, zero_elements
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, broadcast
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import broadcasts, reshaped, whole, without
+from rfgraph.relations.axis_rules import Shape, product
+from rfgraph.relations.steps import Permute, Pointwise
+
+# -- MatMul ----------------------------------------------------------------------------------------
+
+
+def _product_shape(left: Shape, right: Shape) -> Shape:
+    """Return the shape of a matrix product, numpy's rules for vectors and batches included."""
+    if not left or not right or left[-1] != right[max(len(right) - 2, 0)]:
+        raise RuleError(f"shapes {list(left)} and {list(right)} do not multiply")
+    batch = broadcast(left[:-2], right[:-2])
+    return (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
+
+
+def _factors(left: Shape, right: Shape, slots: tuple[int, int]) -> tuple[Link, Link]:
+    """Return the links of both factors: all of the shared axis, then row or column."""
+    shape = _product_shape(left, right)
+    rows = Chain(left).add(*whole(left, [len(left) - 1], weighted=True))
+    if len(right) == 1:
+        rows.add(*reshaped(rows.shape, without(rows.shape, [len(left) - 1])))
+    shared = max(len(right) - 2, 0)
+    columns = Chain(right).add(*whole(right, [shared], weighted=True))
+    if len(left) == 1:
+        columns.add(*reshaped(columns.shape, without(columns.shape, [shared])))
+    return rows.add(Pointwise(shape)).link(slots[0]), columns.add(Pointwise(shape)).link(slots[1])
+
+
+@rule("MatMul")
+def matmul(node: OpNode) -> Outcome:
+    """An output reads its row of the first factor and its column of the second.
+
+    Batch axes broadcast. With stored masks (option --masks) elements that these make zero are left
+    out, and what they are multiplied with.
+
+    Exact; with stored masks an upper bound for more than 2^22 elements. All versions.
+    """
+    left, right = node.shape(0), node.shape(1)
+    shape = _product_shape(left, right)
+    for slot in (0, 1) if min(len(left), len(right)) > 1 else ():
+        zero = zero_elements(node.value(slot))
+        if zero is not None:
+            return Outcome((shape,), _masked(left, right, shape, ~zero, slot))
+    return Outcome((shape,), _factors(left, right, (0, 1)))
+
+
+def _masked(left: Shape, right: Shape, shape: Shape, kept: Array, slot: int) -> tuple[Link, Link]:
+    """Return the links of factors of which number `slot` is zero but where `kept`.
+
+    What holds for rows and columns of the first holds for columns and rows of the second.
+    """
+    turned = slot == 1
+    own, other = (_turned(right), _turned(left)) if turned else (Chain(left), Chain(right))
+    out = _turned(shape).shape if turned else shape
+    kept = kept.reshape((1,) * (len(out) - kept.ndim) + kept.shape)
+    kept = kept.swapaxes(-1, -2) if turned else kept
+    own.add(Pointwise((*(1,) * (len(out) - len(own.shape)), *own.shape)))
+    own.add(*summed_steps(kept, own.shape, len(out) - 1, weighted=True))
+    other.add(Pointwise((*(1,) * (len(out) - len(other.shape)), *other.shape)))
+    other.add(*taken_steps(kept, other.shape, weighted=True))
+    links = []
+    for chain, number in ((own, slot), (other, 1 - slot)):
+        chain.add(Pointwise(out))
+        links.append(chain.add(*_turned(out).steps if turned else ()).link(number))
+    return links[slot], links[1 - slot]
+
+
+def _turned(shape: Shape) -> Chain:
+    """Return a chain that exchanges the last two axes."""
+    last = len(shape) - 1
+    return Chain(shape).add(Permute((*range(last - 1), last, last - 1)))
+
+
+@rule("MatMulInteger")
+def matmul_integer(node: OpNode) -> Outcome:
+    """An output reads its row of the first factor, its column of the second and their zero points.
+
+    Exact. All versions.
+    """
+    left, right = node.shape(0), node.shape(1)
+    shape = _product_shape(left, right)
+    links = [*_factors(left, right, (0, 1))]
+    links += _quantization(node, 2, shape, left, row=True)
+    links += _quantization(node, 3, shape, right, row=False)
+    return Outcome((shape,), tuple(links))
+
+
+@rule("QLinearMatMul")
+def qlinear_matmul(node: OpNode) -> Outcome:
+    """An output reads its row of the first factor, its column of the second, and all scaling.
+
+    Exact. All versions.
+    """
+    left, right = node.shape(0), node.shape(3)
+    shape = _product_shape(left, right)
+    links = [*_factors(left, right, (0, 3))]
+    for slot in (1, 2):
+        links += _quantization(node, slot, shape, left, row=True)
+    for slot in (4, 5):
+        links += _quantization(node, slot, shape, right, row=False)
+    for slot in (6, 7):
+        links += _quantization(node, slot, shape, left, row=True)
+    return Outcome((shape,), tuple(links))
+
+
+def _quantization(node: OpNode, slot: int, shape: Shape, factor: Shape, row: bool) -> list[Link]:
+    """Return the link of a scale or zero point: one value, one per row, or one per column."""
+    if not node.has(slot):
+        return []
+    found = node.shape(slot)
+    placed = found
+    if product(found) == 1:
+        placed = (1,) * len(shape)
+    elif len(found) == 1 and row and len(factor) > 1 and len(shape) > 1:
+        placed = (*found, 1)
+    if not broadcasts(placed, shape):
+        raise RuleError(
+            f"input {slot} requires one value or one per {'row' if row else 'column'}, "
+            f"found shape {list(found)}"
+        )
+    return [Chain(found).add(*reshaped(found, placed), Pointwise(shape)).link(slot)]
+
+
+# -- Gemm ------------------------------------------------------------------------------------------
+
+
+@rule("Gemm", ignores=("alpha", "beta", "broadcast"))
+def gemm(node: OpNode) -> Outcome:
+    """An output reads its row of the first factor, its column of the second, and the addend.
+
+    With transA or transB, column and row change places. Exact. All versions.
+    """
+    (rows, inner), left = _matrix(node, 0, "transA")
+    (depth, columns), right = _matrix(node, 1, "transB")
+    if inner != depth:
+        raise RuleError(f"requires factors that share an axis, found lengths {inner} and {depth}")
+    shape = (rows, columns)
+    left.add(*whole(left.shape, [1], weighted=True), Pointwise(shape))
+    right.add(*whole(right.shape, [0], weighted=True), Pointwise(shape))
+    links = [left.link(0), right.link(1)]
+    if node.has(2):
+        added = node.shape(2)
+        if not broadcasts(added, shape):
+            raise RuleError(
+                f"input 2 requires a shape that broadcasts to {list(shape)}, found {list(added)}"
+            )
+        links.append(Link(2, (Pointwise(shape),)))
+    return Outcome((shape,), tuple(links))
+
+
+def _matrix(node: OpNode, slot: int, transposed: str) -> tuple[Shape, Chain]:
+    chain = Chain(node.ranked(slot, 2, 2))
+    if node.int(transposed, 0):
+        chain.add(Permute((1, 0)))
+    return chain.shape, chain

@@ -1,0 +1,45 @@
+"""Linear quantization: own index, scale and zero point per tensor, per axis or per block."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, normal_axis
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import parameter
+from rfgraph.relations.axis_rules import Resample, Shape, product
+from rfgraph.relations.steps import Pointwise, Taps
+from rfgraph.wording.names import quoted
+
+
+@rule("QuantizeLinear", "DequantizeLinear", ignores=("output_dtype", "precision", "saturate"))
+def quantize_linear(node: OpNode) -> Outcome:
+    """An output reads the same index of the input, and its scale and zero point.
+
+    Exact. Versions: since 13 these may belong to a position of attribute axis, since 21 to a block
+    of block_size positions.
+    """
+    shape = node.shape(0)
+    links = [Link(0, (Pointwise(shape),))]
+    for slot in (1, 2) if node.has(2) else (1,):
+        links.extend(_scale(node, slot, shape))
+    return Outcome((shape,), tuple(links))
+
+
+def _scale(node: OpNode, slot: int, shape: Shape) -> tuple[Link, ...]:
+    found = node.shape(slot)
+    axis, block = node.int("axis", 1), node.int("block_size", 0)
+    if product(found) == 1 and len(found) < 2:
+        return parameter(node, slot, shape, 0)
+    axis = normal_axis(axis, len(shape)) if len(shape) > 1 else 0
+    if block == 0:
+        return parameter(node, slot, shape, axis)
+    if block < 0 or not shape:
+        raise RuleError(
+            f"attribute {quoted('block_size')} requires at least 0 and an axis, found {block}"
+        )
+    wanted = (*shape[:axis], -(-shape[axis] // block), *shape[axis + 1 :])
+    if found != wanted:
+        raise RuleError(f"input {slot} requires shape {list(wanted)}, found {list(found)}")
+    rule = Resample(Fraction(1, block), Fraction(0), "floor", found[axis], shape[axis])
+    return (Link(slot, (Taps(((axis, rule),)),)),)

@@ -1,0 +1,288 @@
+"""Operators whose output reads all of some axes: reductions, sorting, sums along an axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rfgraph.ops.masks import least_margin, masked_weights, summed_steps
+from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice, normal_axis
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import normalized, reshaped, scalar, selected, trimmed, whole, without
+from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole, product
+from rfgraph.relations.steps import Everything, Pointwise, Prefix, Reduce, Regroup
+
+
+def _reduced(shape: Shape, axes: tuple[int, ...], keep: bool) -> Outcome:
+    chain = Chain(shape).add(*whole(shape, axes))
+    if axes and not keep:
+        chain.add(Regroup(without(shape, axes)))
+    if not chain.steps:
+        chain.add(Pointwise(shape))
+    return Outcome((chain.shape,), (chain.link(0),))
+
+
+@rule(
+    *"""ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd
+    ReduceSum ReduceSumSquare""".split()
+)
+def reduce(node: OpNode) -> Outcome:
+    """An output reads all of the reduced axes, and its own index of the others.
+
+    Exact. Unknown: where the axes depend on data.
+    Versions: the axes are an input since 13 for ReduceSum, since 18 for the others; then
+    noop_with_empty_axes may turn "no axes" from all of them to none.
+    """
+    shape = node.shape(0)
+    as_input = node.version >= (13 if node.op_type == "ReduceSum" else 18)
+    found = node.known_ints(1) if as_input else node.ints("axes")
+    none = as_input and node.int("noop_with_empty_axes", 0) != 0
+    named = dict.fromkeys(normal_axis(axis, len(shape)) for axis in found or ())
+    axes = tuple(named) if found else () if none else tuple(range(len(shape)))
+    return _reduced(shape, axes, node.int("keepdims", 1) != 0)
+
+
+@rule("ArgMax", "ArgMin", ignores=("select_last_index",))
+def arg_extreme(node: OpNode) -> Outcome:
+    """An output reads all of the axis, and its own index of the others.
+
+    Exact. All versions.
+    """
+    shape = node.shape(0)
+    axis = node.axis("axis", 0, len(shape))
+    return _reduced(shape, (axis,), node.int("keepdims", 1) != 0)
+
+
+@rule("Softmax", "LogSoftmax", "Hardmax")
+def softmax(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all of the axis.
+
+    With stored masks (option --masks) Softmax reads what these leave of the axis.
+
+    Exact; an output that a stored mask makes zero counts as reading its row all the same, though
+    what is multiplied with it does not count. Versions: before 13 the default axis is 1, and all
+    axes from the given one on are read.
+    """
+    shape = node.shape(0)
+    if node.version < 13:
+        axes = range(node.axis("axis", 1, len(shape)), len(shape))
+    else:
+        axis = node.axis("axis", -1, len(shape))
+        axes = range(axis, axis + 1)
+    masked = _masked(node, axes) if node.op_type == "Softmax" else None
+    if masked is None:
+        return Outcome((shape,), normalized(shape, axes))
+    return Outcome((shape,), _unmasked(shape, ~masked, axes))
+
+
+def _masked(node: OpNode, axes: range) -> Array | None:
+    """Return which weights stored masks make zero, None if none."""
+    marks = node.value(0).marks
+    if marks is None or marks.level is None:
+        return None
+    level, missing = marks.level()
+    masked = masked_weights(level, len(node.shape(0)), axes)
+    if missing:
+        node.left = "a constant added to its scores has no value in the file"
+    if level is not None and masked is not None:
+        node.cut = least_margin(level, masked, axes)
+    return masked
+
+
+def _unmasked(shape: Shape, left: Array, axes: range) -> tuple[Link, ...]:
+    """Return the links of weights: own index, and what is `left` of its row."""
+    row, axis = shape, axes[0]
+    if len(axes) > 1:
+        row = (*shape[:axis], product(shape[axis:]))
+        left = np.broadcast_to(left, (*left.shape[:axis], *shape[axis:]))
+        left = left.reshape((*left.shape[:axis], row[-1]))
+    one = (*row[:axis], 1, *row[axis + 1 :])
+    sums = Chain(shape).add(*reshaped(shape, row), *summed_steps(left, row, axis))
+    sums.add(*reshaped(one, (*shape[:axis], *(1,) * len(axes), *shape[axes.stop :])))
+    return Link(0, (Pointwise(shape),)), sums.add(Pointwise(shape)).link(0)
+
+
+@rule("LpNormalization", ignores=("p",))
+def lp_normalization(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, all of the axis.
+
+    Exact. All versions.
+    """
+    shape = node.shape(0)
+    return Outcome((shape,), normalized(shape, [node.axis("axis", -1, len(shape))]))
+
+
+@rule("TopK", ignores=("largest", "sorted"))
+def top_k(node: OpNode) -> Outcome:
+    """Both outputs read all of the axis, and their own index of the others.
+
+    Exact. Unknown: where k depends on data. Versions: before 10 k is an attribute.
+    """
+    shape = node.ranked(0, 1)
+    axis = node.axis("axis", -1, len(shape))
+    found = [node.int("k")] if node.version < 10 else node.known_ints(1)
+    if not found or len(found) != 1 or not 0 <= found[0] <= shape[axis]:
+        raise RuleError(
+            f"k requires one integer in [0, {shape[axis]}], found {found and found[:8]}"
+        )
+    steps = (Reduce(((axis, Whole(shape[axis], found[0])),)),)
+    out = Chain(shape).add(*steps).shape
+    return trimmed(node, (out, out), (Link(0, steps, output) for output in (0, 1)))
+
+
+@rule("CumSum", "CumProd")
+def cumulative(node: OpNode) -> Outcome:
+    """An output reads the axis up to its own position, or from it on with attribute reverse.
+
+    With attribute exclusive its own position is not read. Exact. Unknown: where the axis depends on
+    data. All versions.
+    """
+    shape = node.ranked(0, 1)
+    after = -1 if node.int("exclusive", 0) else 0
+    reverse = node.int("reverse", 0) != 0
+    if node.has(1) and node.value(1).data is None:
+        return Outcome(
+            (shape,), (Link(0, (Everything(shape, unknown=True),)), scalar(node, 1, shape))
+        )
+    found = node.known_ints(1)
+    if not found or len(found) != 1:
+        raise RuleError(f"input 1 requires one integer, the axis, found {found and found[:8]}")
+    axis = normal_axis(found[0], len(shape))
+    before, end = (after, None) if reverse else (None, after)
+    band = Band(before, end, shape[axis], shape[axis])
+    return Outcome((shape,), (Link(0, (Prefix(((axis, band),)),)),))
+
+
+@rule("Multinomial", ignores=("dtype", "seed"))
+def multinomial(node: OpNode) -> Outcome:
+    """An output reads all classes of its row.
+
+    Exact. All versions.
+    """
+    rows, classes = node.ranked(0, 2, 2)
+    samples = node.int("sample_size", 1)
+    if samples < 1:
+        raise RuleError(f"attribute 'sample_size' requires at least 1, found {samples}")
+    return Outcome(((rows, samples),), (Link(0, (Reduce(((1, Whole(classes, samples)),)),)),))
+
+
+@rule("Det")
+def det(node: OpNode) -> Outcome:
+    """An output reads all of its matrix.
+
+    Exact. All versions.
+    """
+    shape = node.ranked(0, 2)
+    if shape[-1] != shape[-2]:
+        raise RuleError(f"requires square matrices, found shape {list(shape)}")
+    return _reduced(shape, (len(shape) - 2, len(shape) - 1), keep=False)
+
+
+@rule("DynamicQuantizeLinear")
+def dynamic_quantize_linear(node: OpNode) -> Outcome:
+    """An output reads its own index and, as a second part, the whole tensor through its range.
+
+    Scale and zero point read the whole tensor. That is the range of dynamic quantization, a side
+    path: past it the local paths are reported, and which operators take a range is named.
+
+    Exact. All versions.
+    """
+    shape = node.shape(0)
+    axes = range(len(shape))
+    links = list(normalized(shape, axes))
+    steps = (*whole(shape, axes), *reshaped((1,) * len(shape), ()))
+    links.extend(Link(0, steps, output) for output in (1, 2))
+    return trimmed(node, (shape, (), ()), links)
+
+
+# -- losses ----------------------------------------------------------------------------------------
+
+
+@rule("NegativeLogLikelihoodLoss", ignores=("ignore_index",))
+def negative_log_likelihood_loss(node: OpNode) -> Outcome:
+    """An output reads the target at its place, and the input and the weight of the class it names.
+
+    With reduction mean or sum, the output reads that of all places.
+
+    Exact but for the classes: which one is read depends on data (unknown). All versions.
+    """
+    return _loss(node, known=False)
+
+
+@rule("SoftmaxCrossEntropyLoss", ignores=("ignore_index",))
+def softmax_cross_entropy_loss(node: OpNode) -> Outcome:
+    """An output reads all classes and the target at its place; with mean or sum, of all places.
+
+    The logarithms read their own index and, as a second part, all classes.
+
+    Exact but for the weights: which one is read depends on data (unknown). All versions.
+    """
+    return _loss(node, known=True)
+
+
+def _loss(node: OpNode, known: bool) -> Outcome:
+    scores, target = node.ranked(0, 2), node.shape(1)
+    places = without(scores, (1,))
+    if target != places:
+        raise RuleError(f"input 1 requires shape {list(places)}, found {list(target)}")
+    total = choice(node, "reduction", "mean", ("none", "sum", "mean")) != "none"
+    out = () if total else places
+    one = (scores[0], 1, *scores[2:])
+    rules = [(1, Whole(scores[1], 1, unknown=not known))]
+    if total:
+        rules += [(axis, Whole(scores[axis], 1)) for axis in range(len(scores)) if axis != 1]
+        one = (1,) * len(scores)
+    links = [Link(0, (Reduce(tuple(rules)), *reshaped(one, out)))]
+    rest = range(len(target)) if total else ()
+    kept = (1,) * len(target) if total else target
+    links.append(Link(1, (*whole(target, rest), *reshaped(kept, out))))
+    if node.has(2):
+        (classes,) = node.ranked(2, 1, 1)
+        weight = (Reduce(((0, Whole(classes, 1, unknown=True)),)), *reshaped((1,), ()))
+        links.append(Link(2, (*weight, Pointwise(out))))
+    links.extend(normalized(scores, [1], output=1))
+    return trimmed(node, (out, scores), links)
+
+
+# -- Fourier ---------------------------------------------------------------------------------------
+
+
+@rule("DFT")
+def dft(node: OpNode) -> Outcome:
+    """An output reads all of the signal axis, as far as dft_length goes, in both its parts.
+
+    Upper bound: factors of the transform that are zero count as read. Unknown: where dft_length or
+    the axis depends on data. Versions: since 20 the axis is an input, and -2 unless it is given.
+    """
+    shape = node.ranked(0, 2)
+    inverse, onesided = node.int("inverse", 0) != 0, node.int("onesided", 0) != 0
+    given = [node.int("axis", 1)] if node.version < 20 else _one(node, 2, -2)
+    axis = normal_axis(given[0], len(shape))
+    if axis == len(shape) - 1 or shape[-1] not in (1, 2):
+        raise RuleError(
+            f"requires a last axis of length 1 or 2 that is not transformed, "
+            f"found axis {axis} of shape {list(shape)}"
+        )
+    real = inverse and onesided
+    if onesided and shape[-1] != 1 + inverse:
+        raise RuleError(f"attribute 'onesided' requires a last axis of length {1 + inverse}")
+    length = _one(node, 1, 2 * (shape[axis] - 1) if real else shape[axis])[0]
+    if length < 1:
+        raise RuleError(f"dft_length requires at least 1, found {length}")
+    half = length // 2 + 1
+    chain = Chain(shape).add(
+        *selected(
+            shape, [(axis, Shift(0, 1, shape[axis], min(shape[axis], half if real else length)))]
+        )
+    )
+    count = half if onesided and not inverse else length
+    parts = Whole(shape[-1], 1 if real else 2)
+    chain.add(Reduce(((axis, Whole(chain.shape[axis], count)), (len(shape) - 1, parts))))
+    return Outcome((chain.shape,), (chain.link(0),))
+
+
+def _one(node: OpNode, index: int, default: int) -> list[int]:
+    """Return the one integer that an optional constant input holds, as a list."""
+    found = node.known_ints(index)
+    if found is not None and len(found) != 1:
+        raise RuleError(f"input {index} requires one integer, found {len(found)}")
+    return [default] if found is None else found

@@ -1,0 +1,263 @@
+"""Operators of sequence models beside attention: rotation by position, linear attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, choice, required
+from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import normal_indices, pick_steps, selected, trimmed, whole
+from rfgraph.relations.axis_rules import (
+    Band,
+    Blocks,
+    Repeat,
+    Resample,
+    Shape,
+    Shift,
+    Whole,
+    product,
+)
+from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Select, Step, Taps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def repeated(count: int, groups: int) -> Resample:
+    """Return the axis rule by which each of `groups` positions serves equally many of `count`."""
+    return Resample(Fraction(groups, count), Fraction(0), "floor", groups, count)
+
+
+# -- rotary embedding ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """The lengths of a rotary embedding: of each head's `size`, `turned` are turned in pairs."""
+
+    shape: Shape
+    batch: int
+    length: int
+    heads: int
+    size: int
+    turned: int
+    interleaved: bool
+
+    @property
+    def tokens(self) -> Shape:
+        """The shape with the heads on an axis of their own, after the positions."""
+        return (self.batch, self.length, self.heads, self.size)
+
+    def entered(self) -> Chain:
+        """Return a chain from X to tokens."""
+        chain = Chain(self.shape)
+        packed = len(self.shape) == 3
+        return chain.add(Regroup(self.tokens) if packed else Permute((0, 2, 1, 3)))
+
+    def left(self, chain: Chain, start: int, slot: int) -> Link:
+        """Return the link of a chain that has reached a part of each head, which begins there."""
+        part = Shift(-start, 1, chain.shape[3], self.size, "absent")
+        chain.add(*(() if chain.shape[3] == self.size else selected(chain.shape, [(3, part)])))
+        packed = len(self.shape) == 3
+        return chain.add(Regroup(self.shape) if packed else Permute((0, 2, 1, 3))).link(slot)
+
+
+def _rotation(node: OpNode) -> Rotation:
+    shape = node.ranked(0, 3, 4)
+    if len(shape) == 3:
+        batch, length, hidden = shape
+        heads = node.int("num_heads")
+        if heads < 1 or hidden % heads:
+            raise RuleError(f"attribute 'num_heads' requires a divisor of {hidden}, found {heads}")
+        size = hidden // heads
+    else:
+        batch, heads, length, size = shape
+    turned = node.int("rotary_embedding_dim", 0) or size
+    if turned % 2 or not 0 <= turned <= size:
+        raise RuleError(f"requires an even number of at most {size} to be turned, found {turned}")
+    interleaved = node.int("interleaved", 0) != 0
+    return Rotation(shape, batch, length, heads, size, turned, interleaved)
+
+
+@rule("RotaryEmbedding")
+def rotary_embedding(node: OpNode) -> Outcome:
+    """An output reads its own index of the input and the other one of its pair, of the same head.
+
+    The pair lies half of the turned part away or, with attribute interleaved, beside. What is not
+    turned reads its own index alone. Caches that are computed are read at the position and pair.
+
+    Exact; unknown along the rows of a computed cache where position_ids are computed, which are
+    read at their own position. Versions: all.
+    """
+    turn = _rotation(node)
+    links = []
+    if turn.turned:
+        part = Shift(0, 1, turn.size, turn.turned)
+        chain = turn.entered()
+        chain.add(*(() if turn.turned == turn.size else selected(chain.shape, [(3, part)])))
+        links.append(turn.left(chain.add(*_pairs(turn)), 0, 0))
+        links.extend(_cache_link(node, turn, slot) for slot in (1, 2))
+        if node.has(3):
+            own = required(node, 3, (turn.batch, turn.length))
+            ids = Chain(own).add(Regroup((*own, 1, 1)))
+            links.append(turn.left(ids.add(Pointwise((*turn.tokens[:3], turn.turned))), 0, 3))
+    if turn.turned < turn.size or not turn.size:
+        rest = Shift(turn.turned, 1, turn.size, turn.size - turn.turned)
+        chain = turn.entered()
+        links.append(turn.left(chain.add(*selected(chain.shape, [(3, rest)])), turn.turned, 0))
+    return Outcome((turn.shape,), tuple(links))
+
+
+def _pairs(turn: Rotation) -> tuple[Step, ...]:
+    """Return the steps by which each of the turned reads both of its pair."""
+    pairs = turn.turned // 2
+    if turn.interleaved:
+        return (Reduce(((3, Blocks(pairs, turn.turned, turn.turned)),), weighted=True),)
+    halves = (*turn.tokens[:3], 2, pairs)
+    both = Reduce(((3, Whole(2, 2)),), weighted=True)
+    return Regroup(halves), both, Regroup((*turn.tokens[:3], turn.turned))
+
+
+def _cache_link(node: OpNode, turn: Rotation, slot: int) -> Link:
+    """Return the link of a cache of sines or cosines: by position and pair, whatever the head."""
+    pairs, place = turn.turned // 2, (turn.batch, turn.length)
+    if node.has(3):
+        rows = node.ranked(slot, 2, 2)[0]
+        chain = Chain(required(node, slot, (rows, pairs)))
+        ids = node.value(3).data
+        if ids is None:
+            chain.add(Reduce(((0, Whole(rows, product(place), unknown=True)),)))
+        else:
+            picked = normal_indices(ids, rows, "position_ids").reshape(-1)
+            chain.add(*pick_steps(picked, 0, rows))
+    else:
+        chain = Chain(required(node, slot, (*place, pairs)))
+    chain.add(Regroup((*place, 1, pairs)))
+    if turn.interleaved:
+        chain.add(Taps(((3, repeated(turn.turned, pairs)),)))
+    else:
+        chain.add(Select(((3, Repeat(pairs, turn.turned)),)))
+    return turn.left(chain.add(Pointwise((*turn.tokens[:3], turn.turned))), 0, slot)
+
+
+# -- linear attention ------------------------------------------------------------------------------
+
+QUERY, KEY, VALUE, PAST, DECAY, BETA = range(6)
+UPDATES = {"linear": (), "gated": (DECAY,), "delta": (BETA,), "gated_delta": (DECAY, BETA)}
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """The lengths of a linear attention; `mixed` where an update reads the whole state."""
+
+    batch: int
+    length: int
+    heads: int
+    groups: int
+    size: int
+    value_size: int
+    mixed: bool
+
+    @property
+    def output(self) -> Shape:
+        """The shape of the output with the heads on an axis of their own."""
+        return (self.batch, self.length, self.heads, self.value_size)
+
+    @property
+    def state(self) -> Shape:
+        """The shape of the state."""
+        return (self.batch, self.groups, self.size, self.value_size)
+
+    def tokens(self, own: Shape) -> Chain:
+        """Return a chain to (batch, length, groups, width); the groups are one where shared."""
+        groups = 1 if own[2] == 1 else self.groups
+        return Chain(own).add(Regroup((*own[:2], groups, own[2] // groups)))
+
+    def shared(self, chain: Chain) -> Chain:
+        """Return a chain over groups of heads, on axis 2, spread to the heads that share them."""
+        if chain.shape[2] in (1, self.heads):
+            return chain
+        return chain.add(Taps(((2, repeated(self.heads, self.groups)),)))
+
+    def out(self, chain: Chain, slot: int) -> Link:
+        """Return the link to the output of a chain that broadcasts to it."""
+        flat = (self.batch, self.length, self.heads * self.value_size)
+        return self.shared(chain).add(Pointwise(self.output), Regroup(flat)).link(slot)
+
+
+def _recurrence(node: OpNode) -> Recurrence:
+    update = choice(node, "update_rule", "gated_delta", list(UPDATES))
+    heads, groups = node.int("q_num_heads"), node.int("kv_num_heads")
+    if groups < 1 or heads < 1 or heads % groups:
+        raise RuleError(
+            f"requires a number of query heads that is a multiple of that of key heads, found "
+            f"{heads} and {groups}"
+        )
+    batch, length, hidden = node.ranked(QUERY, 3, 3)
+    size = hidden // heads
+    required(node, QUERY, (batch, length, heads * size))
+    required(node, KEY, (batch, length, groups * size))
+    value_size = node.ranked(VALUE, 3, 3)[2] // groups
+    required(node, VALUE, (batch, length, groups * value_size))
+    mixed = BETA in UPDATES[update]
+    found = Recurrence(batch, length, heads, groups, size, value_size, mixed)
+    if node.has(PAST):
+        required(node, PAST, found.state)
+    for slot, widths in ((DECAY, (groups * size, groups)), (BETA, (groups, 1))):
+        if slot in UPDATES[update]:
+            _gate(node, slot, (batch, length), widths)
+    return found
+
+
+def _gate(node: OpNode, slot: int, place: Shape, widths: tuple[int, int]) -> None:
+    own = node.shape(slot)
+    if own not in [(*place, width) for width in widths]:
+        wanted = " or ".join(str([*place, width]) for width in widths)
+        raise RuleError(f"input {slot} requires shape {wanted}, found {list(own)}")
+
+
+@rule("LinearAttention", ignores=("chunk_size", "scale"))
+def linear_attention(node: OpNode) -> Outcome:
+    """An output reads its query, whole, and keys, decay and beta of its head up to its position.
+
+    Of the values up to its own position and of the past state it reads its own column. The state
+    handed on reads the whole sequence: of keys, decay and past state its own row, or all rows where
+    the update rule is a delta rule. Query heads share those of keys and values in groups.
+
+    Exact. Versions: all.
+    """
+    seq = _recurrence(node)
+    gates = UPDATES[node.str("update_rule", "gated_delta")]
+    links = [*_output_links(node, seq, gates), *_state_links(node, seq, gates)]
+    flat = (seq.batch, seq.length, seq.heads * seq.value_size)
+    return trimmed(node, (flat, seq.state), links)
+
+
+def _output_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Iterator[Link]:
+    query = Chain(node.shape(QUERY)).add(Regroup((*seq.output[:3], seq.size)))
+    yield seq.out(query.add(Reduce(((3, Whole(seq.size, 1)),), weighted=True)), QUERY)
+    for slot in (KEY, VALUE, *gates):
+        chain = seq.tokens(node.shape(slot))
+        chain.add(Prefix(((1, Band(None, 0, seq.length, seq.length)),)))
+        if slot != VALUE:
+            chain.add(*whole(chain.shape, [3], weighted=True))
+        yield seq.out(chain, slot)
+    if node.has(PAST):
+        past = Chain(seq.state).add(*whole(seq.state, [2], weighted=True), Permute((0, 2, 1, 3)))
+        yield seq.out(past, PAST)
+
+
+def _state_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Iterator[Link]:
+    """Give the links of the state that is handed on, (batch, groups, key rows, value columns)."""
+    rows = (Reduce(((2, Whole(seq.size, seq.size)),), weighted=True),) if seq.mixed else ()
+    for slot in (KEY, VALUE, *gates):
+        chain = seq.tokens(node.shape(slot))
+        chain.add(*whole(chain.shape, [1], weighted=True))
+        chain.add(Permute((0, 2, 1, 3) if slot == VALUE else (0, 2, 3, 1)))
+        if chain.shape[2] == seq.size:
+            chain.add(*rows)
+        yield chain.add(Pointwise(seq.state)).link(slot, 1)
+    if node.has(PAST):
+        yield Chain(seq.state).add(*(rows or (Pointwise(seq.state),))).link(PAST, 1)

@@ -1,0 +1,1 @@
+"""What several subjects are written with: tables, histograms, styles, CSV, JSON and Markdown."""

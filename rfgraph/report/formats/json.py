@@ -1,0 +1,31 @@
+"""Reports as JSON: one entry of a list to a line, so that they can be read and compared."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.analysis.document import contents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rfgraph.analysis.field import ReceptiveField
+    from rfgraph.analysis.view import View
+
+
+def report(view: View, fields: Sequence[ReceptiveField] | None = None) -> str:
+    """Return `contents` as text."""
+    return dumps(contents(view, fields))
+
+
+def dumps(document: Mapping[str, Any]) -> str:
+    """Return JSON text in ASCII, for no name in it can then act on a terminal."""
+    lines = [f"{json.dumps(key)}: {_value(value)}" for key, value in document.items()]
+    return "{" + ",\n ".join(lines) + "}\n"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return "[\n  " + ",\n  ".join(map(json.dumps, value)) + "]"
+    return json.dumps(value)

@@ -1,0 +1,186 @@
+"""The table of `--layers`: a row for each layer that changes what is read.
+
+A layer is an operator with a window (convolutions, pools, resizes) or one whose field differs from
+that of everything it reads from (merges, pads, crops, gates).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from rfgraph.domains.fields.axis import numbers
+from rfgraph.wording.numbers import fraction, ratio, span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rfgraph.analysis.field import ReceptiveField
+    from rfgraph.analysis.view import View
+    from rfgraph.domains.fields.axis import Axis
+    from rfgraph.relations.graph import Operator
+
+
+HEADER = ("n", "stride", "size", "start", "center", "before", "after", "paths")
+MARKS = {"global": "*", "one-sided": "<", "unknown": "?"}
+UNALIGNED = "!"
+ITS_NUMBERS = "any numbers are those of its local paths"
+
+Cells: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One row: the tensor's field, what to call it, and the cells of each spatial axis."""
+
+    field: ReceptiveField
+    label: str
+    cells: Mapping[int, Cells]
+
+    def groups(self) -> list[tuple[tuple[int, ...], Cells]]:
+        """Return the cells with the axes that they hold for; lengths alone make no difference."""
+        found: dict[Cells, list[int]] = {}
+        for axis, row in self.cells.items():
+            found.setdefault(row[1:], []).append(axis)
+        return [(tuple(axes), (self._lengths(axes), *row)) for row, axes in found.items()]
+
+    def _lengths(self, axes: Sequence[int]) -> str:
+        lengths = [self.cells[axis][0] for axis in axes]
+        return lengths[0] if len(set(lengths)) == 1 else "x".join(lengths)
+
+    def scopes(self) -> set[str]:
+        """Return the scopes on the spatial axes."""
+        return {self.field.axes[axis].scope for axis in self.cells}
+
+
+def layers(view: View, source: str) -> list[Layer]:
+    """Return the rows of one input in the order of the file, or those of the tensors asked for."""
+    if not view.result.forms[source].spatial_axes:
+        return []
+    if view.tensors is not None:
+        named = [field for name in view.tensors for field in view.fields_of(name)]
+        return [_layer(view, field, field.tensor) for field in named if field.input == source]
+    fields = {
+        field.tensor: field for field in view.result.receptive_fields() if field.input == source
+    }
+    kept = list(_changing(view, fields))
+    names = [_name(view, tensor) for tensor in kept]
+    return [
+        _layer(view, fields[tensor], name if name and names.count(name) == 1 else tensor)
+        for tensor, name in zip(kept, names, strict=True)
+    ]
+
+
+def _name(view: View, tensor: str) -> str | None:
+    """Return what the file calls the operator that makes a tensor."""
+    operator: Operator | None = view.result.graph.nodes[tensor]["producer"]
+    return None if operator is None else operator.name
+
+
+def _layer(view: View, field: ReceptiveField, label: str) -> Layer:
+    spatial = view.spatial_axes(field)
+    return Layer(field, label, {axis: _cells(view, field, axis) for axis in spatial})
+
+
+def _cells(view: View, field: ReceptiveField, number: int) -> Cells:
+    axis = field.axes[number]
+    length = view.length(field, number)
+    found = numbers(axis)
+    mark = MARKS.get(axis.scope, "")
+    count = "-" if length is None else str(length)
+    if axis.scope == "none":
+        return (count, "-", "none", "-", "-", "-", "-", "-")
+    if found is None:
+        reach = (fraction(axis.before), fraction(axis.after))
+        return (count, "-", axis.scope + mark, "-", "-", *reach, "-")
+    return (
+        count,
+        ratio(found.stride),
+        span(found.size_min, found.size) + mark,
+        fraction(found.start),
+        fraction(found.center),
+        fraction(found.before),
+        fraction(found.after),
+        span(found.shortest, found.longest) + (UNALIGNED if field.aligned is False else ""),
+    )
+
+
+# -- which tensors ---------------------------------------------------------------------------------
+
+
+def _changing(view: View, fields: Mapping[str, ReceptiveField]) -> Iterator[str]:
+    graph = view.result.graph
+    keys = {name: _key(view, field) for name, field in fields.items()}
+    shown: dict[object, object] = {}
+    for name in fields:
+        before = [source for source in graph.pred[name] if source in fields]
+        if (
+            before
+            and not _windowed(view, fields[name])
+            and any(keys[name] == keys[b] for b in before)
+        ):
+            continue
+        producer = graph.nodes[name]["producer"]
+        if producer is not None and shown.get(producer.index) == keys[name]:
+            continue
+        if producer is not None:
+            shown[producer.index] = keys[name]
+        yield name
+
+
+def _key(view: View, field: ReceptiveField) -> object:
+    spatial = view.spatial_axes(field)
+    return field.aligned, tuple(
+        (view.length(field, axis), _facts(field.axes[axis])) for axis in spatial
+    )
+
+
+def _facts(axis: Axis) -> object:
+    return axis.scope, axis.before, axis.after, numbers(axis)
+
+
+def _windowed(view: View, field: ReceptiveField) -> bool:
+    """Whether an operator with spatial axes made the tensor, where there is a window to tell of."""
+    if all(numbers(field.axes[axis]) is None for axis in view.spatial_axes(field)):
+        return False
+    edges = view.result.graph.pred[field.tensor].values()
+    return any(data["relation"].spatial for parallel in edges for data in parallel.values())
+
+
+# -- legend ----------------------------------------------------------------------------------------
+
+
+def legend(rows: Sequence[Layer]) -> list[str]:
+    """Return what the columns and the marks that occur mean, a paragraph each."""
+    if not rows:
+        return ["No input with axes reaches what was asked for."]
+    lines = [
+        "n: units on the axis. stride (jump): input positions from one unit to the next. size: of "
+        "the receptive field. start, center: of unit 0's, in input positions from 0 (-start is the "
+        "effective padding; calculators that count from 0.5 print center + 0.5). before, after: "
+        "reach around a unit's own position. paths: sizes of single paths, smallest..largest."
+    ]
+    scopes = set().union(*(layer.scopes() for layer in rows))
+    notes: dict[str, str] = {
+        "global": "reads the whole input, whatever its size",
+        "one-sided": "reads all that lies on one side (the other has a number)",
+        "unknown": "some of what is read could not be followed",
+    }
+    for scope, note in notes.items():
+        if scope in scopes:
+            lines.append(f"{MARKS[scope]} {scope}: {note}; {ITS_NUMBERS}.")
+    if any(layer.field.aligned is False for layer in rows):
+        lines.append(f"{UNALIGNED} not aligned: paths that meet differ in stride or center.")
+    return lines
+
+
+def table_rows(rows: Sequence[Layer]) -> tuple[bool, list[tuple[str, str, Cells]]]:
+    """Return whether axes differ anywhere, and (label, axes, cells) for each line of the table."""
+    differ = any(len(layer.groups()) > 1 for layer in rows)
+    lines = []
+    for layer in rows:
+        label = layer.label
+        for axes, cells in layer.groups():
+            lines.append((label, ",".join(map(str, axes)), cells))
+            label = "" if differ else label
+    return differ, lines

@@ -1,0 +1,1 @@
+"""The distribution over the paths, and actual paths."""

@@ -1,0 +1,1 @@
+"""How names and numbers are said to people, in every format."""
