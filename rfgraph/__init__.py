@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.errors import BoundError, ModelError, RfgraphError, UsageError
+from rfgraph.version import __version__
 
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Result
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.ops.node import Link, OpNode, Outcome
     from rfgraph.relations.graph import Model
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Axis": "rfgraph.domains.fields.axis",

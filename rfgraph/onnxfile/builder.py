@@ -21,8 +21,7 @@ from rfgraph.onnxfile.building.scope import Entry, Scope, opsets_of
 from rfgraph.onnxfile.building.stored_masks import without_masks
 from rfgraph.onnxfile.building.writer import parts_of
 from rfgraph.onnxfile.control import bodies as control
-from rfgraph.onnxfile.control import loops, sequences
-from rfgraph.onnxfile.control.branches import HANDLERS
+from rfgraph.onnxfile.control import branches, loops, sequences
 from rfgraph.onnxfile.reading.tensors import check_shape
 from rfgraph.ops import registry
 from rfgraph.ops.node import Link, OpNode, Outcome, UnresolvedError, Value
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
 
 
-HANDLERS: dict[str, control.Handler] = {**HANDLERS, **sequences.HANDLERS, **loops.HANDLERS}
+HANDLERS: dict[str, control.Handler] = {**branches.HANDLERS, **sequences.HANDLERS, **loops.HANDLERS}
 
 
 class Builder:

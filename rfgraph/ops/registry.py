@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from rfgraph.ops.index import OPERATORS
 from rfgraph.ops.node import OpNode, Outcome
 
 Rule: TypeAlias = Callable[[OpNode], Outcome]
@@ -33,6 +35,13 @@ class RuleEntry:
 
 
 _RULES: dict[tuple[str, str], RuleEntry] = {}
+# The module of each operator's rule, imported when a model has the operator.
+_HOMES = {
+    (domain, op_type): module
+    for module, domains in OPERATORS.items()
+    for domain, op_types in domains.items()
+    for op_type in op_types.split()
+}
 
 
 def rule(
@@ -53,11 +62,16 @@ def rule(
 
 def find_rule(domain: str, op_type: str) -> RuleEntry | None:
     """Return the rule of an operator, or None; "ai.onnx" is the empty domain."""
-    return _RULES.get((normal_domain(domain), op_type))
+    key = (normal_domain(domain), op_type)
+    if key not in _RULES and key in _HOMES:
+        importlib.import_module(f"rfgraph.ops.{_HOMES[key]}")
+    return _RULES.get(key)
 
 
 def all_rules() -> Mapping[tuple[str, str], RuleEntry]:
     """Return every registered rule by (domain, operator)."""
+    for module in OPERATORS:
+        importlib.import_module(f"rfgraph.ops.{module}")
     return dict(_RULES)
 
 

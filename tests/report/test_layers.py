@@ -10,7 +10,6 @@ from report import models
 from report.published import ALEXNET, FILES, FOLDER, analysed
 from rfgraph.analysis.view import view
 from rfgraph.report.formats.style import Style
-from rfgraph.report.layers.markdown import layer_table
 from rfgraph.report.layers.rows import layers
 from rfgraph.report.layers.text import layer_table
 from rfgraph.wording.names import cells
