@@ -23,8 +23,7 @@ from domains.brute import (
 from oracle import random_models, sets, walks
 from oracle.builder import Builder
 from oracle.examples import builder
-from rfgraph.domains.fields import closed_form
-from rfgraph.domains.fields import numbers as measuring
+from rfgraph.domains.fields import axis_field, numbers, sizes
 from rfgraph.domains.fields.axis_field import AxisField, merge_pieces
 from rfgraph.domains.fields.pieces import Blur, Mapped
 from rfgraph.domains.periodic import PeriodicMap, affine
@@ -337,7 +336,7 @@ def sizes_of_units(pieces, shape):
 
 
 def measured(pieces, shape):
-    found = measuring.measure(AxisField(tuple(pieces), None), shape)
+    found = numbers.measure(AxisField(tuple(pieces), None), shape)
     return found.size_min, found.size
 
 
@@ -364,7 +363,7 @@ def test_maps_that_are_cut_apart_in_many_ways_are_measured_as_they_are_read_toge
     most, monkeypatch
 ):
     # One on each of 9 channels and one on each of 9 columns; of both, each unit reads one.
-    monkeypatch.setattr(measuring, "MAX_VARIANTS", most)
+    monkeypatch.setattr(sizes, "MAX_VARIANTS", most)
     channels = [Mapped(2, affine(1, -k, 1), ((1, 1 << k),)) for k in range(9)]
     columns = [Mapped(2, affine(1, 0, k + 2), ((3, 1 << k),)) for k in range(9)]
     pieces, shape = channels + columns, (1, 9, 2, 9)
@@ -388,7 +387,7 @@ def test_what_varies_along_two_axes_has_no_size_where_its_table_is_too_large(by,
 
 @pytest.mark.parametrize("opens", [(False, False), (True, False), (False, True)])
 def test_too_many_pieces_are_known_by_their_axes_and_open_sides(opens, monkeypatch):
-    monkeypatch.setattr(closed_form, "MAX_STATES", 3)
+    monkeypatch.setattr(axis_field, "MAX_STATES", 3)
     pieces = [Mapped(axis, affine(rate, 0, 0), (), *opens) for axis in (1, 2) for rate in (1, 2)]
     assert merge_pieces(pieces[:3], (2, 3, 4)) == tuple(pieces[:3])
     assert merge_pieces(pieces, (2, 3, 4)) == (Blur(frozenset({1, 2}), *opens),)

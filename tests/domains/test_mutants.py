@@ -10,9 +10,7 @@ from domains.test_paths import check_plain
 from oracle.examples import builder, chain
 from rfgraph.domains import read_positions as reads
 from rfgraph.domains import tables as table
-from rfgraph.domains.fields import closed_form, support
-from rfgraph.domains.fields import numbers as measure
-from rfgraph.domains.fields import numbers as measuring
+from rfgraph.domains.fields import axis_field, numbers, sizes, support
 from rfgraph.domains.paths import counting, routes, states
 from rfgraph.domains.periodic import PeriodicMap
 from rfgraph.relations import reading as positions
@@ -124,12 +122,12 @@ WRONG = [
         (Resample, "taps", nearest, upsampled),
         (PeriodicMap, "through", too_fast, dilated),
         (support, "after", lambda bits, rule: None, halves),
-        (closed_form, "join", lambda first, second: first, off_centre),
+        (axis_field, "join", lambda first, second: first, off_centre),
     ),
     *cases(
         check_paths,
-        (measure, "excess", lambda piece: 0, unequal_upsampling),
-        (measuring, "aligned", lambda spreads: True, off_centre),
+        (sizes, "excess", lambda piece: 0, unequal_upsampling),
+        (numbers, "aligned", lambda spreads: True, off_centre),
     ),
     *cases(
         check_plain,

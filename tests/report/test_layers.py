@@ -10,6 +10,7 @@ from report import models
 from report.published import ALEXNET, FILES, FOLDER, analysed
 from rfgraph.analysis.view import view
 from rfgraph.report.formats.style import Style
+from rfgraph.report.layers.markdown import layer_table as markdown_layer_table
 from rfgraph.report.layers.rows import layers
 from rfgraph.report.layers.text import layer_table
 from rfgraph.wording.names import cells
@@ -129,7 +130,7 @@ def test_nothing_to_show_is_said(make):
 
 def test_markdown_has_the_same_rows():
     shown = view(analysed(FOLDER / "alexnet.onnx"), None, None)
-    lines = layer_table(shown).splitlines()
+    lines = markdown_layer_table(shown).splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
     shown_rows = [(row[0], *row[2:5], float(row[6]) + 0.5) for row in rows[2:]]
     assert shown_rows == [(n, *map(str, rest), start) for n, *rest, start in ALEXNET]

@@ -112,7 +112,7 @@ def test_a_report_of_a_model_survives_a_bound(monkeypatch):
     def counted_nothing(view, source, tensor):
         return counted(view, source, tensor, refusing({tensor}))
 
-    monkeypatch.setattr("rfgraph.report.formats.json.counted_beside", counted_nothing)
+    monkeypatch.setattr("rfgraph.analysis.document.counted_beside", counted_nothing)
     monkeypatch.setattr("rfgraph.report.paths.summary.counted_beside", counted_nothing)
     view = viewed(models.anisotropic())
     assert '"bound": "the states exceed the bound of 200000"' in report(view)
