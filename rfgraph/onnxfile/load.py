@@ -67,8 +67,8 @@ def load(
         nodes=len(proto.graph.node),
         inputs=tuple(builder.inputs),
         outputs=outputs,
-        graph=builder.graph,
-        unanalysed=tuple(builder.unanalysed),
+        graph=builder.writer.graph,
+        unanalysed=tuple(builder.writer.unanalysed),
         masks=None if stored is None else stored.report(),
     )
 
@@ -152,8 +152,8 @@ def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) 
     """Return the tensors of the graph outputs; a constant one stands in the graph without edges."""
     names = []
     for value, entry in zip(proto.graph.output, entries, strict=True):
-        if entry.tensor is None and value.name not in builder.graph:
-            builder.graph.add_node(value.name, shape=entry.value.shape, producer=None)
+        if entry.tensor is None and value.name not in builder.writer.graph:
+            builder.writer.graph.add_node(value.name, shape=entry.value.shape, producer=None)
         names.append(entry.tensor or value.name)
     return names
 

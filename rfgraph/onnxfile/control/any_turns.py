@@ -26,9 +26,8 @@ from rfgraph.relations.steps import Reduce, Regroup
 if TYPE_CHECKING:
     import onnx
 
-    from rfgraph.onnxfile.builder import Builder
+    from rfgraph.onnxfile.control.call import Call
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Operator
 
 
 # From what a turn sees of the carried values and of the scanned inputs, the inputs of the body.
@@ -73,7 +72,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Unrolled:
+class Repeated:
     """A Loop or Scan that is not unrolled, and why.
 
     `limit` is its number of turns where it is known, unless the condition, which output 0 of a
@@ -81,12 +80,8 @@ class Unrolled:
     say how often.
     """
 
-    builder: Builder
-    operator: Operator
-    node: onnx.NodeProto
+    call: Call
     body: onnx.GraphProto
-    scope: Scope
-    entries: Sequence[Entry | None]
     reason: str
     states: Sequence[Part]
     scanned: Sequence[Part]
@@ -98,13 +93,12 @@ class Unrolled:
     @property
     def lead(self) -> int:
         """The outputs of the body before the carried values."""
-        return int(self.node.op_type == "Loop")
+        return int(self.call.node.op_type == "Loop")
 
     def unknown(self, name: str, why: str, shape: Shape | None = None) -> Entry:
         """Return an output that may read all that there is."""
-        sources = [*self.entries, *captured(self.body, self.scope)]
-        reason = f"{self.reason}, {why}"
-        return self.builder.unknown(name, sources, self.operator, self.scope, reason, shape)
+        sources = [*self.call.entries, *captured(self.body, self.call.scope)]
+        return self.call.unknown(name, sources, f"{self.reason}, {why}", shape)
 
 
 def captured(body: onnx.GraphProto, scope: Scope) -> list[Entry]:
@@ -139,10 +133,10 @@ class _Reads(NamedTuple):
     sources: dict[str, tuple[int, Entry]]
 
 
-def outputs(case: Unrolled, stacked: Stacking) -> list[Entry]:
+def outputs(case: Repeated, stacked: Stacking) -> list[Entry]:
     """Return the outputs of a Loop or Scan that is not unrolled."""
     found = _tried(case, stacked)
-    names = case.node.output
+    names = case.call.node.output
     if isinstance(found, str):
         return [case.unknown(name, found) for name in names]
     own = _handed_on(case)
@@ -153,7 +147,7 @@ def outputs(case: Unrolled, stacked: Stacking) -> list[Entry]:
     ]
 
 
-def _handed_on(case: Unrolled) -> set[int]:
+def _handed_on(case: Repeated) -> set[int]:
     """Return which carried values the body hands on as they are."""
     makers = {name: node for node in case.body.node for name in node.output}
     inputs = [value.name for value in case.body.input]
@@ -176,61 +170,61 @@ def _is_identity(node: onnx.NodeProto) -> bool:
 # -- one turn --------------------------------------------------------------------------------------
 
 
-def _tried(case: Unrolled, stacked: Stacking) -> _Reads | str:
+def _tried(case: Repeated, stacked: Stacking) -> _Reads | str:
     """Return what the outputs read, or why that is not known; nothing is left in the graph."""
-    builder, budget = case.builder, case.builder.budget
+    writer, budget = case.call.writer, case.call.writer.budget
     if any(part.entry.items is not None for part in (*case.states, *case.scanned)):
         return "and it carries a sequence"
-    size = builder.expansion.turn_size(case.node, case.body, case.scope.find)
+    size = case.call.expansion.turn_size(case.call.node, case.body, case.call.scope.find)
     if size > MAX_UNROLLED or budget.tried + size > MAX_TRIED:
         return "and its body is large"
-    mark, used = builder.mark(), (budget.expanded, budget.edges)
+    mark, used = writer.mark(), (budget.expanded, budget.edges)
     try:
         turn = _settled(case)
         return "and shapes change from turn to turn" if turn is None else _all(case, turn, stacked)
     except (BoundError, ModelError):
         return "and its body could not be followed"
     finally:
-        builder.back_to(mark)
+        writer.back_to(mark)
         budget.tried += budget.expanded - used[0]
         budget.expanded, budget.edges = used
 
 
-def _settled(case: Unrolled) -> _Turn | None:
+def _settled(case: Repeated) -> _Turn | None:
     """Return a turn that gives the shapes it is given; those that change are not known to it."""
     shapes = [part.shape() for part in case.states]
     own = _handed_on(case)
     for _ in range(2):
-        mark = case.builder.mark()
+        mark = case.call.writer.mark()
         turn = _run(case, shapes, own)
         made = [entry.value.shape for entry in turn.made[case.lead :]]
         new = [a if a == b else None for a, b in zip(shapes, made, strict=False)]
         if new == shapes or any(entry.items is not None for entry in turn.made):
             return turn if new == shapes else None
-        case.builder.back_to(mark)
+        case.call.writer.back_to(mark)
         shapes = new
     return None
 
 
-def _run(case: Unrolled, shapes: Sequence[Shape | None], own: set[int]) -> _Turn:
+def _run(case: Repeated, shapes: Sequence[Shape | None], own: set[int]) -> _Turn:
     """Add the body once, for tensors that stand for what a turn is given."""
-    builder = case.builder
-    mark = len(builder.graph)
+    writer = case.call.writer
+    mark = len(writer.graph)
     whole = [*shapes, *(part.shape() for part in case.scanned)]
     given = [standing(case, str(k), shape) for k, shape in enumerate(whole)]
     count = len(shapes)
     states = [case.states[k].entry if k in own else given[k] for k in range(count)]
-    made = run_body(builder, case.scope, case.node, case.body, case.arranged(states, given[count:]))
-    names = list(islice(builder.graph, mark, None))
-    found = kept.flow(builder.graph, names, builder.budget)
+    made = run_body(case.call, case.body, case.arranged(states, given[count:]))
+    names = list(islice(writer.graph, mark, None))
+    found = kept.flow(writer.graph, names, writer.budget)
     effects = [_facts(entry, found) for entry in made]
     return _Turn(made, effects, [entry.tensor or "" for entry in given])
 
 
-def standing(case: Unrolled, name: str, shape: Shape | None) -> Entry:
+def standing(case: Repeated, name: str, shape: Shape | None) -> Entry:
     """Add a tensor that stands for what a turn is given."""
-    whole = f"{case.scope.prefix}{case.operator.label}/{name}"
-    return Entry(Value(shape), case.builder.add_tensor(whole, shape, case.operator))
+    tensor = case.call.add_tensor(f"{case.call.operator.label}/{name}", shape)
+    return Entry(Value(shape), tensor)
 
 
 def _facts(entry: Entry, found: dict[str, Facts]) -> Facts:
@@ -242,9 +236,9 @@ def _facts(entry: Entry, found: dict[str, Facts]) -> Facts:
 # -- all turns -------------------------------------------------------------------------------------
 
 
-def _all(case: Unrolled, turn: _Turn, stacked: Stacking) -> _Reads:
+def _all(case: Repeated, turn: _Turn, stacked: Stacking) -> _Reads:
     """Return what any number of turns reads, given one."""
-    budget, lead, count = case.builder.budget, case.lead, len(case.states)
+    budget, lead, count = case.call.writer.budget, case.lead, len(case.states)
     parts = (*case.states, *case.scanned)
     before: dict[str, Facts] = {
         name: {name: part.reads()} for name, part in zip(turn.names, parts, strict=True)
@@ -269,7 +263,7 @@ def _all(case: Unrolled, turn: _Turn, stacked: Stacking) -> _Reads:
 
 
 def _stacked_shape(
-    case: Unrolled, turn: _Turn, shape: Shape | None, place: Stacked
+    case: Repeated, turn: _Turn, shape: Shape | None, place: Stacked
 ) -> Shape | None:
     """Return the shape of all slices; a Loop's are as many as its limit if its body never ends."""
     if shape is None or case.limit is None or (case.lead and not turn.made[0].number()):
@@ -278,7 +272,7 @@ def _stacked_shape(
 
 
 def _of_slices(
-    case: Unrolled, turn: _Turn, effect: Facts, before: dict[str, Facts], place: Stacked
+    case: Repeated, turn: _Turn, effect: Facts, before: dict[str, Facts], place: Stacked
 ) -> Facts:
     """Return what a stack of slices reads; of what is scanned a slice may read its own alone."""
     count = len(case.states)
@@ -289,7 +283,7 @@ def _of_slices(
         if part.axis is not None and name not in earlier and part.backward == place.backward
     }
     found: Facts = {}
-    for name, one in kept.composed(before, effect, case.builder.budget).items():
+    for name, one in kept.composed(before, effect, case.call.writer.budget).items():
         pairs = {(a, b + (b >= place.axis)) for a, b in one.pairs}
         if name in alone:
             pairs.add((alone[name], place.axis))
@@ -298,12 +292,12 @@ def _of_slices(
 
 
 def _control(
-    case: Unrolled, condition: Facts, facts: list[Facts], sources: dict[str, tuple[int, Entry]]
+    case: Repeated, condition: Facts, facts: list[Facts], sources: dict[str, tuple[int, Entry]]
 ) -> None:
     """Add what says how many turns there are: every unit reads all of that."""
     wholly = {name: replace(one, pairs=frozenset()) for name, one in condition.items()}
     for slot in case.controls:
-        entry = case.entries[slot] if slot < len(case.entries) else None
+        entry = case.call.entries[slot] if slot < len(case.call.entries) else None
         if entry is not None and entry.tensor is not None:
             sources[entry.tensor] = slot, entry
             kept.add(wholly, entry.tensor, Kept(frozenset()))
@@ -316,7 +310,7 @@ def _control(
 
 
 def _output(
-    case: Unrolled, number: int, name: str, shape: Shape | None, read: list[_Source]
+    case: Repeated, number: int, name: str, shape: Shape | None, read: list[_Source]
 ) -> Entry:
     """Add an output with an edge from all that it reads."""
     if not read or not name:
@@ -325,17 +319,17 @@ def _output(
         return case.unknown(name, "so its shape is not known")
     if any(source.kept.lost for source in read):
         return case.unknown(name, "and its body reads what is not known", shape)
-    tensor = case.builder.add_tensor(case.scope.prefix + name, shape, case.operator)
+    tensor = case.call.add_tensor(name, shape)
     for slot, entry, one in read:
         steps = kept.steps(one, entry.value.shape or (), shape)
         link = Link(slot, steps, number, tuple(sorted(one.spatial)))
-        case.builder.add_edge(entry, tensor, case.operator, link, shape, {})
+        case.call.add_edge(entry, tensor, link, shape)
     return Entry(Value(shape), tensor)
 
 
-def _read(case: Unrolled, facts: Facts, sources: dict[str, tuple[int, Entry]]) -> list[_Source]:
+def _read(case: Repeated, facts: Facts, sources: dict[str, tuple[int, Entry]]) -> list[_Source]:
     """Return the inputs that are data and what the body takes from outside, each with its slot."""
-    nodes, found = case.builder.graph.nodes, []
+    nodes, found = case.call.writer.graph.nodes, []
     for name, one in facts.items():
         if name in sources:
             slot, entry = sources[name]
@@ -343,5 +337,5 @@ def _read(case: Unrolled, facts: Facts, sources: dict[str, tuple[int, Entry]]) -
                 found.append(_Source(slot, entry, one))
         elif name in nodes:
             entry = Entry(Value(nodes[name]["shape"]), name)
-            found.append(_Source(len(case.entries) + len(found), entry, one))
+            found.append(_Source(len(case.call.entries) + len(found), entry, one))
     return found

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import onnx
 from onnx import AttributeProto
@@ -13,42 +12,33 @@ from rfgraph.errors import BoundError, ModelError
 from rfgraph.onnxfile.building.attributes import resolve, tensor_value
 from rfgraph.onnxfile.building.budget import MAX_NESTING
 from rfgraph.onnxfile.building.scope import Entry, Scope, opsets_of
-from rfgraph.relations.graph import Operator
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from rfgraph.onnxfile.builder import Builder
+    from collections.abc import Mapping, MutableMapping, Sequence
 
+    from rfgraph.onnxfile.control.call import Call
 
-# What replaces a rule for an operator that needs the builder; None leaves it to the rule after all.
-Handler: TypeAlias = Callable[
-    ["Builder", Operator, onnx.NodeProto, Sequence["Entry | None"], Scope], "list[Entry] | None"
-]
 
 # Names inside a body begin with those of the nodes around it, as far as this many characters.
 MAX_PREFIX = 512
 
 
-def call(
-    builder: Builder,
-    function: onnx.FunctionProto,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry]:
+def call_function(call: Call, function: onnx.FunctionProto) -> list[Entry]:
     """Inline a model-local function: its body with the caller's inputs and attributes."""
-    inner = _inner_scope(builder, scope, node, function)
+    entries, scope = call.entries, call.scope
+    inner = _inner_scope(call, function)
     inner.outer = None
     imports = opsets_of(function.opset_import)
     if not imports.items() <= scope.opsets.items():
         inner.opsets = ChainMap(imports, *_maps(scope.opsets))
-    inner.attributes = _call_attributes(function, node, scope)
+    inner.attributes = _call_attributes(function, call.node, scope)
     if len(entries) > len(function.input):
         raise ModelError(f"requires at most {len(function.input)} inputs, found {len(entries)}")
     for name, entry in zip(function.input, entries, strict=False):
         if entry is not None:
             inner.define(name, entry)
-    builder.walk(_without_absent(function, entries), inner)
+    call.walk(_without_absent(function, entries), inner)
     found = []
     for name in function.output:
         entry = inner.find(name)
@@ -96,16 +86,12 @@ def _call_attributes(
     return given
 
 
-def _inner_scope(
-    builder: Builder,
-    scope: Scope,
-    node: onnx.NodeProto,
-    body: onnx.FunctionProto | onnx.GraphProto,
-) -> Scope:
+def _inner_scope(call: Call, body: onnx.FunctionProto | onnx.GraphProto) -> Scope:
+    scope, node = call.scope, call.node
     if scope.depth >= MAX_NESTING:
         what = "function calls" if isinstance(body, onnx.FunctionProto) else "subgraphs"
         raise BoundError(f"{what} nest deeper than MAX_NESTING ({MAX_NESTING})")
-    builder.budget.expand(len(body.node), body.ByteSize())
+    call.writer.budget.expand(len(body.node), body.ByteSize())
     label = node.name or next((name for name in node.output if name), node.op_type)
     prefix = f"{scope.prefix}{label}"
     if len(prefix) > MAX_PREFIX:
@@ -119,33 +105,25 @@ def _inner_scope(
     )
 
 
-def body_scope(
-    builder: Builder, scope: Scope, node: onnx.NodeProto, body: onnx.GraphProto
-) -> Scope:
+def body_scope(call: Call, body: onnx.GraphProto) -> Scope:
     """Return the scope of a subgraph, with its stored tensors, inside the enclosing one."""
-    inner = _inner_scope(builder, scope, node, body)
+    inner = _inner_scope(call, body)
     for tensor in body.initializer:
         value = tensor_value(tensor)
-        if builder.masks is not None:
-            value = builder.masks.stored(tensor, value)
+        if call.masks is not None:
+            value = call.masks.stored(tensor, value)
         inner.define(tensor.name, Entry(value))
     return inner
 
 
-def run_body(
-    builder: Builder,
-    scope: Scope,
-    node: onnx.NodeProto,
-    body: onnx.GraphProto,
-    arguments: Sequence[Entry],
-) -> list[Entry]:
+def run_body(call: Call, body: onnx.GraphProto, arguments: Sequence[Entry]) -> list[Entry]:
     """Add a subgraph's nodes for the given arguments and return its outputs."""
-    inner = body_scope(builder, scope, node, body)
+    inner = body_scope(call, body)
     if len(arguments) != len(body.input):
         raise ModelError(f"the body requires {len(body.input)} inputs, found {len(arguments)}")
     for formal, entry in zip(body.input, arguments, strict=True):
         inner.names[formal.name] = entry
-    builder.walk(body.node, inner)
+    call.walk(body.node, inner)
     found = []
     for value in body.output:
         made = inner.find(value.name)
@@ -153,13 +131,3 @@ def run_body(
             raise ModelError(f"subgraph output {quoted(value.name)} is not produced")
         found.append(made)
     return found
-
-
-def subgraph(node: onnx.NodeProto, name: str, scope: Scope) -> onnx.GraphProto:
-    """Return a subgraph attribute, which is required."""
-    for attribute in node.attribute:
-        if attribute.name == name:
-            found = resolve(attribute, scope.attributes)
-            if found is not None and found.HasField("g"):
-                return found.g
-    raise ModelError(f"requires attribute {quoted(name)} with a graph, which is missing")

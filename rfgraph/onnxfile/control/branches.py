@@ -5,56 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import ModelError
-from rfgraph.onnxfile.building.scope import Entry, Scope
-from rfgraph.onnxfile.control.bodies import Handler, run_body, subgraph
+from rfgraph.onnxfile.building.scope import Entry
+from rfgraph.onnxfile.control.bodies import run_body
 from rfgraph.ops.node import Link, Value
 from rfgraph.relations.steps import Everything, Pointwise, Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import onnx
-
-    from rfgraph.onnxfile.builder import Builder
+    from rfgraph.onnxfile.control.call import Call, Handler
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Operator
 
 
-def if_branches(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry]:
+def if_branches(call: Call) -> list[Entry]:
     """An If: the branch that a constant condition takes, else both as alternatives."""
-    condition = entries[0] if entries else None
-    if condition is None:
-        raise ModelError("requires input 0, which is missing")
+    condition = call.required(0)
     names = ["then_branch", "else_branch"]
     truth = condition.number()
     if truth is not None:
         names = names[:1] if truth else names[1:]
-    branches = [run_body(builder, scope, node, subgraph(node, name, scope), ()) for name in names]
-    count = len(node.output)
+    branches = [run_body(call, call.subgraph(name), ()) for name in names]
+    count = len(call.node.output)
     if any(len(branch) != count for branch in branches):
         raise ModelError(f"requires {count} outputs of each branch")
     if len(branches) == 1:
         return branches[0]
     return [
-        _alternatives(builder, operator, node.output[k], [b[k] for b in branches], condition, scope)
+        _alternatives(call, call.node.output[k], [b[k] for b in branches], condition)
         for k in range(count)
     ]
 
 
-def _alternatives(
-    builder: Builder,
-    operator: Operator,
-    name: str,
-    sources: Sequence[Entry],
-    condition: Entry,
-    scope: Scope,
-) -> Entry:
+def _alternatives(call: Call, name: str, sources: Sequence[Entry], condition: Entry) -> Entry:
     """One output of an If: either branch's, and the condition that chooses."""
     shapes = {entry.value.shape for entry in sources}
     shape = shapes.pop() if len(shapes) == 1 else None
@@ -65,21 +47,21 @@ def _alternatives(
         ):
             columns = zip(*(entry.items or () for entry in sources), strict=True)
             items = tuple(
-                _alternatives(builder, operator, f"{name}/{k}", column, condition, scope)
+                _alternatives(call, f"{name}/{k}", column, condition)
                 for k, column in enumerate(columns)
             )
             return Entry(Value(None), None, items)
         reason = "its branches give sequences of different lengths"
-        return builder.unknown(name, (condition, *sources), operator, scope, reason)
+        return call.unknown(name, (condition, *sources), reason)
     if condition.tensor is None and all(entry.tensor is None for entry in sources):
         return Entry(Value(shape, constant=True))
     if shape is None:
         reason = "its branches give different shapes"
-        return builder.unknown(name, (condition, *sources), operator, scope, reason)
-    tensor = builder.add_tensor(scope.prefix + name, shape, operator)
+        return call.unknown(name, (condition, *sources), reason)
+    tensor = call.add_tensor(name, shape)
     for slot, entry in enumerate([condition, *sources]):
         if entry.tensor is not None:
-            builder.add_edge(entry, tensor, operator, Link(slot, _choice(entry, shape)), shape, {})
+            call.add_edge(entry, tensor, Link(slot, _choice(entry, shape)), shape)
     return Entry(Value(shape), tensor)
 
 

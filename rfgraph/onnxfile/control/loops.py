@@ -6,68 +6,58 @@ all of it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rfgraph.errors import ModelError
-from rfgraph.onnxfile.building.attributes import decode_all
 from rfgraph.onnxfile.building.budget import MAX_TURNS
-from rfgraph.onnxfile.building.scope import Entry, Scope
-from rfgraph.onnxfile.control import any_turns as fixpoint
-from rfgraph.onnxfile.control.bodies import Handler, run_body, subgraph
+from rfgraph.onnxfile.building.scope import Entry
+from rfgraph.onnxfile.control import any_turns
+from rfgraph.onnxfile.control.bodies import run_body
 from rfgraph.ops.node import Link, OpNode, Value
 from rfgraph.relations.axis_rules import Shape, Shift
 from rfgraph.relations.steps import Regroup, Select, Step
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import onnx
 
-    from rfgraph.onnxfile.builder import Builder
-    from rfgraph.relations.graph import Operator
+    from rfgraph.onnxfile.control.call import Call, Handler
 
 
-def loop(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry]:
+def loop(call: Call) -> list[Entry]:
     """A Loop: its body once per turn, if the number of turns is known."""
-    body = subgraph(node, "body", scope)
-    carried = [entry for entry in entries[2:] if entry is not None]
+    body = call.subgraph("body")
+    carried = [entry for entry in call.entries[2:] if entry is not None]
     if len(carried) + 2 != len(body.input) or len(body.output) < len(carried) + 1:
         least = len(carried) + 1
         raise ModelError(
             f"requires a body with {least + 1} inputs and at least {least} outputs, "
             f"found {len(body.input)} and {len(body.output)}"
         )
-    turns = _turns(entries)
-    going = _truth(entries[1] if len(entries) > 1 else None)
-    fits = builder.expansion.turns_that_fit(node, body, scope.find)
+    turns = _turns(call)
+    going = _truth(call.entry(1))
+    fits = call.expansion.turns_that_fit(call.node, body, call.scope.find)
     if turns is None or going is None or (_always_goes(body) and turns > fits):
-        return _any_turns(builder, operator, node, entries, scope, body)
+        return _any_turns(call, body)
     scanned: list[list[Entry]] = [[] for _ in body.output[len(carried) + 1 :]]
     condition = Entry(Value((), constant=True, data=np.array(True)))
-    turn, before = 0, builder.mark()
+    turn, before = 0, call.writer.mark()
     while going and turn < turns:
         number = Entry(Value((), constant=True, data=np.array(turn, dtype=np.int64)))
-        made = run_body(builder, scope, node, body, (number, condition, *carried))
+        made = run_body(call, body, (number, condition, *carried))
         going, turn = _truth(made[0]), turn + 1
         if going is None or (going and fits <= turn < turns):
-            builder.back_to(before)
-            return _any_turns(builder, operator, node, entries, scope, body)
+            call.writer.back_to(before)
+            return _any_turns(call, body)
         carried = made[1 : len(carried) + 1]
         for column, entry in zip(scanned, made[len(carried) + 1 :], strict=True):
             column.append(entry)
-    return [
-        *carried,
-        *(_stack(builder, operator, node, k, c, scope) for k, c in enumerate(scanned)),
-    ]
+    return [*carried, *(_stack(call, k, column) for k, column in enumerate(scanned))]
 
 
 def _always_goes(body: onnx.GraphProto) -> bool:
@@ -79,12 +69,10 @@ def _always_goes(body: onnx.GraphProto) -> bool:
     return name not in makers or makers[name].op_type == "Constant"
 
 
-def _turns(entries: Sequence[Entry | None]) -> int | None:
+def _turns(call: Call) -> int | None:
     """Return the number of turns, None if it is not known; left out, the condition decides."""
-    entry = entries[0] if entries else None
-    if entry is None:
-        return 1 << 62
-    return entry.number()
+    entry = call.entry(0)
+    return 1 << 62 if entry is None else entry.number()
 
 
 def _truth(entry: Entry | None) -> bool | None:
@@ -94,190 +82,149 @@ def _truth(entry: Entry | None) -> bool | None:
     return None if number is None else bool(number)
 
 
-def _any_turns(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-    body: onnx.GraphProto,
-) -> list[Entry]:
+def _any_turns(call: Call, body: onnx.GraphProto) -> list[Entry]:
     """Return what a Loop reads however often it turns."""
-    limit = _turns(entries)
-    going = _truth(entries[1] if len(entries) > 1 else None)
+    limit = _turns(call)
+    going = _truth(call.entry(1))
     present = [
-        (slot, entry) for slot, entry in enumerate(entries) if slot > 1 and entry is not None
+        (slot, entry) for slot, entry in enumerate(call.entries) if slot > 1 and entry is not None
     ]
 
     def arranged(states: list[Entry], _: list[Entry]) -> list[Entry]:
-        number = fixpoint.standing(case, "turn", ())
+        number = any_turns.standing(case, "turn", ())
         return [number, Entry(Value((), constant=True, data=np.array(True))), *states]
 
-    case = fixpoint.Unrolled(
-        builder,
-        operator,
-        node,
+    case = any_turns.Repeated(
+        call,
         body,
-        scope,
-        entries,
         f"its number of turns is computed, or more than {MAX_TURNS}",
-        states=[fixpoint.Part(slot, entry) for slot, entry in present],
+        states=[any_turns.Part(slot, entry) for slot, entry in present],
         scanned=[],
         arranged=arranged,
-        limit=limit if going and entries and entries[0] is not None else None,
+        limit=limit if going and call.entry(0) is not None else None,
         some=bool(going) and limit is not None and limit > 0,
         controls=(0, 1),
     )
-    return fixpoint.outputs(case, lambda ranks: [fixpoint.Stacked()] * len(ranks))
+    return any_turns.outputs(case, lambda ranks: [any_turns.Stacked()] * len(ranks))
 
 
-def _stack(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    number: int,
-    slices: Sequence[Entry],
-    scope: Scope,
-    axis: int = 0,
-) -> Entry:
+def _stack(call: Call, number: int, slices: Sequence[Entry], axis: int = 0) -> Entry:
     """Return the slices of all turns as one tensor, on a new axis."""
     shapes = {entry.value.shape for entry in slices}
+    name = f"{call.operator.label}/scan{number}"
     if len(shapes) != 1 or None in shapes:
-        name = f"{operator.label}/scan{number}"
-        return builder.unknown(name, slices, operator, scope, "its slices have no common shape")
+        return call.unknown(name, slices, "its slices have no common shape")
     slice_shape: Shape = shapes.pop() or ()
     count = len(slices)
     thin = (*slice_shape[:axis], 1, *slice_shape[axis:])
     shape = (*slice_shape[:axis], count, *slice_shape[axis:])
     if all(entry.tensor is None for entry in slices):
         return Entry(Value(shape, constant=True))
-    tensor = builder.add_tensor(f"{scope.prefix}{operator.label}/scan{number}", shape, operator)
+    tensor = call.add_tensor(name, shape)
     for turn, entry in enumerate(slices):
         if entry.tensor is not None:
             moved = Select(((axis, Shift(-turn, 1, 1, count, "absent")),))
-            builder.add_edge(entry, tensor, operator, Link(turn, (Regroup(thin), moved)), shape, {})
+            call.add_edge(entry, tensor, Link(turn, (Regroup(thin), moved)), shape)
     return Entry(Value(shape), tensor)
 
 
 # -- Scan ------------------------------------------------------------------------------------------
 
 
-def scan(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry]:
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """What a Scan carries, and along which axes it goes: `states` of its inputs come first."""
+
+    body: onnx.GraphProto
+    op_node: OpNode
+    given: Sequence[tuple[int, Entry]]
+    states: int
+    axes: Sequence[int]
+    turns: int
+
+    def goes_backward(self, number: int) -> bool:
+        """Whether a scanned input is read from its end."""
+        directions = self.op_node.ints("scan_input_directions")
+        return directions is not None and number < len(directions) and bool(directions[number])
+
+    def stacked(self, ranks: Sequence[int]) -> list[any_turns.Stacked]:
+        """Return where the slices of the stacked outputs go, given the ranks of these."""
+        reverse = self.op_node.ints("scan_output_directions") or [0] * len(ranks)
+        axes = _axes(self.op_node, "scan_output_axes", ranks)
+        return [any_turns.Stacked(axis, bool(reverse[k])) for k, axis in enumerate(axes)]
+
+
+def scan(call: Call) -> list[Entry]:
     """A Scan (since version 9): one turn per position of the scanned inputs."""
-    values = [None if entry is None else entry.value for entry in entries]
-    op_node = OpNode("Scan", values, attributes=decode_all(node, scope.attributes))
-    body = subgraph(node, "body", scope)
-    sources = [*entries, *fixpoint.captured(body, scope)]
-    if scope.opsets.get("", 1) < 9:
+    op_node = call.op_node()
+    body = call.subgraph("body")
+    sources = [*call.entries, *any_turns.captured(body, call.scope)]
+    if call.scope.opsets.get("", 1) < 9:
         reason = "Scan before version 9 has a batch axis and lengths of its own"
-        return [builder.unknown(name, sources, operator, scope, reason) for name in node.output]
-    given = [entry for entry in entries if entry is not None]
+        return call.unknown_outputs(reason, sources)
+    given = [(slot, entry) for slot, entry in enumerate(call.entries) if entry is not None]
     count = op_node.int("num_scan_inputs")
     states = len(given) - count
     if not 0 < count <= len(given) or len(body.input) != len(given) or len(body.output) < states:
         raise ModelError(f"attribute 'num_scan_inputs' requires a fit to the body, found {count}")
-    shapes = [entry.value.shape for entry in given[states:]]
-    if any(shape is None for shape in shapes):
-        reason = "the shape of a scanned input is not known"
-        return [builder.unknown(name, sources, operator, scope, reason) for name in node.output]
+    shapes = [entry.value.shape for _, entry in given[states:]]
     known = [shape for shape in shapes if shape is not None]
-    in_axes = _axes(op_node, "scan_input_axes", [len(shape) for shape in known])
-    lengths = {shape[axis] for shape, axis in zip(known, in_axes, strict=True)}
+    if len(known) < len(shapes):
+        return call.unknown_outputs("the shape of a scanned input is not known", sources)
+    axes = _axes(op_node, "scan_input_axes", [len(shape) for shape in known])
+    lengths = {shape[axis] for shape, axis in zip(known, axes, strict=True)}
     if len(lengths) != 1:
         raise ModelError(f"requires scanned inputs of one length, found {sorted(lengths)[:4]}")
-    turns = lengths.pop()
-    if turns > builder.expansion.turns_that_fit(node, body, scope.find):
-        return _any_positions(
-            builder, operator, node, op_node, entries, states, in_axes, turns, body, scope
-        )
-    return _scan_turns(builder, operator, node, op_node, given, states, in_axes, turns, body, scope)
+    case = _Scan(body, op_node, given, states, axes, lengths.pop())
+    if case.turns > call.expansion.turns_that_fit(call.node, body, call.scope.find):
+        return _any_positions(call, case)
+    return _each_position(call, case)
 
 
-def _any_positions(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    op_node: OpNode,
-    entries: Sequence[Entry | None],
-    states: int,
-    in_axes: Sequence[int],
-    turns: int,
-    body: onnx.GraphProto,
-    scope: Scope,
-) -> list[Entry]:
+def _any_positions(call: Call, case: _Scan) -> list[Entry]:
     """Return what a Scan reads of more positions than are unrolled."""
-    present = [(slot, entry) for slot, entry in enumerate(entries) if entry is not None]
-    backward = op_node.ints("scan_input_directions") or [0] * len(in_axes)
-    reverse = op_node.ints("scan_output_directions") or [0] * (len(body.output) - states)
-
-    def stacking(ranks: list[int]) -> list[fixpoint.Stacked]:
-        axes = _axes(op_node, "scan_output_axes", ranks)
-        return [fixpoint.Stacked(axis, bool(reverse[k])) for k, axis in enumerate(axes)]
-
-    case = fixpoint.Unrolled(
-        builder,
-        operator,
-        node,
-        body,
-        scope,
-        entries,
+    scanned = zip(case.given[case.states :], case.axes, strict=True)
+    repeated = any_turns.Repeated(
+        call,
+        case.body,
         f"more than {MAX_TURNS} turns",
-        states=[fixpoint.Part(slot, entry) for slot, entry in present[:states]],
+        states=[any_turns.Part(slot, entry) for slot, entry in case.given[: case.states]],
         scanned=[
-            fixpoint.Part(slot, entry, axis, k < len(backward) and bool(backward[k]))
-            for k, ((slot, entry), axis) in enumerate(zip(present[states:], in_axes, strict=True))
+            any_turns.Part(slot, entry, axis, case.goes_backward(k))
+            for k, ((slot, entry), axis) in enumerate(scanned)
         ],
         arranged=lambda carried, slices: [*carried, *slices],
-        limit=turns,
+        limit=case.turns,
         some=True,
     )
-    return fixpoint.outputs(case, stacking)
+    return any_turns.outputs(repeated, case.stacked)
 
 
-def _scan_turns(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    op_node: OpNode,
-    given: Sequence[Entry],
-    states: int,
-    in_axes: Sequence[int],
-    turns: int,
-    body: onnx.GraphProto,
-    scope: Scope,
-) -> list[Entry]:
-    backward = op_node.ints("scan_input_directions") or [0] * len(in_axes)
-    carried = list(given[:states])
-    scanned: list[list[Entry]] = [[] for _ in body.output[states:]]
-    for turn in range(turns):
-        arguments = list(carried)
-        for k, (source, axis) in enumerate(zip(given[states:], in_axes, strict=True)):
-            place = turns - 1 - turn if k < len(backward) and backward[k] else turn
-            arguments.append(
-                _slice(
-                    builder, operator, source, axis, place, f"{operator.label}/{turn}/{k}", scope
-                )
-            )
-        made = run_body(builder, scope, node, body, arguments)
-        carried = made[:states]
-        for column, entry in zip(scanned, made[states:], strict=True):
+def _each_position(call: Call, case: _Scan) -> list[Entry]:
+    """Unroll a Scan: the body once for each position."""
+    carried = [entry for _, entry in case.given[: case.states]]
+    columns: list[list[Entry]] = [[] for _ in case.body.output[case.states :]]
+    for turn in range(case.turns):
+        made = run_body(call, case.body, [*carried, *_slices(call, case, turn)])
+        carried = made[: case.states]
+        for column, entry in zip(columns, made[case.states :], strict=True):
             column.append(entry)
-    reverse = op_node.ints("scan_output_directions") or [0] * len(scanned)
-    ranks = [len(column[0].value.shape or ()) + 1 if column else 1 for column in scanned]
-    out_axes = _axes(op_node, "scan_output_axes", ranks)
-    stacked = [
-        _stack(
-            builder, operator, node, k, column[::-1] if reverse[k] else column, scope, out_axes[k]
-        )
-        for k, column in enumerate(scanned)
+    ranks = [len(column[0].value.shape or ()) + 1 if column else 1 for column in columns]
+    places = zip(columns, case.stacked(ranks), strict=True)
+    return [
+        *carried,
+        *(
+            _stack(call, k, column[::-1] if place.backward else column, place.axis)
+            for k, (column, place) in enumerate(places)
+        ),
     ]
-    return [*carried, *stacked]
+
+
+def _slices(call: Call, case: _Scan, turn: int) -> Iterator[Entry]:
+    """Yield what a turn sees of the scanned inputs."""
+    for k, ((_, source), axis) in enumerate(zip(case.given[case.states :], case.axes, strict=True)):
+        place = case.turns - 1 - turn if case.goes_backward(k) else turn
+        yield _slice(call, source, axis, place, f"{call.operator.label}/{turn}/{k}")
 
 
 def _axes(op_node: OpNode, name: str, ranks: Sequence[int]) -> list[int]:
@@ -289,25 +236,16 @@ def _axes(op_node: OpNode, name: str, ranks: Sequence[int]) -> list[int]:
     return [axis % rank for axis, rank in zip(axes, ranks, strict=True)]
 
 
-def _slice(
-    builder: Builder,
-    operator: Operator,
-    source: Entry,
-    axis: int,
-    place: int,
-    name: str,
-    scope: Scope,
-) -> Entry:
+def _slice(call: Call, source: Entry, axis: int, place: int, name: str) -> Entry:
     shape = source.value.shape or ()
     made = (*shape[:axis], *shape[axis + 1 :])
     if source.tensor is None:
         data = source.value.data
-        return Entry(
-            Value(made, constant=True, data=None if data is None else data.take(place, axis))
-        )
-    tensor = builder.add_tensor(scope.prefix + name, made, operator)
+        taken = None if data is None else data.take(place, axis)
+        return Entry(Value(made, constant=True, data=taken))
+    tensor = call.add_tensor(name, made)
     steps: tuple[Step, ...] = (Select(((axis, Shift(place, 1, shape[axis], 1)),)), Regroup(made))
-    builder.add_edge(source, tensor, operator, Link(0, steps), made, {})
+    call.add_edge(source, tensor, Link(0, steps), made)
     return Entry(Value(made), tensor)
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.errors import ModelError
-from rfgraph.onnxfile.building.attributes import decode_all
-from rfgraph.onnxfile.building.scope import Entry, Scope
-from rfgraph.onnxfile.control.bodies import Handler, run_body, subgraph
+from rfgraph.onnxfile.building.scope import Entry
+from rfgraph.onnxfile.control.bodies import run_body
 from rfgraph.ops.node import Link, OpNode, Value, normal_axis
 from rfgraph.relations.axis_rules import Shape, Shift
 from rfgraph.relations.steps import Regroup, Select, Step
@@ -17,10 +16,7 @@ from rfgraph.relations.steps import Regroup, Select, Step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import onnx
-
-    from rfgraph.onnxfile.builder import Builder
-    from rfgraph.relations.graph import Operator
+    from rfgraph.onnxfile.control.call import Call, Handler
 
 
 MAX_ITEMS = 4096
@@ -37,128 +33,71 @@ def _of(items: Sequence[Entry]) -> list[Entry]:
     return [Entry(Value(None), None, tuple(items))]
 
 
-def _required(entries: Sequence[Entry | None], slot: int) -> Entry:
-    entry = entries[slot] if slot < len(entries) else None
-    if entry is None:
-        raise ModelError(f"requires input {slot}, which is missing")
-    return entry
-
-
-def _position(entries: Sequence[Entry | None], slot: int, default: int) -> int | None:
+def _position(call: Call, slot: int, default: int) -> int | None:
     """Return a constant position, None if it is not known before the model runs."""
-    entry = entries[slot] if slot < len(entries) else None
+    entry = call.entry(slot)
     if entry is None:
         return default
     return entry.number()
 
 
-def _attributes(node: onnx.NodeProto, scope: Scope, entries: Sequence[Entry | None]) -> OpNode:
-    values = [None if entry is None else entry.value for entry in entries]
-    return OpNode(node.op_type, values, attributes=decode_all(node, scope.attributes))
-
-
-def _whole(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-    reason: str,
-) -> list[Entry]:
-    return [builder.unknown(name, entries, operator, scope, reason) for name in node.output]
-
-
-def construct(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry]:
+def construct(call: Call) -> list[Entry]:
     """SequenceConstruct and SequenceEmpty."""
-    return _of([_tensor(entry) for entry in entries if entry is not None])
+    return _of([_tensor(entry) for entry in call.entries if entry is not None])
 
 
-def at(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry]:
+def at(call: Call) -> list[Entry]:
     """SequenceAt: the element at a constant position; else any of them."""
-    sequence = _required(entries, 0)
+    sequence = call.required(0)
     if sequence.items is None:
-        return _whole(builder, operator, node, entries, scope, "its sequence is not known")
-    position = _position(entries, 1, 0)
+        return call.unknown_outputs("its sequence is not known")
+    position = _position(call, 1, 0)
     if position is None:
-        return _whole(builder, operator, node, entries, scope, "its position is computed")
+        return call.unknown_outputs("its position is computed")
     items = sequence.items
     if not -len(items) <= position < len(items):
         raise ModelError(f"requires a position within {len(items)} elements, found {position}")
     return [items[position]]
 
 
-def insert(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry]:
+def insert(call: Call) -> list[Entry]:
     """SequenceInsert and SequenceErase."""
-    sequence = _required(entries, 0)
-    inserts = node.op_type == "SequenceInsert"
+    sequence = call.required(0)
+    inserts = call.node.op_type == "SequenceInsert"
     items = sequence.items
-    position = _position(entries, 2 if inserts else 1, len(items or ()) if inserts else -1)
+    position = _position(call, 2 if inserts else 1, len(items or ()) if inserts else -1)
     if items is None or position is None:
-        return _whole(
-            builder, operator, node, entries, scope, "its sequence or position is not known"
-        )
+        return call.unknown_outputs("its sequence or position is not known")
     limit = len(items)
     if not -limit <= position <= limit or (not inserts and position == limit):
         raise ModelError(f"requires a position within {limit} elements, found {position}")
     changed = list(items)
     if inserts:
         if limit >= MAX_ITEMS:
-            return _whole(
-                builder, operator, node, entries, scope, f"more than {MAX_ITEMS} elements"
-            )
-        changed.insert(position, _tensor(_required(entries, 1)))
+            return call.unknown_outputs(f"more than {MAX_ITEMS} elements")
+        changed.insert(position, _tensor(call.required(1)))
     else:
         del changed[position]
     return _of(changed)
 
 
-def length(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry]:
+def length(call: Call) -> list[Entry]:
     """SequenceLength: a constant where the sequence is followed."""
-    sequence = _required(entries, 0)
+    sequence = call.required(0)
     data = None if sequence.items is None else np.array(len(sequence.items), dtype=np.int64)
     return [Entry(Value((), constant=True, data=data))]
 
 
-def split(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry]:
+def split(call: Call) -> list[Entry]:
     """SplitToSequence: one element per chunk of constant length."""
-    source = _required(entries, 0)
-    op_node = _attributes(node, scope, entries)
+    source = call.required(0)
+    op_node = call.op_node()
     shape = source.value.shape
-    chunks = None if shape is None else _chunks(op_node, entries, shape)
+    chunks = None if shape is None else _chunks(op_node, call.entry(1), shape)
     if chunks is None or shape is None:
-        return _whole(builder, operator, node, entries, scope, "its chunks are not known")
+        return call.unknown_outputs("its chunks are not known")
     axis = op_node.axis("axis", 0, len(shape))
-    drops = not op_node.int("keepdims", 1) and len(entries) < 2
+    drops = not op_node.int("keepdims", 1) and len(call.entries) < 2
     items, start = [], 0
     for number, size in enumerate(chunks):
         made = (*shape[:axis], *(() if drops else (size,)), *shape[axis + 1 :])
@@ -166,21 +105,20 @@ def split(
             items.append(Entry(Value(made, constant=True)))
             start += size
             continue
-        name = f"{scope.prefix}{node.output[0]}/{number}"
-        tensor = builder.add_tensor(name, made, operator)
+        tensor = call.add_tensor(f"{call.node.output[0]}/{number}", made)
         steps: list[Step] = [Select(((axis, Shift(start, 1, shape[axis], size)),))]
         if drops:
             steps.append(Regroup(made))
-        builder.add_edge(source, tensor, operator, Link(0, tuple(steps)), made, {})
+        call.add_edge(source, tensor, Link(0, tuple(steps)), made)
         items.append(Entry(Value(made), tensor))
         start += size
     return _of(items)
 
 
-def _chunks(op_node: OpNode, entries: Sequence[Entry | None], shape: Shape) -> list[int] | None:
+def _chunks(op_node: OpNode, lengths: Entry | None, shape: Shape) -> list[int] | None:
     total = shape[normal_axis(op_node.int("axis", 0), len(shape))]
-    if len(entries) > 1 and entries[1] is not None:
-        data = entries[1].value.data
+    if lengths is not None:
+        data = lengths.value.data
         if data is None:
             return None
         if data.dtype.kind not in "iu" or not data.size:
@@ -200,19 +138,13 @@ def _chunks(op_node: OpNode, entries: Sequence[Entry | None], shape: Shape) -> l
     return [min(step, total - begin) for begin in range(0, total, step)]
 
 
-def concat(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry]:
+def concat(call: Call) -> list[Entry]:
     """ConcatFromSequence: a Concat of the elements, on a new axis if asked for."""
-    sequence = _required(entries, 0)
+    sequence = call.required(0)
     items = sequence.items
     if items is None or any(item.value.shape is None for item in items):
-        return _whole(builder, operator, node, entries, scope, "its sequence is not known")
-    op_node = _attributes(node, scope, entries)
+        return call.unknown_outputs("its sequence is not known")
+    op_node = call.op_node()
     shapes = [item.value.shape or () for item in items]
     if not shapes or len(set(map(len, shapes))) != 1:
         raise ModelError("requires elements of one rank, at least one")
@@ -225,39 +157,33 @@ def concat(
     shape = (*parts[0][:axis], total, *parts[0][axis + 1 :])
     if all(item.tensor is None for item in items):
         return [Entry(Value(shape, constant=True))]
-    tensor = builder.add_tensor(scope.prefix + node.output[0], shape, operator)
+    tensor = call.add_tensor(call.node.output[0], shape)
     start = 0
     for slot, (item, part) in enumerate(zip(items, parts, strict=True)):
         steps: tuple[Step, ...] = (Regroup(part),) if new else ()
         moved = Select(((axis, Shift(-start, 1, part[axis], total, "absent")),))
         if item.tensor is not None:
-            builder.add_edge(item, tensor, operator, Link(slot, (*steps, moved)), shape, {})
+            call.add_edge(item, tensor, Link(slot, (*steps, moved)), shape)
         start += part[axis]
     return [Entry(Value(shape), tensor)]
 
 
-def mapped(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry]:
+def mapped(call: Call) -> list[Entry]:
     """SequenceMap: the body applied to each element."""
-    sequence = _required(entries, 0)
+    sequence = call.required(0)
     if sequence.items is None:
-        return _whole(builder, operator, node, entries, scope, "its sequence is not known")
-    body = subgraph(node, "body", scope)
-    columns: list[list[Entry]] = [[] for _ in node.output]
+        return call.unknown_outputs("its sequence is not known")
+    body = call.subgraph("body")
+    columns: list[list[Entry]] = [[] for _ in call.node.output]
     for number in range(len(sequence.items)):
         arguments = []
-        for entry in entries:
+        for entry in call.entries:
             if entry is None:
                 raise ModelError("requires all inputs")
             if entry.items is not None and len(entry.items) != len(sequence.items):
                 raise ModelError(f"requires sequences of {len(sequence.items)} elements")
             arguments.append(entry if entry.items is None else entry.items[number])
-        made = run_body(builder, scope, node, body, arguments)
+        made = run_body(call, body, arguments)
         if len(made) != len(columns):
             raise ModelError(f"requires {len(columns)} outputs of its body, found {len(made)}")
         for column, entry in zip(columns, made, strict=True):
@@ -265,15 +191,9 @@ def mapped(
     return [Entry(Value(None), None, tuple(column)) for column in columns]
 
 
-def passed_on(
-    builder: Builder,
-    operator: Operator,
-    node: onnx.NodeProto,
-    entries: Sequence[Entry | None],
-    scope: Scope,
-) -> list[Entry] | None:
+def passed_on(call: Call) -> list[Entry] | None:
     """Identity and Optional of a sequence; tensors are left to their rules."""
-    entry = entries[0] if entries else None
+    entry = call.entry(0)
     return None if entry is None or entry.items is None else [entry]
 
 
