@@ -9,6 +9,7 @@ from rfgraph.analysis.before_global import before_global
 from rfgraph.analysis.field import Finding, Output, ReceptiveField
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.not_followed import not_followed
+from rfgraph.analysis.ranges import is_range
 from rfgraph.domains.fields.numbers import Meter
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import printable, quoted
@@ -76,7 +77,7 @@ class Result:
     def _meter(self, source: str) -> Meter:
         if source not in self._meters:
             probed = next(item.probed for item in self.model.inputs if item.name == source)
-            self._meters[source] = Meter(self.graph, self.forms[source], probed)
+            self._meters[source] = Meter(self.graph, self.forms[source], probed, is_range)
         return self._meters[source]
 
     @property

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Graph, Operator
 
 
-# How many of the operators that made an axis global are named.
-MAX_THROUGH = 4
-
 _FUSED = {("", "DynamicQuantizeLinear"), ("com.microsoft", "DynamicQuantizeMatMul")}
 _EXTREMES = ("ReduceMax", "ReduceMin")
 _QUANTIZING = ("QuantizeLinear", "DequantizeLinear")

@@ -6,6 +6,7 @@ two tensors, so that what a loop reads can be followed until it no longer change
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -28,12 +29,13 @@ from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regr
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rfgraph.onnxfile.building.budget import Budget
     from rfgraph.relations.graph import Graph
     from rfgraph.relations.relation import Relation
 
 
 Pairs: TypeAlias = frozenset[tuple[int, int]]
+# Is told the work before it is done, in edges, and raises BoundError beyond a bound.
+Spend: TypeAlias = Callable[[int], None]
 NOWHERE = -1
 # A path that is followed through a loop costs as much as so many edges.
 COMPOSED = 4
@@ -195,10 +197,10 @@ def _stays(rule: AxisRule) -> bool:
 # -- a part of the graph ---------------------------------------------------------------------------
 
 
-def flow(graph: Graph, names: Iterable[str], budget: Budget) -> dict[str, Facts]:
+def flow(graph: Graph, names: Iterable[str], spend: Spend) -> dict[str, Facts]:
     """Return what tensors read of those that are not among `names`, or that read nothing.
 
-    `names` are in topological order; the work counts as edges of the budget.
+    `names` are in topological order; `spend` is told the work, in edges.
     """
     found: dict[str, Facts] = {}
     relations: dict[int, Kept] = {}
@@ -208,7 +210,7 @@ def flow(graph: Graph, names: Iterable[str], budget: Budget) -> dict[str, Facts]
             known = found.get(before)
             if known is None:
                 known = {before: itself(graph.nodes[before]["shape"])}
-            budget.connect(len(edges) * len(known))
+            spend(len(edges) * len(known))
             for data in edges.values():
                 _follow(known, data["relation"], relations, facts)
         if not graph.pred[name]:
@@ -227,12 +229,12 @@ def _follow(known: Facts, relation: Relation, seen: dict[int, Kept], facts: Fact
         add(facts, source, kept.then(step))
 
 
-def composed(before: dict[str, Facts], effect: Facts, budget: Budget) -> Facts:
+def composed(before: dict[str, Facts], effect: Facts, spend: Spend) -> Facts:
     """Return what is read through `effect` if its sources, as far as given, read `before`."""
     facts: Facts = {}
     for source, kept in effect.items():
         inner = before.get(source)
-        budget.connect(1 if inner is None else COMPOSED * len(inner))
+        spend(1 if inner is None else COMPOSED * len(inner))
         if inner is None:
             add(facts, source, kept)
             continue
@@ -241,7 +243,7 @@ def composed(before: dict[str, Facts], effect: Facts, budget: Budget) -> Facts:
     return facts
 
 
-def fixpoint(before: dict[str, Facts], effects: dict[str, Facts], budget: Budget) -> None:
+def fixpoint(before: dict[str, Facts], effects: dict[str, Facts], spend: Spend) -> None:
     """Follow `effects`, what a turn makes of values by their names, until nothing changes.
 
     `before` says what is read before the first turn, and afterwards what is read before any.
@@ -251,7 +253,7 @@ def fixpoint(before: dict[str, Facts], effects: dict[str, Facts], budget: Budget
         changed = False
         for name in order:
             facts = dict(before[name])
-            for source, kept in composed(before, effects[name], budget).items():
+            for source, kept in composed(before, effects[name], spend).items():
                 add(facts, source, kept)
             if facts != before[name]:
                 before[name], changed = facts, True

@@ -7,7 +7,6 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.analysis.ranges import MAX_THROUGH, is_range
 from rfgraph.domains.fields.alignment import aligned
 from rfgraph.domains.fields.axis import Axis, Scope
 from rfgraph.domains.fields.axis_field import AxisField, merge_pieces
@@ -20,7 +19,7 @@ from rfgraph.domains.read_positions import read_positions
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -28,12 +27,14 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.layout import ClosedForm, Layout, State
     from rfgraph.domains.read_positions import Masks
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.graph import Graph, Operator
 
 
 # Whether local paths are aligned (None: there are none, or it cannot be told), and the axes.
 Measured: TypeAlias = "tuple[bool | None, Mapping[int, Axis]]"
 Fields: TypeAlias = "tuple[AxisField | None, ...]"
+# How many of the operators that made an axis global are named.
+MAX_THROUGH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +154,14 @@ def _active(piece: Mapped, index: Sequence[int | None]) -> bool:
 class Meter:
     """Measures the fields of tensors on one graph input; tensors that share a state share the work.
 
-    `probed` are the input's axes whose lengths were chosen for want of any.
+    `probed` are the input's axes whose lengths were chosen for want of any; `takes_range` says
+    whether an operator takes the range of a tensor that it reads, for dynamic quantization.
     """
 
     graph: Graph
     form: ClosedForm
     probed: Collection[int]
+    takes_range: Callable[[Graph, str, Operator], bool]
     _seen: dict[tuple[int, Shape | None], Measured] = field(default_factory=dict, repr=False)
     _read: dict[str, Masks | None] = field(default_factory=dict, repr=False)
 
@@ -197,7 +200,7 @@ class Meter:
         """Return the names of the first operators of a set of losses, and which take a range."""
         found = {(loss := self.form.losses[k]).operator: loss.tensor for k in _bits(losses)}
         first = sorted(found.items(), key=lambda item: item[0].index)[:MAX_THROUGH]
-        ranges = [one.label for one, tensor in first if is_range(self.graph, tensor, one)]
+        ranges = [one.label for one, tensor in first if self.takes_range(self.graph, tensor, one)]
         return tuple(operator.label for operator, _ in first), tuple(ranges)
 
     def _covered(self, losses: int, axis: int) -> bool | None:

@@ -216,7 +216,7 @@ def _run(case: Repeated, shapes: Sequence[Shape | None], own: set[int]) -> _Turn
     states = [case.states[k].entry if k in own else given[k] for k in range(count)]
     made = run_body(case.call, case.body, case.arranged(states, given[count:]))
     names = list(islice(writer.graph, mark, None))
-    found = kept.flow(writer.graph, names, writer.budget)
+    found = kept.flow(writer.graph, names, writer.budget.connect)
     effects = [_facts(entry, found) for entry in made]
     return _Turn(made, effects, [entry.tensor or "" for entry in given])
 
@@ -245,9 +245,9 @@ def _all(case: Repeated, turn: _Turn, stacked: Stacking) -> _Reads:
     }
     names = turn.names[:count]
     effects = dict(zip(names, turn.effects[lead : lead + count], strict=True))
-    kept.fixpoint(before, effects, budget)
+    kept.fixpoint(before, effects, budget.connect)
     facts = [
-        kept.composed(before, effects[name], budget) if case.some else dict(before[name])
+        kept.composed(before, effects[name], budget.connect) if case.some else dict(before[name])
         for name in names
     ]
     shapes = [entry.value.shape for entry in turn.made[lead : lead + count]]
@@ -257,7 +257,7 @@ def _all(case: Repeated, turn: _Turn, stacked: Stacking) -> _Reads:
         shapes.append(_stacked_shape(case, turn, turn.made[k].value.shape, place))
         facts.append(_of_slices(case, turn, turn.effects[k], before, place))
     sources = {name: (part.slot, part.entry) for name, part in zip(turn.names, parts, strict=True)}
-    condition = kept.composed(before, turn.effects[0], budget) if lead else {}
+    condition = kept.composed(before, turn.effects[0], budget.connect) if lead else {}
     _control(case, condition, facts, sources)
     return _Reads(shapes, facts, sources)
 
@@ -283,7 +283,7 @@ def _of_slices(
         if part.axis is not None and name not in earlier and part.backward == place.backward
     }
     found: Facts = {}
-    for name, one in kept.composed(before, effect, case.call.writer.budget).items():
+    for name, one in kept.composed(before, effect, case.call.writer.budget.connect).items():
         pairs = {(a, b + (b >= place.axis)) for a, b in one.pairs}
         if name in alone:
             pairs.add((alone[name], place.axis))
