@@ -24,6 +24,7 @@ from rfgraph.relations.axis_rules import (
     Whole,
     Window,
 )
+from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Step
 
 if TYPE_CHECKING:
@@ -127,31 +128,35 @@ def add(facts: Facts, source: str, kept: Kept) -> None:
 
 def of(relation: Relation) -> Kept:
     """Return what a relation keeps."""
-    kept = itself(relation.in_shape)
-    spatial = frozenset(relation.spatial)
-    for step, shape in zip(relation.steps, relation.shapes, strict=False):
-        kept = kept.then(_of_step(step, shape))
-    return Kept(kept.pairs, kept.unknown, spatial, kept.lost)
+    kept = _KeptAxes().carry(itself(relation.in_shape), relation)
+    return Kept(kept.pairs, kept.unknown, frozenset(relation.spatial), kept.lost)
 
 
-def _of_step(step: Step, shape: Shape) -> Kept:
-    if isinstance(step, Everything):
-        return Kept(frozenset(), lost=step.unknown)
-    if isinstance(step, Pointwise):
-        extra = len(step.shape) - len(shape)
-        same = (a for a, length in enumerate(shape) if step.shape[a + extra] == length)
-        return Kept(_with_nowhere(((a, a + extra) for a in same), shape))
-    if isinstance(step, Permute):
-        return Kept(_with_nowhere(((a, b) for b, a in enumerate(step.perm)), shape))
-    if isinstance(step, Regroup):
-        return Kept(_with_nowhere(_apart(shape, step.shape), shape))
-    moved = {axis for axis, rule in step.rules if not _stays(rule)}
-    unknown = isinstance(step, Reduce) and {
-        axis for axis, rule in step.rules if isinstance(rule, Whole) and rule.unknown
-    }
-    pairs = ((axis, axis) for axis in range(len(shape)) if axis not in moved)
-    copied = {axis for axis, rule in step.rules if isinstance(rule, Repeat | Pick)}
-    return Kept(_with_nowhere(pairs, shape, moved - copied), frozenset(unknown or ()))
+class _KeptAxes(Domain[Kept]):
+    """What a path keeps of the tensor that it comes from."""
+
+    def pointwise(self, value: Kept, old: Shape, new: Shape) -> Kept:
+        extra = len(new) - len(old)
+        same = (a for a, length in enumerate(old) if new[a + extra] == length)
+        return value.then(Kept(_with_nowhere(((a, a + extra) for a in same), old)))
+
+    def permute(self, value: Kept, perm: tuple[int, ...], old: Shape) -> Kept:
+        return value.then(Kept(_with_nowhere(((a, b) for b, a in enumerate(perm)), old)))
+
+    def regroup(self, value: Kept, old: Shape, new: Shape) -> Kept:
+        return value.then(Kept(_with_nowhere(_apart(old, new), old)))
+
+    def along(self, value: Kept, axis: int, rule: AxisRule, shape: Shape) -> Kept:
+        if _stays(rule):
+            return value
+        # A copied position is still the only one of its axis.
+        moved = () if isinstance(rule, Repeat | Pick) else (axis,)
+        pairs = ((other, other) for other in range(len(shape)) if other != axis)
+        unknown = (axis,) if isinstance(rule, Whole) and rule.unknown else ()
+        return value.then(Kept(_with_nowhere(pairs, shape, moved), frozenset(unknown)))
+
+    def everything(self, value: Kept, step: Everything, old: Shape) -> Kept:
+        return value.then(Kept(frozenset(), lost=step.unknown))
 
 
 def _apart(old: Shape, new: Shape) -> Iterator[tuple[int, int]]:

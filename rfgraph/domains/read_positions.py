@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rfgraph.domains.tables import along, ramp
 from rfgraph.relations.axis_rules import (
+    AxisRule,
     Band,
     Blocks,
     Listed,
@@ -31,14 +32,14 @@ from rfgraph.relations.axis_rules import (
     progressions,
 )
 from rfgraph.relations.bounds import bounded
-from rfgraph.relations.graph import _backward
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Step, regroup_plan
+from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.relations.graph import Graph
-    from rfgraph.relations.relation import Relation
+    from rfgraph.relations.steps import Everything
 
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -55,21 +56,10 @@ def read_positions(
     `index` restricts the units (None on an axis: all of it). None if nothing is read. Raises
     BoundError for axes too long to tabulate.
     """
-    needed: dict[str, Masks] = {target: _chosen(graph.nodes[target]["shape"] or (), index or ())}
-    for name in _backward(graph, target):
-        masks = needed.pop(name, None)
-        if masks is None:
-            continue
+    chosen = _chosen(graph.nodes[target]["shape"] or (), index or ())
+    for name, masks in _ReadPositions().from_target(graph, target, chosen):
         if name == source:
             return masks
-        for before, edges in graph.pred[name].items():
-            for data in edges.values():
-                if data["relation"].is_void:
-                    continue
-                read = carry_back(masks, data["relation"])
-                if all(mask.any() for mask in read):
-                    known = needed.get(before, read)
-                    needed[before] = tuple(map(np.logical_or, known, read))
     return None
 
 
@@ -85,40 +75,41 @@ def _chosen(shape: Shape, index: Sequence[int | None]) -> Masks:
     return tuple(chosen)
 
 
-def carry_back(masks: Masks, relation: Relation) -> Masks:
-    """Return which positions of the relation's input the given positions of its output read."""
-    if relation.is_identity:
-        return masks
-    for step, shape in reversed(tuple(zip(relation.steps, relation.shapes, strict=False))):
-        masks = _step_back(masks, step, shape)
-    return masks
+class _ReadPositions(Domain[Masks]):
+    """Per axis of a tensor which of its positions are read."""
 
+    backward = True
 
-def _step_back(masks: Masks, step: Step, shape: Shape) -> Masks:
-    if isinstance(step, Everything):
-        some = all(mask.any() for mask in masks)
-        for length in shape:
-            bounded(length)
-        return tuple(np.full(length, some) for length in shape)
-    if isinstance(step, Pointwise):
-        extra = len(masks) - len(shape)
+    def pointwise(self, value: Masks, old: Shape, new: Shape) -> Masks:
         return tuple(
             mask if len(mask) == length else np.full(length, mask.any())
-            for mask, length in zip(masks[extra:], shape, strict=True)
+            for mask, length in zip(value[len(new) - len(old) :], old, strict=True)
         )
-    if isinstance(step, Permute):
-        back = sorted(range(len(step.perm)), key=step.perm.__getitem__)
-        return tuple(masks[axis] for axis in back)
-    if isinstance(step, Regroup):
-        return _regroup_back(masks, shape, step.shape)
-    changed = list(masks)
-    for axis, rule in reversed(step.rules):
+
+    def permute(self, value: Masks, perm: tuple[int, ...], old: Shape) -> Masks:
+        return tuple(value[perm.index(axis)] for axis in range(len(perm)))
+
+    def regroup(self, value: Masks, old: Shape, new: Shape) -> Masks:
+        return _regroup_back(value, old, new)
+
+    def along(self, value: Masks, axis: int, rule: AxisRule, shape: Shape) -> Masks:
         bounded(rule.in_len)
         if isinstance(rule, Rows):
-            changed[axis] = _rows_read(rule, changed)
+            read = _rows_read(rule, value)
         else:
-            changed[axis] = positions_read(rule, changed[axis])
-    return tuple(changed)
+            read = positions_read(rule, value[axis])
+        return (*value[:axis], read, *value[axis + 1 :])
+
+    def everything(self, value: Masks, step: Everything, old: Shape) -> Masks:
+        for length in old:
+            bounded(length)
+        return tuple(np.ones(length, dtype=bool) for length in old)
+
+    def join(self, first: Masks, second: Masks) -> Masks:
+        return tuple(map(np.logical_or, first, second))
+
+    def is_nothing(self, value: Masks) -> bool:
+        return not all(mask.any() for mask in value)
 
 
 def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:

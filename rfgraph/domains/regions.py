@@ -2,99 +2,67 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from rfgraph.domains import tables
 from rfgraph.domains.tables import NOTHING, Table
-from rfgraph.errors import BoundError
 from rfgraph.relations.bounds import allowance
-from rfgraph.relations.graph import _ancestors
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Step
+from rfgraph.relations.interpretation import Domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.axis_rules import AxisRule, Shape
     from rfgraph.relations.graph import Graph
-    from rfgraph.relations.relation import Relation
+    from rfgraph.relations.steps import Everything
 
-
-MAX_TOTAL = 1 << 27
 
 Regions: TypeAlias = tuple[Table, ...]
+
+
+class _Clipped(Domain[Regions]):
+    """Per axis of a graph input the table of what the units of a tensor read of it."""
+
+    def pointwise(self, value: Regions, old: Shape, new: Shape) -> Regions:
+        return tuple(tables.broadcast(table, len(new)) for table in value)
+
+    def permute(self, value: Regions, perm: tuple[int, ...], old: Shape) -> Regions:
+        return tuple(tables.permute(table, perm) for table in value)
+
+    def regroup(self, value: Regions, old: Shape, new: Shape) -> Regions:
+        return tuple(tables.regroup(table, old, new) for table in value)
+
+    def along(self, value: Regions, axis: int, rule: AxisRule, shape: Shape) -> Regions:
+        return tuple(tables.along(table, axis, rule, clipped=True) for table in value)
+
+    def everything(self, value: Regions, step: Everything, old: Shape) -> Regions:
+        return tuple(_hull(table, len(step.shape)) for table in value)
+
+    def join(self, first: Regions, second: Regions) -> Regions:
+        return tuple(map(tables.join, first, second))
+
+
+def _hull(table: Table, rank: int) -> Table:
+    dims = (1,) * rank
+    lo = table.lo.min(initial=NOTHING).reshape(dims)
+    return Table(np.asarray(lo), np.asarray(table.hi.max(initial=-NOTHING).reshape(dims)))
 
 
 @allowance()
 def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> dict[str, Regions]:
     """Return, per tensor and axis of graph input `source`, the tables of what its units read.
 
-    A scalar input has one table, of the position 0 where it is read. Only `tensors` and what leads
-    to them if given (a topological order is kept). Raises BoundError where tables grow too large.
+    A scalar input has one table, of the position 0 where it is read. Only `tensors` if given.
+    Raises BoundError where tables grow too large.
     """
-    wanted = None if tensors is None else _ancestors(graph, tensors)
+    targets = None if tensors is None else set(tensors)
     shape: Shape = graph.nodes[source]["shape"]
     zero = np.zeros((), dtype=np.int64)
     ramps = tuple(tables.ramp(shape, axis) for axis in range(len(shape)))
-    found = {source: ramps or (Table(zero, zero),)}
-    total = 0
-    for name in graph:
-        if wanted is not None and name not in wanted:
-            continue
-        arriving = [
-            (found[before], data["relation"])
-            for before, edges in graph.pred[name].items()
-            if before in found
-            for data in edges.values()
-            if not data["relation"].is_void
-        ]
-        if not arriving:
-            continue
-        found[name] = _arrive(arriving)
-        total += sum(table.lo.size for table in found[name])
-        if total > MAX_TOTAL:
-            raise BoundError(f"tables have more entries in all than MAX_TOTAL ({MAX_TOTAL})")
-    return found
-
-
-def _arrive(arriving: list[tuple[Regions, Relation]]) -> Regions:
-    carried = (tuple(carry(table, relation) for table in regions) for regions, relation in arriving)
-    return reduce(_joined, carried)
-
-
-def _joined(first: Regions, second: Regions) -> Regions:
-    return tuple(map(tables.join, first, second))
-
-
-def carry(table: Table, relation: Relation) -> Table:
-    """Return the table of a tensor that reads this one by `relation`."""
-    if relation.is_identity:
-        return table
-    for step, shape in zip(relation.steps, relation.shapes, strict=False):
-        table = _step(table, step, shape)
-    return table
-
-
-def _step(table: Table, step: Step, shape: Shape) -> Table:
-    if isinstance(step, Everything):
-        return _everything(table, len(step.shape))
-    if isinstance(step, Pointwise):
-        return tables.broadcast(table, len(step.shape))
-    if isinstance(step, Permute):
-        return tables.permute(table, step.perm)
-    if isinstance(step, Regroup):
-        return tables.regroup(table, shape, step.shape)
-    for axis, rule in step.rules:
-        table = tables.along(table, axis, rule, clipped=True)
-    return table
-
-
-def _everything(table: Table, rank: int) -> Table:
-    dims = (1,) * rank
-    lo = table.lo.min(initial=NOTHING).reshape(dims)
-    return Table(np.asarray(lo), np.asarray(table.hi.max(initial=-NOTHING).reshape(dims)))
+    walk = _Clipped().from_source(graph, source, ramps or (Table(zero, zero),), targets)
+    return {name: regions for name, regions in walk if targets is None or name in targets}
 
 
 def region(regions: Regions, index: tuple[int | None, ...]) -> tuple[tuple[int, int], ...] | None:

@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import networkx as nx
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from rfgraph.relations.relation import Relation
 
 
-def _ancestors(graph: Graph, tensors: Iterable[str]) -> set[str]:
+def ancestors(graph: Graph, tensors: Iterable[str]) -> set[str]:
+    """Return `tensors` and all that they read, directly or not."""
     seen = set(tensors)
     stack = list(seen)
     while stack:
@@ -85,15 +86,30 @@ def entering(graph: Graph, tensors: Sequence[str]) -> Entering:
     return found
 
 
-def _backward(graph: Graph, target: str) -> list[str]:
-    seen = {target}
-    stack = [target]
-    while stack:
-        for before in graph.pred[stack.pop()]:
-            if before not in seen:
-                seen.add(before)
-                stack.append(before)
-    return [name for name in reversed(list(graph)) if name in seen]
+def edges_into(graph: Graph, tensor: str) -> Iterator[Edge]:
+    """Yield the edges into a tensor, in the order in which they were added."""
+    for before, edges in graph.pred[tensor].items():
+        for data in edges.values():
+            yield Edge(before, tensor, data["relation"], data["operator"])
+
+
+def edges_from(graph: Graph, tensor: str) -> Iterator[Edge]:
+    """Yield the edges out of a tensor, in the order in which they were added."""
+    for after, edges in graph.succ[tensor].items():
+        for data in edges.values():
+            yield Edge(tensor, after, data["relation"], data["operator"])
+
+
+def shape_of(graph: Graph, tensor: str) -> Shape | None:
+    """Return the shape of a tensor, None if it could not be determined."""
+    shape: Shape | None = graph.nodes[tensor]["shape"]
+    return shape
+
+
+def producer_of(graph: Graph, tensor: str) -> Operator | None:
+    """Return the operator that makes a tensor, None for a graph input."""
+    producer: Operator | None = graph.nodes[tensor]["producer"]
+    return producer
 
 
 Graph: TypeAlias = "nx.MultiDiGraph[str]"

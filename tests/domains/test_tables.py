@@ -9,12 +9,10 @@ import pytest
 
 import rfgraph
 from oracle.examples import builder
-from rfgraph.domains import regions as exact
 from rfgraph.domains import tables as table
-from rfgraph.domains.fields import fitting
 from rfgraph.domains.fields.pieces import Blur, Mapped, to_table
 from rfgraph.domains.periodic import affine
-from rfgraph.domains.tables import NOTHING, Table
+from rfgraph.domains.tables import NOTHING
 from rfgraph.errors import BoundError
 from rfgraph.relations import bounds
 from rfgraph.relations.axis_rules import (
@@ -183,29 +181,3 @@ def test_tables_are_counted_together_however_deep_the_question(monkeypatch):
         bounds.bounded(100)
 
 
-def test_the_tables_of_a_unit_are_bounded_in_all(monkeypatch):
-    build, x = builder(1, 1, 8)
-    model = build.model(build.conv(build.conv(x, 1, [3]), 1, [3]))
-    # Lengths 6 and 4, and one entry for each of batch and channel of both tensors.
-    monkeypatch.setattr(exact, "MAX_TOTAL", 6 + 4 + 4)
-    (region,) = rfgraph.unit(model, model.graph.output[0].name, (0, 0, 1)).regions
-    assert region.clipped[2] == (1, 5)
-    monkeypatch.setattr(exact, "MAX_TOTAL", 6 + 4 + 3)
-    with pytest.raises(BoundError, match=r"MAX_TOTAL \(13\)"):
-        rfgraph.unit(model, model.graph.output[0].name, (0, 0, 1))
-
-
-# -- periods ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "spans", [[None] * 5, [(3, 4)], [(0, 1), None, None], [(0, 0), (5, 5), (6, 6)]], ids=str
-)
-def test_what_does_not_repeat_is_no_map(spans):
-    assert fitting.fit(table.from_spans(spans, 1, 0), 0) is None
-
-
-def test_what_repeats_is_the_map_of_least_period():
-    spans = [(0, 2), None, (4, 6), None, (8, 10), None]
-    found = fitting.fit(Table(*table.from_spans(spans, 2, 1)), 1)
-    assert (found.p, found.q, found.spans) == (2, 4, ((0, 2), None))

@@ -19,64 +19,61 @@ from rfgraph.relations.axis_rules import (
     Whole,
     Window,
 )
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Step, regroup_plan
+from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.relations.graph import Entering
-    from rfgraph.relations.relation import Relation
+    from rfgraph.relations.steps import Everything
 
 
 def needed_axes(tensors: Sequence[str], edges: Entering) -> dict[str, frozenset[int]]:
     """Return for each tensor the axes whose support a later edge may select from."""
+    domain = _Needed()
     needed: dict[str, set[int]] = {name: set() for name in tensors}
     for name in reversed(tensors):
         after = frozenset(needed[name])
         for edge in edges[name]:
             if after or not edge.relation.is_pointwise:
-                needed[edge.source] |= _before(edge.relation, after)
+                needed[edge.source] |= domain.carry(after, edge.relation)
     return {name: frozenset(axes) for name, axes in needed.items()}
 
 
-def _before(relation: Relation, after: frozenset[int]) -> frozenset[int]:
-    for step, shape in reversed(tuple(zip(relation.steps, relation.shapes, strict=False))):
-        after = _before_step(step, shape, after)
-    return after
+class _Needed(Domain[frozenset[int]]):
+    """The axes of a tensor on which it matters where nothing is read."""
 
+    backward = True
 
-def _before_step(step: Step, shape: Shape, after: frozenset[int]) -> frozenset[int]:
-    if isinstance(step, Everything):
-        return frozenset()
-    if isinstance(step, Pointwise):
-        extra = len(step.shape) - len(shape)
+    def pointwise(self, value: frozenset[int], old: Shape, new: Shape) -> frozenset[int]:
+        extra = len(new) - len(old)
         return frozenset(
-            axis - extra
-            for axis in after
-            if axis >= extra and shape[axis - extra] == step.shape[axis]
+            axis - extra for axis in value if axis >= extra and old[axis - extra] == new[axis]
         )
-    if isinstance(step, Permute):
-        return frozenset(step.perm[axis] for axis in after)
-    if isinstance(step, Regroup):
+
+    def permute(self, value: frozenset[int], perm: tuple[int, ...], old: Shape) -> frozenset[int]:
+        return frozenset(perm[axis] for axis in value)
+
+    def regroup(self, value: frozenset[int], old: Shape, new: Shape) -> frozenset[int]:
         return frozenset(
             axis
-            for old, new in regroup_plan(shape, step.shape)
-            if not after.isdisjoint(new)
-            for axis in old
+            for before, behind in regroup_plan(old, new)
+            if not value.isdisjoint(behind)
+            for axis in before
         )
-    kept = set(after)
-    for axis, rule in step.rules:
-        _before_rule(kept, axis, rule)
-    return frozenset(kept)
 
+    def along(
+        self, value: frozenset[int], axis: int, rule: AxisRule, shape: Shape
+    ) -> frozenset[int]:
+        if isinstance(rule, Whole):
+            return value - {axis}
+        if isinstance(rule, Rows):
+            return value | {axis, *rule.axes}
+        return value if _reads_all(rule) else value | {axis}
 
-def _before_rule(kept: set[int], axis: int, rule: AxisRule) -> None:
-    if isinstance(rule, Whole):
-        kept.discard(axis)
-    elif isinstance(rule, Rows):
-        kept.update((axis, *rule.axes))
-    elif not _reads_all(rule):
-        kept.add(axis)
+    def everything(self, value: frozenset[int], step: Everything, old: Shape) -> frozenset[int]:
+        return frozenset()
 
 
 def _reads_all(rule: AxisRule) -> bool:
