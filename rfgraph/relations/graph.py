@@ -2,7 +2,8 @@
 
 Nodes are tensor names, in topological order. Node attributes: `shape` (tuple, or None if it could
 not be determined) and `producer` (an `Operator`, None for a graph input). Edge attributes:
-`relation`, `operator`, `slot` (operator input), `output` (operator output) and `part`.
+`relation`, `operator`, `slot` (operator input), `output` (operator output), `part`, and `how` what
+is read enters the result (None where no rule says).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.how import How
     from rfgraph.relations.relation import Relation
 
 
@@ -41,6 +43,21 @@ class Edge(NamedTuple):
     target: str
     relation: Relation
     operator: Operator
+    how: How | None = None
+    slot: int = 0
+    part: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What tells the edge from all others of a graph."""
+        return self.source, self.target, self.slot, self.part
+
+
+def _edge(source: str, target: str, data: Mapping[str, Any]) -> Edge:
+    return Edge(
+        *(source, target, data["relation"], data["operator"]),
+        *(data["how"], data["slot"], data["part"]),
+    )
 
 
 def relevant(graph: Graph, source: str, target: str) -> set[str]:
@@ -79,10 +96,7 @@ def entering(graph: Graph, tensors: Sequence[str]) -> Entering:
             ),
             key=itemgetter(0, 1),
         )
-        found[name] = [
-            Edge(before, name, data["relation"], data["operator"])
-            for _, _, before, data in sorted_edges
-        ]
+        found[name] = [_edge(before, name, data) for _, _, before, data in sorted_edges]
     return found
 
 
@@ -90,14 +104,14 @@ def edges_into(graph: Graph, tensor: str) -> Iterator[Edge]:
     """Yield the edges into a tensor, in the order in which they were added."""
     for before, edges in graph.pred[tensor].items():
         for data in edges.values():
-            yield Edge(before, tensor, data["relation"], data["operator"])
+            yield _edge(before, tensor, data)
 
 
 def edges_from(graph: Graph, tensor: str) -> Iterator[Edge]:
     """Yield the edges out of a tensor, in the order in which they were added."""
     for after, edges in graph.succ[tensor].items():
         for data in edges.values():
-            yield Edge(tensor, after, data["relation"], data["operator"])
+            yield _edge(tensor, after, data)
 
 
 def shape_of(graph: Graph, tensor: str) -> Shape | None:

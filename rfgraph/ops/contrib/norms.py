@@ -7,16 +7,30 @@ from typing import TYPE_CHECKING
 from rfgraph.ops.contrib.operands import DOMAIN, pointwise, vector
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, reshaped, scalar, trimmed, whole
-from rfgraph.relations.axis_rules import Blocks, ReduceRule, Repeat, Shape, Whole
+from rfgraph.ops.steps import (
+    broadcasts,
+    norms,
+    reshaped,
+    scalar,
+    softmaxes,
+    trimmed,
+    whole,
+)
+from rfgraph.relations.axis_rules import Blocks, ReduceRule, Repeat, Shape, Whole, product
+from rfgraph.relations.how import SUM, How
 from rfgraph.relations.steps import Pointwise, Reduce, Select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 
 def _normalized(
-    node: OpNode, slot: int, shape: Shape, axes: Iterable[int], output: int = 0
+    node: OpNode,
+    slot: int,
+    shape: Shape,
+    axes: Sequence[int],
+    output: int = 0,
+    how: tuple[How, How] | None = None,
 ) -> tuple[Link, ...]:
     """Return the links of an optional input that broadcasts to `shape` before it is normalized.
 
@@ -31,10 +45,11 @@ def _normalized(
         )
     less = len(shape) - len(found)
     statistics = whole(found, (axis - less for axis in axes if axis >= less))
-    own = Link(slot, (Pointwise(shape),), output)
+    first, second = norms(product(shape[axis] for axis in axes)) if how is None else how
+    own = Link(slot, (Pointwise(shape),), output, how=first)
     if not statistics:
         return (own,)
-    return (own, Link(slot, (*statistics, Pointwise(shape)), output))
+    return (own, Link(slot, (*statistics, Pointwise(shape)), output, how=second))
 
 
 @rule(
@@ -104,8 +119,10 @@ def bias_softmax(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 1)
     axes = range(node.axis("axis", 1, len(shape)), len(shape))
+    hows = softmaxes(product(shape[axes.start :]))
     return Outcome(
-        (shape,), (*_normalized(node, 0, shape, axes), *_normalized(node, 1, shape, axes))
+        (shape,),
+        tuple(link for slot in (0, 1) for link in _normalized(node, slot, shape, axes, how=hows)),
     )
 
 
@@ -166,9 +183,14 @@ def _grouped(node: OpNode, slot: int, under: Shape, shape: Shape, channel: int) 
         (axis, Whole(length, 1)) for axis, length in enumerate(under) if axis not in (0, channel)
     ]
     rules.append((channel, Blocks(node.int("groups"), channels, channels)))
-    sums = [Link(slot, (*place, Pointwise(shape)), output) for output in (0, 1)]
+    count = product(shape) // (shape[0] * node.int("groups"))
+    own, mean = norms(count, by_channel=True)
+    sums = [
+        Link(slot, (*place, Pointwise(shape)), output, how=how)
+        for output, how in ((0, own), (1, SUM))
+    ]
     statistics = (*place, Reduce(tuple(sorted(rules, key=lambda item: item[0]))), Pointwise(shape))
-    return [*sums, Link(slot, statistics)]
+    return [*sums, Link(slot, statistics, how=mean)]
 
 
 # -- root mean squares of blocks -------------------------------------------------------------------

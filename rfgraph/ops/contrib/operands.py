@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, Value
@@ -88,7 +88,8 @@ def _from(operand: Operand, link: Link) -> Link:
     for step in operand.steps:
         if isinstance(step, Permute):
             spatial = tuple(step.perm[axis] for axis in spatial)
-    return Link(operand.slot, (*operand.steps, *link.steps), link.output, tuple(sorted(spatial)))
+    steps = (*operand.steps, *link.steps)
+    return Link(operand.slot, steps, link.output, tuple(sorted(spatial)), link.how)
 
 
 # -- channels last ---------------------------------------------------------------------------------
@@ -121,8 +122,7 @@ def with_channels_last(
     found = standard(node, op_type, operands, version=version)
     shapes = tuple(None if shape is None else _last(shape) for shape in found.shapes)
     links = [
-        Link(link.input, _relaid(node.shape(link.input), link.steps), link.output, link.spatial)
-        for link in found.links
+        replace(link, steps=_relaid(node.shape(link.input), link.steps)) for link in found.links
     ]
     return Outcome(shapes, tuple(links))
 

@@ -17,6 +17,7 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, scalar, trimmed, whole
 from rfgraph.relations.axis_rules import Shape, Whole, product
+from rfgraph.relations.how import WEIGHTED
 from rfgraph.relations.steps import Everything, Pointwise, Reduce
 
 ACTIVATION = ("activation", "activation_alpha", "activation_beta", "activation_gamma", "alpha")
@@ -204,7 +205,7 @@ def _projected(node: OpNode, slot: int, inner: int, outer: int, output: int = 0)
             f"requires a last axis of {inner} for {outer} outputs, found shape {list(shape)}"
         )
     reduce = Reduce(((len(shape) - 1, Whole(inner, outer)),), weighted=True)
-    return Link(slot, (reduce,), output)
+    return Link(slot, (reduce,), output, how=WEIGHTED)
 
 
 def _rows(node: OpNode, slot: int, count: int, shape: Shape, output: int = 0) -> tuple[Link, ...]:

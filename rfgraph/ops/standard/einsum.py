@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from rfgraph.ops.masks import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshaped, whole
+from rfgraph.ops.steps import reshaped, summing, whole
 from rfgraph.relations.axis_rules import Shape, Shift, product
+from rfgraph.relations.how import SUM, How
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
 from rfgraph.wording.names import quoted
 
@@ -64,8 +65,14 @@ def einsum(node: OpNode) -> Outcome:
         )
         if chain.shape != spread:
             chain.add(*reshaped(chain.shape, spread))
-        links.append(chain.add(Pointwise(out)).link(slot))
+        links.append(chain.add(Pointwise(out)).link(slot, how=_said(node, slot)))
     return Outcome((out,), tuple(links))
+
+
+def _said(node: OpNode, slot: int) -> How:
+    """Return how an operand enters: alone as a sum, else by whether the others are constant."""
+    others = [node.value(other) for other in node.data_inputs() if other != slot]
+    return summing(all(value.constant for value in others)) if others else SUM
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,11 @@ def _masked(node: OpNode, found: _Attention, kept: Array, out: Shape) -> tuple[L
     reached = [*found.batch, found.row, *found.columns]
     back = Permute(tuple(reached.index(letter) for letter in found.result))
     first, second = (chain.add(back, Pointwise(out)) for chain in (left, right))
-    return first.link(slots[own]), second.link(slots[other])
+    first_slot, second_slot = slots[own], slots[other]
+    return (
+        first.link(first_slot, how=_said(node, first_slot)),
+        second.link(second_slot, how=_said(node, second_slot)),
+    )
 
 
 def _moved(perm: list[int]) -> tuple[Permute, ...]:

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axes
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, normalized, parameter, reshaped, trimmed, whole
-from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole
+from rfgraph.ops.steps import (
+    broadcasts,
+    normalized,
+    norms,
+    parameter,
+    reshaped,
+    trimmed,
+    whole,
+)
+from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole, product
+from rfgraph.relations.how import How
 from rfgraph.relations.steps import Pointwise, Reduce, Step
 
 
@@ -27,9 +36,10 @@ def batch_normalization(node: OpNode) -> Outcome:
         kept = (1,) if len(shape) > 1 else ()
     own = tuple(shape[axis] for axis in kept) or (1,)
     training = _training(node)
-    links = list(
-        normalized(shape, [a for a in range(len(shape)) if a not in kept] if training else [])
-    )
+    axes = [a for a in range(len(shape)) if a not in kept] if training else []
+    count = product(shape[axis] for axis in axes)
+    hows = norms(count, by_channel=True) if training else (How("norm", "stored"),) * 2
+    links = list(normalized(shape, axes, hows))
     for slot in (1, 2) if training else (1, 2, 3, 4):
         links.extend(_parameter(node, slot, shape, own))
     if training:
@@ -78,7 +88,8 @@ def instance_normalization(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.ranked(0, 3)
-    links = list(normalized(shape, range(2, len(shape))))
+    hows = norms(product(shape[2:]), by_channel=True)
+    links = list(normalized(shape, range(2, len(shape)), hows))
     for slot in (1, 2):
         links.extend(parameter(node, slot, shape, 1))
     return Outcome((shape,), tuple(links))
@@ -98,7 +109,11 @@ def group_normalization(node: OpNode) -> Outcome:
         )
     rules: list[tuple[int, ReduceRule]] = [(1, Blocks(count, channels, channels))]
     rules.extend((axis, Whole(shape[axis], 1)) for axis in range(2, len(shape)))
-    links = [Link(0, (Pointwise(shape),)), Link(0, (Reduce(tuple(rules)), Pointwise(shape)))]
+    own, statistics = norms(product(shape[1:]) // count, by_channel=True)
+    links = [
+        Link(0, (Pointwise(shape),), how=own),
+        Link(0, (Reduce(tuple(rules)), Pointwise(shape)), how=statistics),
+    ]
     for slot in (1, 2):
         found = node.shape(slot)
         if node.version < 21 and found == (count,):
@@ -126,7 +141,7 @@ def layer_normalization(node: OpNode) -> Outcome:
     shape = node.ranked(0, 1)
     axis = node.axis("axis", -1, len(shape))
     axes = range(axis, len(shape))
-    links = list(normalized(shape, axes))
+    links = list(normalized(shape, axes, norms(product(shape[axis:]))))
     for slot in (1, 2):
         if slot == 1 or node.has(slot):
             found = node.shape(slot)
@@ -151,4 +166,6 @@ def mean_variance_normalization(node: OpNode) -> Outcome:
     shape = node.shape(0)
     named = node.ints("axes")
     axes = [axis for axis in ([0, 2, 3] if named is None else named) if axis < len(shape)]
-    return Outcome((shape,), normalized(shape, normal_axes(axes, len(shape))))
+    axes = list(normal_axes(axes, len(shape)))
+    hows = norms(product(shape[axis] for axis in axes), by_channel=1 not in axes)
+    return Outcome((shape,), normalized(shape, axes, hows))

@@ -11,6 +11,7 @@ from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, cho
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import along_axis, boundless, mask_steps, reshaped, scalar, trimmed, whole
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
+from rfgraph.relations.how import RECURRENT
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Select
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _operand_links(node: OpNode, seq: Sequence, output: int) -> Iterator[Link]:
 _IGNORED = ("activation_alpha", "activation_beta", "activations", "clip", "output_sequence")
 
 
-@rule("RNN", ignores=_IGNORED)
+@rule("RNN", ignores=_IGNORED, how=RECURRENT)
 def rnn(node: OpNode) -> Outcome:
     """An output reads all features up to its own time, in reverse from it on, of its sequence.
 
@@ -227,7 +228,7 @@ def rnn(node: OpNode) -> Outcome:
     return recurrent(node, 1)
 
 
-@rule("GRU", ignores=(*_IGNORED, "linear_before_reset"))
+@rule("GRU", ignores=(*_IGNORED, "linear_before_reset"), how=RECURRENT)
 def gru(node: OpNode) -> Outcome:
     """An output reads all features up to its own time, in reverse from it on, of its sequence.
 
@@ -241,7 +242,7 @@ def gru(node: OpNode) -> Outcome:
     return recurrent(node, 3)
 
 
-@rule("LSTM", ignores=(*_IGNORED, "input_forget"))
+@rule("LSTM", ignores=(*_IGNORED, "input_forget"), how=RECURRENT)
 def lstm(node: OpNode) -> Outcome:
     """An output reads all features up to its own time, in reverse from it on, of its sequence.
 

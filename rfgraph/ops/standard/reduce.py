@@ -7,18 +7,31 @@ import numpy as np
 from rfgraph.ops.masks import least_margin, masked_weights, summed_steps
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, choice, normal_axis
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import normalized, reshaped, scalar, selected, trimmed, whole, without
+from rfgraph.ops.steps import (
+    normalized,
+    norms,
+    reshaped,
+    scalar,
+    selected,
+    softmaxes,
+    trimmed,
+    whole,
+    without,
+)
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole, product
+from rfgraph.relations.how import MAX, MEAN, SUM, How
 from rfgraph.relations.steps import Everything, Pointwise, Prefix, Reduce, Regroup
 
+_SAID = {"ReduceMean": MEAN, "ReduceSum": SUM, "ReduceMax": MAX, "ReduceMin": MAX}
 
-def _reduced(shape: Shape, axes: tuple[int, ...], keep: bool) -> Outcome:
+
+def _reduced(shape: Shape, axes: tuple[int, ...], keep: bool, how: How | None = None) -> Outcome:
     chain = Chain(shape).add(*whole(shape, axes))
     if axes and not keep:
         chain.add(Regroup(without(shape, axes)))
     if not chain.steps:
         chain.add(Pointwise(shape))
-    return Outcome((chain.shape,), (chain.link(0),))
+    return Outcome((chain.shape,), (chain.link(0, how=how),))
 
 
 @rule(
@@ -38,7 +51,7 @@ def reduce(node: OpNode) -> Outcome:
     none = as_input and node.int("noop_with_empty_axes", 0) != 0
     named = dict.fromkeys(normal_axis(axis, len(shape)) for axis in found or ())
     axes = tuple(named) if found else () if none else tuple(range(len(shape)))
-    return _reduced(shape, axes, node.int("keepdims", 1) != 0)
+    return _reduced(shape, axes, node.int("keepdims", 1) != 0, _SAID.get(node.op_type))
 
 
 @rule("ArgMax", "ArgMin", ignores=("select_last_index",))
@@ -70,7 +83,9 @@ def softmax(node: OpNode) -> Outcome:
         axes = range(axis, axis + 1)
     masked = _masked(node, axes) if node.op_type == "Softmax" else None
     if masked is None:
-        return Outcome((shape,), normalized(shape, axes))
+        count = product(shape[axis] for axis in axes)
+        hows = softmaxes(count) if node.op_type == "Softmax" else None
+        return Outcome((shape,), normalized(shape, axes, hows))
     return Outcome((shape,), _unmasked(shape, ~masked, axes))
 
 
@@ -98,7 +113,9 @@ def _unmasked(shape: Shape, left: Array, axes: range) -> tuple[Link, ...]:
     one = (*row[:axis], 1, *row[axis + 1 :])
     sums = Chain(shape).add(*reshaped(shape, row), *summed_steps(left, row, axis))
     sums.add(*reshaped(one, (*shape[:axis], *(1,) * len(axes), *shape[axes.stop :])))
-    return Link(0, (Pointwise(shape),)), sums.add(Pointwise(shape)).link(0)
+    own, statistics = softmaxes(row[axis])
+    sums.add(Pointwise(shape))
+    return Link(0, (Pointwise(shape),), how=own), sums.link(0, how=statistics)
 
 
 @rule("LpNormalization", ignores=("p",))
@@ -108,7 +125,8 @@ def lp_normalization(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.shape(0)
-    return Outcome((shape,), normalized(shape, [node.axis("axis", -1, len(shape))]))
+    axis = node.axis("axis", -1, len(shape))
+    return Outcome((shape,), normalized(shape, [axis], norms(shape[axis])))
 
 
 @rule("TopK", ignores=("largest", "sorted"))
@@ -149,7 +167,8 @@ def cumulative(node: OpNode) -> Outcome:
     axis = normal_axis(found[0], len(shape))
     before, end = (after, None) if reverse else (None, after)
     band = Band(before, end, shape[axis], shape[axis])
-    return Outcome((shape,), (Link(0, (Prefix(((axis, band),)),)),))
+    how = SUM if node.op_type == "CumSum" else None
+    return Outcome((shape,), (Link(0, (Prefix(((axis, band),)),), how=how),))
 
 
 @rule("Multinomial", ignores=("dtype", "seed"))

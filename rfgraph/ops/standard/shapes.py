@@ -16,6 +16,7 @@ from rfgraph.ops.node import (
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reshaped, without
 from rfgraph.relations.axis_rules import Repeat, Shape, product
+from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
 from rfgraph.wording.names import quoted
 
@@ -24,7 +25,7 @@ def _as(shape: Shape, target: Shape) -> Outcome:
     return Outcome((target,), (Link(0, reshaped(shape, target)),))
 
 
-@rule("Reshape", ignores=("consumed_inputs",))
+@rule("Reshape", ignores=("consumed_inputs",), how=SELECT)
 def reshape(node: OpNode) -> Outcome:
     """An output reads the one element at the same place in row-major order.
 
@@ -61,7 +62,7 @@ def _target(shape: Shape, wanted: list[int], keep_zero: bool) -> Shape:
     return tuple(found)
 
 
-@rule("Flatten")
+@rule("Flatten", how=SELECT)
 def flatten(node: OpNode) -> Outcome:
     """An output reads the one element at the same place in row-major order.
 
@@ -78,7 +79,7 @@ def _axes(node: OpNode) -> list[int] | None:
     return node.ints("axes") if node.version < 13 else node.known_ints(1)
 
 
-@rule("Squeeze")
+@rule("Squeeze", how=SELECT)
 def squeeze(node: OpNode) -> Outcome:
     """An output reads the same element; axes of length 1 are dropped (all, unless some are named).
 
@@ -95,7 +96,7 @@ def squeeze(node: OpNode) -> Outcome:
     return _as(shape, without(shape, axes))
 
 
-@rule("Unsqueeze")
+@rule("Unsqueeze", how=SELECT)
 def unsqueeze(node: OpNode) -> Outcome:
     """An output reads the same element; axes of length 1 are added.
 
@@ -111,7 +112,7 @@ def unsqueeze(node: OpNode) -> Outcome:
     return _as(shape, tuple(1 if axis in axes else next(lengths) for axis in range(rank)))
 
 
-@rule("Transpose")
+@rule("Transpose", how=SELECT)
 def transpose(node: OpNode) -> Outcome:
     """An output reads the element whose index is permuted as attribute perm says.
 
@@ -130,7 +131,7 @@ def transpose(node: OpNode) -> Outcome:
     return Outcome((out,), (Link(0, (Pointwise(shape) if same else Permute(tuple(perm)),)),))
 
 
-@rule("Expand")
+@rule("Expand", how=SELECT)
 def expand(node: OpNode) -> Outcome:
     """An output reads the same index; an axis of length 1 is read at 0.
 
@@ -143,7 +144,7 @@ def expand(node: OpNode) -> Outcome:
     return Outcome((shape,), (Link(0, (Pointwise(shape),)),))
 
 
-@rule("Tile")
+@rule("Tile", how=SELECT)
 def tile(node: OpNode) -> Outcome:
     """An output reads its own position modulo the input's length, on each axis.
 
@@ -176,7 +177,7 @@ def _repeats_of_one(node: OpNode, shape: Shape) -> list[int]:
     return repeats
 
 
-@rule("DepthToSpace")
+@rule("DepthToSpace", how=SELECT)
 def depth_to_space(node: OpNode) -> Outcome:
     """An output reads one element: the channels of a position become a block of positions.
 
@@ -195,7 +196,7 @@ def depth_to_space(node: OpNode) -> Outcome:
     return Outcome((out,), (Link(0, steps),))
 
 
-@rule("SpaceToDepth")
+@rule("SpaceToDepth", how=SELECT)
 def space_to_depth(node: OpNode) -> Outcome:
     """An output reads one element: a block of positions becomes the channels of a position.
 
@@ -220,7 +221,7 @@ def _block(node: OpNode) -> int:
     return block
 
 
-@rule("Optional", "OptionalGetElement", ignores=("type",))
+@rule("Optional", "OptionalGetElement", ignores=("type",), how=SELECT)
 def optional(node: OpNode) -> Outcome:
     """An output reads the same index of the input that is wrapped or unwrapped.
 
