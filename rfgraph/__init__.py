@@ -9,6 +9,7 @@ from rfgraph.version import __version__
 
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.erf import ERF, erf
     from rfgraph.analysis.field import Finding, ReceptiveField
     from rfgraph.analysis.histogram import AxisHistogram, PathHistogram, path_histogram
     from rfgraph.analysis.loading import load
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Model
 
 _HOMES = {
+    "ERF": "rfgraph.analysis.erf",
     "Axis": "rfgraph.domains.fields.axis",
     "AxisHistogram": "rfgraph.analysis.histogram",
     "Finding": "rfgraph.analysis.field",
@@ -40,6 +42,7 @@ _HOMES = {
     "analyze": "rfgraph.analysis.result",
     "check": "rfgraph.checks.run",
     "check_many": "rfgraph.checks.run",
+    "erf": "rfgraph.analysis.erf",
     "load": "rfgraph.analysis.loading",
     "make_settings": "rfgraph.checks.settings",
     "path_histogram": "rfgraph.analysis.histogram",
@@ -48,6 +51,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ERF",
     "Axis",
     "AxisHistogram",
     "BoundError",
@@ -71,6 +75,7 @@ __all__ = [
     "analyze",
     "check",
     "check_many",
+    "erf",
     "load",
     "make_settings",
     "path_histogram",

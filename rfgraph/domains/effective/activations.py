@@ -92,9 +92,9 @@ def expected(program: Program, given: Moments) -> Expected | None:
 def _normal(count: int) -> Both:
     """Return points of a standard normal variable, symmetric and off zero, and their weights."""
     edges = np.linspace(-REACH, REACH, count + 1)
-    cumulated = normal_cdf(edges)
-    weight = np.diff(cumulated)
-    return (edges[1:] + edges[:-1]) / 2, weight / weight.sum()
+    points = (edges[1:] + edges[:-1]) / 2
+    weight = np.exp(-(points**2) / 2)
+    return points, weight / weight.sum()
 
 
 def normal_cdf(x: Floats) -> Floats:

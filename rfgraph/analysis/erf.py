@@ -1,0 +1,388 @@
+"""The effective receptive field: how much each input position counts for a unit, from the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfgraph.analysis.analysis import Result
+from rfgraph.analysis.lossy import is_lossy
+from rfgraph.analysis.names import pick_input, pick_tensor, some
+from rfgraph.analysis.result import analyze
+from rfgraph.analysis.unit import _normal_index
+from rfgraph.domains.effective.adjoint import Kind, Weighing, mass_on
+from rfgraph.domains.effective.mass import Mass, expanded, repeats
+from rfgraph.domains.effective.statistics import (
+    Area,
+    area,
+    as_floats,
+    luo_size,
+    marginal,
+    shortest_interval,
+    spread,
+)
+from rfgraph.domains.effective.weighing import Counted, weigh
+from rfgraph.domains.fields.layout import carriers, has_local_path
+from rfgraph.errors import UsageError
+from rfgraph.relations.bounds import allowance
+from rfgraph.relations.graph import relevant
+from rfgraph.version import __version__
+from rfgraph.wording.html import _table
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rfgraph.analysis.loading import Source
+    from rfgraph.analysis.unit import Index
+    from rfgraph.domains.fields.axis import Json
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import Edge, Model
+
+SHARE = 0.95
+AREAS = (0.2, 0.3, 0.5, 0.99)
+KINDS: tuple[Kind, ...] = ("random", "uniform", "paths")
+# Up to here a part that arrives over global paths is not worth a word.
+NOTABLE = 0.01
+
+UnitIndex: TypeAlias = "Sequence[int | None] | Literal['center']"
+
+
+class Endless(NamedTuple):
+    """The effective size and the deviation along an axis as if the input had no borders."""
+
+    size: int
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveAxis:
+    """What counts along one input axis, in positions.
+
+    `interval` is the shortest one, ends included, that holds `share` of the map; `sigma` and `mean`
+    are of positions weighed by the map; all None where nothing is read. `theoretical` is the size
+    of the theoretical field. `unclipped` goes on past the border, None where that has no meaning.
+    """
+
+    axis: int
+    theoretical: int | None
+    share: float
+    sigma: float | None
+    mean: float | None
+    interval: tuple[int, int] | None
+    unclipped: Endless | None
+
+    @property
+    def size(self) -> int | None:
+        """The length of the interval."""
+        return None if self.interval is None else self.interval[1] - self.interval[0] + 1
+
+    @property
+    def ratio(self) -> float | None:
+        """The effective size over the theoretical one, both without borders."""
+        if self.unclipped is None or not self.theoretical:
+            return None
+        return self.unclipped.size / self.theoretical
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        endless = self.unclipped
+        return {
+            "axis": self.axis,
+            "theoretical": self.theoretical,
+            "sigma": rounded(self.sigma),
+            "mean": rounded(self.mean),
+            "interval": None if self.interval is None else list(self.interval),
+            "size": self.size,
+            "share": self.share,
+            "unclipped": None
+            if endless is None
+            else {
+                "size": endless.size,
+                "sigma": rounded(endless.sigma),
+                "ratio": rounded(self.ratio),
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ERF:
+    """The effective receptive field of the units of `tensor` at `index` on one input.
+
+    `map` lies over the input's spatial axes, inside the input: float64, or Python integers where
+    `kind` is "paths". `axes` are by input axis. `global_share` is the part that arrives over paths
+    that are not local. `approximate` and `assumed` name the kinds of operators whose share is not
+    exact, or only taken for even; `unknown` the operators whose part is left out.
+    """
+
+    tensor: str
+    index: Index
+    input: str
+    kind: Kind
+    local: bool
+    map: NDArray[Any] = field(repr=False, compare=False)
+    axes: Mapping[int, EffectiveAxis]
+    global_share: float
+    approximate: tuple[str, ...]
+    assumed: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is read."""
+        return not self.map.any()
+
+    @property
+    def luo_size(self) -> float | None:
+        """The side of a square of as many positions as count more than 4.55 % of the largest."""
+        return None if self.empty else luo_size(as_floats(self.map))
+
+    def area_ratio(self, share: float) -> Area | None:
+        """Return the smallest square of odd side around the middle of the input that holds `share`.
+
+        Its ratio is that of its area to the input's, at most one. None where nothing is read.
+        """
+        return None if self.empty else area(as_floats(self.map), share)
+
+    def to_dict(self) -> Json:
+        """Return the JSON report."""
+        areas = [self.area_ratio(share) for share in AREAS]
+        return {
+            "schema": 1,
+            "version": __version__,
+            "tensor": self.tensor,
+            "index": list(self.index),
+            "input": self.input,
+            "map": self.kind,
+            "local": self.local,
+            "axes": [axis.to_dict() for axis in self.axes.values()],
+            "area_ratio": [
+                {"share": item.share, "side": item.side, "ratio": rounded(item.ratio)}
+                for item in areas
+                if item is not None
+            ],
+            "luo_size": rounded(self.luo_size),
+            "global_share": rounded(self.global_share),
+            "approximate": list(self.approximate),
+            "assumed": list(self.assumed),
+            "unknown": list(self.unknown),
+            "map_file": None,
+        }
+
+    def _repr_html_(self) -> str:
+        rows = [
+            tuple("-" if cell is None else str(cell) for cell in cells)
+            for axis in self.axes.values()
+            for cells in [(axis.axis, axis.theoretical, axis.size, rounded(axis.sigma))]
+        ]
+        head = ("axis", "theoretical", f"effective {self.axes_share:g}", "sigma")
+        return _table(f"{self.tensor} on input {self.input}", head, rows)
+
+    @property
+    def axes_share(self) -> float:
+        """The share that the intervals of the axes hold."""
+        return next((axis.share for axis in self.axes.values()), SHARE)
+
+
+def rounded(value: float | None) -> float | None:
+    """Return a number to six significant digits, which are the same on every machine."""
+    return None if value is None else float(f"{value:.6g}")
+
+
+def erf(
+    model: Model | Result | Source,
+    tensor: str | None = None,
+    unit: UnitIndex = "center",
+    input: str | None = None,
+    map: Kind = "random",
+    share: float = SHARE,
+    local: bool = False,
+) -> ERF:
+    """Return how much each position of an input counts for a unit, without reading weights.
+
+    `map` "random": the expected magnitude of the gradient over random initialisations (Luo et al.
+    2016); "uniform": each operator shares evenly what reaches it; "paths": how many sequences of
+    routes and taps lead there. `unit` is an index as for `rfgraph.unit`, or "center": n // 2 on
+    each axis that descends from a spatial one, all of the others. `share` is what the intervals of
+    the axes hold. With `local` only paths count that are local on every spatial axis. By default
+    the tensor is the output, or the one before it becomes global. Raises UsageError for unknown
+    names, and where there are several candidates; BoundError where the map grows too large.
+    """
+    result = model if isinstance(model, Result) else analyze(model)
+    if map not in KINDS:
+        raise UsageError(f"map requires one of {', '.join(KINDS)}, found {quoted(str(map))}")
+    if not 0 < share <= 1:
+        raise UsageError(f"share requires a number above 0 and at most 1, found {share}")
+    source = pick_input(result.model, input)
+    name = pick_tensor(result.model, tensor) if tensor is not None else _default(result, source)
+    if name not in result.forms[source].states:
+        raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
+    shape: Shape | None = result.graph.nodes[name]["shape"]
+    if shape is None or not result.forms[source].spatial_axes:
+        what = "its shape is not known" if shape is None else f"input {quoted(source)} has no axis"
+        raise UsageError(f"tensor {quoted(name)} has no map: {what}")
+    index = _center(result, source, name) if unit == "center" else tuple(unit)
+    at = _normal_index(name, shape, index)
+    with allowance():
+        return _Question(result, source, name, at, map).answer(share, local=local)
+
+
+def candidates(result: Result, source: str) -> tuple[str, ...]:
+    """Return the outputs that an input reaches; for a global one the last tensors that are not."""
+    form = result.forms[source]
+    found: dict[str, None] = {}
+    for output in result.model.outputs:
+        if output in form.states:
+            local = has_local_path(form, output)
+            before = () if local else result.before_global(output, source)
+            found.update(dict.fromkeys(before or (output,)))
+    return tuple(found)
+
+
+def _default(result: Result, source: str) -> str:
+    found = candidates(result, source)
+    if len(found) != 1:
+        what = f"there are {len(found)} ({some(found)})" if found else "it reaches no output"
+        raise UsageError(f"input {quoted(source)} requires one tensor to look at, but {what}")
+    return found[0]
+
+
+def _center(result: Result, source: str, tensor: str) -> Index:
+    """Return n // 2 on the axes of a tensor that descend from a spatial axis, None on others."""
+    form = result.forms[source]
+    state = form.states[tensor]
+    spatial = frozenset().union(*(carriers(state, axis) for axis in form.spatial_axes))
+    shape: Shape = result.graph.nodes[tensor]["shape"]
+    return tuple(length // 2 if axis in spatial else None for axis, length in enumerate(shape))
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One unit, one input, one kind of map."""
+
+    result: Result
+    source: str
+    tensor: str
+    index: Index
+    kind: Kind
+
+    def answer(self, share: float, *, local: bool) -> ERF:
+        """Return the field."""
+        counted = weigh(self.result.graph, [self.tensor], self.kind)
+        on_way = relevant(self.result.graph, self.source, self.tensor)
+        every = _restricted(counted.weighing, on_way)
+        kept, lossy = self._local(every)
+        inside = self._map(every)
+        without = self._map(kept) if lossy else inside
+        whole = as_floats(inside).sum()
+        part = as_floats(without).sum() / whole if whole else 1.0
+        weighing = kept if local else every
+        values = without if local else inside
+        return ERF(
+            *(self.tensor, self.index, self.source, self.kind, local, values),
+            self._axes(weighing, values, share),
+            max(1.0 - float(part), 0.0) if lossy else 0.0,
+            *_kinds(counted, on_way),
+            tuple(sorted({edge.operator.label for edge in counted.unknown})),
+        )
+
+    def _local(self, every: Weighing) -> tuple[Weighing, bool]:
+        """Return the weighing without the edges over which local paths end, and if there is any."""
+        form = self.result.forms[self.source]
+        edges = {
+            name: tuple(edge for edge in many if not is_lossy(form, edge))
+            for name, many in every.edges.items()
+        }
+        return replace(every, edges=edges), any(
+            len(edges[name]) < len(many) for name, many in every.edges.items()
+        )
+
+    def _mass(self, weighing: Weighing, *, clipped: bool) -> Mass | None:
+        graph, source, target = self.result.graph, self.source, self.tensor
+        return mass_on(graph, weighing, source, target, self.index, clipped=clipped)
+
+    @property
+    def _spatial(self) -> tuple[int, ...]:
+        return self.result.forms[self.source].spatial_axes
+
+    def _map(self, weighing: Weighing) -> NDArray[Any]:
+        """Return the map inside the input."""
+        shape: Shape = self.result.graph.nodes[self.source]["shape"]
+        mass = self._mass(weighing, clipped=True)
+        if mass is None:
+            kind = object if self.kind == "paths" else float
+            return np.zeros([shape[axis] for axis in self._spatial], dtype=kind)
+        for axis in self._spatial:
+            mass = expanded(mass, axis)
+        return self._summed(mass)
+
+    def _summed(self, mass: Mass) -> NDArray[Any]:
+        """Return a mass summed over the axes that are not spatial, as the map counts it."""
+        others = tuple(a for a in range(len(mass.shape)) if a not in self._spatial)
+        values = mass.values.sum(axis=others) * repeats(mass)
+        if self.kind == "paths":
+            return np.asarray([int(v) for v in values.flat], dtype=object).reshape(values.shape)
+        if self.kind == "uniform":
+            return np.asarray(np.ldexp(values, mass.exponent))
+        odd = mass.exponent % 2
+        return np.asarray(np.ldexp(np.sqrt(values * 2**odd), (mass.exponent - odd) // 2))
+
+    def _axes(
+        self, weighing: Weighing, values: NDArray[Any], share: float
+    ) -> dict[int, EffectiveAxis]:
+        field = self.result.receptive_field(self.tensor, self.source)
+        floats = as_floats(values)
+        empty = not floats.any()
+        endless = {} if empty else self._endless(weighing, share)
+        found = {}
+        for place, axis in enumerate(self._spatial):
+            size = field.axes[axis].size
+            if empty:
+                found[axis] = EffectiveAxis(axis, size, share, None, None, None, None)
+                continue
+            part = marginal(floats, place)
+            mean, sigma = spread(part)
+            interval = shortest_interval(part, share)
+            open_ended = endless.get(axis) if size is not None else None
+            found[axis] = EffectiveAxis(axis, size, share, sigma, mean, interval, open_ended)
+        return found
+
+    def _endless(self, weighing: Weighing, share: float) -> dict[int, Endless]:
+        """Return what holds by axis as if the input had no borders, where that has a meaning."""
+        mass = self._mass(weighing, clipped=False)
+        if mass is None:
+            return {}
+        floats = as_floats(self._summed(mass))
+        found = {}
+        for place, axis in enumerate(self._spatial):
+            if axis in mass.lost or mass.origin[axis] is None:
+                continue
+            part = marginal(floats, place)
+            low, high = shortest_interval(part, share)
+            found[axis] = Endless(high - low + 1, spread(part).sigma)
+        return found
+
+
+def _restricted(weighing: Weighing, names: Iterable[str]) -> Weighing:
+    """Return a weighing of the edges between `names`."""
+    within = frozenset(names)
+    edges = {
+        name: tuple(edge for edge in weighing.edges[name] if edge.source in within)
+        for name in within
+    }
+    return replace(weighing, edges=edges)
+
+
+def _kinds(counted: Counted, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the kinds of operators on the way whose shares are approximate, or assumed."""
+    within = frozenset(names)
+
+    def kinds(edges: Iterable[Edge]) -> tuple[str, ...]:
+        on_way = (e for e in edges if e.source in within and e.target in within)
+        return tuple(sorted({edge.operator.op_type for edge in on_way}))
+
+    return kinds(counted.approximate), kinds(counted.assumed)
