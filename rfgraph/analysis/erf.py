@@ -27,7 +27,7 @@ from rfgraph.domains.effective.statistics import (
 )
 from rfgraph.domains.effective.weighing import Counted, weigh
 from rfgraph.domains.fields.layout import carriers, has_local_path
-from rfgraph.errors import UsageError
+from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.bounds import allowance
 from rfgraph.relations.graph import relevant
 from rfgraph.version import __version__
@@ -227,7 +227,7 @@ def erf(
         raise UsageError(f"tensor {quoted(name)} has no map: {what}")
     index = _center(result, source, name) if unit == "center" else tuple(unit)
     at = _normal_index(name, shape, index)
-    with allowance():
+    with allowance("MAX_SPREAD"):
         return _Question(result, source, name, at, map).answer(share, local=local)
 
 
@@ -337,7 +337,8 @@ class _Question:
         field = self.result.receptive_field(self.tensor, self.source)
         floats = as_floats(values)
         empty = not floats.any()
-        endless = {} if empty else self._endless(weighing, share)
+        known = any(field.axes[axis].size is not None for axis in self._spatial)
+        endless = self._endless(weighing, share) if known and not empty else {}
         found = {}
         for place, axis in enumerate(self._spatial):
             size = field.axes[axis].size
@@ -352,8 +353,14 @@ class _Question:
         return found
 
     def _endless(self, weighing: Weighing, share: float) -> dict[int, Endless]:
-        """Return what holds by axis as if the input had no borders, where that has a meaning."""
-        mass = self._mass(weighing, clipped=False)
+        """Return what holds by axis as if the input had no borders.
+
+        Nothing on axes where that has no meaning, and on all where it takes too large a table.
+        """
+        try:
+            mass = self._mass(weighing, clipped=False)
+        except BoundError:
+            return {}
         if mass is None:
             return {}
         floats = as_floats(self._summed(mass))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -16,6 +17,7 @@ from rfgraph.domains.effective.mass import (
     repeats,
     scaled,
     total,
+    trimmed,
     unit_mass,
     with_line,
 )
@@ -36,7 +38,7 @@ from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from rfgraph.domains.effective.spreading import Line, Values
     from rfgraph.relations.axis_rules import AxisRule, Shape
@@ -49,6 +51,9 @@ Key: TypeAlias = tuple[str, str, int, int]
 Kind: TypeAlias = Literal["paths", "uniform", "random"]
 # Up to here a float holds every integer.
 EXACT = 1 << 53
+# Without borders, what counts less than 2 to minus this of the most is left out: in the map, which
+# holds the roots of squares, it changes no digit that is shown.
+NEGLIGIBLE: Mapping[Kind, int] = {"paths": 45, "uniform": 45, "random": 80}
 
 
 class InexactError(Exception):
@@ -132,6 +137,8 @@ class Adjoint(Domain[Mass]):
         factor = self._weighing.factors.get(edge.key, 1.0)
         if factor != 1.0:
             mass = mass._replace(values=mass.values * factor)
+        if not self._clipped:
+            mass = trimmed(mass, NEGLIGIBLE[self._weighing.kind])
         fading = self._weighing.fading.get(edge.key, 1.0)
         if fading != 1.0 and mass.lags:
             mass = mass._replace(lags=lags.faded(mass.lags, fading))
@@ -312,7 +319,7 @@ class Adjoint(Domain[Mass]):
         if self._weighing.kind == "random":
             return found._replace(weight=found.weight**2)
         if self._weighing.kind == "paths":
-            return found._replace(weight=(found.weight != 0).astype(float))
+            return found._replace(weight=(found.weight != 0).astype(int))
         return found
 
     def everything(self, value: Mass, step: Everything, old: Shape) -> Mass:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ class Taps(NamedTuple):
     """
 
     position: Ints
-    weight: Floats
+    weight: NDArray[Any]
 
 
 @lru_cache(maxsize=64)

@@ -97,6 +97,21 @@ def scaled(mass: Mass) -> Mass:
     return mass._replace(values=np.ldexp(mass.values, -exponent), exponent=mass.exponent + exponent)
 
 
+def trimmed(mass: Mass, bits: int) -> Mass:
+    """Return a mass without outer positions that count less than 2 to -`bits` of the most."""
+    top = mass.values.max(initial=0)
+    least = top >> bits if mass.values.dtype == object else math.ldexp(top, -bits)
+    for axis, first in enumerate(mass.origin):
+        if first is None:
+            continue
+        others = tuple(a for a in range(mass.values.ndim) if a != axis)
+        there = np.flatnonzero(mass.values.max(axis=others, initial=0) > least)
+        if len(there) and len(there) < mass.values.shape[axis]:
+            kept = _line(mass.values, axis)[there[0] : there[-1] + 1]
+            mass = with_line(mass, axis, np.moveaxis(kept, 0, axis), first + int(there[0]))
+    return mass
+
+
 def added(first: Mass, second: Mass) -> Mass:
     """Return the sum of two masses of one tensor, of which both keep their own scale."""
     first, second = _same_exponent(first, second)

@@ -69,8 +69,10 @@ def shift(rule: Shift, values: Values, first: int) -> Line:
     ends = (rule.start + first * step, rule.start + (first + len(values) - 1) * step)
     if step in (1, -1):
         return values[::step], min(ends)
+    if not step:
+        return values.sum(axis=0, keepdims=True), rule.start
     spread = _zeros(values, abs(ends[1] - ends[0]) + 1)
-    spread[:: abs(step) or 1] += values[:: 1 if step > 0 else -1]
+    spread[:: abs(step)] = values[:: 1 if step > 0 else -1]
     return spread, min(ends)
 
 
