@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rfgraph.analysis.analysis import Result
 from rfgraph.analysis.lossy import is_lossy
@@ -37,9 +36,11 @@ from rfgraph.wording.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from rfgraph.analysis.loading import Source
     from rfgraph.analysis.unit import Index
-    from rfgraph.domains.fields.axis import Json
+    from rfgraph.domains.fields.axis import Json, Scope
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Edge, Model
 
@@ -65,10 +66,12 @@ class EffectiveAxis:
 
     `interval` is the shortest one, ends included, that holds `share` of the map; `sigma` and `mean`
     are of positions weighed by the map; all None where nothing is read. `theoretical` is the size
-    of the theoretical field. `unclipped` goes on past the border, None where that has no meaning.
+    of the theoretical field, None where its `scope` is not local. `unclipped` goes on past the
+    border, None where that has no meaning.
     """
 
     axis: int
+    scope: Scope
     theoretical: int | None
     share: float
     sigma: float | None
@@ -82,6 +85,11 @@ class EffectiveAxis:
         return None if self.interval is None else self.interval[1] - self.interval[0] + 1
 
     @property
+    def endless_size(self) -> int | None:
+        """The size without borders, where that has no meaning the size inside the input."""
+        return self.size if self.unclipped is None else self.unclipped.size
+
+    @property
     def ratio(self) -> float | None:
         """The effective size over the theoretical one, both without borders."""
         if self.unclipped is None or not self.theoretical:
@@ -93,6 +101,7 @@ class EffectiveAxis:
         endless = self.unclipped
         return {
             "axis": self.axis,
+            "scope": self.scope,
             "theoretical": self.theoretical,
             "sigma": rounded(self.sigma),
             "mean": rounded(self.mean),
@@ -198,7 +207,7 @@ def erf(
     tensor: str | None = None,
     unit: UnitIndex = "center",
     input: str | None = None,
-    map: Kind = "random",
+    map: Kind = "random",  # noqa: A002 - what the option is called
     share: float = SHARE,
     local: bool = False,
 ) -> ERF:
@@ -341,15 +350,17 @@ class _Question:
         endless = self._endless(weighing, share) if known and not empty else {}
         found = {}
         for place, axis in enumerate(self._spatial):
-            size = field.axes[axis].size
+            scope, size = field.axes[axis].scope, field.axes[axis].size
             if empty:
-                found[axis] = EffectiveAxis(axis, size, share, None, None, None, None)
+                found[axis] = EffectiveAxis(axis, scope, size, share, None, None, None, None)
                 continue
             part = marginal(floats, place)
             mean, sigma = spread(part)
             interval = shortest_interval(part, share)
             open_ended = endless.get(axis) if size is not None else None
-            found[axis] = EffectiveAxis(axis, size, share, sigma, mean, interval, open_ended)
+            found[axis] = EffectiveAxis(
+                *(axis, scope, size, share, sigma, mean, interval, open_ended)
+            )
         return found
 
     def _endless(self, weighing: Weighing, share: float) -> dict[int, Endless]:

@@ -16,6 +16,7 @@ CODES: Mapping[str, str] = {
     "RF005": "An operator without a rule, or whose positions depend on data",
     "RF006": "The receptive field is off-centre",
     "RF007": "The receptive field is smaller than in the baseline",
+    "RF011": "The effective field is a small part of the theoretical, or smaller than asked",
 }
 
 LEVELS = {
@@ -26,4 +27,5 @@ LEVELS = {
     "RF005": "warning",
     "RF006": "note",
     "RF007": "error",
+    "RF011": "note",
 }

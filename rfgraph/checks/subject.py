@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from rfgraph.analysis.erf import SHARE, erf
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
 from rfgraph.domains.fields.layout import is_local
-from rfgraph.errors import UsageError
+from rfgraph.errors import BoundError, UsageError
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rfgraph.analysis.analysis import Result
+    from rfgraph.analysis.erf import ERF
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.relations.graph import ModelInput, Operator
 
@@ -109,6 +111,14 @@ def carriers(form: ClosedForm, tensor: str, axis: int) -> frozenset[int]:
         if isinstance(status, frozenset) and is_local(layout, form.spatial_axes):
             found |= status
     return found
+
+
+def effective(subject: Subject, item: ModelInput, tensor: str, share: float = SHARE) -> ERF | None:
+    """Return the effective field of a tensor's middle unit, None where it cannot be determined."""
+    try:
+        return erf(subject.result, tensor, input=item.name, share=share)
+    except (UsageError, BoundError):
+        return None
 
 
 def where(tensor: str, item: ModelInput, axes: Sequence[int]) -> str:

@@ -24,6 +24,7 @@ COMMANDS = {
     "paths": "the distribution of receptive fields over paths, and the paths",
     "unit": "exactly what some units of a tensor read",
     "plot": "that distribution as a picture: .png, .svg or .pdf",
+    "erf": "the effective receptive field: how much each input position counts",
     "check": "the gate for a pipeline: does the receptive field reach what is required",
     "ops": "every operator and how exactly it is modelled",
     "explain": "what an operator's rule says, or what a finding means",

@@ -1,4 +1,4 @@
-"""What is said of a map: spread, the shortest interval and the smallest square that hold a share."""
+"""What is said of a map: its spread, and how little of the input holds a share of it."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def draw(
     shown = panels(entries)
     if log is None:
         log = any(panel.bars is not None and spans_decades(panel.bars) for panel in shown)
-    with _settings():
+    with settings():
         figure = _figure(shown, log=log, title=title)
         out = io.BytesIO()
         figure.savefig(out, format=form, dpi=DPI, metadata=METADATA[form])
@@ -69,7 +69,7 @@ def draw(
 
 
 @contextmanager
-def _settings() -> Iterator[None]:
+def settings() -> Iterator[None]:
     """Draw with matplotlib's defaults whatever the user's are, and with no markup in names."""
     import matplotlib as mpl
 
@@ -103,7 +103,7 @@ def _figure(shown: Sequence[Panel], *, log: bool, title: str | None) -> Figure:
     width, height = wide * across, TALL * down + top
     figure = Figure(figsize=(width, height))
     if title:
-        text = _fitting(title, width - 0.4, 11)
+        text = fitting(title, width - 0.4, 11)
         figure.text(0.5, 1 - 0.22 / height, text, size=11, ha="center", va="center")
     for number, panel in enumerate(shown):
         row, column = divmod(number, across)
@@ -118,11 +118,11 @@ def _figure(shown: Sequence[Panel], *, log: bool, title: str | None) -> Figure:
 def _panel(axes: Axes, panel: Panel, room: float, *, log: bool) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    name = _fitting(panel.tensor, room, 9.5, bold=True)
+    name = fitting(panel.tensor, room, 9.5, bold=True)
     for text, points, size, weight in (
         (name, 31, 9.5, "bold"),
-        (_fitting(panel.facts[0], room, 8), 18, 8, "normal"),
-        (_fitting(panel.facts[1], room, 8), 6, 8, "normal"),
+        (fitting(panel.facts[0], room, 8), 18, 8, "normal"),
+        (fitting(panel.facts[1], room, 8), 6, 8, "normal"),
     ):
         axes.annotate(text, (0, 1), (0, points), xycoords="axes fraction", size=size,
                       textcoords="offset points", weight=weight)  # fmt: skip
@@ -236,7 +236,7 @@ def _mark_input(axes: Axes, panel: Panel) -> None:
 # -- names -----------------------------------------------------------------------------------------
 
 
-def _fitting(name: str, inches: float, size: float, *, bold: bool = False) -> str:
+def fitting(name: str, inches: float, size: float, *, bold: bool = False) -> str:
     """Return a name shortened to a width, with characters that the font lacks as escapes."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
     from matplotlib.textpath import TextPath
