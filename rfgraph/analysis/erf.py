@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.loading import Source
     from rfgraph.analysis.unit import Index
     from rfgraph.domains.fields.axis import Json, Scope
+    from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Edge, Model
 
@@ -240,6 +241,24 @@ def erf(
         return _Question(result, source, name, at, map).answer(share, local=local)
 
 
+def endless_fields(
+    result: Result, source: str, tensors: Sequence[str], kind: Kind, share: float
+) -> dict[str, Mapping[int, Endless]]:
+    """Return by tensor and axis what holds `share` of the map of the unit in the middle.
+
+    Without borders, over local paths; axes are left out where that has no meaning.
+    """
+    form = result.forms[source]
+    counted = weigh(result.graph, tensors, kind)
+    weighing = _without_lossy(form, counted.weighing)
+    found: dict[str, Mapping[int, Endless]] = {}
+    for tensor in tensors:
+        if result.graph.nodes[tensor]["shape"] is not None:
+            question = _Question(result, source, tensor, _center(result, source, tensor), kind)
+            found[tensor] = question.endless(_restricted(weighing, question.on_way), share)
+    return found
+
+
 def candidates(result: Result, source: str) -> tuple[str, ...]:
     """Return the outputs that an input reaches; for a global one the last tensors that are not."""
     form = result.forms[source]
@@ -282,7 +301,7 @@ class _Question:
     def answer(self, share: float, *, local: bool) -> ERF:
         """Return the field."""
         counted = weigh(self.result.graph, [self.tensor], self.kind)
-        on_way = relevant(self.result.graph, self.source, self.tensor)
+        on_way = self.on_way
         every = _restricted(counted.weighing, on_way)
         kept, lossy = self._local(every)
         inside = self._map(every)
@@ -299,16 +318,16 @@ class _Question:
             tuple(sorted({edge.operator.label for edge in counted.unknown})),
         )
 
+    @property
+    def on_way(self) -> set[str]:
+        """The tensors between the input and the tensor."""
+        return relevant(self.result.graph, self.source, self.tensor)
+
     def _local(self, every: Weighing) -> tuple[Weighing, bool]:
         """Return the weighing without the edges over which local paths end, and if there is any."""
-        form = self.result.forms[self.source]
-        edges = {
-            name: tuple(edge for edge in many if not is_lossy(form, edge))
-            for name, many in every.edges.items()
-        }
-        return replace(every, edges=edges), any(
-            len(edges[name]) < len(many) for name, many in every.edges.items()
-        )
+        kept = _without_lossy(self.result.forms[self.source], every)
+        pairs = ((kept.edges[name], many) for name, many in every.edges.items())
+        return kept, any(len(few) < len(many) for few, many in pairs)
 
     def _mass(self, weighing: Weighing, *, clipped: bool) -> Mass | None:
         graph, source, target = self.result.graph, self.source, self.tensor
@@ -347,7 +366,7 @@ class _Question:
         floats = as_floats(values)
         empty = not floats.any()
         known = any(field.axes[axis].size is not None for axis in self._spatial)
-        endless = self._endless(weighing, share) if known and not empty else {}
+        endless = self.endless(weighing, share) if known and not empty else {}
         found = {}
         for place, axis in enumerate(self._spatial):
             scope, size = field.axes[axis].scope, field.axes[axis].size
@@ -363,7 +382,7 @@ class _Question:
             )
         return found
 
-    def _endless(self, weighing: Weighing, share: float) -> dict[int, Endless]:
+    def endless(self, weighing: Weighing, share: float) -> dict[int, Endless]:
         """Return what holds by axis as if the input had no borders.
 
         Nothing on axes where that has no meaning, and on all where it takes too large a table.
@@ -383,6 +402,15 @@ class _Question:
             low, high = shortest_interval(part, share)
             found[axis] = Endless(high - low + 1, spread(part).sigma)
         return found
+
+
+def _without_lossy(form: ClosedForm, weighing: Weighing) -> Weighing:
+    """Return a weighing without the edges over which local paths end."""
+    edges = {
+        name: tuple(edge for edge in many if not is_lossy(form, edge))
+        for name, many in weighing.edges.items()
+    }
+    return replace(weighing, edges=edges)
 
 
 def _restricted(weighing: Weighing, names: Iterable[str]) -> Weighing:

@@ -174,9 +174,9 @@ def _value(place: Place, axis: Axis, stat: str, required: int) -> Value:
         return _union(place, axis, required)
     if stat in ("min", "max"):
         return _extreme(place, axis, stat, required)
-    part = effective_share(stat)
-    if part is not None:
-        return _effective(place, axis, stat, part, required)
+    effective_part = effective_share(stat)
+    if effective_part is not None:
+        return _effective(place, axis, stat, effective_part, required)
     histogram = place.histogram(axis.axis)
     if histogram is None:
         return Value(stat, UNDETERMINED, holds=False)

@@ -37,7 +37,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add_question(parser)
     parser.add_argument(
-        "--layers", action="store_true", help="the spread of every layer, from moments alone"
+        "--layers", action="store_true", help="how the field grows from layer to layer"
     )
     add_output(parser, ("text", "json", "csv", "markdown"))
 
@@ -179,4 +179,16 @@ def _render(
 
 
 def _layers(result: Result, options: argparse.Namespace) -> str:
-    raise NotImplementedError
+    from rfgraph.analysis.view import view
+    from rfgraph.report.erf import layers
+
+    chosen = view(result, options.input, options.tensor)
+    rows = layers.rows(chosen, options.map, options.share)
+    match options.format:
+        case "json":
+            return layers.as_json(rows, options.map)
+        case "csv":
+            return layers.as_csv(rows)
+        case "markdown":
+            return layers.as_markdown(result.model.file, rows, options.share)
+    return layers.as_text(result.model.file, rows, options.share, style_of(options))

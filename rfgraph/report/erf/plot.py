@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rfgraph.domains.effective.statistics import as_floats, marginal, rows_and_columns
 from rfgraph.errors import UsageError
 from rfgraph.report.erf.words import KINDS
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rfgraph.analysis.erf import ERF, EffectiveAxis
-    from rfgraph.domains.effective.statistics import Floats
+
+from rfgraph.domains.effective.statistics import Floats
 
 SIDE, THIN, MARGIN, ABOVE = 3.6, 0.8, 0.5, 0.5
 INK, GREY = "0.1", "0.55"
@@ -44,7 +47,7 @@ def draw(found: ERF, form: str, title: str | None = None) -> bytes:
         places = _places(width, height, every)
         main = figure.add_axes(places[0])
         main.imshow(picture, cmap="Greys", aspect="auto", interpolation="nearest")
-        _boxes(main, axes, picture.shape)
+        _boxes(main, axes, picture)
         _label(main, axes)
         _marginals(figure.add_axes(places[1]), floats, floats.ndim - 1, upright=False)
         if len(axes) > 1:
@@ -78,32 +81,16 @@ def _places(
     return [(x / every[0], y / every[1], w / every[0], h / every[1]) for x, y, w, h in boxes]
 
 
-def _boxes(main: Axes, axes: Sequence[EffectiveAxis], shape: tuple[int, ...]) -> None:
+def _boxes(main: Axes, axes: Sequence[EffectiveAxis], picture: Floats) -> None:
     from matplotlib.patches import Rectangle
 
-    for interval, line in ((_effective, "-"), (_theoretical, "--")):
-        spans = [interval(axis) for axis in axes]
-        if len(spans) == 1:
-            spans = [(0, 0), *spans]
-        (top, bottom), (left, right) = (
-            (max(low, 0), min(high, length - 1))
-            for (low, high), length in zip(spans, shape, strict=True)
-        )
+    effective = [(0, 0)] * (2 - len(axes)) + [axis.interval or (0, 0) for axis in axes]
+    rows, columns = (np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0))
+    theoretical = [(int(read[0]), int(read[-1])) for read in (rows, columns)]
+    for ((top, bottom), (left, right)), line in ((effective, "-"), (theoretical, "--")):
         corner = (left - 0.5, top - 0.5)
         size = (right - left + 1, bottom - top + 1)
         main.add_patch(Rectangle(corner, *size, fill=False, edgecolor=INK, linestyle=line))
-
-
-def _effective(axis: EffectiveAxis) -> tuple[float, float]:
-    return axis.interval or (0, 0)
-
-
-def _theoretical(axis: EffectiveAxis) -> tuple[float, float]:
-    """Return the theoretical field around the mean; all of the input where it has no size."""
-    if axis.theoretical is None or axis.mean is None:
-        return 0, float("inf")
-    half = (axis.theoretical - 1) / 2
-    return axis.mean - half, axis.mean + half
 
 
 def _label(main: Axes, axes: Sequence[EffectiveAxis]) -> None:
