@@ -41,44 +41,49 @@ from rfgraph.relations.steps import (
 
 def read_at(rule, o):
     """The input positions, with repetition, that output position o reads."""
-    n = rule.in_len
-    if isinstance(rule, Whole):
-        return list(range(n))
-    if isinstance(rule, Blocks):
-        block, size = o // (rule.out_len // rule.groups), n // rule.groups
-        return list(range(block * size, block * size + size))
-    if isinstance(rule, Band):
-        low = 0 if rule.before is None else o - rule.before
-        high = n - 1 if rule.after is None else o + rule.after
-        return [i for i in range(n) if low <= i <= high]
-    if isinstance(rule, Pick):
-        return [i for i in [rule.indices[o]] if i >= 0]
-    if isinstance(rule, Listed):
-        return list(rule.lists[o])
-    if isinstance(rule, Repeat):
-        return [o % n]
-    if isinstance(rule, Window):
-        taps = [o * rule.stride - rule.pad_begin + t * rule.dilation for t in range(rule.kernel)]
-        return [i for i in taps if 0 <= i < n]
-    if isinstance(rule, Transposed):
-        return [
-            i
-            for i in range(n)
-            for t in range(rule.kernel)
-            if o + rule.pad_begin - i * rule.stride == t * rule.dilation
-        ]
-    at = rule.start + o * rule.step
-    if 0 <= at < n:
-        return [at]
+    return [i for i in READS[type(rule)](rule, o) if 0 <= i < rule.in_len]
+
+
+def block_of(rule, o):
+    block, size = o // (rule.out_len // rule.groups), rule.in_len // rule.groups
+    return range(block * size, block * size + size)
+
+
+def band_of(rule, o):
+    low = 0 if rule.before is None else o - rule.before
+    high = rule.in_len - 1 if rule.after is None else o + rule.after
+    return range(low, high + 1)
+
+
+def transposed_taps(rule, o):
+    pairs = itertools.product(range(rule.in_len), range(rule.kernel))
+    return [i for i, t in pairs if o + rule.pad_begin - i * rule.stride == t * rule.dilation]
+
+
+def shifted(rule, o):
+    at, last = rule.start + o * rule.step, rule.in_len - 1
     if rule.outside == "edge":
-        return [min(max(at, 0), n - 1)]
+        return [min(max(at, 0), last)]
     if rule.outside == "wrap":
-        return [at % n]
-    if rule.outside == "reflect":
-        while not 0 <= at < n:
-            at = -at if at < 0 else 2 * (n - 1) - at
-        return [at]
-    return []
+        return [at % rule.in_len]
+    while rule.outside == "reflect" and not 0 <= at <= last:
+        at = -at if at < 0 else 2 * last - at
+    return [at]
+
+
+READS = {
+    Whole: lambda rule, o: range(rule.in_len),
+    Blocks: block_of,
+    Band: band_of,
+    Pick: lambda rule, o: [rule.indices[o]],
+    Listed: lambda rule, o: rule.lists[o],
+    Repeat: lambda rule, o: [o % rule.in_len],
+    Window: lambda rule, o: [
+        o * rule.stride - rule.pad_begin + t * rule.dilation for t in range(rule.kernel)
+    ],
+    Transposed: transposed_taps,
+    Shift: shifted,
+}
 
 
 def apply_along(x, axis, rule):

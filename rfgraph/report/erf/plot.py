@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 from rfgraph.domains.effective.statistics import Floats
 
-SIDE, THIN, MARGIN, ABOVE = 3.6, 0.8, 0.5, 0.5
+SIDE, THIN, MARGIN, ABOVE = 3.6, 0.8, 0.5, 0.05
 INK, GREY = "0.1", "0.55"
 
 

@@ -76,7 +76,7 @@ def _rows(found: ERF) -> Iterator[tuple[str, str]]:
         spread += f"; {sizes([None if e is None else e.sigma for e in endless])} without borders"
     yield "spread (sigma)", spread
     yield "half of it", sides_text(found)
-    if found.global_share > NOTABLE:
+    if found.global_share > NOTABLE and not found.local:
         yield "over global paths", f"{found.global_share * 100:.0f} % of it; --local leaves it out"
 
 
