@@ -1,7 +1,9 @@
 """Gradients of small networks over random weights, by a reverse pass of its own in NumPy.
 
 A network is a list of layers on single images (channels, rows, columns): ("conv", kernel, dilation,
-stride), ("relu",), ("push",) and ("add",), which put the current value aside and add it back.
+stride), ("relu",), ("push",) and ("add",), which put the current value aside and add it back, and
+("mix", K, kept), which mixes rows and columns by a matrix of weights (output, input) and is
+taken to keep that part of the variance along each.
 """
 
 from __future__ import annotations
@@ -70,6 +72,11 @@ def forward(layers, x, channels, random):
             tape.append((name, x > 0))
             x = np.maximum(x, 0)
             second[-1] *= 0.5 - 0.5 / np.pi  # 1 / (q - m2) of a Relu
+        elif name == "mix":
+            mixing, kept = values
+            tape.append((name, mixing))
+            x = np.einsum("or,pc,irc->iop", mixing, mixing, x)
+            second[-1] *= kept**2
         elif name == "push":
             tape.append((name,))
             aside.append(x)
@@ -89,6 +96,8 @@ def backward(tape, g):
             g = unwindowed(np.einsum("oiab,orc->iabrc", weight, g), shape, k, d, s)
         elif name == "relu":
             g = g * values[0]
+        elif name == "mix":
+            g = np.einsum("or,pc,iop->irc", *values, *values, g)
         elif name == "add":
             waiting.append(g)
         else:

@@ -35,6 +35,49 @@ NETS = {
 }
 
 
+def doubling(n):
+    """Linear interpolation to twice the length, by definition."""
+    found = np.zeros((2 * n, n))
+    for o in range(2 * n):
+        at = o / 2 - 0.25
+        low = int(np.floor(at))
+        for i, share in ((low, low + 1 - at), (low + 1, at - low)):
+            found[o, min(max(i, 0), n - 1)] += share
+    return found
+
+
+def averaging(n):
+    """The mean of three neighbours, which overlap; two at the ends."""
+    return np.array([[abs(o - i) <= 1 for i in range(n)] for o in range(n)]) / 3
+
+
+def test_a_second_operator_that_smooths_passes_more_than_the_sum_of_squares():
+    """Gradients of neighbours are correlated behind the first one."""
+    conv = ("conv", 3, 1, 1)
+    doubled = [("mix", each, (each**2).sum(axis=1).mean()) for each in (doubling(8), doubling(16))]
+    averaged = ("mix", averaging(11), 1 / 3)
+    smoothing = {
+        "Resize": (8, [conv, doubled[0], conv, doubled[1], conv]),
+        "AveragePool": (11, [conv, *[averaged, conv] * 3]),
+    }
+    for kind, (side, layers) in smoothing.items():
+        halves = mean_squares(layers, side, CHANNELS, 160)
+        measured = (halves[0] + halves[1]) / 2
+        net = Net((1, 3, side, side))
+        x = net.conv("x", CHANNELS)
+        for _ in range(2 if kind == "Resize" else 3):
+            if kind == "Resize":
+                scales = net.const(np.array([1, 1, 2, 2], np.float32))
+                x = net.node("Resize", x, "", scales, mode="linear")
+            else:
+                ones = {"strides": [1, 1], "pads": [1] * 4, "count_include_pad": 1}
+                x = net.node("AveragePool", x, kernel_shape=[3, 3], **ones)
+            x = net.conv(x, CHANNELS)
+        static = rfgraph.erf(net.model(x)).map ** 2
+        assert distance(static, measured) < 0.12
+        assert static.sum() == pytest.approx(measured.sum(), rel=0.1), kind
+
+
 def as_model(layers, side):
     net = Net((1, 3, side, side))
     x, aside = "x", []
