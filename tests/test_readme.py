@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers import table
+from effective import luo
 from hostile import bounds
 from rfgraph.cli import main
 from rfgraph.pytest_plugin import assert_receptive_field
@@ -98,6 +99,12 @@ def test_the_table_of_bounds_is_fresh():
     shown = re.search(r"<!-- bounds -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
     assert shown is not None
     assert shown[1] == bounds.table()
+
+
+def test_the_table_of_what_luo_et_al_varied_is_fresh():
+    shown = re.search(r"<!-- luo -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
+    assert shown is not None
+    assert shown[1] == luo.table()
 
 
 def test_every_bound_that_an_error_names_is_in_the_table():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from rfgraph import errors
-from rfgraph.domains import regions as exact
 from rfgraph.domains.fields import closed_form
 from rfgraph.domains.paths import counting, states
 from rfgraph.onnxfile.building import budget, fold
 from rfgraph.onnxfile.control import sequences
 from rfgraph.onnxfile.reading import source, tensors, wire
 from rfgraph.relations import bounds
+from rfgraph.wording import names
 
 BOUNDS = [
     (wire, "MAX_NESTING", "protobuf messages inside each other"),
@@ -29,14 +28,14 @@ BOUNDS = [
     (closed_form, "MAX_CLASSES", "kinds of paths to one tensor that are told apart"),
     (bounds, "MAX_TABLE", "entries of one table of regions"),
     (bounds, "MAX_TABLED", "entries of all tables of one analysis"),
-    (exact, "MAX_TOTAL", "entries of the tables that `unit` needs"),
+    (bounds, "MAX_SPREAD", "entries of all tables of one effective field"),
     (states, "MAX_STATES", "states of paths that are told apart"),
     (states, "MAX_PATTERNS", "entries of the tables of paths without a closed form"),
     (counting, "MAX_SIZES", "sizes of a histogram that is listed without `--full`"),
     (counting, "MAX_DIGITS", "digits of a histogram that is listed without `--full`"),
     (counting, "MAX_FULL", "sizes of a histogram that is listed with it"),
-    (errors, "MAX_LINE", "characters of an error"),
-    (errors, "MAX_NAME", "characters of a name in an error"),
+    (names, "MAX_LINE", "characters of an error"),
+    (names, "MAX_NAME", "characters of a name in an error"),
 ]
 
 

@@ -263,4 +263,4 @@ def test_a_png_is_as_large_as_said():
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_a_text_without_ink_fits(name):
-    assert plot._fitting(name, 1, 8).strip() == ""
+    assert plot.fitting(name, 1, 8).strip() == ""
