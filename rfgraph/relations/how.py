@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 Word: TypeAlias = Literal[
     "activation",
+    "attention",
     "gate",
     "max",
     "mean",
@@ -28,6 +29,8 @@ class How:
     """One word for how what an edge reads enters the result, and the parameters of that.
 
     activation: a function of one element; `name` is the operator's, `values` its parameters.
+    attention: `name` is "value", or "query" or "key" and "own" or "statistics", the part of the
+    softmax by which it enters; `values` are the number of keys and the length of one.
     gate: a product, element by element, with other data. quotient: `name` says "over" or "under".
     max, mean, sum: the extreme, mean, sum of all that is read, or of `values[0]` operands.
     norm: `name` is "stored" (stored mean and variance), "own" (an element beside its statistics) or

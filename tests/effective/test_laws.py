@@ -187,6 +187,14 @@ def test_an_activation_written_out_is_the_fused_one(build, kind):
     np.testing.assert_allclose(one.astype(float), other.astype(float), rtol=1e-5)
 
 
+def test_a_fused_attention_is_as_one_written_out():
+    maps = [
+        rfgraph.erf(exported.as_exported(f"vit_fused_{way}")).map
+        for way in ("dynamo", "dynamo_opset23")
+    ]
+    np.testing.assert_allclose(*maps, rtol=1e-9)
+
+
 def test_the_same_tensor_added_to_itself_doubles_the_amplitude():
     plain = Net((1, 1, 9, 9))
     double = Net((1, 1, 9, 9))

@@ -267,7 +267,7 @@ class _Read(NamedTuple):
 def _is_approximate(read: _Read) -> bool:
     if read.word == "norm":
         return read.edge.how is not None and read.edge.how.name != "stored"
-    return read.word in ("gate", "max", "product", "quotient", "recurrent", "softmax")
+    return read.word in ("attention", "gate", "max", "product", "quotient", "recurrent", "softmax")
 
 
 # Factors, by word: of squares, from an edge and all edges into its tensor.
@@ -334,7 +334,26 @@ def _norm(read: _Read, reads: Sequence[_Read]) -> float:
 
 def _softmax(read: _Read, reads: Sequence[_Read]) -> float:
     share = math.e / _value(read, 1.0) ** 2
-    return share if read.edge.how is not None and read.edge.how.name == "own" else share**2
+    own = read.edge.how is not None and read.edge.how.name == "own"
+    return (share if own else share**2) / max(read.state.moments.square, LEAST)
+
+
+def _attention(read: _Read, reads: Sequence[_Read]) -> float:
+    """Return what products, softmax and weighted sum pass on together, summed over the keys."""
+    how = read.edge.how
+    name, (keys, size) = (how.name, how.values) if how else ("", (1.0, 1.0))
+    share = math.e / keys**2
+    if name == "value":
+        return share
+    part = share if name.endswith("own") else keys * share**2
+    many = keys if name.startswith("query") else 1.0
+    squares = size * max(read.state.moments.square, LEAST)
+    return many * part * _attended(reads).square / squares
+
+
+def _attended(reads: Sequence[_Read]) -> Moments:
+    """Return the moments of the values that an attention weighs."""
+    return _side(reads, "value")
 
 
 def _value(read: _Read, default: float) -> float:
@@ -435,12 +454,19 @@ def _multiplied(reads: Sequence[_Read]) -> State:
     return State(Moments(mean, channels + (square - channels) * left, channels))
 
 
+def _weighed(reads: Sequence[_Read]) -> State:
+    mean, square, channels = _attended(reads)
+    left = min(1.0, math.e / _value(reads[0], 1.0))
+    return State(Moments(mean, channels + (square - channels) * left, channels))
+
+
 def _shared(reads: Sequence[_Read]) -> State:
     count = _value(reads[0], 1.0)
     return State(Moments(1 / count, math.e / count**2, 1 / count**2), shares=count)
 
 
 FACTORS = {
+    "attention": _attention,
     "gate": _gate,
     "max": _max,
     "mean": _mean,
@@ -457,6 +483,7 @@ FACTORS = {
 }
 RESULTS = {
     "": _average,
+    "attention": _weighed,
     "gate": _gated,
     "max": _maximum,
     "mean": _averaged,
