@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rfgraph.domains.effective.adjoint import Adjoint, Weighing
-from rfgraph.domains.effective.mass import Mass, expanded, repeats, unit_mass
+from rfgraph.domains.effective.mass import Mass, expanded, repeats, scaled, unit_mass
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
@@ -361,3 +361,33 @@ def test_the_shapes_of_all_cases_are_what_the_steps_say():
             want = step_shape(step, x.shape)
             x = apply(step, x)
             assert x.shape == want
+
+
+# -- lags ------------------------------------------------------------------------------------------
+
+
+def test_lags_follow_the_steps_of_windows():
+    from rfgraph.domains.effective import lags
+
+    lag = np.linspace(1, 0, lags.REACH + 1)
+    strided = lags.moved(Window(3, 2, 1, 1, 16, 8), lag)
+    assert strided[:4].tolist() == [1, 0, lag[1], 0]
+    gathered = lags.moved(Transposed(2, 2, 1, 0, 8, 16), lag)
+    assert gathered[:3].tolist() == [1, lag[2], lag[4]]
+    assert lags.moved(Transposed(2, 2, 1, 0, 8, 16), None) is None
+    assert lags.smoothed(Window(3, 1, 1, -20, 16, 2), None) == (1.0, None)
+
+
+def test_a_cropped_resize_reads_nothing_outside():
+    from rfgraph.domains.effective.interpolation import taps
+
+    rule = Resample(Fraction(1), Fraction(-1), "linear", 4, 6, crop=True)
+    assert taps(rule).weight.sum(axis=1).tolist() == [0, 1, 1, 1, 1, 0]
+
+
+def test_what_lies_in_the_padding_alone_reads_nothing():
+    found = Relation((4,), (Taps(((0, Window(2, 1, 1, 5, 4, 13)),)),))
+    unit = unit_mass(found.out_shape, [0], float)
+    adjoint = Adjoint(PATHS)
+    assert adjoint.is_nothing(adjoint.carry(unit, found))
+    assert scaled(adjoint.carry(unit, found)).values.size == 0

@@ -22,7 +22,10 @@ from rfgraph.domains.effective.activations import (
     open_share,
     rectified,
 )
-from rfgraph.domains.effective.weighing import weigh
+from rfgraph.domains.effective.weighing import fan, weigh
+from rfgraph.relations.axis_rules import Band, Blocks, Rows, Transposed
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Reduce, Taps
 
 # -- functions -------------------------------------------------------------------------------------
 
@@ -317,3 +320,23 @@ def test_a_function_without_a_useful_slope_is_assumed(kind):
     out = found.node(kind, "c")
     counted = weigh(rfgraph.load(found.model(out)).graph, [out], "random")
     assert [edge.operator.op_type for edge in counted.assumed] == [kind]
+
+
+# -- how many are read -----------------------------------------------------------------------------
+
+
+def test_fans_count_what_an_output_reads_on_average():
+    kept = np.array([[1, 0, 0], [1, 1, 1]], bool)
+    rows = Rows((0,), (2,), np.packbits(kept.reshape(-1)).tobytes(), 3)
+    cases = {
+        rows: 2,
+        Band(1, 2, 9, 9): 4,
+        Band(None, None, 9, 9): 9,
+        Band(None, 0, 9, 9): 5,
+        Band(0, None, 9, 9): 5,
+        Blocks(3, 6, 12): 2,
+        Transposed(3, 2, 1, 0, 4, 9): 1.5,
+    }
+    for rule, want in cases.items():
+        step = Reduce(((1, rule),)) if isinstance(rule, Rows) else Taps(((0, rule),))
+        assert fan(Relation((2, 3) if isinstance(rule, Rows) else (rule.in_len,), (step,))) == want

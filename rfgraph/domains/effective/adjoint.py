@@ -89,16 +89,16 @@ def mass_on(
     too large to tabulate.
     """
     shape: Shape = graph.nodes[target]["shape"]
-    for kind in (float, object) if weighing.kind == "paths" else (float,):
+
+    def swept(kind: type) -> Mass | None:
         domain = Adjoint(weighing, clipped=clipped, exact=kind is object)
-        try:
-            for name, mass in domain.from_target(graph, target, unit_mass(shape, index, kind)):
-                if name == source:
-                    return mass
-            return None
-        except InexactError:
-            continue
-    raise AssertionError("integers are exact")
+        masses = domain.from_target(graph, target, unit_mass(shape, index, kind))
+        return next((mass for name, mass in masses if name == source), None)
+
+    try:
+        return swept(float)
+    except InexactError:
+        return swept(object)
 
 
 class Adjoint(Domain[Mass]):

@@ -27,12 +27,13 @@ _COMBINED = ("gate", "quotient", "sum")
 def curves_of(edges: Sequence[Edge], known: Mapping[str, Curves]) -> Curves:
     """Return the functions that a tensor is of others, by the tensors that it reads."""
     operands = [(edge, {**known.get(edge.source, {}), edge.source: ()}) for edge in edges]
-    if not edges or not all(edge.relation.is_identity and edge.how for edge in edges):
+    hows = [edge.how for edge in edges if edge.how and edge.relation.is_identity]
+    if not edges or len(hows) < len(edges):
         return {}
     if len(edges) == 1:
-        op = _own_op(edges[0].how)
+        op = _own_op(hows[0])
         found = {} if op is None else {o: _then(p, op) for o, p in operands[0][1].items()}
-    elif all(edge.how and edge.how.word == _word(edges) for edge in edges):
+    elif _word(edges):
         shared = set.intersection(*(set(curves) for _, curves in operands))
         found = {
             origin: _combined(_word(edges), [curves[origin] for _, curves in operands])
@@ -62,10 +63,8 @@ def _word(edges: Iterable[Edge]) -> str:
     return word if word in _COMBINED else ""
 
 
-def _own_op(how: How | None) -> Op | None:
+def _own_op(how: How) -> Op | None:
     """Return what one edge does to an element: nothing, as an op without a name; None: unknown."""
-    if how is None:
-        return None
     if how.word == "select":
         return Op("", (), ())
     if how.word in ("scale", "shift") and how.values:

@@ -58,12 +58,10 @@ def spread(part: Floats, first: int = 0) -> Spread:
 def shortest_interval(part: Floats, share: float) -> tuple[int, int]:
     """Return the first of the shortest intervals, ends included, that hold at least `share`."""
     below = np.concatenate([[0.0], np.cumsum(part)])
-    wanted = share * (1 - SLACK)
-    ends = np.searchsorted(below, below[:-1] + wanted - SLACK, side="left")
+    wanted = share * (1 - SLACK) * below[-1]
+    ends = np.searchsorted(below, below[:-1] + wanted, side="left")
     lengths = np.where(ends < len(below), ends - np.arange(len(part)), len(part) + 1)
     first = int(lengths.argmin())
-    if lengths[first] > len(part):
-        return 0, len(part) - 1
     return first, first + int(lengths[first]) - 1
 
 

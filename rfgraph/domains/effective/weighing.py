@@ -33,6 +33,7 @@ from rfgraph.relations.axis_rules import (
     Window,
 )
 from rfgraph.relations.graph import ancestors, edges_into
+from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Everything, Prefix, Reduce, Taps
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from rfgraph.relations.axis_rules import AxisRule
     from rfgraph.relations.graph import Edge, Graph
+    from rfgraph.relations.how import How
     from rfgraph.relations.relation import Relation
 
 # Below this a variance counts as none.
@@ -203,9 +205,7 @@ class _Expectations:
         return FACTORS[read.word](read, reads) if read.word else 1 / fan(read.edge.relation)
 
     def _expected(self, read: _Read) -> Expected | None:
-        how = read.edge.how
-        if how is None:
-            return None
+        how = read.how
         if how.name == "Relu":
             return rectified(read.state.moments)
         program = self._programs.get(read.edge.target) or (Op(how.name, how.values, (0,)),)
@@ -218,8 +218,7 @@ class _Expectations:
         found = self._expected(read)
         if found is None:
             return State(read.state.moments)
-        is_relu = read.edge.how is not None and read.edge.how.name == "Relu"
-        return State(found.moments, read.state.moments if is_relu else None)
+        return State(found.moments, read.state.moments if read.how.name == "Relu" else None)
 
     def _note(self, read: _Read, reads: Sequence[_Read]) -> None:
         """Note what is only assumed or approximate of an edge, and what fades over it."""
@@ -231,7 +230,7 @@ class _Expectations:
             self.approximate.append(edge)
         if read.word == "max":
             self.fading[edge.key] = 0.0
-        elif edge.how is not None and edge.how.name == "Relu":
+        elif read.how.name == "Relu":
             share = min(moments.channels / max(moments.square, LEAST), 1.0)
             self.fading[edge.key] = 0.5 + math.asin(share) / math.pi
 
@@ -260,13 +259,19 @@ class _Read(NamedTuple):
     state: State
 
     @property
+    def how(self) -> How:
+        """How it enters; where no rule says, as the rest of its operator's does: unchanged."""
+        return self.edge.how or SELECT
+
+    @property
     def word(self) -> str:
+        """The word for how it enters, "" where no rule says."""
         return self.edge.how.word if self.edge.how else ""
 
 
 def _is_approximate(read: _Read) -> bool:
     if read.word == "norm":
-        return read.edge.how is not None and read.edge.how.name != "stored"
+        return read.how.name != "stored"
     return read.word in ("attention", "gate", "max", "product", "quotient", "recurrent", "softmax")
 
 
@@ -303,7 +308,7 @@ def _gate(read: _Read, reads: Sequence[_Read]) -> float:
 def _quotient(read: _Read, reads: Sequence[_Read]) -> float:
     over, under = (_side(reads, side) for side in ("over", "under"))
     below = max(under.square, LEAST)
-    if read.edge.how is not None and read.edge.how.name == "over":
+    if read.how.name == "over":
         return 1 / below
     return over.square / below**2
 
@@ -321,27 +326,26 @@ def _max(read: _Read, reads: Sequence[_Read]) -> float:
 
 
 def _norm(read: _Read, reads: Sequence[_Read]) -> float:
-    how = read.edge.how
-    if how is None or how.name == "stored":
+    how = read.how
+    if how.name == "stored":
         return 1 / max(read.state.moments.within, LEAST)
     count, by_channel = how.values
     if count <= 1:
         return 0.0
-    own = [o.state.moments for o in reads if o.edge.how and o.edge.how.name == "own"]
+    own = [other.state.moments for other in reads if other.how.name == "own"]
     variance = max(sum(m.within if by_channel else m.square for m in own), LEAST)
     return (max(0.0, 1 - 4 / count) if how.name == "own" else 2 / count**2) / variance
 
 
 def _softmax(read: _Read, reads: Sequence[_Read]) -> float:
     share = math.e / _value(read, 1.0) ** 2
-    own = read.edge.how is not None and read.edge.how.name == "own"
+    own = read.how.name == "own"
     return (share if own else share**2) / max(read.state.moments.square, LEAST)
 
 
 def _attention(read: _Read, reads: Sequence[_Read]) -> float:
     """Return what products, softmax and weighted sum pass on together, summed over the keys."""
-    how = read.edge.how
-    name, (keys, size) = (how.name, how.values) if how else ("", (1.0, 1.0))
+    name, (keys, size) = read.how.name, read.how.values
     share = math.e / keys**2
     if name == "value":
         return share
@@ -357,12 +361,11 @@ def _attended(reads: Sequence[_Read]) -> Moments:
 
 
 def _value(read: _Read, default: float) -> float:
-    values = read.edge.how.values if read.edge.how else ()
-    return values[0] if values else default
+    return read.how.values[0] if read.how.values else default
 
 
 def _side(reads: Sequence[_Read], side: str) -> Moments:
-    found = [r.state.moments for r in reads if r.edge.how and r.edge.how.name == side]
+    found = [read.state.moments for read in reads if read.how.name == side]
     return found[0] if found else STANDARD
 
 
