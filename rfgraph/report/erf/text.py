@@ -16,7 +16,7 @@ from rfgraph.report.erf.words import (
     endless_sizes,
     ratio_text,
     sides_text,
-    sizes,
+    sizes_text,
     unit_text,
 )
 from rfgraph.report.formats.histogram import ASCII_DENSITY
@@ -66,14 +66,16 @@ def _rows(found: ERF) -> Iterator[tuple[str, str]]:
     axes = list(found.axes.values())
     share = f"{found.axes_share * 100:g} %"
     yield "theoretical field", " x ".join(str(axis.theoretical or axis.scope) for axis in axes)
-    inside = f"{sizes([axis.size for axis in axes])} inside the input"
+    inside = f"{sizes_text([axis.size for axis in axes])} inside the input"
     endless = [axis.unclipped for axis in axes]
     if any(endless):
         inside += f"; {endless_sizes(axes)} without borders, {ratio_text(axes)} of the theoretical"
     yield f"effective field {share}", inside
-    spread = sizes([axis.sigma for axis in axes])
+    spread = sizes_text([axis.sigma for axis in axes])
     if any(endless):
-        spread += f"; {sizes([None if e is None else e.sigma for e in endless])} without borders"
+        spread += (
+            f"; {sizes_text([None if e is None else e.sigma for e in endless])} without borders"
+        )
     yield "spread (sigma)", spread
     yield "half of it", sides_text(found)
     if found.global_share > NOTABLE and not found.local:

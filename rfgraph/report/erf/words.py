@@ -30,10 +30,10 @@ def unit_text(index: Sequence[int | None], shape: Sequence[int]) -> str:
     named = [(at, n) for at, n in zip(index, shape, strict=True) if at is not None]
     if not named:
         return f"all units of {shape_text(shape)}"
-    return f"unit {[at for at, _ in named]} of {sizes([n for _, n in named])}"
+    return f"unit {[at for at, _ in named]} of {sizes_text([n for _, n in named])}"
 
 
-def sizes(values: Sequence[float | None]) -> str:
+def sizes_text(values: Sequence[float | None]) -> str:
     """Return lengths along the axes as 189 x 189; a dash where there is none."""
     return " x ".join(_number(value) for value in values)
 
@@ -48,7 +48,7 @@ def _number(value: float | None) -> str:
 
 def endless_sizes(axes: Sequence[EffectiveAxis]) -> str:
     """Return the effective sizes without borders."""
-    return sizes([None if axis.unclipped is None else axis.unclipped.size for axis in axes])
+    return sizes_text([None if axis.unclipped is None else axis.unclipped.size for axis in axes])
 
 
 def ratio_text(axes: Sequence[EffectiveAxis]) -> str:
