@@ -36,6 +36,7 @@ logarithms first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
@@ -61,7 +62,7 @@ from rfgraph.domains.effective.statistics import (
 from rfgraph.domains.effective.weighing import Counted, weigh
 from rfgraph.domains.fields.layout import carriers, has_local_path
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.relations.bounds import allowance
+from rfgraph.relations.bounds import allowance, bounded
 from rfgraph.relations.graph import relevant
 from rfgraph.version import __version__
 from rfgraph.wording.html import _table
@@ -374,10 +375,11 @@ class _Question:
     def _map(self, weighing: Weighing) -> NDArray[Any]:
         """Return the map inside the input."""
         shape: Shape = self.result.graph.nodes[self.source]["shape"]
+        lengths = [shape[axis] for axis in self._spatial]
+        bounded(math.prod(lengths))
         mass = self._mass(weighing, clipped=True)
         if mass is None:
-            kind = object if self.kind == "paths" else float
-            return np.zeros([shape[axis] for axis in self._spatial], dtype=kind)
+            return np.zeros(lengths, dtype=object if self.kind == "paths" else float)
         for axis in self._spatial:
             mass = expanded(mass, axis)
         return self._summed(mass)

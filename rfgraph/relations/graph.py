@@ -56,7 +56,7 @@ class Edge(NamedTuple):
 def _edge(source: str, target: str, data: Mapping[str, Any]) -> Edge:
     return Edge(
         *(source, target, data["relation"], data["operator"]),
-        *(data["how"], data["slot"], data["part"]),
+        *(data.get("how"), data.get("slot", 0), data.get("part", 0)),
     )
 
 

@@ -291,3 +291,24 @@ def test_errors_say_what_is_required():
         rfgraph.erf(model, unit=(0, 1))
     with pytest.raises(rfgraph.UsageError, match="requires one tensor to look at, but there are 2"):
         rfgraph.erf(FIXTURES / "wavenet_block.onnx")
+
+
+def test_a_map_that_is_too_large_is_an_error_that_names_the_bound():
+    net = Net((1, 1, 1 << 12, 1 << 12))
+    with pytest.raises(rfgraph.BoundError, match="MAX_TABLE"):
+        rfgraph.erf(net.model(net.conv("x", 1)))
+    wide = Net((1, 1, 1 << 31))
+    scales = wide.const(np.array([1, 1, 2], np.float32))
+    y = wide.node("Resize", "x", "", scales, mode="linear")
+    with pytest.raises(rfgraph.BoundError, match="MAX_TABLE"):
+        rfgraph.erf(wide.model(y))
+
+
+def test_a_fork_of_axes_is_followed_to_where_it_becomes_global():
+    net = Net((1, 4, 6, 6))
+    x = net.conv("x", 4)
+    tokens = net.node("Transpose", net.node("Reshape", x, net.const([1, 4, 36])), perm=[0, 2, 1])
+    mean = net.node("ReduceMean", tokens, axes=[1], keepdims=1)
+    found = rfgraph.erf(net.model(net.node("Add", tokens, mean)), unit=(0, 20, None))
+    assert 0 < found.global_share < 1
+    assert (found.map > 0).all()

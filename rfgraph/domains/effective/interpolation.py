@@ -36,6 +36,7 @@ def taps(rule: Resample) -> Taps:
     A tap outside the input adds to that at the border, or is left out and the others make up for
     it. Raises BoundError where there are too many.
     """
+    bounded(rule.out_len)
     first, step, count = progressions(rule)
     width = max(int(count.max(initial=0)), 1)
     bounded(rule.out_len * width)
@@ -76,6 +77,7 @@ def _kernel(rule: Resample, distance: Floats) -> Floats:
 
 def spread(found: Taps, values: NDArray[np.float64], length: int) -> NDArray[np.float64]:
     """Return what input positions collect of the values at all output positions, along axis 0."""
+    bounded(length * (values.size // max(len(values), 1)))
     collected = np.zeros((length, *values.shape[1:]), dtype=values.dtype)
     shape = (-1, *(1,) * (values.ndim - 1))
     for tap in range(found.position.shape[1]):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rfgraph.domains.effective.interpolation import Taps, taps
 from rfgraph.relations.axis_rules import Resample, Transposed, Window
+from rfgraph.relations.bounds import bounded
 
 if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import AxisRule
@@ -69,10 +70,12 @@ def smoothed(rule: Window | Resample, lag: Vector | None) -> tuple[float, Vector
     columns = _columns(found, rule.in_len // 2, rule.in_len)
     if not columns[:, 0].any():
         return 1.0, None
-    apart = np.abs(np.subtract.outer(np.arange(len(columns)), np.arange(len(columns))))
-    own = np.zeros(max(len(columns), REACH + 1))
-    own[: REACH + 1] = _unit() if lag is None else lag
-    products = columns[:, 0] @ own[apart] @ columns
+    first = columns[:, 0]
+    products = first @ columns
+    for apart, share in enumerate(() if lag is None else lag):
+        if apart:
+            both = first[apart:] @ columns[:-apart] + first[:-apart] @ columns[apart:]
+            products = products + share * both
     return float(products[0] / (columns[:, 0] ** 2).sum()), products / products[0]
 
 
@@ -82,6 +85,7 @@ def _unit() -> Vector:
 
 
 def _mean_taps(rule: Window) -> Taps:
+    bounded(rule.out_len * rule.kernel)
     first = np.arange(rule.out_len, dtype=np.int64) * rule.stride - rule.pad_begin
     index = first[:, None] + np.arange(rule.kernel) * rule.dilation
     weight = ((index >= 0) & (index < rule.in_len)) / rule.kernel

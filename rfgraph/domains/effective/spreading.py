@@ -107,6 +107,7 @@ def band(rule: Band, values: Values) -> Values:
     `values` are all there.
     """
     top = len(values) - 1
+    bounded(rule.in_len * (values.size // max(len(values), 1)))
     position = np.arange(rule.in_len)
     if rule.before is None and rule.after is None:
         return np.repeat(values.sum(axis=0, keepdims=True), rule.in_len, axis=0)
