@@ -33,6 +33,7 @@ class How:
     softmax by which it enters; `values` are the number of keys and the length of one.
     gate: a product, element by element, with other data. quotient: `name` says "over" or "under".
     max, mean, sum: the extreme, mean, sum of all that is read, or of `values[0]` operands.
+    A mean named "inside" leaves out the padding.
     norm: `name` is "stored" (stored mean and variance), "own" (an element beside its statistics) or
     "statistics"; `values` are how many elements are normalised together, and 1 where each channel
     has statistics of its own.

@@ -22,8 +22,9 @@ from rfgraph.domains.effective.activations import (
     open_share,
     rectified,
 )
+from rfgraph.domains.effective.spreading import existing
 from rfgraph.domains.effective.weighing import fan, weigh
-from rfgraph.relations.axis_rules import Band, Blocks, Rows, Transposed
+from rfgraph.relations.axis_rules import Band, Blocks, Rows, Transposed, Window
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Reduce, Taps
 
@@ -340,3 +341,22 @@ def test_fans_count_what_an_output_reads_on_average():
     for rule, want in cases.items():
         step = Reduce(((1, rule),)) if isinstance(rule, Rows) else Taps(((0, rule),))
         assert fan(Relation((2, 3) if isinstance(rule, Rows) else (rule.in_len,), (step,))) == want
+
+
+@pytest.mark.parametrize(("padded", "at_corner"), [(0, 1 / 4), (1, 1 / 9)])
+def test_a_window_at_a_border_averages_what_is_there_unless_padding_counts(padded, at_corner):
+    found = Net((1, 1, 6, 6))
+    pool = {"kernel_shape": [3, 3], "pads": [1] * 4, "count_include_pad": padded}
+    out = found.node("AveragePool", "x", **pool)
+    values = rfgraph.erf(found.model(out), unit=(0, 0, 0, 5)).map
+    assert values[:2, 4:] == pytest.approx(np.full((2, 2), at_corner))
+    assert np.count_nonzero(values) == 4
+    inside = rfgraph.erf(found.model(out), unit=(0, 0, 2, 2)).map
+    assert inside[1:4, 1:4] == pytest.approx(np.full((3, 3), 1 / 9))
+
+
+def test_windows_with_gaps_count_the_taps_that_exist():
+    rule = Window(3, 2, 3, 4, 9, 5)
+    taps = [[o * 2 - 4 + t * 3 for t in range(3)] for o in range(-1, 6)]
+    want = [max(sum(0 <= i < 9 for i in each), 1) for each in taps]
+    assert existing(rule, -1, 7).tolist() == want

@@ -105,7 +105,7 @@ class Adjoint(Domain[Mass]):
     """How much each element of a tensor counts.
 
     Each rule of an operator that averages may correlate neighbours; `averaging` says whether the
-    edge that is being carried over is one of these.
+    edge that is being carried over is one of these: "all", or "inside" if padding is left out.
     """
 
     backward = True
@@ -116,15 +116,16 @@ class Adjoint(Domain[Mass]):
         *,
         clipped: bool = True,
         exact: bool = False,
-        averaging: bool = False,
+        averaging: str = "",
     ) -> None:
         self._weighing = weighing
         self._clipped = clipped
         self._exact = exact
         self._averaging = averaging
-        self._mean = (
-            self if averaging else Adjoint(weighing, clipped=clipped, exact=exact, averaging=True)
-        )
+        self._means = {
+            name: Adjoint(weighing, clipped=clipped, exact=exact, averaging=name)
+            for name in (() if averaging else ("all", "inside"))
+        }
 
     def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
         """Return the edges that count."""
@@ -133,7 +134,8 @@ class Adjoint(Domain[Mass]):
     def across(self, value: Mass, edge: Edge) -> Mass:
         """Carry a mass over an edge and weigh it."""
         averages = edge.how is not None and edge.how.word == "mean"
-        mass = (self._mean if averages else self).carry(value, edge.relation)
+        domain = self._means[edge.how.name or "all"] if edge.how and averages else self
+        mass = domain.carry(value, edge.relation)
         factor = self._weighing.factors.get(edge.key, 1.0)
         if factor != 1.0:
             mass = mass._replace(values=mass.values * factor)
@@ -272,6 +274,8 @@ class Adjoint(Domain[Mass]):
             return _kept_rows(value, axis, rule)
         if value.origin[axis] is None:
             value = expanded(value, axis)
+        if isinstance(rule, Window) and self._averaging == "inside":
+            value = self._shared_inside(value, axis, rule)
         line = self._going_on(value, axis, rule)
         if line is None:
             lost = value.lost if self._clipped else value.lost | {axis}
@@ -284,6 +288,15 @@ class Adjoint(Domain[Mass]):
             values = values[skipped : max(rule.in_len - first, 0)]
             first += skipped
         return with_line(value, axis, np.moveaxis(values, 0, axis), first)
+
+    def _shared_inside(self, value: Mass, axis: int, rule: Window) -> Mass:
+        """Return a mass of which windows at a border pass on more, for they average fewer."""
+        if not self._clipped or self._weighing.kind != "random":
+            return value
+        count = value.values.shape[axis]
+        more = (rule.kernel / spreading.existing(rule, value.origin[axis] or 0, count)) ** 2
+        lengths = [count if a == axis else 1 for a in range(len(value.shape))]
+        return value._replace(values=value.values * more.reshape(lengths))
 
     def _going_on(self, value: Mass, axis: int, rule: AxisRule) -> Line | None:
         """Return what rules make of an axis that know no border; None for the others."""

@@ -49,6 +49,16 @@ def window(rule: Window, values: Values, first: int) -> Line:
     return spread, first * stride - rule.pad_begin
 
 
+def existing(rule: Window, first: int, count: int) -> NDArray[np.float64]:
+    """Return how many taps lie in the input, at least one, of `count` positions from `first` on."""
+    start = np.arange(first, first + count) * rule.stride - rule.pad_begin
+    before = np.clip(-(start // rule.dilation), 0, rule.kernel)
+    beyond = start + rule.extent - rule.in_len
+    after = np.clip(-(-beyond // rule.dilation), 0, rule.kernel)
+    found: NDArray[np.float64] = np.maximum(rule.kernel - before - after, 1).astype(np.float64)
+    return found
+
+
 def transposed(rule: Transposed, values: Values, first: int) -> Line:
     """Return what each input position, spread by the kernel, collects."""
     top = first + len(values) - 1 + rule.pad_begin

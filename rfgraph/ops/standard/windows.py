@@ -7,7 +7,7 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, listed
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import bounded
 from rfgraph.relations.axis_rules import Band, Listed, Shape, Whole, Window, product
-from rfgraph.relations.how import MAX, MEAN, SELECT, SUM, WEIGHTED
+from rfgraph.relations.how import MAX, MEAN, SELECT, SUM, WEIGHTED, How
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Reduce, Regroup, Taps
 
 
@@ -56,7 +56,7 @@ def max_pool(node: OpNode) -> Outcome:
     return pool(node, how=MAX)
 
 
-@rule("AveragePool", ignores=("count_include_pad",))
+@rule("AveragePool")
 def average_pool(node: OpNode) -> Outcome:
     """An output reads a window of its own channel.
 
@@ -65,7 +65,7 @@ def average_pool(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1, 7, 10, 11, 19, 22); ceil_mode since 10, dilations since 19.
     """
-    return pool(node, how=MEAN)
+    return pool(node, how=MEAN if node.int("count_include_pad", 0) else How("mean", "inside"))
 
 
 @rule("LpPool", ignores=("p",))
