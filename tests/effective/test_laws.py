@@ -312,3 +312,13 @@ def test_a_fork_of_axes_is_followed_to_where_it_becomes_global():
     found = rfgraph.erf(net.model(net.node("Add", tokens, mean)), unit=(0, 20, None))
     assert 0 < found.global_share < 1
     assert (found.map > 0).all()
+
+
+def test_scales_beyond_any_square_of_a_float_are_kept():
+    net = Net((1, 1, 5, 5))
+    x = net.conv("x", 1)
+    plain = rfgraph.erf(net.model(x)).map
+    for number in (1e30, 1e30, 1e30, 1e30, 1e30, 1e30, 1e30, 1e-30):
+        x = net.node("Mul", x, net.const(np.float32(number)))
+    found = rfgraph.erf(net.model(x)).map
+    np.testing.assert_allclose(found / 1e180, plain, rtol=1e-6)
