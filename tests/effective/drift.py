@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.domains.effective.weighing import fan
+from rfgraph.domains.effective.factors import fan
 from rfgraph.relations.axis_rules import Shift, Transposed, Window
 from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan

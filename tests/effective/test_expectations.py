@@ -22,8 +22,9 @@ from rfgraph.domains.effective.activations import (
     open_share,
     rectified,
 )
+from rfgraph.domains.effective.factors import fan
 from rfgraph.domains.effective.spreading import existing
-from rfgraph.domains.effective.weighing import fan, weigh
+from rfgraph.domains.effective.weighing import weigh
 from rfgraph.relations.axis_rules import Band, Blocks, Rows, Transposed, Window
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Reduce, Taps
