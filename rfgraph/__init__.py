@@ -9,7 +9,8 @@ from rfgraph.version import __version__
 
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Result
-    from rfgraph.analysis.erf import ERF, erf
+    from rfgraph.analysis.effective_field import ERF
+    from rfgraph.analysis.erf import erf
     from rfgraph.analysis.field import Finding, ReceptiveField
     from rfgraph.analysis.histogram import AxisHistogram, PathHistogram, path_histogram
     from rfgraph.analysis.loading import load
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Model
 
 _HOMES = {
-    "ERF": "rfgraph.analysis.erf",
+    "ERF": "rfgraph.analysis.effective_field",
     "Axis": "rfgraph.domains.fields.axis",
     "AxisHistogram": "rfgraph.analysis.histogram",
     "Finding": "rfgraph.analysis.field",

@@ -25,7 +25,7 @@ from rfgraph.checks.subject import Subject, effective, where
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rfgraph.analysis.erf import EffectiveAxis
+    from rfgraph.analysis.effective_field import EffectiveAxis
     from rfgraph.analysis.field import Finding
 
 SMALL = 0.5

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rfgraph.analysis.erf import SHARE, erf
+from rfgraph.analysis.effective_field import SHARE
+from rfgraph.analysis.erf import erf
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rfgraph.analysis.analysis import Result
-    from rfgraph.analysis.erf import ERF
+    from rfgraph.analysis.effective_field import ERF
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.relations.graph import ModelInput, Operator
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.analysis.analysis import Result
-    from rfgraph.analysis.erf import ERF
+    from rfgraph.analysis.effective_field import ERF
     from rfgraph.analysis.unit import Index
     from rfgraph.cli.parser import Parser
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.analysis.erf import rounded
+from rfgraph.analysis.effective_field import rounded
 from rfgraph.domains.effective.statistics import as_floats, positions
 from rfgraph.report.formats.csv import csv_text
 
 if TYPE_CHECKING:
-    from rfgraph.analysis.erf import ERF
+    from rfgraph.analysis.effective_field import ERF
 
 
 def as_npy(found: ERF) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rfgraph.analysis.erf import endless_fields, rounded
+from rfgraph.analysis.effective_field import rounded
+from rfgraph.analysis.erf import endless_fields
 from rfgraph.report.formats.csv import cell, csv_text
 from rfgraph.report.formats.json import dumps
 from rfgraph.report.formats.markdown import table

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from rfgraph.analysis.erf import ERF, EffectiveAxis
+    from rfgraph.analysis.effective_field import ERF, EffectiveAxis
 
 from rfgraph.domains.effective.statistics import Floats
 

@@ -12,7 +12,7 @@ from rfgraph.wording.names import for_csv, for_markdown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.analysis.erf import ERF
+    from rfgraph.analysis.effective_field import ERF
 
 _KEYS = ("axis", "theoretical", "share", "size", "interval", "sigma", "mean")
 _ENDLESS = ("size", "sigma", "ratio")

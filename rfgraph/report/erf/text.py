@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.analysis.erf import NOTABLE
+from rfgraph.analysis.effective_field import NOTABLE
 from rfgraph.domains.effective.statistics import as_floats, coarse, rows_and_columns
 from rfgraph.report.erf.words import (
     KINDS,
@@ -26,7 +26,7 @@ from rfgraph.wording.numbers import shape_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rfgraph.analysis.erf import ERF
+    from rfgraph.analysis.effective_field import ERF
     from rfgraph.domains.effective.statistics import Floats
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.report.formats.style import Style

@@ -10,7 +10,7 @@ from rfgraph.wording.numbers import shape_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rfgraph.analysis.erf import ERF, EffectiveAxis
+    from rfgraph.analysis.effective_field import ERF, EffectiveAxis
     from rfgraph.domains.effective.adjoint import Kind
 
 KINDS: Mapping[Kind, str] = {
