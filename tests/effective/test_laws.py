@@ -19,8 +19,6 @@ from rfgraph.domains.effective.weighing import weigh
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FILES = sorted(path.stem for path in FIXTURES.glob("*.onnx"))
-# What reads data where data says, which no map counts.
-UNKNOWN = ("nms", "detector")
 
 
 def hull(values):
@@ -54,6 +52,12 @@ def test_a_map_lies_where_unit_says_it_reads(name):
 
 @pytest.mark.parametrize("name", [name for name in exported.FILES if "swin" not in name])
 def test_a_map_of_an_export_lies_where_unit_says_it_reads(name):
+    check_support(exported.analysed(name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in exported.FILES if "swin" in name])
+def test_a_map_of_a_transformer_lies_where_unit_says_it_reads(name):
     check_support(exported.analysed(name))
 
 
