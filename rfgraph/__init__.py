@@ -8,6 +8,8 @@ from rfgraph.errors import BoundError, ModelError, RfgraphError, UsageError
 from rfgraph.version import __version__
 
 if TYPE_CHECKING:
+    from rfgraph.analysis.effective_field import ERF
+    from rfgraph.analysis.erf import erf
     from rfgraph.analysis.field import Finding, Output, ReceptiveField
     from rfgraph.analysis.histogram import PathHistogram, path_histogram
     from rfgraph.analysis.loading import load
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "ERF": "rfgraph.analysis.effective_field",
     "Axis": "rfgraph.domains.fields.axis",
     "AxisHistogram": "rfgraph.analysis.statistics",
     "AxisRule": "rfgraph.relations.axis_rules",
@@ -118,6 +121,7 @@ _HOMES = {
     "analyze": "rfgraph.analysis.result",
     "check": "rfgraph.checks.run",
     "check_many": "rfgraph.checks.run",
+    "erf": "rfgraph.analysis.erf",
     "load": "rfgraph.analysis.loading",
     "make_settings": "rfgraph.checks.settings",
     "path_histogram": "rfgraph.analysis.histogram",
@@ -127,6 +131,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ERF",
     "Axis",
     "AxisHistogram",
     "AxisRule",
@@ -189,6 +194,7 @@ __all__ = [
     "analyze",
     "check",
     "check_many",
+    "erf",
     "load",
     "make_settings",
     "path_histogram",

@@ -113,7 +113,8 @@ def test_2_a_bad_option_before_any_model_is_read(run):
     code, out, err = run("missing.onnx", "--stat", "average")
     assert (code, out) == (2, "")
     assert err == (
-        "rfgraph: stat requires min, max, union, median, mean or p0 to p100, found 'average'\n"
+        "rfgraph: stat requires min, max, union, median, mean, p0 to p100 or erf1 to erf99, "
+        "found 'average'\n"
     )
 
 

@@ -152,7 +152,10 @@ KEYS = (
         ("[[models]]\npattern = 3", "pattern requires a text, found 3"),
         ("[[models]]\npattern = 'a'\nstat = 'x'", "models, table 1: stat requires min, max,"),
         ("models = [1]", "models requires tables: [[tool.rfgraph.models]], found [1]"),
-        ("stat = 3", "stat requires min, max, union, median, mean or p0 to p100, found 3"),
+        (
+            "stat = 3",
+            "stat requires min, max, union, median, mean, p0 to p100 or erf1 to erf99, found 3",
+        ),
         ("min-rf = 'all'", "min-rf requires input, N or N,N..."),
         ("min-rf = 1.5", "min-rf requires input, N or N,N..."),
         ("min-covering = 2", "min-covering requires a share from 0 to 1, found 2"),

@@ -15,6 +15,7 @@ from onnx import helper
 
 import rfgraph
 from benchmarks.peers import table
+from effective import luo
 from hostile import bounds
 from report import models
 from rfgraph.cli import main
@@ -146,6 +147,12 @@ def test_the_table_of_bounds_is_fresh():
     shown = re.search(r"<!-- bounds -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
     assert shown is not None
     assert shown[1] == bounds.table()
+
+
+def test_the_table_of_what_luo_et_al_varied_is_fresh():
+    shown = re.search(r"<!-- luo -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
+    assert shown is not None
+    assert shown[1] == luo.table()
 
 
 def test_every_bound_that_an_error_names_is_in_the_table():

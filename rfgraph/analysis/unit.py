@@ -137,7 +137,7 @@ def unit(
         raise UsageError(
             f"the shape of tensor {quoted(name)} is not known, so it has no units to name"
         )
-    at = _normal_index(name, shape, index)
+    at = normal_index(name, shape, index)
     sources = [item.name for item in result.model.inputs]
     if input is not None:
         sources = [pick_input(result.model, input)]
@@ -149,7 +149,8 @@ def unit(
     return Unit(name, at, tuple(regions))
 
 
-def _normal_index(tensor: str, shape: Shape, index: Sequence[int | None]) -> Index:
+def normal_index(tensor: str, shape: Shape, index: Sequence[int | None]) -> Index:
+    """Return an index counted from the start; UsageError where there is no such unit."""
     described = f"tensor {quoted(tensor)} has shape {list(shape)}"
     entries = [
         None if at is None else integer(f"the index on axis {axis} (None: all of it)", at)

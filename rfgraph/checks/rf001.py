@@ -13,7 +13,7 @@ input; Veit et al. (2016) that in residual networks the short paths carry most o
 
 How to fix it: more stride early, larger windows or dilation, more layers, or a smaller input. If
 the region itself is what counts, and not every path, ask for --stat union; for most paths ask
-for --stat median or --min-covering 0.5.
+for --stat median or --min-covering 0.5; for the part of the field that matters, --stat erf95.
 
 How to silence it: --min-rf N for a required number of positions, --at TENSOR for another place,
 --ignore RF001.
@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.checks.registry import Check
-from rfgraph.checks.settings import AUTO, OUTPUT, STATS, percentile
-from rfgraph.checks.subject import Said, Subject
+from rfgraph.checks.settings import AUTO, OUTPUT, STATS, effective_share, percentile
+from rfgraph.checks.subject import Said, Subject, effective
 from rfgraph.domains.fields.sizes import single_sizes
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.wording.names import quoted, some_quoted
@@ -178,6 +178,9 @@ def _value(place: Place, axis: Axis, stat: str, required: int) -> Value:
         return _union(place, axis, required)
     if stat in ("min", "max"):
         return _extreme(place, axis, stat, required)
+    effective_part = effective_share(stat)
+    if effective_part is not None:
+        return _effective(place, axis, stat, effective_part, required)
     histogram = place.histogram(axis.axis)
     if histogram is None:
         return Value(stat, UNDETERMINED, holds=False)
@@ -190,6 +193,15 @@ def _value(place: Place, axis: Axis, stat: str, required: int) -> Value:
     if number is None:
         return Value(stat, "beyond the bounds on listing", holds=False)
     return Value(stat, rational_text(number), number >= required, number)
+
+
+def _effective(place: Place, axis: Axis, stat: str, part: float, required: int) -> Value:
+    """Return the size of the effective field, without borders where that is known."""
+    found = effective(place.subject, place.item, place.tensor, part)
+    size = None if found is None else found.axes[axis.axis].endless_size
+    if size is None:
+        return Value(stat, UNDETERMINED, holds=False)
+    return Value(stat, str(size), size >= required, size)
 
 
 def _fraction(number: int | None) -> Fraction | None:

@@ -36,6 +36,7 @@ AUTO = "auto"
 OUTPUT = "output"
 BEFORE_GLOBAL = "before-global"
 
+_EFFECTIVE = re.compile(r"erf(\d{1,2}(?:\.\d{1,6})?)", re.ASCII)
 _PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,6})?)", re.ASCII)
 _SHARE = re.compile(r"\d{1,20}(\.\d{0,20})?|\.\d{1,20}|\d{1,18}/\d{1,18}", re.ASCII)
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
@@ -183,10 +184,20 @@ def _is_length(value: object) -> TypeGuard[int]:
 
 
 def statistic(value: object) -> str:
-    """Return the name of a statistic over paths: min, max, union, median, mean, p0 to p100."""
-    if isinstance(value, str) and (value in STATS or percentile(value) is not None):
+    """Return the name of a statistic: min, max, union, median, mean, p0 to p100, erf1 to erf99."""
+    if isinstance(value, str) and (
+        value in STATS or percentile(value) is not None or effective_share(value) is not None
+    ):
         return value
-    raise UsageError(f"stat requires {', '.join(STATS)} or p0 to p100, found {_shown(value)}")
+    raise UsageError(
+        f"stat requires {', '.join(STATS)}, p0 to p100 or erf1 to erf99, found {_shown(value)}"
+    )
+
+
+def effective_share(stat: str) -> float | None:
+    """Return the share of the effective field that erfNN stands for, None for another statistic."""
+    found = _EFFECTIVE.fullmatch(stat)
+    return float(found[1]) / 100 if found is not None and float(found[1]) else None
 
 
 def percentile(stat: str) -> Fraction | None:

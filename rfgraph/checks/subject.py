@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from rfgraph.analysis.effective_field import SHARE
+from rfgraph.analysis.erf import erf
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.view import has_windows
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
 from rfgraph.domains.fields.layout import is_local
-from rfgraph.errors import UsageError
+from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import producer_of
 from rfgraph.wording.names import quoted
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
+    from rfgraph.analysis.effective_field import ERF
     from rfgraph.analysis.result import Result
     from rfgraph.checks.baseline import Baseline
     from rfgraph.checks.registry import Check
@@ -135,6 +138,14 @@ def carriers(form: ClosedForm, tensor: str, axis: int) -> frozenset[int]:
         if isinstance(status, frozenset) and is_local(layout, form.spatial_axes):
             axes |= status
     return axes
+
+
+def effective(subject: Subject, item: ModelInput, tensor: str, share: float = SHARE) -> ERF | None:
+    """Return the effective field of a tensor's middle unit, None where it cannot be determined."""
+    try:
+        return erf(subject.result, tensor, input=item.name, share=share)
+    except (UsageError, BoundError):
+        return None
 
 
 def where(tensor: str, item: ModelInput, axes: Sequence[int]) -> str:

@@ -44,7 +44,11 @@ def add_arguments(parser: Parser) -> None:
     )
     add = parser.add_argument
     add("--min-rf", metavar="input|N[,N...]", help="what is required, in positions (input)")
-    add("--stat", metavar="STAT", help="min (default), max, union, median, mean or pNN over paths")
+    add(
+        "--stat",
+        metavar="STAT",
+        help="min (default), max, union, median, mean or pNN over paths; erfNN: effective size",
+    )
     add(
         "--at",
         metavar="PLACE",

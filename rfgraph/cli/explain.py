@@ -29,8 +29,8 @@ def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph explain`."""
     parser.add_argument(
         "subject",
-        metavar="CODE|OPERATOR",
-        help="RF001, Conv, or with its domain com.microsoft.Gelu",
+        metavar="CODE|OPERATOR|erf",
+        help="RF001, Conv, or with its domain com.microsoft.Gelu; erf: the effective field",
     )
     add_output(parser, FORMATS)
 
@@ -38,7 +38,10 @@ def add_arguments(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write what is known of the subject."""
     subject = options.subject
-    sections = _finding(subject) if _CODE.fullmatch(subject.lower()) else _operator(subject)
+    if subject == "erf":
+        sections = _effective()
+    else:
+        sections = _finding(subject) if _CODE.fullmatch(subject.lower()) else _operator(subject)
     if options.format == "json":
         from rfgraph.report.formats.json import dumps
 
@@ -58,6 +61,15 @@ def _wrap(text: str, width: int) -> str:
         part if re.search(r"^\s", part, re.MULTILINE) else textwrap.fill(part, width)
         for part in paragraphs
     )
+
+
+def _effective() -> list[tuple[str, str]]:
+    """Return what the effective receptive field is, and what it is not."""
+    import inspect
+
+    import rfgraph.analysis.erf
+
+    return [("The effective receptive field", inspect.getdoc(rfgraph.analysis.erf) or "")]
 
 
 def _finding(code: str) -> list[tuple[str, str]]:

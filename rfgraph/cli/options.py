@@ -62,9 +62,15 @@ def add_bindings(parser: Parser) -> None:
     )
 
 
-def add_output(parser: Parser, formats: Sequence[str], *, configured: bool = False) -> None:
-    """Add how and where the report is written; a configuration may say the format as well."""
+def add_output(
+    parser: Parser, formats: Sequence[str], *, configured: bool = False, files: Sequence[str] = ()
+) -> None:
+    """Add how and where the report is written; a configuration may say the format as well.
+
+    `files` are endings of what else the command writes: they do not say the report's format.
+    """
     parser.formats = formats
+    parser.files = files
     parser.default_format = None if configured else formats[0]
     parser.add_argument(
         "--format",

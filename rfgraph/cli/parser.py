@@ -25,6 +25,7 @@ COMMANDS = {
     "paths": "the distribution of receptive fields over paths, and the paths",
     "unit": "exactly what some units of a tensor read",
     "plot": "that distribution as a picture: .png, .svg or .pdf",
+    "erf": "the effective receptive field: how much each input position counts",
     "check": "the gate for a pipeline: does the receptive field reach what is required",
     "ops": "every operator and how exactly it is modelled",
     "explain": "what an operator's rule says, or what a finding means",
@@ -46,11 +47,12 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, raised, and which takes "-1,2" for a value.
 
     `formats` are those of a report, by which the ending of its file is read, and `default_format`
-    the one without an ending that says another.
+    the one without an ending that says another. `files` are endings of what else is written.
     """
 
     formats: Sequence[str] = ()
     default_format: str | None = None
+    files: Sequence[str] = ()
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError instead of printing the usage."""
@@ -70,8 +72,9 @@ class Parser(argparse.ArgumentParser):
             self._refuse(options, extra)
         if self.formats and options.format is None:
             ending = Path(options.output or "").suffix.lower()
-            form = ENDINGS.get(ending)
-            options.format = form if form in self.formats else self.default_format
+            if ending.removeprefix(".") not in self.files:
+                form = ENDINGS.get(ending)
+                options.format = form if form in self.formats else self.default_format
         return options
 
     def _require_options(self, words: Sequence[str]) -> None:

@@ -1,4 +1,8 @@
-"""The distribution over paths as a picture: rfgraph plot MODEL -o FILE.png (or .svg, .pdf)."""
+"""The distribution over paths as a picture: rfgraph plot MODEL -o FILE.png (or .svg, .pdf).
+
+rfgraph plot MODEL --erf -o FILE.png             the effective field: map, marginals, both boxes
+rfgraph plot MODEL --erf --layers -o FILE.png    how both fields grow from layer to layer
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,11 @@ from typing import TYPE_CHECKING
 from rfgraph.cli.options import add_model, load_model
 from rfgraph.cli.output import save
 from rfgraph.cli.paths import add_target, target
+from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
+    from rfgraph.analysis.result import Result
     from rfgraph.cli.parser import Parser
 
 
@@ -38,6 +44,16 @@ def add_arguments(parser: Parser) -> None:
         default="auto",
         help="logarithmic counts; auto: where they span many decades",
     )
+    parser.add_argument("--erf", action="store_true", help="the effective field instead")
+    parser.add_argument(
+        "--layers", action="store_true", help="with --erf: how it grows from layer to layer"
+    )
+    parser.add_argument(
+        "--map",
+        choices=("random", "uniform", "paths"),
+        default="random",
+        help="with --erf: what counts (default: %(default)s)",
+    )
     parser.add_argument("--title", metavar="TEXT", help="a title above the picture")
     parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
 
@@ -52,20 +68,44 @@ def picture(text: str) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw the distributions and write the picture."""
+    """Draw the distributions, or the effective field, and write the picture."""
     from rfgraph.analysis.distributions import all_distributions
     from rfgraph.analysis.histogram import path_histogram
     from rfgraph.analysis.result import analyze
-    from rfgraph.report.paths.plot import draw, require
+    from rfgraph.report.formats.picture import require
+    from rfgraph.report.paths.plot import draw
 
     if options.quiet:
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
     require()
     result = analyze(load_model(options))
+    form = Path(options.output).suffix.lower().removeprefix(".")
+    if options.erf:
+        save(options, _effective(result, options, form))
+        return 0
+    if options.layers:
+        raise UsageError("--layers is drawn with --erf only")
     entries = all_distributions(
         target(result, options), partial(path_histogram, count=options.count)
     )
-    form = Path(options.output).suffix.lower().removeprefix(".")
     log = {"auto": None, "on": True, "off": False}[options.log]
     save(options, draw(entries, form, log=log, title=options.title))
     return 0
+
+
+def _effective(result: Result, options: argparse.Namespace, form: str) -> bytes:
+    """Return a picture of the map of one tensor, or of the growth over layers."""
+    if options.layers:
+        from rfgraph.analysis.view import view
+        from rfgraph.report.layers import growth
+        from rfgraph.report.layers.effective import rows
+
+        chosen = view(result, options.input, options.tensor)
+        return growth.draw(rows(chosen, options.map, 0.95), form, options.title)
+    from rfgraph.analysis.erf import erf
+    from rfgraph.report.erf.plot import draw
+
+    if len(options.tensor or ()) > 1:
+        raise UsageError(f"a map is of one tensor, found {len(options.tensor)}")
+    tensor = options.tensor[0] if options.tensor else None
+    return draw(erf(result, tensor, input=options.input, map=options.map), form, options.title)

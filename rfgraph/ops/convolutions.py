@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.steps import summing
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole, Window
+from rfgraph.relations.how import PRODUCT, WEIGHTED, How
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Taps, step_shape
 from rfgraph.wording.names import quoted
 
@@ -118,12 +120,12 @@ class Convolution:
     in_shape: Shape
     shape: Shape
 
-    def data_link(self, slot: int) -> Link:
+    def data_link(self, slot: int, how: How = WEIGHTED) -> Link:
         """Return the link from the data: windows along space, then the channels of the group."""
         taps = Taps(tuple(zip(self.spatial, self.windows, strict=True)))
         channels = channel_rule(self.group, self.in_shape[self.channel], self.shape[self.channel])
         reduce = Reduce(((self.channel, channels),), weighted=True)
-        return Link(slot, (taps, reduce), spatial=self.spatial)
+        return Link(slot, (taps, reduce), spatial=self.spatial, how=how)
 
     def weight_link(self, slot: int, weight: Shape) -> Link:
         """Return the link from weights (maps, channels, kernel...): a map reads its own, whole."""
@@ -133,7 +135,7 @@ class Convolution:
             place = Permute((1, 0, *range(2, rank)))
         else:
             place = Permute((*range(1, rank), 0))
-        return Link(slot, (reduce, place, Pointwise(self.shape)))
+        return Link(slot, (reduce, place, Pointwise(self.shape)), how=PRODUCT)
 
 
 def convolution(
@@ -165,7 +167,7 @@ def convolve(
 ) -> Outcome:
     """Return the outcome of a convolution; `per_channel` operands hold one value or one per map."""
     conv = convolution(node, data, weight, channels_last)
-    links = [conv.data_link(data)]
+    links = [conv.data_link(data, summing(node.value(weight).constant))]
     if not node.value(weight).constant:
         links.append(conv.weight_link(weight, node.shape(weight)))
     links.extend(channel_links(node, per_channel, conv.shape, conv.channel))
@@ -193,7 +195,9 @@ def channel_links(node: OpNode, slots: Sequence[int], shape: Shape, channel: int
     return links
 
 
-def pool(node: OpNode, data: int = 0, channels_last: bool = False) -> Outcome:
+def pool(
+    node: OpNode, data: int = 0, channels_last: bool = False, how: How | None = None
+) -> Outcome:
     """Return the outcome of a pool: every output reads the same windows of its own channel."""
     shape = node.ranked(data, 3)
     _, spatial = layout(len(shape), channels_last)
@@ -205,15 +209,18 @@ def pool(node: OpNode, data: int = 0, channels_last: bool = False) -> Outcome:
     taps = Taps(tuple(zip(spatial, rules, strict=True)))
     out = step_shape(taps, shape)
     outputs = range(node.n_outputs)
-    return Outcome((out,) * len(outputs), tuple(Link(data, (taps,), o, spatial) for o in outputs))
+    links = (Link(data, (taps,), o, spatial, how) for o in outputs)
+    return Outcome((out,) * len(outputs), tuple(links))
 
 
-def global_pool(node: OpNode, data: int = 0, channels_last: bool = False) -> Outcome:
+def global_pool(
+    node: OpNode, data: int = 0, channels_last: bool = False, how: How | None = None
+) -> Outcome:
     """Return the outcome of a global pool: an output reads its channel's every spatial position."""
     shape = node.ranked(data, 3)
     _, spatial = layout(len(shape), channels_last)
     reduce = Reduce(tuple((axis, Whole(shape[axis], 1)) for axis in spatial))
     return Outcome(
         (replace_lengths(shape, dict.fromkeys(spatial, 1)),),
-        (Link(data, (reduce,), spatial=spatial),),
+        (Link(data, (reduce,), spatial=spatial, how=how),),
     )

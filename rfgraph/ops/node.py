@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.how import How
 
 
 Array: TypeAlias = NDArray[Any]
@@ -72,12 +73,16 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What output number `output` reads of input number `input`, as steps from input to output."""
+    """What output number `output` reads of input number `input`, as steps from input to output.
+
+    `how` says how that enters the output; None where the rule does not say.
+    """
 
     input: int
     steps: tuple[Step, ...]
     output: int = 0
     spatial: tuple[int, ...] = ()
+    how: How | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,9 +307,15 @@ class Chain:
             self.shape = step_shape(step, self.shape)
         return self
 
-    def link(self, source: int, output: int = 0, spatial: Iterable[int] = ()) -> Link:
+    def link(
+        self,
+        source: int,
+        output: int = 0,
+        spatial: Iterable[int] = (),
+        how: How | None = None,
+    ) -> Link:
         """Return the link from input `source` to `output` that the steps so far make."""
-        return Link(source, tuple(self.steps), output, tuple(spatial))
+        return Link(source, tuple(self.steps), output, tuple(spatial), how)
 
 
 def normal_axis(axis: int, rank: int) -> int:

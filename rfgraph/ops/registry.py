@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.ops.index import OPERATORS
 from rfgraph.ops.node import OpNode, Outcome
+
+if TYPE_CHECKING:
+    from rfgraph.relations.how import How
 
 Rule: TypeAlias = Callable[[OpNode], Outcome]
 
@@ -45,19 +49,37 @@ _HOMES = {
 
 
 def rule(
-    *op_types: str, domain: str = "", ignores: tuple[str, ...] = (), since: int = 1
+    *op_types: str,
+    domain: str = "",
+    ignores: tuple[str, ...] = (),
+    since: int = 1,
+    how: How | None = None,
 ) -> Callable[[Rule], Rule]:
-    """Register the decorated function as the rule of the named operators of `domain`."""
+    """Register the decorated function as the rule of the named operators of `domain`.
 
-    def register(function: Rule) -> Rule:
+    `how` is that of every link that does not say its own.
+    """
+
+    def register(plain: Rule) -> Rule:
+        function = plain if how is None else _saying(plain, how)
         for op_type in op_types:
             key = (domain, op_type)
             if key in _RULES:
                 raise ValueError(f"operator {domain}.{op_type} has a rule already")
             _RULES[key] = RuleEntry(domain, op_type, function, frozenset(ignores), since)
-        return function
+        return plain
 
     return register
+
+
+def _saying(function: Rule, how: How) -> Rule:
+    @functools.wraps(function)
+    def said(node: OpNode) -> Outcome:
+        outcome = function(node)
+        links = (link if link.how else replace(link, how=how) for link in outcome.links)
+        return replace(outcome, links=tuple(links))
+
+    return said
 
 
 def find_rule(domain: str, op_type: str) -> RuleEntry | None:

@@ -10,6 +10,7 @@ import numpy as np
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, Whole, product
+from rfgraph.relations.how import PRODUCT, WEIGHTED, How
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Step
 
 if TYPE_CHECKING:
@@ -74,12 +75,34 @@ def drop_axes(shape: Shape, axes: Iterable[int]) -> Shape:
 
 
 def normalization_links(
-    shape: Shape, axes: Iterable[int], source: int = 0, output: int = 0
+    shape: Shape, axes: Iterable[int], hows: tuple[How, How] | None = None, output: int = 0
 ) -> tuple[Link, ...]:
-    """Return the links of an output that reads its own index and, as second part, `axes` whole."""
-    own = Link(source, (Pointwise(shape),), output)
+    """Return the links of an output that reads its own index and, as second part, `axes` whole.
+
+    `hows` say how the two parts enter the output.
+    """
+    first, second = hows or (None, None)
+    own = Link(0, (Pointwise(shape),), output, how=first)
     statistics = reduce_steps(shape, axes)
-    return (own, Link(source, (*statistics, Pointwise(shape)), output)) if statistics else (own,)
+    if not statistics:
+        return (own,)
+    return own, Link(0, (*statistics, Pointwise(shape)), output, how=second)
+
+
+def norm_hows(count: int, *, by_channel: bool = False) -> tuple[How, How]:
+    """Return how `count` elements that are normalized together enter: own index, statistics."""
+    values = (count, int(by_channel))
+    return How("norm", "own", values), How("norm", "statistics", values)
+
+
+def softmax_hows(count: int) -> tuple[How, How]:
+    """Return how `count` elements that share a sum of one enter: own index, statistics."""
+    return How("softmax", "own", (count,)), How("softmax", "statistics", (count,))
+
+
+def summing(constant: bool) -> How:
+    """Return how a sum of products enters, by whether the other factor is constant."""
+    return WEIGHTED if constant else PRODUCT
 
 
 def broadcasts(found: Shape, shape: Shape) -> bool:

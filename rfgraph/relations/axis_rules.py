@@ -107,6 +107,7 @@ class Transposed:
 class Resample:
     """Position o reads around the coordinate o*ratio + offset, as `filter` says.
 
+    `sharpness` is the parameter of the cubic filter (ONNX's cubic_coeff_a).
     `reach` widens an antialiasing filter: every position nearer than it. Outside the input a tap is
     moved to the border, or dropped (`clamp` false); with `crop`, a coordinate outside reads
     nothing.
@@ -120,6 +121,7 @@ class Resample:
     reach: Fraction | None = None
     clamp: bool = True
     crop: bool = False
+    sharpness: float = -0.75
 
     def period(self) -> tuple[int, int]:
         """Return (p, q): output position o + p reads what o reads, q input positions further."""

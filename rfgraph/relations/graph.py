@@ -2,7 +2,8 @@
 
 Nodes are tensor names, in topological order. Node attributes: `shape` (tuple, or None if it could
 not be determined) and `producer` (an `Operator`, None for a graph input). Edge attributes:
-`relation`, `operator`, `slot` (operator input), `output` (operator output) and `part`.
+`relation`, `operator`, `slot` (operator input), `output` (operator output), `part`, and `how` what
+is read enters the result (None where no rule says).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.how import How
     from rfgraph.relations.relation import Relation
 
 
@@ -39,7 +41,10 @@ class Operator:
 
 
 class Edge(NamedTuple):
-    """One data dependence: part `part` of how an operator's `output` reads its input `slot`."""
+    """One data dependence: part `part` of how an operator's `output` reads its input `slot`.
+
+    `how` what is read enters the result; None where no rule says.
+    """
 
     source: str
     target: str
@@ -48,6 +53,12 @@ class Edge(NamedTuple):
     slot: int = 0
     output: int = 0
     part: int = 0
+    how: How | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What tells the edge from all others of a graph."""
+        return self.source, self.target, self.slot, self.part
 
 
 def shape_of(graph: Graph, tensor: str) -> Shape | None:
@@ -91,6 +102,7 @@ def _edge(source: str, target: str, data: Mapping[str, Any]) -> Edge:
         data["slot"],
         data["output"],
         data["part"],
+        data.get("how"),
     )
 
 
@@ -110,6 +122,16 @@ def ancestors(graph: Graph, tensors: Iterable[str]) -> set[str]:
                 seen.add(before)
                 stack.append(before)
     return seen
+
+
+def between(graph: Graph, source: str, target: str) -> set[str]:
+    """Return the tensors on walks from `source` to `target`, both among them; none without walk."""
+    leading = ancestors(graph, [target])
+    found = {source} & leading
+    for tensor in graph:
+        if tensor in leading and any(before in found for before in graph.pred[tensor]):
+            found.add(tensor)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rfgraph.relations.axis_rules import AxisRule, Shape
-    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Along, Places
 
@@ -107,6 +107,14 @@ class Domain(Generic[Value]):
             value = self.step(value, step, shape)
         return value
 
+    def across(self, value: Value, edge: Edge) -> Value:
+        """Carry a value over an edge."""
+        return self.carry(value, edge.relation)
+
+    def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
+        """Return the edges over which values come to a tensor, or leave it backward."""
+        return edges_into(graph, tensor)
+
     def from_source(
         self, graph: Graph, source: str, value: Value, targets: Iterable[str] | None = None
     ) -> Iterator[tuple[str, Value]]:
@@ -129,9 +137,9 @@ class Domain(Generic[Value]):
                     alive.pop(before, None)
 
     def _gather(self, alive: dict[str, Value], graph: Graph, name: str) -> None:
-        for edge in edges_into(graph, name):
+        for edge in self.edges_into(graph, name):
             if edge.source in alive and not edge.relation.is_void:
-                self._add(alive, name, self.carry(alive[edge.source], edge.relation))
+                self._add(alive, name, self.across(alive[edge.source], edge))
 
     def from_target(self, graph: Graph, target: str, value: Value) -> Iterator[tuple[str, Value]]:
         """Yield the tensors that lead to `target`, with their values, in reverse order.
@@ -145,9 +153,9 @@ class Domain(Generic[Value]):
                 continue
             here = alive.pop(name)
             yield name, here
-            for edge in edges_into(graph, name):
+            for edge in self.edges_into(graph, name):
                 if not edge.relation.is_void:
-                    self._add(alive, edge.source, self.carry(here, edge.relation))
+                    self._add(alive, edge.source, self.across(here, edge))
 
     def _add(self, alive: dict[str, Value], name: str, value: Value) -> None:
         if not self.is_nothing(value):

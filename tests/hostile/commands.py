@@ -26,11 +26,14 @@ def commands(model: str, plot: str) -> Iterator[list[str]]:
         yield [model, "--format", form]
         yield [model, "--layers", "--format", form]
         yield ["paths", model, "--format", form, "--list", "2", "--joint"]
+        yield ["erf", model, "--format", form]
+        yield ["erf", model, "--layers", "--map", "paths", "--format", form]
     for form in ("text", "json"):
         yield ["unit", model, "--index", "0", "--format", form]
     for form in CHECKED:
         yield ["check", model, "--select", "all", "--format", form]
     yield ["plot", model, "-o", plot]
+    yield ["plot", model, "--erf", "-o", plot]
 
 
 class _Stream(io.TextIOWrapper):

@@ -114,6 +114,7 @@ def _questions(result):
     for source in inputs:
         for target in outputs:
             yield f"paths {source} {target}", lambda s=source, t=target: _paths(result, s, t)
+            yield f"erf {source} {target}", lambda s=source, t=target: _effective(result, s, t)
     for target in outputs:
         yield f"unit {target}", lambda t=target: _units(result, t)
     yield "check", lambda: check(result)
@@ -125,6 +126,12 @@ def _paths(result, source, target):
         found = rfgraph.path_histogram(result, tensor=target, input=source, count=count)
         json.dumps(found.to_dict(), allow_nan=False)
     return list(islice(rfgraph.paths(result, target, source), 3))
+
+
+def _effective(result, source, target):
+    for kind in ("random", "uniform", "paths"):
+        found = rfgraph.erf(result, target, input=source, map=kind)
+        json.dumps(found.to_dict(), allow_nan=False)
 
 
 def _units(result, target):

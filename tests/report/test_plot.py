@@ -13,6 +13,7 @@ from report import models
 from rfgraph.analysis.distributions import Distribution, all_distributions
 from rfgraph.analysis.view import View
 from rfgraph.errors import UsageError
+from rfgraph.report.formats import picture
 from rfgraph.report.paths import plot
 from rfgraph.report.paths.panels import Bars, heights, panels, power_of_ten, spans_decades
 from test_distribution import HIGHRES, doubling
@@ -258,11 +259,11 @@ def test_a_png_is_as_large_as_said():
     from matplotlib.image import imread
 
     image = imread(io.BytesIO(plot.draw(entries(named("y")), "png")))
-    wanted = (plot.TALL * plot.DPI, plot.WIDE * plot.DPI)
+    wanted = (plot.TALL * picture.DPI, plot.WIDE * picture.DPI)
     assert math.dist(image.shape[:2], wanted) <= 2
     assert image[..., :3].min() < 0.2  # something is drawn
 
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_a_text_without_ink_fits(name):
-    assert plot._shortened(name, 1, 8).strip() == ""
+    assert picture.fitting(name, 1, 8).strip() == ""

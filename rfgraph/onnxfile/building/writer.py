@@ -11,8 +11,9 @@ from rfgraph.onnxfile.building.budget import Budget
 from rfgraph.onnxfile.building.scope import Entry
 from rfgraph.ops.node import Link, Value
 from rfgraph.relations.graph import Graph, Operator, Unanalysed
+from rfgraph.relations.how import SELECT
 from rfgraph.relations.relation import Relation
-from rfgraph.relations.steps import Everything, Pointwise
+from rfgraph.relations.steps import Everything, Move, Pointwise, Select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +80,7 @@ class Writer:
             slot=link.input,
             output=link.output,
             part=part,
+            how=link.how or (SELECT if _only_moves(link) else None),
         )
 
     def _relation(self, source: Shape | None, link: Link, shape: Shape | None) -> Relation:
@@ -132,7 +134,7 @@ class Writer:
         for slot, entry in enumerate(sources):
             if entry.tensor is not None:
                 steps = () if shape is None else (Pointwise(shape),)
-                self.add_edge(entry, tensor, operator, Link(slot, steps), shape, {})
+                self.add_edge(entry, tensor, operator, Link(slot, steps, how=SELECT), shape, {})
         if len(sources) == 1:
             return Entry(Value(shape, marks=sources[0].value.marks), tensor)
         if shape is None:
@@ -161,6 +163,11 @@ class Writer:
             self.add_edge(entry, tensor, operator, link, shape, {})
         self.unanalysed.append(Unanalysed(operator, reason, (tensor,)))
         return Entry(Value(shape), tensor)
+
+
+def _only_moves(link: Link) -> bool:
+    """Whether each element reads at most one, by steps that say so without the operator."""
+    return bool(link.steps) and all(isinstance(s, Select | Move) for s in link.steps)
 
 
 def parts_of(entry: Entry | None) -> list[Entry]:

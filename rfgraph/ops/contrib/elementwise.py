@@ -7,25 +7,25 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Unresolved
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reduce_steps, reshape_steps, scalar_link, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
+from rfgraph.relations.how import How
 from rfgraph.relations.steps import Pointwise, Reduce
 
 
-def _own_link(shape: Shape, slot: int = 0, output: int = 0) -> Link:
-    return Link(slot, (Pointwise(shape),), output)
+def _own_link(shape: Shape, slot: int = 0, output: int = 0, how: How | None = None) -> Link:
+    return Link(slot, (Pointwise(shape),), output, how=how)
 
 
-@rule(
-    *"Gelu QuickGelu SampleOp MurmurHash3".split(),
-    domain=DOMAIN,
-    ignores=("alpha", "positive", "seed"),
-)
+@rule(*"Gelu QuickGelu SampleOp MurmurHash3".split(), domain=DOMAIN, ignores=("positive", "seed"))
 def unary(node: OpNode) -> Outcome:
     """An output reads the same index of the input.
 
     Exact. Versions: all (1).
     """
     shape = node.shape(0)
-    return Outcome((shape,), (_own_link(shape),))
+    how = How("activation", node.op_type)
+    if node.op_type == "QuickGelu":
+        how = How("activation", "Swish", (node.float("alpha", 1.702),))
+    return Outcome((shape,), (_own_link(shape, how=how),))
 
 
 @rule("BiasGelu", "FastGelu", domain=DOMAIN)
@@ -35,7 +35,8 @@ def with_bias(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     shape = node.ranked(0, 1)
-    return Outcome((shape,), (_own_link(shape), *vector_links(node, 1, shape)))
+    own = _own_link(shape, how=How("activation", "Gelu"))
+    return Outcome((shape,), (own, *vector_links(node, 1, shape)))
 
 
 @rule("BiasAdd", domain=DOMAIN)

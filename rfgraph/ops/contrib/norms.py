@@ -9,20 +9,28 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     expect_broadcast,
+    norm_hows,
     reduce_steps,
     reshape_steps,
     scalar_link,
+    softmax_hows,
     trim_outputs,
 )
-from rfgraph.relations.axis_rules import Blocks, ReduceRule, Repeat, Shape, Whole
+from rfgraph.relations.axis_rules import Blocks, ReduceRule, Repeat, Shape, Whole, product
+from rfgraph.relations.how import SUM, How
 from rfgraph.relations.steps import Pointwise, Reduce, Select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 
 def _added_links(
-    node: OpNode, slot: int, shape: Shape, axes: Iterable[int], output: int = 0
+    node: OpNode,
+    slot: int,
+    shape: Shape,
+    axes: Sequence[int],
+    output: int = 0,
+    how: tuple[How, How] | None = None,
 ) -> tuple[Link, ...]:
     """Return the links of an optional input that broadcasts to `shape` before it is normalized.
 
@@ -33,10 +41,11 @@ def _added_links(
     found = expect_broadcast(node, slot, shape)
     less = len(shape) - len(found)
     statistics = reduce_steps(found, (axis - less for axis in axes if axis >= less))
-    own = Link(slot, (Pointwise(shape),), output)
+    first, second = norm_hows(product(shape[axis] for axis in axes)) if how is None else how
+    own = Link(slot, (Pointwise(shape),), output, how=first)
     if not statistics:
         return (own,)
-    return (own, Link(slot, (*statistics, Pointwise(shape)), output))
+    return (own, Link(slot, (*statistics, Pointwise(shape)), output, how=second))
 
 
 @rule(
@@ -106,8 +115,10 @@ def bias_softmax(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 1)
     axes = range(node.axis("axis", 1, len(shape)), len(shape))
+    hows = softmax_hows(product(shape[axes.start :]))
     return Outcome(
-        (shape,), (*_added_links(node, 0, shape, axes), *_added_links(node, 1, shape, axes))
+        (shape,),
+        tuple(link for slot in (0, 1) for link in _added_links(node, slot, shape, axes, how=hows)),
     )
 
 
@@ -168,9 +179,14 @@ def _group_links(node: OpNode, slot: int, under: Shape, shape: Shape, channel: i
         (axis, Whole(length, 1)) for axis, length in enumerate(under) if axis not in (0, channel)
     ]
     rules.append((channel, Blocks(node.int("groups"), channels, channels)))
-    sums = [Link(slot, (*place, Pointwise(shape)), output) for output in (0, 1)]
+    count = product(shape) // (shape[0] * node.int("groups"))
+    own, mean = norm_hows(count, by_channel=True)
+    sums = [
+        Link(slot, (*place, Pointwise(shape)), output, how=how)
+        for output, how in ((0, own), (1, SUM))
+    ]
     statistics = (*place, Reduce(tuple(sorted(rules, key=lambda item: item[0]))), Pointwise(shape))
-    return [*sums, Link(slot, statistics)]
+    return [*sums, Link(slot, statistics, how=mean)]
 
 
 # -- root mean squares of blocks -------------------------------------------------------------------

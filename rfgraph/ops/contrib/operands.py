@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, UnresolvedError, Value
@@ -94,7 +94,8 @@ def _link_from(operand: Operand, link: Link) -> Link:
     for step in operand.steps:
         if isinstance(step, Permute):
             spatial = tuple(step.perm[axis] for axis in spatial)
-    return Link(operand.slot, (*operand.steps, *link.steps), link.output, tuple(sorted(spatial)))
+    steps = (*operand.steps, *link.steps)
+    return Link(operand.slot, steps, link.output, tuple(sorted(spatial)), link.how)
 
 
 # -- channels last ---------------------------------------------------------------------------------
@@ -129,12 +130,7 @@ def with_channels_last(
         None if shape is None else _channels_moved_last(shape) for shape in outcome.shapes
     )
     links = [
-        Link(
-            link.input,
-            _with_channels_moved(node.shape(link.input), link.steps),
-            link.output,
-            link.spatial,
-        )
+        replace(link, steps=_with_channels_moved(node.shape(link.input), link.steps))
         for link in outcome.links
     ]
     return Outcome(shapes, tuple(links))

@@ -17,6 +17,7 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import reduce_steps, reshape_steps, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole, product
+from rfgraph.relations.how import WEIGHTED
 from rfgraph.relations.steps import Everything, Pointwise, Reduce
 
 ACTIVATION = ("activation", "activation_alpha", "activation_beta", "activation_gamma", "alpha")
@@ -210,7 +211,7 @@ def _projection_link(node: OpNode, slot: int, inner: int, outer: int, output: in
             f"requires a last axis of {inner} for {outer} outputs, found shape {list(shape)}"
         )
     reduce = Reduce(((len(shape) - 1, Whole(inner, outer)),), weighted=True)
-    return Link(slot, (reduce,), output)
+    return Link(slot, (reduce,), output, how=WEIGHTED)
 
 
 def _repeated_row_links(

@@ -27,6 +27,7 @@ from rfgraph.ops.steps import (
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Shape, Shift, Whole
+from rfgraph.relations.how import How
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
 from rfgraph.wording.names import quoted
 
@@ -102,13 +103,26 @@ def attend(node: OpNode, heads: Heads, reach: Reach, mode: int = RAW) -> Outcome
     states = [(heads.batch, heads.groups, heads.total, n) for n in (heads.size, heads.value_size)]
     kept = _kept_keys(node, heads, reach)
     links = [
-        *_result_links(node, heads, reach, kept),
+        *(_said(link, heads, "own") for link in _result_links(node, heads, reach, kept)),
         # What scores read counts twice, as it does in parts: a score, and the sum of the softmax.
-        *(link for link in _result_links(node, heads, reach, kept) if link.input in SCORED),
+        *(
+            _said(link, heads, "statistics")
+            for link in _result_links(node, heads, reach, kept)
+            if link.input in SCORED
+        ),
         *_state_links(node, heads),
         *_score_links(node, heads, reach, mode),
     ]
     return trim_outputs(node, (shape, *states, heads.scores), links)
+
+
+def _said(link: Link, heads: Heads, part: str) -> Link:
+    """Return a link of the result that says how its operand enters."""
+    names = {Q: "query", K: "key", PAST_KEY: "key", V: "value", PAST_VALUE: "value"}
+    if link.input not in names:
+        return link
+    name = names[link.input] if link.input in (V, PAST_VALUE) else f"{names[link.input]} {part}"
+    return replace(link, how=How("attention", name, (heads.total, heads.size)))
 
 
 def _sources(node: OpNode, heads: Heads, values: bool) -> Iterator[tuple[int, int]]:

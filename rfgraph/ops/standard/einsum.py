@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, reshape_steps
+from rfgraph.ops.steps import reduce_steps, reshape_steps, summing
 from rfgraph.relations.axis_rules import Shape, Shift, product
+from rfgraph.relations.how import SUM, How
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
 from rfgraph.wording.names import quoted
 
@@ -58,8 +59,14 @@ def einsum(node: OpNode) -> Outcome:
         )
         if chain.shape != spread:
             chain.add(*reshape_steps(chain.shape, spread))
-        links.append(chain.add(Pointwise(out)).link(slot))
+        links.append(chain.add(Pointwise(out)).link(slot, how=_how(node, slot)))
     return Outcome((out,), tuple(links))
+
+
+def _how(node: OpNode, slot: int) -> How:
+    """Return how an operand enters: alone as a sum, else by whether the others are constant."""
+    others = [node.value(other) for other in node.data_inputs() if other != slot]
+    return summing(all(value.constant for value in others)) if others else SUM
 
 
 def _letter_lengths(equation: _Equation, shapes: list[Shape]) -> dict[Letter, int]:
@@ -130,7 +137,11 @@ def _masked_links(node: OpNode, found: _Attention, kept: Array, out: Shape) -> t
     reached = [*found.batch, found.row, *found.columns]
     back = Permute(tuple(reached.index(letter) for letter in found.result))
     first, second = (chain.add(back, Pointwise(out)) for chain in (left, right))
-    return first.link(slots[own]), second.link(slots[other])
+    first_slot, second_slot = slots[own], slots[other]
+    return (
+        first.link(first_slot, how=_how(node, first_slot)),
+        second.link(second_slot, how=_how(node, second_slot)),
+    )
 
 
 def _permute_steps(perm: list[int]) -> tuple[Permute, ...]:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, broadcast, normal_axis
+from rfgraph.ops.node import (
+    Chain,
+    Link,
+    OpNode,
+    Outcome,
+    RuleError,
+    Value,
+    broadcast,
+    normal_axis,
+)
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import kept_steps, reduce_steps, reshape_steps, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, product
+from rfgraph.relations.how import GATE, MAX, SELECT, SUM, How
 from rfgraph.relations.steps import Pointwise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @rule(
@@ -26,15 +37,39 @@ def unary(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.shape(0)
-    return Outcome((shape,), (Link(0, (Pointwise(shape),)),))
+    return Outcome((shape,), (Link(0, (Pointwise(shape),), how=_function(node)),))
+
+
+_MOVES = "BitCast Cast CastLike Identity MemcpyFromHost MemcpyToHost".split()
+# The parameters of activations, in order, with their defaults.
+_PARAMETERS: Mapping[str, Mapping[str, float]] = {
+    "Celu": {"alpha": 1.0},
+    "Elu": {"alpha": 1.0},
+    "HardSigmoid": {"alpha": 0.2, "beta": 0.5},
+    "LeakyRelu": {"alpha": 0.01},
+    "ParametricSoftplus": {"alpha": 1.0, "beta": 1.0},
+    "ScaledTanh": {"alpha": 1.0, "beta": 1.0},
+    "Selu": {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875},
+    "Shrink": {"bias": 0.0, "lambd": 0.5},
+    "Swish": {"alpha": 1.0},
+    "ThresholdedRelu": {"alpha": 1.0},
+}
+
+
+def _function(node: OpNode) -> How:
+    """Return how a function of one element combines: which one, and its parameters."""
+    if node.op_type in _MOVES:
+        return SELECT
+    named = _PARAMETERS.get(node.op_type, {})
+    return How("activation", node.op_type, tuple(node.float(*item) for item in named.items()))
 
 
 @rule(
     *"""Affine BitCast Cast Celu Elu Gelu HardSigmoid ImageScaler IsInf LeakyRelu ParametricSoftplus
     Scale ScaledTanh Selu Shrink Swish ThresholdedRelu Bernoulli""".split(),
     ignores=tuple(
-        """alpha approximate beta bias consumed_inputs detect_negative detect_positive dtype gamma
-        lambd round_mode saturate scale seed to""".split()
+        """approximate consumed_inputs detect_negative detect_positive dtype round_mode saturate
+        scale seed to""".split()
     ),
 )
 def parametric(node: OpNode) -> Outcome:
@@ -69,7 +104,43 @@ def binary(node: OpNode) -> Outcome:
     if node.version < 7:
         return _limited_outcome(node, first, second)
     shape = broadcast(first, second)
-    return Outcome((shape,), (Link(0, (Pointwise(shape),)), Link(1, (Pointwise(shape),))))
+    links = (Link(slot, (Pointwise(shape),), how=_operand(node, slot)) for slot in (0, 1))
+    return Outcome((shape,), tuple(links))
+
+
+def _operand(node: OpNode, slot: int) -> How | None:
+    """Return how one of two operands enters the result, None where no word says it."""
+    other = node.value(1 - slot)
+    if not other.constant:
+        words = {"Add": SUM, "Sub": SUM, "Mul": GATE, "Div": How("quotient", _SIDES[slot])}
+        return words.get(node.op_type)
+    number = _number(other)
+    match node.op_type:
+        case "Add" | "Sub":
+            sign = -1 if node.op_type == "Sub" and slot == 0 else 1
+            return How("shift", values=() if number is None else (sign * number,))
+        case "Div" if slot == 1:
+            return How("activation", "Reciprocal")
+        case "Div" | "Mul":
+            if number == 0 or number is None:
+                return How(
+                    "scale", values=() if number is None or node.op_type == "Div" else (0.0,)
+                )
+            return How("scale", values=(number if node.op_type == "Mul" else 1 / number,))
+        case "Pow" if slot == 0 and number is not None:
+            return How("activation", "Pow", (number,))
+    return None
+
+
+_SIDES = ("over", "under")
+
+
+def _number(value: Value) -> float | None:
+    """Return the one finite number that a constant holds, None if it holds more or is not known."""
+    if value.data is None or value.data.size != 1 or value.data.dtype.kind not in "iuf":
+        return None
+    number = float(value.data.reshape(-1)[0])
+    return number if math.isfinite(number) else None
 
 
 def _limited_outcome(node: OpNode, first: Shape, second: Shape) -> Outcome:
@@ -97,7 +168,11 @@ def _limited_outcome(node: OpNode, first: Shape, second: Shape) -> Outcome:
         if placed == second
         else (*reshape_steps(second, placed), Pointwise(first))
     )
-    return Outcome((first,), (Link(0, (Pointwise(first),)), Link(1, steps)))
+    links = (
+        Link(0, (Pointwise(first),), how=_operand(node, 0)),
+        Link(1, steps, how=_operand(node, 1)),
+    )
+    return Outcome((first,), links)
 
 
 @rule("Max", "Min", "Sum", "Mean", ignores=("consumed_inputs",))
@@ -113,14 +188,16 @@ def variadic(node: OpNode) -> Outcome:
     if node.version < 8 and len(set(shapes)) > 1:
         raise RuleError(f"requires inputs of equal shape, found {_shapes_text(shapes)}")
     shape = broadcast(*shapes)
-    return Outcome((shape,), tuple(Link(slot, (Pointwise(shape),)) for slot in slots))
+    words = {"Max": MAX, "Min": MAX, "Sum": SUM, "Mean": How("mean", values=(len(slots),))}
+    how = words[node.op_type]
+    return Outcome((shape,), tuple(Link(slot, (Pointwise(shape),), how=how) for slot in slots))
 
 
 def _shapes_text(shapes: Sequence[Shape]) -> str:
     return " and ".join(str(list(shape)) for shape in shapes[:4])
 
 
-@rule("SwiGLU", ignores=("alpha",))
+@rule("SwiGLU", ignores=("alpha",), how=GATE)
 def swiglu(node: OpNode) -> Outcome:
     """An output reads the same index of both inputs, which have the same shape.
 
@@ -144,19 +221,35 @@ def prelu(node: OpNode) -> Outcome:
     if node.version < 7 and len(slope) == 1 and len(found) > 2:
         chain.add(*reshape_steps(slope, (*slope, *(1,) * (len(found) - 2))))
     shape = broadcast(found, chain.shape)
-    return Outcome((shape,), (Link(0, (Pointwise(shape),)), chain.add(Pointwise(shape)).link(1)))
+    # The slope is learned; 0.25 is where frameworks start.
+    own = Link(0, (Pointwise(shape),), how=How("activation", "LeakyRelu", (0.25,)))
+    return Outcome((shape,), (own, chain.add(Pointwise(shape)).link(1)))
 
 
-@rule("Clip", ignores=("consumed_inputs", "max", "min"))
+@rule("Clip", ignores=("consumed_inputs",))
 def clip(node: OpNode) -> Outcome:
     """An output reads the same index of the input, and the bounds where these are computed.
 
     Exact. Versions: before 11 the bounds are attributes.
     """
     shape = node.shape(0)
-    links = [Link(0, (Pointwise(shape),))]
+    links = [Link(0, (Pointwise(shape),), how=_clipping(node))]
     links.extend(scalar_link(node, slot, shape) for slot in (1, 2) if node.has(slot))
     return Outcome((shape,), tuple(links))
+
+
+def _clipping(node: OpNode) -> How | None:
+    """Return between which bounds a Clip lets values through, None where these are not known."""
+    bounds = [-math.inf, math.inf]
+    for slot, name in ((1, "min"), (2, "max")):
+        if node.version < 11:
+            bounds[slot - 1] = node.float(name, bounds[slot - 1])
+        elif node.has(slot):
+            number = _number(node.value(slot))
+            if number is None:
+                return None
+            bounds[slot - 1] = number
+    return How("activation", "Clip", tuple(bounds))
 
 
 @rule("Dropout", ignores=("consumed_inputs", "is_test", "ratio", "seed"))
@@ -169,7 +262,7 @@ def dropout(node: OpNode) -> Outcome:
     Exact. Versions: since 12 ratio and training_mode are inputs.
     """
     shape = node.shape(0)
-    links = [Link(0, (Pointwise(shape),))]
+    links = [Link(0, (Pointwise(shape),), how=SELECT)]
     mode = node.value(2) if node.has(2) else None
     if mode is not None and (mode.data is None or mode.data.any()):
         slots = [slot for slot in (1, 2) if node.has(slot)]
@@ -194,7 +287,7 @@ def where(node: OpNode) -> Outcome:
     for slot in (1, 2):
         steps = () if chosen is None else kept_steps(chosen if slot == 1 else ~chosen, shape)
         if steps is not None:
-            links.append(Link(slot, (Pointwise(shape), *steps)))
+            links.append(Link(slot, (Pointwise(shape), *steps), how=SELECT))
     return Outcome((shape,), tuple(links))
 
 

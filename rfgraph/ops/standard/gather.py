@@ -20,12 +20,13 @@ from rfgraph.ops.steps import (
     separate_positions,
 )
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
+from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Step
 
 MAX_FLAT_INDEX = 1 << 62
 
 
-@rule("Gather")
+@rule("Gather", how=SELECT)
 def gather(node: OpNode) -> Outcome:
     """An output reads the position that its index names on the axis, its own on the others.
 
@@ -52,7 +53,7 @@ def gather(node: OpNode) -> Outcome:
     return Outcome((out,), (chain.link(0), own.link(1)))
 
 
-@rule("GatherElements")
+@rule("GatherElements", how=SELECT)
 def gather_elements(node: OpNode) -> Outcome:
     """An output reads the position that its index names on the axis, its own on the others.
 
@@ -102,7 +103,7 @@ def _pick_elements(chain: Chain, indices: Array, axis: int) -> None:
     chain.add(Regroup((total,)), *pick_steps(flat.reshape(-1), 0, total), Regroup(indices.shape))
 
 
-@rule("GatherND")
+@rule("GatherND", how=SELECT)
 def gather_nd(node: OpNode) -> Outcome:
     """An output reads the position that its index names on the leading axes, its own on the others.
 
@@ -160,7 +161,7 @@ def _pick_tuples(chain: Chain, indices: Array, batch: int, depth: int) -> None:
     chain.add(*pick_steps(flat.reshape(-1), 0, product(lead)))
 
 
-@rule("Compress")
+@rule("Compress", how=SELECT)
 def compress(node: OpNode) -> Outcome:
     """An output reads the position that is left on the axis, or of all elements in row-major order.
 
@@ -181,7 +182,7 @@ def compress(node: OpNode) -> Outcome:
     return Outcome((chain.shape,), (chain.link(0),))
 
 
-@rule("ReverseSequence")
+@rule("ReverseSequence", how=SELECT)
 def reverse_sequence(node: OpNode) -> Outcome:
     """An output reads its own sequence, at the mirrored position as far as the length goes.
 
@@ -225,7 +226,7 @@ def _reverse(chain: Chain, lengths: Array, time: int) -> None:
         chain.add(*reshape_steps(chain.shape, shape))
 
 
-@rule("Trilu")
+@rule("Trilu", how=SELECT)
 def trilu(node: OpNode) -> Outcome:
     """An output of the triangle that is kept reads its own index, the others read nothing.
 

@@ -6,13 +6,15 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axe
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     expect_broadcast,
+    norm_hows,
     normalization_links,
     parameter_links,
     reduce_steps,
     reshape_steps,
     trim_outputs,
 )
-from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole
+from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole, product
+from rfgraph.relations.how import How
 from rfgraph.relations.steps import Pointwise, Reduce, Step
 
 
@@ -34,11 +36,10 @@ def batch_normalization(node: OpNode) -> Outcome:
         kept = (1,) if len(shape) > 1 else ()
     own = tuple(shape[axis] for axis in kept) or (1,)
     training = _is_training(node)
-    links = list(
-        normalization_links(
-            shape, [a for a in range(len(shape)) if a not in kept] if training else []
-        )
-    )
+    axes = [a for a in range(len(shape)) if a not in kept] if training else []
+    count = product(shape[axis] for axis in axes)
+    hows = norm_hows(count, by_channel=True) if training else (How("norm", "stored"),) * 2
+    links = list(normalization_links(shape, axes, hows))
     for slot in (1, 2) if training else (1, 2, 3, 4):
         links.extend(_parameter_links(node, slot, shape, own))
     if training:
@@ -80,7 +81,8 @@ def instance_normalization(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.ranked(0, 3)
-    links = list(normalization_links(shape, range(2, len(shape))))
+    hows = norm_hows(product(shape[2:]), by_channel=True)
+    links = list(normalization_links(shape, range(2, len(shape)), hows))
     for slot in (1, 2):
         links.extend(parameter_links(node, slot, shape, 1))
     return Outcome((shape,), tuple(links))
@@ -100,10 +102,14 @@ def group_normalization(node: OpNode) -> Outcome:
         )
     rules: list[tuple[int, ReduceRule]] = [(1, Blocks(count, channels, channels))]
     rules.extend((axis, Whole(shape[axis], 1)) for axis in range(2, len(shape)))
-    links = [Link(0, (Pointwise(shape),)), Link(0, (Reduce(tuple(rules)), Pointwise(shape)))]
+    own, statistics = norm_hows(product(shape[1:]) // count, by_channel=True)
+    links = [
+        Link(0, (Pointwise(shape),), how=own),
+        Link(0, (Reduce(tuple(rules)), Pointwise(shape)), how=statistics),
+    ]
     for slot in (1, 2):
-        own = node.shape(slot)
-        if node.version < 21 and own == (count,):
+        found = node.shape(slot)
+        if node.version < 21 and found == (count,):
             spread = Reduce(((0, Blocks(count, count, channels)),))
             placed = (channels, *(1,) * (len(shape) - 2))
             links.append(
@@ -130,7 +136,7 @@ def layer_normalization(node: OpNode) -> Outcome:
     shape = node.ranked(0, 1)
     axis = node.axis("axis", -1, len(shape))
     axes = range(axis, len(shape))
-    links = list(normalization_links(shape, axes))
+    links = list(normalization_links(shape, axes, norm_hows(product(shape[axis:]))))
     for slot in (1, 2):
         if slot == 1 or node.has(slot):
             expect_broadcast(node, slot, shape)
@@ -150,4 +156,6 @@ def mean_variance_normalization(node: OpNode) -> Outcome:
     shape = node.shape(0)
     named = node.ints("axes")
     axes = [axis for axis in ([0, 2, 3] if named is None else named) if axis < len(shape)]
-    return Outcome((shape,), normalization_links(shape, normal_axes(axes, len(shape))))
+    axes = list(normal_axes(axes, len(shape)))
+    hows = norm_hows(product(shape[axis] for axis in axes), by_channel=1 not in axes)
+    return Outcome((shape,), normalization_links(shape, axes, hows))

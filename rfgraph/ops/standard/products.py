@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, broadcast
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, drop_axes, expect_broadcast, reduce_steps, reshape_steps
+from rfgraph.ops.steps import (
+    broadcasts,
+    drop_axes,
+    expect_broadcast,
+    reduce_steps,
+    reshape_steps,
+    summing,
+)
 from rfgraph.relations.axis_rules import Shape, product
+from rfgraph.relations.how import SUM
 from rfgraph.relations.steps import Permute, Pointwise
 
 # -- MatMul ----------------------------------------------------------------------------------------
@@ -20,8 +30,10 @@ def _product_shape(left: Shape, right: Shape) -> Shape:
     return (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
 
 
-def _factor_links(left: Shape, right: Shape, slots: tuple[int, int]) -> tuple[Link, Link]:
+def _factor_links(node: OpNode, slots: tuple[int, int]) -> tuple[Link, Link]:
     """Return the links of both factors: all of the shared axis, then row or column."""
+    hows = [summing(node.value(slot).constant) for slot in reversed(slots)]
+    left, right = (node.shape(slot) for slot in slots)
     shape = _product_shape(left, right)
     rows = Chain(left).add(*reduce_steps(left, [len(left) - 1], weighted=True))
     if len(right) == 1:
@@ -30,7 +42,9 @@ def _factor_links(left: Shape, right: Shape, slots: tuple[int, int]) -> tuple[Li
     columns = Chain(right).add(*reduce_steps(right, [shared], weighted=True))
     if len(left) == 1:
         columns.add(*reshape_steps(columns.shape, drop_axes(columns.shape, [shared])))
-    return rows.add(Pointwise(shape)).link(slots[0]), columns.add(Pointwise(shape)).link(slots[1])
+    rows.add(Pointwise(shape))
+    columns.add(Pointwise(shape))
+    return rows.link(slots[0], how=hows[0]), columns.link(slots[1], how=hows[1])
 
 
 @rule("MatMul")
@@ -47,8 +61,11 @@ def matmul(node: OpNode) -> Outcome:
     for slot in (0, 1) if min(len(left), len(right)) > 1 else ():
         zero = zero_elements(node.value(slot))
         if zero is not None:
-            return Outcome((shape,), _masked_factors(left, right, shape, ~zero, slot))
-    return Outcome((shape,), _factor_links(left, right, (0, 1)))
+            links = _masked_factors(left, right, shape, ~zero, slot)
+            hows = (summing(node.value(other).constant) for other in (1, 0))
+            said = (replace(link, how=how) for link, how in zip(links, hows, strict=True))
+            return Outcome((shape,), tuple(said))
+    return Outcome((shape,), _factor_links(node, (0, 1)))
 
 
 def _masked_factors(
@@ -92,7 +109,7 @@ def matmul_integer(node: OpNode) -> Outcome:
     """
     left, right = node.shape(0), node.shape(1)
     shape = _product_shape(left, right)
-    links = [*_factor_links(left, right, (0, 1))]
+    links = [*_factor_links(node, (0, 1))]
     links += _quantization_links(node, 2, shape, left, row=True)
     links += _quantization_links(node, 3, shape, right, row=False)
     return Outcome((shape,), tuple(links))
@@ -106,7 +123,7 @@ def qlinear_matmul(node: OpNode) -> Outcome:
     """
     left, right = node.shape(0), node.shape(3)
     shape = _product_shape(left, right)
-    links = [*_factor_links(left, right, (0, 3))]
+    links = [*_factor_links(node, (0, 3))]
     for slot in (1, 2):
         links += _quantization_links(node, slot, shape, left, row=True)
     for slot in (4, 5):
@@ -152,10 +169,11 @@ def gemm(node: OpNode) -> Outcome:
     shape = (rows, columns)
     left.add(*reduce_steps(left.shape, [1], weighted=True), Pointwise(shape))
     right.add(*reduce_steps(right.shape, [0], weighted=True), Pointwise(shape))
-    links = [left.link(0), right.link(1)]
+    hows = [summing(node.value(slot).constant) for slot in (1, 0)]
+    links = [left.link(0, how=hows[0]), right.link(1, how=hows[1])]
     if node.has(2):
         expect_broadcast(node, 2, shape)
-        links.append(Link(2, (Pointwise(shape),)))
+        links.append(Link(2, (Pointwise(shape),), how=SUM))
     return Outcome((shape,), tuple(links))
 
 

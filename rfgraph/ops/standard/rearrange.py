@@ -25,6 +25,7 @@ from rfgraph.ops.steps import (
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Outside, Shape, Shift, product
+from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Pointwise, Select
 from rfgraph.wording.names import quoted
 
@@ -42,7 +43,7 @@ _OUTSIDE: dict[str, Outside] = {
 }
 
 
-@rule("Pad", ignores=("value",))
+@rule("Pad", ignores=("value",), how=SELECT)
 def pad(node: OpNode) -> Outcome:
     """An output reads one position of the input, or none in the padding of mode constant.
 
@@ -135,7 +136,7 @@ def _fill(
 _ENDLESS = ((1 << 31) - 1, (1 << 63) - 1)
 
 
-@rule("Slice")
+@rule("Slice", how=SELECT)
 def slice_(node: OpNode) -> Outcome:
     """Output o reads position start + o*step on each sliced axis.
 
@@ -148,7 +149,7 @@ def slice_(node: OpNode) -> Outcome:
     return _slice_outcome(node, node.ints("starts"), node.ints("ends"), node.ints("axes"), None)
 
 
-@rule("DynamicSlice")
+@rule("DynamicSlice", how=SELECT)
 def dynamic_slice(node: OpNode) -> Outcome:
     """Output o reads position start + o on each sliced axis.
 
@@ -204,7 +205,7 @@ def _shift(start: int, end: int, step: int, length: int) -> Shift:
     return Shift(start if count else 0, step if count else 1, length, count)
 
 
-@rule("Split")
+@rule("Split", how=SELECT)
 def split(node: OpNode) -> Outcome:
     """An output reads the same index behind the parts before it.
 
@@ -253,7 +254,7 @@ def _lengths(node: OpNode, length: int) -> list[int]:
     return [length // count] * count
 
 
-@rule("Concat")
+@rule("Concat", how=SELECT)
 def concat(node: OpNode) -> Outcome:
     """An output reads the same index of the one input that lies there, behind those before it.
 
@@ -281,7 +282,7 @@ def concat(node: OpNode) -> Outcome:
 # -- crops -----------------------------------------------------------------------------------------
 
 
-@rule("CenterCropPad")
+@rule("CenterCropPad", how=SELECT)
 def center_crop_pad(node: OpNode) -> Outcome:
     """An output reads the position that lies as far from the middle; nothing in the padding.
 
@@ -304,7 +305,7 @@ def center_crop_pad(node: OpNode) -> Outcome:
     return Outcome((chain.shape,), (chain.link(0),))
 
 
-@rule("Crop")
+@rule("Crop", how=SELECT)
 def crop(node: OpNode) -> Outcome:
     """An output reads the same position behind the border that is cut.
 

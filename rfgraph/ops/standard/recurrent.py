@@ -19,6 +19,7 @@ from rfgraph.ops.steps import (
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
+from rfgraph.relations.how import RECURRENT
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Select
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def _operand_links(node: OpNode, seq: Sequence, output: int) -> Iterator[Link]:
 _IGNORED = ("activation_alpha", "activation_beta", "activations", "clip", "output_sequence")
 
 
-@rule("RNN", ignores=_IGNORED)
+@rule("RNN", ignores=_IGNORED, how=RECURRENT)
 def rnn(node: OpNode) -> Outcome:
     """An output reads all features up to its own time, in reverse from it on, of its sequence.
 
@@ -236,7 +237,7 @@ def rnn(node: OpNode) -> Outcome:
     return recurrent(node, 1)
 
 
-@rule("GRU", ignores=(*_IGNORED, "linear_before_reset"))
+@rule("GRU", ignores=(*_IGNORED, "linear_before_reset"), how=RECURRENT)
 def gru(node: OpNode) -> Outcome:
     """An output reads all features up to its own time, in reverse from it on, of its sequence.
 
@@ -250,7 +251,7 @@ def gru(node: OpNode) -> Outcome:
     return recurrent(node, 3)
 
 
-@rule("LSTM", ignores=(*_IGNORED, "input_forget"))
+@rule("LSTM", ignores=(*_IGNORED, "input_forget"), how=RECURRENT)
 def lstm(node: OpNode) -> Outcome:
     """An output reads all features up to its own time, in reverse from it on, of its sequence.
 

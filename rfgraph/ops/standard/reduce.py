@@ -9,24 +9,31 @@ from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, nor
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     drop_axes,
+    norm_hows,
     normalization_links,
     reduce_steps,
     reshape_steps,
     scalar_link,
     select_steps,
+    softmax_hows,
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole, product
+from rfgraph.relations.how import MAX, MEAN, SUM, How
 from rfgraph.relations.steps import Everything, Pointwise, Prefix, Reduce, Regroup
 
+_HOWS = {"ReduceMean": MEAN, "ReduceSum": SUM, "ReduceMax": MAX, "ReduceMin": MAX}
 
-def _reduction_outcome(shape: Shape, axes: tuple[int, ...], keep: bool) -> Outcome:
+
+def _reduction_outcome(
+    shape: Shape, axes: tuple[int, ...], keep: bool, how: How | None = None
+) -> Outcome:
     chain = Chain(shape).add(*reduce_steps(shape, axes))
     if axes and not keep:
         chain.add(Regroup(drop_axes(shape, axes)))
     if not chain.steps:
         chain.add(Pointwise(shape))
-    return Outcome((chain.shape,), (chain.link(0),))
+    return Outcome((chain.shape,), (chain.link(0, how=how),))
 
 
 @rule(
@@ -46,7 +53,8 @@ def reduce(node: OpNode) -> Outcome:
     none = as_input and node.int("noop_with_empty_axes", 0) != 0
     named = dict.fromkeys(normal_axis(axis, len(shape)) for axis in found or ())
     axes = tuple(named) if found else () if none else tuple(range(len(shape)))
-    return _reduction_outcome(shape, axes, node.int("keepdims", 1) != 0)
+    how = _HOWS.get(node.op_type)
+    return _reduction_outcome(shape, axes, node.int("keepdims", 1) != 0, how)
 
 
 @rule("ArgMax", "ArgMin", ignores=("select_last_index",))
@@ -78,7 +86,9 @@ def softmax(node: OpNode) -> Outcome:
         axes = range(axis, axis + 1)
     masked = _masked_weights(node, axes) if node.op_type == "Softmax" else None
     if masked is None:
-        return Outcome((shape,), normalization_links(shape, axes))
+        count = product(shape[axis] for axis in axes)
+        hows = softmax_hows(count) if node.op_type == "Softmax" else None
+        return Outcome((shape,), normalization_links(shape, axes, hows))
     return Outcome((shape,), _kept_weight_links(shape, ~masked, axes))
 
 
@@ -106,7 +116,9 @@ def _kept_weight_links(shape: Shape, left: Array, axes: range) -> tuple[Link, ..
     one = (*row[:axis], 1, *row[axis + 1 :])
     sums = Chain(shape).add(*reshape_steps(shape, row), *summed_steps(left, row, axis))
     sums.add(*reshape_steps(one, (*shape[:axis], *(1,) * len(axes), *shape[axes.stop :])))
-    return Link(0, (Pointwise(shape),)), sums.add(Pointwise(shape)).link(0)
+    own, statistics = softmax_hows(row[axis])
+    sums.add(Pointwise(shape))
+    return Link(0, (Pointwise(shape),), how=own), sums.link(0, how=statistics)
 
 
 @rule("LpNormalization", ignores=("p",))
@@ -116,7 +128,8 @@ def lp_normalization(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.shape(0)
-    return Outcome((shape,), normalization_links(shape, [node.axis("axis", -1, len(shape))]))
+    axis = node.axis("axis", -1, len(shape))
+    return Outcome((shape,), normalization_links(shape, [axis], norm_hows(shape[axis])))
 
 
 @rule("TopK", ignores=("largest", "sorted"))
@@ -157,7 +170,8 @@ def cumulative(node: OpNode) -> Outcome:
     axis = normal_axis(found[0], len(shape))
     before, end = (after, None) if reverse else (None, after)
     band = Band(before, end, shape[axis], shape[axis])
-    return Outcome((shape,), (Link(0, (Prefix(((axis, band),)),)),))
+    how = SUM if node.op_type == "CumSum" else None
+    return Outcome((shape,), (Link(0, (Prefix(((axis, band),)),), how=how),))
 
 
 @rule("Multinomial", ignores=("dtype", "seed"))

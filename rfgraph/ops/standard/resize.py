@@ -12,6 +12,7 @@ import numpy as np
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axes
 from rfgraph.ops.registry import rule
 from rfgraph.relations.axis_rules import Filter, Resample, Shape, Whole
+from rfgraph.relations.how import MEAN
 from rfgraph.relations.steps import Pointwise, Reduce, Taps
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Sampling:
     transform: str = "asymmetric"
     antialias: bool = False
     drop: bool = False
+    sharpness: float = -0.75
 
     def rule(self, length: int, target: Target, roi: Roi | None = None) -> Resample:
         """Return the axis rule for an axis of `length`."""
@@ -61,7 +63,10 @@ class Sampling:
         if self.antialias and self.mode != "nearest" and target.scale < 1:
             reach = (1 if self.mode == "linear" else 2) / target.scale
         crop = self.transform == "tf_crop_and_resize"
-        return Resample(ratio, offset, name, length, target.length, reach, not self.drop, crop)
+        return Resample(
+            *(ratio, offset, name, length, target.length, reach, not self.drop, crop),
+            sharpness=self.sharpness,
+        )
 
     def keeps(self, length: int, target: Target) -> bool:
         """Whether an axis is left as it is, whatever the transformation says."""
@@ -97,7 +102,7 @@ class Sampling:
         return ratio, Fraction(0)
 
 
-@rule("Resize", ignores=("cubic_coeff_a", "extrapolation_value"))
+@rule("Resize", ignores=("extrapolation_value",), how=MEAN)
 def resize(node: OpNode) -> Outcome:
     """Along each resized axis an output reads the positions around the point that it samples.
 
@@ -130,11 +135,12 @@ def resize(node: OpNode) -> Outcome:
         node.choice("coordinate_transformation_mode", "half_pixel", TRANSFORMS),
         node.int("antialias", 0) != 0,
         node.int("exclude_outside", 0) != 0,
+        node.float("cubic_coeff_a", -0.75),
     )
     return _outcome(node, shape, sampling, dict(zip(axes, targets, strict=True)))
 
 
-@rule("Upsample")
+@rule("Upsample", how=MEAN)
 def upsample(node: OpNode) -> Outcome:
     """Along each resized axis an output reads around its index divided by the scale.
 

@@ -19,12 +19,13 @@ from rfgraph.ops.steps import (
     separate_positions,
 )
 from rfgraph.relations.axis_rules import Listed, Shape, Shift, Whole, product
+from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Everything, Pointwise, Reduce, Select, Step, Taps
 
 _REDUCTIONS = ("none", "add", "mul", "max", "min")
 
 
-@rule("Scatter", "ScatterElements")
+@rule("Scatter", "ScatterElements", how=SELECT)
 def scatter_elements(node: OpNode) -> Outcome:
     """An output reads its own place of the data if it is not overwritten, and what is written.
 
@@ -85,7 +86,7 @@ def _anywhere_outcome(node: OpNode, shape: Shape, where: Shape, axis: int) -> Ou
     return Outcome((shape,), tuple(links))
 
 
-@rule("ScatterND")
+@rule("ScatterND", how=SELECT)
 def scatter_nd(node: OpNode) -> Outcome:
     """An output reads its own place of the data if it is not overwritten, and what is written.
 

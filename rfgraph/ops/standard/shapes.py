@@ -15,6 +15,7 @@ from rfgraph.ops.node import (
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import drop_axes, reshape_steps
 from rfgraph.relations.axis_rules import Repeat, Shape, product
+from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
 from rfgraph.wording.names import quoted
 
@@ -23,7 +24,7 @@ def _as(shape: Shape, target: Shape) -> Outcome:
     return Outcome((target,), (Link(0, reshape_steps(shape, target)),))
 
 
-@rule("Reshape", ignores=("consumed_inputs",))
+@rule("Reshape", ignores=("consumed_inputs",), how=SELECT)
 def reshape(node: OpNode) -> Outcome:
     """An output reads the one element at the same place in row-major order.
 
@@ -60,7 +61,7 @@ def _target(shape: Shape, wanted: list[int], keep_zero: bool) -> Shape:
     return tuple(target)
 
 
-@rule("Flatten")
+@rule("Flatten", how=SELECT)
 def flatten(node: OpNode) -> Outcome:
     """An output reads the one element at the same place in row-major order.
 
@@ -77,7 +78,7 @@ def _axes(node: OpNode) -> list[int] | None:
     return node.ints("axes") if node.version < 13 else node.known_ints(1)
 
 
-@rule("Squeeze")
+@rule("Squeeze", how=SELECT)
 def squeeze(node: OpNode) -> Outcome:
     """An output reads the same element; axes of length 1 are dropped (all, unless some are named).
 
@@ -94,7 +95,7 @@ def squeeze(node: OpNode) -> Outcome:
     return _as(shape, drop_axes(shape, axes))
 
 
-@rule("Unsqueeze")
+@rule("Unsqueeze", how=SELECT)
 def unsqueeze(node: OpNode) -> Outcome:
     """An output reads the same element; axes of length 1 are added.
 
@@ -110,7 +111,7 @@ def unsqueeze(node: OpNode) -> Outcome:
     return _as(shape, tuple(1 if axis in axes else next(lengths) for axis in range(rank)))
 
 
-@rule("Transpose")
+@rule("Transpose", how=SELECT)
 def transpose(node: OpNode) -> Outcome:
     """An output reads the element whose index is permuted as attribute perm says.
 
@@ -129,7 +130,7 @@ def transpose(node: OpNode) -> Outcome:
     return Outcome((out,), (Link(0, (Pointwise(shape) if same else Permute(tuple(perm)),)),))
 
 
-@rule("Expand")
+@rule("Expand", how=SELECT)
 def expand(node: OpNode) -> Outcome:
     """An output reads the same index; an axis of length 1 is read at 0.
 
@@ -142,7 +143,7 @@ def expand(node: OpNode) -> Outcome:
     return Outcome((shape,), (Link(0, (Pointwise(shape),)),))
 
 
-@rule("Tile")
+@rule("Tile", how=SELECT)
 def tile(node: OpNode) -> Outcome:
     """An output reads its own position modulo the input's length, on each axis.
 
@@ -175,7 +176,7 @@ def _repeats_of_one(node: OpNode, shape: Shape) -> list[int]:
     return repeats
 
 
-@rule("DepthToSpace")
+@rule("DepthToSpace", how=SELECT)
 def depth_to_space(node: OpNode) -> Outcome:
     """An output reads one element: the channels of a position become a block of positions.
 
@@ -194,7 +195,7 @@ def depth_to_space(node: OpNode) -> Outcome:
     return Outcome((out,), (Link(0, steps),))
 
 
-@rule("SpaceToDepth")
+@rule("SpaceToDepth", how=SELECT)
 def space_to_depth(node: OpNode) -> Outcome:
     """An output reads one element: a block of positions becomes the channels of a position.
 
@@ -219,7 +220,7 @@ def _block(node: OpNode) -> int:
     return block
 
 
-@rule("Optional", "OptionalGetElement", ignores=("type",))
+@rule("Optional", "OptionalGetElement", ignores=("type",), how=SELECT)
 def optional(node: OpNode) -> Outcome:
     """An output reads the same index of the input that is wrapped or unwrapped.
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from rfgraph.ops.convolutions import auto_pad, channel_links, channel_rule, groups, kernel_lengths
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import summing
 from rfgraph.relations.axis_rules import Shape, Transposed, Whole
+from rfgraph.relations.how import PRODUCT
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Taps
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def conv_transpose(node: OpNode) -> Outcome:
     spatial = tuple(range(2, len(shape)))
     taps = Taps(tuple(zip(spatial, rules, strict=True)))
     reduce = Reduce(((1, channel_rule(group, shape[1], maps)),), weighted=True)
-    links = [Link(0, (taps, reduce), spatial=spatial)]
+    how = summing(node.value(1).constant)
+    links = [Link(0, (taps, reduce), spatial=spatial, how=how)]
     if not node.value(1).constant:
         links.append(_weight_link(weights, group, out))
     links.extend(channel_links(node, (2,), out, 1))
@@ -100,4 +103,4 @@ def _weight_link(weights: Shape, group: int, out: Shape) -> Link:
     reduced = {1: channels // group, **dict(enumerate(kernel, 3))}
     chain.add(Reduce(tuple((a, Whole(n, 1)) for a, n in reduced.items()), weighted=True))
     chain.add(Regroup((group * maps, *(1,) * len(kernel))), Pointwise(out))
-    return chain.link(1)
+    return chain.link(1, how=PRODUCT)

@@ -7,6 +7,7 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import check_index_count
 from rfgraph.relations.axis_rules import Band, Listed, Shape, Whole, Window, product
+from rfgraph.relations.how import MAX, MEAN, SELECT, SUM, WEIGHTED, How
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Reduce, Regroup, Taps
 
 
@@ -52,10 +53,10 @@ def max_pool(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1, 8, 10, 11, 12, 22); Indices since 8, ceil_mode and dilations since 10.
     """
-    return pool(node)
+    return pool(node, how=MAX)
 
 
-@rule("AveragePool", ignores=("count_include_pad",))
+@rule("AveragePool")
 def average_pool(node: OpNode) -> Outcome:
     """An output reads a window of its own channel.
 
@@ -64,7 +65,7 @@ def average_pool(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1, 7, 10, 11, 19, 22); ceil_mode since 10, dilations since 19.
     """
-    return pool(node)
+    return pool(node, how=MEAN if node.int("count_include_pad", 0) else How("mean", "inside"))
 
 
 @rule("LpPool", ignores=("p",))
@@ -85,7 +86,8 @@ def global_pools(node: OpNode) -> Outcome:
 
     Exact. Versions: all.
     """
-    return global_pool(node)
+    words = {"GlobalAveragePool": MEAN, "GlobalMaxPool": MAX}
+    return global_pool(node, how=words.get(node.op_type))
 
 
 @rule("LRN", ignores=("alpha", "beta", "bias"))
@@ -130,7 +132,7 @@ def stft(node: OpNode) -> Outcome:
     if len(shape) == 3:
         chain.add(Reduce(((2, Whole(shape[2], 1)),)))
     chain.add(Regroup((shape[0], frames, 1, 1)), Pointwise(out))
-    links = [chain.link(0, spatial=(1,))]
+    links = [chain.link(0, spatial=(1,), how=WEIGHTED)]
     if node.has(2):
         window = Chain(node.ranked(2, 1, 1))
         links.append(window.add(Reduce(((0, Whole(length, 1)),)), Pointwise(out)).link(2))
@@ -187,7 +189,7 @@ def col2im(node: OpNode) -> Outcome:
     chain = Chain(shape).add(Regroup((*lead, *block, *counts)), Permute((0, 1, *pairs)))
     chain.add(Regroup((*lead, *merged)))
     chain.add(Taps(tuple((2 + j, _fold_rule(each)) for j, each in enumerate(unfolded))))
-    return Outcome((chain.shape,), (chain.link(0, spatial=(2,)),))
+    return Outcome((chain.shape,), (chain.link(0, spatial=(2,), how=SUM),))
 
 
 def _fold_rule(window: Window) -> Listed:
@@ -228,7 +230,7 @@ def max_unpool(node: OpNode) -> Outcome:
         lists[target].append(source)
     chain = Chain(shape).add(Regroup((product(shape),)))
     chain.add(Taps(((0, Listed(tuple(map(tuple, lists)), product(shape))),)), Regroup(out))
-    return Outcome((out,), (chain.link(0, spatial=spatial),))
+    return Outcome((out,), (chain.link(0, spatial=spatial, how=SELECT),))
 
 
 def _unpooled_shape(node: OpNode, shape: Shape) -> Shape:

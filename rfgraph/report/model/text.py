@@ -8,6 +8,7 @@ from rfgraph.analysis.view import View, has_windows, masks_sentence, open_length
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.report.model.alike import Answers, first_and_last, group_by
+from rfgraph.report.model.glance import glance
 from rfgraph.report.model.rows import field_rows, scope_sentence, unread
 from rfgraph.wording.names import one_line, safe, some_names
 from rfgraph.wording.numbers import axes_text, count_of, shape_text
@@ -217,7 +218,10 @@ def _fields_lines(view: View, fields: Sequence[ReceptiveField], answers: Answers
     items = {item.name: item for item in view.result.model.inputs}
     same: dict[tuple[str, ...], list[str]] = {}
     for field in fields:
-        rows = field_rows(field, view.spatial_axes(field), items[field.input])
+        rows = [
+            *field_rows(field, view.spatial_axes(field), items[field.input]),
+            *glance(view, field),
+        ]
         lines = (*_row_lines(rows, style), *answers.distribution(field))
         same.setdefault(lines, []).append(field.input)
     for lines, names in same.items():

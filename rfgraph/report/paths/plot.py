@@ -1,19 +1,15 @@
-"""Histograms over paths as pictures; the only module that imports matplotlib, when it draws."""
+"""Histograms over paths as pictures."""
 
 from __future__ import annotations
 
 import io
-import math
-import warnings
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rfgraph.errors import RfgraphError
+from rfgraph.report.formats.picture import DPI, METADATA, fitting, require, settings
 from rfgraph.report.paths.panels import SEPARATE, Bars, Panel, heights, panels, spans_decades
-from rfgraph.wording.names import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -22,30 +18,12 @@ if TYPE_CHECKING:
     from rfgraph.report.paths.panels import Heights
 
 
-FONT = "DejaVu Sans"  # comes with matplotlib, so that a picture is the same everywhere
-DPI = 200
 ACROSS = 3
 # In inches: the room of one panel, and around its axes.
 WIDE, NARROW, TALL = 5.6, 4.2, 3.3
 LEFT, RIGHT, BELOW, ABOVE, TITLE = 0.75, 0.2, 0.5, 0.65, 0.35
 # Bars that cover the input, that do not, and where its length is open.
 COVERING, SHORT_OF, OPEN, INK = "0.35", "0.88", "0.6", "0.1"
-# Nothing in a file tells when or with what it was made.
-METADATA: dict[str, dict[str, Any]] = {
-    "png": {"Software": None},
-    "svg": {"Date": None, "Creator": "rfgraph"},
-    "pdf": {"CreationDate": None, "Creator": "rfgraph", "Producer": None},
-}
-
-
-def require() -> None:
-    """Raise RfgraphError, which says how to install it, where matplotlib is missing."""
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError:
-        raise RfgraphError(
-            "a picture requires matplotlib, which is not installed: pip install '.[plot]'"
-        ) from None
 
 
 def draw(
@@ -61,35 +39,11 @@ def draw(
     shown = panels(entries)
     if log is None:
         log = any(panel.bars is not None and spans_decades(panel.bars) for panel in shown)
-    with _settings():
+    with settings():
         figure = _figure(shown, log=log, title=title)
         out = io.BytesIO()
         figure.savefig(out, format=form, dpi=DPI, metadata=METADATA[form])
     return out.getvalue()
-
-
-@contextmanager
-def _settings() -> Iterator[None]:
-    """Draw with matplotlib's defaults whatever the user's are, and with no markup in names."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        mpl.rcdefaults()
-        mpl.rcParams.update(
-            {
-                "font.family": [FONT, "sans-serif"],
-                "font.size": 9,
-                "text.parse_math": False,
-                "text.usetex": False,
-                "svg.hashsalt": "rfgraph",
-                "svg.fonttype": "none",
-                "pdf.fonttype": 42,
-                "axes.linewidth": 0.8,
-                "hatch.linewidth": 0.4,
-            }
-        )
-        yield
 
 
 def _figure(shown: Sequence[Panel], *, log: bool, title: str | None) -> Figure:
@@ -103,7 +57,7 @@ def _figure(shown: Sequence[Panel], *, log: bool, title: str | None) -> Figure:
     width, height = wide * across, TALL * down + top
     figure = Figure(figsize=(width, height))
     if title:
-        text = _shortened(title, width - 0.4, 11)
+        text = fitting(title, width - 0.4, 11)
         figure.text(0.5, 1 - 0.22 / height, text, size=11, ha="center", va="center")
     for number, panel in enumerate(shown):
         row, column = divmod(number, across)
@@ -118,11 +72,11 @@ def _figure(shown: Sequence[Panel], *, log: bool, title: str | None) -> Figure:
 def _panel(axes: Axes, panel: Panel, room: float, *, log: bool) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    name = _shortened(panel.tensor, room, 9.5, bold=True)
+    name = fitting(panel.tensor, room, 9.5, bold=True)
     for text, points, size, weight in (
         (name, 31, 9.5, "bold"),
-        (_shortened(panel.facts[0], room, 8), 18, 8, "normal"),
-        (_shortened(panel.facts[1], room, 8), 6, 8, "normal"),
+        (fitting(panel.facts[0], room, 8), 18, 8, "normal"),
+        (fitting(panel.facts[1], room, 8), 6, 8, "normal"),
     ):
         axes.annotate(text, (0, 1), (0, points), xycoords="axes fraction", size=size,
                       textcoords="offset points", weight=weight)  # fmt: skip
@@ -231,33 +185,3 @@ def _mark_input(axes: Axes, panel: Panel) -> None:
         va="top",
         size=8,
     )
-
-
-# -- names -----------------------------------------------------------------------------------------
-
-
-def _shortened(name: str, inches: float, size: float, *, bold: bool = False) -> str:
-    """Return a name shortened to a width, with characters that the font lacks as escapes."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-    from matplotlib.textpath import TextPath
-
-    properties = FontProperties(family=FONT, weight="bold" if bold else "normal", size=size)
-    known = get_font(findfont(properties)).get_charmap()
-    text = "".join(char if ord(char) in known else _escaped(char) for char in safe(name))
-    if not text.strip():
-        return ""  # matplotlib has no outline of what leaves no mark
-    for length in (len(text), *range(math.ceil(inches * 72 / (0.3 * size)), 1, -1)):
-        fitted = text if length >= len(text) else _cut(text, length)
-        if TextPath((0, 0), fitted, prop=properties).get_extents().width <= inches * 72:
-            return fitted
-    return "…"
-
-
-def _escaped(char: str) -> str:
-    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
-
-
-def _cut(text: str, length: int) -> str:
-    """Leave out the middle."""
-    head = (length - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"

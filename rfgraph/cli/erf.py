@@ -1,0 +1,192 @@
+"""The effective receptive field: how much each input position counts for a unit, from the graph.
+
+rfgraph erf MODEL                    the unit in the middle of the output, or of what feeds it
+rfgraph erf MODEL -o map.png         the map as a picture as well (.svg, .npy, .csv)
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rfgraph.cli.options import add_model, add_output, load_model
+from rfgraph.cli.output import emit, save, style_of
+from rfgraph.cli.unit import index
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.analysis.effective_field import ERF
+    from rfgraph.analysis.result import Result
+    from rfgraph.analysis.unit import Index
+    from rfgraph.cli.parser import Parser
+
+FORMATS = ("text", "json", "csv", "markdown")
+PICTURES = ("png", "svg")
+MAPS = (*PICTURES, "npy", "csv")
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph erf`."""
+    add_model(parser)
+    parser.add_argument(
+        "--tensor", metavar="NAME", action="append", help="of this tensor (repeatable)"
+    )
+    add_question(parser)
+    parser.add_argument(
+        "--layers", action="store_true", help="how the field grows from layer to layer"
+    )
+    add_output(parser, FORMATS, files=MAPS)
+
+
+def add_question(parser: Parser) -> None:
+    """Add which unit, which input, which map; the plot shares these."""
+    parser.add_argument(
+        "--unit",
+        metavar="0,*,3,3",
+        type=unit,
+        default="center",
+        help="center (default), or for each axis of the tensor a number or * for all of it",
+    )
+    parser.add_argument("--input", metavar="NAME", help="on this input only")
+    parser.add_argument(
+        "--map",
+        choices=("random", "uniform", "paths"),
+        default="random",
+        help="random (default): the gradient that is expected at initialisation; uniform: even "
+        "shares; paths: how many paths lead there",
+    )
+    parser.add_argument(
+        "--share",
+        metavar="0.95",
+        type=share,
+        default=0.95,
+        help="the part of the map that the effective size holds (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--local", action="store_true", help="only paths that are local on every spatial axis"
+    )
+
+
+def unit(text: str) -> str | Index:
+    """Return "center", or an index."""
+    return text if text == "center" else index(text)
+
+
+def share(text: str) -> float:
+    """Return a part of one, not zero."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 < found <= 1:
+        raise argparse.ArgumentTypeError(
+            f"required a number above 0 and at most 1, found {quoted(text)}"
+        )
+    return found
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the report, and the map where a file is named for it."""
+    from rfgraph.analysis.result import analyze
+
+    result = analyze(load_model(options))
+    ending = Path(options.output or "").suffix.lower().removeprefix(".")
+    if options.format is None:
+        options.format = ending if options.layers and ending in FORMATS else "text"
+    if options.layers:
+        emit(options, _layers(result, options))
+        return 0
+    fields = fields_of(result, options)
+    if ending not in MAPS or ending == options.format:
+        emit(options, _render(result, fields, options, None))
+        return 0
+    if len(fields) != 1:
+        names = ", ".join(quoted(found.tensor) for found in fields[:5])
+        raise UsageError(f"a map is of one tensor, found {len(fields)} ({names}): --tensor NAME")
+    save(options, _map(fields[0], ending))
+    file, options.output = options.output, None
+    emit(options, _render(result, fields, options, file))
+    return 0
+
+
+def fields_of(result: Result, options: argparse.Namespace) -> list[ERF]:
+    """Return the fields asked for: of each tensor on each input that reaches it."""
+    from rfgraph.analysis.erf import candidates, erf
+    from rfgraph.analysis.names import pick_input, pick_tensor
+
+    sources = [item.name for item in result.model.inputs]
+    if options.input is not None:
+        sources = [pick_input(result.model, options.input)]
+    asked = [pick_tensor(result.model, name) for name in options.tensor or ()]
+    pairs = [
+        (tensor, source)
+        for source in sources
+        for tensor in asked or candidates(result, source)
+        if tensor in result.forms[source].states
+    ]
+    if not pairs:
+        raise UsageError("no input that is asked for reaches a tensor that is")
+    return [
+        erf(result, tensor, options.unit, source, options.map, options.share, options.local)
+        for tensor, source in pairs
+    ]
+
+
+def _map(found: ERF, form: str) -> bytes:
+    if form in PICTURES:
+        from rfgraph.report.erf.plot import draw
+
+        return draw(found, form)
+    from rfgraph.report.erf.files import as_csv, as_npy
+
+    return as_npy(found) if form == "npy" else as_csv(found)
+
+
+def _render(
+    result: Result, fields: Sequence[ERF], options: argparse.Namespace, file: str | None
+) -> str:
+    name, graph = result.model.file, result.graph
+    if options.format == "json":
+        from rfgraph.report.formats.json import dumps
+        from rfgraph.version import __version__
+
+        entries = [{**found.to_dict(), "map_file": file} for found in fields]
+        if len(entries) == 1:
+            return dumps(entries[0])
+        return dumps({"schema": 1, "version": __version__, "results": entries})
+    if options.format == "csv":
+        from rfgraph.report.erf.tables import erf_records
+
+        return erf_records(fields)
+    if options.format == "markdown":
+        from rfgraph.report.erf.tables import erf_markdown
+
+        return erf_markdown(name, fields)
+    from rfgraph.relations.graph import input_shape, shape_of
+    from rfgraph.report.erf.text import erf_text
+
+    shapes = [
+        (shape_of(graph, found.tensor) or (), input_shape(graph, found.input)) for found in fields
+    ]
+    return erf_text(name, fields, shapes, style_of(options))
+
+
+def _layers(result: Result, options: argparse.Namespace) -> str:
+    from rfgraph.analysis.view import view
+    from rfgraph.report.layers import effective as layers
+
+    chosen = view(result, options.input, options.tensor)
+    rows = layers.rows(chosen, options.map, options.share)
+    match options.format:
+        case "json":
+            return layers.as_json(rows, options.map)
+        case "csv":
+            return layers.as_csv(rows)
+        case "markdown":
+            return layers.as_markdown(result.model.file, rows, options.share)
+    return layers.as_text(result.model.file, rows, options.share, style_of(options))

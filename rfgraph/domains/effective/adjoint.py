@@ -1,0 +1,408 @@
+"""The adjoint: how much each position counts for a unit, carried backward over every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from rfgraph.domains.effective import interpolation, lags, spreading
+from rfgraph.domains.effective.lags import smoothed, smooths
+from rfgraph.domains.effective.mass import (
+    Mass,
+    added,
+    expanded,
+    repeats,
+    scaled,
+    total,
+    trimmed,
+    unit_mass,
+    with_line,
+)
+from rfgraph.relations.axis_rules import (
+    Band,
+    Blocks,
+    Listed,
+    Pick,
+    Repeat,
+    Resample,
+    Rows,
+    Shift,
+    Transposed,
+    Whole,
+    Window,
+)
+from rfgraph.relations.graph import shape_of
+from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.steps import regroup_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rfgraph.domains.effective.spreading import Line, Values
+    from rfgraph.relations.axis_rules import AxisRule, Shape
+    from rfgraph.relations.graph import Edge, Graph
+    from rfgraph.relations.relation import Relation
+    from rfgraph.relations.steps import Everything, Places
+
+Key: TypeAlias = tuple[str, str, int, int]
+# What a map counts: paths; equal shares; expected squares.
+Kind: TypeAlias = Literal["paths", "uniform", "random"]
+# Up to here a float holds every integer.
+EXACT = 1 << 53
+# Without borders, what counts less than 2 to minus this of the most is left out: in the map, which
+# holds the roots of squares, it changes no digit that is shown.
+NEGLIGIBLE: Mapping[Kind, int] = {"paths": 45, "uniform": 45, "random": 80}
+
+
+class InexactError(Exception):
+    """Counts of paths are too large for floats."""
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """The edges that count, by the tensor that reads, and by how much each does.
+
+    `factors` multiply what an edge passes on, one where it has none; `fading` is the share of the
+    correlation between neighbours that is left behind an edge.
+    """
+
+    kind: Kind
+    edges: Mapping[str, Sequence[Edge]]
+    factors: Mapping[Key, float]
+    fading: Mapping[Key, float]
+
+
+def mass_on(
+    graph: Graph,
+    weighing: Weighing,
+    source: str,
+    target: str,
+    index: Sequence[int | None],
+    *,
+    clipped: bool = True,
+) -> Mass | None:
+    """Return how much each position of `source` counts for the units of `target` at `index`.
+
+    None if nothing is read. Unclipped, windows go on past the border. Raises BoundError for tensors
+    too large to tabulate.
+    """
+    shape = shape_of(graph, target) or ()
+
+    def swept(kind: type) -> Mass | None:
+        domain = Adjoint(weighing, clipped=clipped, exact=kind is object)
+        masses = domain.from_target(graph, target, unit_mass(shape, index, kind))
+        return next((mass for name, mass in masses if name == source), None)
+
+    try:
+        return swept(float)
+    except InexactError:
+        return swept(object)
+
+
+class Adjoint(Domain[Mass]):
+    """How much each element of a tensor counts.
+
+    Each rule of an operator that averages may correlate neighbours; `averaging` says whether the
+    edge that is being carried over is one of these: "all", or "inside" if padding is left out.
+    """
+
+    backward = True
+
+    def __init__(
+        self,
+        weighing: Weighing,
+        *,
+        clipped: bool = True,
+        exact: bool = False,
+        averaging: str = "",
+    ) -> None:
+        self._weighing = weighing
+        self._clipped = clipped
+        self._exact = exact
+        self._averaging = averaging
+        self._means = {
+            name: Adjoint(weighing, clipped=clipped, exact=exact, averaging=name)
+            for name in (() if averaging else ("all", "inside"))
+        }
+
+    def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
+        """Return the edges that count."""
+        return self._weighing.edges.get(tensor, ())
+
+    def across(self, value: Mass, edge: Edge) -> Mass:
+        """Carry a mass over an edge and weigh it."""
+        averages = edge.how is not None and edge.how.word == "mean"
+        domain = self._means[edge.how.name or "all"] if edge.how and averages else self
+        mass = domain.carry(value, edge.relation)
+        factor = self._weighing.factors.get(edge.key, 1.0)
+        if factor != 1.0:
+            mass = mass._replace(values=mass.values * factor)
+        if not self._clipped:
+            mass = trimmed(mass, NEGLIGIBLE[self._weighing.kind])
+        fading = self._weighing.fading.get(edge.key, 1.0)
+        if fading != 1.0 and mass.lags:
+            mass = mass._replace(lags=lags.faded(mass.lags, fading))
+        if self._weighing.kind != "paths":
+            return scaled(mass)
+        if not self._exact and mass.values.sum() >= EXACT:
+            raise InexactError
+        return mass
+
+    def carry(self, value: Mass, relation: Relation) -> Mass:
+        """Carry a mass over all steps of a relation."""
+        if self._weighing.kind == "random" and not value.lags:
+            value = value._replace(lags=lags.none_of(len(value.shape)))
+        return super().carry(value, relation)
+
+    def is_nothing(self, value: Mass) -> bool:
+        """Whether no element counts."""
+        return not value.values.any()
+
+    def join(self, first: Mass, second: Mass) -> Mass:
+        """Return the sum."""
+        mass = added(first, second)
+        if first.lags and any(lag is not None for lag in (*first.lags, *second.lags)):
+            own, other = (
+                float(total(each)) * 2.0 ** max(each.exponent - mass.exponent, -1000)
+                for each in (first, second)
+            )
+            mass = mass._replace(lags=lags.averaged(first.lags, second.lags, own / (own + other)))
+        return mass._replace(lost=first.lost | second.lost)
+
+    def pointwise(self, value: Mass, old: Shape, new: Shape) -> Mass:
+        """Sum over the axes that were broadcast."""
+        less = len(new) - len(old)
+        for axis, length in enumerate(new):
+            if axis < less or old[axis - less] != length:
+                value = _summed(value, axis)
+        front = tuple(range(less))
+        return value._replace(
+            values=value.values.reshape(value.values.shape[less:]),
+            origin=value.origin[less:],
+            shape=old,
+            lags=value.lags[less:],
+            lost=frozenset(axis - less for axis in value.lost if axis not in front),
+        )
+
+    def permute(self, value: Mass, perm: tuple[int, ...], old: Shape) -> Mass:
+        """Turn the axes back."""
+        inverse = [perm.index(axis) for axis in range(len(perm))]
+        return value._replace(
+            values=value.values.transpose(inverse),
+            origin=tuple(value.origin[axis] for axis in inverse),
+            shape=old,
+            lags=tuple(value.lags[axis] for axis in inverse if value.lags),
+            lost=frozenset(perm[axis] for axis in value.lost),
+        )
+
+    def regroup(self, value: Mass, old: Shape, new: Shape) -> Mass:
+        """Write out the axes that are regrouped, unless the mass is constant along all of them."""
+        lengths: list[int] = []
+        origin: list[int | None] = []
+        kept: list[lags.Vector | None] = []
+        lost: set[int] = set()
+        for before, after in regroup_plan(old, new):
+            if len(before) == len(after) == 1:
+                (axis,) = after
+                lengths.append(value.values.shape[axis])
+                origin.append(value.origin[axis])
+                kept.append(value.lags[axis] if value.lags else None)
+                lost.update(before if axis in value.lost else ())
+                continue
+            kept.extend([None] * len(before))
+            if all(value.origin[axis] is None for axis in after):
+                lengths.extend([1] * len(before))
+                origin.extend([None] * len(before))
+                continue
+            for axis in after:
+                value = expanded(value, axis)
+            lengths.extend(old[axis] for axis in before)
+            origin.extend(None if old[axis] == 1 else 0 for axis in before)
+            lost.update(before)
+        return value._replace(
+            values=value.values.reshape(lengths),
+            origin=tuple(origin),
+            shape=old,
+            lags=tuple(kept) if value.lags else (),
+            lost=frozenset(lost),
+        )
+
+    def gathered(self, value: Mass, places: Places, old: Shape, new: Shape) -> Mass:
+        """Give each element what all that read it pass on."""
+        for axis in range(len(new)):
+            varies = any(place.shape[axis] > 1 for place in places)
+            value = expanded(value, axis) if varies else _summed(value, axis)
+        return value._replace(
+            values=spreading.gathered(places, value.values, old),
+            origin=tuple(None if length == 1 else 0 for length in old),
+            shape=old,
+            lags=lags.none_of(len(old)) if value.lags else (),
+            lost=frozenset() if self._clipped else frozenset(range(len(old))),
+        )
+
+    def along(self, value: Mass, axis: int, rule: AxisRule, shape: Shape) -> Mass:
+        """Give each position what the rule lets it pass on."""
+        found = self._constant(value, axis, rule)
+        if found is None:
+            gain, lag = self._correlation(value, axis, rule)
+            found = self._spread(value, axis, rule)
+            if gain != 1.0:
+                found = found._replace(values=found.values * gain)
+            if found.lags:
+                found = found._replace(lags=(*found.lags[:axis], lag, *found.lags[axis + 1 :]))
+        elif found.lags:
+            found = found._replace(lags=(*found.lags[:axis], None, *found.lags[axis + 1 :]))
+        return found._replace(shape=shape)
+
+    def _constant(self, value: Mass, axis: int, rule: AxisRule) -> Mass | None:
+        """Return the mass where it is constant along the axis, None where it is not."""
+        if isinstance(rule, Whole):
+            return _summed(value, axis)
+        if value.origin[axis] is not None:
+            return None
+        if isinstance(rule, Blocks):
+            return value._replace(values=value.values * (rule.out_len // rule.groups))
+        if isinstance(rule, Repeat) and rule.out_len % rule.in_len == 0:
+            return value._replace(values=value.values * (rule.out_len // rule.in_len))
+        if isinstance(rule, Shift) and abs(rule.step) == 1 and _covers(rule):
+            return value
+        return None
+
+    def _correlation(
+        self, value: Mass, axis: int, rule: AxisRule
+    ) -> tuple[float, lags.Vector | None]:
+        if not value.lags:
+            return 1.0, None
+        lag = value.lags[axis]
+        if self._averaging and isinstance(rule, Window | Resample) and smooths(rule):
+            return smoothed(rule, lag)
+        if isinstance(rule, Shift) and abs(rule.step) == 1:
+            return 1.0, lag
+        return 1.0, lags.moved(rule, lag)
+
+    def _spread(self, value: Mass, axis: int, rule: AxisRule) -> Mass:
+        if isinstance(rule, Rows):
+            return _kept_rows(value, axis, rule)
+        if value.origin[axis] is None:
+            value = expanded(value, axis)
+        if isinstance(rule, Window) and self._averaging == "inside":
+            value = self._shared_inside(value, axis, rule)
+        line = self._going_on(value, axis, rule)
+        if line is None:
+            lost = value.lost if self._clipped else value.lost | {axis}
+            value = expanded(value, axis)._replace(lost=lost)
+            values = self._ending(rule, np.moveaxis(value.values, axis, 0))
+            return with_line(value, axis, np.moveaxis(values, 0, axis), 0)
+        values, first = line
+        if self._clipped or (isinstance(rule, Shift) and rule.outside == "absent"):
+            skipped = max(-first, 0)
+            values = values[skipped : max(rule.in_len - first, 0)]
+            first += skipped
+        return with_line(value, axis, np.moveaxis(values, 0, axis), first)
+
+    def _shared_inside(self, value: Mass, axis: int, rule: Window) -> Mass:
+        """Return a mass of which windows at a border pass on more, for they average fewer."""
+        if not self._clipped or self._weighing.kind != "random":
+            return value
+        count = value.values.shape[axis]
+        more = (rule.kernel / spreading.existing(rule, value.origin[axis] or 0, count)) ** 2
+        lengths = [count if a == axis else 1 for a in range(len(value.shape))]
+        return value._replace(values=value.values * more.reshape(lengths))
+
+    def _going_on(self, value: Mass, axis: int, rule: AxisRule) -> Line | None:
+        """Return what rules make of an axis that know no border; None for the others."""
+        values, first = np.moveaxis(value.values, axis, 0), value.origin[axis] or 0
+        if isinstance(rule, Band):
+            rule = _as_window(rule)
+        if isinstance(rule, Window):
+            return spreading.window(rule, values, first)
+        if isinstance(rule, Transposed):
+            return spreading.transposed(rule, values, first)
+        simple = isinstance(rule, Shift) and (
+            not self._clipped or rule.outside in ("pad", "absent")
+        )
+        if isinstance(rule, Shift) and simple:
+            return spreading.shift(rule, values, first)
+        return None
+
+    def _ending(self, rule: AxisRule, values: Values) -> Values:
+        """Return what all other rules make of an axis; `values` are all there."""
+        if isinstance(rule, Resample):
+            return interpolation.spread(self._taps(rule), values, rule.in_len)
+        if isinstance(rule, Listed):
+            return spreading.listed(rule, values, evenly=self._weighing.kind == "uniform")
+        if isinstance(rule, Blocks):
+            return spreading.blocks(rule, values)
+        if isinstance(rule, Band):
+            return spreading.band(rule, values)
+        assert isinstance(rule, Shift | Repeat | Pick)
+        return spreading.single(rule, values)
+
+    def _taps(self, rule: Resample) -> interpolation.Taps:
+        found = interpolation.taps(rule)
+        if self._weighing.kind == "random":
+            return found._replace(weight=found.weight**2)
+        if self._weighing.kind == "paths":
+            return found._replace(weight=(found.weight != 0).astype(int))
+        return found
+
+    def everything(self, value: Mass, step: Everything, old: Shape) -> Mass:
+        """Give every element the sum of all."""
+        rank = len(old)
+        values = np.full((1,) * rank, total(value), dtype=value.values.dtype)
+        empty = lags.none_of(rank) if value.lags else ()
+        return Mass(values, (None,) * rank, old, value.exponent, empty)
+
+
+def _as_window(rule: Band) -> Window | Band:
+    """Return a band that ends on both sides as a window."""
+    if rule.before is None or rule.after is None:
+        return rule
+    width = rule.before + rule.after + 1
+    return Window(width, 1, 1, rule.before, rule.in_len, rule.out_len)
+
+
+def _covers(rule: Shift) -> bool:
+    """Whether every position of the input is read, by a rule of step one."""
+    ends = (rule.start, rule.start + (rule.out_len - 1) * rule.step)
+    inside = rule.outside in ("pad", "absent")
+    return inside and min(ends) <= 0 and max(ends) >= rule.in_len - 1
+
+
+def _summed(value: Mass, axis: int) -> Mass:
+    """Return the sum along an axis, as a constant."""
+    sums = value.values.sum(axis=axis, keepdims=True)
+    if value.origin[axis] is None:
+        sums = sums * value.shape[axis]
+    found = with_line(value, axis, sums, None)
+    kept = tuple(None if a == axis else lag for a, lag in enumerate(value.lags))
+    return found._replace(
+        shape=(*value.shape[:axis], 1, *value.shape[axis + 1 :]),
+        lags=kept,
+        lost=value.lost - {axis},
+    )
+
+
+def _kept_rows(value: Mass, axis: int, rule: Rows) -> Mass:
+    """Return what each row passes on to the positions that are kept for it."""
+    for row in rule.axes:
+        value = expanded(value, row)
+    rank = len(value.shape)
+    order = sorted(range(len(rule.axes)), key=lambda place: rule.axes[place])
+    flags = rule.flags().reshape(*rule.lengths, rule.in_len)
+    flags = flags.transpose([*order, len(order)])
+    lengths = [1] * rank
+    for place in order:
+        lengths[rule.axes[place]] = rule.lengths[place]
+    last = max([*rule.axes, axis])
+    if axis != last:
+        flags = np.moveaxis(flags, -1, sum(row < axis for row in rule.axes))
+    lengths[axis] = rule.in_len
+    values = value.values * flags.reshape(lengths).astype(value.values.dtype)
+    return with_line(value, axis, values, 0)._replace(lost=value.lost | {*rule.axes, axis})
+
+
+__all__ = ["Adjoint", "Kind", "Mass", "Weighing", "mass_on", "repeats"]

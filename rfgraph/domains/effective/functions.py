@@ -1,0 +1,89 @@
+"""Which tensors are functions of one element of another: x times a gate of x is one such.
+
+Fused and written out, an activation is then one edge.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from rfgraph.domains.effective.activations import Op, Program
+from rfgraph.relations.graph import Edge
+from rfgraph.relations.how import How
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Pointwise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+# Of a program, and of the tensors that one tensor is known as a function of.
+MAX_PROGRAM, MAX_ORIGINS = 32, 12
+
+# By the tensor that it is a function of, the nearest last.
+Curves: TypeAlias = "dict[str, Program]"
+_COMBINED = ("gate", "quotient", "sum")
+
+
+def curves_of(edges: Sequence[Edge], known: Mapping[str, Curves]) -> Curves:
+    """Return the functions that a tensor is of others, by the tensors that it reads."""
+    operands = [(edge, {**known.get(edge.source, {}), edge.source: ()}) for edge in edges]
+    hows = [edge.how for edge in edges if edge.how and edge.relation.is_identity]
+    if not edges or len(hows) < len(edges):
+        return {}
+    if len(edges) == 1:
+        op = _own_op(hows[0])
+        found = {} if op is None else {o: _then(p, op) for o, p in operands[0][1].items()}
+    elif _word(edges):
+        shared = set.intersection(*(set(curves) for _, curves in operands))
+        found = {
+            origin: _combined(_word(edges), [curves[origin] for _, curves in operands])
+            for origin in operands[0][1]
+            if origin in shared
+        }
+    else:
+        return {}
+    short = [(o, p) for o, p in found.items() if len(p) <= MAX_PROGRAM]
+    return dict(short[-MAX_ORIGINS:])
+
+
+def fused(edges: Sequence[Edge], curves: Curves) -> tuple[Edge, Program] | None:
+    """Return one edge for those by which a tensor is multiplied by a function of itself."""
+    if len(edges) < 2 or not curves or _word(edges) not in ("gate", "quotient"):
+        return None
+    origin, program = list(curves.items())[-1]
+    shape = edges[0].relation.in_shape
+    target, operator = edges[0].target, edges[0].operator
+    relation = Relation(shape, (Pointwise(shape),))
+    return Edge(origin, target, relation, operator, slot=-1, how=How("activation")), program
+
+
+def _word(edges: Iterable[Edge]) -> str:
+    words = {edge.how.word for edge in edges if edge.how}
+    word = words.pop() if len(words) == 1 else ""
+    return word if word in _COMBINED else ""
+
+
+def _own_op(how: How) -> Op | None:
+    """Return what one edge does to an element: nothing, as an op without a name; None: unknown."""
+    if how.word == "select":
+        return Op("", (), ())
+    if how.word in ("scale", "shift") and how.values:
+        return Op(how.word, how.values, ())
+    return Op(how.name, how.values, ()) if how.word == "activation" else None
+
+
+def _then(program: Program, op: Op) -> Program:
+    return (*program, op._replace(reads=(len(program),))) if op.name else program
+
+
+def _combined(word: str, programs: Sequence[Program]) -> Program:
+    joined: list[Op] = []
+    ends: list[int] = []
+    for program in programs:
+        base = len(joined)
+        joined.extend(
+            op._replace(reads=tuple(number + base if number else 0 for number in op.reads))
+            for op in program
+        )
+        ends.append(len(joined) if program else 0)
+    return (*joined, Op(word, (), tuple(ends)))

@@ -1,0 +1,123 @@
+"""Correlations between the gradients of neighbouring positions, and what smoothing makes of them.
+
+Squares add only where gradients are uncorrelated. An operator that smooths leaves neighbours
+correlated, and a second one then passes more than the sum of squares.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfgraph.domains.effective.interpolation import Taps, taps
+from rfgraph.relations.axis_rules import Resample, Transposed, Window
+from rfgraph.relations.bounds import bounded
+
+if TYPE_CHECKING:
+    from rfgraph.relations.axis_rules import AxisRule
+
+Vector: TypeAlias = NDArray[np.float64]
+# By axis the correlation at distance 0, 1, 2, ...; None, or no entry: of no two positions.
+Lags: TypeAlias = "tuple[Vector | None, ...]"
+REACH = 16
+
+
+def none_of(rank: int) -> Lags:
+    """Return the lags of a tensor whose gradients are uncorrelated."""
+    return (None,) * rank
+
+
+def strided(lag: Vector | None, stride: int) -> Vector | None:
+    """Return the lags before a window: positions that its stride parts are uncorrelated."""
+    if lag is None or stride == 1:
+        return lag
+    found = np.zeros(REACH + 1)
+    found[::stride] = lag[: REACH // stride + 1]
+    return found
+
+
+def gathered(lag: Vector | None, stride: int) -> Vector | None:
+    """Return the lags before a transposed window."""
+    if lag is None:
+        return None
+    found = np.zeros(REACH + 1)
+    found[: REACH // stride + 1] = lag[::stride]
+    return found
+
+
+def moved(rule: AxisRule, lag: Vector | None) -> Vector | None:
+    """Return the lags before a rule that sums with weights, or moves."""
+    if isinstance(rule, Window):
+        return strided(lag, rule.stride)
+    return gathered(lag, rule.stride) if isinstance(rule, Transposed) else None
+
+
+def smooths(rule: AxisRule) -> bool:
+    """Whether an average by this rule reads positions in more than one window."""
+    if isinstance(rule, Window):
+        return rule.stride < rule.kernel
+    return isinstance(rule, Resample) and rule.filter in ("linear", "cubic")
+
+
+def smoothed(rule: Window | Resample, lag: Vector | None) -> tuple[float, Vector | None]:
+    """Return by how much more than the sum of squares an average passes on, and the lags before it.
+
+    Both are taken at the middle of the input.
+    """
+    found = taps(rule) if isinstance(rule, Resample) else _mean_taps(rule)
+    columns = _columns(found, rule.in_len // 2, rule.in_len)
+    if not columns[:, 0].any():
+        return 1.0, None
+    first = columns[:, 0]
+    products = first @ columns
+    for apart, share in enumerate(() if lag is None else lag):
+        if apart:
+            both = first[apart:] @ columns[:-apart] + first[:-apart] @ columns[apart:]
+            products = products + share * both
+    return float(products[0] / (columns[:, 0] ** 2).sum()), products / products[0]
+
+
+def _unit() -> Vector:
+    unit: Vector = np.eye(1, REACH + 1)[0]
+    return unit
+
+
+def _mean_taps(rule: Window) -> Taps:
+    bounded(rule.out_len * rule.kernel)
+    first = np.arange(rule.out_len, dtype=np.int64) * rule.stride - rule.pad_begin
+    index = first[:, None] + np.arange(rule.kernel) * rule.dilation
+    weight = ((index >= 0) & (index < rule.in_len)) / rule.kernel
+    return Taps(index, weight)
+
+
+def _columns(found: Taps, at: int, length: int) -> Vector:
+    """Return the weights of positions at, at + 1, ... in the rows that read any of them."""
+    place = found.position - at
+    there = (place >= 0) & (place <= REACH) & (found.weight != 0) & (found.position < length)
+    rows = np.flatnonzero(there.any(axis=1))
+    low, high = (rows[0], rows[-1] + 1) if len(rows) else (0, 0)
+    columns = np.zeros((high - low, REACH + 1))
+    row, tap = np.nonzero(there[low:high])
+    columns[row, place[low:high][row, tap]] = found.weight[low:high][row, tap]
+    return columns
+
+
+def faded(lags: Lags, share: float) -> Lags:
+    """Return lags of which only a share is left between different positions."""
+    if not share:
+        return none_of(len(lags))
+    fading = np.array([1.0] + [share] * REACH)
+    return tuple(None if lag is None else lag * fading for lag in lags)
+
+
+def averaged(first: Lags, second: Lags, share: float) -> Lags:
+    """Return the lags of a sum of squares of which `share` comes from the first."""
+    return tuple(
+        None
+        if one is None and other is None
+        else share * (_unit() if one is None else one)
+        + (1 - share) * (_unit() if other is None else other)
+        for one, other in zip(first, second, strict=True)
+    )

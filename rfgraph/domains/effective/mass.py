@@ -1,0 +1,169 @@
+"""Masses: how much each element of a tensor counts, where that is not zero, at any scale."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfgraph.relations.bounds import bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.domains.effective.lags import Lags
+    from rfgraph.relations.axis_rules import Shape
+
+
+Values: TypeAlias = NDArray[Any]
+Origin: TypeAlias = "tuple[int | None, ...]"
+# Beyond 2 to this power a mass is scaled.
+SCALE = 64
+
+
+class Mass(NamedTuple):
+    """How much each element of a tensor of `shape` counts: `values` times 2 to the `exponent`.
+
+    Along an axis `values` begin at position `origin` and are zero elsewhere; None: they have length
+    1 and the value is the same all along the axis. `lags` are the correlations of neighbours by
+    axis. Unclipped, values may lie outside the tensor, and `lost` are the axes that do not go on.
+    """
+
+    values: Values
+    origin: Origin
+    shape: Shape
+    exponent: int = 0
+    lags: Lags = ()
+    lost: frozenset[int] = frozenset()
+
+
+def unit_mass(shape: Shape, index: Sequence[int | None], kind: type) -> Mass:
+    """Return a mass of one at each unit of `index` (None: the whole axis)."""
+    origin = tuple(
+        None if at is None or length == 1 else at for at, length in zip(index, shape, strict=True)
+    )
+    return Mass(np.ones((1,) * len(shape), dtype=kind), origin, shape)
+
+
+def expanded(mass: Mass, axis: int) -> Mass:
+    """Return a mass whose values along `axis` are all there, none of them outside the tensor."""
+    length, first = mass.shape[axis], mass.origin[axis]
+    have = mass.values.shape[axis]
+    if first == 0 and have == length:
+        return mass
+    bounded(mass.values.size // max(have, 1) * length)
+    wanted = (*mass.values.shape[:axis], length, *mass.values.shape[axis + 1 :])
+    if first is None:
+        values: Values = np.broadcast_to(mass.values, wanted)
+    else:
+        values = np.zeros(wanted, dtype=mass.values.dtype)
+        start, stop = max(first, 0), min(first + have, length)
+        if stop > start:
+            _line(values, axis)[start:stop] = _line(mass.values, axis)[start - first : stop - first]
+    return with_line(mass, axis, values, 0)
+
+
+def with_line(mass: Mass, axis: int, values: Values, first: int | None) -> Mass:
+    """Return a mass with other values, which begin at position `first` of `axis`."""
+    return mass._replace(
+        values=values, origin=(*mass.origin[:axis], first, *mass.origin[axis + 1 :])
+    )
+
+
+def _line(values: Values, axis: int) -> Values:
+    return np.moveaxis(values, axis, 0)
+
+
+def total(mass: Mass) -> Any:
+    """Return the sum over all elements, without the exponent."""
+    return mass.values.sum() * repeats(mass)
+
+
+def repeats(mass: Mass) -> int:
+    """Return for how many elements each of the values stands."""
+    pairs = zip(mass.origin, mass.shape, strict=True)
+    return math.prod(length for first, length in pairs if first is None)
+
+
+def scaled(mass: Mass) -> Mass:
+    """Return the same mass with values around one."""
+    if mass.values.dtype == object or mass.values.size == 0:
+        return mass
+    exponent = math.frexp(float(np.abs(mass.values).max()))[1]
+    if abs(exponent) < SCALE:
+        return mass
+    return mass._replace(values=np.ldexp(mass.values, -exponent), exponent=mass.exponent + exponent)
+
+
+def trimmed(mass: Mass, bits: int) -> Mass:
+    """Return a mass without outer positions that count less than 2 to -`bits` of the most."""
+    top = mass.values.max(initial=0)
+    least = top >> bits if mass.values.dtype == object else math.ldexp(top, -bits)
+    for axis, first in enumerate(mass.origin):
+        if first is None:
+            continue
+        others = tuple(a for a in range(mass.values.ndim) if a != axis)
+        there = np.flatnonzero(mass.values.max(axis=others, initial=0) > least)
+        if len(there) and len(there) < mass.values.shape[axis]:
+            kept = _line(mass.values, axis)[there[0] : there[-1] + 1]
+            mass = with_line(mass, axis, np.moveaxis(kept, 0, axis), first + int(there[0]))
+    return mass
+
+
+def added(first: Mass, second: Mass) -> Mass:
+    """Return the sum of two masses of one tensor, of which both keep their own scale."""
+    first, second = _same_exponent(first, second)
+    if first.origin == second.origin and first.values.shape == second.values.shape:
+        # The sum of two scalars is no array.
+        values = np.asarray(first.values + second.values, dtype=first.values.dtype)
+        return first._replace(values=values)
+    for axis in range(len(first.shape)):
+        if (first.origin[axis] is None) != (second.origin[axis] is None):
+            first, second = _written_out(first, second, axis), _written_out(second, first, axis)
+    origin: list[int | None] = []
+    shape: list[int] = []
+    for axis in range(len(first.shape)):
+        one, other = first.origin[axis], second.origin[axis]
+        if one is None or other is None:
+            origin.append(None)
+            shape.append(1)
+            continue
+        start = min(one, other)
+        ends = (one + first.values.shape[axis], other + second.values.shape[axis])
+        origin.append(start)
+        shape.append(max(ends) - start)
+    bounded(math.prod(shape))
+    values = np.zeros(shape, dtype=first.values.dtype)
+    for mass in (first, second):
+        values[_place(mass, origin)] += mass.values
+    return first._replace(values=values, origin=tuple(origin))
+
+
+def _written_out(mass: Mass, other: Mass, axis: int) -> Mass:
+    """Return a mass with an axis written out that is constant, and the other's is not."""
+    return expanded(mass, axis) if mass.origin[axis] is None else mass
+
+
+def _place(mass: Mass, origin: Sequence[int | None]) -> tuple[slice, ...]:
+    starts = [
+        0 if first is None or base is None else first - base
+        for first, base in zip(mass.origin, origin, strict=True)
+    ]
+    return tuple(
+        slice(start, start + length)
+        for start, length in zip(starts, mass.values.shape, strict=True)
+    )
+
+
+def _same_exponent(first: Mass, second: Mass) -> tuple[Mass, Mass]:
+    exponent = max(first.exponent, second.exponent)
+    return _at_exponent(first, exponent), _at_exponent(second, exponent)
+
+
+def _at_exponent(mass: Mass, exponent: int) -> Mass:
+    if mass.exponent == exponent:
+        return mass
+    values = np.ldexp(mass.values, mass.exponent - exponent)
+    return mass._replace(values=values, exponent=exponent)

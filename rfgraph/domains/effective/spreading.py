@@ -1,0 +1,148 @@
+"""What an axis rule, turned round, makes of the values along an axis: who is read, and how often.
+
+Values lie along axis 0 and begin at position `first` of the output; what is returned begins at the
+position given beside it, and may lie outside the input.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfgraph.relations.axis_rules import product
+from rfgraph.relations.bounds import bounded
+from rfgraph.relations.reading import indices
+
+if TYPE_CHECKING:
+    from rfgraph.relations.axis_rules import (
+        Band,
+        Blocks,
+        Listed,
+        Pick,
+        Repeat,
+        Shape,
+        Shift,
+        Transposed,
+        Window,
+    )
+    from rfgraph.relations.steps import Places
+
+Values: TypeAlias = NDArray[Any]
+Line: TypeAlias = tuple[Values, int]
+
+
+def _zeros(values: Values, length: int) -> Values:
+    bounded(length * (values.size // max(len(values), 1)))
+    return np.zeros((length, *values.shape[1:]), dtype=values.dtype)
+
+
+def window(rule: Window, values: Values, first: int) -> Line:
+    """Return what the taps of each position add up to."""
+    count, stride, step = len(values), rule.stride, rule.dilation
+    spread = _zeros(values, (count - 1) * stride + rule.extent)
+    if rule.kernel <= count:
+        for tap in range(rule.kernel):
+            start = tap * step
+            spread[start : start + (count - 1) * stride + 1 : stride] += values
+    else:
+        for place in range(count):
+            spread[place * stride : place * stride + rule.extent : step] += values[place]
+    return spread, first * stride - rule.pad_begin
+
+
+def existing(rule: Window, first: int, count: int) -> NDArray[np.float64]:
+    """Return how many taps lie in the input, at least one, of `count` positions from `first` on."""
+    start = np.arange(first, first + count) * rule.stride - rule.pad_begin
+    before = np.clip(-(start // rule.dilation), 0, rule.kernel)
+    beyond = start + rule.extent - rule.in_len
+    after = np.clip(-(-beyond // rule.dilation), 0, rule.kernel)
+    found: NDArray[np.float64] = np.maximum(rule.kernel - before - after, 1).astype(np.float64)
+    return found
+
+
+def transposed(rule: Transposed, values: Values, first: int) -> Line:
+    """Return what each input position, spread by the kernel, collects."""
+    top = first + len(values) - 1 + rule.pad_begin
+    low = -(-(first + rule.pad_begin - rule.extent + 1) // rule.stride)
+    count = max(top // rule.stride - low + 1, 0)
+    spread = _zeros(values, count)
+    at = np.arange(low, low + count) * rule.stride - rule.pad_begin - first
+    for tap in range(rule.kernel):
+        place = at + tap * rule.dilation
+        there = (place >= 0) & (place < len(values))
+        spread[there] += values[place[there]]
+    return spread, low
+
+
+def shift(rule: Shift, values: Values, first: int) -> Line:
+    """Return values moved as a slice, a pad of zeros or a concat moves them."""
+    step = rule.step
+    ends = (rule.start + first * step, rule.start + (first + len(values) - 1) * step)
+    if step in (1, -1):
+        return values[::step], min(ends)
+    if not step:
+        return values.sum(axis=0, keepdims=True), rule.start
+    spread = _zeros(values, abs(ends[1] - ends[0]) + 1)
+    spread[:: abs(step)] = values[:: 1 if step > 0 else -1]
+    return spread, min(ends)
+
+
+def single(rule: Shift | Repeat | Pick, values: Values) -> Values:
+    """Return what positions collect that are read one at a time; `values` are all there."""
+    at = indices(rule)
+    spread = _zeros(values, rule.in_len)
+    np.add.at(spread, at[at >= 0], values[at >= 0])
+    return spread
+
+
+def gathered(places: Places, values: Values, shape: Shape) -> Values:
+    """Return what the elements of a tensor of `shape` collect; `values` are one for each place."""
+    bounded(product(shape))
+    spread: Values = np.zeros(shape, dtype=values.dtype)
+    there = np.broadcast_to(places[0] >= 0, values.shape)
+    at = tuple(np.broadcast_to(place, values.shape)[there] for place in places)
+    np.add.at(spread, at, values[there])
+    return spread
+
+
+def listed(rule: Listed, values: Values, *, evenly: bool) -> Values:
+    """Return what listed positions collect: each the whole, or its even share of it."""
+    spread = _zeros(values, rule.in_len)
+    for place, taps in enumerate(rule.lists):
+        there = [tap for tap in taps if 0 <= tap < rule.in_len]
+        for tap in there:
+            spread[tap] += values[place] / len(taps) if evenly else values[place]
+    return spread
+
+
+def blocks(rule: Blocks, values: Values) -> Values:
+    """Return the sum over each block, at each of the block's inputs."""
+    size = rule.out_len // rule.groups
+    sums = values.reshape(rule.groups, size, *values.shape[1:]).sum(axis=1)
+    return np.repeat(sums, rule.in_len // rule.groups, axis=0)
+
+
+def band(rule: Band, values: Values) -> Values:
+    """Return what each position collects of those whose band, open on a side, it lies in.
+
+    `values` are all there.
+    """
+    top = len(values) - 1
+    bounded(rule.in_len * (values.size // max(len(values), 1)))
+    position = np.arange(rule.in_len)
+    if rule.before is None and rule.after is None:
+        return np.repeat(values.sum(axis=0, keepdims=True), rule.in_len, axis=0)
+    if rule.after is not None:
+        sums, start = values[::-1].cumsum(axis=0)[::-1], position - rule.after
+        found: Values = sums[np.clip(start, 0, top)]
+        return _only(found, start <= top)
+    sums, stop = values.cumsum(axis=0), position + (rule.before or 0)
+    return _only(sums[np.clip(stop, 0, top)], stop >= 0)
+
+
+def _only(values: Values, there: NDArray[np.bool_]) -> Values:
+    values = values.copy()
+    values[~there] = 0
+    return values

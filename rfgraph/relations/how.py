@@ -1,0 +1,52 @@
+"""How an operator combines what it reads: data on an edge, beside the relation that says what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Word: TypeAlias = Literal[
+    "activation",
+    "attention",
+    "gate",
+    "max",
+    "mean",
+    "norm",
+    "product",
+    "quotient",
+    "recurrent",
+    "scale",
+    "select",
+    "shift",
+    "softmax",
+    "sum",
+    "weighted",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """One word for how what an edge reads enters the result, and the parameters of that.
+
+    activation: a function of one element; `name` is the operator's, `values` its parameters.
+    attention: `name` is "value", or "query" or "key" and "own" or "statistics", the part of the
+    softmax by which it enters; `values` are the number of keys and the length of one.
+    gate: a product, element by element, with other data. quotient: `name` says "over" or "under".
+    max, mean, sum: the extreme, mean, sum of all that is read, or of `values[0]` operands.
+    A mean named "inside" leaves out the padding.
+    norm: `name` is "stored" (stored mean and variance), "own" (an element beside its statistics) or
+    "statistics"; `values` are how many elements are normalised together, and 1 where each channel
+    has statistics of its own.
+    product: a sum of products with other data. weighted: a sum with stored weights.
+    recurrent: a recurrence with stored weights. select: at most one element, unchanged.
+    scale, shift: times, plus a number, `values[0]`; where that is none, by stored parameters.
+    softmax: `name` is "own" or "statistics"; `values[0]` elements share a sum of one.
+    """
+
+    word: Word
+    name: str = ""
+    values: tuple[float, ...] = ()
+
+
+SELECT, SUM, MEAN, MAX = How("select"), How("sum"), How("mean"), How("max")
+GATE, WEIGHTED, PRODUCT, RECURRENT = How("gate"), How("weighted"), How("product"), How("recurrent")

@@ -1,0 +1,41 @@
+"""One line on the effective field, beside the theoretical one, where it costs next to nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rfgraph.errors import RfgraphError
+
+if TYPE_CHECKING:
+    from rfgraph.analysis.field import ReceptiveField
+    from rfgraph.analysis.view import View
+
+# Positions of the field times edges of the graph, which take a laptop some 50 ms.
+MAX_GLANCED = 1 << 24
+
+
+def glance(view: View, field: ReceptiveField) -> list[tuple[str, str, str]]:
+    """Return the row (label, value, note) of the effective field, none where it would cost more.
+
+    None, too, where a spatial axis has no theoretical size to compare with.
+    """
+    lengths = [field.axes[axis].size for axis in view.spatial_axes(field)]
+    sizes = [size for size in lengths if size]
+    shown = len(view.tensors or view.result.model.outputs) * len(view.inputs)
+    edges = view.result.graph.number_of_edges() * shown
+    if len(sizes) < len(lengths) or math.prod(sizes) * edges > MAX_GLANCED:
+        return []
+    from rfgraph.analysis.erf import erf
+    from rfgraph.report.formats.effective import endless_sizes, ratio_text, sizes_text
+
+    try:
+        found = erf(view.result, field.tensor, input=field.input)
+    except RfgraphError:
+        return []
+    axes = list(found.axes.values())
+    if found.empty or any(axis.ratio is None for axis in axes):
+        return []
+    without, inside = endless_sizes(axes), sizes_text([axis.size for axis in axes])
+    note = f"{ratio_text(axes)} of it"
+    return [("effective 95 %", without, note if inside == without else f"{note}; {inside} inside")]
