@@ -28,6 +28,7 @@ def load(
     input_values: Mapping[str, ArrayLike] | None = None,
     rules: Mapping[tuple[str, str], Rule] | None = None,
     masks: bool = False,
+    override_shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Model:
     """Return an ONNX model as a graph of data dependences, without reading its weights.
 
@@ -38,16 +39,20 @@ def load(
     scores of an attention, or put in their place, are looked at: a score whose constant lies 87.34
     or more below the highest of its row has a weight of zero (less than any normal float32), which
     cuts the dependence. Scores themselves are taken to differ by less than what is left of that,
-    and data to leave each row a key. `Model.masks` says where. Raises RfgraphError, one line that
-    names file, node or tensor.
+    and data to leave each row a key. `Model.masks` says where. `override_shapes` are the shapes of
+    inputs, like `input_shapes`, but take the place of lengths that the file declares. Raises
+    RfgraphError, one line that names file, node or tensor.
     """
     from rfgraph.onnxfile.load import as_array
     from rfgraph.onnxfile.load import load as load_file
 
     shapes = {name: tuple(int(n) for n in shape) for name, shape in (input_shapes or {}).items()}
+    others = {name: tuple(map(int, shape)) for name, shape in (override_shapes or {}).items()}
     values = {name: as_array(value) for name, value in (input_values or {}).items()}
     try:
-        return load_file(source, shapes, values, rules or {}, masks=masks)
+        return load_file(
+            source, shapes, values, rules or {}, masks=masks, override_shapes=others
+        )
     except RfgraphError as error:
         raise type(error)(f"{source_name(source)}: {error}") from None
 

@@ -57,7 +57,9 @@ class Builder:
         self.rules = rules
         self.masks = masks
         self.operators = 0
-        self._declared: dict[str, Shape] = inference.declared_shapes(proto.graph)
+        # What a file declares of its tensors holds at the lengths that it declares of its inputs.
+        replaced = any(item.replaced for item in self.inputs)
+        self._declared = {} if replaced else inference.declared_shapes(proto.graph)
         self._proto = proto
 
     def build(self, constants: Mapping[str, Value]) -> list[Entry]:

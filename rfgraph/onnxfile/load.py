@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -13,6 +14,7 @@ from rfgraph.onnxfile.building.inputs import (
     concrete_inputs,
     declared_inputs,
     open_dimensions,
+    relengthened,
 )
 from rfgraph.onnxfile.building.probing import Search
 from rfgraph.onnxfile.building.scope import opsets_of
@@ -25,14 +27,55 @@ from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import onnx
     from numpy.typing import NDArray
 
     from rfgraph.onnxfile.building.inputs import Lengths
+    from rfgraph.onnxfile.reading.file import Model as StoredModel
     from rfgraph.ops.registry import Rule
     from rfgraph.relations.axis_rules import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file that was read, with all but the lengths of its inputs decided."""
+
+    found: StoredModel
+    declared: tuple[Declared, ...]
+    constants: Mapping[str, Value]
+    given: tuple[str, ...]
+    rules: Mapping[tuple[str, str], Rule]
+    masks: Masks | None
+
+    def at(self, shapes: Mapping[str, Shape]) -> Model:
+        """Return the model at other lengths of its inputs, declared ones among them."""
+        return self.built({}, shapes)
+
+    def built(self, bound: Mapping[str, Shape], replaced: Mapping[str, Shape]) -> Model:
+        """Return the model with open lengths bound, and declared ones replaced."""
+        declared = list(self.declared)
+        proto = self.found.proto
+        wanted = _bindings(proto.graph, declared, bound, self.given)
+        others = _bindings(proto.graph, declared, replaced, self.given)
+        declared = [relengthened(item, others.get(item.name)) for item in declared]
+        builder, outputs = _build(
+            proto, declared, wanted | others, self.constants, self.rules, self.masks
+        )
+        return Model(
+            file=self.found.name,
+            ir_version=proto.ir_version,
+            opsets=opsets_of(proto.opset_import),
+            producer=" ".join(filter(None, (proto.producer_name, proto.producer_version))),
+            nodes=len(proto.graph.node),
+            inputs=tuple(builder.inputs),
+            outputs=outputs,
+            graph=builder.writer.graph,
+            unanalysed=tuple(builder.writer.unanalysed),
+            masks=None if self.masks is None else self.masks.report(),
+            at=self.at,
+        )
 
 
 def load(
@@ -42,42 +85,31 @@ def load(
     rules: Mapping[tuple[str, str], Rule],
     *,
     masks: bool = False,
+    override_shapes: Mapping[str, Shape] | None = None,
 ) -> Model:
     """Return the model in `source` as a graph; see `rfgraph.load`."""
     found = read(source)
-    proto = found.proto
+    graph = found.proto.graph
 
     def fetch(tensor: onnx.TensorProto) -> NDArray[Any] | None:
         return stored_value(found.restored(tensor))
 
     stored = Masks(fetch) if masks else None
-    constants = initial_constants(proto.graph, stored)
-    arrays = {name: _fitted(proto.graph, name, array) for name, array in input_values.items()}
-    given = {
+    constants = initial_constants(graph, stored)
+    arrays = {name: _fitted(graph, name, array) for name, array in input_values.items()}
+    constants |= {
         name: Value(tuple(array.shape), constant=True, data=array) for name, array in arrays.items()
     }
-    declared = declared_inputs(proto.graph, constants | given)
-    shapes = _bindings(proto.graph, declared, input_shapes, input_values)
-    builder, outputs = _build(proto, declared, shapes, constants | given, rules, stored)
-    return Model(
-        file=found.name,
-        ir_version=proto.ir_version,
-        opsets=opsets_of(proto.opset_import),
-        producer=" ".join(filter(None, (proto.producer_name, proto.producer_version))),
-        nodes=len(proto.graph.node),
-        inputs=tuple(builder.inputs),
-        outputs=outputs,
-        graph=builder.writer.graph,
-        unanalysed=tuple(builder.writer.unanalysed),
-        masks=None if stored is None else stored.report(),
-    )
+    declared = tuple(declared_inputs(graph, constants))
+    reading = Reading(found, declared, constants, tuple(input_values), rules, stored)
+    return reading.built(input_shapes, override_shapes or {})
 
 
 def _bindings(
     graph: onnx.GraphProto,
     declared: list[Declared],
     input_shapes: Mapping[str, Shape],
-    input_values: Mapping[str, NDArray[Any]],
+    input_values: Iterable[str],
 ) -> dict[str, Shape]:
     """Return the bound shapes by input name; the name may be left out when there is one input."""
     names = [item.name for item in declared]
@@ -138,7 +170,8 @@ def _build(
     """Build with the first lengths of the open dimensions that the graph accepts."""
 
     def build(lengths: Lengths) -> tuple[tuple[Builder, tuple[str, ...]] | ModelError, int]:
-        builder = Builder(proto, concrete_inputs(declared, shapes, lengths), rules, masks)
+        inputs = concrete_inputs(declared, shapes, lengths)
+        builder = Builder(proto, inputs, rules, masks)
         try:
             entries = builder.build(constants)
         except ModelError as error:

@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import networkx as nx
 
@@ -135,13 +135,14 @@ class ModelInput:
     """A graph input: its shape as analysed.
 
     `symbolic` are the names of symbolic dimensions, `probed` the lengths that were chosen for want
-    of any, both by axis.
+    of any, `replaced` the lengths that the file declares where others were asked for, all by axis.
     """
 
     name: str
     shape: Shape
     symbolic: dict[int, str] = field(default_factory=dict)
     probed: dict[int, int] = field(default_factory=dict)
+    replaced: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,8 @@ class StoredMasks:
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
 
-    `masks` is None unless stored masks were asked for.
+    `masks` is None unless stored masks were asked for. `at` gives the same file at other lengths of
+    its inputs, ModelError where the graph refuses them; None for a model that was built by hand.
     """
 
     file: str
@@ -210,6 +212,9 @@ class Model:
     graph: Graph
     unanalysed: tuple[Unanalysed, ...] = ()
     masks: StoredMasks | None = None
+    at: Callable[[Mapping[str, Shape]], Model] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)

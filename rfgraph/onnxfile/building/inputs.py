@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.errors import ModelError, UsageError
@@ -30,11 +30,13 @@ class Declared:
     """A graph input as the file declares it.
 
     `dims` has an integer or a symbol for each axis; it is None where no shape is declared.
+    `replaced` are the declared lengths, by axis, in whose place others stand in `dims`.
     """
 
     name: str
     dims: tuple[int | str, ...] | None
     is_tensor: bool = True
+    replaced: dict[int, int] = field(default_factory=dict)
 
 
 def declared_inputs(graph: onnx.GraphProto, constants: Mapping[str, object]) -> list[Declared]:
@@ -58,6 +60,20 @@ def _declared(value: onnx.ValueInfoProto) -> Declared:
     if not tensor.HasField("shape"):
         return Declared(value.name, None)
     return Declared(value.name, tuple(_dim(dim) for dim in tensor.shape.dim))
+
+
+def relengthened(item: Declared, shape: Shape | None) -> Declared:
+    """Return an input that declares the lengths of `shape` where it declares others."""
+    if shape is None or item.dims is None or len(item.dims) != len(shape):
+        return item
+    pairs = list(zip(item.dims, shape, strict=True))
+    dims = tuple(dim if isinstance(dim, str) else length for dim, length in pairs)
+    others = {
+        axis: dim
+        for axis, (dim, length) in enumerate(pairs)
+        if isinstance(dim, int) and dim != length
+    }
+    return replace(item, dims=dims, replaced=others)
 
 
 def _dim(dim: onnx.TensorShapeProto.Dimension) -> int | str:
@@ -115,7 +131,7 @@ def concrete_inputs(
         if item.name in bound:
             dims = item.dims or ()
             symbolic = {axis: dim for axis, dim in enumerate(dims) if isinstance(dim, str)}
-            found.append(ModelInput(item.name, bound[item.name], symbolic, {}))
+            found.append(ModelInput(item.name, bound[item.name], symbolic, {}, item.replaced))
         else:
             found.append(_probed(item, symbols, lengths))
     return found

@@ -1,0 +1,303 @@
+"""How tensors move with one axis of a graph input, and what padding on the way asks for beside.
+
+If the input is shifted by q positions, a tensor that moves is shifted by p units along one of its
+axes, and so is all on the way to it: q is the grid on which an input may be cut. This is more than
+the period of what is read, for a union may hide the period of one of its parts.
+
+Where something pads a tensor on the way, a unit depends on where that tensor begins and ends, even
+if it reads none of the input there. What follows for the input is kept beside.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join_spans
+from rfgraph.relations.axis_rules import (
+    Band,
+    Blocks,
+    Resample,
+    Rows,
+    Shift,
+    Transposed,
+    Whole,
+    Window,
+    product,
+)
+from rfgraph.relations.graph import Edge, edges_into, relevant
+from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.steps import regroup_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rfgraph.relations.axis_rules import AxisRule, Shape
+    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.steps import Everything
+
+# An end of the input that nothing asks for.
+FAR = 1 << 62
+
+Taps: TypeAlias = Window | Transposed | Resample | Shift
+
+
+class Moved(NamedTuple):
+    """A tensor that moves along `axis`: position i is that of `i // inner % length`.
+
+    `needs` has p and q as its period; its intervals are the input positions that must exist for
+    nothing that a position reads to be padding: from -FAR on, or up to FAR, where none must.
+    """
+
+    axis: int
+    inner: int
+    length: int
+    needs: PeriodicMap
+
+
+# Why a tensor does not move.
+Fixed: TypeAlias = str
+Value: TypeAlias = Moved | Fixed
+
+WHOLE = "reads the whole axis"
+UNKNOWN = "is not followed"
+BEFORE = "reads all that came before"
+AFTER = "reads all that follows"
+MASKED = "reads what a mask leaves of the axis"
+LISTED = "reads positions of a list"
+REVERSED = "runs backward along the axis"
+WRAPPED = "reads the other end of the axis"
+MIXED = "mixes the axis with another"
+STRETCHED = "samples at a ratio that depends on the length"
+MERGED = "merges paths of different strides"
+LONG = f"has a period of more than {MAX_PERIOD} units"
+
+
+class Break(NamedTuple):
+    """An operator behind which a tensor no longer moves with the input, and why."""
+
+    operator: Operator
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """How the tensors on the way to a target move with an input axis, and what breaks that."""
+
+    values: Mapping[str, Value]
+    breaks: tuple[Break, ...]
+
+
+def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
+    """Return how the tensors on the way from `source` to `target` move with its `axis`.
+
+    A tensor moves if some of its paths do; each operator that stops others is a break.
+    """
+    length = graph.nodes[source]["shape"][axis]
+    domain = _Movement(length)
+    needs = PeriodicMap(1, 1, (None,))
+    values: dict[str, Value] = {source: Moved(axis, 1, length, needs)}
+    breaks: dict[Break, None] = {}
+    within = relevant(graph, source, target)
+    for name in graph:
+        if name not in within:
+            continue
+        for edge in edges_into(graph, name):
+            if edge.source in values and not edge.relation.is_void:
+                _arrive(domain, values, edge, breaks)
+    return Movement(values, tuple(breaks))
+
+
+def _arrive(
+    domain: _Movement, values: dict[str, Value], edge: Edge, breaks: dict[Break, None]
+) -> None:
+    before = values[edge.source]
+    if isinstance(before, str):
+        values.setdefault(edge.target, before)
+        return
+    made = domain.carry(before, edge.relation)
+    there = values.get(edge.target)
+    if isinstance(made, Moved) and isinstance(there, Moved):
+        made = domain.join(there, made)
+    if isinstance(made, str):
+        breaks[Break(edge.operator, made)] = None
+        values.setdefault(edge.target, made)
+    else:
+        values[edge.target] = made
+
+
+def flattened(value: Moved) -> Moved:
+    """Return what moves along the digits of an axis as what moves along the axis itself."""
+    if value.inner == 1:
+        return value
+    p, q, spans = value.needs
+    repeated = tuple(span for span in spans for _ in range(value.inner))
+    needs = PeriodicMap(p * value.inner, q, repeated)
+    return Moved(value.axis, 1, value.length * value.inner, needs)
+
+
+class _Movement(Domain[Value]):
+    """Along one axis of an input of `length` positions."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def is_nothing(self, value: Value) -> bool:
+        return isinstance(value, str)
+
+    def pointwise(self, value: Value, old: Shape, new: Shape) -> Value:
+        assert isinstance(value, Moved)
+        axis = value.axis + len(new) - len(old)
+        return value._replace(axis=axis) if new[axis] == old[value.axis] else WHOLE
+
+    def permute(self, value: Value, perm: tuple[int, ...], old: Shape) -> Value:
+        assert isinstance(value, Moved)
+        return value._replace(axis=perm.index(value.axis))
+
+    def regroup(self, value: Value, old: Shape, new: Shape) -> Value:
+        assert isinstance(value, Moved)
+        for before, after in regroup_plan(old, new):
+            if value.axis in before:
+                inner = value.inner * product(old[a] for a in before if a > value.axis)
+                return _placed(value, inner, {a: new[a] for a in after})
+        return MIXED
+
+    def along(self, value: Value, axis: int, rule: AxisRule, shape: Shape) -> Value:
+        assert isinstance(value, Moved)
+        if isinstance(rule, Rows) and axis == value.axis:
+            return self._rows(value, rule, shape)
+        if axis != value.axis:
+            return value
+        if value.inner * value.length != rule.in_len:
+            return MIXED
+        return self._along(flattened(value), rule)
+
+    def everything(self, value: Value, step: Everything, old: Shape) -> Value:
+        return UNKNOWN if step.unknown else WHOLE
+
+    def join(self, first: Value, second: Value) -> Value:
+        assert isinstance(first, Moved)
+        assert isinstance(second, Moved)
+        if first[:3] != second[:3]:
+            first, second = flattened(first), flattened(second)
+        if first[:3] != second[:3]:
+            return MIXED
+        one, other = first.needs, second.needs
+        if one.q * other.p != other.q * one.p:
+            return MERGED
+        p = math.lcm(one.p, other.p)
+        if p > MAX_PERIOD:
+            return LONG
+        spans = tuple(join_spans((one.at(o), other.at(o))) for o in range(p))
+        return first._replace(needs=PeriodicMap(p, one.q * p // one.p, spans))
+
+    def _along(self, value: Moved, rule: AxisRule) -> Value:
+        if isinstance(rule, Whole):
+            return UNKNOWN if rule.unknown else WHOLE
+        if isinstance(rule, Blocks):
+            return self._blocks(value, rule)
+        if isinstance(rule, Band):
+            return self._band(value, rule)
+        if not isinstance(rule, Window | Transposed | Resample | Shift):
+            return LISTED
+        return self._taps(value, rule)
+
+    def _rows(self, value: Moved, rule: Rows, shape: Shape) -> Value:
+        """Rows that read a band of the axis are an axis that moves like it."""
+        if rule.band is None or value.inner * value.length != rule.in_len:
+            return MASKED
+        rows = product(rule.lengths)
+        made = self._band(flattened(value), Band(*rule.band, rule.in_len, rows))
+        return made._replace(axis=rule.axes[0]) if isinstance(made, Moved) else made
+
+    def _band(self, value: Moved, rule: Band) -> Value:
+        if rule.before is None or rule.after is None:
+            both = rule.before is None and rule.after is None
+            return WHOLE if both else BEFORE if rule.before is None else AFTER
+        width = rule.before + rule.after + 1
+        return self._taps(value, Window(width, 1, 1, rule.before, rule.in_len, rule.out_len))
+
+    def _blocks(self, value: Moved, rule: Blocks) -> Value:
+        read, made = rule.in_len // rule.groups, rule.out_len // rule.groups
+        if rule.groups == 1 or not made:
+            return WHOLE
+        blocked = _blocked(value.needs, read)
+        if blocked is None or blocked.p * made > MAX_PERIOD:
+            return LONG
+        spans = tuple(span for span in blocked.spans for _ in range(made))
+        return Moved(value.axis, 1, rule.out_len, PeriodicMap(len(spans), blocked.q, spans))
+
+    def _taps(self, value: Moved, rule: Taps) -> Value:
+        period, shift = rule.period()
+        if shift <= 0:
+            return REVERSED
+        needs = self._with_ends(value.needs, rule)
+        if needs is None:
+            return WRAPPED
+        turns = needs.p // math.gcd(needs.p, shift)
+        p, q = period * turns, needs.q * (shift * turns // needs.p)
+        if isinstance(rule, Resample) and q > self._length:
+            return STRETCHED
+        if p > MAX_PERIOD:
+            return LONG
+        spans = tuple(needs.hull(rule.taps(o)) for o in range(p))
+        return Moved(value.axis, 1, rule.out_len, PeriodicMap(p, q, spans))
+
+    def _with_ends(self, needs: PeriodicMap, rule: Taps) -> PeriodicMap | None:
+        """Return what reading one position asks for, with the tensor's ends where they are padded.
+
+        None where the padding is the other end of the axis.
+        """
+        left, right = padded_sides(rule)
+        if not (left or right):
+            return needs
+        if isinstance(rule, Shift) and rule.outside == "wrap":
+            return None
+        p, q = needs.p, needs.q
+        spans: list[Span] = []
+        for at, span in enumerate(needs.spans):
+            lo = at * q // p if left else FAR
+            hi = self._length - 1 - (rule.in_len - at - 1) * q // p if right else -FAR
+            spans.append(join_spans(((lo, hi), span)))
+        return PeriodicMap(p, q, tuple(spans))
+
+
+def padded_sides(rule: Taps) -> tuple[bool, bool]:
+    """Return whether some output position reads before the first position, and behind the last."""
+    period, _ = rule.period()
+    count = min(period, rule.out_len)
+    first = [taps[0] for o in range(count) if (taps := rule.taps(o))]
+    last = [taps[-1] for o in range(rule.out_len - count, rule.out_len) if (taps := rule.taps(o))]
+    return min(first, default=0) < 0, max(last, default=0) >= rule.in_len
+
+
+def _placed(value: Moved, inner: int, lengths: Mapping[int, int]) -> Value:
+    """Return where the digits of a flat index lie that begin at `inner`, on axes of `lengths`."""
+    for axis, behind, length in _places(lengths):
+        if not behind < inner * value.length <= behind * length:
+            continue
+        if behind <= inner:
+            return value._replace(axis=axis, inner=inner // behind) if not inner % behind else MIXED
+        size = behind // inner
+        needs = None if behind % inner or value.length % size else _blocked(value.needs, size)
+        if needs is not None:
+            return Moved(axis, 1, value.length // size, needs)
+    return MIXED
+
+
+def _places(lengths: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
+    """Yield the axes from the last to the first, with the product of those behind, and lengths."""
+    behind = 1
+    for axis, length in reversed(lengths.items()):
+        yield axis, behind, length
+        behind *= length
+
+
+def _blocked(needs: PeriodicMap, size: int) -> PeriodicMap | None:
+    """Return the map of blocks of `size` positions, each of which reads all of its own."""
+    p = math.lcm(needs.p, size) // size
+    if p > MAX_PERIOD:
+        return None
+    spans = tuple(needs.hull(range(o * size, (o + 1) * size)) for o in range(p))
+    return PeriodicMap(p, needs.q * p * size // needs.p, spans)
