@@ -289,7 +289,7 @@ def _placed(value: Moved, inner: int, lengths: Mapping[int, int]) -> Value:
 def _places(lengths: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
     """Yield the axes from the last to the first, with the product of those behind, and lengths."""
     behind = 1
-    for axis, length in reversed(lengths.items()):
+    for axis, length in reversed(list(lengths.items())):
         yield axis, behind, length
         behind *= length
 
