@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.loading import load
     from rfgraph.analysis.paths import Path, paths
     from rfgraph.analysis.result import analyze
+    from rfgraph.analysis.tiling import Tile, Tiles, tiles
     from rfgraph.analysis.unit import Region, Unit, unit
     from rfgraph.checks.run import Report, check, check_many
     from rfgraph.checks.settings import Settings, make_settings
@@ -36,6 +37,8 @@ _HOMES = {
     "Report": "rfgraph.checks.run",
     "Result": "rfgraph.analysis.analysis",
     "Settings": "rfgraph.checks.settings",
+    "Tile": "rfgraph.analysis.tiling",
+    "Tiles": "rfgraph.analysis.tiling",
     "Unit": "rfgraph.analysis.unit",
     "analyze": "rfgraph.analysis.result",
     "check": "rfgraph.checks.run",
@@ -44,6 +47,7 @@ _HOMES = {
     "make_settings": "rfgraph.checks.settings",
     "path_histogram": "rfgraph.analysis.histogram",
     "paths": "rfgraph.analysis.paths",
+    "tiles": "rfgraph.analysis.tiling",
     "unit": "rfgraph.analysis.unit",
 }
 
@@ -65,6 +69,8 @@ __all__ = [
     "Result",
     "RfgraphError",
     "Settings",
+    "Tile",
+    "Tiles",
     "Unit",
     "UsageError",
     "__version__",
@@ -75,6 +81,7 @@ __all__ = [
     "make_settings",
     "path_histogram",
     "paths",
+    "tiles",
     "unit",
 ]
 

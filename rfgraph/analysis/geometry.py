@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfgraph.analysis.lengths import Lengths, accepted_lengths, at_lengths, dependent
 from rfgraph.analysis.result import analyze
 from rfgraph.domains.fields.numbers import united_map
-from rfgraph.domains.movement import FAR, MERGED, UNKNOWN, Moved, flattened, movement
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, join_spans
+from rfgraph.domains.movement import MERGED, UNKNOWN, Moved, flattened, movement
 from rfgraph.errors import UsageError
+from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import rational
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rfgraph.analysis.lengths import Dependent
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.movement import Movement
+    from rfgraph.domains.periodic import PeriodicMap
+    from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Model, ModelInput, Operator
 
 
@@ -47,7 +49,8 @@ class AxisGeometry:
     `period` is [P_o, P_i]: P_o units move on by P_i positions, all on the way included. `map` says
     which positions must exist for a unit to be that of an endless input. `halo` is what a core on
     the grid needs before and behind it, `grid_halo` what a tile reads there. `units` are those of
-    the tensor at the length `size`.
+    the tensor at the length `size`. `mirrored` is how many positions the first tile, and the last,
+    must have at least for padding by their own positions to be that of the whole.
     """
 
     axis: int
@@ -58,6 +61,7 @@ class AxisGeometry:
     size: int
     units: int
     lengths: Lengths
+    mirrored: tuple[int, int] = (0, 0)
 
     @property
     def period(self) -> tuple[int, int]:
@@ -146,10 +150,11 @@ def geometry(
     spatial = result.forms[source].spatial_axes
     item = _item(result.model, source)
     found = _accepted(result.model, item, tensor, spatial)
-    at = {axis: _base(item.shape[axis], found.lengths[axis]) for axis in spatial}
-    if whole is not None:
-        at = dict(zip(spatial, whole, strict=True))
-        at = {a: item.shape[a] if found.lengths[a].is_fixed else n for a, n in at.items()}
+    shape = None if whole is None else _whole_shape(result.model, item, tensor, found, whole)
+    at = {
+        axis: _base(item.shape[axis], found.lengths[axis], length)
+        for axis, length in zip(spatial, whole or (None,) * len(spatial), strict=True)
+    }
     if any(item.shape[axis] != length for axis, length in at.items()):
         made = at_lengths(result.model, item, at)
         if made is None:
@@ -168,9 +173,10 @@ def geometry(
         elif not any(blocker.axis == axis for blocker in blockers):
             producer = result.graph.nodes[tensor]["producer"]
             blockers.append(_blocker(producer, axis, "has no period along the axis"))
-    shape = result.graph.nodes[tensor]["shape"]
     unique = tuple(dict.fromkeys(blockers))
-    rank = len(shape or ())
+    rank = len(result.graph.nodes[tensor]["shape"] or ())
+    if whole is not None and shape is None and not unique:
+        shape = _longer(result.graph.nodes[tensor]["shape"], axes, whole)
     return Geometry(
         tensor, source, rank, len(item.shape), shape, tuple(axes), unique, found.lengths
     )
@@ -189,8 +195,41 @@ def _accepted(model: Model, item: ModelInput, tensor: str, spatial: Sequence[int
     return _Found(lengths, differing)
 
 
-def _base(length: int, lengths: Lengths) -> int:
-    return length if lengths.is_fixed or not lengths.loses(length) else lengths.next(length)
+def _base(declared: int, lengths: Lengths, whole: int | None) -> int:
+    """Return the length at which to measure: one that tiles have, no less than `declared`.
+
+    That is one of the file's own, or one that loses what the whole loses, or that loses nothing: a
+    multiple of the step where there is one.
+    """
+    if lengths.step is None:
+        return declared
+    even = lengths.even()
+    residue = 0 if 0 in even else even[0]
+    if whole is not None and lengths.loses(whole):
+        residue = whole
+    least = max(declared, lengths.least)
+    return least + (residue - least) % lengths.step
+
+
+def _whole_shape(
+    model: Model, item: ModelInput, tensor: str, found: _Found, whole: Sequence[int]
+) -> Shape | None:
+    """Return the tensor's shape for the whole of open lengths; None where the file fixes some."""
+    if any(lengths.is_fixed for lengths in found.lengths.values()):
+        return None
+    at = dict(zip(found.lengths, whole, strict=True))
+    made = at_lengths(model, item, at)
+    if made is None:
+        raise _refused(item, at, found.lengths)
+    return shape_of(made.graph, tensor)
+
+
+def _longer(shape: Shape, axes: Sequence[AxisGeometry], whole: Sequence[int]) -> Shape:
+    """Return a tensor's shape where the input has the lengths `whole`."""
+    made = list(shape)
+    for axis, length in zip(axes, whole, strict=True):
+        made[axis.carrier] = math.floor(length * axis.scale + axis.offset)
+    return tuple(made)
 
 
 def _refused(
@@ -266,45 +305,19 @@ def _axis(
         return None
     value = flattened(value)
     united = united_map(result.forms[item.name].states[tensor], axis, shape)
-    needed = None if united is None else _needed(united, value.needs)
-    if needed is None or value.length != shape[value.axis]:
+    needed = value.needs
+    if united is None or united.rate != needed.rate or value.length != shape[value.axis]:
         return None
     step = needed.q
     there = [span for span in needed.spans if span is not None]
     before = max(0, -min(lo for lo, _ in there))
     behind = max(0, max(hi for _, hi in there) - (step - 1))
-    grid = -(-before // step) * step, _up(behind, step, item.shape[axis], lengths)
     size, units = item.shape[axis], shape[value.axis]
+    # A tile begins on the grid and is as long as what was measured here, but for steps.
+    rest = 0 if lengths.is_fixed else size
+    grid = -(-before // step) * step, behind + (rest - behind) % step
+    halo = before, behind
     return AxisGeometry(
-        axis, value.axis, needed, (before, behind), grid, size, units, lengths
+        axis, value.axis, needed, halo, grid, size, units, lengths, moving.mirrored
     )
 
-
-def _needed(united: PeriodicMap, needs: PeriodicMap) -> PeriodicMap | None:
-    """Return what is read and what padding asks for, over a period of both."""
-    p = math.lcm(united.p, needs.p)
-    if united.q * needs.p != needs.q * united.p or p > MAX_PERIOD:
-        return None
-    spans = []
-    for at in range(p):
-        read, asked = united.at(at), needs.at(at)
-        if read is not None and asked is not None:
-            lo = asked[0] if asked[0] < FAR // 2 else read[0]
-            hi = asked[1] if asked[1] > -FAR // 2 else read[1]
-            read = join_spans((read, (lo, hi)))
-        spans.append(read)
-    return PeriodicMap(p, united.q * p // united.p, tuple(spans))
-
-
-def _up(behind: int, step: int, size: int, lengths: Lengths) -> int:
-    """Return the halo behind a core with which a tile that begins on the grid has an even length.
-
-    That is a multiple of the step where the network is even there, else the next even length; where
-    the whole loses positions, or the length is fixed, a length that loses the same.
-    """
-    if lengths.is_fixed or lengths.step is None:
-        return -(-behind // step) * step
-    residues = [size % step] if lengths.loses(size) else [n % step for n in lengths.even()]
-    if 0 in residues:
-        return -(-behind // step) * step
-    return behind + min((residue - behind) % step for residue in residues)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from rfgraph.analysis.analysis import Result
@@ -173,6 +172,8 @@ def tiles(
     if whole is None:
         return Tiles(found, recommended, None, None)
     plan = tuple(_planned(found, core, whole))
+    if reads is not None:
+        _fits(found, plan, reads)
     return Tiles(found, recommended, plan, found.shape)
 
 
@@ -236,6 +237,17 @@ def _recommended(found: Geometry, core: tuple[int, ...]) -> Recommended:
 # -- the plan --------------------------------------------------------------------------------------
 
 
+def _fits(found: Geometry, plan: Sequence[Tile], reads: Sequence[int]) -> None:
+    """Raise UsageError where the first tile or the last must read more than a tile may."""
+    for axis, most in zip(found.axes, reads, strict=True):
+        least = max(item.read[axis.axis].stop - item.read[axis.axis].start for item in plan)
+        if least > most:
+            raise UsageError(
+                f"axis {axis.axis} requires tiles of at least {least} at the ends of the image, "
+                f"found {most}"
+            )
+
+
 class _Span(NamedTuple):
     """A tile along one axis: what it reads, its core, what it writes and where that lies in it."""
 
@@ -249,7 +261,7 @@ def _planned(found: Geometry, core: Sequence[int], whole: Sequence[int]) -> Iter
     """Yield the tiles of an image, the last axis fastest."""
     spans: list[tuple[_Span, ...]] = [()]
     for axis, length, size in zip(found.axes, core, whole, strict=True):
-        along = list(_along(axis, length, size))
+        along = list(_along(axis, length, size, (found.shape or ())[axis.carrier]))
         spans = [(*before, span) for before in spans for span in along]
     inputs = tuple(axis.axis for axis in found.axes)
     outputs = tuple(axis.carrier for axis in found.axes)
@@ -270,11 +282,10 @@ def _slices(rank: int, axes: Sequence[int], ranges: Sequence[tuple[int, int]]) -
     return tuple(found)
 
 
-def _along(axis: AxisGeometry, core: int, whole: int) -> Iterator[_Span]:
+def _along(axis: AxisGeometry, core: int, whole: int, units: int) -> Iterator[_Span]:
     """Yield the tiles along one axis; they begin on the grid and end with the image at the last."""
     step, per_step = axis.period[1], axis.period[0]
     before, behind = axis.grid_halo
-    units = axis.units
     fixed = axis.lengths.least if axis.lengths.is_fixed else None
     if fixed is not None:
         _fits_whole(axis, fixed, whole)
@@ -286,7 +297,8 @@ def _along(axis: AxisGeometry, core: int, whole: int) -> Iterator[_Span]:
             end = first + (fixed - axis.halo[1]) // step * step
         stop = end + behind if fixed is None else first + fixed
         if fixed is None:
-            stop += -(-max(axis.lengths.least - (stop - first), 0) // step) * step
+            least = max(axis.lengths.least, 0 if first else axis.mirrored[0])
+            stop += -(-max(least - (stop - first), 0) // step) * step
         if stop >= whole:
             first, stop, end = _last(axis, first, whole), whole, whole
         last = units if stop == whole else min(end * per_step // step, units)
@@ -301,21 +313,19 @@ def _last(axis: AxisGeometry, first: int, whole: int) -> int:
     """Return where a tile that ends with the image begins, so that the network takes its length."""
     step = axis.period[1]
     least = axis.lengths.least
-    missing = max(least - (whole - first), 0)
+    missing = max(least - (whole - first), axis.mirrored[1] - (whole - first), 0)
     return max(first - -(-missing // step) * step, 0)
 
 
 def _fits_whole(axis: AxisGeometry, fixed: int, whole: int) -> None:
     """Raise UsageError where tiles of the file's own length have no exact plan."""
     step = axis.period[1]
-    if whole < fixed or (whole - fixed) % step:
+    if whole == fixed:
+        return
+    if whole < fixed or (whole - fixed) % step or fixed < max(axis.mirrored):
         lengths = f"{fixed} + {step}k" if step > 1 else f"{fixed} or more"
         raise UsageError(
             f"axis {axis.axis}: tiles of {fixed} positions, which the file fixes, have an exact "
             f"plan for images of {lengths}, found {whole}"
         )
 
-
-def scale(axis: AxisGeometry) -> Fraction:
-    """Return how many units there are for each input position."""
-    return Fraction(*axis.period)

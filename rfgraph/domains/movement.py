@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join_spans
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, affine, join_spans
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Graph, Operator
     from rfgraph.relations.steps import Everything
 
-# An end of the input that nothing asks for.
+# Beyond what any padding asks for.
 FAR = 1 << 62
 
 Taps: TypeAlias = Window | Transposed | Resample | Shift
@@ -46,8 +46,8 @@ Taps: TypeAlias = Window | Transposed | Resample | Shift
 class Moved(NamedTuple):
     """A tensor that moves along `axis`: position i is that of `i // inner % length`.
 
-    `needs` has p and q as its period; its intervals are the input positions that must exist for
-    nothing that a position reads to be padding: from -FAR on, or up to FAR, where none must.
+    `needs` has p and q as its period; its intervals are the input positions that must exist: those
+    read, and those without which something on the way would be padding.
     """
 
     axis: int
@@ -83,20 +83,26 @@ class Break(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """How the tensors on the way to a target move with an input axis, and what breaks that."""
+    """How the tensors on the way to a target move with an input axis, and what breaks that.
+
+    `mirrored` is how many positions, from the first on and up to the last, a part of the input must
+    have for what pads by positions of its own (reflected, or the nearest) to be that of the whole.
+    """
 
     values: Mapping[str, Value]
     breaks: tuple[Break, ...]
+    mirrored: tuple[int, int] = (0, 0)
 
 
 def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
     """Return how the tensors on the way from `source` to `target` move with its `axis`.
 
-    A tensor moves if some of its paths do; each operator that stops others is a break.
+    A tensor moves if some of its paths do; each operator that stops others is a break. What the
+    target needs has its own end, before which a unit must lie to exist.
     """
     length = graph.nodes[source]["shape"][axis]
     domain = _Movement(length)
-    needs = PeriodicMap(1, 1, (None,))
+    needs = affine(1, 0, 0)
     values: dict[str, Value] = {source: Moved(axis, 1, length, needs)}
     breaks: dict[Break, None] = {}
     within = relevant(graph, source, target)
@@ -106,7 +112,10 @@ def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
         for edge in edges_into(graph, name):
             if edge.source in values and not edge.relation.is_void:
                 _arrive(domain, values, edge, breaks)
-    return Movement(values, tuple(breaks))
+    found = values.get(target)
+    if isinstance(found, Moved):
+        values[target] = domain.existing(flattened(found))
+    return Movement(values, tuple(breaks), (domain.first, domain.last))
 
 
 def _arrive(
@@ -142,6 +151,7 @@ class _Movement(Domain[Value]):
 
     def __init__(self, length: int) -> None:
         self._length = length
+        self.first = self.last = 0
 
     def is_nothing(self, value: Value) -> bool:
         return isinstance(value, str)
@@ -232,9 +242,11 @@ class _Movement(Domain[Value]):
         period, shift = rule.period()
         if shift <= 0:
             return REVERSED
-        needs = self._with_ends(value.needs, rule)
-        if needs is None:
+        padded = padded_sides(rule)
+        if any(padded) and isinstance(rule, Shift) and rule.outside == "wrap":
             return WRAPPED
+        self._mirror(value.needs, rule, padded)
+        needs = self._with_ends(value.needs, rule.in_len, padded)
         turns = needs.p // math.gcd(needs.p, shift)
         p, q = period * turns, needs.q * (shift * turns // needs.p)
         if isinstance(rule, Resample) and q > self._length:
@@ -244,23 +256,42 @@ class _Movement(Domain[Value]):
         spans = tuple(needs.hull(rule.taps(o)) for o in range(p))
         return Moved(value.axis, 1, rule.out_len, PeriodicMap(p, q, spans))
 
-    def _with_ends(self, needs: PeriodicMap, rule: Taps) -> PeriodicMap | None:
-        """Return what reading one position asks for, with the tensor's ends where they are padded.
+    def existing(self, value: Moved) -> Moved:
+        """Return a tensor whose units need their own positions to exist."""
+        return value._replace(needs=self._with_ends(value.needs, value.length, (True, True)))
 
-        None where the padding is the other end of the axis.
-        """
-        left, right = padded_sides(rule)
-        if not (left or right):
+    def _mirror(self, needs: PeriodicMap, rule: Taps, padded: tuple[bool, bool]) -> None:
+        """Note how far padding by a tensor's own positions reaches into the input."""
+        turns = isinstance(rule, Shift) and rule.outside == "reflect"
+        clamps = rule.outside == "edge" if isinstance(rule, Shift) else _clamps(rule)
+        if not (turns or clamps):
+            return
+        top = rule.in_len - 1
+        begin = min(-rule.taps(0)[0], top) if turns else 0
+        end = min(rule.taps(rule.out_len - 1)[-1] - top, top) if turns else 0
+        near, far = needs.hull(range(begin + 1)), needs.hull(range(top - end, top + 1))
+        if padded[0] and near is not None:
+            self.first = max(self.first, near[1] + 1)
+        if padded[1] and far is not None:
+            self.last = max(self.last, self._length - far[0])
+
+    def _with_ends(
+        self, needs: PeriodicMap, length: int, padded: tuple[bool, bool]
+    ) -> PeriodicMap:
+        """Return what reading a position of a tensor asks for that is padded on these sides."""
+        if not any(padded):
             return needs
-        if isinstance(rule, Shift) and rule.outside == "wrap":
-            return None
         p, q = needs.p, needs.q
         spans: list[Span] = []
         for at, span in enumerate(needs.spans):
-            lo = at * q // p if left else FAR
-            hi = self._length - 1 - (rule.in_len - at - 1) * q // p if right else -FAR
+            lo = at * q // p if padded[0] else FAR
+            hi = self._length - 1 - (length - at - 1) * q // p if padded[1] else -FAR
             spans.append(join_spans(((lo, hi), span)))
         return PeriodicMap(p, q, tuple(spans))
+
+
+def _clamps(rule: Taps) -> bool:
+    return isinstance(rule, Resample) and rule.clamp
 
 
 def padded_sides(rule: Taps) -> tuple[bool, bool]:

@@ -1,0 +1,138 @@
+"""Tiles: the numbers of the reference, and stitched against whole under onnxruntime."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import rfgraph
+from analysis import nets
+from analysis.stitched import image_of, narrower, network, stitched
+from oracle.local_models import local_model, whole_numbers
+from rfgraph.errors import UsageError
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+ROWS = [
+    # net, P_o/P_i, halo, on the grid, image, tile
+    (nets.twice_down_and_up(), (4, 4), (7, 7), (8, 8), 101, 40),
+    (nets.two_centered(), (1, 1), (4, 4), (4, 4), 101, 40),
+    (nets.twice_down(), (1, 4), (3, 3), (4, 4), 101, 40),
+    (nets.crop_before_padding(), (2, 1), (1, 2), (1, 2), 61, 20),
+    (nets.slice_before_padding(), (1, 1), (4, 1), (4, 1), 61, 20),
+    (nets.unet(2, "transposed"), (4, 4), (22, 22), (24, 24), 128, 96),
+    (nets.unet(3, "transposed"), (8, 8), (46, 46), (48, 48), 240, 176),
+    (nets.unet(2, "bilinear"), (4, 4), (26, 26), (28, 28), 128, 96),
+    (nets.unet(3, "bilinear"), (8, 8), (54, 54), (56, 56), 240, 176),
+    (nets.unet(4, "transposed", ["n"]), (16, 16), (94, 94), (96, 96), 480, 320),
+    (nets.unet(4, "bilinear", ["n"]), (16, 16), (110, 110), (112, 112), 480, 320),
+]
+
+
+@pytest.mark.parametrize(("model", "period", "halo", "grid", "image", "tile"), ROWS)
+def test_stitched_is_whole_and_one_step_less_is_not(model, period, halo, grid, image, tile):
+    plan = rfgraph.tiles(model, image=image, tile=tile)
+    assert plan.exact
+    for axis in plan.axes:
+        assert (axis.period, axis.halo, axis.grid_halo) == (period, halo, grid)
+    net = network(model)
+    x = image_of((1, 1, *[image] * len(plan.axes)))
+    whole = net(x)
+    assert plan.shape == whole.shape
+    assert len(plan) > 1
+    np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)
+    for side in (0, 1):
+        less = narrower(plan, [image] * len(plan.axes), 0, side)
+        assert not np.array_equal(stitched(less, net, x, whole), whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "period", "halo", "grid"),
+    [
+        ("espcn", (3, 1), (4, 4), (4, 4)),
+        ("patchgan3", (1, 8), (23, 39), (24, 40)),
+        ("unet_bilinear", (16, 16), (110, 110), (112, 112)),
+        ("unet_nearest", (16, 16), (110, 110), (112, 112)),
+    ],
+)
+def test_fixtures(name, period, halo, grid):
+    for axis in rfgraph.tiles(str(FIXTURES / f"{name}.onnx")).axes:
+        assert (axis.period, axis.halo, axis.grid_halo) == (period, halo, grid)
+
+
+def test_the_valid_unet_of_2015():
+    model = nets.valid_unet()
+    plan = rfgraph.tiles(model, image=(572, 604), tile=412)
+    for axis in plan.axes:
+        assert (axis.period, axis.halo, axis.grid_halo) == ((16, 16), (0, 188), (0, 188))
+        assert (axis.scale, axis.offset) == (1, -184)
+        assert (axis.lengths.least, axis.lengths.lossless) == (188, (12,))
+    assert plan.shape == (1, 1, 388, 420)
+    assert {(t.read[2].stop - t.read[2].start) % 16 for t in plan} == {12}
+    net, x = network(model), image_of((1, 1, 572, 604))
+    whole = net(x)
+    np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)
+
+
+def test_an_image_that_loses_positions_has_tiles_that_lose_the_same():
+    model = nets.valid_unet()
+    plan = rfgraph.tiles(model, image=600, tile=408)
+    net, x = network(model), image_of((1, 1, 600, 600))
+    whole = net(x)
+    np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)
+
+
+def test_a_union_does_not_hide_the_period_of_a_part():
+    """The convolution of 7 covers what pooling and upsampling read, whose grid remains."""
+    net = nets.line()
+    low = net.up(net.halved("x"), 2, 2)
+    model = net.model(net.concat(net.conv("x", 7), low))
+    assert rfgraph.analyze(model).receptive_field().axes[2].period == (1, 1)
+    assert rfgraph.tiles(model).axes[0].period == (2, 2)
+
+
+def drawn(data):
+    return lambda low, high: data.draw(st.integers(low, high))
+
+
+def agrees(model, draw):
+    """Compare a random plan with the whole; return the plan, None where the net has none."""
+    found = rfgraph.tiles(model)
+    assert found.exact, found.blockers
+    image, most = [], []
+    for axis in found.axes:
+        step, lengths = axis.period[1], axis.lengths
+        read = max(sum(axis.grid_halo), lengths.least, *axis.mirrored) + step * draw(2, 3)
+        length = read + draw(0, 3 * step)
+        while length % step not in lengths.residues:
+            length += 1
+        most.append(read)
+        image.append(length)
+    plan = rfgraph.tiles(model, image=image, tile=most)
+    assert plan.exact, plan.blockers
+    net, x = network(model), image_of((1, 1, *image))
+    whole = net(x)
+    assert plan.shape == whole.shape
+    np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)
+    for tile in plan:
+        for axis, length in zip(plan.axes, most, strict=True):
+            assert tile.read[axis.axis].stop - tile.read[axis.axis].start <= length
+
+
+@given(st.data())
+@settings(max_examples=25)
+def test_a_plan_is_the_whole_for_random_networks(data):
+    draw = drawn(data)
+    seed = draw(0, 99)
+    agrees(whole_numbers(local_model(draw(1, 2), seed, draw), seed), draw)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(500))
+def test_500_random_networks(seed):
+    draw = random.Random(seed).randint
+    agrees(whole_numbers(local_model((1, 1, 1, 2, 2, 3)[draw(0, 5)], seed, draw), seed), draw)
