@@ -251,10 +251,17 @@ def accepted(lengths: Lengths) -> str:
     return _series(lengths.least, lengths.step, lengths.residues)
 
 
+def lossless(lengths: Lengths) -> str:
+    """Say which of the lengths that an axis accepts lose no position to strides."""
+    return _series(lengths.least, lengths.step or 1, lengths.lossless or ())
+
+
 def _series(least: int, step: int, residues: Sequence[int]) -> str:
     if len(residues) == step:
         return "any length" if least == 1 else f"any length from {least} on"
     first = sorted(least + (residue - least) % step for residue in residues)
+    if len(first) == 1 and first[0] == step:
+        return f"multiples of {step}"
     named = ", ".join(f"{n} + {step}k" for n in first[:4])
     return named if len(first) <= 4 else f"{named} and {len(first) - 4} more such series"
 

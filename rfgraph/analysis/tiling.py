@@ -179,7 +179,9 @@ def tiles(
 
 def per_axis(name: str, value: int | Sequence[int], count: int) -> tuple[int, ...]:
     """Return one length for each of `count` spatial axes; UsageError where they do not fit."""
-    lengths = (value,) * count if isinstance(value, int) else tuple(value)
+    lengths = (value,) if isinstance(value, int) else tuple(value)
+    if len(lengths) == 1:
+        lengths *= count
     if len(lengths) != count or any(length < 1 for length in lengths):
         raise UsageError(
             f"{name} requires one length or {count} (one for each spatial axis) of at least 1, "

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.document import contents
+from rfgraph.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 def report(view: View, fields: Sequence[ReceptiveField] | None = None) -> str:
     """Return `contents` as text."""
     return dumps(contents(view, fields))
+
+
+def results(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Return the entry of the only pair of tensor and input as a report, or those of several."""
+    head = {"schema": 1, "version": __version__}
+    if len(entries) == 1:
+        return dumps({**head, **entries[0]})
+    return dumps({**head, "results": list(entries)})
 
 
 def dumps(document: Mapping[str, Any]) -> str:
