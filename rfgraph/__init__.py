@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.loading import load
     from rfgraph.analysis.paths import Path, paths
     from rfgraph.analysis.result import analyze
+    from rfgraph.analysis.streaming import Stream, stream
     from rfgraph.analysis.tiling import Tile, Tiles, tiles
     from rfgraph.analysis.unit import Region, Unit, unit
     from rfgraph.checks.run import Report, check, check_many
@@ -37,6 +38,7 @@ _HOMES = {
     "Report": "rfgraph.checks.run",
     "Result": "rfgraph.analysis.analysis",
     "Settings": "rfgraph.checks.settings",
+    "Stream": "rfgraph.analysis.streaming",
     "Tile": "rfgraph.analysis.tiling",
     "Tiles": "rfgraph.analysis.tiling",
     "Unit": "rfgraph.analysis.unit",
@@ -47,6 +49,7 @@ _HOMES = {
     "make_settings": "rfgraph.checks.settings",
     "path_histogram": "rfgraph.analysis.histogram",
     "paths": "rfgraph.analysis.paths",
+    "stream": "rfgraph.analysis.streaming",
     "tiles": "rfgraph.analysis.tiling",
     "unit": "rfgraph.analysis.unit",
 }
@@ -69,6 +72,7 @@ __all__ = [
     "Result",
     "RfgraphError",
     "Settings",
+    "Stream",
     "Tile",
     "Tiles",
     "Unit",
@@ -81,6 +85,7 @@ __all__ = [
     "make_settings",
     "path_histogram",
     "paths",
+    "stream",
     "tiles",
     "unit",
 ]

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.lengths import Lengths, accepted_lengths, at_lengths, dependent
-from rfgraph.analysis.result import analyze
-from rfgraph.domains.fields.numbers import united_map
 from rfgraph.domains.movement import MERGED, UNKNOWN, Moved, flattened, movement
 from rfgraph.errors import UsageError
-from rfgraph.relations.graph import shape_of
+from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from rfgraph.analysis.analysis import Result
     from rfgraph.analysis.lengths import Dependent
@@ -93,7 +91,10 @@ class AxisGeometry:
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How a tensor moves with an input; `axes` are None in part where something blocks it."""
+    """How a tensor moves with an input: the axes along which it does, and what blocks others.
+
+    `lengths` and `moves` are by axis; the numbers are those of `model`, at lengths that tiles have.
+    """
 
     tensor: str
     input: str
@@ -103,6 +104,8 @@ class Geometry:
     axes: tuple[AxisGeometry, ...]
     blockers: tuple[Blocker, ...]
     lengths: Mapping[int, Lengths]
+    moves: Mapping[int, Movement] = field(repr=False, compare=False)
+    model: Model = field(repr=False, compare=False)
 
     @property
     def exact(self) -> bool:
@@ -140,14 +143,20 @@ class _Found(NamedTuple):
 
 
 def geometry(
-    result: Result, tensor: str, source: str, whole: Sequence[int] | None = None
+    result: Result,
+    tensor: str,
+    source: str,
+    whole: Sequence[int] | None = None,
+    axes: Sequence[int] | None = None,
 ) -> Geometry:
     """Return how `tensor` moves with input `source`, at the lengths `whole` of its spatial axes.
+
+    Or of other `axes` of the input.
 
     Without them, at the lengths of the result or, where these lose positions, at the next that lose
     none. UsageError where the network refuses `whole`.
     """
-    spatial = result.forms[source].spatial_axes
+    spatial = result.forms[source].spatial_axes if axes is None else tuple(axes)
     item = _item(result.model, source)
     found = _accepted(result.model, item, tensor, spatial)
     shape = None if whole is None else _whole_shape(result.model, item, tensor, found, whole)
@@ -155,31 +164,41 @@ def geometry(
         axis: _base(item.shape[axis], found.lengths[axis], length)
         for axis, length in zip(spatial, whole or (None,) * len(spatial), strict=True)
     }
-    if any(item.shape[axis] != length for axis, length in at.items()):
-        made = at_lengths(result.model, item, at)
-        if made is None:
-            raise _refused(item, at, found.lengths)
-        result = analyze(made)
-        item = _item(made, source)
-    moves = {axis: movement(result.graph, source, axis, tensor) for axis in spatial}
-    blockers = [
-        blocker for axis in spatial for blocker in _blockers(result, item, axis, moves[axis], found)
-    ]
-    axes = []
-    for axis in spatial:
-        made_axis = _axis(result, tensor, item, axis, moves[axis], found.lengths[axis])
-        if made_axis is not None:
-            axes.append(made_axis)
-        elif not any(blocker.axis == axis for blocker in blockers):
-            producer = result.graph.nodes[tensor]["producer"]
-            blockers.append(_blocker(producer, axis, "has no period along the axis"))
-    unique = tuple(dict.fromkeys(blockers))
-    rank = len(result.graph.nodes[tensor]["shape"] or ())
-    if whole is not None and shape is None and not unique:
-        shape = _longer(result.graph.nodes[tensor]["shape"], axes, whole)
-    return Geometry(
-        tensor, source, rank, len(item.shape), shape, tuple(axes), unique, found.lengths
+    model = _at(result.model, item, at, found.lengths)
+    moves = {axis: movement(model.graph, source, axis, tensor) for axis in spatial}
+    own_shape = shape_of(model.graph, tensor) or ()
+    item = _item(model, source)
+    measured = tuple(
+        made
+        for axis in spatial
+        if (made := _axis(own_shape, tensor, item, axis, moves[axis], found.lengths[axis]))
     )
+    blockers = _all_blockers(model, tensor, item, moves, found, {made.axis for made in measured})
+    if whole is not None and shape is None and not blockers:
+        shape = _longer(own_shape, measured, whole)
+    return Geometry(
+        tensor,
+        source,
+        len(own_shape),
+        len(item.shape),
+        shape,
+        measured,
+        blockers,
+        found.lengths,
+        moves,
+        model,
+    )
+
+
+def _at(
+    model: Model, item: ModelInput, at: Mapping[int, int], lengths: Mapping[int, Lengths]
+) -> Model:
+    if all(item.shape[axis] == length for axis, length in at.items()):
+        return model
+    made = at_lengths(model, item, at)
+    if made is None:
+        raise _refused(item, at, lengths)
+    return made
 
 
 def _item(model: Model, source: str) -> ModelInput:
@@ -275,20 +294,37 @@ def _blocker(operator: Operator | None, axis: int, why: str) -> Blocker:
     return Blocker(operator.label, operator.op_type, axis, why)
 
 
+def _all_blockers(
+    model: Model,
+    tensor: str,
+    item: ModelInput,
+    moves: Mapping[int, Movement],
+    found: _Found,
+    measured: Collection[int],
+) -> tuple[Blocker, ...]:
+    """Return what keeps a tensor from moving along its axes, and what changes with their lengths."""
+    blockers: list[Blocker] = []
+    for axis, moving in moves.items():
+        ours = _blockers(model, item, axis, moving, found.differing[axis])
+        if axis not in measured and not ours:
+            ours = [_blocker(producer_of(model.graph, tensor), axis, "does not keep the axis")]
+        blockers.extend(ours)
+    return tuple(dict.fromkeys(blockers))
+
+
 def _blockers(
-    result: Result, item: ModelInput, axis: int, moving: Movement, found: _Found
+    model: Model, item: ModelInput, axis: int, moving: Movement, differing: Sequence[Dependent]
 ) -> list[Blocker]:
-    """Return what keeps a tensor from moving along an axis, and what changes with its length."""
     step = math.lcm(*(v.needs.q for v in moving.values.values() if isinstance(v, Moved)))
-    longer = at_lengths(result.model, item, {axis: item.shape[axis] + step})
-    differing = list(found.differing[axis])
+    longer = at_lengths(model, item, {axis: item.shape[axis] + step})
+    changed = list(differing)
     if longer is not None:
-        differing.extend(dependent(result.model, longer, moving, step))
-    reasons = {one.operator: one.reason for one in result.model.unanalysed}
-    blockers = [_blocker(one.operator, axis, one.why) for one in differing]
+        changed.extend(dependent(model, longer, moving, step))
+    reasons = {one.operator: one.reason for one in model.unanalysed}
+    blockers = [_blocker(one.operator, axis, one.why) for one in changed]
     for operator, why in moving.breaks:
         # Strides that differ follow from a ratio that depends on the length.
-        if why != MERGED or not differing:
+        if why != MERGED or not changed:
             said = reasons.get(operator, why) if why == UNKNOWN else why
             blockers.append(_blocker(operator, axis, said))
     return blockers
@@ -298,7 +334,7 @@ def _blockers(
 
 
 def _axis(
-    result: Result,
+    shape: Shape,
     tensor: str,
     item: ModelInput,
     axis: int,
@@ -307,13 +343,11 @@ def _axis(
 ) -> AxisGeometry | None:
     """Return the numbers of an axis; None where the tensor does not move along it."""
     value = moving.values.get(tensor)
-    shape = result.graph.nodes[tensor]["shape"]
-    if not isinstance(value, Moved) or shape is None:
+    if not isinstance(value, Moved):
         return None
     value = flattened(value)
-    united = united_map(result.forms[item.name].states[tensor], axis, shape)
     needed = value.needs
-    if united is None or united.rate != needed.rate or value.length != shape[value.axis]:
+    if value.length != shape[value.axis]:
         return None
     step = needed.q
     there = [span for span in needed.spans if span is not None]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from rfgraph.relations.axis_rules import AxisRule, Shape
     from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything
 
 # Beyond what any padding asks for.
@@ -71,6 +72,7 @@ WRAPPED = "reads the other end of the axis"
 MIXED = "mixes the axis with another"
 STRETCHED = "samples at a ratio that depends on the length"
 MERGED = "merges paths of different strides"
+PARTS = "puts parts of the axis side by side"
 LONG = f"has a period of more than {MAX_PERIOD} units"
 
 
@@ -97,7 +99,8 @@ class Movement:
 def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
     """Return how the tensors on the way from `source` to `target` move with its `axis`.
 
-    A tensor moves if some of its paths do; each operator that stops others is a break. What the
+    A tensor moves if some of its paths do; each operator that stops others is a break, and so is one
+    that reads all on one side, behind which the tensor moves on. What the
     target needs has its own end, before which a unit must lie to exist.
     """
     length = graph.nodes[source]["shape"][axis]
@@ -125,13 +128,19 @@ def _arrive(
     if isinstance(before, str):
         values.setdefault(edge.target, before)
         return
-    made = domain.carry(before, edge.relation)
+    made, opened, is_part = domain.carried(before, edge.relation)
+    if opened is not None:
+        breaks[Break(edge.operator, opened)] = None
+    if is_part:
+        made = PARTS if edge.target in domain.parted else made
+        domain.parted.add(edge.target)
     there = values.get(edge.target)
     if isinstance(made, Moved) and isinstance(there, Moved):
         made = domain.join(there, made)
     if isinstance(made, str):
         breaks[Break(edge.operator, made)] = None
-        values.setdefault(edge.target, made)
+        if made == PARTS or there is None:
+            values[edge.target] = made
     else:
         values[edge.target] = made
 
@@ -152,6 +161,15 @@ class _Movement(Domain[Value]):
     def __init__(self, length: int) -> None:
         self._length = length
         self.first = self.last = 0
+        # What the relation just carried over does beside moving a tensor.
+        self._opened: Fixed | None = None
+        self._is_part = False
+        self.parted: set[str] = set()
+
+    def carried(self, value: Value, relation: Relation) -> tuple[Value, Fixed | None, bool]:
+        """Return a value behind a relation, which open side that reads, and if it is a part."""
+        self._opened, self._is_part = None, False
+        return self.carry(value, relation), self._opened, self._is_part
 
     def is_nothing(self, value: Value) -> bool:
         return isinstance(value, str)
@@ -222,11 +240,16 @@ class _Movement(Domain[Value]):
         return made._replace(axis=rule.axes[0]) if isinstance(made, Moved) else made
 
     def _band(self, value: Moved, rule: Band) -> Value:
-        if rule.before is None or rule.after is None:
-            both = rule.before is None and rule.after is None
-            return WHOLE if both else BEFORE if rule.before is None else AFTER
-        width = rule.before + rule.after + 1
-        return self._taps(value, Window(width, 1, 1, rule.before, rule.in_len, rule.out_len))
+        if rule.before is None and rule.after is None:
+            return WHOLE
+        before, after = rule.before, rule.after
+        if before is None or after is None:
+            # All on one side is read, and on the other as far as it says.
+            self._opened = BEFORE if before is None else AFTER
+            before, after = -(after or 0) if before is None else before, after
+            after = -before if after is None else after
+        width = before + after + 1
+        return self._taps(value, Window(width, 1, 1, before, rule.in_len, rule.out_len))
 
     def _blocks(self, value: Moved, rule: Blocks) -> Value:
         read, made = rule.in_len // rule.groups, rule.out_len // rule.groups
@@ -245,6 +268,8 @@ class _Movement(Domain[Value]):
         padded = padded_sides(rule)
         if any(padded) and isinstance(rule, Shift) and rule.outside == "wrap":
             return WRAPPED
+        if any(padded) and isinstance(rule, Shift) and rule.outside == "absent":
+            self._is_part = True
         self._mirror(value.needs, rule, padded)
         needs = self._with_ends(value.needs, rule.in_len, padded)
         turns = needs.p // math.gcd(needs.p, shift)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+import onnx
 
 from rfgraph.errors import ModelError, UsageError
 from rfgraph.onnxfile.builder import Builder, initial_constants
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
-    import onnx
     from numpy.typing import NDArray
 
     from rfgraph.onnxfile.building.inputs import Lengths
@@ -53,6 +53,16 @@ class Reading:
         """Return the model at other lengths of its inputs, declared ones among them."""
         return self.built({}, shapes)
 
+    def item_sizes(self) -> dict[str, int]:
+        """Return the bytes of an element of each tensor of the file, as far as ONNX can tell."""
+        typed = onnx.shape_inference.infer_shapes(self.found.proto).graph
+        found = {}
+        for value in (*typed.input, *typed.value_info, *typed.output):
+            kind = value.type.tensor_type.elem_type
+            if kind in onnx.helper.get_all_tensor_dtypes():
+                found[value.name] = onnx.helper.tensor_dtype_to_np_dtype(kind).itemsize
+        return found
+
     def built(self, bound: Mapping[str, Shape], replaced: Mapping[str, Shape]) -> Model:
         """Return the model with open lengths bound, and declared ones replaced."""
         declared = list(self.declared)
@@ -75,6 +85,7 @@ class Reading:
             unanalysed=tuple(builder.writer.unanalysed),
             masks=None if self.masks is None else self.masks.report(),
             at=self.at,
+            item_sizes=self.item_sizes,
         )
 
 

@@ -199,7 +199,8 @@ class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
 
     `masks` is None unless stored masks were asked for. `at` gives the same file at other lengths of
-    its inputs, ModelError where the graph refuses them; None for a model that was built by hand.
+    its inputs, ModelError where the graph refuses them, and `item_sizes` the bytes of an element
+    by tensor, as far as the file tells; None for a model that was built by hand.
     """
 
     file: str
@@ -213,6 +214,9 @@ class Model:
     unanalysed: tuple[Unanalysed, ...] = ()
     masks: StoredMasks | None = None
     at: Callable[[Mapping[str, Shape]], Model] | None = field(
+        default=None, repr=False, compare=False
+    )
+    item_sizes: Callable[[], Mapping[str, int]] | None = field(
         default=None, repr=False, compare=False
     )
 

@@ -106,12 +106,6 @@ def reach(united: PeriodicMap) -> tuple[Fraction, Fraction]:
     return before, after
 
 
-def united_map(state: State, axis: int, shape: Shape) -> PeriodicMap | None:
-    """Return what all paths together read along an input axis, None where no period fits."""
-    field = _united_field(axis, state.classes, shape)
-    return None if field is None else _united(field.pieces, shape)
-
-
 def _united(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:
     """Return the union as one map, None where it is not regular."""
     maps: list[PeriodicMap] = []
