@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything
 
-# Beyond what any padding asks for.
-FAR = 1 << 62
-
 Taps: TypeAlias = Window | Transposed | Resample | Shift
 
 
@@ -48,13 +45,15 @@ class Moved(NamedTuple):
     """A tensor that moves along `axis`: position i is that of `i // inner % length`.
 
     `needs` has p and q as its period; its intervals are the input positions that must exist: those
-    read, and those without which something on the way would be padding.
+    read, and those without which something on the way would be missing, or padding. The last of
+    `ends` is the position up to which the input must go for the tensor to have this one.
     """
 
     axis: int
     inner: int
     length: int
     needs: PeriodicMap
+    ends: PeriodicMap
 
 
 # Why a tensor does not move.
@@ -105,8 +104,8 @@ def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
     """
     length = graph.nodes[source]["shape"][axis]
     domain = _Movement(length)
-    needs = affine(1, 0, 0)
-    values: dict[str, Value] = {source: Moved(axis, 1, length, needs)}
+    own = affine(1, 0, 0)
+    values: dict[str, Value] = {source: Moved(axis, 1, length, own, own)}
     breaks: dict[Break, None] = {}
     within = relevant(graph, source, target)
     for name in graph:
@@ -117,7 +116,7 @@ def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
                 _arrive(domain, values, edge, breaks)
     found = values.get(target)
     if isinstance(found, Moved):
-        values[target] = domain.existing(flattened(found))
+        values[target] = _existing(flattened(found))
     return Movement(values, tuple(breaks), (domain.first, domain.last))
 
 
@@ -149,10 +148,31 @@ def flattened(value: Moved) -> Moved:
     """Return what moves along the digits of an axis as what moves along the axis itself."""
     if value.inner == 1:
         return value
-    p, q, spans = value.needs
-    repeated = tuple(span for span in spans for _ in range(value.inner))
-    needs = PeriodicMap(p * value.inner, q, repeated)
-    return Moved(value.axis, 1, value.length * value.inner, needs)
+    needs, ends = (
+        PeriodicMap(
+            made.p * value.inner, made.q, tuple(s for s in made.spans for _ in range(value.inner))
+        )
+        for made in (value.needs, value.ends)
+    )
+    return Moved(value.axis, 1, value.length * value.inner, needs, ends)
+
+
+def _existing(value: Moved) -> Moved:
+    """Return a tensor whose units need themselves to exist: neither before its first, nor behind.
+
+    Its first position is that of the input's.
+    """
+    p, q = value.needs.p, value.needs.q
+    spans = tuple(
+        join_spans((span, (at * q // p, _last(value.ends.at(at)))))
+        for at, span in enumerate(value.needs.spans)
+    )
+    return value._replace(needs=PeriodicMap(p, q, spans))
+
+
+def _last(span: Span) -> int:
+    assert span is not None
+    return span[1]
 
 
 class _Movement(Domain[Value]):
@@ -211,14 +231,20 @@ class _Movement(Domain[Value]):
             first, second = flattened(first), flattened(second)
         if first[:3] != second[:3]:
             return MIXED
-        one, other = first.needs, second.needs
-        if one.q * other.p != other.q * one.p:
+        if first.needs.rate != second.needs.rate:
             return MERGED
-        p = math.lcm(one.p, other.p)
+        p = math.lcm(first.needs.p, second.needs.p)
         if p > MAX_PERIOD:
             return LONG
-        spans = tuple(join_spans((one.at(o), other.at(o))) for o in range(p))
-        return first._replace(needs=PeriodicMap(p, one.q * p // one.p, spans))
+        needs, ends = (
+            PeriodicMap(
+                p,
+                one.q * p // one.p,
+                tuple(join_spans((one.at(o), other.at(o))) for o in range(p)),
+            )
+            for one, other in ((first.needs, second.needs), (first.ends, second.ends))
+        )
+        return first._replace(needs=needs, ends=ends)
 
     def _along(self, value: Moved, rule: AxisRule) -> Value:
         if isinstance(rule, Whole):
@@ -255,11 +281,10 @@ class _Movement(Domain[Value]):
         read, made = rule.in_len // rule.groups, rule.out_len // rule.groups
         if rule.groups == 1 or not made:
             return WHOLE
-        blocked = _blocked(value.needs, read)
-        if blocked is None or blocked.p * made > MAX_PERIOD:
+        blocked = _blocked(value, read)
+        if blocked is None or blocked.needs.p * made > MAX_PERIOD:
             return LONG
-        spans = tuple(span for span in blocked.spans for _ in range(made))
-        return Moved(value.axis, 1, rule.out_len, PeriodicMap(len(spans), blocked.q, spans))
+        return flattened(blocked._replace(axis=value.axis, inner=made))
 
     def _taps(self, value: Moved, rule: Taps) -> Value:
         period, shift = rule.period()
@@ -271,19 +296,19 @@ class _Movement(Domain[Value]):
         if any(padded) and isinstance(rule, Shift) and rule.outside == "absent":
             self._is_part = True
         self._mirror(value.needs, rule, padded)
-        needs = self._with_ends(value.needs, rule.in_len, padded)
+        value = _existing(value)
+        needs, ends = value.needs, value.ends
         turns = needs.p // math.gcd(needs.p, shift)
         p, q = period * turns, needs.q * (shift * turns // needs.p)
         if isinstance(rule, Resample) and q > self._length:
             return STRETCHED
         if p > MAX_PERIOD:
             return LONG
-        spans = tuple(needs.hull(rule.taps(o)) for o in range(p))
-        return Moved(value.axis, 1, rule.out_len, PeriodicMap(p, q, spans))
-
-    def existing(self, value: Moved) -> Moved:
-        """Return a tensor whose units need their own positions to exist."""
-        return value._replace(needs=self._with_ends(value.needs, value.length, (True, True)))
+        read = tuple(needs.hull(rule.taps(o)) for o in range(p))
+        last = tuple(ends.at(_last_needed(rule, o)) for o in range(p))
+        return Moved(
+            value.axis, 1, rule.out_len, PeriodicMap(p, q, read), PeriodicMap(p, q, last)
+        )
 
     def _mirror(self, needs: PeriodicMap, rule: Taps, padded: tuple[bool, bool]) -> None:
         """Note how far padding by a tensor's own positions reaches into the input."""
@@ -300,19 +325,15 @@ class _Movement(Domain[Value]):
         if padded[1] and far is not None:
             self.last = max(self.last, self._length - far[0])
 
-    def _with_ends(
-        self, needs: PeriodicMap, length: int, padded: tuple[bool, bool]
-    ) -> PeriodicMap:
-        """Return what reading a position of a tensor asks for that is padded on these sides."""
-        if not any(padded):
-            return needs
-        p, q = needs.p, needs.q
-        spans: list[Span] = []
-        for at, span in enumerate(needs.spans):
-            lo = at * q // p if padded[0] else FAR
-            hi = self._length - 1 - (length - at - 1) * q // p if padded[1] else -FAR
-            spans.append(join_spans(((lo, hi), span)))
-        return PeriodicMap(p, q, tuple(spans))
+
+def _last_needed(rule: Taps, o: int) -> int:
+    """Return the input position up to which an axis must go for the output to have position o."""
+    period, shift = rule.period()
+    rest = 0
+    if isinstance(rule, Window):
+        # What a stride leaves at the end need not be there.
+        rest = max(rule.in_len - 1 - rule.taps(rule.out_len - 1)[-1], 0)
+    return rule.in_len - 1 - rest + shift * -((rule.out_len - o - 1) // period)
 
 
 def _clamps(rule: Taps) -> bool:
@@ -336,9 +357,9 @@ def _placed(value: Moved, inner: int, lengths: Mapping[int, int]) -> Value:
         if behind <= inner:
             return value._replace(axis=axis, inner=inner // behind) if not inner % behind else MIXED
         size = behind // inner
-        needs = None if behind % inner or value.length % size else _blocked(value.needs, size)
-        if needs is not None:
-            return Moved(axis, 1, value.length // size, needs)
+        made = None if behind % inner or value.length % size else _blocked(value, size)
+        if made is not None:
+            return made._replace(axis=axis)
     return MIXED
 
 
@@ -350,10 +371,14 @@ def _places(lengths: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
         behind *= length
 
 
-def _blocked(needs: PeriodicMap, size: int) -> PeriodicMap | None:
-    """Return the map of blocks of `size` positions, each of which reads all of its own."""
+def _blocked(value: Moved, size: int) -> Moved | None:
+    """Return a tensor of blocks of `size` positions, each of which reads all of its own."""
+    needs, ends = value.needs, value.ends
     p = math.lcm(needs.p, size) // size
     if p > MAX_PERIOD:
         return None
-    spans = tuple(needs.hull(range(o * size, (o + 1) * size)) for o in range(p))
-    return PeriodicMap(p, needs.q * p * size // needs.p, spans)
+    q = needs.q * p * size // needs.p
+    read = tuple(needs.hull(range(o * size, (o + 1) * size)) for o in range(p))
+    last = tuple(ends.at((o + 1) * size - 1) for o in range(p))
+    made = PeriodicMap(p, q, read), PeriodicMap(p, q, last)
+    return Moved(value.axis, 1, value.length // size, *made)

@@ -68,7 +68,7 @@ class _Maker:
         length = s * (self.length - 1) + extra + k - pads[0] - pads[-1]
         if not _fits(length):
             return None
-        return self.build.transposed(
+        made = self.build.transposed(
             self.x,
             CHANNELS,
             self.every(k),
@@ -76,6 +76,12 @@ class _Maker:
             pads=pads,
             output_padding=self.every(extra),
         )
+        return self.biased(made)
+
+    def biased(self, x: str) -> str:
+        """Give units that read nothing a value, which padding does not have."""
+        bias = self.build.floats((1, CHANNELS, *self.every(1)), positive=True)
+        return self.build.one("Add", [x, bias], self.build.shapes[x])
 
     def resize(self) -> str | None:
         scale = (2.0, 3.0, 0.5, 1.5)[self.draw(0, 3)]
@@ -173,11 +179,16 @@ def opened(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def whole_numbers(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
-    """Return the model with -1 or 1 for each weight: sums are then the same in any order."""
+    """Return the model with small whole weights, not 0: sums are then the same in any order.
+
+    They are larger along one axis, where few are summed, so that they seldom cancel.
+    """
     random = np.random.default_rng(seed)
     for tensor in model.graph.initializer:
         array = numpy_helper.to_array(tensor)
         if array.dtype == np.float32 and array.ndim > 2:
-            drawn = random.choice([-1, 1], array.shape).astype(np.float32)
+            most = 4 if array.ndim == 3 else 2
+            drawn = random.integers(1, most, array.shape) * random.choice([-1, 1], array.shape)
+            drawn = drawn.astype(np.float32)
             tensor.CopyFrom(numpy_helper.from_array(drawn, tensor.name))
     return model
