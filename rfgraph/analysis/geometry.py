@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.analysis.lengths import Lengths, accepted_lengths, at_lengths, dependent
+from rfgraph.analysis.lengths import MAX_STEP, Lengths, accepted_lengths, at_lengths, dependent
 from rfgraph.domains.movement import MERGED, UNKNOWN, Moved, flattened, movement
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import producer_of, shape_of
@@ -220,9 +220,9 @@ def _base(declared: int, lengths: Lengths, whole: int | None) -> int:
     That is one of the file's own, or one that loses what the whole loses, or that loses nothing: a
     multiple of the step where there is one.
     """
-    if lengths.step is None:
-        return declared
     even = lengths.even()
+    if lengths.step is None or not even:
+        return declared
     residue = 0 if 0 in even else even[0]
     if whole is not None and lengths.loses(whole):
         residue = whole
@@ -315,8 +315,10 @@ def _all_blockers(
 def _blockers(
     model: Model, item: ModelInput, axis: int, moving: Movement, differing: Sequence[Dependent]
 ) -> list[Blocker]:
-    step = math.lcm(*(v.needs.q for v in moving.values.values() if isinstance(v, Moved)))
-    longer = at_lengths(model, item, {axis: item.shape[axis] + step})
+    step = moving.step
+    longer = None
+    if step <= MAX_STEP:
+        longer = at_lengths(model, item, {axis: item.shape[axis] + step})
     changed = list(differing)
     if longer is not None:
         changed.extend(dependent(model, longer, moving, step))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +23,8 @@ UNEVEN = "its length does not follow that of the input"
 
 # How many operators may be built to find the lengths along one axis.
 MAX_BUILT = 8_000
+# A longer period is not tried.
+MAX_STEP = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +48,13 @@ class Lengths:
 
     def even(self) -> tuple[int, ...]:
         """Return the residues to build upon: those that lose nothing, else those accepted."""
-        return self.lossless or self.residues or (0,)
+        return self.lossless or self.residues or ()
 
     def loses(self, length: int) -> bool:
         """Whether positions are known to be lost at a length that is accepted."""
         if self.step is None or not self.lossless or self.residues is None:
             return False
         return length % self.step not in self.lossless
-
-    def next(self, length: int) -> int:
-        """Return the least even length that is not below `length`."""
-        if self.step is None:
-            return self.least
-        length = max(length, self.least)
-        return length + min((residue - length) % self.step for residue in self.even())
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
@@ -116,7 +110,9 @@ def accepted_lengths(
     length = source.shape[axis]
     if axis not in source.symbolic or model.at is None:
         return Lengths(length), ()
-    step = math.lcm(*(v.needs.q for v in moving.values.values() if isinstance(v, Moved)))
+    step = moving.step
+    if step > MAX_STEP:
+        return Lengths(length, step, None, ()), ()
     trials = max(MAX_BUILT // max(model.nodes, 1), 2)
     tried = range(length, length + step)
     few = step + length.bit_length() > trials

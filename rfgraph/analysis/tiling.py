@@ -80,7 +80,8 @@ class Recommended:
 class Tiles:
     """How an input is cut into tiles whose outputs are those of the whole, bit for bit.
 
-    `exact` is whether that can be; `blockers` says which operators prevent it. `plan` are the tiles
+    `exact` is whether that can be; `blockers` says which operators prevent it. `recommended` is
+    None where the length that the file fixes leaves no room for a core beside its halos. `plan` are the tiles
     of an image, which iterating gives; None where none was asked for, or none is exact. `shape` is
     that of the whole image's output.
     """
@@ -167,6 +168,8 @@ def tiles(
     if not found.exact:
         return Tiles(found, None, None, None)
     reads = None if tile is None else per_axis("tile", tile, count)
+    if reads is None and whole is None and not all(map(_has_core, found.axes)):
+        return Tiles(found, None, None, None)
     core = _cores(found, reads, whole)
     recommended = _recommended(found, core)
     if whole is None:
@@ -225,6 +228,11 @@ def _core(axis: AxisGeometry, most: int | None, length: int | None) -> int:
         f"axis {axis.axis} requires tiles of at least {least} ({step} and halos of "
         f"{axis.grid_halo[0]} and {axis.grid_halo[1]}), found {most} as {what}"
     )
+
+
+def _has_core(axis: AxisGeometry) -> bool:
+    """Whether a tile of the length that the file fixes, if it does, has room for a core."""
+    return not axis.lengths.is_fixed or axis.lengths.least >= axis.period[1] + sum(axis.grid_halo)
 
 
 def _recommended(found: Geometry, core: tuple[int, ...]) -> Recommended:

@@ -92,7 +92,15 @@ class Movement:
 
     values: Mapping[str, Value]
     breaks: tuple[Break, ...]
-    mirrored: tuple[int, int] = (0, 0)
+    mirrored: tuple[int, int]
+
+    @property
+    def step(self) -> int:
+        """The least positions by which the input shifts so that all that moves is shifted by units.
+
+        Along the whole way, which may be more than the target needs.
+        """
+        return math.lcm(*(v.needs.q for v in self.values.values() if isinstance(v, Moved)))
 
 
 def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
@@ -293,6 +301,8 @@ class _Movement(Domain[Value]):
         padded = padded_sides(rule)
         if any(padded) and isinstance(rule, Shift) and rule.outside == "wrap":
             return WRAPPED
+        if isinstance(rule, Resample) and _pins_both_ends(rule):
+            return STRETCHED
         if any(padded) and isinstance(rule, Shift) and rule.outside == "absent":
             self._is_part = True
         self._mirror(value.needs, rule, padded)
@@ -300,8 +310,6 @@ class _Movement(Domain[Value]):
         needs, ends = value.needs, value.ends
         turns = needs.p // math.gcd(needs.p, shift)
         p, q = period * turns, needs.q * (shift * turns // needs.p)
-        if isinstance(rule, Resample) and q > self._length:
-            return STRETCHED
         if p > MAX_PERIOD:
             return LONG
         read = tuple(needs.hull(rule.taps(o)) for o in range(p))
@@ -324,6 +332,17 @@ class _Movement(Domain[Value]):
             self.first = max(self.first, near[1] + 1)
         if padded[1] and far is not None:
             self.last = max(self.last, self._length - far[0])
+
+
+def _pins_both_ends(rule: Resample) -> bool:
+    """Whether the ratio is that of the distances between the ends (align_corners).
+
+    A ratio of small numbers is that by chance.
+    """
+    distance = rule.in_len - 1
+    if rule.offset or 2 * rule.ratio.numerator < distance:
+        return False
+    return rule.in_len != rule.out_len and rule.ratio * (rule.out_len - 1) == distance > 0
 
 
 def _last_needed(rule: Taps, o: int) -> int:

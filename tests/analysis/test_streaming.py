@@ -106,7 +106,9 @@ def check_stream(model, draw):
         assert emits(net, x, whole, chunk, units, only.delay, first)
         less = less and emits(net, x, whole, chunk, units, only.delay - 1, first)
         recomputed(net, x, whole, only, units, first, lengths)
-    assert only.delay == 0 or not less
+    # A maximum, or a position repeated, may have the value that it will have by chance.
+    hidden = {"MaxPool", "Resize"}.intersection(node.op_type for node in model.graph.node)
+    assert only.delay == 0 or not less or hidden
 
 
 def recomputed(net, x, whole, chunk, units, first, lengths):

@@ -58,6 +58,9 @@ def _tensor_lines(item: Tiles, style: Style) -> Iterator[str]:
         cost = figure(item.recommended.overhead, 3)
         said = f"{tile}, which keeps {core}: {cost} positions are read for each kept"
         yield from _wrap(f"{'tile':<{LABEL + 2}}{said}", style, "    ", LABEL + 2)
+    elif item.exact:
+        said = "none: the lengths that the file fixes leave no room beside the halos"
+        yield from _wrap(f"{'tile':<{LABEL + 2}}{said}", style, "    ", LABEL + 2)
     if item.plan is not None:
         yield from _plan_lines(item, style)
 
