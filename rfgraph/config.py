@@ -7,10 +7,12 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from rfgraph.checks import settings
+from rfgraph.checks.ahead import positions, positive
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import printable, quoted, shown_path
 
@@ -223,6 +225,18 @@ def _truth(value: object) -> bool:
     return value
 
 
+def _scalar(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError("a number, or a text such as 40ms")
+    return value
+
+
+def _axis(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError("the number of an axis")
+    return value
+
+
 def _jobs(value: object) -> int:
     if type(value) is not int or not 1 <= value <= MAX_JOBS:
         raise TypeError(f"a number from 1 to {MAX_JOBS}")
@@ -249,6 +263,11 @@ SETTINGS: Mapping[str, Reader] = {
     "input-value": _values,
     "baseline": _text,
     "tensor": _names,
+    "halo": partial(positions, "halo"),
+    "causal": _truth,
+    "max-lookahead": _scalar,
+    "rate": partial(positive, "rate"),
+    "axis": _axis,
     "masks": _truth,
 }
 RUN: Mapping[str, Reader] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.domains.movement import Moved, flattened
 from rfgraph.relations.axis_rules import Band, Resample, Rows, Transposed, Window
-from rfgraph.relations.graph import edges_into, producer_of, shape_of
+from rfgraph.relations.graph import edges_into, shape_of
 from rfgraph.relations.steps import Prefix, Reduce, Taps
 
 if TYPE_CHECKING:
@@ -61,39 +61,38 @@ def caches(model: Model, moving: Movement, target: str) -> tuple[Cache, ...]:
     return tuple(found)
 
 
-def _of_edge(
-    model: Model, moving: Movement, edge: Edge, sizes: Mapping[str, int]
-) -> list[Cache]:
+def _of_edge(model: Model, moving: Movement, edge: Edge, sizes: Mapping[str, int]) -> list[Cache]:
     """Return what an operator keeps of one input."""
     value = moving.values[edge.source]
     before, after = shape_of(model.graph, edge.source), shape_of(model.graph, edge.target)
     there = moving.values[edge.target]
     if not isinstance(value, Moved) or not isinstance(there, Moved) or not (before and after):
         return []
-    label = edge.operator.label
+    beside, after_beside = _beside(before, value.axis), _beside(after, there.axis)
     for rule in _rules(edge, value.axis):
-        match rule:
-            case Transposed():
-                kept = max(rule.extent - rule.stride, 0) * _beside(after, there.axis)
-                return _cache(label, kept, sizes.get(edge.target))
-            case Window():
-                kept = max(rule.extent - rule.stride, 0) * _beside(before, value.axis)
-                return _cache(label, kept, sizes.get(edge.source))
-            case Resample():
-                reach = max(len(rule.taps(o)) for o in range(min(rule.period()[0], rule.out_len)))
-                kept = (reach - 1) * _beside(before, value.axis)
-                return _cache(label, kept, sizes.get(edge.source))
-            case Band(before=None):
-                times = _STATES.get(edge.operator.op_type)
-                state = None if times is None else times * _beside(after, there.axis)
-                return _cache(label, state, sizes.get(edge.target))
-            case Band():
-                kept = ((rule.before or 0) + (rule.after or 0)) * _beside(before, value.axis)
-                return _cache(label, kept, sizes.get(edge.source))
-            case Rows(band=(int() as back, int() as ahead)):
-                kept = (back + ahead) * _beside(before, value.axis)
-                return _cache(label, kept, sizes.get(edge.source))
+        if isinstance(rule, Transposed):
+            kept = max(rule.extent - rule.stride, 0)
+            return _cache(edge, edge.target, kept * after_beside, sizes)
+        if isinstance(rule, Band) and rule.before is None:
+            times = _STATES.get(edge.operator.op_type)
+            state = None if times is None else times * after_beside
+            return _cache(edge, edge.target, state, sizes)
+        return _cache(edge, edge.source, _kept(rule) * beside, sizes)
     return []
+
+
+def _kept(rule: AxisRule) -> int:
+    """Return how many positions of what it reads a rule needs again for the next of its outputs."""
+    match rule:
+        case Window():
+            return max(rule.extent - rule.stride, 0)
+        case Resample():
+            return max(len(rule.taps(o)) for o in range(min(rule.period()[0], rule.out_len))) - 1
+        case Band():
+            return (rule.before or 0) + (rule.after or 0)
+        case Rows(band=(int() as back, int() as ahead)):
+            return back + ahead
+    return 0
 
 
 def _rules(edge: Edge, axis: int) -> Iterator[AxisRule]:
@@ -107,10 +106,13 @@ def _beside(shape: Shape, axis: int) -> int:
     return math.prod(length for at, length in enumerate(shape) if at != axis)
 
 
-def _cache(node: str, values: int | None, size: int | None) -> list[Cache]:
+def _cache(edge: Edge, tensor: str, values: int | None, sizes: Mapping[str, int]) -> list[Cache]:
+    """Return a cache of values of a tensor, none where nothing is kept."""
     if values == 0:
         return []
-    return [Cache(node, values, None if size is None or values is None else values * size)]
+    size = sizes.get(tensor)
+    known = None if size is None or values is None else values * size
+    return [Cache(edge.operator.label, values, known)]
 
 
 def _waiting(
@@ -127,7 +129,7 @@ def _waiting(
         if isinstance(value, Moved) and shape is not None:
             needs = flattened(value).needs
             units = math.floor((last - lags[name]) / Fraction(needs.q, needs.p))
-            yield from _cache(edge.operator.label, units * _beside(shape, value.axis), sizes.get(name))
+            yield from _cache(edge, name, units * _beside(shape, value.axis), sizes)
 
 
 def _lag(moving: Movement, name: str) -> Fraction:

@@ -46,5 +46,6 @@ def _input(result: Result, item: ModelInput) -> dict[str, Any]:
         "shape": list(item.shape),
         "symbolic": {str(axis): name for axis, name in item.symbolic.items()},
         "probed": {str(axis): length for axis, length in item.probed.items()},
+        **({"declared": {str(a): n for a, n in item.replaced.items()}} if item.replaced else {}),
         "spatial_axes": list(result.forms[item.name].spatial_axes),
     }

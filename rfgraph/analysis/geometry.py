@@ -251,14 +251,10 @@ def _longer(shape: Shape, axes: Sequence[AxisGeometry], whole: Sequence[int]) ->
     return tuple(made)
 
 
-def _refused(
-    item: ModelInput, at: Mapping[int, int], lengths: Mapping[int, Lengths]
-) -> UsageError:
+def _refused(item: ModelInput, at: Mapping[int, int], lengths: Mapping[int, Lengths]) -> UsageError:
     said = [f"axis {axis} accepts {accepted(lengths[axis])}" for axis in at]
     found = ", ".join(map(str, at.values()))
-    return UsageError(
-        f"input {quoted(item.name)} refuses lengths of {found}; {'; '.join(said)}"
-    )
+    return UsageError(f"input {quoted(item.name)} refuses lengths of {found}; {'; '.join(said)}")
 
 
 def accepted(lengths: Lengths) -> str:
@@ -302,7 +298,7 @@ def _all_blockers(
     found: _Found,
     measured: Collection[int],
 ) -> tuple[Blocker, ...]:
-    """Return what keeps a tensor from moving along its axes, and what changes with their lengths."""
+    """Return what keeps a tensor from moving along its axes, and what changes with length."""
     blockers: list[Blocker] = []
     for axis, moving in moves.items():
         ours = _blockers(model, item, axis, moving, found.differing[axis])
@@ -360,7 +356,4 @@ def _axis(
     rest = 0 if lengths.is_fixed else size
     grid = -(-before // step) * step, behind + (rest - behind) % step
     halo = before, behind
-    return AxisGeometry(
-        axis, value.axis, needed, halo, grid, size, units, lengths, moving.mirrored
-    )
-
+    return AxisGeometry(axis, value.axis, needed, halo, grid, size, units, lengths, moving.mirrored)

@@ -176,9 +176,7 @@ def _rests(edge: Edge, axis: int) -> Iterator[int]:
 # -- what depends on the length --------------------------------------------------------------------
 
 
-def dependent(
-    first: Model, second: Model, moving: Movement, longer: int
-) -> Iterator[Dependent]:
+def dependent(first: Model, second: Model, moving: Movement, longer: int) -> Iterator[Dependent]:
     """Yield the operators on the way that do otherwise where the axis is `longer` by so much."""
     stuck: set[str] = set()
     for name, value in moving.values.items():
@@ -206,7 +204,12 @@ def _follows(first: Graph, second: Graph, name: str, value: Moved, longer: int) 
     """Whether a tensor is longer as its movement says where the input is `longer`."""
     shape, other = shape_of(first, name), shape_of(second, name)
     p, q = value.needs.p * value.inner, value.needs.q
-    if shape is None or other is None or longer % q or value.length * value.inner < shape[value.axis]:
+    if (
+        shape is None
+        or other is None
+        or longer % q
+        or value.length * value.inner < shape[value.axis]
+    ):
         return True
     return other[value.axis] - shape[value.axis] == longer // q * p
 

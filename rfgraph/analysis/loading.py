@@ -50,9 +50,7 @@ def load(
     others = {name: tuple(map(int, shape)) for name, shape in (override_shapes or {}).items()}
     values = {name: as_array(value) for name, value in (input_values or {}).items()}
     try:
-        return load_file(
-            source, shapes, values, rules or {}, masks=masks, override_shapes=others
-        )
+        return load_file(source, shapes, values, rules or {}, masks=masks, override_shapes=others)
     except RfgraphError as error:
         raise type(error)(f"{source_name(source)}: {error}") from None
 

@@ -277,5 +277,3 @@ def _dropped(result: Result, source: str, tensor: str, axis: int) -> int:
     if masks is None or not masks[axis].any():
         return 0
     return int(masks[axis][::-1].argmax())
-
-

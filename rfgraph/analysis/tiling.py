@@ -81,9 +81,9 @@ class Tiles:
     """How an input is cut into tiles whose outputs are those of the whole, bit for bit.
 
     `exact` is whether that can be; `blockers` says which operators prevent it. `recommended` is
-    None where the length that the file fixes leaves no room for a core beside its halos. `plan` are the tiles
-    of an image, which iterating gives; None where none was asked for, or none is exact. `shape` is
-    that of the whole image's output.
+    None where the length that the file fixes leaves no room for a core beside its halos. `plan` are
+    the tiles of an image, which iterating gives; None where none was asked for, or none is exact.
+    `shape` is that of the whole image's output.
     """
 
     geometry: Geometry
@@ -313,9 +313,7 @@ def _along(axis: AxisGeometry, core: int, whole: int, units: int) -> Iterator[_S
             first, stop, end = _last(axis, first, whole), whole, whole
         last = units if stop == whole else min(end * per_step // step, units)
         offset = first * per_step // step
-        yield _Span(
-            (first, stop), (begin, end), (written, last), (written - offset, last - offset)
-        )
+        yield _Span((first, stop), (begin, end), (written, last), (written - offset, last - offset))
         begin, written = end, last
 
 
@@ -338,4 +336,3 @@ def _fits_whole(axis: AxisGeometry, fixed: int, whole: int) -> None:
             f"axis {axis.axis}: tiles of {fixed} positions, which the file fixes, have an exact "
             f"plan for images of {lengths}, found {whole}"
         )
-

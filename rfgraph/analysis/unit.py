@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def unit_html(unit: Unit) -> str:
     """Return what units read as a table for each input."""
-    index = ", ".join("*" if at is None else str(at) for at in unit.index)
+    index = ", ".join(map(entry_text, unit.index))
     return "".join(
         _table(
             f"{unit.tensor}[{index}] on input {region.input}",
@@ -43,12 +43,21 @@ def unit_html(unit: Unit) -> str:
     )
 
 
+def entry_text(entry: int | Sequence[int] | None) -> str:
+    """Return an entry of an index as it is given on the command line."""
+    if entry is None:
+        return "*"
+    return str(entry) if isinstance(entry, int) else f"{entry[0]}:{entry[1]}"
+
+
 def _span(pair: tuple[int, int] | None) -> str:
     return "-" if pair is None else span(*pair)
 
 
 Box: TypeAlias = tuple[tuple[int, int], ...]
-Index: TypeAlias = tuple[int | None, ...]
+# A unit, a range of them (its first and its end), or None for all along an axis.
+Entry: TypeAlias = "int | tuple[int, int] | None"
+Index: TypeAlias = "tuple[Entry, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,10 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The regions of the units of `tensor` at `index` (None stands for a whole axis)."""
+    """The regions of the units of `tensor` at `index`.
+
+    An entry of it is a unit, the first and the end of a range, or None for a whole axis.
+    """
 
     tensor: str
     index: Index
@@ -112,7 +124,7 @@ class Unit:
             "schema": 1,
             "version": __version__,
             "tensor": self.tensor,
-            "index": list(self.index),
+            "index": [list(at) if isinstance(at, tuple) else at for at in self.index],
             "regions": [region.to_dict() for region in self.regions],
         }
 
@@ -124,14 +136,15 @@ class Unit:
 def unit(
     model: Model | Result | Source,
     tensor: str,
-    index: Sequence[int | None],
+    index: Sequence[int | slice | None],
     input: str | None = None,
 ) -> Unit:
     """Return exactly what the units of `tensor` at `index` read of each graph input, or of `input`.
 
-    `index` has one entry per axis of the tensor; None stands for the whole axis, negative ones
-    count from the end. Raises UsageError for unknown names, a wrong number of entries and entries
-    out of range, naming the tensor's shape; BoundError where tables grow too large.
+    `index` has one entry per axis of the tensor: a unit, a slice of them without a step, of which
+    the hull is returned, or None for the whole axis. Negative ones count from the end. Raises
+    UsageError for unknown names, a wrong number of entries and entries out of range, naming the
+    tensor's shape; BoundError where tables grow too large.
     """
     result = model if isinstance(model, Result) else analyze(model)
     name = pick_tensor(result.model, tensor)
@@ -152,21 +165,36 @@ def unit(
     return Unit(name, at, tuple(regions))
 
 
-def _normal_index(tensor: str, shape: Shape, index: Sequence[int | None]) -> Index:
+def _normal_index(tensor: str, shape: Shape, index: Sequence[int | slice | None]) -> Index:
     described = f"tensor {quoted(tensor)} has shape {list(shape)}"
     if len(index) != len(shape):
         raise UsageError(
             f"the index requires {len(shape)} entries, found {len(index)}: {described}"
         )
-    found: list[int | None] = []
+    found: list[Entry] = []
     for axis, (at, length) in enumerate(zip(index, shape, strict=True)):
         if length == 0:
             raise UsageError(f"axis {axis} has no unit: {described}")
+        if isinstance(at, slice):
+            found.append(_range(at, axis, length, described))
+            continue
         if at is not None and not -length <= at < length:
             required = f"the index on axis {axis} requires a value in [{-length}, {length - 1}]"
             raise UsageError(f"{required}, found {at}: {described}")
         found.append(None if at is None else at % length)
     return tuple(found)
+
+
+def _range(given: slice, axis: int, length: int, described: str) -> tuple[int, int]:
+    """Return the first and the end of a range of units; UsageError where it has none."""
+    ends = [0 if given.start is None else given.start, length if given.stop is None else given.stop]
+    first, end = (at + length if at < 0 else at for at in ends)
+    if given.step not in (None, 1) or not 0 <= first < end <= length:
+        raise UsageError(
+            f"the range on axis {axis} requires first:end within 0:{length}, of at least one unit, "
+            f"found {ends[0]}:{ends[1]}: {described}"
+        )
+    return first, end
 
 
 def _region(result: Result, tensor: str, index: Index, source: str) -> Region:

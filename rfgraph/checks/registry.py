@@ -16,6 +16,9 @@ CODES: Mapping[str, str] = {
     "RF005": "An operator without a rule, or whose positions depend on data",
     "RF006": "The receptive field is off-centre",
     "RF007": "The receptive field is smaller than in the baseline",
+    "RF008": "The halo that is used is smaller than needed, or off the grid",
+    "RF009": "More is read ahead than allowed, or anything at all",
+    "RF010": "The kernel of a transposed convolution is no multiple of its stride",
 }
 
 LEVELS = {
@@ -26,4 +29,7 @@ LEVELS = {
     "RF005": "warning",
     "RF006": "note",
     "RF007": "error",
+    "RF008": "error",
+    "RF009": "error",
+    "RF010": "note",
 }

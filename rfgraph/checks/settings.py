@@ -10,9 +10,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
+from rfgraph.checks.ahead import Ahead, ahead_of, positions, shown
 from rfgraph.checks.registry import CODES
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
@@ -22,6 +22,12 @@ Count: TypeAlias = Literal["routes", "paths"]
 Stored: TypeAlias = "Baseline | str | os.PathLike[str] | Mapping[str, Any]"
 
 DEFAULT = ("RF001",)
+# What some findings compare with, and how to give it.
+NEEDS = {
+    "RF007": "a baseline: give one (--baseline FILE)",
+    "RF008": "the halo in use: give it (--halo N)",
+    "RF009": "what may be read ahead: say it (--causal, or --max-lookahead N)",
+}
 STATS = ("min", "max", "union", "median", "mean")
 
 AUTO = "auto"
@@ -40,8 +46,9 @@ class Settings:
     `min_rf` is None for the input's own lengths, else input positions: one number for all spatial
     axes or one for each. `at` is "auto" (each output or, where it has no local path, its
     before_global tensors), "output" or a tensor. `tensors` are those compared with the baseline
-    (default: its outputs). `input_shapes`, `input_values` and `masks` are what `load` takes when a
-    file is loaded.
+    (default: its outputs). `halo` is the one in use, one number for all spatial axes or one for
+    each, and `ahead` what may be read ahead. `input_shapes`, `input_values` and `masks` are what
+    `load` takes when a file is loaded.
     """
 
     select: tuple[str, ...] = DEFAULT
@@ -53,6 +60,8 @@ class Settings:
     count: Count = "routes"
     baseline: Baseline | None = None
     tensors: tuple[str, ...] = ()
+    halo: tuple[int, ...] | None = None
+    ahead: Ahead | None = None
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     input_values: Mapping[str, Any] = field(default_factory=dict)
     masks: bool = False
@@ -70,6 +79,11 @@ def make_settings(
     count: str = "routes",
     baseline: Stored | None = None,
     tensors: str | Sequence[str] = (),
+    halo: object = None,
+    causal: bool = False,
+    max_lookahead: object = None,
+    rate: object = None,
+    axis: int | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, Any] | None = None,
     masks: bool = False,
@@ -78,13 +92,20 @@ def make_settings(
 
     A `baseline` is the file of a stored result, the `to_dict()` of one, or a `Baseline`.
     Without `stat`, the smallest path is asked for, unless a share of paths is (`min_covering`).
-    Without `select`, a baseline alone asks for the comparison with it; else RF001 is selected, and
-    the comparison with it where there is a baseline.
+    Without `select`, a baseline alone asks for the comparison with it, `halo` for RF008, `causal`
+    and `max_lookahead` (positions, or "40ms" with a `rate` per second, along `axis`) for RF009;
+    else RF001 is selected, and these beside it.
     """
+    ahead = ahead_of(causal=causal, most=max_lookahead, rate=rate, axis=axis)
+    given = {
+        "RF007": baseline is not None,
+        "RF008": halo is not None,
+        "RF009": ahead is not None,
+    }
     asked = any(value is not None for value in (min_rf, stat, at, min_covering))
     covering = None if min_covering is None else share(min_covering)
     return Settings(
-        select=_selected(select, ignore, asked=asked, compared=baseline is not None),
+        select=_selected(select, ignore, given, asked=asked),
         min_rf=None if min_rf is None else lengths(min_rf),
         stat=("min" if covering is None else None) if stat is None else statistic(stat),
         at=place(at),
@@ -93,6 +114,8 @@ def make_settings(
         count=_count(count),
         baseline=_stored(baseline),
         tensors=_names(tensors),
+        halo=None if halo is None else positions("halo", halo),
+        ahead=ahead,
         input_shapes={name: tuple(shape) for name, shape in (input_shapes or {}).items()},
         input_values=dict(input_values or {}),
         masks=masks,
@@ -117,16 +140,22 @@ def _stored(value: Stored | None) -> Baseline | None:
 
 
 def _selected(
-    select: str | Sequence[str] | None, ignore: str | Sequence[str], *, asked: bool, compared: bool
+    select: str | Sequence[str] | None,
+    ignore: str | Sequence[str],
+    given: Mapping[str, bool],
+    *,
+    asked: bool,
 ) -> tuple[str, ...]:
-    """Return the codes to run, by number; a baseline that is given is always compared with."""
+    """Return the codes to run, by number; what is given is always compared with."""
+    there = {code for code, is_given in given.items() if is_given}
     if select is not None:
         wanted = set(codes("select", select))
-        if not compared and wanted == {"RF007"}:
-            raise UsageError("RF007 compares with a baseline: give one (--baseline FILE)")
+        for code, needs in NEEDS.items():
+            if wanted == {code} and code not in there:
+                raise UsageError(f"{code} compares with {needs}")
     else:
-        wanted = set() if compared and not asked else set(DEFAULT)
-    wanted = wanted | {"RF007"} if compared else wanted - {"RF007"}
+        wanted = set() if there and not asked else set(DEFAULT)
+    wanted = (wanted - given.keys()) | there
     chosen = wanted - set(codes("ignore", ignore))
     return tuple(code for code in CODES if code in chosen)
 
@@ -142,7 +171,7 @@ def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
             found.append(code)
         else:
             known = ", ".join(CODES)
-            raise UsageError(f"{name} requires codes of {known}, or all; found {_shown(item)}")
+            raise UsageError(f"{name} requires codes of {known}, or all; found {shown(item)}")
     return tuple(dict.fromkeys(found))
 
 
@@ -159,7 +188,7 @@ def lengths(value: object) -> tuple[int, ...] | None:
     if not items or len(found) != len(items):
         raise UsageError(
             "min-rf requires input, N or N,N... (positions, one number for each spatial axis), "
-            f"found {_shown(value)}"
+            f"found {shown(value)}"
         )
     return found
 
@@ -172,7 +201,7 @@ def statistic(value: object) -> str:
     """Return the name of a statistic over paths: min, max, union, median, mean, p0 to p100."""
     if isinstance(value, str) and (value in STATS or percentile(value) is not None):
         return value
-    raise UsageError(f"stat requires {', '.join(STATS)} or p0 to p100, found {_shown(value)}")
+    raise UsageError(f"stat requires {', '.join(STATS)} or p0 to p100, found {shown(value)}")
 
 
 def percentile(stat: str) -> Fraction | None:
@@ -195,7 +224,7 @@ def share(value: object) -> Fraction:
             return found
     except (TypeError, ValueError, ZeroDivisionError):
         pass
-    raise UsageError(f"min-covering requires a share from 0 to 1, found {_shown(value)}")
+    raise UsageError(f"min-covering requires a share from 0 to 1, found {shown(value)}")
 
 
 def place(value: object) -> str:
@@ -203,7 +232,7 @@ def place(value: object) -> str:
     if value is None or value == BEFORE_GLOBAL:
         return AUTO
     if not isinstance(value, str) or not value:
-        raise UsageError(f"at requires output, before-global or a tensor, found {_shown(value)}")
+        raise UsageError(f"at requires output, before-global or a tensor, found {shown(value)}")
     return value
 
 
@@ -212,8 +241,4 @@ def _count(value: str) -> Count:
         return "routes"
     if value == "paths":
         return "paths"
-    raise UsageError(f"count requires routes or paths, found {_shown(value)}")
-
-
-def _shown(value: object) -> str:
-    return quoted(value) if isinstance(value, str) else printable(repr(value))
+    raise UsageError(f"count requires routes or paths, found {shown(value)}")

@@ -25,6 +25,14 @@ def add_model(parser: Parser) -> None:
     """Add the model and how its inputs are bound."""
     parser.add_argument("model", metavar="MODEL", help="an ONNX file")
     add_bindings(parser)
+    parser.add_argument(
+        "--override-shape",
+        metavar="NAME=1,3,640,640",
+        action="append",
+        type=named_shape,
+        default=[],
+        help="lengths in place of those that the file declares",
+    )
 
 
 def add_bindings(parser: Parser) -> None:
@@ -102,7 +110,13 @@ def load_model(options: argparse.Namespace) -> Model:
         name: value_of(name, text)
         for name, text in once("--input-value", options.input_value).items()
     }
-    return load(options.model, input_shapes=shapes, input_values=values, masks=bool(options.masks))
+    return load(
+        options.model,
+        input_shapes=shapes,
+        input_values=values,
+        masks=bool(options.masks),
+        override_shapes=once("--override-shape", options.override_shape),
+    )
 
 
 def once(option: str, pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:

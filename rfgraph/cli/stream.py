@@ -63,9 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
     result = analyze(load_model(options))
     found = [
-        stream(
-            result, tensor, source, axis=options.axis, rate=options.rate, chunk=options.chunk
-        )
+        stream(result, tensor, source, axis=options.axis, rate=options.rate, chunk=options.chunk)
         for tensor, source in pairs(result, options)
     ]
     emit(options, _render(result.model.file, found, options))

@@ -106,9 +106,9 @@ class Movement:
 def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
     """Return how the tensors on the way from `source` to `target` move with its `axis`.
 
-    A tensor moves if some of its paths do; each operator that stops others is a break, and so is one
-    that reads all on one side, behind which the tensor moves on. What the
-    target needs has its own end, before which a unit must lie to exist.
+    A tensor moves if some of its paths do; each operator that stops others is a break, and so is
+    one that reads all on one side, behind which the tensor moves on. What the target needs has its
+    own end, before which a unit must lie to exist.
     """
     length = graph.nodes[source]["shape"][axis]
     domain = _Movement(length)
@@ -314,9 +314,7 @@ class _Movement(Domain[Value]):
             return LONG
         read = tuple(needs.hull(rule.taps(o)) for o in range(p))
         last = tuple(ends.at(_last_needed(rule, o)) for o in range(p))
-        return Moved(
-            value.axis, 1, rule.out_len, PeriodicMap(p, q, read), PeriodicMap(p, q, last)
-        )
+        return Moved(value.axis, 1, rule.out_len, PeriodicMap(p, q, read), PeriodicMap(p, q, last))
 
     def _mirror(self, needs: PeriodicMap, rule: Taps, padded: tuple[bool, bool]) -> None:
         """Note how far padding by a tensor's own positions reaches into the input."""

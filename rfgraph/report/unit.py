@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from rfgraph.analysis.unit import entry_text
 from rfgraph.analysis.view import masks_sentence
 from rfgraph.report.formats.csv import cell, csv_text
 from rfgraph.report.formats.markdown import table
@@ -30,7 +31,7 @@ def unit_text(
 
     `masks` is what stored masks cut, if they may.
     """
-    index = ", ".join("*" if number is None else str(number) for number in entry["index"])
+    index = ", ".join(map(entry_text, entry["index"]))
     tensor = shortened(entry["tensor"], 2 * style.width)
     lines = [style.bold(safe(file)), *_wrap(f"unit {tensor} [{index}]", style)]
     if masks is not None:
@@ -47,7 +48,7 @@ def unit_text(
 
 def unit_records(entry: Mapping[str, Any]) -> str:
     """Return the regions as CSV: a row for each input and axis of it, with the keys of the JSON."""
-    index = " ".join("*" if number is None else str(number) for number in entry["index"])
+    index = " ".join(map(entry_text, entry["index"]))
     start = [for_csv(entry["tensor"]), for_csv(index)]
     rows = (
         [
@@ -62,7 +63,7 @@ def unit_records(entry: Mapping[str, Any]) -> str:
 
 def unit_markdown(file: str, entry: Mapping[str, Any]) -> str:
     """Return the regions as Markdown, a table for each input."""
-    index = ", ".join("\\*" if number is None else str(number) for number in entry["index"])
+    index = ", ".join(map(entry_text, entry["index"])).replace("*", "\\*")
     parts = [f"# {for_markdown(file)}", f"## {for_markdown(entry['tensor'])} at {index}"]
     for region in entry["regions"]:
         name = for_markdown(region["input"])

@@ -37,7 +37,9 @@ class Net:
         self.channels[name] = self.channels.get(reads[0], 1) if channels is None else channels
         return name
 
-    def conv(self, x: str, k: int, *, out: int = 1, s: int = 1, d: int = 1, pads: Any = None) -> str:
+    def conv(
+        self, x: str, k: int, *, out: int = 1, s: int = 1, d: int = 1, pads: Any = None
+    ) -> str:
         """Convolve; `pads` is (begin, end), or one number for both; None keeps the length."""
         begin, end = (d * (k - 1) // 2,) * 2 if pads is None else np.broadcast_to(pads, 2).tolist()
         each = [self.rank * [n] for n in (k, s, d, begin, end)]
@@ -162,9 +164,7 @@ def valid_unet() -> onnx.ModelProto:
 
 def _middle(net: Net, skip: str, like: str) -> str:
     axes = net.constant([2, 3])
-    sizes = [
-        net.op("Gather", net.op("Shape", name), axes, axis=0) for name in (skip, like)
-    ]
+    sizes = [net.op("Gather", net.op("Shape", name), axes, axis=0) for name in (skip, like)]
     start = net.op("Div", net.op("Sub", *sizes), net.constant([2]))
     end = net.op("Add", start, sizes[1])
     return net.op("Slice", skip, start, end, axes, channels=net.channels[skip])

@@ -5,17 +5,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
 
 import rfgraph
 from analysis import nets
 from analysis.stitched import image_of, network
 from oracle.local_models import local_model, whole_numbers
-from rfgraph.errors import UsageError
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -121,9 +118,7 @@ def recomputed(net, x, whole, chunk, units, first, lengths):
         made = net(x[:, :, begin : (number + 1) * size])
         shift = begin * units // size
         low, high = number * units - chunk.delay, (number + 1) * units - chunk.delay
-        np.testing.assert_array_equal(
-            made[:, :, low - shift : high - shift], whole[:, :, low:high]
-        )
+        np.testing.assert_array_equal(made[:, :, low - shift : high - shift], whole[:, :, low:high])
 
 
 @given(st.data())

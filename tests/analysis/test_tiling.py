@@ -4,7 +4,6 @@ import random
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,6 @@ import rfgraph
 from analysis import nets
 from analysis.stitched import image_of, narrower, network, stitched
 from oracle.local_models import local_model, whole_numbers
-from rfgraph.errors import UsageError
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 

@@ -50,7 +50,12 @@ class _Maker:
         if not _fits(window_length(self.length, k, s, d, pads[0], pads[-1])):
             return None
         return self.build.conv(
-            self.x, CHANNELS, self.every(k), strides=self.every(s), dilations=self.every(d), pads=pads
+            self.x,
+            CHANNELS,
+            self.every(k),
+            strides=self.every(s),
+            dilations=self.every(d),
+            pads=pads,
         )
 
     def pool(self) -> str | None:
@@ -113,15 +118,17 @@ class _Maker:
         begin, end = self.draw(-2, 3), self.draw(-2, 3)
         if not _fits(self.length + begin + end):
             return None
-        mode = "constant" if min(begin, end) < 0 else ("constant", "edge", "reflect")[self.draw(0, 2)]
-        none = [0, 0]
-        return self.build.pad(
-            self.x, [*none, *self.every(begin)], [*none, *self.every(end)], mode
+        mode = (
+            "constant" if min(begin, end) < 0 else ("constant", "edge", "reflect")[self.draw(0, 2)]
         )
+        none = [0, 0]
+        return self.build.pad(self.x, [*none, *self.every(begin)], [*none, *self.every(end)], mode)
 
     def residual(self) -> str | None:
         """A branch that keeps the length, added to what goes past it."""
-        other = self.build.same_conv(self.x, self.build.shapes[self.x][1], (1, 3, 5)[self.draw(0, 2)])
+        other = self.build.same_conv(
+            self.x, self.build.shapes[self.x][1], (1, 3, 5)[self.draw(0, 2)]
+        )
         return self.build.same("Add", self.x, other)
 
     def valid(self) -> str | None:
@@ -153,7 +160,18 @@ def _fits(length: int) -> bool:
     return LEAST <= length <= MOST
 
 
-STEPS = ("conv", "conv", "pool", "transposed", "resize", "slice", "pad", "residual", "valid", "ladder")
+STEPS = (
+    "conv",
+    "conv",
+    "pool",
+    "transposed",
+    "resize",
+    "slice",
+    "pad",
+    "residual",
+    "valid",
+    "ladder",
+)
 
 
 def local_model(rank: int, seed: int, draw: Callable[[int, int], int]) -> onnx.ModelProto:

@@ -10,7 +10,7 @@ from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.report.model.rows import field_rows, scope_sentence
 from rfgraph.report.paths.summary import distribution_lines
 from rfgraph.wording.names import one_line, safe, shortened, some_names
-from rfgraph.wording.numbers import axes_text, shape_text
+from rfgraph.wording.numbers import axes_text, joined, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -63,6 +63,9 @@ def _input_lines(view: View, item: ModelInput, style: Style) -> list[str]:
             for axis, length in item.probed.items()
         ]
         facts.append(f"Open in the file: {'; '.join(taken)}.")
+    if item.replaced:
+        declared = [f"{length} on axis {axis}" for axis, length in item.replaced.items()]
+        facts.append(f"The file declares {joined(declared)}.")
     if facts:
         lines.extend(_wrap(" ".join(facts), style))
     return lines

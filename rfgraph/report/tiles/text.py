@@ -39,30 +39,39 @@ def tiles_text(file: str, found: Sequence[Tiles], style: Style) -> str:
 def _tensor_lines(item: Tiles, style: Style) -> Iterator[str]:
     name, source = shortened(item.tensor, style.width // 2), shortened(item.input, style.width // 2)
     yield from _wrap(f"{name} from input {source}, axes numbered as the input's", style)
-    if item.exact:
-        yield from _wrap("Tiles are exact: put together, they are the whole, bit for bit.", style)
-    else:
-        yield from _wrap("Tiles are not exact, whatever the halo:", style)
-        for line in blocked(item.blockers):
-            yield from _wrap(line, style, "    ")
+    yield from _verdict(item, style)
     for axes, lines in _same(item.axes):
         yield f"    {axes}"
         for label, value in lines:
             yield from _wrap(f"{label:<{LABEL}}{value}", style, "      ", LABEL)
-    if not item.axes:
-        for axis, lengths in item.geometry.lengths.items():
+    known = {axis.axis for axis in item.axes}
+    for axis, lengths in item.geometry.lengths.items():
+        if axis not in known:
             value = f"{'lengths':<{LABEL}}{lengths_text(lengths)}"
             yield from _wrap(f"axis {axis}  {value}", style, "    ", LABEL)
-    if item.recommended is not None:
-        core, tile = times(item.recommended.core), times(item.recommended.tile)
-        cost = figure(item.recommended.overhead, 3)
-        said = f"{tile}, which keeps {core}: {cost} positions are read for each kept"
-        yield from _wrap(f"{'tile':<{LABEL + 2}}{said}", style, "    ", LABEL + 2)
-    elif item.exact:
-        said = "none: the lengths that the file fixes leave no room beside the halos"
-        yield from _wrap(f"{'tile':<{LABEL + 2}}{said}", style, "    ", LABEL + 2)
+    if item.exact:
+        yield from _wrap(f"{'tile':<{LABEL + 2}}{_tile(item)}", style, "    ", LABEL + 2)
     if item.plan is not None:
         yield from _plan_lines(item, style)
+
+
+def _verdict(item: Tiles, style: Style) -> Iterator[str]:
+    if item.exact:
+        yield from _wrap("Tiles are exact: put together, they are the whole, bit for bit.", style)
+        return
+    yield from _wrap("Tiles are not exact, whatever the halo:", style)
+    for line in blocked(item.blockers):
+        yield from _wrap(line, style, "    ")
+    if item.axes:
+        yield from _wrap("The paths that move with the input have:", style)
+
+
+def _tile(item: Tiles) -> str:
+    if item.recommended is None:
+        return "none: the lengths that the file fixes leave no room beside the halos"
+    core, tile = times(item.recommended.core), times(item.recommended.tile)
+    cost = figure(item.recommended.overhead, 3)
+    return f"{tile}, which keeps {core}: {cost} positions are read for each kept"
 
 
 def _same(axes: Sequence[AxisGeometry]) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
