@@ -25,15 +25,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.checks.subject import Subject, carriers, where
+from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.fields.layout import local_fields
 from rfgraph.domains.fields.sizes import tabulate
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import product
+from rfgraph.relations.graph import shape_of
 from rfgraph.wording.numbers import rational_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rfgraph.analysis.analysis import Result
     from rfgraph.analysis.field import Finding
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.domains.fields.pieces import Piece
@@ -53,29 +56,37 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _axis(
     subject: Subject, item: ModelInput, tensor: str, axis: int, length: int
 ) -> Iterator[Finding]:
-    form = subject.result.forms[item.name]
-    shape: Shape | None = subject.result.graph.nodes[tensor]["shape"]
-    pieces = [piece for field in local_fields(form, tensor, axis) for piece in field.pieces]
-    if not pieces or shape is None:
-        return
-    field = subject.result.receptive_field(tensor, item.name).axes[axis]
-    numbers = field if field.scope == "local" else field.local
     start = where(tensor, item, [axis])
     try:
-        mean = _mean(numbers, pieces, shape, carriers(form, tensor, axis))
+        off = off_centre(subject.result, item.name, tensor, axis, length)
     except BoundError as error:
         text = f"{start}: whether it is centred could not be determined: {error}"
         yield subject.finding("RF006", "note", text, tensor)
         return
-    if mean is None:
-        return
-    off = mean - Fraction(length - 1, 2)
     if off:
-        text = f"{start}: off-centre by {_amount(off, numbers)}"
+        field = subject.result.receptive_field(tensor, item.name).axes[axis]
+        text = f"{start}: off-centre by {amount(off, numbers(field))}"
         yield subject.finding("RF006", "note", text, tensor)
 
 
-def _amount(off: Fraction, numbers: Axis | None) -> str:
+def off_centre(result: Result, source: str, tensor: str, axis: int, length: int) -> Fraction | None:
+    """Return by how many positions local paths are centred past the middle of an input axis.
+
+    Averaged over the units; below 0 they are centred before it, None if no local path reads.
+    BoundError where the units are too many to tabulate.
+    """
+    form = result.forms[source]
+    shape = shape_of(result.graph, tensor)
+    pieces = [piece for field in local_fields(form, tensor, axis) for piece in field.pieces]
+    if not pieces or shape is None:
+        return None
+    field = result.receptive_field(tensor, source).axes[axis]
+    mean = _mean(numbers(field), pieces, shape, carriers(form, tensor, axis))
+    return None if mean is None else mean - Fraction(length - 1, 2)
+
+
+def amount(off: Fraction, numbers: Axis | None) -> str:
+    """Say how far off the centre is, and to which side."""
     side = "towards the end" if off > 0 else "towards the start"
     text = f"{rational_text(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
     stride = None if numbers is None else numbers.stride

@@ -179,3 +179,5 @@ def test_tables_are_counted_together_however_deep_the_question(monkeypatch):
     bounds.bounded(101)
     with bounds.allowance():
         bounds.bounded(100)
+
+

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.view import View, masks_sentence
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.report.model.rows import field_rows, scope_sentence
+from rfgraph.report.model.shift import shift_rows
 from rfgraph.report.paths.summary import distribution_lines
 from rfgraph.wording.names import one_line, safe, shortened, some_names
 from rfgraph.wording.numbers import axes_text, joined, shape_text
@@ -166,7 +167,10 @@ def _fields_lines(view: View, fields: Sequence[ReceptiveField], style: Style) ->
     items = {item.name: item for item in view.result.model.inputs}
     same: dict[tuple[str, ...], list[str]] = {}
     for field in fields:
-        rows = field_rows(field, view.spatial_axes(field), items[field.input])
+        rows = [
+            *field_rows(field, view.spatial_axes(field), items[field.input]),
+            *shift_rows(view, field, items[field.input]),
+        ]
         distribution = distribution_lines(view, field, LABEL + 6, style)
         same.setdefault((*_row_lines(rows, style), *distribution), []).append(field.input)
     for lines, names in same.items():
