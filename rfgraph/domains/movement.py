@@ -31,7 +31,7 @@ from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from rfgraph.relations.axis_rules import AxisRule, Shape
     from rfgraph.relations.graph import Graph, Operator
@@ -213,11 +213,9 @@ class _Movement(Domain[Value]):
 
     def regroup(self, value: Value, old: Shape, new: Shape) -> Value:
         assert isinstance(value, Moved)
-        for before, after in regroup_plan(old, new):
-            if value.axis in before:
-                inner = value.inner * product(old[a] for a in before if a > value.axis)
-                return _placed(value, inner, {a: new[a] for a in after})
-        return MIXED
+        before, after = next(pair for pair in regroup_plan(old, new) if value.axis in pair[0])
+        inner = value.inner * product(old[a] for a in before if a > value.axis)
+        return _placed(value, inner, {a: new[a] for a in after})
 
     def along(self, value: Value, axis: int, rule: AxisRule, shape: Shape) -> Value:
         assert isinstance(value, Moved)
@@ -290,7 +288,7 @@ class _Movement(Domain[Value]):
         if rule.groups == 1 or not made:
             return WHOLE
         blocked = _blocked(value, read)
-        if blocked is None or blocked.needs.p * made > MAX_PERIOD:
+        if blocked.needs.p * made > MAX_PERIOD:
             return LONG
         return flattened(blocked._replace(axis=value.axis, inner=made))
 
@@ -348,8 +346,9 @@ def _last_needed(rule: Taps, o: int) -> int:
     period, shift = rule.period()
     rest = 0
     if isinstance(rule, Window):
-        # What a stride leaves at the end need not be there.
-        rest = max(rule.in_len - 1 - rule.taps(rule.out_len - 1)[-1], 0)
+        # What a stride leaves at the end need not be there; more than that is cut off.
+        left = rule.in_len - 1 - rule.taps(rule.out_len - 1)[-1]
+        rest = left if 0 < left < rule.stride else 0
     return rule.in_len - 1 - rest + shift * -((rule.out_len - o - 1) // period)
 
 
@@ -366,34 +365,24 @@ def padded_sides(rule: Taps) -> tuple[bool, bool]:
     return min(first, default=0) < 0, max(last, default=0) >= rule.in_len
 
 
-def _placed(value: Moved, inner: int, lengths: Mapping[int, int]) -> Value:
+def _placed(value: Moved, inner: int, lengths: dict[int, int]) -> Value:
     """Return where the digits of a flat index lie that begin at `inner`, on axes of `lengths`."""
-    for axis, behind, length in _places(lengths):
-        if not behind < inner * value.length <= behind * length:
-            continue
-        if behind <= inner:
-            return value._replace(axis=axis, inner=inner // behind) if not inner % behind else MIXED
-        size = behind // inner
-        made = None if behind % inner or value.length % size else _blocked(value, size)
-        if made is not None:
-            return made._replace(axis=axis)
+    behind = 1
+    for axis, length in reversed(lengths.items()):
+        if behind < inner * value.length <= behind * length:
+            size = behind // inner
+            if not inner % behind:
+                return value._replace(axis=axis, inner=inner // behind)
+            if size * inner == behind and not value.length % size:
+                return _blocked(value, size)._replace(axis=axis)
+        behind *= length
     return MIXED
 
 
-def _places(lengths: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
-    """Yield the axes from the last to the first, with the product of those behind, and lengths."""
-    behind = 1
-    for axis, length in reversed(list(lengths.items())):
-        yield axis, behind, length
-        behind *= length
-
-
-def _blocked(value: Moved, size: int) -> Moved | None:
+def _blocked(value: Moved, size: int) -> Moved:
     """Return a tensor of blocks of `size` positions, each of which reads all of its own."""
     needs, ends = value.needs, value.ends
     p = math.lcm(needs.p, size) // size
-    if p > MAX_PERIOD:
-        return None
     q = needs.q * p * size // needs.p
     read = tuple(needs.hull(range(o * size, (o + 1) * size)) for o in range(p))
     last = tuple(ends.at((o + 1) * size - 1) for o in range(p))

@@ -179,5 +179,3 @@ def test_tables_are_counted_together_however_deep_the_question(monkeypatch):
     bounds.bounded(101)
     with bounds.allowance():
         bounds.bounded(100)
-
-
