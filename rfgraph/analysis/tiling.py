@@ -180,14 +180,14 @@ def tiles(
     return Tiles(found, recommended, plan, found.shape)
 
 
-def per_axis(name: str, value: int | Sequence[int], count: int) -> tuple[int, ...]:
+def per_axis(name: str, value: int | Sequence[int], count: int, least: int = 1) -> tuple[int, ...]:
     """Return one length for each of `count` spatial axes; UsageError where they do not fit."""
     lengths = (value,) if isinstance(value, int) else tuple(value)
     if len(lengths) == 1:
         lengths *= count
-    if len(lengths) != count or any(length < 1 for length in lengths):
+    if len(lengths) != count or any(length < least for length in lengths):
         raise UsageError(
-            f"{name} requires one length or {count} (one for each spatial axis) of at least 1, "
+            f"{name} requires one length or {count} (one for each spatial axis) of at least {least}, "
             f"found {', '.join(map(str, lengths))}"
         )
     return lengths

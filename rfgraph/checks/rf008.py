@@ -50,7 +50,7 @@ def _compared(
         reason = f"{start}: no halo is enough: {found.geometry.why_not()}"
         yield subject.finding("RF008", "error", reason, found.tensor)
         return
-    for axis, used in zip(found.axes, per_axis("halo", halo, len(found.axes)), strict=True):
+    for axis, used in zip(found.axes, per_axis("halo", halo, len(found.axes), 0), strict=True):
         message = _wrong(axis, used)
         if message is not None:
             start = where(found.tensor, item, [axis.axis])

@@ -12,6 +12,7 @@ import rfgraph
 from analysis import nets
 from analysis.stitched import image_of, narrower, network, stitched
 from oracle.local_models import local_model, whole_numbers
+from rfgraph.errors import UsageError
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -91,6 +92,127 @@ def test_a_union_does_not_hide_the_period_of_a_part():
     model = net.model(net.concat(net.conv("x", 7), low))
     assert rfgraph.analyze(model).receptive_field().axes[2].period == (1, 1)
     assert rfgraph.tiles(model).axes[0].period == (2, 2)
+
+
+@pytest.mark.parametrize("image", [64, 72, 96, 120])
+def test_a_file_of_one_length_is_its_own_tile(image):
+    """The whole is the same network in a file whose length is open."""
+    open_net, fixed_net = nets.unet(2, "transposed", ["n"]), nets.unet(2, "transposed", [64])
+    plan = rfgraph.tiles(fixed_net, image=image)
+    assert {tile.read[2].stop - tile.read[2].start for tile in plan} == {64}
+    tile_net, x = network(fixed_net), image_of((1, 1, image))
+    whole = network(open_net)(x)
+    assert plan.shape == whole.shape
+    np.testing.assert_array_equal(stitched(plan, tile_net, x, whole), whole)
+
+
+def blocked(model, **asked):
+    found = rfgraph.tiles(model, **asked)
+    assert not found.exact
+    assert found.recommended is None
+    with pytest.raises(UsageError, match="there is no plan of tiles"):
+        list(found)
+    return {(item.op_type, item.why) for item in found.blockers}
+
+
+def differs(model, tile=32, halo=16, length=96):
+    """Whether a generous halo still gives something else than the whole, here or there."""
+    net, x = network(model), image_of((1, 1, length))
+    whole = net(x)
+    rate = whole.shape[2] / length
+    for start in range(0, length, tile):
+        first, end = max(start - halo, 0), min(start + tile + halo, length)
+        part = net(x[:, :, first:end])
+        low, high = int((start - first) * rate), int((start + tile - first) * rate)
+        there = whole[:, :, int(start * rate) : int((start + tile) * rate)]
+        if not np.array_equal(part[:, :, low:high], there):
+            return True
+    return False
+
+
+def corners():
+    net = nets.line()
+    low = net.halved(net.conv("x", 3))
+    up = net.resized(low, 2, mode="linear", coordinate_transformation_mode="align_corners")
+    return net.model(net.conv(up, 3))
+
+
+def circular():
+    net = nets.line()
+    return net.model(net.conv(net.pad("x", 1, 1, "wrap"), 3, pads=0))
+
+
+def rolled():
+    net = nets.line()
+    parts = net.cut("x", 3, 1 << 40), net.cut("x", 0, 3)
+    return net.model(net.op("Concat", *parts, axis=2))
+
+
+def normed():
+    net = nets.line()
+    ones = net.constant([1.0], np.float32)
+    return net.model(net.op("InstanceNormalization", net.conv("x", 3), ones, ones))
+
+
+def summed():
+    net = nets.line()
+    return net.model(net.op("CumSum", net.conv("x", 3), net.constant(2)))
+
+
+def ended():
+    """The last 40 positions, wherever the input ends."""
+    net = nets.line()
+    return net.model(net.cut("x", -40, 1 << 40))
+
+
+@pytest.mark.parametrize(
+    ("model", "blocker"),
+    [
+        (corners(), ("Resize", "samples at a ratio that depends on the length")),
+        (circular(), ("Pad", "reads the other end of the axis")),
+        (rolled(), ("Concat", "puts parts of the axis side by side")),
+        (normed(), ("InstanceNormalization", "reads the whole axis")),
+        (summed(), ("CumSum", "reads all that came before")),
+    ],
+)
+def test_what_no_halo_mends_is_named(model, blocker):
+    model.opset_import[0].version = 19
+    assert blocker in blocked(model, image=96)
+    assert differs(model)
+
+
+def test_a_slice_of_fixed_length_is_named():
+    ((kind, _),) = blocked(ended())
+    assert kind == "Slice"
+
+
+def same(length="n"):
+    net = nets.line(length=length)
+    weight = net.weight(1, 1, 3)
+    return net.model(net.op("Conv", "x", weight, auto_pad="SAME_UPPER", strides=[2]))
+
+
+def test_padding_that_depends_on_the_length_is_named():
+    assert blocked(same()) == {("Conv", "its padding depends on the length")}
+    # Even lengths pad at the end, odd ones on both sides: an odd image is not even tiles.
+    net, x = network(same()), image_of((1, 1, 65))
+    assert not np.array_equal(net(x)[:, :, :10], net(x[:, :, :32])[:, :, :10])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_lengths_are_those_that_onnxruntime_runs(seed):
+    draw = random.Random(1000 + seed).randint
+    model = whole_numbers(local_model(1, seed, draw), seed)
+    lengths = rfgraph.tiles(model).axes[0].lengths
+    net = network(model)
+    for length in range(1, 301):
+        runs = True
+        try:
+            runs = net(image_of((1, 1, length))).size > 0
+        except Exception:
+            runs = False
+        said = length >= lengths.least and length % lengths.step in lengths.residues
+        assert said == runs, length
 
 
 def drawn(data):
