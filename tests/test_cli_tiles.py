@@ -255,3 +255,15 @@ def test_the_shift_is_said_where_there_is_one(run):
         FIXTURES / "resnet18.onnx"
     )
     assert "off-centre" not in run(UNET)
+
+
+def test_the_lengths_at_which_nothing_is_lost_are_said(run, tmp_path):
+    path = tmp_path / "valid.onnx"
+    onnx.save(nets.valid_unet(), path)
+    text = run(path)
+    assert "not aligned" in text
+    assert "lengths            strides lose positions at 256  none at 188 + 16k" in text
+    even = run(path, "--input-shape", "1,1,252,268")
+    assert "lose positions" not in even
+    assert "not aligned" not in even
+    assert "strides lose positions at 256 (axis 3)" in run(path, "--input-shape", "1,1,252,256")

@@ -119,7 +119,7 @@ def accepted_lengths(
     if few:
         tried = range(length + -length % step, length + -length % step + 1)
     found = {n: made for n in tried if (made := at_lengths(model, source, {axis: n})) is not None}
-    lossless = [n for n, made in found.items() if not _loses(made.graph, moving)]
+    lossless = [n for n, made in found.items() if not loses_positions(made.graph, moving)]
     residues = tuple(sorted(n % step for n in found))
     known = tuple(sorted(n % step for n in lossless))
     differing = {
@@ -148,7 +148,7 @@ def _least(
     return below[high]
 
 
-def _loses(graph: Graph, moving: Movement) -> bool:
+def loses_positions(graph: Graph, moving: Movement) -> bool:
     """Whether some tensor has positions behind the last window of every stride that reads it."""
     for name, value in moving.values.items():
         if isinstance(value, Moved) and name in graph:

@@ -187,8 +187,8 @@ def per_axis(name: str, value: int | Sequence[int], count: int, least: int = 1) 
         lengths *= count
     if len(lengths) != count or any(length < least for length in lengths):
         raise UsageError(
-            f"{name} requires one length or {count} (one for each spatial axis) of at least {least}, "
-            f"found {', '.join(map(str, lengths))}"
+            f"{name} requires one length or {count} (one for each spatial axis) of at least "
+            f"{least}, found {', '.join(map(str, lengths))}"
         )
     return lengths
 
