@@ -267,3 +267,84 @@ def test_the_lengths_at_which_nothing_is_lost_are_said(run, tmp_path):
     assert "lose positions" not in even
     assert "not aligned" not in even
     assert "strides lose positions at 256 (axis 3)" in run(path, "--input-shape", "1,1,252,256")
+
+
+# -- what to paste ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("library", "said"),
+    [
+        ("dask", "rechunk({2: 816, 3: 816}), depth={2: (112, 112), 3: (112, 112)}"),
+        ("monai", "roi_size=(1040, 1040), sw_batch_size=1, predictor=net, overlap=(0.215"),
+        ("bioimageio", "input axis 2: size: {min: 16, step: 16}"),
+        ("bioimageio", "size: {tensor_id: input, axis_id: 2, offset: 0}, scale: 1, halo: 112"),
+        ("careamics", "tile_size=(1040, 1040), tile_overlap=(224, 224)"),
+        ("tiler", "tile_shape=(1040, 1040), overlap=(224, 224)"),
+        ("torchgeo", "size=(1040, 1040), stride=(816, 816), units=Units.PIXELS"),
+        ("spandrel", "SizeRequirements(minimum=16, multiple_of=16)"),
+        ("spandrel", "ModelTiling.SUPPORTED"),
+        ("gdal", "gdal_retile.py -ps 1040 1040 -overlap 224"),
+    ],
+)
+def test_what_to_paste(run, library, said):
+    assert said in run("tiles", UNET, "--tile", 1040, "--for", library)
+
+
+def test_one_halo_for_both_sides_of_a_valid_net(run, tmp_path):
+    """188 positions behind: 192 on the grid, where one number serves both sides."""
+    path = tmp_path / "valid.onnx"
+    onnx.save(nets.valid_unet(), path)
+    assert "tile_overlap=(384, 384)" in run("tiles", path, "--for", "careamics")
+    # The output lacks 184: of a halo of 188 behind, 4 units are there.
+    assert "offset: -184}, scale: 1, halo: 4" in run("tiles", path, "--for", "bioimageio")
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "said"),
+    [
+        ("espcn", "dask", "dask.array.map_overlap keeps lengths, and axis 2 does not"),
+        ("se_gate", "monai", "no tiles are exact: 'se.avgpool'"),
+        ("tcn", "gdal", "gdal_retile takes 2 spatial axes, found 1"),
+        ("exports/unet_ts", "tiler", "leave no room beside the halos"),
+    ],
+)
+def test_what_cannot_be_pasted(run, name, library, said):
+    assert said in run("tiles", FIXTURES / f"{name}.onnx", "--for", library, code=2)
+
+
+def test_tiling_is_discouraged_beside_a_gate(run):
+    assert "DISCOURAGED" in run("tiles", FIXTURES / "se_gate.onnx", "--for", "spandrel")
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+def test_the_largest_tile_that_fits(run, tmp_path):
+    """Two 5-wide convolutions of one channel: two tensors are alive at once, of 4 bytes each."""
+    path = tmp_path / "two.onnx"
+    onnx.save(nets.two_centered(), path)
+    text = run("tiles", path, "--memory", "8kB", "--format", "json")
+    assert json.loads(text)["recommended"] == {
+        "core": [1000 - 8],
+        "tile": [1000],
+        "overhead": 1000 / 992,
+        "activations": 8000,
+    }
+    assert "8000 bytes of activations at once, no workspace" in run(
+        "tiles", path, "--memory", "8000"
+    )
+    assert json.loads(run("tiles", path, "--memory", "1KiB", "--format", "json"))["recommended"][
+        "tile"
+    ] == [128]
+    said = "memory of 64 bytes is too little: the least tile takes 72 bytes"
+    assert said in run("tiles", path, "--memory", "64B", code=2)
+    assert "required bytes as 2GiB" in run("tiles", path, "--memory", "2 gigs", code=2)
+
+
+def test_a_skip_stays_alive(run, tmp_path):
+    net = nets.line()
+    path = tmp_path / "skip.onnx"
+    onnx.save(net.model(net.op("Add", "x", net.conv("x", 3))), path)
+    found = rfgraph.tiles(str(path), memory=12 * 50)
+    assert (found.recommended.tile, found.recommended.activations) == ((50,), 600)

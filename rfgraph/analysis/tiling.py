@@ -8,9 +8,10 @@ q*P_i + s_f to q*P_i + e_f, padding on the way counted. A core that begins on th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from rfgraph.analysis.activations import fitting_core
 from rfgraph.analysis.analysis import Result
 from rfgraph.analysis.geometry import AxisGeometry, Blocker, Geometry, geometry
 from rfgraph.analysis.names import pick_input, pick_tensor
@@ -64,16 +65,23 @@ class Tile:
 class Recommended:
     """A core and the tile that is read for it, per spatial axis, and the cost of the halos.
 
-    `overhead` is how many positions are read for each that is kept.
+    `overhead` is how many positions are read for each that is kept. `activations` are the bytes of
+    those that are alive at once in a tile, where a memory was given.
     """
 
     core: tuple[int, ...]
     tile: tuple[int, ...]
     overhead: float
+    activations: int | None = None
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
-        return {"core": list(self.core), "tile": list(self.tile), "overhead": self.overhead}
+        return {
+            "core": list(self.core),
+            "tile": list(self.tile),
+            "overhead": self.overhead,
+            **({} if self.activations is None else {"activations": self.activations}),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +155,17 @@ def tiles(
     *,
     tile: int | Sequence[int] | None = None,
     image: int | Sequence[int] | None = None,
+    memory: int | None = None,
     **binding: Any,
 ) -> Tiles:
     """Return how `input` is cut into tiles that give `tensor` as the whole input would.
 
     `tile` is the most that a tile may read and `image` the lengths of the whole input, in input
-    positions: one number for all spatial axes, or one for each. A source is loaded with `binding`
-    as by `load`. Raises UsageError for names that do not exist, a tile that is too small for its
-    halos (the message has the least), and an image whose lengths the network refuses, or for which
-    tiles of the length that the file fixes give no exact plan.
+    positions: one number for all spatial axes, or one for each. `memory` are the bytes that the
+    activations of a tile may take: instead of `tile`, it decides the core. A source is loaded with
+    `binding` as by `load`. Raises UsageError for names that do not exist, a tile that is too small
+    for its halos (the message has the least), and an image whose lengths the network refuses, or
+    for which tiles of the length that the file fixes give no exact plan.
     """
     result = model if isinstance(model, Result) else analyze(model, **binding)
     source = pick_input(result.model, input)
@@ -170,8 +180,12 @@ def tiles(
     reads = None if tile is None else per_axis("tile", tile, count)
     if reads is None and whole is None and not all(map(_has_core, found.axes)):
         return Tiles(found, None, None, None)
-    core = _cores(found, reads, whole)
-    recommended = _recommended(found, core)
+    taken = None
+    if memory is not None and reads is None:
+        core, taken = fitting_core(found, memory)
+    else:
+        core = _cores(found, reads, whole)
+    recommended = replace(_recommended(found, core), activations=taken)
     if whole is None:
         return Tiles(found, recommended, None, None)
     plan = tuple(_planned(found, core, whole))

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from rfgraph.cli.parser import Parser
 
 FORMATS = ("text", "json", "csv", "markdown")
+LIBRARIES = (
+    *("dask", "monai", "bioimageio", "careamics", "tiler", "torchgeo", "spandrel", "gdal"),
+)
+_MEMORY = re.compile(r"(\d{1,15})(?:([kKMGT])?(i)?B)?", re.ASCII)
 _LENGTHS = re.compile(r"\d{1,12}(,\d{1,12})*", re.ASCII)
 
 
@@ -36,6 +40,18 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--image", metavar="H[,W]", type=lengths, help="plan the tiles of an input of these lengths"
+    )
+    parser.add_argument(
+        "--memory",
+        metavar="2GiB",
+        type=memory,
+        help="the largest tile whose activations, without workspace, fit",
+    )
+    parser.add_argument(
+        "--for",
+        dest="library",
+        choices=LIBRARIES,
+        help="what to paste into a library instead of the report",
     )
     add_output(parser, FORMATS)
 
@@ -57,6 +73,15 @@ def lengths(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(",")))
 
 
+def memory(text: str) -> int:
+    """Return the bytes of 512MiB, 2GB or a plain number."""
+    found = _MEMORY.fullmatch(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"required bytes as 2GiB, 500MB, found {quoted(text)}")
+    power = "kmgt".find(found[2].lower()) + 1 if found[2] else 0
+    return int(found[1]) * (1 << 10 * power if found[3] else int(1000**power))
+
+
 def pairs(result: Result, options: argparse.Namespace) -> Iterator[tuple[str, str]]:
     """Yield the tensors asked for with each input that reaches them."""
     from rfgraph.analysis.view import view
@@ -75,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
 
     result = analyze(load_model(options))
     found = [
-        tiles(result, tensor, source, tile=options.tile, image=options.image)
+        tiles(result, tensor, source, tile=options.tile, image=options.image, memory=options.memory)
         for tensor, source in pairs(result, options)
     ]
     emit(options, _render(result.model.file, found, options))
@@ -83,6 +108,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _render(file: str, found: Sequence[Tiles], options: argparse.Namespace) -> str:
+    if options.library is not None:
+        from rfgraph.report.tiles.snippets import snippet
+
+        return "\n".join(snippet(item, options.library) for item in found)
     match options.format:
         case "json":
             from rfgraph.report.formats.json import results

@@ -71,7 +71,10 @@ def _tile(item: Tiles) -> str:
         return "none: the lengths that the file fixes leave no room beside the halos"
     core, tile = times(item.recommended.core), times(item.recommended.tile)
     cost = figure(item.recommended.overhead, 3)
-    return f"{tile}, which keeps {core}: {cost} positions are read for each kept"
+    said = f"{tile}, which keeps {core}: {cost} positions are read for each kept"
+    if item.recommended.activations is None:
+        return said
+    return f"{said}; {item.recommended.activations} bytes of activations at once, no workspace"
 
 
 def _same(axes: Sequence[AxisGeometry]) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
