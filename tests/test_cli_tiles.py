@@ -276,7 +276,7 @@ def test_the_lengths_at_which_nothing_is_lost_are_said(run, tmp_path):
     ("library", "said"),
     [
         ("dask", "rechunk({2: 816, 3: 816}), depth={2: (112, 112), 3: (112, 112)}"),
-        ("monai", "roi_size=(1040, 1040), sw_batch_size=1, predictor=net, overlap=(0.215"),
+        ("monai", "roi_size=(1040, 1040), sw_batch_size=1, predictor=net,"),
         ("bioimageio", "input axis 2: size: {min: 16, step: 16}"),
         ("bioimageio", "size: {tensor_id: input, axis_id: 2, offset: 0}, scale: 1, halo: 112"),
         ("careamics", "tile_size=(1040, 1040), tile_overlap=(224, 224)"),

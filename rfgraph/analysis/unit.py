@@ -11,6 +11,7 @@ from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.result import analyze
 from rfgraph.domains import regions as exact
 from rfgraph.domains.fields.numbers import unclipped_span
+from rfgraph.domains.padding import touched
 from rfgraph.errors import UsageError
 from rfgraph.version import __version__
 from rfgraph.wording.html import _table
@@ -19,6 +20,9 @@ from rfgraph.wording.numbers import rational, span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from rfgraph.analysis.loading import Source
     from rfgraph.domains.fields.axis import Json, Scope
@@ -65,13 +69,15 @@ class Region:
     """What the units read of one graph input, per input axis, in positions.
 
     `clipped` is the tight box inside the input, None if nothing is read. `unclipped` goes on past
-    the border, on the spatial axes that are local and have a closed form.
+    the border, on the spatial axes that are local and have a closed form. `padding` is, on spatial
+    axes, whether it touches some of the units, at any depth, from the start and from the end.
     """
 
     input: str
     clipped: Box | None
     unclipped: tuple[tuple[int, int] | None, ...]
     scopes: tuple[Scope, ...]
+    padding: tuple[tuple[bool, bool] | None, ...]
 
     @property
     def empty(self) -> bool:
@@ -104,6 +110,7 @@ class Region:
             "size": list(self.size),
             "center": [rational(center) for center in self.center],
             "scopes": list(self.scopes),
+            "padding": [None if sides is None else list(sides) for sides in self.padding],
         }
 
 
@@ -212,7 +219,30 @@ def _region(result: Result, tensor: str, index: Index, source: str) -> Region:
         else None
         for axis in field.axes
     )
-    return Region(source, box, unclipped, scopes)
+    padding = tuple(
+        _padded(result, tensor, index, source, axis) if axis in form.spatial_axes else None
+        for axis in field.axes
+    )
+    return Region(source, box, unclipped, scopes, padding)
+
+
+def _padded(
+    result: Result, tensor: str, index: Index, source: str, axis: int
+) -> tuple[bool, bool] | None:
+    """Return whether padding touches some of the units from each side of an input axis."""
+    found = touched(result.graph, source, axis, tensor)
+    if found is None:
+        return None
+    left, right = (bool(_chosen(side, index).any()) for side in found)
+    return left, right
+
+
+def _chosen(flags: NDArray[np.bool_], index: Index) -> NDArray[np.bool_]:
+    for axis, at in enumerate(index):
+        if at is not None and flags.shape[axis] > 1:
+            first, end = at if isinstance(at, tuple) else (at, at + 1)
+            flags = flags.take(range(first, end), axis=axis)
+    return flags
 
 
 def _unclipped(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.view import View, masks_sentence
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.report.model.lengths import lengths_rows
+from rfgraph.report.model.padding import padding_rows
 from rfgraph.report.model.rows import field_rows, scope_sentence
 from rfgraph.report.model.shift import shift_rows
 from rfgraph.report.paths.summary import distribution_lines
@@ -170,6 +171,7 @@ def _fields_lines(view: View, fields: Sequence[ReceptiveField], style: Style) ->
     for field in fields:
         rows = [
             *field_rows(field, view.spatial_axes(field), items[field.input]),
+            *padding_rows(view, field),
             *shift_rows(view, field, items[field.input]),
             *lengths_rows(view, field, items[field.input]),
         ]

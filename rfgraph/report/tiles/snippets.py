@@ -67,7 +67,8 @@ def _monai(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> s
     return (
         "# Not exact: MONAI blends where windows overlap. The halo keeps seams small.\n"
         "y = monai.inferers.sliding_window_inference(\n"
-        f"    x, roi_size={_tuple(roi)}, sw_batch_size=1, predictor=net, overlap={_tuple(overlap)}\n"
+        f"    x, roi_size={_tuple(roi)}, sw_batch_size=1, predictor=net,\n"
+        f"    overlap={_tuple(overlap)},\n"
         ")\n"
     )
 
