@@ -38,7 +38,7 @@ def index(text: str) -> tuple[int | slice | None, ...]:
     entries = [entry.strip() for entry in text.split(",")] if text.strip() else []
     if not all(_ENTRY.fullmatch(entry) for entry in entries):
         raise argparse.ArgumentTypeError(
-            f"required integers, ranges or * as in 0,*,3:5, found {quoted(text)}"
+            f"required integers, ranges as 4:8 or * as in 0,*,3,3, found {quoted(text)}"
         )
     return tuple(map(_entry, entries))
 
