@@ -230,7 +230,8 @@ def test_a_range_without_units_is_an_error(run, index):
 
 def test_an_entry_that_is_no_range(run):
     path = FIXTURES / "unet_transposed.onnx"
-    assert "required integers, ranges as 4:8 or *" in run("unit", path, "--index", "0,1:2:3", code=2)
+    said = "required integers, ranges as 4:8 or *"
+    assert said in run("unit", path, "--index", "0,1:2:3", code=2)
 
 
 def test_declared_lengths_are_replaced_and_that_is_said(run):

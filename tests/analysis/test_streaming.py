@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 import rfgraph
 from analysis import nets
@@ -136,3 +137,68 @@ def test_a_stream_lags_by_its_delay_and_no_less(data):
 def test_300_random_streams(seed):
     draw = random.Random(seed).randint
     check_stream(local_model(1, seed, draw), draw)
+
+
+def recurrent(direction):
+    """A convolution over [1, 2, time], then a recurrence over [time, 1, 2] of 3 hidden values."""
+    net = nets.line(channels=2)
+    x = net.op("Transpose", net.conv("x", 3, out=2, pads=(2, 0)), perm=[2, 0, 1])
+    ways = 2 if direction == "bidirectional" else 1
+    weights = [net.weight(ways, 12, 2), net.weight(ways, 12, 3)]
+    return net.model(net.op("LSTM", x, *weights, hidden_size=3, direction=direction))
+
+
+def test_a_forward_recurrence_streams_with_its_state():
+    found = rfgraph.stream(recurrent("forward"))
+    assert (found.causal, found.lookahead, found.breakers) == (True, 0, ())
+    assert {(chunk.delay, chunk.context) for chunk in found.chunks} == {(0, None)}
+    # 2 positions of 2 channels, then hidden and cell state of 3, as 4 bytes each.
+    assert [(cache.values, cache.bytes) for cache in found.caches] == [(4, 16), (6, 24)]
+    assert found.state_bytes == 40
+
+
+@pytest.mark.parametrize("direction", ["reverse", "bidirectional"])
+def test_a_recurrence_from_the_end_does_not(direction):
+    found = rfgraph.stream(recurrent(direction))
+    assert (found.causal, found.lookahead, found.chunks) == (False, None, ())
+    assert {(item.op_type, item.why) for item in found.breakers} == {
+        ("LSTM", "reads all that follows")
+    }
+
+
+def test_what_is_not_known_is_neither_causal_nor_not():
+    net = nets.line()
+    model = net.model(net.op("Unheard", net.conv("x", 3)))
+    found = rfgraph.stream(model, axis=2)
+    assert (found.causal, found.lookahead) == (None, None)
+    (breaker,) = found.breakers
+    assert "operator 'Unheard' has no rule" in breaker.why
+
+
+def test_a_cache_in_front_streams():
+    """The last 2 positions of the chunk before are an input, in front of a valid convolution."""
+    net = nets.line()
+    joined = net.op("Concat", "cache", "x", axis=2)
+    net.channels[joined] = 1
+    model = net.model(net.conv(joined, 3, pads=0))
+    model.graph.input.append(helper.make_tensor_value_info("cache", TensorProto.FLOAT, [1, 1, 2]))
+    found = rfgraph.stream(model, input="x", axis=2)
+    assert (found.causal, found.lookahead, found.breakers) == (True, 0, ())
+    assert {chunk.delay for chunk in found.chunks} == {0}
+
+
+def test_a_denoiser_of_one_axis_says_milliseconds():
+    """Down and up by 4 three times at 16 kHz: 4 valid taps each, so 3 * (1 + 4 + 16) ahead."""
+    net = nets.line()
+    x, y = "x", None
+    for _ in range(3):
+        x = net.conv(x, 4, s=4, pads=0)
+    y = x
+    for _ in range(3):
+        y = net.up(y, 4, 4)
+    found = rfgraph.stream(net.model(y), rate=16000, chunk=64)
+    assert (found.period, found.lookahead) == ((64, 64), 63)
+    (chunk,) = found.chunks
+    assert (chunk.delay, chunk.context) == (0, 0)
+    assert (chunk.latency.best, chunk.latency.worst) == (0, 63)
+    assert chunk.latency.ms == (0, Fraction(63, 16))

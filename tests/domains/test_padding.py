@@ -87,7 +87,7 @@ def of_steps(shape, *steps, axis=0):
             "x",
             "y",
             relation=relation,
-            operator=Operator(0, "n", "Op"),
+            operator=shared,
             slot=0,
             output=0,
             part=part,
