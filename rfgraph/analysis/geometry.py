@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
+from rfgraph.analysis.interior import moving
 from rfgraph.analysis.lengths import MAX_STEP, Lengths, accepted_lengths, at_lengths, dependent
-from rfgraph.domains.movement import MERGED, UNKNOWN, Moved, flattened, movement
+from rfgraph.domains.movement import MERGED, UNKNOWN, Moved, Movement, flattened, movement
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.wording.names import quoted
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Result
     from rfgraph.analysis.lengths import Dependent
     from rfgraph.domains.fields.axis import Json
-    from rfgraph.domains.movement import Movement
     from rfgraph.domains.periodic import PeriodicMap
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Model, ModelInput, Operator
@@ -165,7 +165,7 @@ def geometry(
         for axis, length in zip(spatial, whole or (None,) * len(spatial), strict=True)
     }
     model = _at(result.model, item, at, found.lengths)
-    moves = {axis: movement(model.graph, source, axis, tensor) for axis in spatial}
+    moves = {axis: moving(model, result, tensor, source, axis) for axis in spatial}
     own_shape = shape_of(model.graph, tensor) or ()
     item = _item(model, source)
     measured = tuple(
@@ -300,8 +300,8 @@ def _all_blockers(
 ) -> tuple[Blocker, ...]:
     """Return what keeps a tensor from moving along its axes, and what changes with length."""
     blockers: list[Blocker] = []
-    for axis, moving in moves.items():
-        ours = _blockers(model, item, axis, moving, found.differing[axis])
+    for axis, along in moves.items():
+        ours = _blockers(model, item, axis, along, found.differing[axis])
         if axis not in measured and not ours:
             ours = [_blocker(producer_of(model.graph, tensor), axis, "does not keep the axis")]
         blockers.extend(ours)

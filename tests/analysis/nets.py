@@ -168,3 +168,32 @@ def _middle(net: Net, skip: str, like: str) -> str:
     start = net.op("Div", net.op("Sub", *sizes), net.constant([2]))
     end = net.op("Add", start, sizes[1])
     return net.op("Slice", skip, start, end, axes, channels=net.channels[skip])
+
+
+def shifted_windows(length: int, window: int = 4, *, masked: bool = True) -> onnx.ModelProto:
+    """Attention in windows, then in windows shifted by half of one, masked where the roll wraps."""
+    net = Net([length], 2, seed=3)
+    x = net.conv("x", 3, out=2)
+    count, half = length // window, window // 2
+    for shift in (0, half):
+        y = _rolled(net, x, shift, length)
+        y = net.op("Transpose", y, perm=[0, 2, 1])
+        y = net.op("Reshape", y, net.constant([count, window, 2]))
+        keys = net.op("Transpose", y, perm=[0, 2, 1])
+        scores = net.op("MatMul", y, keys)
+        if shift and masked:
+            region = np.repeat([0, 1, 2], [length - window, window - half, half])
+            own = region.reshape(count, window)
+            mask = np.where(own[:, :, None] != own[:, None, :], -100.0, 0.0)
+            scores = net.op("Add", scores, net.constant(mask, np.float32))
+        y = net.op("MatMul", net.op("Softmax", scores, axis=-1), y)
+        y = net.op("Reshape", y, net.constant([1, length, 2]))
+        y = _rolled(net, net.op("Transpose", y, perm=[0, 2, 1]), length - shift, length)
+        x = net.op("Add", x, y, channels=2)
+    return net.model(net.conv(x, 3))
+
+
+def _rolled(net: Net, x: str, shift: int, length: int) -> str:
+    if shift % length == 0:
+        return x
+    return net.op("Concat", net.cut(x, shift, 1 << 40), net.cut(x, 0, shift), axis=2, channels=2)

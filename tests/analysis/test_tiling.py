@@ -181,6 +181,29 @@ def test_what_no_halo_mends_is_named(model, blocker):
     assert differs(model)
 
 
+def test_masked_shifted_windows_are_tiles_on_the_grid_of_a_window():
+    """The whole is the same network in a file of another length, with the mask of that."""
+    plan = rfgraph.tiles(nets.shifted_windows(48), image=96, masks=True)
+    assert plan.exact
+    (axis,) = plan.axes
+    assert (axis.period, axis.grid_halo) == ((4, 4), (8, 8))
+    # Small, so that no weight of the softmax is nearly 0 or 1.
+    x = np.random.default_rng(0).normal(0, 0.2, (1, 2, 96)).astype(np.float32)
+    whole = network(nets.shifted_windows(96))(x)
+    made = stitched(plan, network(nets.shifted_windows(48)), x, whole)
+    np.testing.assert_allclose(made, whole, rtol=1e-5, atol=1e-5)
+    less = narrower(plan, [96], 0, 0)
+    made = stitched(less, network(nets.shifted_windows(48)), x, whole)
+    assert np.abs(made - whole).max() > 1e-3
+
+
+@pytest.mark.parametrize(("masked", "masks"), [(True, False), (False, True)])
+def test_shifted_windows_that_wrap_are_not(masked, masks):
+    """Without a mask, or where it is not looked at, the first windows read the other end."""
+    found = blocked(nets.shifted_windows(48, masked=masked), masks=masks)
+    assert ("Concat", "puts parts of the axis side by side") in found
+
+
 def test_a_slice_of_fixed_length_is_named():
     ((kind, _),) = blocked(ended())
     assert kind == "Slice"
