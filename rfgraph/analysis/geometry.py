@@ -160,11 +160,7 @@ def geometry(
     item = _item(result.model, source)
     found = _accepted(result.model, item, tensor, spatial)
     shape = None if whole is None else _whole_shape(result.model, item, tensor, found, whole)
-    at = {
-        axis: _base(item.shape[axis], found.lengths[axis], length)
-        for axis, length in zip(spatial, whole or (None,) * len(spatial), strict=True)
-    }
-    model = _at(result.model, item, at, found.lengths)
+    model = _measured_at(result.model, item, found.lengths, whole)
     moves = {axis: moving(model, result, tensor, source, axis) for axis in spatial}
     own_shape = shape_of(model.graph, tensor) or ()
     item = _item(model, source)
@@ -190,9 +186,19 @@ def geometry(
     )
 
 
-def _at(
-    model: Model, item: ModelInput, at: Mapping[int, int], lengths: Mapping[int, Lengths]
+def _measured_at(
+    model: Model,
+    item: ModelInput,
+    lengths: Mapping[int, Lengths],
+    whole: Sequence[int] | None,
 ) -> Model:
+    """Return the model at lengths that tiles have."""
+    at = {
+        axis: _base(item.shape[axis], found, length)
+        for (axis, found), length in zip(
+            lengths.items(), whole or (None,) * len(lengths), strict=True
+        )
+    }
     if all(item.shape[axis] == length for axis, length in at.items()):
         return model
     made = at_lengths(model, item, at)

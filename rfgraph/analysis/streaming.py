@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis.analysis import Result
 from rfgraph.analysis.caches import Cache, caches
 from rfgraph.analysis.geometry import Geometry, geometry
-from rfgraph.analysis.names import pick_input, pick_tensor
-from rfgraph.analysis.result import analyze
+from rfgraph.analysis.result import reached
 from rfgraph.domains.movement import AFTER, BEFORE, UNKNOWN, WHOLE
 from rfgraph.domains.read_positions import read_positions
 from rfgraph.errors import UsageError
@@ -24,6 +22,7 @@ from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
+    from rfgraph.analysis.analysis import Result
     from rfgraph.analysis.geometry import AxisGeometry, Blocker
     from rfgraph.analysis.loading import Source
     from rfgraph.domains.fields.axis import Json
@@ -160,11 +159,7 @@ def stream(
     2, 4 and 8 times. A source is loaded with `binding` as by `load`. Raises UsageError for names
     that do not exist, an axis, a rate or a chunk that cannot be, saying what can.
     """
-    result = model if isinstance(model, Result) else analyze(model, **binding)
-    source = pick_input(result.model, input)
-    name = pick_tensor(result.model, tensor)
-    if name not in result.forms[source].states:
-        raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
+    result, source, name = reached(model, tensor, input, **binding)
     time = _time_axis(result, source, axis)
     speed = None if rate is None else _rate(rate)
     found = geometry(result, name, source, axes=(time,))
@@ -173,8 +168,7 @@ def stream(
     if moved is not None and chunk is not None:
         _check_chunk(chunk, moved)
     whys = {item.why for item in found.moves[time].breaks}
-    steps = [chunk] if chunk is not None else [n * moved.period[1] for n in STEPS] if moved else []
-    streams = moved is not None and not breakers
+    needs = None if moved is None or breakers else moved.map
     return Stream(
         name,
         source,
@@ -183,12 +177,8 @@ def stream(
         _lookahead(result, found, time, whys),
         None if moved is None else moved.period,
         speed,
-        tuple(
-            _chunk(moved.map, size, speed, endless=BEFORE in whys)
-            for size in steps
-            if moved is not None and streams
-        ),
-        caches(found.model, found.moves[time], name) if streams else (),
+        () if needs is None else _chunks(needs, chunk, speed, endless=BEFORE in whys),
+        () if needs is None else caches(found.model, found.moves[time], name),
         breakers,
         _dropped(result, source, name, time),
     )
@@ -241,6 +231,13 @@ def _lookahead(result: Result, found: Geometry, time: int, whys: set[str]) -> Fr
         return axis.after
     p, q, spans = found.axes[0].map
     return max(span[1] - Fraction(q * at, p) for at, span in enumerate(spans) if span is not None)
+
+
+def _chunks(
+    needs: PeriodicMap, chunk: int | None, rate: Fraction | None, *, endless: bool
+) -> tuple[Chunk, ...]:
+    sizes = [n * needs.q for n in STEPS] if chunk is None else [chunk]
+    return tuple(_chunk(needs, size, rate, endless=endless) for size in sizes)
 
 
 def _chunk(needs: PeriodicMap, size: int, rate: Fraction | None, *, endless: bool) -> Chunk:

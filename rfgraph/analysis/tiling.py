@@ -12,17 +12,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from rfgraph.analysis.activations import fitting_core
-from rfgraph.analysis.analysis import Result
 from rfgraph.analysis.geometry import AxisGeometry, Blocker, Geometry, geometry
-from rfgraph.analysis.names import pick_input, pick_tensor
-from rfgraph.analysis.result import analyze
+from rfgraph.analysis.result import reached
 from rfgraph.errors import UsageError
 from rfgraph.version import __version__
-from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rfgraph.analysis.analysis import Result
     from rfgraph.analysis.loading import Source
     from rfgraph.domains.fields.axis import Json
     from rfgraph.relations.graph import Model
@@ -167,11 +165,7 @@ def tiles(
     for its halos (the message has the least), and an image whose lengths the network refuses, or
     for which tiles of the length that the file fixes give no exact plan.
     """
-    result = model if isinstance(model, Result) else analyze(model, **binding)
-    source = pick_input(result.model, input)
-    name = pick_tensor(result.model, tensor)
-    if name not in result.forms[source].states:
-        raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
+    result, source, name = reached(model, tensor, input, **binding)
     count = len(result.forms[source].spatial_axes)
     whole = None if image is None else per_axis("image", image, count)
     found = geometry(result, name, source, whole)
