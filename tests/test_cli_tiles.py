@@ -349,3 +349,16 @@ def test_a_skip_stays_alive(run, tmp_path):
     onnx.save(net.model(net.op("Add", "x", net.conv("x", 3))), path)
     found = rfgraph.tiles(str(path), memory=12 * 50)
     assert (found.recommended.tile, found.recommended.activations) == ((50,), 600)
+
+
+def test_names_from_a_file_cannot_act(run, tmp_path):
+    net = nets.line()
+    model = net.model(net.op("Odd\x1b[31m", net.conv("x", 3)))
+    model.graph.node[1].name = "a\nb\u202e"
+    path = tmp_path / "odd.onnx"
+    onnx.save(model, path)
+    for command in (("tiles",), ("stream", "--axis", 2)):
+        for form in ("text", "markdown", "csv", "json"):
+            text = run(*command[:1], path, *command[1:], "--format", form)
+            assert not set("\x1b\u202e") & set(text)
+    assert "\x1b" not in run("tiles", path, "--for", "dask", code=2)

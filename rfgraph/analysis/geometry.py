@@ -12,7 +12,7 @@ from rfgraph.analysis.lengths import MAX_STEP, Lengths, accepted_lengths, at_len
 from rfgraph.domains.movement import MERGED, UNKNOWN, Moved, Movement, flattened, movement
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import producer_of, shape_of
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import printable, quoted
 from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
@@ -114,7 +114,10 @@ class Geometry:
 
     def why_not(self) -> str:
         """Say what blocks it, in part."""
-        named = [f"{quoted(item.node)} ({item.op_type}) {item.why}" for item in self.blockers[:3]]
+        named = [
+            f"{quoted(item.node)} ({printable(item.op_type)}) {item.why}"
+            for item in self.blockers[:3]
+        ]
         more = f" and {len(self.blockers) - 3} more" if len(self.blockers) > 3 else ""
         return "; ".join(named) + more
 

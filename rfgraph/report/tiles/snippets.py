@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.geometry import accepted
 from rfgraph.errors import UsageError
+from rfgraph.wording.names import printable
 from rfgraph.wording.numbers import figure, rational
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _bioimageio(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int])
         halo = max(before, behind + axis.offset)
         lines.append(f"input axis {axis.axis}: size: {{min: {axis.lengths.least}, step: {step}}}")
         size = (
-            f"size: {{tensor_id: {found.input}, axis_id: {axis.axis}, "
+            f"size: {{tensor_id: {printable(found.input)}, axis_id: {axis.axis}, "
             f"offset: {rational(axis.offset)}}}"
         )
         more = f", halo: {rational(halo)}" if halo > 0 else ""

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.geometry import accepted, lossless
-from rfgraph.wording.names import some_names
+from rfgraph.wording.names import printable, some_names
 from rfgraph.wording.numbers import axes_text, fraction
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def blocked(blockers: Sequence[Blocker]) -> Iterator[str]:
         found.setdefault((item.op_type, item.why), {}).setdefault(item.node, []).append(item.axis)
     for (kind, why), nodes in found.items():
         axes = sorted({axis for numbers in nodes.values() for axis in numbers})
-        yield f"{kind} at {some_names(list(nodes))}: {why} ({axes_text(axes)})"
+        yield f"{printable(kind)} at {some_names(list(nodes))}: {why} ({axes_text(axes)})"
 
 
 def halo_text(axis: AxisGeometry) -> str:
