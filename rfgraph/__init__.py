@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rfgraph.analysis.result import Result, analyze
     from rfgraph.analysis.scalar_graph import simple_graph
     from rfgraph.analysis.statistics import AxisHistogram
+    from rfgraph.analysis.streaming import Stream, stream
+    from rfgraph.analysis.tiling import Tile, Tiles, tiles
     from rfgraph.analysis.unit import Region, Unit, unit
     from rfgraph.checks.run import Report, check, check_many
     from rfgraph.checks.settings import Settings, make_settings
@@ -110,7 +112,10 @@ _HOMES = {
     "Source": "rfgraph.onnxfile.reading.model_source",
     "Step": "rfgraph.relations.steps",
     "StoredMasks": "rfgraph.relations.graph",
+    "Stream": "rfgraph.analysis.streaming",
     "Taps": "rfgraph.relations.steps",
+    "Tile": "rfgraph.analysis.tiling",
+    "Tiles": "rfgraph.analysis.tiling",
     "Transposed": "rfgraph.relations.axis_rules",
     "Unanalysed": "rfgraph.relations.graph",
     "Unit": "rfgraph.analysis.unit",
@@ -127,6 +132,8 @@ _HOMES = {
     "path_histogram": "rfgraph.analysis.histogram",
     "paths": "rfgraph.analysis.paths",
     "simple_graph": "rfgraph.analysis.scalar_graph",
+    "stream": "rfgraph.analysis.streaming",
+    "tiles": "rfgraph.analysis.tiling",
     "unit": "rfgraph.analysis.unit",
 }
 
@@ -181,7 +188,10 @@ __all__ = [
     "Source",
     "Step",
     "StoredMasks",
+    "Stream",
     "Taps",
+    "Tile",
+    "Tiles",
     "Transposed",
     "Unanalysed",
     "Unit",
@@ -200,6 +210,8 @@ __all__ = [
     "path_histogram",
     "paths",
     "simple_graph",
+    "stream",
+    "tiles",
     "unit",
 ]
 

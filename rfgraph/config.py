@@ -7,11 +7,13 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from rfgraph.analysis.input_values import value_of
 from rfgraph.checks import settings
+from rfgraph.checks.ahead import positions, positive
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import printable, quoted, shown_path
 
@@ -293,6 +295,18 @@ def _truth(value: object) -> bool:
     return value
 
 
+def _scalar(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError("a number, or a text such as 40ms")
+    return value
+
+
+def _axis(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError("the number of an axis")
+    return value
+
+
 def _jobs(value: object) -> int:
     if type(value) is not int or not 1 <= value <= MAX_JOBS:
         raise TypeError(f"a number from 1 to {MAX_JOBS}")
@@ -320,6 +334,11 @@ SETTINGS: Mapping[str, Reader] = {
     "dim": _dims,
     "baseline": _text,
     "tensor": _names,
+    "halo": partial(positions, "halo"),
+    "causal": _truth,
+    "max-lookahead": _scalar,
+    "rate": partial(positive, "rate"),
+    "axis": _axis,
     "fail-on": settings.severity,
     "masks": _truth,
 }

@@ -136,7 +136,7 @@ def test_the_nearest_section_upward_counts(tmp_path):
 
 KEYS = (
     "select, ignore, min-rf, stat, at, min-covering, input, count, input-shape, input-value, dim, "
-    "baseline, tensor, fail-on, masks"
+    "baseline, tensor, halo, causal, max-lookahead, rate, axis, fail-on, masks"
 )
 
 
@@ -160,7 +160,7 @@ KEYS = (
         ("min-rf = 1.5", "min-rf requires input, N or N,N..."),
         ("min-covering = 2", "min-covering requires a share from 0 to 1, found 2"),
         ("select = 3", "select requires a text or a list of codes, found 3"),
-        ("select = ['RF009']", "select requires codes of RF001,"),
+        ("select = ['RF099']", "select requires codes of RF001,"),
         ("ignore = [[]]", "ignore requires codes of RF001,"),
         ("at = ''", "at requires a text, found ''"),
         ("input = [1]", "input requires a name or a list of names, found [1]"),
@@ -208,3 +208,34 @@ def test_what_is_no_text_is_refused(tmp_path):
         config.read(tmp_path / "missing")
     with pytest.raises(rfgraph.UsageError, match="directory"):
         config.read(Path(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        ("halo = [64, 32]", "halo", (64, 32)),
+        ("halo = '64,32'", "halo", (64, 32)),
+        ("causal = true", "causal", True),
+        ("max-lookahead = '40ms'", "max_lookahead", "40ms"),
+        ("max-lookahead = 12", "max_lookahead", 12),
+        ("rate = 16000", "rate", 16000),
+        ("axis = 2", "axis", 2),
+    ],
+)
+def test_what_tiles_and_streams_may_use(tmp_path, line, key, value):
+    assert config.read(written(tmp_path, line)).settings == {key: value}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("halo = 'x'", "halo requires N or N,N"),
+        ("causal = 1", "causal requires true or false"),
+        ("max-lookahead = true", "max-lookahead requires a number, or a text such as 40ms"),
+        ("rate = 0", "rate requires a number above 0"),
+        ("axis = -1", "axis requires the number of an axis"),
+    ],
+)
+def test_what_they_may_not(tmp_path, line, said):
+    with pytest.raises(rfgraph.UsageError, match=said):
+        config.read(written(tmp_path, line))

@@ -10,13 +10,17 @@ import shutil
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
 import rfgraph
+from analysis.stitched import image_of, network
 from benchmarks.peers import table
 from effective import luo
 from hostile import bounds
+from oracle.local_models import whole_numbers
 from report import models
 from rfgraph.cli import main
 from rfgraph.pytest_plugin import assert_receptive_field
@@ -62,6 +66,18 @@ def test_the_python_session(monkeypatch):
     runner = doctest.DocTestRunner()
     runner.run(test)
     assert runner.summarize(verbose=False) == (0, len(test.examples))
+
+
+def test_the_loop_over_tiles_puts_the_whole_together(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (loop,) = [block for block in blocks("python") if "rfgraph.tiles(" in block]
+    loop = loop.replace("1600", "640").replace("1040", "400")
+    model = whole_numbers(onnx.load("fixtures/unet_nearest.onnx"), 0)
+    net, image = network(model), image_of((1, 1, 640, 640))
+    names = {"rfgraph": rfgraph, "np": np, "net": net, "image": image}
+    exec(loop, names)
+    np.testing.assert_array_equal(names["out"], net(image))
+    assert len(names["plan"]) > 1
 
 
 def test_the_pytest_example(monkeypatch):

@@ -48,5 +48,6 @@ def _input(result: Analysis, item: ModelInput) -> dict[str, Any]:
         "probed": {str(axis): length for axis, length in item.probed.items()},
         "determined": {str(axis): length for axis, length in item.determined.items()},
         "reasons": {str(axis): why for axis, why in item.reasons.items()},
+        **({"declared": {str(a): n for a, n in item.replaced.items()}} if item.replaced else {}),
         "spatial_axes": list(result.forms[item.name].spatial_axes),
     }

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.effective.statistics import Area, area, as_floats, luo_size
 from rfgraph.version import __version__
 from rfgraph.wording.html import html_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from numpy.typing import NDArray
 
-    from rfgraph.analysis.unit import Index
     from rfgraph.domains.effective.adjoint import Kind
     from rfgraph.domains.fields.axis import Json, Scope
 
@@ -30,6 +29,10 @@ class Endless(NamedTuple):
 
     size: int
     sigma: float
+
+
+# A unit: None for all of an axis.
+UnitIndex: TypeAlias = "tuple[int | None, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class ERF:
     """
 
     tensor: str
-    index: Index
+    index: UnitIndex
     input: str
     kind: Kind
     local: bool

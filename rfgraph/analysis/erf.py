@@ -37,7 +37,6 @@ logarithms first.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -65,10 +64,11 @@ from rfgraph.relations.graph import between, input_shape, shape_of
 from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from rfgraph.analysis.effective_field import UnitIndex
     from rfgraph.analysis.unit import Index
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.onnxfile.reading.model_source import Source
@@ -76,13 +76,13 @@ if TYPE_CHECKING:
 
 KINDS: tuple[Kind, ...] = ("random", "uniform", "paths")
 
-UnitIndex: TypeAlias = "Sequence[int | None] | Literal['center']"
+Asked: TypeAlias = "Sequence[int | None] | Literal['center']"
 
 
 def erf(
     model: Model | Analysis | Source,
     tensor: str | None = None,
-    unit: UnitIndex = "center",
+    unit: Asked = "center",
     input: str | None = None,
     map: Kind = "random",  # noqa: A002 - what the option is called
     share: float = SHARE,
@@ -112,9 +112,17 @@ def erf(
         what = "its shape is not known" if shape is None else f"input {quoted(source)} has no axis"
         raise UsageError(f"tensor {quoted(name)} has no map: {what}")
     index = _center(result, source, name) if unit == "center" else tuple(unit)
-    at = normal_index(name, shape, index)
+    at = _one_unit(name, normal_index(name, shape, index))
     with allowance():
         return _Question(result, source, name, at, map).answer(share, local=local)
+
+
+def _one_unit(tensor: str, index: Index) -> UnitIndex:
+    """Return an index without ranges; UsageError where it has one."""
+    at = tuple(entry for entry in index if not isinstance(entry, tuple))
+    if len(at) < len(index):
+        raise UsageError(f"tensor {quoted(tensor)}: a map requires one unit, found a range of them")
+    return at
 
 
 def endless_fields(
@@ -155,7 +163,7 @@ def _default(result: Analysis, source: str) -> str:
     return found[0]
 
 
-def _center(result: Analysis, source: str, tensor: str) -> Index:
+def _center(result: Analysis, source: str, tensor: str) -> UnitIndex:
     """Return n // 2 on the axes of a tensor that descend from a spatial axis, None on others."""
     form = result.forms[source]
     state = form.states[tensor]
@@ -171,7 +179,7 @@ class _Question:
     result: Analysis
     source: str
     tensor: str
-    index: Index
+    index: UnitIndex
     kind: Kind
 
     def answer(self, share: float, *, local: bool) -> ERF:

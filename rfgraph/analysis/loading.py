@@ -29,6 +29,7 @@ def load(
     dims: Mapping[str, int] | None = None,
     rules: Mapping[tuple[str, str], Rule] | None = None,
     masks: bool = False,
+    override_shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Model:
     """Return an ONNX model as a graph of data dependences, without reading its weights.
 
@@ -41,8 +42,9 @@ def load(
     added to the scores of an attention, or put in their place, are looked at: a score whose
     constant lies 87.34 or more below the highest of its row has a weight of zero (less than any
     normal float32), which cuts the dependence. Scores themselves are taken to differ by less than
-    what is left of that, and data to leave each row a key. `Model.masks` says where. Raises
-    RfgraphError, one line that names file, node or tensor.
+    what is left of that, and data to leave each row a key. `Model.masks` says where.
+    `override_shapes` are like `input_shapes`, but take the place of lengths that the file declares.
+    Raises RfgraphError, one line that names file, node or tensor.
     """
     from rfgraph.onnxfile.load import load as load_file
     from rfgraph.onnxfile.reading.input_values import as_array
@@ -54,7 +56,15 @@ def load(
     }
     own = _own_rules(rules) if rules else {}
     try:
-        return load_file(source, bound, values, own, dims=checked_dims(dims), masks=masks)
+        return load_file(
+            source,
+            bound,
+            values,
+            own,
+            dims=checked_dims(dims),
+            masks=masks,
+            override_shapes=shapes(override_shapes),
+        )
     except RfgraphError as error:
         raise type(error)(f"{source_name(source)}: {error}") from error.__cause__
 

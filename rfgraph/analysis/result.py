@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.analysis import Analysis, forms_of
 from rfgraph.analysis.document import contents
 from rfgraph.analysis.loading import load, refuse_binding
-from rfgraph.analysis.names import pick_tensors
+from rfgraph.analysis.names import pick_input, pick_tensor, pick_tensors
 from rfgraph.analysis.view import View
 from rfgraph.arguments import keywords_named
+from rfgraph.errors import UsageError
 from rfgraph.relations.graph import Model
-from rfgraph.wording.names import for_html
+from rfgraph.wording.names import for_html, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,3 +86,20 @@ def analyze(
             masks=masks,
         )
     return Result(loaded, forms_of(loaded))
+
+
+def reached(
+    model: Model | Analysis | Source, tensor: str | None, input: str | None, **binding: Any
+) -> tuple[Analysis, str, str]:
+    """Return the analysis, the input and the tensor meant; UsageError where it is not reached.
+
+    A source is loaded with `binding` as by `load`.
+    """
+    if isinstance(model, Analysis):
+        refuse_binding(**binding)
+    result = model if isinstance(model, Analysis) else analyze(model, **binding)
+    source = pick_input(result.model, input)
+    name = pick_tensor(result.model, tensor)
+    if name not in result.forms[source].states:
+        raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
+    return result, source, name

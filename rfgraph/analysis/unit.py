@@ -11,6 +11,7 @@ from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.result import analyze
 from rfgraph.arguments import integer, keywords_named, sequence
 from rfgraph.domains.fields.numbers import unclipped_span
+from rfgraph.domains.padding import touched
 from rfgraph.domains.regions import clipped, region
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import shape_of
@@ -22,6 +23,9 @@ from rfgraph.wording.numbers import rational, span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from rfgraph.domains.fields.axis import Json, Scope
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.onnxfile.reading.model_source import Source
@@ -29,8 +33,17 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Model
 
 
+def entry_text(entry: int | Sequence[int] | None) -> str:
+    """Return an entry of an index as it is given on the command line."""
+    if entry is None:
+        return "*"
+    return str(entry) if isinstance(entry, int) else f"{entry[0]}:{entry[1]}"
+
+
 Box: TypeAlias = tuple[tuple[int, int], ...]
-Index: TypeAlias = tuple[int | None, ...]
+# A unit, a range of them (its first and its end), or None for all along an axis.
+Entry: TypeAlias = "int | tuple[int, int] | None"
+Index: TypeAlias = "tuple[Entry, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +51,15 @@ class Region:
     """What the units read of one graph input, per input axis, in positions.
 
     `clipped` is the tight box inside the input, None if nothing is read. `unclipped` goes on past
-    the border, on the spatial axes that are local and have a closed form.
+    the border, on the spatial axes that are local and have a closed form. `padding` is, on spatial
+    axes, whether it touches some of the units, at any depth, from the start and from the end.
     """
 
     input: str
     clipped: Box | None
     unclipped: tuple[tuple[int, int] | None, ...]
     scopes: tuple[Scope, ...]
+    padding: tuple[tuple[bool, bool] | None, ...]
 
     @property
     def empty(self) -> bool:
@@ -83,12 +98,16 @@ class Region:
             "size": list(self.size),
             "center": [rational(center) for center in self.center],
             "scopes": list(self.scopes),
+            "padding": [None if sides is None else list(sides) for sides in self.padding],
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The regions of the units of `tensor` at `index` (None stands for a whole axis)."""
+    """The regions of the units of `tensor` at `index`.
+
+    An entry of it is a unit, the first and the end of a range, or None for a whole axis.
+    """
 
     tensor: str
     index: Index
@@ -100,12 +119,12 @@ class Unit:
             "schema": 1,
             "version": __version__,
             "tensor": self.tensor,
-            "index": list(self.index),
+            "index": [list(at) if isinstance(at, tuple) else at for at in self.index],
             "regions": [region.to_dict() for region in self.regions],
         }
 
     def _repr_html_(self) -> str:
-        index = ", ".join("*" if at is None else str(at) for at in self.index)
+        index = ", ".join(map(entry_text, self.index))
         return "".join(
             html_table(
                 f"{self.tensor}[{index}] on input {region.input}",
@@ -120,13 +139,14 @@ class Unit:
 def unit(
     model: Model | Analysis | Source,
     tensor: str,
-    index: Sequence[int | None],
+    index: Sequence[int | slice | None],
     input: str | None = None,
 ) -> Unit:
     """Return exactly what the units of `tensor` at `index` read of each graph input, or of `input`.
 
     `tensor` may be a node, which stands for the tensor that it makes. `index` has one entry per
-    axis of the tensor; None stands for the whole axis, negative ones count from the end. Raises
+    axis of the tensor: a unit, a slice of them without a step, of which the hull is returned, or
+    None for the whole axis. Negative ones count from the end. Raises
     UsageError for unknown names, a wrong number of entries and entries out of range, naming the
     tensor's shape; BoundError where tables grow too large.
     """
@@ -149,26 +169,43 @@ def unit(
     return Unit(name, at, tuple(regions))
 
 
-def normal_index(tensor: str, shape: Shape, index: Sequence[int | None]) -> Index:
+def normal_index(tensor: str, shape: Shape, index: Sequence[int | slice | None]) -> Index:
     """Return an index counted from the start; UsageError where there is no such unit."""
     described = f"tensor {quoted(tensor)} has shape {list(shape)}"
     entries = [
-        None if at is None else integer(f"the index on axis {axis} (None: all of it)", at)
+        at
+        if at is None or isinstance(at, slice)
+        else integer(f"the index on axis {axis} (None: all of it)", at)
         for axis, at in enumerate(sequence("the index", index))
     ]
     if len(entries) != len(shape):
         raise UsageError(
             f"the index requires {len(shape)} entries, found {len(entries)}: {described}"
         )
-    places: list[int | None] = []
+    places: list[Entry] = []
     for axis, (at, length) in enumerate(zip(entries, shape, strict=True)):
         if length == 0:
             raise UsageError(f"axis {axis} has no unit: {described}")
+        if isinstance(at, slice):
+            places.append(_range(at, axis, length, described))
+            continue
         if at is not None and not -length <= at < length:
             required = f"the index on axis {axis} requires a value in [{-length}, {length - 1}]"
             raise UsageError(f"{required}, found {at}: {described}")
         places.append(None if at is None else at % length)
     return tuple(places)
+
+
+def _range(given: slice, axis: int, length: int, described: str) -> tuple[int, int]:
+    """Return the first and the end of a range of units; UsageError where it has none."""
+    ends = [0 if given.start is None else given.start, length if given.stop is None else given.stop]
+    first, end = (at + length if at < 0 else at for at in ends)
+    if given.step not in (None, 1) or not 0 <= first < end <= length:
+        raise UsageError(
+            f"the range on axis {axis} requires first:end within 0:{length}, of at least one unit, "
+            f"found {ends[0]}:{ends[1]}: {described}"
+        )
+    return first, end
 
 
 def _region(result: Analysis, tensor: str, index: Index, source: str) -> Region:
@@ -186,7 +223,30 @@ def _region(result: Analysis, tensor: str, index: Index, source: str) -> Region:
         else None
         for axis in field.axes
     )
-    return Region(source, box, unclipped, scopes)
+    padding = tuple(
+        _padded(result, tensor, index, source, axis) if axis in form.spatial_axes else None
+        for axis in field.axes
+    )
+    return Region(source, box, unclipped, scopes, padding)
+
+
+def _padded(
+    result: Analysis, tensor: str, index: Index, source: str, axis: int
+) -> tuple[bool, bool] | None:
+    """Return whether padding touches some of the units from each side of an input axis."""
+    found = touched(result.graph, source, axis, tensor)
+    if found is None:
+        return None
+    left, right = (bool(_chosen(side, index).any()) for side in found)
+    return left, right
+
+
+def _chosen(flags: NDArray[np.bool_], index: Index) -> NDArray[np.bool_]:
+    for axis, at in enumerate(index):
+        if at is not None and flags.shape[axis] > 1:
+            first, end = at if isinstance(at, tuple) else (at, at + 1)
+            flags = flags.take(range(first, end), axis=axis)
+    return flags
 
 
 def _unclipped(

@@ -27,6 +27,7 @@ import numpy as np
 
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject, carriers
+from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.fields.layout import local_fields
 from rfgraph.domains.fields.pieces import tabulate
 from rfgraph.errors import BoundError
@@ -37,6 +38,7 @@ from rfgraph.wording.numbers import fraction, rational_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.field import Finding
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.domains.fields.pieces import Piece
@@ -64,22 +66,36 @@ def _off_centre_text(
     subject: Subject, item: ModelInput, tensor: str, axis: int, length: int
 ) -> str | None:
     """Return how far a tensor is off-centre along an axis, None if it is not."""
-    form = subject.result.forms[item.name]
-    shape = shape_of(subject.result.graph, tensor)
+    try:
+        off = off_centre(subject.result, item.name, tensor, axis, length)
+    except BoundError as error:
+        return f"whether it is centred could not be determined: {error}"
+    if not off:
+        return None
+    field = subject.result.receptive_field(tensor, item.name).axes[axis]
+    return f"off-centre by {amount(off, numbers(field))}"
+
+
+def off_centre(
+    result: Analysis, source: str, tensor: str, axis: int, length: int
+) -> Fraction | None:
+    """Return by how many positions local paths are centred past the middle of an input axis.
+
+    Averaged over the units; below 0 they are centred before it, None if no local path reads.
+    BoundError where the units are too many to tabulate.
+    """
+    form = result.forms[source]
+    shape = shape_of(result.graph, tensor)
     pieces = [piece for field in local_fields(form, tensor, axis) for piece in field.pieces]
     if not pieces or shape is None:
         return None
-    field = subject.result.receptive_field(tensor, item.name).axes[axis]
-    numbers = field if field.scope == "local" else field.local
-    try:
-        mean = _mean(numbers, pieces, shape, carriers(form, tensor, axis))
-    except BoundError as error:
-        return f"whether it is centred could not be determined: {error}"
-    off = Fraction(0) if mean is None else mean - Fraction(length - 1, 2)
-    return f"off-centre by {_amount(off, numbers)}" if off else None
+    field = result.receptive_field(tensor, source).axes[axis]
+    mean = _mean(numbers(field), pieces, shape, carriers(form, tensor, axis))
+    return None if mean is None else mean - Fraction(length - 1, 2)
 
 
-def _amount(off: Fraction, numbers: Axis | None) -> str:
+def amount(off: Fraction, numbers: Axis | None) -> str:
+    """Say how far off the centre is, and to which side."""
     side = "towards the end" if off > 0 else "towards the start"
     text = f"{fraction(abs(off))} position{'' if abs(off) == 1 else 's'} {side}"
     stride = None if numbers is None else numbers.stride

@@ -91,6 +91,11 @@ def check(
     count: str = "routes",
     baseline: Stored | None = None,
     tensors: str | Sequence[str] = (),
+    halo: int | str | Sequence[int] | None = None,
+    causal: bool = False,
+    max_lookahead: float | str | None = None,
+    rate: float | str | None = None,
+    axis: int | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, ArrayLike] | None = None,
     dims: Mapping[str, int] | None = None,
@@ -105,9 +110,11 @@ def check(
     local path, at its before_global tensors (`at`: "output", or a tensor). `min_covering` asks that
     at least this share of local paths covers. `select` and `ignore` name codes. `baseline` is a
     stored result (a JSON file, or a `to_dict()`) that must not have shrunk at its outputs, or at
-    `tensors`. A source is loaded with `input_shapes`, `input_values`, `dims`, `rules` and `masks`
-    as `load` takes them. UsageError for a setting that is not valid, for one of those five where
-    the model is loaded already, and for a spatial axis whose length is needed and not bound.
+    `tensors`. `halo` is the one in use (RF008), in positions; `causal` and `max_lookahead`
+    (positions, or "40ms" with a `rate` in positions per second) bound what is read ahead along
+    `axis` (RF009). A source is loaded with `input_shapes`, `input_values`, `dims`, `rules` and
+    `masks` as `load` takes them. UsageError for a setting that is not valid, for one of those five
+    where the model is loaded already, and for a spatial axis whose length is needed and not bound.
     """
     settings = make_settings(
         min_rf=min_rf,
@@ -120,6 +127,11 @@ def check(
         count=count,
         baseline=baseline,
         tensors=tensors,
+        halo=halo,
+        causal=causal,
+        max_lookahead=max_lookahead,
+        rate=rate,
+        axis=axis,
     )
     binding: dict[str, Any] = {
         "input_shapes": input_shapes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
 from rfgraph.arguments import dims as checked_dims
 from rfgraph.arguments import keywords_named, mapping, sequence, shapes, texts
+from rfgraph.checks.ahead import Ahead, ahead_of, positions, shown
 from rfgraph.checks.registry import (
     DEFAULT,
     SEVERITIES,
@@ -21,7 +22,6 @@ from rfgraph.checks.registry import (
     codes_that_need,
 )
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
@@ -49,8 +49,9 @@ class Settings:
     `min_rf` is None for the input's own lengths, else input positions: one number for all spatial
     axes or one for each. `at` is "auto" (each output or, where it has no local path, its
     before_global tensors), "output" or a tensor. `tensors` are those compared with the baseline
-    (default: its outputs). `fail_on` is the least severity that fails. `input_shapes`,
-    `input_values`, `dims` and `masks` are what `load` takes when a file is loaded.
+    (default: its outputs). `halo` is the one in use, one number for all spatial axes or one for
+    each, and `ahead` what may be read ahead. `fail_on` is the least severity that fails.
+    `input_shapes`, `input_values`, `dims` and `masks` are what `load` takes when a file is loaded.
     """
 
     select: tuple[str, ...] = DEFAULT
@@ -62,6 +63,8 @@ class Settings:
     count: Count = "routes"
     baseline: Baseline | None = None
     tensors: tuple[str, ...] = ()
+    halo: tuple[int, ...] | None = None
+    ahead: Ahead | None = None
     fail_on: Severity = "warning"
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     input_values: Mapping[str, Any] = field(default_factory=dict)
@@ -82,6 +85,11 @@ def make_settings(
     count: str = "routes",
     baseline: Stored | None = None,
     tensors: str | Sequence[str] = (),
+    halo: object = None,
+    causal: bool = False,
+    max_lookahead: object = None,
+    rate: object = None,
+    axis: int | None = None,
     fail_on: str = "warning",
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_values: Mapping[str, Any] | None = None,
@@ -93,11 +101,14 @@ def make_settings(
     A `baseline` is the file of a stored result, the `to_dict()` of one, or a `Baseline`.
     Without `stat`, the smallest path is asked for, unless a share of paths is (`min_covering`).
     Without `select`, RF001 is selected. A baseline adds RF007, the comparison with it, to whatever
-    is selected, and takes nothing away.
+    is selected, `halo` RF008, and `causal` or `max_lookahead` (positions, or "40ms" with a `rate`
+    per second, along `axis`) RF009; they take nothing away.
     """
+    ahead = ahead_of(causal=causal, most=max_lookahead, rate=rate, axis=axis)
+    given = {"baseline": baseline, "halo": halo, "ahead": ahead}
     covering = None if min_covering is None else share(min_covering)
     return Settings(
-        select=_selection(select, ignore, compared=baseline is not None),
+        select=_selection(select, ignore, [key for key in given if given[key] is not None]),
         min_rf=None if min_rf is None else lengths(min_rf),
         stat=("min" if covering is None else None) if stat is None else statistic(stat),
         at=place(at),
@@ -106,6 +117,8 @@ def make_settings(
         count=_count(count),
         baseline=_baseline_of(baseline),
         tensors=_names(tensors),
+        halo=None if halo is None else positions("halo", halo),
+        ahead=ahead,
         fail_on=severity(fail_on),
         input_shapes=shapes(input_shapes),
         input_values=dict(mapping("input_values", input_values)),
@@ -132,12 +145,12 @@ def _baseline_of(value: Stored | None) -> Baseline | None:
 
 
 def _selection(
-    select: str | Sequence[str] | None, ignore: str | Sequence[str], *, compared: bool
+    select: str | Sequence[str] | None, ignore: str | Sequence[str], given: Iterable[str]
 ) -> tuple[str, ...]:
-    """Return the codes to run, by number; a baseline that is given is always compared with."""
+    """Return the codes to run, by number; what is given is always compared with."""
     wanted = set(DEFAULT if select is None else codes("select", select))
-    if compared:
-        wanted.update(codes_that_need("baseline"))
+    for setting in given:
+        wanted.update(codes_that_need(setting))
     chosen = wanted - set(codes("ignore", ignore))
     return tuple(code for code in all_codes() if code in chosen)
 
@@ -145,7 +158,7 @@ def _selection(
 def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
     """Return the codes of "RF001,RF003" or of a sequence.
 
-    "all" stands for every one; what needs a baseline is selected by one that is given, not by it.
+    "all" stands for every one; what needs a setting is selected by one that is given, not by it.
     """
     every = all_codes()
     chosen: list[str] = []
@@ -157,7 +170,7 @@ def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
             chosen.append(code)
         else:
             known = ", ".join(every)
-            raise UsageError(f"{name} requires codes of {known}, or all; found {_shown(item)}")
+            raise UsageError(f"{name} requires codes of {known}, or all; found {shown(item)}")
     return tuple(dict.fromkeys(chosen))
 
 
@@ -174,7 +187,7 @@ def lengths(value: object) -> tuple[int, ...] | None:
     if not items or len(valid) != len(items):
         raise UsageError(
             "min-rf requires input, N or N,N... (positions, one number for each spatial axis), "
-            f"found {_shown(value)}"
+            f"found {shown(value)}"
         )
     return valid
 
@@ -190,7 +203,7 @@ def statistic(value: object) -> str:
     ):
         return value
     raise UsageError(
-        f"stat requires {', '.join(STATS)}, p0 to p100 or erf1 to erf99, found {_shown(value)}"
+        f"stat requires {', '.join(STATS)}, p0 to p100 or erf1 to erf99, found {shown(value)}"
     )
 
 
@@ -220,7 +233,7 @@ def share(value: object) -> Fraction:
             return exact
     except (TypeError, ValueError, ZeroDivisionError):
         pass
-    raise UsageError(f"min-covering requires a share from 0 to 1, found {_shown(value)}")
+    raise UsageError(f"min-covering requires a share from 0 to 1, found {shown(value)}")
 
 
 def severity(value: object) -> Severity:
@@ -228,7 +241,7 @@ def severity(value: object) -> Severity:
     for known in SEVERITIES:
         if value == known:
             return known
-    raise UsageError(f"fail-on requires note, warning or error, found {_shown(value)}")
+    raise UsageError(f"fail-on requires note, warning or error, found {shown(value)}")
 
 
 def place(value: object) -> str:
@@ -236,7 +249,7 @@ def place(value: object) -> str:
     if value is None or value == BEFORE_GLOBAL:
         return AUTO
     if not isinstance(value, str) or not value:
-        raise UsageError(f"at requires output, before-global or a tensor, found {_shown(value)}")
+        raise UsageError(f"at requires output, before-global or a tensor, found {shown(value)}")
     return value
 
 
@@ -245,8 +258,4 @@ def _count(value: str) -> Count:
         return "routes"
     if value == "paths":
         return "paths"
-    raise UsageError(f"count requires routes or paths, found {_shown(value)}")
-
-
-def _shown(value: object) -> str:
-    return quoted(value) if isinstance(value, str) else printable(repr(value))
+    raise UsageError(f"count requires routes or paths, found {shown(value)}")

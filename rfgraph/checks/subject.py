@@ -111,10 +111,10 @@ class Subject:
         message: str,
         tensor: str,
         *,
-        input: str,
+        input: str | None,
         axes: Sequence[int] = (),
     ) -> Finding:
-        """Return a finding about a tensor on an input, and the operator that makes the tensor."""
+        """Return a finding about a tensor, on an input if any, with the operator that makes it."""
         operator: Operator | None = None
         if tensor in self.result.graph:
             operator = producer_of(self.result.graph, tensor)

@@ -64,6 +64,11 @@ def add_arguments(parser: Parser) -> None:
         action="append",
         help="compare this tensor (repeatable; with --baseline)",
     )
+    add("--halo", metavar="N[,N]", help="the halo in use is enough, and on the grid: adds RF008")
+    add("--causal", action="store_true", default=None, help="nothing is read ahead: adds RF009")
+    add("--max-lookahead", metavar="N|40ms", help="so many positions (with --rate: ms) at most")
+    add("--rate", metavar="HZ", help="positions per second")
+    add("--axis", metavar="A", type=int, help="the input axis that is time; default: the only")
     add("--input", metavar="NAME", action="append", help="check this input only (repeatable)")
     add("--count", choices=("routes", "paths"), help="what the statistics count (routes)")
     add_bindings(parser)
@@ -196,6 +201,11 @@ def _options_given(options: argparse.Namespace) -> dict[str, Any]:
         "ignore": options.ignore,
         "baseline": options.baseline,
         "tensors": options.tensor,
+        "halo": options.halo,
+        "causal": options.causal,
+        "max_lookahead": options.max_lookahead,
+        "rate": options.rate,
+        "axis": options.axis,
         "inputs": options.input,
         "count": options.count,
         "fail_on": options.fail_on,

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.effective_field import ERF
     from rfgraph.analysis.result import Result
-    from rfgraph.analysis.unit import Index
     from rfgraph.cli.parser import Parser
 
 FORMATS = ("text", "json", "csv", "markdown")
@@ -72,7 +71,7 @@ def add_question(parser: Parser) -> None:
     )
 
 
-def unit(text: str) -> str | Index:
+def unit(text: str) -> str | tuple[int | slice | None, ...]:
     """Return "center", or an index."""
     return text if text == "center" else index(text)
 

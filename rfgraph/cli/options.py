@@ -24,6 +24,14 @@ def add_model(parser: Parser) -> None:
     """Add the model and how its inputs are bound."""
     parser.add_argument("model", metavar="MODEL", help="an ONNX file")
     add_bindings(parser)
+    parser.add_argument(
+        "--override-shape",
+        metavar="NAME=1,3,640,640",
+        action="append",
+        type=named_shape,
+        default=[],
+        help="lengths in place of those that the file declares",
+    )
 
 
 def add_bindings(parser: Parser) -> None:
@@ -136,6 +144,7 @@ def load_model(options: argparse.Namespace) -> Model:
         input_values=values,
         dims=once("--dim", options.dim, "dimension"),
         masks=bool(options.masks),
+        override_shapes=once("--override-shape", options.override_shape),
     )
 
 

@@ -24,6 +24,8 @@ Command: TypeAlias = Callable[[argparse.Namespace], int]
 COMMANDS = {
     "paths": "the distribution of receptive fields over paths, and the paths",
     "unit": "exactly what some units of a tensor read",
+    "tiles": "halo, grid and plan of tiles that give what the whole input gives",
+    "stream": "causal or not, look-ahead, delay, context and caches of a stream",
     "plot": "that distribution as a picture: .png, .svg or .pdf",
     "erf": "the effective receptive field: how much each input position counts",
     "check": "the gate for a pipeline: does the receptive field reach what is required",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rfgraph.cli.parser import Parser
 
 
-_ENTRY = re.compile(r"\*|-?\d{1,19}", re.ASCII)
+_ENTRY = re.compile(r"\*|-?\d{1,19}|(-?\d{1,19})?:(-?\d{1,19})?", re.ASCII)
 
 
 FORMATS = ("text", "json", "csv", "markdown")
@@ -33,20 +33,27 @@ def add_arguments(parser: Parser) -> None:
         metavar="0,*,3,3",
         type=index,
         required=True,
-        help="for each axis of the tensor a number (-1: the last unit) or * for the whole axis",
+        help="for each axis of the tensor a number (-1: the last unit), a range as 4096:8192, of "
+        "which the hull is shown, or * for the whole axis",
     )
     parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
     add_output(parser, FORMATS)
 
 
-def index(text: str) -> tuple[int | None, ...]:
-    """Return the entries of 0,*,3,3, None for the whole axis; "" is the index of a scalar."""
+def index(text: str) -> tuple[int | slice | None, ...]:
+    """Return the entries of 0,*,4096:8192, None for a whole axis; "" is the index of a scalar."""
     entries = [entry.strip() for entry in text.split(",")] if text.strip() else []
     if not all(_ENTRY.fullmatch(entry) for entry in entries):
         raise argparse.ArgumentTypeError(
-            f"required integers or * as in 0,*,3,3, found {quoted(text)}"
+            f"required integers, ranges as 4:8 or * as in 0,*,3,3, found {quoted(text)}"
         )
-    return tuple(None if entry == "*" else int(entry) for entry in entries)
+    return tuple(map(_entry, entries))
+
+
+def _entry(text: str) -> int | slice | None:
+    if ":" not in text:
+        return None if text == "*" else int(text)
+    return slice(*(int(end) if end else None for end in text.split(":")))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -143,15 +143,21 @@ def _hull(table: Table, rank: int) -> Table:
     return Table(np.asarray(lo), np.asarray(table.hi.max(initial=-NOTHING).reshape(dims)))
 
 
-def region(regions: Regions, index: tuple[int | None, ...]) -> tuple[tuple[int, int], ...] | None:
-    """Return the tight box read by the units at `index` (None: a whole axis), None if empty."""
+def region(
+    regions: Regions, index: tuple[int | tuple[int, int] | None, ...]
+) -> tuple[tuple[int, int], ...] | None:
+    """Return the tight box read by the units at `index`, None if empty.
+
+    An entry is a unit, the first and the end of a range, or None for a whole axis.
+    """
     box = []
     for table in regions:
         lo, hi = table
         for axis, at in enumerate(index):
-            if at is not None:
-                place = at if lo.shape[axis] > 1 else 0
-                lo, hi = lo.take([place], axis=axis), hi.take([place], axis=axis)
+            if at is not None and lo.shape[axis] > 1:
+                first, end = at if isinstance(at, tuple) else (at, at + 1)
+                places = range(first, end)
+                lo, hi = lo.take(places, axis=axis), hi.take(places, axis=axis)
         low, high = int(lo.min(initial=NOTHING)), int(hi.max(initial=-NOTHING))
         if low > high:
             return None

@@ -58,7 +58,9 @@ class Builder:
         self._inputs = list(inputs)
         self._functions = _functions_of(proto)
         self._expansion = Expansion(self._functions)
-        self._rules = Rules(rules, inference.declared_shapes(proto.graph))
+        # What a file declares of its tensors holds at the lengths that it declares of its inputs.
+        replaced = any(item.replaced for item in self._inputs)
+        self._rules = Rules(rules, {} if replaced else inference.declared_shapes(proto.graph))
 
     def build(self, constants: Mapping[str, Value]) -> list[Entry]:
         """Fill the graph and return what the graph outputs stand for."""

@@ -7,11 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
+import onnx
 
 from rfgraph.errors import ModelError, RfgraphError, UsageError
 from rfgraph.onnxfile.builder import Builder, initial_constants
 from rfgraph.onnxfile.building.scope import opsets_of
-from rfgraph.onnxfile.lengths.dimensions import dimensions
+from rfgraph.onnxfile.lengths.dimensions import dimensions, relengthened
 from rfgraph.onnxfile.lengths.first_axis import with_moved_axes
 from rfgraph.onnxfile.lengths.inputs import concrete_inputs, declared_inputs
 from rfgraph.onnxfile.lengths.probing import Search
@@ -26,7 +27,6 @@ from rfgraph.wording.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import onnx
     from numpy.typing import NDArray
 
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
@@ -39,6 +39,73 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Graph, ModelInput, StoredMasks, Unanalysed
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file that was read, with all but the lengths of its inputs decided.
+
+    `stored` are the constants that the file holds, `given` those that took the place of inputs.
+    """
+
+    file: StoredModel
+    declared: tuple[Declared, ...]
+    stored: Mapping[str, Value]
+    given: Mapping[str, Value]
+    rules: Mapping[tuple[str, str], Rule]
+    masks: bool
+
+    def at(self, shapes: Mapping[str, Shape]) -> Model:
+        """Return the model at other lengths of its inputs, declared ones among them.
+
+        Raises RfgraphError where the graph refuses them.
+        """
+        declared = [relengthened(item, shapes.get(item.name)) for item in self.declared]
+        inputs = concrete_inputs(declared, shapes, dimensions(declared, shapes, {}), {}, {})
+        tracker = _mask_tracker(self.file) if self.masks else None
+        stored = self.stored
+        if tracker is not None:
+            stored = initial_constants(self.file.proto.graph, tracker)
+        builder = Builder(self.file.proto, inputs, self.rules, tracker)
+        built = _built(builder, self.file.proto, {**stored, **self.given})
+        if isinstance(built, Refusal):
+            raise built.error
+        return self.model(inputs, built)
+
+    def or_none(self, shapes: Mapping[str, Shape]) -> Model | None:
+        """Return the model at other lengths of its inputs, None where the graph refuses them."""
+        try:
+            return self.at(shapes)
+        except RfgraphError:
+            return None
+
+    def item_sizes(self) -> dict[str, int]:
+        """Return the bytes of an element of each tensor of the file, as far as ONNX can tell."""
+        typed = onnx.shape_inference.infer_shapes(self.file.proto).graph
+        sizes = {}
+        for value in (*typed.input, *typed.value_info, *typed.output):
+            kind = value.type.tensor_type.elem_type
+            if kind in onnx.helper.get_all_tensor_dtypes():
+                sizes[value.name] = onnx.helper.tensor_dtype_to_np_dtype(kind).itemsize
+        return sizes
+
+    def model(self, inputs: Iterable[ModelInput], built: Built) -> Model:
+        """Return what was built of the file, with what it says of itself."""
+        proto = self.file.proto
+        return Model(
+            file=self.file.name,
+            ir_version=proto.ir_version,
+            opsets=opsets_of(proto.opset_import),
+            producer=" ".join(filter(None, (proto.producer_name, proto.producer_version))),
+            nodes=len(proto.graph.node),
+            inputs=tuple(inputs),
+            outputs=built.outputs,
+            graph=nx.freeze(built.graph),
+            unanalysed=built.unanalysed,
+            masks=built.masks,
+            at=self.at,
+            item_sizes=self.item_sizes,
+        )
+
+
 def load(
     source: Source,
     input_shapes: Mapping[str, Shape],
@@ -47,15 +114,20 @@ def load(
     *,
     dims: Mapping[str, int],
     masks: bool = False,
+    override_shapes: Mapping[str, Shape] | None = None,
 ) -> Model:
     """Return the model in `source` as a graph; see `rfgraph.load`."""
     file = read(source)
     proto, graph = file.proto, file.proto.graph
     tracker = _mask_tracker(file) if masks else None
     stored = initial_constants(graph, tracker)
-    constants = stored | _given_constants(graph, input_values)
+    given = _given_constants(graph, input_values)
+    constants = stored | given
     declared = declared_inputs(graph, constants)
-    shapes = _bindings(graph, declared, input_shapes, input_values)
+    reading = Reading(file, tuple(declared), {} if masks else stored, given, rules, masks)
+    others = _bindings(graph, declared, override_shapes or {}, input_values)
+    shapes = _bindings(graph, declared, input_shapes, input_values) | others
+    declared = [relengthened(item, others.get(item.name)) for item in declared]
     open_dims = dimensions(declared, shapes, dims)
 
     def build(lengths: Lengths) -> Built | Refusal:
@@ -69,14 +141,9 @@ def load(
     search = Search(build, open_dims, stated)
     choice = with_moved_axes(search, search.run(), declared, open_dims)
     inputs = concrete_inputs(declared, shapes, open_dims, choice.lengths, choice.reasons)
-    model = _model(file, inputs, choice.built)
-    if masks:
-        return model
-    longer = _longer(declared, shapes, open_dims, choice)
-    if longer is None:
-        return model
-    again = partial(_built_again, file, longer, constants, rules)
-    return replace(model, longer=again)
+    model = reading.model(inputs, choice.built)
+    longer = None if masks else _longer_shapes(declared, shapes, open_dims, choice)
+    return model if longer is None else replace(model, longer=partial(reading.or_none, longer))
 
 
 def _mask_tracker(file: StoredModel) -> MaskTracker:
@@ -85,13 +152,13 @@ def _mask_tracker(file: StoredModel) -> MaskTracker:
     return MaskTracker(lambda tensor: stored_value(file.restore(tensor)))
 
 
-def _longer(
+def _longer_shapes(
     declared: list[Declared],
     shapes: Mapping[str, Shape],
     open_dims: Dimensions,
     choice: Choice[Built],
-) -> list[ModelInput] | None:
-    """Return the inputs with every length doubled that is open and more than 1; None without any.
+) -> dict[str, Shape] | None:
+    """Return the shapes with every length doubled that is open and more than 1; None without any.
 
     None as well where the file's arithmetic gives no length then.
     """
@@ -101,40 +168,10 @@ def _longer(
     if not doubled:
         return None
     try:
-        return concrete_inputs(declared, shapes, open_dims, {**lengths, **doubled}, reasons)
+        longer = concrete_inputs(declared, shapes, open_dims, {**lengths, **doubled}, {})
     except ModelError:
         return None
-
-
-def _built_again(
-    file: StoredModel,
-    inputs: list[ModelInput],
-    constants: Mapping[str, Value],
-    rules: Mapping[tuple[str, str], Rule],
-) -> Model | None:
-    """Return the model with other lengths of its inputs, None where the graph refuses them."""
-    try:
-        built = _built(Builder(file.proto, inputs, rules, None), file.proto, constants)
-    except RfgraphError:
-        return None
-    return None if isinstance(built, Refusal) else _model(file, inputs, built)
-
-
-def _model(file: StoredModel, inputs: Iterable[ModelInput], built: Built) -> Model:
-    """Return what was built of a file, with what the file says of itself."""
-    proto = file.proto
-    return Model(
-        file=file.name,
-        ir_version=proto.ir_version,
-        opsets=opsets_of(proto.opset_import),
-        producer=" ".join(filter(None, (proto.producer_name, proto.producer_version))),
-        nodes=len(proto.graph.node),
-        inputs=tuple(inputs),
-        outputs=built.outputs,
-        graph=nx.freeze(built.graph),
-        unanalysed=built.unanalysed,
-        masks=built.masks,
-    )
+    return {item.name: item.shape for item in longer}
 
 
 def _given_constants(
@@ -151,7 +188,7 @@ def _bindings(
     graph: onnx.GraphProto,
     declared: list[Declared],
     input_shapes: Mapping[str, Shape],
-    input_values: Mapping[str, NDArray[Any]],
+    input_values: Iterable[str],
 ) -> dict[str, Shape]:
     """Return the bound shapes by input name; the name may be left out when there is one input."""
     names = [item.name for item in declared]

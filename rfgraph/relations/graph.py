@@ -139,7 +139,8 @@ class ModelInput:
     """A graph input: its shape as analysed.
 
     By axis: `symbolic` are the names of symbolic dimensions, `probed` the lengths that were chosen
-    for want of any, `reasons` why a length is that, of those and of lengths that the file fixes.
+    for want of any, `reasons` why a length is that, of those and of lengths that the file fixes,
+    and `replaced` the lengths that the file declares where others were asked for.
     """
 
     name: str
@@ -147,6 +148,7 @@ class ModelInput:
     symbolic: dict[int, str] = field(default_factory=dict)
     probed: dict[int, int] = field(default_factory=dict)
     reasons: dict[int, str] = field(default_factory=dict)
+    replaced: dict[int, int] = field(default_factory=dict)
 
     @property
     def determined(self) -> dict[int, int]:
@@ -207,8 +209,10 @@ class StoredMasks:
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
 
-    `masks` is None unless stored masks were asked for. `longer` builds the model again with every
-    probed length doubled, or returns None where the graph refuses that.
+    `masks` is None unless stored masks were asked for. `at` gives the same file at other lengths of
+    its inputs, RfgraphError where the graph refuses them; `longer` with every probed length
+    doubled, or None where the graph refuses that. `item_sizes` gives the bytes of an element by
+    tensor, as far as the file tells. They are None for a model that was built by hand.
     """
 
     file: str
@@ -222,6 +226,12 @@ class Model:
     unanalysed: tuple[Unanalysed, ...] = ()
     masks: StoredMasks | None = None
     longer: Callable[[], Model | None] | None = field(default=None, repr=False, compare=False)
+    at: Callable[[Mapping[str, Shape]], Model] | None = field(
+        default=None, repr=False, compare=False
+    )
+    item_sizes: Callable[[], Mapping[str, int]] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)

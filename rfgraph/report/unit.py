@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.analysis.unit import entry_text
 from rfgraph.analysis.view import masks_sentence
 from rfgraph.report.formats.csv import cell, csv_text
 from rfgraph.report.formats.markdown import table
@@ -72,7 +73,7 @@ def unit_markdown(file: str, unit: Unit) -> str:
 
 
 def _index(unit: Unit, between: str) -> str:
-    return between.join("*" if at is None else str(at) for at in unit.index)
+    return between.join(map(entry_text, unit.index))
 
 
 def _region(region: Region, style: Style) -> Iterator[str]:

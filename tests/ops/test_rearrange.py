@@ -411,6 +411,8 @@ INVALID = [
     (pad((0,), (1, 1), "edge"), "1 position"),
     (pad((2,), (-3, 2), "wrap"), "1 position"),
     (pad((2,), (1, 1), "mirror"), "one of"),
+    (pad((3,), (0, 3), "reflect"), "below the 3 of the axis, found 0 and 3"),
+    (pad((1,), (1, 0), "reflect"), "below the 1 of the axis"),
     (pad((2,), (1, 1), value=(2,)), "one element"),
     (pad((2, 3), (1, 1), axes=(0, 0)), "distinct"),
     (slice_((4,), (0,), (2,), (0,), (0,)), "other than 0"),

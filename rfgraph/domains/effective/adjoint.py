@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -39,7 +38,7 @@ from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rfgraph.domains.effective.spreading import Line, Values
     from rfgraph.relations.axis_rules import AxisRule, Shape

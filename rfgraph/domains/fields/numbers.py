@@ -155,23 +155,31 @@ def reach(united: PeriodicMap) -> tuple[Fraction | None, Fraction | None]:
 # -- single units ----------------------------------------------------------------------------------
 
 
-def unclipped_span(pieces: Sequence[Piece], shape: Shape, index: Sequence[int | None]) -> Span:
-    """Return the hull of what mapped pieces read at `index` (None: a whole axis), unclipped."""
+def unclipped_span(
+    pieces: Sequence[Piece], shape: Shape, index: Sequence[int | tuple[int, int] | None]
+) -> Span:
+    """Return the hull of what mapped pieces read at `index`, unclipped.
+
+    An entry is a unit, the first and the end of a range, or None for a whole axis.
+    """
+    units = [_units(at, length) for at, length in zip(index, shape, strict=True)]
     spans: list[Span] = []
     for piece in pieces:
-        if not isinstance(piece, Mapped) or not _active(piece, index):
-            continue
-        at = None if piece.carrier is None else index[piece.carrier]
-        if piece.carrier is None or at is not None:
-            spans.append(piece.map.at(at or 0))
-        else:
-            spans.append(piece.map.hull(range(shape[piece.carrier])))
+        if isinstance(piece, Mapped) and _active(piece, units):
+            at = range(1) if piece.carrier is None else units[piece.carrier]
+            spans.append(piece.map.hull(at))
     return join_spans(spans)
 
 
-def _active(piece: Mapped, index: Sequence[int | None]) -> bool:
+def _units(at: int | tuple[int, int] | None, length: int) -> range:
+    if at is None:
+        return range(length)
+    return range(*at) if isinstance(at, tuple) else range(at, at + 1)
+
+
+def _active(piece: Mapped, units: Sequence[range]) -> bool:
     return all(
-        index[axis] is None or bits >> (index[axis] or 0) & 1 for axis, bits in piece.support
+        bits >> units[axis].start & ((1 << len(units[axis])) - 1) for axis, bits in piece.support
     )
 
 

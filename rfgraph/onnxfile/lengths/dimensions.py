@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 from rfgraph.errors import ModelError, UsageError
@@ -26,17 +26,33 @@ class Declared:
     """A graph input as the file declares it.
 
     `dims` has an integer or a symbol for each axis; it is None where no shape is declared.
+    `replaced` are the declared lengths, by axis, in whose place others stand in `dims`.
     """
 
     name: str
     dims: tuple[int | str, ...] | None
     is_tensor: bool = True
+    replaced: dict[int, int] = field(default_factory=dict)
 
     def named_dims(self) -> Iterator[tuple[int, str]]:
         """Yield the axes without a length, with their names."""
         for axis, dim in enumerate(self.dims or ()):
             if isinstance(dim, str) and self.is_tensor:
                 yield axis, dim
+
+
+def relengthened(item: Declared, shape: Sequence[int] | None) -> Declared:
+    """Return an input that declares the lengths of `shape` where it declares others."""
+    if shape is None or item.dims is None or len(item.dims) != len(shape):
+        return item
+    pairs = list(zip(item.dims, shape, strict=True))
+    dims = tuple(dim if isinstance(dim, str) else length for dim, length in pairs)
+    others = {
+        axis: dim
+        for axis, (dim, length) in enumerate(pairs)
+        if isinstance(dim, int) and dim != length
+    }
+    return replace(item, dims=dims, replaced=others)
 
 
 class Equation(NamedTuple):

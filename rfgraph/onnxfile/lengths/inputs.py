@@ -68,7 +68,8 @@ def concrete_inputs(
         _check_rank(item.name, shapes.get(item.name, item.dims or ()))
         if item.name in shapes:
             symbolic = dict(item.named_dims())
-            inputs.append(ModelInput(item.name, tuple(shapes[item.name]), symbolic, {}))
+            shape = tuple(shapes[item.name])
+            inputs.append(ModelInput(item.name, shape, symbolic, replaced=item.replaced))
         elif item.dims is None:
             raise ModelError(
                 f"input {quoted(item.name)} has no declared shape: "

@@ -105,8 +105,11 @@ def _pad_rule(mode: str, begin: int, end: int, length: int) -> Shift:
     begin, end = max(begin, 0), max(end, 0)
     if length < (begin + end > 0):
         raise RuleError(f"mode {quoted(mode)} requires an axis of 1 position, found {length}")
-    if length == 1 and outside == "reflect":
-        outside = "edge"
+    if outside == "reflect" and max(begin, end) >= max(length, 1):
+        raise RuleError(
+            f"mode {quoted(mode)} requires pads below the {length} of the axis, "
+            f"found {begin} and {end}"
+        )
     return Shift(-begin, 1, length, length + begin + end, outside)
 
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from rfgraph.version import __version__
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+
+def results(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Return the entry of the only pair of tensor and input as a report, or those of several."""
+    head = {"schema": 1, "version": __version__}
+    if len(entries) == 1:
+        return dumps({**head, **entries[0]})
+    return dumps({**head, "results": list(entries)})
 
 
 def dumps(document: Mapping[str, Any]) -> str:

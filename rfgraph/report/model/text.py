@@ -9,9 +9,12 @@ from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.report.model.alike import Answers, first_and_last, group_by
 from rfgraph.report.model.glance import glance
+from rfgraph.report.model.lengths import lengths_rows
+from rfgraph.report.model.padding import padding_rows
 from rfgraph.report.model.rows import field_rows, scope_sentence, unread
+from rfgraph.report.model.shift import shift_rows
 from rfgraph.wording.names import one_line, safe, some_names
-from rfgraph.wording.numbers import axes_text, count_of, shape_text
+from rfgraph.wording.numbers import axes_text, count_of, joined, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -78,6 +81,9 @@ def _input_facts(view: View, item: ModelInput) -> str:
             f"axis {axis} ({_symbol(item, axis)}), {said}" for axis, said in open_lengths(item)
         ]
         facts.append(f"Open in the file: {'; '.join(taken)}.")
+    if item.replaced:
+        declared = [f"{length} on axis {axis}" for axis, length in item.replaced.items()]
+        facts.append(f"The file declares {joined(declared)}.")
     return " ".join(facts)
 
 
@@ -220,6 +226,9 @@ def _fields_lines(view: View, fields: Sequence[ReceptiveField], answers: Answers
     for field in fields:
         rows = [
             *field_rows(field, view.spatial_axes(field), items[field.input]),
+            *padding_rows(view, field),
+            *shift_rows(view, field, items[field.input]),
+            *lengths_rows(view, field, items[field.input]),
             *glance(view, field),
         ]
         lines = (*_row_lines(rows, style), *answers.distribution(field))

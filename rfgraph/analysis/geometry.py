@@ -1,0 +1,368 @@
+"""How an output lies in the input along each spatial axis, and whether it moves with it at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from rfgraph.analysis.interior import moving
+from rfgraph.analysis.lengths import MAX_STEP, Lengths, accepted_lengths, at_lengths, dependent
+from rfgraph.domains.movement import MERGED, UNKNOWN, Moved, Movement, flattened, movement
+from rfgraph.errors import UsageError
+from rfgraph.relations.graph import producer_of, shape_of
+from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.numbers import rational
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.lengths import Dependent
+    from rfgraph.domains.fields.axis import Json
+    from rfgraph.domains.periodic import PeriodicMap
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import Model, ModelInput, Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """An operator for which a part of the input does not give what the whole gives, and why."""
+
+    node: str
+    op_type: str
+    axis: int
+    why: str
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {"node": self.node, "op_type": self.op_type, "axis": self.axis, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
+class AxisGeometry:
+    """One spatial axis of an input, and the axis of the tensor that moves with it.
+
+    `period` is [P_o, P_i]: P_o units move on by P_i positions, all on the way included. `map` says
+    which positions must exist for a unit to be that of an endless input. `halo` is what a core on
+    the grid needs before and behind it, `grid_halo` what a tile reads there. `units` are those of
+    the tensor at the length `size`. `mirrored` is how many positions the first tile, and the last,
+    must have at least for padding by their own positions to be that of the whole.
+    """
+
+    axis: int
+    carrier: int
+    map: PeriodicMap
+    halo: tuple[int, int]
+    grid_halo: tuple[int, int]
+    size: int
+    units: int
+    lengths: Lengths
+    mirrored: tuple[int, int] = (0, 0)
+
+    @property
+    def period(self) -> tuple[int, int]:
+        """[P_o, P_i]."""
+        return self.map.p, self.map.q
+
+    @property
+    def scale(self) -> Fraction:
+        """Units for each input position."""
+        return Fraction(self.map.p, self.map.q)
+
+    @property
+    def offset(self) -> Fraction:
+        """Units more (or, below 0, fewer) than the input's length times the scale."""
+        return self.units - self.size * self.scale
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "axis": self.axis,
+            "period": list(self.period),
+            "halo": list(self.halo),
+            "grid_halo": list(self.grid_halo),
+            "scale": rational(self.scale),
+            "offset": rational(self.offset),
+            "lengths": self.lengths.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How a tensor moves with an input: the axes along which it does, and what blocks others.
+
+    `lengths` and `moves` are by axis; the numbers are those of `model`, at lengths that tiles have.
+    """
+
+    tensor: str
+    input: str
+    rank: int
+    input_rank: int
+    shape: tuple[int, ...] | None
+    axes: tuple[AxisGeometry, ...]
+    blockers: tuple[Blocker, ...]
+    lengths: Mapping[int, Lengths]
+    moves: Mapping[int, Movement] = field(repr=False, compare=False)
+    model: Model = field(repr=False, compare=False)
+
+    @property
+    def exact(self) -> bool:
+        """Whether parts of the input give what the whole gives."""
+        return not self.blockers
+
+    def why_not(self) -> str:
+        """Say what blocks it, in part."""
+        named = [
+            f"{quoted(item.node)} ({printable(item.op_type)}) {item.why}"
+            for item in self.blockers[:3]
+        ]
+        more = f" and {len(self.blockers) - 3} more" if len(self.blockers) > 3 else ""
+        return "; ".join(named) + more
+
+    def to_dict(self) -> Json:
+        """Return the entries of the JSON report."""
+        known = {axis.axis: axis.to_dict() for axis in self.axes}
+        return {
+            "exact": self.exact,
+            "blockers": [blocker.to_dict() for blocker in self.blockers],
+            "axes": [
+                known.get(axis) or _unknown(axis, lengths) for axis, lengths in self.lengths.items()
+            ],
+        }
+
+
+def _unknown(axis: int, lengths: Lengths) -> Json:
+    keys = ("period", "halo", "grid_halo", "scale", "offset")
+    return {"axis": axis, **dict.fromkeys(keys), "lengths": lengths.to_dict()}
+
+
+class _Found(NamedTuple):
+    """What the axes of an input accept, and the operators that differ between such lengths."""
+
+    lengths: dict[int, Lengths]
+    differing: dict[int, tuple[Dependent, ...]]
+
+
+def geometry(
+    result: Analysis,
+    tensor: str,
+    source: str,
+    whole: Sequence[int] | None = None,
+    axes: Sequence[int] | None = None,
+) -> Geometry:
+    """Return how `tensor` moves with input `source`, at the lengths `whole` of its spatial axes.
+
+    Or of other `axes` of the input.
+
+    Without them, at the lengths of the result or, where these lose positions, at the next that lose
+    none. UsageError where the network refuses `whole`.
+    """
+    spatial = result.forms[source].spatial_axes if axes is None else tuple(axes)
+    item = _item(result.model, source)
+    found = _accepted(result.model, item, tensor, spatial)
+    shape = None if whole is None else _whole_shape(result.model, item, tensor, found, whole)
+    model = _measured_at(result.model, item, found.lengths, whole)
+    moves = {axis: moving(model, result, tensor, source, axis) for axis in spatial}
+    own_shape = shape_of(model.graph, tensor) or ()
+    item = _item(model, source)
+    measured = tuple(
+        made
+        for axis in spatial
+        if (made := _axis(own_shape, tensor, item, axis, moves[axis], found.lengths[axis]))
+    )
+    blockers = _all_blockers(model, tensor, item, moves, found, {made.axis for made in measured})
+    if whole is not None and shape is None and not blockers:
+        shape = _longer(own_shape, measured, whole)
+    return Geometry(
+        tensor,
+        source,
+        len(own_shape),
+        len(item.shape),
+        shape,
+        measured,
+        blockers,
+        found.lengths,
+        moves,
+        model,
+    )
+
+
+def _measured_at(
+    model: Model,
+    item: ModelInput,
+    lengths: Mapping[int, Lengths],
+    whole: Sequence[int] | None,
+) -> Model:
+    """Return the model at lengths that tiles have."""
+    at = {
+        axis: _base(item.shape[axis], found, length)
+        for (axis, found), length in zip(
+            lengths.items(), whole or (None,) * len(lengths), strict=True
+        )
+    }
+    if all(item.shape[axis] == length for axis, length in at.items()):
+        return model
+    made = at_lengths(model, item, at)
+    if made is None:
+        raise _refused(item, at, lengths)
+    return made
+
+
+def _item(model: Model, source: str) -> ModelInput:
+    return next(item for item in model.inputs if item.name == source)
+
+
+def _accepted(model: Model, item: ModelInput, tensor: str, spatial: Sequence[int]) -> _Found:
+    lengths: dict[int, Lengths] = {}
+    differing: dict[int, tuple[Dependent, ...]] = {}
+    for axis in spatial:
+        moving = movement(model.graph, item.name, axis, tensor)
+        lengths[axis], differing[axis] = accepted_lengths(model, item, axis, moving)
+    return _Found(lengths, differing)
+
+
+def _base(declared: int, lengths: Lengths, whole: int | None) -> int:
+    """Return the length at which to measure: one that tiles have, no less than `declared`.
+
+    That is one of the file's own, or one that loses what the whole loses, or that loses nothing: a
+    multiple of the step where there is one.
+    """
+    even = lengths.even()
+    if lengths.step is None or not even:
+        return declared
+    residue = 0 if 0 in even else even[0]
+    if whole is not None and lengths.loses(whole):
+        residue = whole
+    least = max(declared, lengths.least)
+    return least + (residue - least) % lengths.step
+
+
+def _whole_shape(
+    model: Model, item: ModelInput, tensor: str, found: _Found, whole: Sequence[int]
+) -> Shape | None:
+    """Return the tensor's shape for the whole of open lengths; None where the file fixes some."""
+    if any(lengths.is_fixed for lengths in found.lengths.values()):
+        return None
+    at = dict(zip(found.lengths, whole, strict=True))
+    made = at_lengths(model, item, at)
+    if made is None:
+        raise _refused(item, at, found.lengths)
+    return shape_of(made.graph, tensor)
+
+
+def _longer(shape: Shape, axes: Sequence[AxisGeometry], whole: Sequence[int]) -> Shape:
+    """Return a tensor's shape where the input has the lengths `whole`."""
+    made = list(shape)
+    for axis, length in zip(axes, whole, strict=True):
+        made[axis.carrier] = math.floor(length * axis.scale + axis.offset)
+    return tuple(made)
+
+
+def _refused(item: ModelInput, at: Mapping[int, int], lengths: Mapping[int, Lengths]) -> UsageError:
+    said = [f"axis {axis} accepts {accepted(lengths[axis])}" for axis in at]
+    found = ", ".join(map(str, at.values()))
+    return UsageError(f"input {quoted(item.name)} refuses lengths of {found}; {'; '.join(said)}")
+
+
+def accepted(lengths: Lengths) -> str:
+    """Say which lengths an axis accepts."""
+    if lengths.step is None:
+        return str(lengths.least)
+    if lengths.residues is None:
+        return f"{lengths.least}; others were not tried"
+    return _series(lengths.least, lengths.step, lengths.residues)
+
+
+def lossless(lengths: Lengths) -> str:
+    """Say which of the lengths that an axis accepts lose no position to strides."""
+    return _series(lengths.least, lengths.step or 1, lengths.lossless or ())
+
+
+def _series(least: int, step: int, residues: Sequence[int]) -> str:
+    if len(residues) == step:
+        return "any length" if least == 1 else f"any length from {least} on"
+    first = sorted(least + (residue - least) % step for residue in residues)
+    if len(first) == 1 and first[0] == step:
+        return f"multiples of {step}"
+    named = ", ".join(f"{n} + {step}k" for n in first[:4])
+    return named if len(first) <= 4 else f"{named} and {len(first) - 4} more such series"
+
+
+# -- what blocks -----------------------------------------------------------------------------------
+
+
+def _blocker(operator: Operator | None, axis: int, why: str) -> Blocker:
+    if operator is None:
+        return Blocker("", "", axis, why)
+    return Blocker(operator.label, operator.op_type, axis, why)
+
+
+def _all_blockers(
+    model: Model,
+    tensor: str,
+    item: ModelInput,
+    moves: Mapping[int, Movement],
+    found: _Found,
+    measured: Collection[int],
+) -> tuple[Blocker, ...]:
+    """Return what keeps a tensor from moving along its axes, and what changes with length."""
+    blockers: list[Blocker] = []
+    for axis, along in moves.items():
+        ours = _blockers(model, item, axis, along, found.differing[axis])
+        if axis not in measured and not ours:
+            ours = [_blocker(producer_of(model.graph, tensor), axis, "does not keep the axis")]
+        blockers.extend(ours)
+    return tuple(dict.fromkeys(blockers))
+
+
+def _blockers(
+    model: Model, item: ModelInput, axis: int, moving: Movement, differing: Sequence[Dependent]
+) -> list[Blocker]:
+    step = moving.step
+    longer = None
+    if step <= MAX_STEP:
+        longer = at_lengths(model, item, {axis: item.shape[axis] + step})
+    changed = list(differing)
+    if longer is not None:
+        changed.extend(dependent(model, longer, moving, step))
+    reasons = {one.operator: one.reason for one in model.unanalysed}
+    blockers = [_blocker(one.operator, axis, one.why) for one in changed]
+    for operator, why in moving.breaks:
+        # Strides that differ follow from a ratio that depends on the length.
+        if why != MERGED or not changed:
+            said = reasons.get(operator, why) if why == UNKNOWN else why
+            blockers.append(_blocker(operator, axis, said))
+    return blockers
+
+
+# -- numbers ---------------------------------------------------------------------------------------
+
+
+def _axis(
+    shape: Shape,
+    tensor: str,
+    item: ModelInput,
+    axis: int,
+    moving: Movement,
+    lengths: Lengths,
+) -> AxisGeometry | None:
+    """Return the numbers of an axis; None where the tensor does not move along it."""
+    value = moving.values.get(tensor)
+    if not isinstance(value, Moved):
+        return None
+    value = flattened(value)
+    needed = value.needs
+    if value.length != shape[value.axis]:
+        return None
+    step = needed.q
+    there = [span for span in needed.spans if span is not None]
+    before = max(0, -min(lo for lo, _ in there))
+    behind = max(0, max(hi for _, hi in there) - (step - 1))
+    size, units = item.shape[axis], shape[value.axis]
+    # A tile begins on the grid and is as long as what was measured here, but for steps.
+    rest = 0 if lengths.is_fixed else size
+    grid = -(-before // step) * step, behind + (rest - behind) % step
+    halo = before, behind
+    return AxisGeometry(axis, value.axis, needed, halo, grid, size, units, lengths, moving.mirrored)

@@ -1,0 +1,260 @@
+"""Which lengths of an input axis a network accepts, and which operators change with the length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from rfgraph.domains.movement import Moved
+from rfgraph.errors import RfgraphError
+from rfgraph.relations.axis_rules import Band, Blocks, Resample, Shift, Transposed, Window
+from rfgraph.relations.graph import edges_from, edges_into, producer_of, shape_of
+from rfgraph.relations.steps import Prefix, Reduce, Select, Taps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rfgraph.domains.fields.axis import Json
+    from rfgraph.domains.movement import Movement
+    from rfgraph.relations.axis_rules import AxisRule
+    from rfgraph.relations.graph import Edge, Graph, Model, ModelInput, Operator
+
+UNEVEN = "its length does not follow that of the input"
+
+# How many operators may be built to find the lengths along one axis.
+MAX_BUILT = 8_000
+# A longer period is not tried.
+MAX_STEP = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """The lengths that an open axis accepts: from `least` on, those of `residues` modulo `step`.
+
+    `lossless` are the residues of those at which no position is lost behind the last window of a
+    stride. `residues` is None where they are too many to try; then `lossless` are those tried.
+    All but `least` are None where the file fixes the length.
+    """
+
+    least: int
+    step: int | None = None
+    residues: tuple[int, ...] | None = None
+    lossless: tuple[int, ...] | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the file fixes the length."""
+        return self.step is None
+
+    def even(self) -> tuple[int, ...]:
+        """Return the residues to build upon: those that lose nothing, else those accepted."""
+        return self.lossless or self.residues or ()
+
+    def loses(self, length: int) -> bool:
+        """Whether positions are known to be lost at a length that is accepted."""
+        if self.step is None or not self.lossless or self.residues is None:
+            return False
+        return length % self.step not in self.lossless
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "least": self.least,
+            "step": self.step,
+            "residues": None if self.residues is None else list(self.residues),
+            "lossless": None if self.lossless is None else list(self.lossless),
+        }
+
+
+class Dependent(NamedTuple):
+    """An operator that does not do the same at every length, and why."""
+
+    operator: Operator
+    why: str
+
+
+# -- other lengths ---------------------------------------------------------------------------------
+
+
+def at_lengths(model: Model, source: ModelInput, lengths: Mapping[int, int]) -> Model | None:
+    """Return the model with axes of an input at other lengths; None where it refuses them.
+
+    Axes of one symbol keep one length, those of other inputs too.
+    """
+    if model.at is None:
+        return None
+    symbols = {source.symbolic.get(axis, "?"): length for axis, length in lengths.items()}
+    symbols.pop("?", None)
+    shapes = {}
+    for item in model.inputs:
+        shape = [
+            symbols.get(item.symbolic.get(axis, "?"), length)
+            for axis, length in enumerate(item.shape)
+        ]
+        if item.name == source.name:
+            shape = [lengths.get(axis, length) for axis, length in enumerate(shape)]
+        shapes[item.name] = tuple(shape)
+    try:
+        return model.at(shapes)
+    except RfgraphError:
+        return None
+
+
+def accepted_lengths(
+    model: Model, source: ModelInput, axis: int, moving: Movement
+) -> tuple[Lengths, tuple[Dependent, ...]]:
+    """Return the lengths that an axis accepts, and what differs between those that lose nothing.
+
+    Shapes are evaluated at each length of one period, as many as MAX_BUILT operators allow.
+    """
+    length = source.shape[axis]
+    if axis not in source.symbolic or model.at is None:
+        return Lengths(length), ()
+    step = moving.step
+    if step > MAX_STEP:
+        return Lengths(length, step, None, ()), ()
+    trials = max(MAX_BUILT // max(model.nodes, 1), 2)
+    tried = range(length, length + step)
+    few = step + length.bit_length() > trials
+    if few:
+        tried = range(length + -length % step, length + -length % step + 1)
+    found = {n: made for n in tried if (made := at_lengths(model, source, {axis: n})) is not None}
+    lossless = [n for n, made in found.items() if not loses_positions(made.graph, moving)]
+    residues = tuple(sorted(n % step for n in found))
+    known = tuple(sorted(n % step for n in lossless))
+    differing = {
+        one: None
+        for n in lossless[1:]
+        for one in dependent(found[lossless[0]], found[n], moving, n - lossless[0])
+    }
+    if few:
+        return Lengths(length, step, None, known), tuple(differing)
+    least = _least(model, source, axis, step, residues)
+    return Lengths(least, step, residues, known), tuple(differing)
+
+
+def _least(
+    model: Model, source: ModelInput, axis: int, step: int, residues: tuple[int, ...]
+) -> int:
+    """Return the least accepted length, by bisection of those of the residues."""
+    below = [n for n in range(1, source.shape[axis] + 1) if n % step in residues]
+    low, high = 0, len(below) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if at_lengths(model, source, {axis: below[middle]}) is None:
+            low = middle + 1
+        else:
+            high = middle
+    return below[high]
+
+
+def loses_positions(graph: Graph, moving: Movement) -> bool:
+    """Whether some tensor has positions behind the last window of every stride that reads it."""
+    for name, value in moving.values.items():
+        if isinstance(value, Moved) and name in graph:
+            rests = [
+                rest
+                for edge in edges_from(graph, name)
+                if edge.target in moving.values
+                for rest in _rests(edge, value.axis)
+            ]
+            if rests and min(rests) > 0:
+                return True
+    return False
+
+
+def _rests(edge: Edge, axis: int) -> Iterator[int]:
+    """Yield how many positions a strided window leaves unread at the end, beside regular gaps."""
+    for step in edge.relation.steps[:1]:
+        for at, rule in step.rules if isinstance(step, Taps) else ():
+            if at == axis and isinstance(rule, Window) and rule.stride > 1:
+                gap = max(rule.stride - rule.extent, 0)
+                last = (rule.out_len - 1) * rule.stride - rule.pad_begin + rule.extent - 1
+                yield rule.in_len - 1 - last - gap
+
+
+# -- what depends on the length --------------------------------------------------------------------
+
+
+def dependent(first: Model, second: Model, moving: Movement, longer: int) -> Iterator[Dependent]:
+    """Yield the operators on the way that do otherwise where the axis is `longer` by so much."""
+    stuck: set[str] = set()
+    for name, value in moving.values.items():
+        if not isinstance(value, Moved) or name not in second.graph:
+            continue
+        into = [
+            (one, other)
+            for one, other in zip(
+                edges_into(first.graph, name), edges_into(second.graph, name), strict=False
+            )
+            if isinstance(moving.values.get(one.source), Moved)
+        ]
+        operator = producer_of(first.graph, name)
+        if _follows(first.graph, second.graph, name, value, longer):
+            for one, other in into:
+                yield from _compared(one, other)
+        elif operator is not None:
+            if not any(one.source in stuck for one, _ in into):
+                changed = [found for pair in into for found in _compared(*pair)]
+                yield from changed or [Dependent(operator, UNEVEN)]
+            stuck.add(name)
+
+
+def _follows(first: Graph, second: Graph, name: str, value: Moved, longer: int) -> bool:
+    """Whether a tensor is longer as its movement says where the input is `longer`."""
+    shape, other = shape_of(first, name), shape_of(second, name)
+    p, q = value.needs.p * value.inner, value.needs.q
+    if (
+        shape is None
+        or other is None
+        or longer % q
+        or value.length * value.inner < shape[value.axis]
+    ):
+        return True
+    return other[value.axis] - shape[value.axis] == longer // q * p
+
+
+def _compared(one: Edge, other: Edge) -> Iterator[Dependent]:
+    for step, there in zip(one.relation.steps, other.relation.steps, strict=False):
+        kinds = (Taps, Select, Reduce, Prefix)
+        if isinstance(step, kinds) and isinstance(there, kinds):
+            for (_, rule), (_, rule_there) in zip(step.rules, there.rules, strict=False):
+                why = _changed(rule, rule_there)
+                if why is not None:
+                    yield Dependent(one.operator, why)
+
+
+def _changed(rule: AxisRule, other: AxisRule) -> str | None:
+    """Return why a rule is not the same at another length; None where it is."""
+    if rule == other:
+        return None
+    if type(rule) is not type(other):
+        return "reads otherwise at other lengths"
+    why = _WHY.get(type(rule))
+    return why if why is not None and _kept(rule) != _kept(other) else None
+
+
+_WHY = {
+    Window: "its padding depends on the length",
+    Transposed: "its padding depends on the length",
+    Resample: "its sampling depends on the length",
+    Shift: "what it takes depends on the length",
+    Blocks: "its blocks grow with the length",
+    Band: "its reach depends on the length",
+}
+
+
+def _kept(rule: AxisRule) -> tuple[object, ...]:
+    """Return what of a rule must not depend on the length of the axis."""
+    match rule:
+        case Window() | Transposed():
+            return rule.kernel, rule.stride, rule.dilation, rule.pad_begin
+        case Resample():
+            return rule.ratio, rule.offset, rule.reach
+        case Shift():
+            return rule.start, rule.step
+        case Blocks():
+            return rule.in_len // rule.groups, rule.out_len // rule.groups
+        case Band():
+            return rule.before, rule.after
+    return ()

@@ -1,0 +1,277 @@
+"""Streams: what a network that reads one axis as time needs to run on chunks as they arrive.
+
+Chunks have C positions, a multiple of P_i, and C_o = C * P_o / P_i units come out for each. The
+delay is the least D >= 0 for which every unit y = q*C_o + j - D, j in [0, C_o), needs nothing past
+the chunk q, padding on the way counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.analysis.caches import Cache, caches
+from rfgraph.analysis.geometry import Geometry, geometry
+from rfgraph.analysis.result import reached
+from rfgraph.domains.movement import AFTER, BEFORE, UNKNOWN, WHOLE
+from rfgraph.domains.read_positions import read_positions
+from rfgraph.errors import UsageError
+from rfgraph.relations.graph import input_shape
+from rfgraph.version import __version__
+from rfgraph.wording.names import quoted
+from rfgraph.wording.numbers import rational
+
+if TYPE_CHECKING:
+    from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.geometry import AxisGeometry, Blocker
+    from rfgraph.domains.fields.axis import Json
+    from rfgraph.domains.periodic import PeriodicMap
+    from rfgraph.onnxfile.reading.model_source import Source
+    from rfgraph.relations.graph import Model
+
+# The chunks shown where none is asked for, in steps of the grid.
+STEPS = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How old the newest position of a chunk is beside a unit's own, at best and at worst.
+
+    In positions; `ms` are both in milliseconds, None without a rate.
+    """
+
+    best: int
+    worst: int
+    ms: tuple[Fraction, Fraction] | None
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "best": self.best,
+            "worst": self.worst,
+            "ms": None if self.ms is None else [rational(value) for value in self.ms],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stream in chunks of so many positions.
+
+    `delay` is in units of the output. `context` is how many positions from before a chunk must be
+    kept to compute what it completes, None where all of them.
+    """
+
+    chunk: int
+    delay: int
+    context: int | None
+    latency: Latency
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "chunk": self.chunk,
+            "delay": self.delay,
+            "context": self.context,
+            "latency": self.latency.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """How a tensor follows an input axis that is time.
+
+    `causal` is whether nothing past a grid step is read by its units, None where that is not known;
+    `lookahead` how far any path reads past a unit's own position, None without end. `rate` is in
+    positions per second. `caches` are what running layer by layer keeps. `breakers` are operators
+    for which it cannot run at all. `dropped` positions at the end of the input are never read.
+    """
+
+    tensor: str
+    input: str
+    axis: int
+    causal: bool | None
+    lookahead: Fraction | None
+    period: tuple[int, int] | None
+    rate: Fraction | None
+    chunks: tuple[Chunk, ...]
+    caches: tuple[Cache, ...]
+    breakers: tuple[Blocker, ...]
+    dropped: int
+
+    @property
+    def state_bytes(self) -> int | None:
+        """The bytes of all caches; None where that of some is not known or without end."""
+        sizes = [cache.bytes for cache in self.caches]
+        known = [size for size in sizes if size is not None]
+        return sum(known) if len(known) == len(sizes) else None
+
+    @property
+    def unit_rate(self) -> Fraction | None:
+        """Units of the output per second."""
+        if self.rate is None or self.period is None:
+            return None
+        return self.rate * Fraction(*self.period)
+
+    def milliseconds(self, positions: Fraction | int | None) -> Fraction | None:
+        """Return how long so many positions last; None without a rate."""
+        if self.rate is None or positions is None:
+            return None
+        return Fraction(positions) * 1000 / self.rate
+
+    def entry(self) -> Json:
+        """Return the JSON report without its head."""
+        return {
+            "tensor": self.tensor,
+            "input": self.input,
+            "axis": self.axis,
+            "causal": self.causal,
+            "lookahead": rational(self.lookahead),
+            "period": None if self.period is None else list(self.period),
+            "rate": rational(self.rate),
+            "chunks": [chunk.to_dict() for chunk in self.chunks],
+            "caches": [cache.to_dict() for cache in self.caches],
+            "state_bytes": self.state_bytes,
+            "breakers": [
+                {"node": item.node, "op_type": item.op_type, "why": item.why}
+                for item in self.breakers
+            ],
+            "dropped": self.dropped,
+        }
+
+    def to_dict(self) -> Json:
+        """Return the JSON report."""
+        return {"schema": 1, "version": __version__, **self.entry()}
+
+
+def stream(
+    model: Model | Analysis | Source,
+    tensor: str | None = None,
+    input: str | None = None,
+    *,
+    axis: int | None = None,
+    rate: float | Fraction | None = None,
+    chunk: int | None = None,
+    **binding: Any,
+) -> Stream:
+    """Return how `tensor` follows `axis` of `input`, by default its only spatial one, as time.
+
+    `rate` is in positions per second, `chunk` in positions: a multiple of the grid, by default 1,
+    2, 4 and 8 times. A source is loaded with `binding` as by `load`. Raises UsageError for names
+    that do not exist, an axis, a rate or a chunk that cannot be, saying what can.
+    """
+    result, source, name = reached(model, tensor, input, **binding)
+    time = _time_axis(result, source, axis)
+    speed = None if rate is None else _rate(rate)
+    found = geometry(result, name, source, axes=(time,))
+    breakers = tuple(item for item in found.blockers if item.why != BEFORE)
+    moved = found.axes[0] if found.axes else None
+    if moved is not None and chunk is not None:
+        _check_chunk(chunk, moved)
+    whys = {item.why for item in found.moves[time].breaks}
+    needs = None if moved is None or breakers else moved.map
+    return Stream(
+        name,
+        source,
+        time,
+        _causal(moved, breakers, whys),
+        _lookahead(result, found, time, whys),
+        None if moved is None else moved.period,
+        speed,
+        () if needs is None else _chunks(needs, chunk, speed, endless=BEFORE in whys),
+        () if needs is None else caches(found.model, found.moves[time], name),
+        breakers,
+        _dropped(result, source, name, time),
+    )
+
+
+def _time_axis(result: Analysis, source: str, axis: int | None) -> int:
+    spatial = result.forms[source].spatial_axes
+    count = len(input_shape(result.graph, source))
+    if axis is None:
+        if len(spatial) != 1:
+            listed = ", ".join(map(str, spatial)) or "none"
+            raise UsageError(f"the spatial axes of input {quoted(source)} are {listed}: name one")
+        return spatial[0]
+    if not 0 <= axis < count:
+        raise UsageError(
+            f"axis requires one of input {quoted(source)}, 0 to {count - 1}, found {axis}"
+        )
+    return axis
+
+
+def _rate(rate: float | Fraction) -> Fraction:
+    if not 0 < rate < float("inf"):
+        raise UsageError(f"rate requires positions per second above 0, found {rate}")
+    return Fraction(rate).limit_denominator(10**6)
+
+
+def _check_chunk(chunk: int, axis: AxisGeometry) -> None:
+    step = axis.period[1]
+    if chunk < 1 or chunk % step:
+        raise UsageError(f"chunk requires a multiple of {step}, found {chunk}")
+
+
+def _causal(
+    moved: AxisGeometry | None, breakers: tuple[Blocker, ...], whys: set[str]
+) -> bool | None:
+    """Return whether no path is unbounded ahead, and no unit needs what follows its grid step."""
+    if whys & {AFTER, WHOLE}:
+        return False
+    if moved is None or UNKNOWN in whys or breakers:
+        return None if UNKNOWN in whys else False
+    return moved.halo[1] == 0
+
+
+def _lookahead(result: Analysis, found: Geometry, time: int, whys: set[str]) -> Fraction | None:
+    """Return the furthest that is read past a unit's own position; None without end or unknown."""
+    if whys - {BEFORE} or not found.axes:
+        return None
+    axis = result.receptive_field(found.tensor, found.input).axes[time]
+    if axis.after is not None:
+        return axis.after
+    p, q, spans = found.axes[0].map
+    return max(span[1] - Fraction(q * at, p) for at, span in enumerate(spans) if span is not None)
+
+
+def _chunks(
+    needs: PeriodicMap, chunk: int | None, rate: Fraction | None, *, endless: bool
+) -> tuple[Chunk, ...]:
+    sizes = [n * needs.q for n in STEPS] if chunk is None else [chunk]
+    return tuple(_chunk(needs, size, rate, endless=endless) for size in sizes)
+
+
+def _chunk(needs: PeriodicMap, size: int, rate: Fraction | None, *, endless: bool) -> Chunk:
+    """Return the numbers of a stream in chunks of `size` positions."""
+    count = size * needs.p // needs.q
+    delay = _delay(needs, size, count)
+    units = range(-delay, count - delay)
+    spans = [span for unit in units if (span := needs.at(unit)) is not None]
+    before = max((-lo for lo, _ in spans), default=0)
+    context = None if endless else max(-(-before // needs.q) * needs.q, 0)
+    ages = [size - 1 - unit * needs.q // needs.p for unit in units]
+    best, worst = min(ages), max(ages)
+    ms = None if rate is None else (best * 1000 / rate, worst * 1000 / rate)
+    return Chunk(size, delay, context, Latency(best, worst, ms))
+
+
+def _delay(needs: PeriodicMap, size: int, count: int) -> int:
+    """Return the least D for which all units before `count` - D need less than `size` positions.
+
+    A unit of phase f is ready from a first period on; what lags most counts.
+    """
+    lag = 0
+    for phase, span in enumerate(needs.spans):
+        if span is not None:
+            # The least unit of this phase that is not ready.
+            turn = (size - 1 - span[1]) // needs.q + 1
+            lag = max(lag, count - (turn * needs.p + phase))
+    return lag
+
+
+def _dropped(result: Analysis, source: str, tensor: str, axis: int) -> int:
+    """Return how many positions at the end of the input no unit reads."""
+    masks = read_positions(result.graph, source, tensor)
+    if masks is None or not masks[axis].any():
+        return 0
+    return int(masks[axis][::-1].argmax())

@@ -1,0 +1,78 @@
+"""What a pipeline uses of tiles and streams, validated: a halo, and what may be read ahead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import printable, quoted
+
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?|\d{1,15}/[1-9]\d{0,14}", re.ASCII)
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """How far may be read ahead along `axis` (None: the only spatial one).
+
+    `causal`: nothing past a unit's own step. `positions` is the most in input positions, None for
+    any; `rate` in positions per second.
+    """
+
+    causal: bool
+    positions: Fraction | None
+    rate: Fraction | None = None
+    axis: int | None = None
+
+
+def positions(name: str, value: object) -> tuple[int, ...]:
+    """Return input positions of at least 0 from a number, "N,N" or a sequence."""
+    items: Sequence[object] = [value]
+    if isinstance(value, str):
+        items = [int(part) if _LENGTH.fullmatch(part) else part for part in value.split(",")]
+    elif isinstance(value, Sequence):
+        items = value
+    found = tuple(item for item in items if type(item) is int and item >= 0)
+    if not items or len(found) != len(items):
+        raise UsageError(
+            f"{name} requires N or N,N... (positions, one number for each spatial axis), "
+            f"found {shown(value)}"
+        )
+    return found
+
+
+def ahead_of(*, causal: bool, most: object, rate: object, axis: int | None) -> Ahead | None:
+    """Return what may be read ahead, None if that is not asked.
+
+    `most` is a number of positions, or a text as "40ms", which takes a rate.
+    """
+    speed = None if rate is None else positive("rate", rate)
+    if most is None:
+        return Ahead(causal, None, speed, axis) if causal else None
+    if isinstance(most, str) and most.endswith("ms"):
+        if speed is None:
+            raise UsageError(f"max-lookahead of {quoted(most)} requires a rate (--rate HZ)")
+        return Ahead(causal, _not_negative(most[:-2]) * speed / 1000, speed, axis)
+    return Ahead(causal, _not_negative(most), speed, axis)
+
+
+def _not_negative(value: object) -> Fraction:
+    return Fraction(0) if str(value) in ("0", "0.0") else positive("max-lookahead", value)
+
+
+def positive(name: str, value: object) -> Fraction:
+    """Return a number above 0: an integer, a decimal or a fraction p/q."""
+    text = str(value)
+    if not isinstance(value, bool) and _NUMBER.fullmatch(text):
+        found = Fraction(text)
+        if found > 0:
+            return found
+    raise UsageError(f"{name} requires a number above 0, found {shown(value)}")
+
+
+def shown(value: object) -> str:
+    """Return a value for a message."""
+    return quoted(value) if isinstance(value, str) else printable(repr(value))

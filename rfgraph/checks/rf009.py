@@ -1,0 +1,88 @@
+"""More is read ahead than allowed, or anything at all.
+
+Asked with --causal (no unit of an output reads past its own step of the grid: nothing is waited
+for) or with --max-lookahead N (input positions past a unit's own; 40ms with --rate, positions per
+second). What pads read is counted as the graph has it, and all paths count: one gate that pools
+over time reads ahead without end. The axis is the input's only spatial one, or --axis.
+
+Why it matters: a stream waits for what is read ahead. A network that was trained with it can not
+do without, and a convolution padded on both sides looks the same in every test of shapes.
+
+How to fix it: pad on the left only (rfgraph stream names what reads ahead), or allow what is read.
+
+How to silence it: leave out --causal and --max-lookahead, or --ignore RF009.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.analysis.streaming import Stream, stream
+from rfgraph.checks.registry import Check
+from rfgraph.checks.subject import Said
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.numbers import figure, fraction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+    from rfgraph.analysis.field import Finding
+    from rfgraph.checks.ahead import Ahead
+    from rfgraph.checks.subject import Subject
+
+
+CHECK = Check(
+    "RF009", "error", "More is read ahead than allowed, or anything at all", needs="ahead"
+)
+
+
+def findings(subject: Subject) -> Iterator[Finding]:
+    """Yield an error for each output and input that reads further ahead than allowed.
+
+    UsageError where it is not said what is.
+    """
+    asked = subject.settings.ahead
+    if asked is None:
+        raise UsageError(
+            f"{CHECK.code} compares with what may be read ahead, and nothing is said of it: "
+            "give it (--causal, or --max-lookahead N)"
+        )
+    for item in subject.inputs():
+        for tensor in subject.result.model.outputs:
+            if tensor not in subject.result.forms[item.name].states:
+                continue
+            found = stream(subject.result, tensor, item.name, axis=asked.axis, rate=asked.rate)
+            message = _broken(found, asked)
+            if message is not None:
+                said = Said(found.axis, message, required=asked.positions, found=found.lookahead)
+                yield from subject.along(CHECK, tensor, item, [said])
+
+
+def _broken(found: Stream, asked: Ahead) -> str | None:
+    """Return what is wrong, None if nothing is."""
+    if asked.causal and found.causal is not True:
+        return f"required causal, found {_found(found)}"
+    if asked.positions is not None:
+        limit = asked.positions
+        if found.lookahead is None or found.lookahead > limit:
+            return (
+                f"required a look-ahead of at most {_lasting(limit, found)}, found {_found(found)}"
+            )
+    return None
+
+
+def _found(found: Stream) -> str:
+    if found.lookahead is not None:
+        return f"a look-ahead of {_lasting(found.lookahead, found)}"
+    if found.breakers:
+        first = found.breakers[0]
+        return f"{printable(first.op_type)} {quoted(first.node)}, which {first.why}"
+    return "a look-ahead that is not known"
+
+
+def _lasting(positions: Fraction | int, found: Stream) -> str:
+    ms = found.milliseconds(positions)
+    said = f"{fraction(positions)} position{'' if positions == 1 else 's'}"
+    return said if ms is None else f"{said} ({figure(ms)} ms)"

@@ -1,0 +1,417 @@
+"""How tensors move with one axis of a graph input, and what padding on the way asks for beside.
+
+If the input is shifted by q positions, a tensor that moves is shifted by p units along one of its
+axes, and so is all on the way to it: q is the grid on which an input may be cut. This is more than
+the period of what is read, for a union may hide the period of one of its parts.
+
+Where something pads a tensor on the way, a unit depends on where that tensor begins and ends, even
+if it reads none of the input there. What follows for the input is kept beside.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, affine, join_spans
+from rfgraph.relations.axis_rules import (
+    Band,
+    Blocks,
+    Resample,
+    Rows,
+    Shift,
+    Transposed,
+    Whole,
+    Window,
+    product,
+)
+from rfgraph.relations.graph import Edge, ancestors, edges_into, input_shape
+from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.steps import regroup_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rfgraph.relations.axis_rules import AxisRule, Shape
+    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.reading import Ints
+    from rfgraph.relations.relation import Relation
+    from rfgraph.relations.steps import Everything, Places
+
+Taps: TypeAlias = Window | Transposed | Resample | Shift
+
+
+class Moved(NamedTuple):
+    """A tensor that moves along `axis`: position i is that of `i // inner % length`.
+
+    `needs` has p and q as its period; its intervals are the input positions that must exist: those
+    read, and those without which something on the way would be missing, or padding. The last of
+    `ends` is the position up to which the input must go for the tensor to have this one.
+    """
+
+    axis: int
+    inner: int
+    length: int
+    needs: PeriodicMap
+    ends: PeriodicMap
+
+
+# Why a tensor does not move.
+Fixed: TypeAlias = str
+Value: TypeAlias = Moved | Fixed
+
+WHOLE = "reads the whole axis"
+UNKNOWN = "is not followed"
+BEFORE = "reads all that came before"
+AFTER = "reads all that follows"
+MASKED = "reads what a mask leaves of the axis"
+LISTED = "reads positions of a list"
+REVERSED = "runs backward along the axis"
+WRAPPED = "reads the other end of the axis"
+MIXED = "mixes the axis with another"
+STRETCHED = "samples at a ratio that depends on the length"
+MERGED = "merges paths of different strides"
+PARTS = "puts parts of the axis side by side"
+LONG = f"has a period of more than {MAX_PERIOD} units"
+
+
+class Break(NamedTuple):
+    """An operator behind which a tensor no longer moves with the input, and why."""
+
+    operator: Operator
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """How the tensors on the way to a target move with an input axis, and what breaks that.
+
+    `mirrored` is how many positions, from the first on and up to the last, a part of the input must
+    have for what pads by positions of its own (reflected, or the nearest) to be that of the whole.
+    """
+
+    values: Mapping[str, Value]
+    breaks: tuple[Break, ...]
+    mirrored: tuple[int, int]
+
+    @property
+    def step(self) -> int:
+        """The least positions by which the input shifts so that all that moves is shifted by units.
+
+        Along the whole way, which may be more than the target needs.
+        """
+        return math.lcm(*(v.needs.q for v in self.values.values() if isinstance(v, Moved)))
+
+
+def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
+    """Return how the tensors on the way from `source` to `target` move with its `axis`.
+
+    A tensor moves if some of its paths do; each operator that stops others is a break, and so is
+    one that reads all on one side, behind which the tensor moves on. What the target needs has its
+    own end, before which a unit must lie to exist.
+    """
+    length = input_shape(graph, source)[axis]
+    domain = _Movement(length)
+    own = affine(1, 0, 0)
+    values: dict[str, Value] = {source: Moved(axis, 1, length, own, own)}
+    breaks: dict[Break, None] = {}
+    within = ancestors(graph, [target])
+    for name in graph:
+        if name not in within:
+            continue
+        for edge in edges_into(graph, name):
+            if edge.source in values and not edge.relation.is_void:
+                _arrive(domain, values, edge, breaks)
+    found = values.get(target)
+    if isinstance(found, Moved):
+        values[target] = _existing(flattened(found))
+    return Movement(values, tuple(breaks), (domain.first, domain.last))
+
+
+def _arrive(
+    domain: _Movement, values: dict[str, Value], edge: Edge, breaks: dict[Break, None]
+) -> None:
+    before = values[edge.source]
+    if isinstance(before, str):
+        values.setdefault(edge.target, before)
+        return
+    made, opened, is_part = domain.carried(before, edge.relation)
+    if opened is not None:
+        breaks[Break(edge.operator, opened)] = None
+    if is_part:
+        made = PARTS if edge.target in domain.parted else made
+        domain.parted.add(edge.target)
+    there = values.get(edge.target)
+    if isinstance(made, Moved) and isinstance(there, Moved):
+        made = domain.join(there, made)
+    if isinstance(made, str):
+        breaks[Break(edge.operator, made)] = None
+        if made == PARTS or there is None:
+            values[edge.target] = made
+    else:
+        values[edge.target] = made
+
+
+def flattened(value: Moved) -> Moved:
+    """Return what moves along the digits of an axis as what moves along the axis itself."""
+    if value.inner == 1:
+        return value
+    needs, ends = (
+        PeriodicMap(
+            made.p * value.inner, made.q, tuple(s for s in made.spans for _ in range(value.inner))
+        )
+        for made in (value.needs, value.ends)
+    )
+    return Moved(value.axis, 1, value.length * value.inner, needs, ends)
+
+
+def _existing(value: Moved) -> Moved:
+    """Return a tensor whose units need themselves to exist: neither before its first, nor behind.
+
+    Its first position is that of the input's.
+    """
+    p, q = value.needs.p, value.needs.q
+    spans = tuple(
+        join_spans((span, (at * q // p, _last(value.ends.at(at)))))
+        for at, span in enumerate(value.needs.spans)
+    )
+    return value._replace(needs=PeriodicMap(p, q, spans))
+
+
+def _last(span: Span) -> int:
+    assert span is not None
+    return span[1]
+
+
+class _Movement(Domain[Value]):
+    """Along one axis of an input of `length` positions."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self.first = self.last = 0
+        # What the relation just carried over does beside moving a tensor.
+        self._opened: Fixed | None = None
+        self._is_part = False
+        self.parted: set[str] = set()
+
+    def carried(self, value: Value, relation: Relation) -> tuple[Value, Fixed | None, bool]:
+        """Return a value behind a relation, which open side that reads, and if it is a part."""
+        self._opened, self._is_part = None, False
+        return self.carry(value, relation), self._opened, self._is_part
+
+    def is_nothing(self, value: Value) -> bool:
+        return isinstance(value, str)
+
+    def pointwise(self, value: Value, old: Shape, new: Shape) -> Value:
+        assert isinstance(value, Moved)
+        axis = value.axis + len(new) - len(old)
+        return value._replace(axis=axis) if new[axis] == old[value.axis] else WHOLE
+
+    def permute(self, value: Value, perm: tuple[int, ...], old: Shape) -> Value:
+        assert isinstance(value, Moved)
+        return value._replace(axis=perm.index(value.axis))
+
+    def regroup(self, value: Value, old: Shape, new: Shape) -> Value:
+        assert isinstance(value, Moved)
+        before, after = next(pair for pair in regroup_plan(old, new) if value.axis in pair[0])
+        inner = value.inner * product(old[a] for a in before if a > value.axis)
+        return _placed(value, inner, {a: new[a] for a in after})
+
+    def gathered(self, value: Value, places: Places, old: Shape, new: Shape) -> Value:
+        assert isinstance(value, Moved)
+        place = places[value.axis]
+        axis = _own_axis(place, value.axis, old[value.axis], new)
+        if axis is None:
+            return LISTED
+        there = place >= 0
+        self._is_part |= bool((there != there.take([0], axis=axis)).any())
+        return value._replace(axis=axis)
+
+    def along(self, value: Value, axis: int, rule: AxisRule, shape: Shape) -> Value:
+        assert isinstance(value, Moved)
+        if isinstance(rule, Rows) and axis == value.axis:
+            return self._rows(value, rule, shape)
+        if axis != value.axis:
+            return value
+        if value.inner * value.length != rule.in_len:
+            return MIXED
+        return self._along(flattened(value), rule)
+
+    def everything(self, value: Value, step: Everything, old: Shape) -> Value:
+        return UNKNOWN if step.unknown else WHOLE
+
+    def join(self, first: Value, second: Value) -> Value:
+        assert isinstance(first, Moved)
+        assert isinstance(second, Moved)
+        if first[:3] != second[:3]:
+            first, second = flattened(first), flattened(second)
+        if first[:3] != second[:3]:
+            return MIXED
+        if first.needs.rate != second.needs.rate:
+            return MERGED
+        p = math.lcm(first.needs.p, second.needs.p)
+        if p > MAX_PERIOD:
+            return LONG
+        needs, ends = (
+            PeriodicMap(
+                p,
+                one.q * p // one.p,
+                tuple(join_spans((one.at(o), other.at(o))) for o in range(p)),
+            )
+            for one, other in ((first.needs, second.needs), (first.ends, second.ends))
+        )
+        return first._replace(needs=needs, ends=ends)
+
+    def _along(self, value: Moved, rule: AxisRule) -> Value:
+        if isinstance(rule, Whole):
+            return UNKNOWN if rule.unknown else WHOLE
+        if isinstance(rule, Blocks):
+            return self._blocks(value, rule)
+        if isinstance(rule, Band):
+            return self._band(value, rule)
+        if not isinstance(rule, Window | Transposed | Resample | Shift):
+            return LISTED
+        return self._taps(value, rule)
+
+    def _rows(self, value: Moved, rule: Rows, shape: Shape) -> Value:
+        """Rows that read a band of the axis are an axis that moves like it."""
+        if rule.band is None or value.inner * value.length != rule.in_len:
+            return MASKED
+        rows = product(rule.lengths)
+        made = self._band(flattened(value), Band(*rule.band, rule.in_len, rows))
+        return made._replace(axis=rule.axes[0]) if isinstance(made, Moved) else made
+
+    def _band(self, value: Moved, rule: Band) -> Value:
+        if rule.before is None and rule.after is None:
+            return WHOLE
+        before, after = rule.before, rule.after
+        if before is None or after is None:
+            # All on one side is read, and on the other as far as it says.
+            self._opened = BEFORE if before is None else AFTER
+            before, after = -(after or 0) if before is None else before, after
+            after = -before if after is None else after
+        width = before + after + 1
+        return self._taps(value, Window(width, 1, 1, before, rule.in_len, rule.out_len))
+
+    def _blocks(self, value: Moved, rule: Blocks) -> Value:
+        read, made = rule.in_len // rule.groups, rule.out_len // rule.groups
+        if rule.groups == 1 or not made:
+            return WHOLE
+        blocked = _blocked(value, read)
+        if blocked.needs.p * made > MAX_PERIOD:
+            return LONG
+        return flattened(blocked._replace(axis=value.axis, inner=made))
+
+    def _taps(self, value: Moved, rule: Taps) -> Value:
+        period, shift = rule.period()
+        if shift <= 0:
+            return REVERSED
+        padded = padded_sides(rule)
+        if any(padded) and isinstance(rule, Shift) and rule.outside == "wrap":
+            return WRAPPED
+        if isinstance(rule, Resample) and _pins_both_ends(rule):
+            return STRETCHED
+        if any(padded) and isinstance(rule, Shift) and rule.outside == "absent":
+            self._is_part = True
+        self._mirror(value.needs, rule, padded)
+        value = _existing(value)
+        needs, ends = value.needs, value.ends
+        turns = needs.p // math.gcd(needs.p, shift)
+        p, q = period * turns, needs.q * (shift * turns // needs.p)
+        if p > MAX_PERIOD:
+            return LONG
+        read = tuple(needs.hull(rule.taps(o)) for o in range(p))
+        last = tuple(ends.at(_last_needed(rule, o)) for o in range(p))
+        return Moved(value.axis, 1, rule.out_len, PeriodicMap(p, q, read), PeriodicMap(p, q, last))
+
+    def _mirror(self, needs: PeriodicMap, rule: Taps, padded: tuple[bool, bool]) -> None:
+        """Note how far padding by a tensor's own positions reaches into the input."""
+        turns = isinstance(rule, Shift) and rule.outside == "reflect"
+        clamps = rule.outside == "edge" if isinstance(rule, Shift) else _clamps(rule)
+        if not (turns or clamps):
+            return
+        top = rule.in_len - 1
+        begin = min(-rule.taps(0)[0], top) if turns else 0
+        end = min(rule.taps(rule.out_len - 1)[-1] - top, top) if turns else 0
+        near, far = needs.hull(range(begin + 1)), needs.hull(range(top - end, top + 1))
+        if padded[0] and near is not None:
+            self.first = max(self.first, near[1] + 1)
+        if padded[1] and far is not None:
+            self.last = max(self.last, self._length - far[0])
+
+
+def _own_axis(place: Ints, axis: int, length: int, shape: Shape) -> int | None:
+    """Return the axis of `shape` along which each position is that at its place, None if none is.
+
+    `axis`, if it is one: of axes of one position each is.
+    """
+    for behind in sorted(range(len(shape)), key=lambda at: at != axis):
+        if shape[behind] == place.shape[behind] == length:
+            line = [1] * len(shape)
+            line[behind] = length
+            if bool(((place == np.arange(length).reshape(line)) | (place < 0)).all()):
+                return behind
+    return None
+
+
+def _pins_both_ends(rule: Resample) -> bool:
+    """Whether the ratio is that of the distances between the ends (align_corners).
+
+    A ratio of small numbers is that by chance.
+    """
+    distance = rule.in_len - 1
+    if rule.offset or 2 * rule.ratio.numerator < distance:
+        return False
+    return rule.in_len != rule.out_len and rule.ratio * (rule.out_len - 1) == distance > 0
+
+
+def _last_needed(rule: Taps, o: int) -> int:
+    """Return the input position up to which an axis must go for the output to have position o."""
+    period, shift = rule.period()
+    rest = 0
+    if isinstance(rule, Window):
+        # What a stride leaves at the end need not be there; more than that is cut off.
+        left = rule.in_len - 1 - rule.taps(rule.out_len - 1)[-1]
+        rest = left if 0 < left < rule.stride else 0
+    return rule.in_len - 1 - rest + shift * -((rule.out_len - o - 1) // period)
+
+
+def _clamps(rule: Taps) -> bool:
+    return isinstance(rule, Resample) and rule.clamp
+
+
+def padded_sides(rule: Taps) -> tuple[bool, bool]:
+    """Return whether some output position reads before the first position, and behind the last."""
+    period, _ = rule.period()
+    count = min(period, rule.out_len)
+    first = [taps[0] for o in range(count) if (taps := rule.taps(o))]
+    last = [taps[-1] for o in range(rule.out_len - count, rule.out_len) if (taps := rule.taps(o))]
+    return min(first, default=0) < 0, max(last, default=0) >= rule.in_len
+
+
+def _placed(value: Moved, inner: int, lengths: dict[int, int]) -> Value:
+    """Return where the digits of a flat index lie that begin at `inner`, on axes of `lengths`."""
+    behind = 1
+    for axis, length in reversed(lengths.items()):
+        if behind < inner * value.length <= behind * length:
+            size = behind // inner
+            if not inner % behind:
+                return value._replace(axis=axis, inner=inner // behind)
+            if size * inner == behind and not value.length % size:
+                return _blocked(value, size)._replace(axis=axis)
+        behind *= length
+    return MIXED
+
+
+def _blocked(value: Moved, size: int) -> Moved:
+    """Return a tensor of blocks of `size` positions, each of which reads all of its own."""
+    needs, ends = value.needs, value.ends
+    p = math.lcm(needs.p, size) // size
+    q = needs.q * p * size // needs.p
+    read = tuple(needs.hull(range(o * size, (o + 1) * size)) for o in range(p))
+    last = tuple(ends.at((o + 1) * size - 1) for o in range(p))
+    made = PeriodicMap(p, q, read), PeriodicMap(p, q, last)
+    return Moved(value.axis, 1, value.length // size, *made)

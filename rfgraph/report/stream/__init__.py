@@ -1,0 +1,1 @@
+"""How a network streams along an axis, in each format."""

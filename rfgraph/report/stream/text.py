@@ -1,0 +1,73 @@
+"""Look-ahead, delay, context and caches of a stream, as text for a person."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from rfgraph.report.formats.blockers import blocked
+from rfgraph.report.formats.table import lay_out
+from rfgraph.report.stream.words import (
+    CACHES,
+    CHUNKS,
+    cache_rows,
+    chunk_rows,
+    lookahead_text,
+    rate_text,
+    verdict,
+)
+from rfgraph.wording.names import safe, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rfgraph.analysis.streaming import Stream
+    from rfgraph.report.formats.style import Style
+
+LABEL = 13
+MOST_CACHES = 30
+
+
+def stream_text(file: str, found: Sequence[Stream], style: Style) -> str:
+    """Return the report of `rfgraph stream`."""
+    parts = [style.bold(safe(file))]
+    for item in found:
+        parts.extend(("", *_lines(item, style)))
+    return "\n".join(parts) + "\n"
+
+
+def _lines(item: Stream, style: Style) -> Iterator[str]:
+    name, source = shortened(item.tensor, style.width // 2), shortened(item.input, style.width // 2)
+    yield from _wrap(f"{name} from input {source}, axis {item.axis} as time", style)
+    yield from _wrap(verdict(item), style)
+    for line in blocked(item.breakers):
+        yield from _wrap(line, style, "    ")
+    yield from _labelled("look-ahead", lookahead_text(item), style)
+    if item.period is not None:
+        yield from _labelled("rate", rate_text(item), style)
+    dropped = "none" if not item.dropped else f"{item.dropped} positions at the end are never read"
+    yield from _labelled("tail", dropped, style)
+    if item.chunks:
+        yield ""
+        rows = [(f"    {row[0]}", *row[1:]) for row in chunk_rows(item)]
+        yield from lay_out((f"    {CHUNKS[0]}", *CHUNKS[1:]), rows, style)
+    if item.caches:
+        yield ""
+        total = "" if item.state_bytes is None else f", {item.state_bytes} bytes in all"
+        yield from _wrap(f"Layer by layer, these are kept between chunks{total}:", style)
+        rows = [(f"    {row[0]}", *row[1:]) for row in cache_rows(item)]
+        header = (f"    {CACHES[0]}", *CACHES[1:])
+        yield from lay_out(header, rows[:MOST_CACHES], style)
+        if len(rows) > MOST_CACHES:
+            yield f"    and {len(rows) - MOST_CACHES} more (--format json lists all)"
+
+
+def _labelled(label: str, value: str, style: Style) -> list[str]:
+    return _wrap(f"{label:<{LABEL}}{value}", style, "    ", LABEL)
+
+
+def _wrap(text: str, style: Style, indent: str = "  ", hanging: int = 2) -> list[str]:
+    later = indent + " " * hanging
+    return textwrap.wrap(
+        text, style.width, initial_indent=indent, subsequent_indent=later, break_on_hyphens=False
+    )

@@ -1,0 +1,43 @@
+"""Halo, grid, lengths and the plan of tiles as Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.report.formats.blockers import blocked
+from rfgraph.report.formats.markdown import table
+from rfgraph.report.tiles.words import halo_text, lengths_text, output_text, plan_rows
+from rfgraph.wording.names import for_markdown
+from rfgraph.wording.numbers import figure, times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rfgraph.analysis.tiling import Tiles
+
+
+def tiles_markdown(file: str, found: Sequence[Tiles]) -> str:
+    """Return the report of `rfgraph tiles`."""
+    parts = [f"# {for_markdown(file)}"]
+    for item in found:
+        parts.append(f"## {for_markdown(item.tensor)} from input {for_markdown(item.input)}")
+        parts.extend(_parts(item))
+    return "\n\n".join(parts) + "\n"
+
+
+def _parts(item: Tiles) -> Iterator[str]:
+    yield "Tiles are exact." if item.exact else "Tiles are not exact:"
+    if item.blockers:
+        yield "\n".join(f"- {for_markdown(line)}" for line in blocked(item.blockers))
+    rows = [
+        (str(a.axis), str(a.period[1]), halo_text(a), lengths_text(a.lengths), output_text(a))
+        for a in item.axes
+    ]
+    if rows:
+        yield table(("axis", "grid", "halo", "lengths", "output"), rows)
+    if item.recommended is not None:
+        core, tile = times(item.recommended.core), times(item.recommended.tile)
+        cost = figure(item.recommended.overhead, 3)
+        yield f"Tile: {tile}, which keeps {core}; {cost} positions are read for each kept."
+    if item.plan is not None:
+        yield table(("tile", "axis", "read", "keep", "write", "crop"), plan_rows(item))

@@ -1,0 +1,147 @@
+"""What to paste into a library that cuts an input into tiles, with its own names.
+
+Sources: the documentation of each library. Lengths are in input positions; a library that takes one
+overlap for both sides gets the larger halo.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.analysis.geometry import accepted
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import printable
+from rfgraph.wording.numbers import figure, rational
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rfgraph.analysis.geometry import AxisGeometry
+    from rfgraph.analysis.tiling import Tiles
+
+
+def snippet(found: Tiles, library: str) -> str:
+    """Return lines for a library of LIBRARIES; UsageError, saying why, where none can be exact."""
+    if library == "spandrel":
+        return _spandrel(found)
+    if not found.exact:
+        raise UsageError(f"no tiles are exact: {found.geometry.why_not()}")
+    if found.recommended is None:
+        raise UsageError("the lengths that the file fixes leave no room beside the halos")
+    return LIBRARIES[library](found, found.axes, found.recommended.core)
+
+
+def _both(axis: AxisGeometry) -> int:
+    """Return a halo on the grid that serves both sides."""
+    step = axis.period[1]
+    return -(-max(axis.halo) // step) * step
+
+
+def _tuple(values: Sequence[Any]) -> str:
+    return f"({', '.join(map(str, values))}{',' if len(values) == 1 else ''})"
+
+
+def _tiles(axes: Sequence[AxisGeometry], core: Sequence[int]) -> list[int]:
+    return [length + 2 * _both(axis) for axis, length in zip(axes, core, strict=True)]
+
+
+def _dask(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+    for axis in axes:
+        if axis.scale != 1 or axis.offset or axis.carrier != axis.axis:
+            raise UsageError(
+                f"dask.array.map_overlap keeps lengths, and axis {axis.axis} does not: use the plan"
+            )
+    chunks = {axis.axis: length for axis, length in zip(axes, core, strict=True)}
+    depth = {axis.axis: axis.grid_halo for axis in axes}
+    steps = ", ".join(f"{axis.period[1]} on axis {axis.axis}" for axis in axes)
+    return (
+        f"# Exact. Chunks must be multiples of {steps}.\n"
+        f"y = dask.array.map_overlap(\n"
+        f"    net, x.rechunk({chunks}), depth={depth}, boundary='none', trim=True\n"
+        f")\n"
+    )
+
+
+def _monai(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+    roi = _tiles(axes, core)
+    overlap = [figure(2 * _both(axis) / size, 17) for axis, size in zip(axes, roi, strict=True)]
+    return (
+        "# Not exact: MONAI blends where windows overlap. The halo keeps seams small.\n"
+        "y = monai.inferers.sliding_window_inference(\n"
+        f"    x, roi_size={_tuple(roi)}, sw_batch_size=1, predictor=net,\n"
+        f"    overlap={_tuple(overlap)},\n"
+        ")\n"
+    )
+
+
+def _bioimageio(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+    lines = ["# bioimage.io 0.5: the entries of these axes, for input and output tensor."]
+    for axis in axes:
+        step = axis.period[1]
+        before, behind = (side * axis.scale for side in axis.grid_halo)
+        halo = max(before, behind + axis.offset)
+        lines.append(f"input axis {axis.axis}: size: {{min: {axis.lengths.least}, step: {step}}}")
+        size = (
+            f"size: {{tensor_id: {printable(found.input)}, axis_id: {axis.axis}, "
+            f"offset: {rational(axis.offset)}}}"
+        )
+        more = f", halo: {rational(halo)}" if halo > 0 else ""
+        scale = rational(1 / axis.scale)
+        lines.append(f"output axis {axis.carrier}: {size}, scale: {scale}{more}")
+    return "\n".join(lines) + "\n"
+
+
+def _careamics(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+    overlap = [2 * _both(axis) for axis in axes]
+    return f"tile_size={_tuple(_tiles(axes, core))}, tile_overlap={_tuple(overlap)}\n"
+
+
+def _tiler(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+    overlap = [2 * _both(axis) for axis in axes]
+    return (
+        f"tiler = Tiler(data_shape=shape, tile_shape={_tuple(_tiles(axes, core))}, "
+        f"overlap={_tuple(overlap)})\n"
+        'merger = Merger(tiler, window="overlap-tile")\n'
+    )
+
+
+def _torchgeo(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+    size = [n + sum(axis.grid_halo) for axis, n in zip(axes, core, strict=True)]
+    return (
+        f"sampler = GridGeoSampler(\n    dataset, size={_tuple(size)}, stride={_tuple(core)}, "
+        "units=Units.PIXELS\n)\n"
+    )
+
+
+def _gdal(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+    if len(axes) != 2:
+        raise UsageError(f"gdal_retile takes 2 spatial axes, found {len(axes)}")
+    height, width = _tiles(axes, core)
+    overlap = 2 * max(map(_both, axes))
+    return f"gdal_retile.py -ps {width} {height} -overlap {overlap} -targetDir tiles image.tif\n"
+
+
+def _spandrel(found: Tiles) -> str:
+    tiling = "SUPPORTED" if found.exact else "DISCOURAGED"
+    least = max((lengths.least for lengths in found.geometry.lengths.values()), default=1)
+    step = max((lengths.step or 1 for lengths in found.geometry.lengths.values()), default=1)
+    said = "; ".join(
+        f"axis {axis} accepts {accepted(lengths)}"
+        for axis, lengths in found.geometry.lengths.items()
+    )
+    return (
+        f"# {said}.\n"
+        f"size_requirements=SizeRequirements(minimum={least}, multiple_of={step}),\n"
+        f"tiling=ModelTiling.{tiling},\n"
+    )
+
+
+LIBRARIES: dict[str, Callable[[Tiles, Sequence[AxisGeometry], Sequence[int]], str]] = {
+    "dask": _dask,
+    "monai": _monai,
+    "bioimageio": _bioimageio,
+    "careamics": _careamics,
+    "tiler": _tiler,
+    "torchgeo": _torchgeo,
+    "gdal": _gdal,
+}

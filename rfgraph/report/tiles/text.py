@@ -1,0 +1,117 @@
+"""Halo, grid, lengths and the plan of tiles, as text for a person."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from rfgraph.report.formats.blockers import blocked
+from rfgraph.report.formats.table import lay_out
+from rfgraph.report.tiles.words import (
+    halo_text,
+    lengths_text,
+    output_text,
+    plan_rows,
+)
+from rfgraph.wording.names import safe, shortened
+from rfgraph.wording.numbers import axes_text, figure, shape_text, times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rfgraph.analysis.geometry import AxisGeometry
+    from rfgraph.analysis.tiling import Tiles
+    from rfgraph.report.formats.style import Style
+
+LABEL = 13
+MOST_TILES = 50
+HEADER = ("tile", "axis", "read", "keep", "write", "crop")
+
+
+def tiles_text(file: str, found: Sequence[Tiles], style: Style) -> str:
+    """Return the report of `rfgraph tiles`."""
+    parts = [style.bold(safe(file))]
+    for item in found:
+        parts.extend(("", *_tensor_lines(item, style)))
+    return "\n".join(parts) + "\n"
+
+
+def _tensor_lines(item: Tiles, style: Style) -> Iterator[str]:
+    name, source = shortened(item.tensor, style.width // 2), shortened(item.input, style.width // 2)
+    yield from _wrap(f"{name} from input {source}, axes numbered as the input's", style)
+    yield from _verdict(item, style)
+    for axes, lines in _same(item.axes):
+        yield f"    {axes}"
+        for label, value in lines:
+            yield from _wrap(f"{label:<{LABEL}}{value}", style, "      ", LABEL)
+    known = {axis.axis for axis in item.axes}
+    for axis, lengths in item.geometry.lengths.items():
+        if axis not in known:
+            value = f"{'lengths':<{LABEL}}{lengths_text(lengths)}"
+            yield from _wrap(f"axis {axis}  {value}", style, "    ", LABEL)
+    if item.exact:
+        yield from _wrap(f"{'tile':<{LABEL + 2}}{_tile(item)}", style, "    ", LABEL + 2)
+    if item.plan is not None:
+        yield from _plan_lines(item, style)
+
+
+def _verdict(item: Tiles, style: Style) -> Iterator[str]:
+    if item.exact:
+        yield from _wrap("Tiles are exact: put together, they are the whole, bit for bit.", style)
+        return
+    yield from _wrap("Tiles are not exact, whatever the halo:", style)
+    for line in blocked(item.blockers):
+        yield from _wrap(line, style, "    ")
+    if item.axes:
+        yield from _wrap("The paths that move with the input have:", style)
+
+
+def _tile(item: Tiles) -> str:
+    if item.recommended is None:
+        return "none: the lengths that the file fixes leave no room beside the halos"
+    core, tile = times(item.recommended.core), times(item.recommended.tile)
+    cost = figure(item.recommended.overhead, 3)
+    said = f"{tile}, which keeps {core}: {cost} positions are read for each kept"
+    if item.recommended.activations is None:
+        return said
+    return f"{said}; {item.recommended.activations} bytes of activations at once, no workspace"
+
+
+def _same(axes: Sequence[AxisGeometry]) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Return the lines of axes, once for those that are alike."""
+    found: dict[tuple[tuple[str, str], ...], list[int]] = {}
+    for axis in axes:
+        found.setdefault(tuple(_axis_lines(axis)), []).append(axis.axis)
+    return [(axes_text(numbers), lines) for lines, numbers in found.items()]
+
+
+def _axis_lines(axis: AxisGeometry) -> Iterator[tuple[str, str]]:
+    yield "halo", halo_text(axis)
+    step = axis.period[1]
+    yield "grid", "every position" if step == 1 else f"tiles and cores begin at multiples of {step}"
+    yield "lengths", lengths_text(axis.lengths)
+    yield "output", output_text(axis)
+
+
+def _plan_lines(item: Tiles, style: Style) -> Iterator[str]:
+    count = len(item)
+    shape = shape_text(item.shape)
+    yield ""
+    noun = "tile" if count == 1 else "tiles"
+    yield from _wrap(f"Plan: {count} {noun} for an output of {shape}; [first, end).", style)
+    rows = list(plan_rows(item))[: MOST_TILES * len(item.axes)]
+    yield from lay_out(("  tile", *HEADER[1:]), [(f"  {row[0]}", *row[1:]) for row in rows], style)
+    if count > MOST_TILES:
+        yield f"  and {count - MOST_TILES} more (--format json and csv list all)"
+
+
+def _wrap(text: str, style: Style, indent: str = "  ", hanging: int = 2) -> list[str]:
+    later = indent + " " * hanging
+    return textwrap.wrap(
+        text,
+        style.width,
+        initial_indent=indent,
+        subsequent_indent=later,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )

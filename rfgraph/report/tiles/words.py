@@ -1,0 +1,58 @@
+"""What the formats of `rfgraph tiles` say alike."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from rfgraph.analysis.geometry import accepted, lossless
+from rfgraph.wording.numbers import fraction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rfgraph.analysis.geometry import AxisGeometry
+    from rfgraph.analysis.lengths import Lengths
+    from rfgraph.analysis.tiling import Tiles
+
+
+def halo_text(axis: AxisGeometry) -> str:
+    """Say what a core needs around it, and what tiles on the grid read."""
+    needed = f"{axis.halo[0]} before, {axis.halo[1]} after"
+    if axis.halo == axis.grid_halo:
+        return needed
+    return f"{needed}; on the grid {axis.grid_halo[0]} before, {axis.grid_halo[1]} after"
+
+
+def lengths_text(lengths: Lengths) -> str:
+    """Say which lengths the network accepts, and which of them lose nothing."""
+    if lengths.is_fixed:
+        return f"{lengths.least}, fixed in the file"
+    said = accepted(lengths)
+    if lengths.lossless and lengths.lossless != lengths.residues:
+        return f"{said}; {lossless(lengths)} lose nothing to strides"
+    return said
+
+
+def output_text(axis: AxisGeometry) -> str:
+    """Say how the output lies in the input."""
+    scale, offset = axis.scale, axis.offset
+    if scale == 1:
+        said = "as long as the input"
+    elif scale > 1:
+        said = f"{fraction(scale)} times as long as the input"
+    else:
+        said = f"1/{fraction(Fraction(1) / scale)} as long as the input"
+    if not offset:
+        return said
+    more = f"and {fraction(offset)} more" if offset > 0 else f"less {fraction(-offset)}"
+    return f"{said}, {more}"
+
+
+def plan_rows(item: Tiles) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each tile and spatial axis: its number, the axis, and four ranges."""
+    for number, tile in enumerate(item.plan or ()):
+        entry = tile.to_dict()
+        for place, axis in enumerate(item.axes):
+            ranges = [entry[key][place] for key in ("read", "keep", "write", "crop")]
+            yield str(number), str(axis.axis), *(f"{first}:{end}" for first, end in ranges)

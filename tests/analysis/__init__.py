@@ -1,0 +1,1 @@
+"""Tests of what Python calls: one module for each question."""

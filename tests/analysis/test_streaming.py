@@ -1,0 +1,204 @@
+"""Streams: the numbers of the reference, and streams simulated under onnxruntime."""
+
+import random
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+import rfgraph
+from analysis import nets
+from analysis.stitched import image_of, network
+from oracle.local_models import local_model, whole_numbers
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+def conv(pads):
+    net = nets.line()
+    return net.model(net.conv("x", 5, pads=pads))
+
+
+def residual():
+    net = nets.line()
+    return net.model(net.op("Add", "x", net.conv("x", 5)))
+
+
+@pytest.mark.parametrize(
+    ("model", "chunk", "lookahead", "delay", "context", "latency"),
+    [
+        (conv((2, 2)), 1, 2, 2, 4, (2, 2)),
+        (nets.two_centered(), 1, 4, 4, 8, (4, 4)),
+        (residual(), 1, 2, 2, 4, (2, 2)),
+        (conv((4, 0)), 1, 0, 0, 4, (0, 0)),
+        (conv((4, 0)), 8, 0, 0, 4, (0, 7)),
+        (nets.twice_down(), 4, 6, 1, 8, (7, 7)),
+        (nets.twice_down_and_up(), 4, 9, 7, 16, (7, 10)),
+        (nets.twice_down_and_up(), 8, 9, 7, 16, (7, 14)),
+    ],
+)
+def test_rows(model, chunk, lookahead, delay, context, latency):
+    found = rfgraph.stream(model, chunk=chunk)
+    (only,) = found.chunks
+    assert (found.lookahead, only.delay, only.context) == (lookahead, delay, context)
+    assert (only.latency.best, only.latency.worst) == latency
+    assert found.causal == (delay == 0)
+
+
+def test_wav2vec2_lags_one_frame():
+    found = rfgraph.stream(str(FIXTURES / "wav2vec2.onnx"), rate=16000, chunk=320)
+    (chunk,) = found.chunks
+    assert (found.lookahead, chunk.delay, found.unit_rate) == (399, 1, 50)
+    assert chunk.latency.ms == (Fraction(639, 16), Fraction(639, 16))
+    # 16000 positions: the last of 49 frames ends at 48 * 320 + 399.
+    assert found.dropped == 16000 - (48 * 320 + 400)
+
+
+@pytest.mark.parametrize(("name", "tensor"), [("tcn", None), ("wavenet_block", "skip")])
+def test_causal_fixtures(name, tensor):
+    found = rfgraph.stream(str(FIXTURES / f"{name}.onnx"), tensor)
+    assert (found.causal, found.lookahead) == (True, 0)
+    assert {chunk.delay for chunk in found.chunks} == {0}
+
+
+def test_a_causal_strided_encoder_looks_ahead_and_has_no_delay():
+    """Each chunk of 2 completes a frame; the frame's own position is the first of them."""
+    net = nets.line()
+    found = rfgraph.stream(net.model(net.conv("x", 4, s=2, pads=(2, 0))))
+    assert (found.causal, found.lookahead) == (True, 1)
+    assert {chunk.delay for chunk in found.chunks} == {0}
+
+
+def emits(net, x, whole, chunk, units, delay, first):
+    """Whether all that has arrived after each chunk from `first` on is enough for its units."""
+    for number in range(first, x.shape[2] // chunk - 1):
+        seen = net(x[:, :, : (number + 1) * chunk])
+        end = (number + 1) * units - delay
+        if seen.shape[2] < end or not np.array_equal(seen[:, :, :end], whole[:, :, :end]):
+            return False
+    return True
+
+
+def check_stream(model, draw):
+    """Simulate a random stream with the delay that it has, and with one unit less."""
+    found = rfgraph.stream(model)
+    assert found.breakers == ()
+    per, step = found.period
+    chunk = step * draw(1, 3)
+    (only,) = rfgraph.stream(model, chunk=chunk).chunks
+    units = chunk // step * per
+    lengths = rfgraph.tiles(model).axes[0].lengths
+    if 0 not in lengths.residues:
+        return
+    reach = lengths.least + only.delay * step + (only.context or 0)
+    first = -(-reach // chunk)
+    less = True
+    for seed in range(4):
+        x = image_of((1, 1, (first + 5) * chunk), seed)
+        net = network(whole_numbers(model, seed))
+        whole = net(x)
+        assert emits(net, x, whole, chunk, units, only.delay, first)
+        less = less and emits(net, x, whole, chunk, units, only.delay - 1, first)
+        recomputed(net, x, whole, only, units, first, lengths)
+    # A maximum, or a position repeated, may have the value that it will have by chance.
+    hidden = {"MaxPool", "Resize"}.intersection(node.op_type for node in model.graph.node)
+    assert only.delay == 0 or not less or hidden
+
+
+def recomputed(net, x, whole, chunk, units, first, lengths):
+    """Compare what is computed from the context and the newest chunk only."""
+    size = chunk.chunk
+    if chunk.context + size < lengths.least:
+        return
+    for number in range(first + 1, first + 4):
+        begin = number * size - chunk.context
+        made = net(x[:, :, begin : (number + 1) * size])
+        shift = begin * units // size
+        low, high = number * units - chunk.delay, (number + 1) * units - chunk.delay
+        np.testing.assert_array_equal(made[:, :, low - shift : high - shift], whole[:, :, low:high])
+
+
+@given(st.data())
+@settings(max_examples=25)
+def test_a_stream_lags_by_its_delay_and_no_less(data):
+    def draw(low, high):
+        return data.draw(st.integers(low, high))
+
+    seed = draw(0, 99)
+    check_stream(local_model(1, seed, draw), draw)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(300))
+def test_300_random_streams(seed):
+    draw = random.Random(seed).randint
+    check_stream(local_model(1, seed, draw), draw)
+
+
+def recurrent(direction):
+    """A convolution over [1, 2, time], then a recurrence over [time, 1, 2] of 3 hidden values."""
+    net = nets.line(channels=2)
+    x = net.op("Transpose", net.conv("x", 3, out=2, pads=(2, 0)), perm=[2, 0, 1])
+    ways = 2 if direction == "bidirectional" else 1
+    weights = [net.weight(ways, 12, 2), net.weight(ways, 12, 3)]
+    return net.model(net.op("LSTM", x, *weights, hidden_size=3, direction=direction))
+
+
+def test_a_forward_recurrence_streams_with_its_state():
+    found = rfgraph.stream(recurrent("forward"))
+    assert (found.causal, found.lookahead, found.breakers) == (True, 0, ())
+    assert {(chunk.delay, chunk.context) for chunk in found.chunks} == {(0, None)}
+    # 2 positions of 2 channels, then hidden and cell state of 3, as 4 bytes each.
+    assert [(cache.values, cache.bytes) for cache in found.caches] == [(4, 16), (6, 24)]
+    assert found.state_bytes == 40
+
+
+@pytest.mark.parametrize("direction", ["reverse", "bidirectional"])
+def test_a_recurrence_from_the_end_does_not(direction):
+    found = rfgraph.stream(recurrent(direction))
+    assert (found.causal, found.lookahead, found.chunks) == (False, None, ())
+    assert {(item.op_type, item.why) for item in found.breakers} == {
+        ("LSTM", "reads all that follows")
+    }
+
+
+def test_what_is_not_known_is_neither_causal_nor_not():
+    net = nets.line()
+    model = net.model(net.op("Unheard", net.conv("x", 3)))
+    found = rfgraph.stream(model, axis=2)
+    assert (found.causal, found.lookahead) == (None, None)
+    (breaker,) = found.breakers
+    assert "operator 'Unheard' has no rule" in breaker.why
+
+
+def test_a_cache_in_front_streams():
+    """The last 2 positions of the chunk before are an input, in front of a valid convolution."""
+    net = nets.line()
+    joined = net.op("Concat", "cache", "x", axis=2)
+    net.channels[joined] = 1
+    model = net.model(net.conv(joined, 3, pads=0))
+    model.graph.input.append(helper.make_tensor_value_info("cache", TensorProto.FLOAT, [1, 1, 2]))
+    found = rfgraph.stream(model, input="x", axis=2)
+    assert (found.causal, found.lookahead, found.breakers) == (True, 0, ())
+    assert {chunk.delay for chunk in found.chunks} == {0}
+
+
+def test_a_denoiser_of_one_axis_says_milliseconds():
+    """Down and up by 4 three times at 16 kHz: 4 valid taps each, so 3 * (1 + 4 + 16) ahead."""
+    net = nets.line()
+    x, y = "x", None
+    for _ in range(3):
+        x = net.conv(x, 4, s=4, pads=0)
+    y = x
+    for _ in range(3):
+        y = net.up(y, 4, 4)
+    found = rfgraph.stream(net.model(y), rate=16000, chunk=64)
+    assert (found.period, found.lookahead) == ((64, 64), 63)
+    (chunk,) = found.chunks
+    assert (chunk.delay, chunk.context) == (0, 0)
+    assert (chunk.latency.best, chunk.latency.worst) == (0, 63)
+    assert chunk.latency.ms == (0, Fraction(63, 16))

@@ -1,0 +1,148 @@
+"""Which units padding touches, against runs on inputs that go on past their ends."""
+
+import random
+
+import networkx as nx
+import numpy as np
+import pytest
+
+import rfgraph
+from analysis import nets
+from analysis.stitched import image_of, network
+from oracle.local_models import local_model, whole_numbers
+from rfgraph.domains.padding import touched, touched_counts
+from rfgraph.relations.axis_rules import Band, Pick, Shift, Transposed, Window
+from rfgraph.relations.graph import Operator
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Regroup, Select, Taps
+
+
+def flags(model, axis=2):
+    loaded = rfgraph.load(model)
+    found = touched(loaded.graph, loaded.inputs[0].name, axis, loaded.outputs[0])
+    return [np.ravel(side) for side in found]
+
+
+def changed(model, length, more, seeds=4):
+    """Return which units differ where the input goes on before it, and behind it."""
+    before, behind = False, False
+    found = rfgraph.tiles(model).axes[0]
+    for seed in range(seeds):
+        net, x = network(whole_numbers(model, seed)), image_of((1, 1, length + 2 * more), seed)
+        part = net(x[:, :, more:-more])
+        count = part.shape[2]
+        skipped = more * found.period[0] // found.period[1]
+        left = net(x[:, :, :-more])[:, :, skipped : skipped + count]
+        right = net(x[:, :, more:])[:, :, :count]
+        before = before | np.ravel(left != part)
+        behind = behind | np.ravel(right != part)
+    return before, behind
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nets.twice_down_and_up(),
+        nets.two_centered(),
+        nets.crop_before_padding(),
+        nets.slice_before_padding(),
+        nets.unet(2, "transposed", ["n"]),
+    ],
+)
+def test_touched_units_are_those_that_more_input_changes(model):
+    # Units at the end that more input adds to are of the longer run only.
+    left, right = flags(model)
+    before, behind = changed(model, 256, 64)
+    np.testing.assert_array_equal(np.broadcast_to(left, before.shape), before)
+    np.testing.assert_array_equal(np.broadcast_to(right, behind.shape), behind)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_not_touched_does_not_change(seed):
+    draw = random.Random(seed).randint
+    model = local_model(1, seed, draw)
+    found = rfgraph.tiles(model).axes[0]
+    if 256 % found.period[1] or 240 % found.period[1]:
+        return
+    left, right = flags(model)
+    before, behind = changed(model, 256, 240, seeds=1)
+    assert not (before & ~np.broadcast_to(left, before.shape)).any()
+    assert not (behind & ~np.broadcast_to(right, behind.shape)).any()
+
+
+def test_counts():
+    loaded = rfgraph.load(nets.twice_down_and_up())
+    found = touched(loaded.graph, "x", 2, loaded.outputs[0])
+    assert touched_counts(found, 2) == (7, 7)
+
+
+def of_steps(shape, *steps, axis=0):
+    graph = nx.MultiDiGraph()
+    graph.add_node("x", shape=shape, producer=None)
+    relation = Relation(shape, steps)
+    graph.add_node("y", shape=relation.out_shape, producer=Operator(0, "n", "Op"))
+    shared = Operator(0, "n", "Op")
+    for part in range(2):
+        graph.add_edge(
+            "x",
+            "y",
+            relation=relation,
+            operator=shared,
+            slot=0,
+            output=0,
+            part=part,
+        )
+    graph.add_node("z", shape=shape, producer=None)
+    found = touched(graph, "x", axis, "y")
+    assert touched(graph, "x", axis, "z") is None
+    return [np.broadcast_to(side, relation.out_shape) for side in found]
+
+
+def test_padding_of_another_axis_does_not_count():
+    left, right = of_steps((4, 5), Taps(((1, Window(3, 1, 1, 1, 5, 5)),)))
+    assert not left.any()
+    assert not right.any()
+
+
+def test_padding_moves_with_transposes_reshapes_and_broadcasts():
+    steps = (
+        Taps(((0, Window(3, 1, 1, 1, 4, 4)),)),
+        Permute((1, 0)),
+        Regroup((20,)),
+        Pointwise((2, 20)),
+    )
+    left, right = of_steps((4, 5), *steps)
+    assert [np.flatnonzero(row).tolist() for row in left] == [[0, 4, 8, 12, 16]] * 2
+    assert [np.flatnonzero(row).tolist() for row in right] == [[3, 7, 11, 15, 19]] * 2
+
+
+def test_a_reshape_of_other_axes():
+    left, _ = of_steps((2, 3, 4), Taps(((2, Window(3, 1, 1, 1, 4, 4)),)), Regroup((6, 4)), axis=2)
+    assert left.tolist() == [[True, False, False, False]] * 6
+
+
+def test_all_that_reads_everything_is_touched():
+    left, right = of_steps((4,), Select(((0, Shift(-1, 1, 4, 5)),)), Everything((3,)))
+    assert left.all()
+    assert not right.any()
+
+
+def test_a_band_is_cut_at_the_ends():
+    left, right = of_steps((6,), Prefix(((0, Band(2, 1, 6, 6)),)))
+    assert np.flatnonzero(left).tolist() == [0, 1]
+    assert np.flatnonzero(right).tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Prefix(((0, Band(None, 0, 6, 6)),)),
+        Prefix(((0, Band(0, None, 6, 6)),)),
+        Select(((0, Pick((0, -1, 3), 6)),)),
+        Taps(((0, Transposed(1, 2, 1, 0, 6, 11)),)),
+    ],
+)
+def test_what_has_no_padding(step):
+    left, right = of_steps((6,), step)
+    assert not left.any()
+    assert not right.any()
