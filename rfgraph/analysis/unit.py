@@ -22,8 +22,9 @@ from rfgraph.wording.numbers import rational, span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rfgraph.domains.fields.axis import Json, Scope
+    from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.fields.layout import ClosedForm
+    from rfgraph.domains.scope import Word
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Model
@@ -44,7 +45,7 @@ class Region:
     input: str
     clipped: Box | None
     unclipped: tuple[tuple[int, int] | None, ...]
-    scopes: tuple[Scope, ...]
+    scopes: tuple[Word, ...]
 
     @property
     def empty(self) -> bool:

@@ -9,7 +9,6 @@ from rfgraph.domains.fields.carry import carry_step
 from rfgraph.domains.fields.parts import covering, mask_of, mended, uncut, whole_lines
 from rfgraph.domains.fields.pieces import (
     Blur,
-    Lost,
     Mapped,
     Piece,
     Regrouped,
@@ -23,6 +22,7 @@ from rfgraph.domains.fields.pieces import (
 from rfgraph.domains.fields.spread import carry_spread, mend_spread, merge_spreads
 from rfgraph.domains.fields.stacking import spliced
 from rfgraph.domains.periodic import Span, join, join_spans
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.steps import step_shape
 
@@ -46,21 +46,20 @@ class AxisField(NamedTuple):
     spread: Spread
 
 
-def carry_field(field: AxisField, relation: Relation) -> tuple[tuple[AxisField, ...], Lost | None]:
-    """Return what is left of a field after a relation, and why the rest was lost.
+def carry_field(field: AxisField, relation: Relation) -> tuple[tuple[AxisField, ...], Scope]:
+    """Return what is left of a field after a relation, and how the paths of the rest stand.
 
     What became one-sided is a field of its own, after the one that stays local.
     """
     pieces = field.pieces
     spread = field.spread
-    lost: Lost | None = None
+    lost = Scope.NONE
     for step, shape in relation.plan:
         made: list[Piece] = []
         for piece in pieces:
             result = carry_step(piece, step, shape)
-            if isinstance(result, Lost):
-                keep = lost is not None and (result is Lost.EMPTY or lost is Lost.UNKNOWN)
-                lost = lost if keep else result
+            if isinstance(result, Scope):
+                lost = lost.join(result)
             else:
                 made.append(result)
         if not made:

@@ -11,12 +11,11 @@ import numpy as np
 
 from rfgraph.domains import regions as exact
 from rfgraph.domains.fields.alignment import aligned
-from rfgraph.domains.fields.axis import Axis, Scope
+from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.fields.axis_field import AxisField, merge_pieces
 from rfgraph.domains.fields.interior import Interior, Irregular, irregular
-from rfgraph.domains.fields.layout import is_local, sharing
 from rfgraph.domains.fields.parts import parted
-from rfgraph.domains.fields.pieces import Lost, Mapped, Piece, Regrouped, tabulate
+from rfgraph.domains.fields.pieces import Mapped, Piece, Regrouped, tabulate
 from rfgraph.domains.fields.sizes import path_sizes, sizes_of_phases, sizes_of_units, united_map
 from rfgraph.domains.fields.spread import merge_spreads
 from rfgraph.domains.fields.stacking import placed
@@ -220,7 +219,7 @@ class Meter:
         local = {
             layout: fields
             for layout, fields in state.classes.items()
-            if is_local(layout, form.spatial_axes)
+            if layout.is_local(form.spatial_axes)
         }
         source_shape = input_shape(self.graph, form.input)
         axes: dict[int, Axis] = {}
@@ -341,7 +340,7 @@ def _is_part(axis: int, state: State) -> bool:
     """Whether all that was one-sided was cut afterwards, so that it no longer grows."""
     found = [fields[axis] for fields in state.classes.values()]
     pieces = [piece for field in found if field is not None for piece in field.pieces]
-    lost = any(isinstance(layout[axis], Lost) for layout in state.classes)
+    lost = any(layout.scope(axis).is_lost for layout in state.classes)
     return not lost and all(piece.cut for piece in pieces if piece.open_lo or piece.open_hi)
 
 
@@ -353,7 +352,7 @@ def _axis(
     length: int,
     spatial: Sequence[int],
 ) -> Axis:
-    scope = _scope([layout[axis] for layout in state.classes])
+    scope = state.scope(axis).word
     if scope == "none" or shape is None:
         return Axis(axis, scope, regular=scope == "none")
     if scope == "local":
@@ -364,22 +363,12 @@ def _axis(
         if united is not None:
             before, after = bounded_reach(united, shape, length)
     inner = None
-    if local and all(isinstance(layout[axis], frozenset) for layout in local):
+    if local and all(layout.is_local([axis]) for layout in local):
         inner = _local_axis(axis, local, shape, length, spatial)
     found = Axis(axis, scope, before=before, after=after, local=inner)
     return (
         found if inner is None else replace(found, shortest=inner.shortest, longest=inner.longest)
     )
-
-
-def _scope(statuses: Sequence[object]) -> Scope:
-    if not statuses:
-        return "none"
-    if Lost.UNKNOWN in statuses:
-        return "unknown"
-    if Lost.GLOBAL in statuses or ("before" in statuses and "after" in statuses):
-        return "global"
-    return "one-sided" if "before" in statuses or "after" in statuses else "local"
 
 
 def _local_axis(
@@ -392,7 +381,7 @@ def _local_axis(
     united = _united_field(axis, classes, shape)
     if united is None:
         return Axis(axis, "none")
-    others = sharing(axis, classes)
+    others = frozenset[int]().union(*(layout.sharing(axis) for layout in classes))
     shared = bool(others.intersection(spatial) if axis in spatial else others)
     numbers = measure(united, shape, length, shared=shared, moving=bool(others))
     covers = None if numbers.size_min is None else numbers.size_min >= length

@@ -11,7 +11,6 @@ together before that. What reads all of a part reads no more of a longer input.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -21,6 +20,7 @@ from rfgraph.domains.fields import support
 from rfgraph.domains.fields.fitting import depends, fit, folded
 from rfgraph.domains.periodic import PeriodicMap, Span, affine, constant
 from rfgraph.domains.regroup import regroup
+from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table
 from rfgraph.errors import BoundError
 from rfgraph.relations.bounds import bounded
@@ -34,14 +34,6 @@ if TYPE_CHECKING:
 
 # What stands for a piece's cut where it does not matter, or is not known, where it lay before.
 CUT = (0, 0)
-
-
-class Lost(Enum):
-    """Why a path is no longer local on an axis, or is none at all."""
-
-    EMPTY = "empty"
-    GLOBAL = "global"
-    UNKNOWN = "unknown"
 
 
 class Mapped(NamedTuple):
@@ -120,6 +112,13 @@ class Regrouped(NamedTuple):
 
 
 Piece: TypeAlias = Standing | Regrouped
+
+
+def scope_of(piece: Piece) -> Scope:
+    """Return how the paths of a piece stand to the input axis."""
+    if piece.open_lo:
+        return Scope.BEFORE
+    return Scope.AFTER if piece.open_hi else Scope.LOCAL
 
 
 # -- changes of form ---------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def single_sizes(form: ClosedForm, tensor: str, axis: int) -> tuple[int | None, 
     found = [
         path_sizes(field.spread)
         for layout, fields in form.states[tensor].classes.items()
-        if (field := fields[axis]) is not None and isinstance(layout[axis], frozenset)
+        if (field := fields[axis]) is not None and layout.is_local([axis])
     ]
     least = [size for size, _ in found if size is not None]
     most = [size for _, size in found if size is not None]

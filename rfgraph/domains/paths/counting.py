@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from rfgraph.domains.fields.pattern import excess
 from rfgraph.domains.paths.moments import ONE_PATH, Moments, Moves, Survey
-from rfgraph.domains.paths.tracks import Kind, Track
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rfgraph.domains.paths.states import Growth, StateGraph
+    from rfgraph.domains.paths.tracks import Track
 
 
 # Beyond these a histogram is not listed unless it is asked for in full.
@@ -109,28 +110,28 @@ def same_columns(made: StateGraph, first: int, second: int) -> bool:
 
 
 def _same_end(one: Track, other: Track) -> bool:
-    if one.kind is not other.kind:
+    if one.scope.word != other.scope.word:
         return False
-    return one.kind is not Kind.LOCAL or excess(one.piece) == excess(other.piece)
+    return one.scope is not Scope.LOCAL or excess(one.piece) == excess(other.piece)
 
 
 def _excess(made: StateGraph, state: int, column: int) -> int:
     return excess(made.tracks[state][column].piece)
 
 
-def of_kind(made: StateGraph, found: Survey, kind: Kind) -> dict[int, Moments]:
+def of_scope(made: StateGraph, found: Survey, scope: Scope) -> dict[int, Moments]:
     """Return the moments of the end states that stand so to the surveyed axis."""
     return {
         state: value
         for state, value in found.ends.items()
-        if made.tracks[state][found.column].kind is kind
+        if made.tracks[state][found.column].scope is scope
     }
 
 
 def size_moments(made: StateGraph, found: Survey) -> Moments | None:
     """Return the moments of the sizes of all local paths, None if there is none."""
     united: Moments | None = None
-    for state, value in of_kind(made, found, Kind.LOCAL).items():
+    for state, value in of_scope(made, found, Scope.LOCAL).items():
         sizes = value.shifted(_excess(made, state, found.column) + 1)
         united = sizes if united is None else united.plus(sizes)
     return united
@@ -142,7 +143,8 @@ def size_moments(made: StateGraph, found: Survey) -> Moments | None:
 def sizes(made: StateGraph, found: Survey, *, full: bool) -> Histogram | None:
     """Return the number of local paths by size, None beyond the bounds unless `full`."""
     offsets = {
-        state: _excess(made, state, found.column) + 1 for state in of_kind(made, found, Kind.LOCAL)
+        state: _excess(made, state, found.column) + 1
+        for state in of_scope(made, found, Scope.LOCAL)
     }
     return _histogram(made, found, offsets, full=full)
 
@@ -302,7 +304,7 @@ def joint(made: StateGraph, *, full: bool) -> Vectors | None:
         return None
     united: Vectors = {}
     for state, value in values.items():
-        if any(kind is not Kind.LOCAL for kind in made.kinds(state)):
+        if any(scope is not Scope.LOCAL for scope in made.scopes(state)):
             continue
         for base, count in value.items():
             vector = _whole(made.sizes(state, base))

@@ -12,7 +12,7 @@ from operator import add, itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.paths.states import Arc, StateGraph, successors
-from rfgraph.domains.paths.tracks import Kind
+from rfgraph.domains.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -200,7 +200,7 @@ def _sum(a: Vector, b: Vector) -> Vector:
 
 
 def _is_local(made: StateGraph, state: int) -> bool:
-    return all(kind is Kind.LOCAL for kind in made.kinds(state)[: len(made.axes)])
+    return all(scope is Scope.LOCAL for scope in made.scopes(state)[: len(made.axes)])
 
 
 def _final(made: StateGraph, state: int, sign: int) -> Vector:

@@ -17,8 +17,9 @@ from rfgraph.domains.fields.pieces import Mapped, Tabled, own_position
 from rfgraph.domains.joined import joined
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.paths.routes import Plan, Walks, entering, every_path, not_named, routes
-from rfgraph.domains.paths.tracks import Kind, Track, carry_track, presence, support_of
+from rfgraph.domains.paths.tracks import Track, carry_track, presence, support_of
 from rfgraph.domains.periodic import constant
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.bounds import allowance
 from rfgraph.relations.graph import producer_of
@@ -66,14 +67,14 @@ class StateGraph:
     surveys: dict[tuple[int, ...], Survey] = field(default_factory=dict)
     counted: dict[tuple[int, ...], dict[int, dict[int, int]]] = field(default_factory=dict)
 
-    def kinds(self, state: int) -> tuple[Kind, ...]:
+    def scopes(self, state: int) -> tuple[Scope, ...]:
         """Return how the paths of a state stand to the tracked axes."""
-        return tuple(track.kind for track in self.tracks[state])
+        return tuple(track.scope for track in self.tracks[state])
 
     def sizes(self, state: int, base: Sequence[int]) -> tuple[int | None, ...]:
         """Return the sizes of a path that ends in `state` with `base`; None if not local."""
         return tuple(
-            number + excess(track.piece) + 1 if track.kind is Kind.LOCAL else None
+            number + excess(track.piece) + 1 if track.scope is Scope.LOCAL else None
             for track, number in zip(self.tracks[state], base, strict=False)
         )
 
@@ -193,9 +194,9 @@ class _Folder:
         tracks = []
         for axis in self.made.axes:
             pattern = normal(own_position(axis))
-            tracks.append(Track(Kind.LOCAL, pattern.key, pattern.piece))
+            tracks.append(Track(Scope.LOCAL, pattern.key, pattern.piece))
         if not tracks:
-            tracks.append(presence(Kind.GLOBAL, Mapped(None, constant((0, 0)))))
+            tracks.append(presence(Scope.GLOBAL, Mapped(None, constant((0, 0)))))
         key = (self._flags(name, 0, ()), *(track.same() for track in tracks))
         self.made.start = self._state(name, key, tuple(tracks), self.at.setdefault(name, {}))
         self._keep_origins(name)
@@ -300,7 +301,7 @@ class _Folder:
         piece = uncut(track.piece, self.wholes[key])
         if piece is track.piece:
             return track
-        return self._only(Track(track.kind, normal(piece).key, piece))
+        return self._only(Track(track.scope, normal(piece).key, piece))
 
     def _lines(self, name: str, axis: int) -> Lines:
         """Return what maps a crop at this tensor may have been made to fit: it joins them here."""
