@@ -47,16 +47,8 @@ from rfgraph.relations.axis_rules import (
     product,
 )
 from rfgraph.relations.bounds import bounded
-from rfgraph.relations.steps import (
-    Along,
-    Everything,
-    Gathered,
-    Permute,
-    Pointwise,
-    Reduce,
-    Regroup,
-    Step,
-)
+from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.steps import Everything, Gathered, Places, Reduce, Step
 
 if TYPE_CHECKING:
     from rfgraph.relations.relation import Relation
@@ -67,61 +59,68 @@ EVALUATED = 16
 
 def carry(piece: Piece, relation: Relation) -> Piece | Scope:
     """Return what a tensor reads that reads the piece's tensor by `relation`."""
-    state: Piece | Scope = Scope.NONE if relation.is_void else piece
-    for step, shape in relation.plan:
-        if isinstance(state, Scope):
-            break
-        state = carry_step(state, step, shape)
-    return state
+    return Scope.NONE if relation.is_void else _PIECES.carry(piece, relation)
 
 
 def carry_step(piece: Piece, step: Step, shape: Shape) -> Piece | Scope:
     """Return what is read after `step` from a tensor of `shape`."""
-    if isinstance(step, Everything):
-        return Scope.UNKNOWN if step.unknown else _everything(piece, shape)
-    if isinstance(step, Pointwise | Regroup) and step.shape == shape:
-        return piece
-    if isinstance(step, Regroup):
-        return regroup_piece(piece, shape, step.shape)
-    if isinstance(piece, Regrouped):
-        return _carry_regrouped(piece, step, shape)
-    if isinstance(step, Pointwise):
-        return broadcast(piece, shape, step.shape)
-    if isinstance(step, Permute):
-        return permute(piece, step.perm)
-    return gather(piece, step, shape) if isinstance(step, Gathered) else _axes(piece, step, shape)
+    return _PIECES.step(piece, step, shape)
 
 
-def _axes(piece: Standing, step: Along, shape: Shape) -> Standing | Scope:
-    if len(step.rules) == 1:
-        axis, rule = step.rules[0]
-        return _along(piece, axis, rule, shape)
-    state: Standing | Scope = piece
-    lengths = list(shape)
-    for axis, rule in step.rules:
-        if isinstance(state, Scope):
-            return state
-        state = _along(state, axis, rule, tuple(lengths))
-        lengths[axis] = rule.out_len
-    return state
+class _Pieces(Domain["Piece | Scope"]):
+    """What is read along one input axis; once its paths are lost, how they stand to it."""
+
+    def step(self, value: Piece | Scope, step: Step, shape: Shape) -> Piece | Scope:
+        if isinstance(value, Regrouped) and isinstance(step, Reduce) and len(step.rules) == 1:
+            axis, rule = step.rules[0]
+            if isinstance(rule, Whole):
+                return _whole_regrouped(value, axis, rule, shape)
+        return super().step(value, step, shape)
+
+    def pointwise(self, value: Piece | Scope, old: Shape, new: Shape) -> Piece | Scope:
+        here = _here(value, old)
+        return here if isinstance(here, Scope) else broadcast(here, old, new)
+
+    def permute(self, value: Piece | Scope, perm: tuple[int, ...], old: Shape) -> Piece | Scope:
+        here = _here(value, old)
+        return here if isinstance(here, Scope) else permute(here, perm)
+
+    def regroup(self, value: Piece | Scope, old: Shape, new: Shape) -> Piece | Scope:
+        return value if isinstance(value, Scope) else regroup_piece(value, old, new)
+
+    def gathered(
+        self, value: Piece | Scope, places: Places, old: Shape, new: Shape
+    ) -> Piece | Scope:
+        here = _here(value, old)
+        return here if isinstance(here, Scope) else gather(here, Gathered(new, places), old)
+
+    def along(self, value: Piece | Scope, axis: int, rule: AxisRule, shape: Shape) -> Piece | Scope:
+        here = _here(value, shape)
+        return here if isinstance(here, Scope) else _along(here, axis, rule, shape)
+
+    def everything(self, value: Piece | Scope, step: Everything, old: Shape) -> Piece | Scope:
+        return value if isinstance(value, Scope) else _everything(value, step, old)
+
+    def is_nothing(self, value: Piece | Scope) -> bool:
+        return isinstance(value, Scope)
 
 
-def _everything(piece: Piece, shape: Shape) -> Piece | Scope:
+_PIECES = _Pieces()
+
+
+def _here(value: Piece | Scope, shape: Shape) -> Standing | Scope:
+    """Return a piece as it stands under the shape that its tensor has now."""
+    return settled(value, shape) if isinstance(value, Regrouped) else value
+
+
+def _everything(piece: Piece, step: Everything, shape: Shape) -> Piece | Scope:
+    if step.unknown:
+        return Scope.UNKNOWN
     if piece.cut is None:
         return Scope.GLOBAL
     if isinstance(piece, Blur):
         return piece._replace(depends=frozenset())
     return Mapped(None, constant(read_by_all(piece, shape)), cut=piece.cut)
-
-
-def _carry_regrouped(piece: Regrouped, step: Step, shape: Shape) -> Piece | Scope:
-    """Reduce over a whole axis what stands under another shape; settle it for all else."""
-    if isinstance(step, Reduce) and len(step.rules) == 1:
-        axis, rule = step.rules[0]
-        if isinstance(rule, Whole):
-            return _whole_regrouped(piece, axis, rule, shape)
-    made = settled(piece, shape)
-    return made if isinstance(made, Scope) else carry_step(made, step, shape)
 
 
 def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> Standing | Scope:
