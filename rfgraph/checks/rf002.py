@@ -80,9 +80,7 @@ def _unaligned(graph: Graph, form: ClosedForm) -> dict[str, Mapping[int, bool]]:
 
 def _disagreeing(form: ClosedForm, state: State, shape: Shape) -> Mapping[int, bool]:
     """Return the spatial axes on which local paths are not known to agree: whether they do not."""
-    local = [
-        fields for layout, fields in state.classes.items() if layout.is_local(form.spatial_axes)
-    ]
+    local = state.local(form.spatial_axes).values()
     disagreeing = {}
     for axis in form.spatial_axes:
         spreads = [field.spread for fields in local if (field := fields[axis]) is not None]

@@ -10,7 +10,7 @@ from rfgraph.domains.fields.parts import Lines, whole_lines
 from rfgraph.domains.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from rfgraph.domains.fields.axis_field import AxisField
     from rfgraph.domains.joined import Joined
@@ -56,9 +56,9 @@ class Layout:
 
 def local_fields(form: ClosedForm, tensor: str, axis: int) -> Iterator[AxisField]:
     """Yield what the paths to a tensor that are local on every spatial axis read along `axis`."""
-    for layout, fields in form.states[tensor].classes.items():
+    for fields in form.states[tensor].local(form.spatial_axes).values():
         field = fields[axis]
-        if field is not None and layout.is_local(form.spatial_axes):
+        if field is not None:
             yield field
 
 
@@ -72,6 +72,10 @@ class State:
 
     classes: Classes
     through: tuple[int, ...]
+
+    def local(self, axes: Collection[int]) -> Classes:
+        """Return the classes whose paths are local on all of `axes`."""
+        return {layout: fields for layout, fields in self.classes.items() if layout.is_local(axes)}
 
     def scope(self, axis: int) -> Scope:
         """Return how all paths together stand to an input axis."""
@@ -122,10 +126,9 @@ def carriers(state: State, axis: int) -> frozenset[int]:
 def has_local_path(form: ClosedForm, tensor: str) -> bool:
     """Whether some path to the tensor is local on every spatial axis."""
     state = form.states.get(tensor)
-    return state is not None and any(layout.is_local(form.spatial_axes) for layout in state.classes)
+    return state is not None and bool(state.local(form.spatial_axes))
 
 
 def local_layouts(form: ClosedForm, tensor: str) -> list[Layout]:
     """Return the layouts of the paths to a tensor that are local on every spatial axis."""
-    classes = form.states[tensor].classes
-    return [layout for layout in classes if layout.is_local(form.spatial_axes)]
+    return list(form.states[tensor].local(form.spatial_axes))
