@@ -80,14 +80,14 @@ class Axis:
         }
 
 
-def _interior(found: Interior) -> Json:
+def _interior(interior: Interior) -> Json:
     return {
-        "units": list(found.units),
-        "period": list(found.period),
-        "size": found.size,
-        "size_min": found.size_min,
-        "before": rational(found.before),
-        "after": rational(found.after),
+        "units": list(interior.units),
+        "period": list(interior.period),
+        "size": interior.size,
+        "size_min": interior.size_min,
+        "before": rational(interior.before),
+        "after": rational(interior.after),
     }
 
 

@@ -127,7 +127,7 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     merged = _merged(spliced(listed, shape))
     if len(merged) > MAX_APART:
         merged = _together(merged, shape)
-        if sum(isinstance(_standing(piece), Tabled) for piece in merged) > MAX_APART:
+        if sum(isinstance(_before_reshape(piece), Tabled) for piece in merged) > MAX_APART:
             merged = _merged(merged, masked=False)
     known = set(map(id, listed))
     settled = tuple(piece if id(piece) in known else _settled(piece) for piece in merged)
@@ -136,7 +136,7 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     return merged if len(merged) <= MAX_STATES else _merged(map(blurred, merged))
 
 
-def _standing(piece: Piece) -> Standing:
+def _before_reshape(piece: Piece) -> Standing:
     """Return a piece as it stood before a Reshape that it was not followed through."""
     return piece.piece if isinstance(piece, Regrouped) else piece
 
@@ -163,7 +163,7 @@ def _merged(pieces: Iterable[Piece], *, masked: bool = True) -> tuple[Piece, ...
     merged: dict[object, Piece] = {}
     for piece in pieces:
         key = _merge_key(piece)
-        standing = _standing(piece)
+        standing = _before_reshape(piece)
         if masked and isinstance(standing, Tabled):
             key = key, mask_of(standing)
         before = merged.get(key)

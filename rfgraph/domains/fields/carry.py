@@ -128,9 +128,9 @@ def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> 
     if piece.axes == {axis} and len(inner.axes) == 1:
         (carrier,) = inner.axes
         whole = Whole(piece.shape[carrier], 1, rule.unknown)
-        found = _along(inner, carrier, whole, piece.shape)
-        if isinstance(found, Scope):
-            return found
+        reduced = _along(inner, carrier, whole, piece.shape)
+        if isinstance(reduced, Scope):
+            return reduced
     if isinstance(inner, Tabled):
         varying = inner.table.axes
     else:

@@ -73,11 +73,11 @@ class Memo:
         if not self._on:
             return _carry_class(layout, fields, relation)
         key = id(fields), id(relation), layout
-        found = self._carried.get(key)
-        if found is None:
-            found = fields, relation, _carry_class(layout, fields, relation)
-            self._carried[key] = found
-        return found[2]
+        known = self._carried.get(key)
+        if known is None:
+            known = fields, relation, _carry_class(layout, fields, relation)
+            self._carried[key] = known
+        return known[2]
 
 
 def _input_state(rank: int) -> State:
@@ -115,7 +115,7 @@ def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Join
         ]
         if carried:
             own = shape_of(graph, tensor) or ()
-            merged = _mended(merge_states(carried, own), shape, own)
+            merged = _mend_state(merge_states(carried, own), shape, own)
             if len(merged.classes) > MAX_CLASSES:
                 raise BoundError(
                     f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
@@ -129,7 +129,7 @@ def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Join
     return ClosedForm(source, states, tuple(axes), tuple(losses), moved)
 
 
-def _mended(state: State, lengths: Shape, shape: Shape) -> State:
+def _mend_state(state: State, lengths: Shape, shape: Shape) -> State:
     """Return a state in which what reads all of the input, or joins what does, is not cut."""
     classes = {
         layout: tuple(
@@ -173,7 +173,7 @@ def _carry_state(
     parts = []
     for layout, fields in state.classes.items():
         classes, lossy = memo.carry(layout, fields, relation)
-        through = _blamed(state.through, lossy, losses, loss) if lossy else state.through
+        through = _with_loss(state.through, lossy, losses, loss) if lossy else state.through
         parts.append(State(classes, through))
     return parts[0] if len(parts) == 1 else merge_states(parts, relation.out_shape)
 
@@ -220,7 +220,7 @@ def _lossy(layout: Layout, classes: Classes) -> tuple[int, ...]:
     )
 
 
-def _blamed(
+def _with_loss(
     through: tuple[int, ...], lossy: tuple[int, ...], losses: dict[Loss, int], loss: Loss
 ) -> tuple[int, ...]:
     bit = 1 << losses.setdefault(loss, len(losses))
@@ -229,11 +229,11 @@ def _blamed(
 
 def merge_states(states: Iterable[State], shape: Shape) -> State:
     """Return the state of a tensor that several edges feed."""
-    found = list({id(state): state for state in states}.values())
-    if len(found) == 1:
-        return found[0]
+    distinct = list({id(state): state for state in states}.values())
+    if len(distinct) == 1:
+        return distinct[0]
     gathered: dict[Layout, list[Fields]] = {}
-    for state in found:
+    for state in distinct:
         for layout, fields in state.classes.items():
             gathered.setdefault(layout, []).append(fields)
     classes = {
@@ -243,6 +243,6 @@ def merge_states(states: Iterable[State], shape: Shape) -> State:
         for layout, parts in gathered.items()
     }
     blamed = tuple(
-        reduce(or_, losses) for losses in zip(*(state.through for state in found), strict=True)
+        reduce(or_, losses) for losses in zip(*(state.through for state in distinct), strict=True)
     )
     return State(classes, blamed)

@@ -112,8 +112,8 @@ class Meter:
 
     def _through(self, losses: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of the first operators of a set of losses, and which take a range."""
-        found = {(loss := self.form.losses[k]).operator: loss.tensor for k in _bits(losses)}
-        first = sorted(found.items(), key=lambda item: item[0].index)[:MAX_THROUGH]
+        tensors = {(loss := self.form.losses[k]).operator: loss.tensor for k in _bits(losses)}
+        first = sorted(tensors.items(), key=lambda item: item[0].index)[:MAX_THROUGH]
         ranges = [one.label for one, tensor in first if self.takes_range(self.graph, tensor, one)]
         return tuple(operator.label for operator, _ in first), tuple(ranges)
 
@@ -136,10 +136,10 @@ class Meter:
     def _positions(self, tensor: str) -> Masks | None:
         if tensor not in self._read:
             try:
-                found = read_positions(self.graph, self.form.input, tensor) or ()
+                masks = read_positions(self.graph, self.form.input, tensor) or ()
             except BoundError:
-                found = None
-            self._read[tensor] = found
+                masks = None
+            self._read[tensor] = masks
         return self._read[tensor]
 
 
@@ -198,7 +198,7 @@ def _of_open_length(axis: Axis) -> Axis:
 
 def _is_part(axis: int, state: State) -> bool:
     """Whether all that was one-sided was cut afterwards, so that it no longer grows."""
-    found = [fields[axis] for fields in state.classes.values()]
-    pieces = [piece for field in found if field is not None for piece in field.pieces]
+    along = [fields[axis] for fields in state.classes.values()]
+    pieces = [piece for field in along if field is not None for piece in field.pieces]
     lost = any(layout.scope(axis).is_lost for layout in state.classes)
     return not lost and all(piece.cut for piece in pieces if piece.open_lo or piece.open_hi)

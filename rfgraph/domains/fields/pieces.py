@@ -136,8 +136,8 @@ def to_table(piece: Mapped | Regrouped, shape: Shape) -> Tabled | Blur:
     length = 1 if piece.carrier is None else shape[piece.carrier]
     try:
         bounded(length)
-        return _supported(
-            piece, _unrolled(piece.map, length, len(shape), piece.carrier or 0), shape
+        return _on_support(
+            piece, _tabulate_map(piece.map, length, len(shape), piece.carrier or 0), shape
         )
     except BoundError:
         return blurred(piece)
@@ -154,7 +154,7 @@ def _regrouped_table(piece: Regrouped, shape: Shape) -> Tabled | Blur:
     return blurred(piece)
 
 
-def _unrolled(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table:
+def _tabulate_map(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table:
     """Tabulate a map for the first `length` positions."""
     period = tables.from_spans(list(mapped.spans[:length]), 1, 0)
     dims = [1] * rank
@@ -174,12 +174,12 @@ def tabulated(piece: Mapped, spans: list[Span], shape: Shape) -> Tabled | Blur:
     """Return the table of these intervals along the carrier, where the piece is supported."""
     try:
         table = tables.from_spans(spans, len(shape), piece.carrier or 0)
-        return _supported(piece, table, shape)
+        return _on_support(piece, table, shape)
     except BoundError:
         return blurred(piece)
 
 
-def _supported(piece: Mapped, table: Table, shape: Shape) -> Tabled:
+def _on_support(piece: Mapped, table: Table, shape: Shape) -> Tabled:
     """Return the piece's intervals, given by a table, on the piece's support."""
     for axis, bits in piece.support:
         dims = [1] * len(shape)
