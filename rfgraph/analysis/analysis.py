@@ -12,7 +12,7 @@ from rfgraph.analysis.names import pick_input, pick_tensor, pick_tensors
 from rfgraph.analysis.not_followed import not_followed
 from rfgraph.analysis.ranges import is_range
 from rfgraph.domains.fields.closed_form import closed_forms
-from rfgraph.domains.fields.numbers import Meter
+from rfgraph.domains.fields.meter import Meter
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.wording.names import printable, quoted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.domains.fields.layout import has_local_path, local_layouts, sharing
+from rfgraph.domains.fields.layout import has_local_path, local_layouts
 from rfgraph.domains.fields.pieces import Mapped
 from rfgraph.relations.graph import edges_into, input_shape, shape_of
 from rfgraph.relations.steps import Permute, Regroup
@@ -81,7 +81,7 @@ def _before_moves(graph: Graph, form: ClosedForm, tensor: str) -> Iterator[str]:
 
 def _is_merged(form: ClosedForm, tensor: str) -> bool:
     local = local_layouts(form, tensor)
-    return any(sharing(axis, local) for axis in form.spatial_axes)
+    return any(layout.sharing(axis) for layout in local for axis in form.spatial_axes)
 
 
 def _maps(form: ClosedForm, tensor: str) -> set[tuple[int, object]]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rfgraph.domains.effective.adjoint import Kind
-    from rfgraph.domains.fields.axis import Json, Scope
+    from rfgraph.domains.fields.axis import Json
+    from rfgraph.domains.scope import Word
 
 SHARE = 0.95
 AREAS = (0.2, 0.3, 0.5, 0.99)
@@ -46,7 +47,7 @@ class EffectiveAxis:
     """
 
     axis: int
-    scope: Scope
+    scope: Word
     theoretical: int | None
     share: float
     sigma: float | None

@@ -19,7 +19,7 @@ from rfgraph.domains.paths.states import (
     joint_bound,
     state_graph,
 )
-from rfgraph.domains.paths.tracks import Kind
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.frozen import FrozenDict
 from rfgraph.wording.html import html_table
@@ -196,7 +196,7 @@ class _Counter:
 
 def _axis(states: StateGraph, column: int, length: int | None, *, full: bool) -> AxisHistogram:
     survey = counting.survey(states, column)
-    numbers = {kind: _total(states, survey, kind) for kind in Kind}
+    numbers = {scope: _total(states, survey, scope) for scope in Scope}
     moments = counting.size_moments(states, survey)
     mean = variance = None
     if moments is not None:
@@ -205,10 +205,10 @@ def _axis(states: StateGraph, column: int, length: int | None, *, full: bool) ->
     counts = counting.sizes(states, survey, full=full)
     return AxisHistogram(
         states.axes[column],
-        numbers[Kind.LOCAL],
-        numbers[Kind.ONE_SIDED],
-        numbers[Kind.GLOBAL],
-        numbers[Kind.UNKNOWN],
+        numbers[Scope.LOCAL],
+        numbers[Scope.BEFORE] + numbers[Scope.AFTER],
+        numbers[Scope.GLOBAL],
+        numbers[Scope.UNKNOWN],
         _frozen(counts),
         moments.least if moments else None,
         moments.largest if moments else None,
@@ -224,8 +224,8 @@ def _covering(counts: Mapping[int, int] | None, length: int | None) -> int | Non
     return sum(number for size, number in counts.items() if size >= length)
 
 
-def _total(states: StateGraph, survey: Survey, kind: Kind) -> int:
-    return sum(value.total for value in counting.of_kind(states, survey, kind).values())
+def _total(states: StateGraph, survey: Survey, scope: Scope) -> int:
+    return sum(value.total for value in counting.of_scope(states, survey, scope).values())
 
 
 def histogram_html(histogram: PathHistogram) -> str:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rfgraph.domains.fields.axis import Json, Scope
+    from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.fields.layout import ClosedForm
+    from rfgraph.domains.scope import Word
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Model
@@ -58,7 +59,7 @@ class Region:
     input: str
     clipped: Box | None
     unclipped: tuple[tuple[int, int] | None, ...]
-    scopes: tuple[Scope, ...]
+    scopes: tuple[Word, ...]
     padding: tuple[tuple[bool, bool] | None, ...]
 
     @property

@@ -23,11 +23,11 @@ def has_windows(result: Analysis, source: str) -> bool:
     """Whether some axis of a graph input is carried to a spatial axis of an operator."""
     states = result.forms[source].states
     return any(
-        isinstance(status, frozenset) and not status.isdisjoint(edge.relation.spatial)
+        not layout.carriers(axis).isdisjoint(edge.relation.spatial)
         for edge in edges_of(result.graph)
         if edge.relation.spatial and edge.source in states
         for layout in states[edge.source].classes
-        for status in layout
+        for axis in range(len(layout.scopes))
     )
 
 
@@ -67,8 +67,8 @@ class View:
         if field.shape is None:
             return None
         classes = self.result.forms[field.input].states[field.tensor].classes
-        carriers = [status for layout in classes if isinstance(status := layout[axis], frozenset)]
-        lengths = {_length(field.shape, carrier) for carrier in carriers}
+        local = (layout for layout in classes if layout.is_local([axis]))
+        lengths = {_length(field.shape, layout.carriers(axis)) for layout in local}
         return lengths.pop() if len(lengths) == 1 else None
 
 

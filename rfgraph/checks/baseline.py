@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from rfgraph.domains.scope import WORDS
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted, shown_path
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1 << 30
 SCHEMA = 1
-SCOPES = ("none", "local", "one-sided", "global", "unknown")
 
 Numbers: TypeAlias = Mapping[str, int | Fraction | None]
 
@@ -81,8 +81,8 @@ def parse(document: object, file: str = "") -> Baseline:
 
 def _axis(entry: _Entry) -> StoredAxis:
     scope = entry.text("scope")
-    if scope not in SCOPES:
-        raise UsageError(f"scope requires one of {', '.join(SCOPES)}, found {quoted(scope)}")
+    if scope not in WORDS:
+        raise UsageError(f"scope requires one of {', '.join(WORDS)}, found {quoted(scope)}")
     inner = entry.get("local")
     covers = entry.get("covers_input")
     return StoredAxis(

@@ -26,7 +26,7 @@ from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Subject, where
 from rfgraph.domains.fields.alignment import aligned, common_line
 from rfgraph.domains.fields.axis_field import AxisField, carry_field
-from rfgraph.domains.fields.layout import is_local, local_fields
+from rfgraph.domains.fields.layout import local_fields
 from rfgraph.domains.fields.pieces import Mapped
 from rfgraph.relations.graph import edges_into, shape_of
 from rfgraph.wording.names import quoted
@@ -80,9 +80,7 @@ def _unaligned(graph: Graph, form: ClosedForm) -> dict[str, Mapping[int, bool]]:
 
 def _disagreeing(form: ClosedForm, state: State, shape: Shape) -> Mapping[int, bool]:
     """Return the spatial axes on which local paths are not known to agree: whether they do not."""
-    local = [
-        fields for layout, fields in state.classes.items() if is_local(layout, form.spatial_axes)
-    ]
+    local = state.local(form.spatial_axes).values()
     disagreeing = {}
     for axis in form.spatial_axes:
         spreads = [field.spread for fields in local if (field := fields[axis]) is not None]

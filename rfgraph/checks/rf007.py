@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.names import made_by
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject
+from rfgraph.domains.scope import WORDS
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted, some_quoted
 from rfgraph.wording.numbers import fraction, joined, rational_text
@@ -147,16 +148,13 @@ def losses(before: StoredAxis, now: Axis) -> Iterator[str]:
     if now.scope == "unknown":
         yield f"{before.scope} became unknown"
         return
-    if _RANK[now.scope] < _RANK[before.scope]:
+    if WORDS.index(now.scope) < WORDS.index(before.scope):
         yield f"{before.scope} became {now.scope}{_size_text(now)}"
     if before.covers and now.covers_input is False:
         yield "the input is no longer covered"
     if before.scope == now.scope == "one-sided":
         yield from _shorter_reach(before, now)
     yield from _smaller_numbers(before, now)
-
-
-_RANK = {"none": 0, "local": 1, "one-sided": 2, "global": 3}
 
 
 def _size_text(now: Axis) -> str:

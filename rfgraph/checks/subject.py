@@ -11,7 +11,7 @@ from rfgraph.analysis.field import Finding
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.view import has_windows
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
-from rfgraph.domains.fields.layout import is_local
+from rfgraph.domains.fields.layout import local_layouts
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import producer_of
 from rfgraph.wording.names import quoted
@@ -132,12 +132,8 @@ def _example(item: ModelInput) -> str:
 
 def carriers(form: ClosedForm, tensor: str, axis: int) -> frozenset[int]:
     """Return the tensor's axes along which local paths vary with the input's `axis`."""
-    axes: frozenset[int] = frozenset()
-    for layout in form.states[tensor].classes:
-        status = layout[axis]
-        if isinstance(status, frozenset) and is_local(layout, form.spatial_axes):
-            axes |= status
-    return axes
+    local = local_layouts(form, tensor)
+    return frozenset[int]().union(*(layout.carriers(axis) for layout in local))
 
 
 def effective(subject: Subject, item: ModelInput, tensor: str, share: float = SHARE) -> ERF | None:

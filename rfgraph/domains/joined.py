@@ -45,13 +45,13 @@ class Joined(NamedTuple):
 
 def joined(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
     """Return which of `tensors`, in topological order, are one rearrangement by several edges."""
-    found: dict[str, Joined] = {}
+    joins: dict[str, Joined] = {}
     for tensor in tensors:
         if _is_put_together(graph, tensor):
-            made = _join(graph, tensor, found)
+            made = _join(graph, tensor, joins)
             if made is not None:
-                found[tensor] = made
-    return found
+                joins[tensor] = made
+    return joins
 
 
 def _edges(graph: Graph, tensor: str) -> Iterator[tuple[str, Relation]]:
@@ -74,11 +74,11 @@ def _is_put_together(graph: Graph, tensor: str) -> bool:
     )
 
 
-def _join(graph: Graph, tensor: str, found: Mapping[str, Joined]) -> Joined | None:
+def _join(graph: Graph, tensor: str, joins: Mapping[str, Joined]) -> Joined | None:
     """Return the one edge into a tensor from the nearest that all its parts are moved from."""
     common: dict[str, None] | None = None
     for part in dict.fromkeys(before for before, _ in _edges(graph, tensor)):
-        origins = _moved_from(graph, part, found)
+        origins = _moved_from(graph, part, joins)
         common = origins if common is None else {name: None for name in common if name in origins}
         if not common:
             return None
@@ -95,11 +95,11 @@ def _join(graph: Graph, tensor: str, found: Mapping[str, Joined]) -> Joined | No
     return None if producer is None else Joined(source, relation, producer, frozenset(passed))
 
 
-def _moved_from(graph: Graph, tensor: str, found: Mapping[str, Joined]) -> dict[str, None]:
+def _moved_from(graph: Graph, tensor: str, joins: Mapping[str, Joined]) -> dict[str, None]:
     """Return the tensor and those, nearest first, of which it is a rearrangement."""
     names = {tensor: None}
     while len(names) <= MAX_MOVES:
-        known = found.get(tensor)
+        known = joins.get(tensor)
         edges = [] if known else list(_edges(graph, tensor))
         if known:
             tensor = known.source
@@ -148,19 +148,19 @@ def _places(
     None where parts overlap, so that an element is more than one.
     """
     shape = input_shape(graph, source)
-    found = {source: [tables.ramp(shape, axis) for axis in range(len(shape))]}
+    carried = {source: [tables.ramp(shape, axis) for axis in range(len(shape))]}
     for name in (*passed, tensor):
         arriving = [
-            [carry(table, relation) for table in found[before]]
+            [carry(table, relation) for table in carried[before]]
             for before, relation in _edges(graph, name)
         ]
         made = arriving[0]
         for other in arriving[1:]:
             made = list(map(tables.join, made, other))
-        found[name] = made
-    if any(bool((lo < hi).any()) for lo, hi in found[tensor]):
+        carried[name] = made
+    if any(bool((lo < hi).any()) for lo, hi in carried[tensor]):
         return None
-    return [np.where(lo == NOTHING, -1, lo) for lo, _ in map(tables.squeezed, found[tensor])]
+    return [np.where(lo == NOTHING, -1, lo) for lo, _ in map(tables.squeezed, carried[tensor])]
 
 
 def _relation(old: Shape, new: Shape, places: list[Ints]) -> Relation:

@@ -186,20 +186,20 @@ def flow(graph: Graph, names: Iterable[str], spend: Spend) -> dict[str, Facts]:
 
     `names` are in topological order; `spend` is told the work, in edges.
     """
-    found: dict[str, Facts] = {}
+    facts_of: dict[str, Facts] = {}
     relations: dict[int, Kept] = {}
     for name in names:
         facts: Facts = {}
         for edge in edges_into(graph, name):
-            known = found.get(edge.source)
+            known = facts_of.get(edge.source)
             if known is None:
                 known = {edge.source: itself(shape_of(graph, edge.source))}
             spend(len(known))
             _follow(known, edge.relation, relations, facts)
         if not graph.pred[name]:
             facts[name] = itself(shape_of(graph, name))
-        found[name] = facts
-    return found
+        facts_of[name] = facts
+    return facts_of
 
 
 def _follow(known: Facts, relation: Relation, seen: dict[int, Kept], facts: Facts) -> None:
@@ -252,18 +252,18 @@ def steps(kept: Kept, source: Shape, shape: Shape) -> tuple[Step, ...]:
     rest = [axis for axis in range(len(source)) if axis not in places]
     others = [axis for axis in rest if (axis, NOWHERE) not in kept.pairs]
     order = (*sorted(places, key=places.__getitem__), *rest)
-    found: list[Step] = []
+    parts: list[Step] = []
     if others:
         rules = ((axis, Whole(source[axis], 1, axis in kept.unknown)) for axis in others)
-        found.append(Reduce(tuple(rules), weighted=True))
+        parts.append(Reduce(tuple(rules), weighted=True))
     if order != tuple(range(len(source))):
-        found.append(Permute(order))
+        parts.append(Permute(order))
     thin = [1] * len(shape)
     for axis, place in places.items():
         thin[place] = source[axis]
     if tuple(thin) != tuple(source[axis] if axis in places else 1 for axis in order):
-        found.append(Regroup(tuple(thin)))
-    return (*found, Pointwise(shape))
+        parts.append(Regroup(tuple(thin)))
+    return (*parts, Pointwise(shape))
 
 
 def _places(pairs: Pairs) -> dict[int, int]:

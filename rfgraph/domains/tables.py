@@ -7,8 +7,7 @@ joins are plain minima and maxima.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -42,8 +41,6 @@ NOTHING = 1 << 62
 MAX_VALUE = 1 << 60
 
 _HULL = (np.minimum, np.maximum)
-
-Reducer: TypeAlias = Callable[[Ints, Ints], Ints]
 
 
 class Table(NamedTuple):

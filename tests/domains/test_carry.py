@@ -14,7 +14,6 @@ from rfgraph.domains.fields.carry import carry, carry_step
 from rfgraph.domains.fields.pattern import excess, normal
 from rfgraph.domains.fields.pieces import (
     Blur,
-    Lost,
     Mapped,
     Regrouped,
     Tabled,
@@ -23,6 +22,7 @@ from rfgraph.domains.fields.pieces import (
     to_table,
 )
 from rfgraph.domains.periodic import affine, constant
+from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table
 from rfgraph.relations.axis_rules import Band, Blocks, Pick, Repeat, Resample, Shift, Whole
 from rfgraph.relations.reading import positions_read
@@ -54,10 +54,10 @@ def spans(piece):
         ({0, 1}, Pointwise((4, 2, 3)), (2, 3), Blur(frozenset({1, 2}))),
         ({0, 2}, Permute((2, 0, 1)), (2, 3, 4), Blur(frozenset({0, 1}))),
         ({0, 1}, Reduce(((1, Whole(3, 1)),)), (2, 3), Blur(frozenset({0}))),
-        ({1}, Reduce(((1, Whole(3, 1)),)), (2, 3), Lost.GLOBAL),
-        ({1}, Reduce(((1, Blocks(1, 3, 3)),)), (2, 3), Lost.GLOBAL),
+        ({1}, Reduce(((1, Whole(3, 1)),)), (2, 3), Scope.GLOBAL),
+        ({1}, Reduce(((1, Blocks(1, 3, 3)),)), (2, 3), Scope.GLOBAL),
         ({0}, Reduce(((1, Whole(3, 1)),)), (2, 3), Blur(frozenset({0}))),
-        ({1}, Reduce(((1, Whole(3, 1, unknown=True)),)), (2, 3), Lost.UNKNOWN),
+        ({1}, Reduce(((1, Whole(3, 1, unknown=True)),)), (2, 3), Scope.UNKNOWN),
         ({0}, Reduce(((1, Whole(3, 1, unknown=True)),)), (2, 3), Blur(frozenset({0}))),
     ],
 )
@@ -71,9 +71,9 @@ SCATTERED = Select(((1, Pick((2, 0, 1, 1), 3)),))
 @pytest.mark.parametrize(
     ("rule", "want"),
     [
-        (Whole(4, 1), Lost.GLOBAL),
-        (Whole(4, 1, unknown=True), Lost.UNKNOWN),
-        (Blocks(1, 4, 2), Lost.GLOBAL),
+        (Whole(4, 1), Scope.GLOBAL),
+        (Whole(4, 1, unknown=True), Scope.UNKNOWN),
+        (Blocks(1, 4, 2), Scope.GLOBAL),
         (Blocks(2, 4, 2), [(0, 2), (1, 1)]),
     ],
 )
@@ -81,7 +81,7 @@ def test_a_table_is_lost_where_its_only_axis_is(rule, want):
     piece = carry(own_position(1), Relation((2, 3), (SCATTERED,)))
     assert isinstance(piece, Tabled)
     made = carry_step(piece, Reduce(((1, rule),)), (2, 4))
-    if isinstance(want, Lost):
+    if isinstance(want, Scope):
         assert made is want
     else:
         ends = [made.map.at(o) for o in range(2)] if isinstance(made, Mapped) else spans(made)
@@ -173,7 +173,7 @@ def test_an_axis_summed_restricts_no_longer():
 
 def test_a_band_that_ends_before_it_begins_reads_nothing():
     relation = Relation((9,), (Prefix(((0, Band(-3, 1, 9, 9)),)),))
-    assert carry(own_position(0), relation) is Lost.EMPTY
+    assert carry(own_position(0), relation) is Scope.NONE
     # One position wide it is a shift.
     relation = Relation((9,), (Prefix(((0, Band(-1, 1, 9, 9)),)),))
     assert carry(own_position(0), relation) == Mapped(0, affine(1, 1, 1))
@@ -244,8 +244,8 @@ ALL = Reduce(((1, Whole(4, 4)),))
         (ALL, Mapped(1, constant((4, 7)), cut=(0, 7))),
         (Reduce(((1, Blocks(1, 4, 1)),)), Mapped(1, constant((4, 7)), cut=(0, 7))),
         (Everything((2, 3)), Mapped(None, constant((4, 7)), cut=(0, 7))),
-        (Everything((2, 3), unknown=True), Lost.UNKNOWN),
-        (Reduce(((1, Whole(4, 4, unknown=True)),)), Lost.UNKNOWN),
+        (Everything((2, 3), unknown=True), Scope.UNKNOWN),
+        (Reduce(((1, Whole(4, 4, unknown=True)),)), Scope.UNKNOWN),
     ],
 )
 def test_all_of_a_slice_is_what_the_slice_reads(step, want):
@@ -294,7 +294,7 @@ def test_a_selection_cuts_if_more_than_a_stride_is_left_at_an_end(rule, cut):
 def test_a_table_runs_both_ways_over_all_of_its_only_axis():
     piece = carry(own_position(1), Relation((2, 9), (Select(((1, Pick((0, 1, 3, 8), 9)),)),)))
     assert isinstance(piece, Tabled)
-    assert carry_step(piece, Prefix(((1, Band(None, None, 4, 4)),)), (2, 4)) is Lost.GLOBAL
+    assert carry_step(piece, Prefix(((1, Band(None, None, 4, 4)),)), (2, 4)) is Scope.GLOBAL
 
 
 def test_tables_that_overlap_on_another_axis_depend_on_it():

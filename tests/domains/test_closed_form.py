@@ -374,7 +374,7 @@ def sizes_of_units(pieces, shape):
 
 
 def measured(pieces, shape):
-    found = numbers.measure(AxisField(tuple(pieces), None), shape, 1 << 40)
+    found = numbers.measure(0, AxisField(tuple(pieces), None), shape, 1 << 40)
     return found.size_min, found.size
 
 

@@ -16,7 +16,6 @@ from rfgraph.domains.fields.carry import carry, carry_step
 from rfgraph.domains.fields.parts import parted
 from rfgraph.domains.fields.pieces import (
     Blur,
-    Lost,
     Mapped,
     Regrouped,
     Tabled,
@@ -27,6 +26,7 @@ from rfgraph.domains.joined import joined
 from rfgraph.domains.periodic import affine, constant
 from rfgraph.domains.read_positions import carry_back
 from rfgraph.domains.regroup import regroup, slim_before
+from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table, masked, ramp
 from rfgraph.relations.axis_rules import Pick, Repeat, Shift, Whole
 from rfgraph.relations.graph import Operator
@@ -86,8 +86,8 @@ def test_a_table_that_grows_stays_as_it_stood():
     back = carry_step(made, Regroup((3, 4)), (12,))
     assert isinstance(back, Tabled)
     assert back.table.lo.reshape(-1).tolist() == [2, 0, 1]
-    assert carry_step(made, Reduce(((0, Whole(12, 1)),)), (12,)) is Lost.GLOBAL
-    assert carry_step(made, Reduce(((0, Whole(12, 1, True)),)), (12,)) is Lost.UNKNOWN
+    assert carry_step(made, Reduce(((0, Whole(12, 1)),)), (12,)) is Scope.GLOBAL
+    assert carry_step(made, Reduce(((0, Whole(12, 1, True)),)), (12,)) is Scope.UNKNOWN
 
 
 def test_a_table_too_large_to_be_seen_under_another_shape():
@@ -141,7 +141,7 @@ def test_places_of_another_rank_keep_no_axis():
 
 def test_places_that_hold_nothing():
     step = Gathered((3,), (np.array([-1, -1, -1]),))
-    assert carry_step(own_position(0), step, (3,)) is Lost.EMPTY
+    assert carry_step(own_position(0), step, (3,)) is Scope.NONE
     some = Gathered((3,), (np.array([2, -1, 0]),))
     made = carry_step(own_position(0), some, (3,))
     table = made.table if isinstance(made, Tabled) else to_table(made, (3,)).table
@@ -218,7 +218,7 @@ def test_what_takes_a_part_of_an_axis_and_reads_all_of_that_is_local(places, rea
     assert made.cut == (None if read is None else (0, 7))
     whole = carry_step(made, Reduce(((1, Whole(len(places), 1)),)), (2, len(places)))
     if read is None:
-        assert whole is Lost.GLOBAL
+        assert whole is Scope.GLOBAL
     else:
         assert whole.map.spans == (read,)
 
@@ -232,7 +232,7 @@ def test_a_merged_axis_is_as_whole_as_the_one_that_it_was_made_of(step):
     assert isinstance(part, Regrouped)
     assert (part.cut, whole.cut) == ((0, 7), None)
     assert carry_step(part, step, (10,)).map.spans == ((2, 6),)
-    assert carry_step(whole, step, (10,)) is Lost.GLOBAL
+    assert carry_step(whole, step, (10,)) is Scope.GLOBAL
 
 
 def test_parts_of_a_merged_axis_that_are_all_there_is_are_no_longer_cut():

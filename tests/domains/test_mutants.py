@@ -10,7 +10,7 @@ from domains.test_paths import check_plain
 from oracle.examples import builder, chain
 from rfgraph.domains import read_positions as reads
 from rfgraph.domains import tables as table
-from rfgraph.domains.fields import axis_field, numbers, sizes, support
+from rfgraph.domains.fields import axis_field, meter, sizes, support
 from rfgraph.domains.paths import counting, routes, states
 from rfgraph.domains.periodic import PeriodicMap
 from rfgraph.relations import reading as positions
@@ -127,7 +127,7 @@ WRONG = [
     *cases(
         check_paths,
         (sizes, "excess", lambda piece: 0, unequal_upsampling),
-        (numbers, "aligned", lambda spreads, shape: True, off_centre),
+        (meter, "aligned", lambda spreads, shape: True, off_centre),
     ),
     *cases(
         check_plain,

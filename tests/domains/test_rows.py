@@ -11,9 +11,10 @@ import pytest
 from rfgraph.domains import regions as exact
 from rfgraph.domains import tables as table
 from rfgraph.domains.fields import carry, pieces
-from rfgraph.domains.fields.pieces import Blur, Lost, Mapped, own_position
+from rfgraph.domains.fields.pieces import Blur, Mapped, own_position
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.read_positions import read_positions
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations import bounds
 from rfgraph.relations.axis_rules import Listed, Rows, Shift, Whole, Window
@@ -107,9 +108,9 @@ def test_pieces_are_carried_as_tables_are(axes, axis, share, source, before):
         for place, along in getattr(step, "rules", ()):
             want = table.along(want, place, along, clipped=False)
     if want.is_empty:
-        assert piece is Lost.EMPTY
+        assert piece is Scope.NONE
         return
-    assert not isinstance(piece, Lost)
+    assert not isinstance(piece, Scope)
     got = pieces.to_table(piece, relation.out_shape) if isinstance(piece, Mapped) else piece
     lo, hi = (np.broadcast_to(side, relation.out_shape) for side in got.table)
     low, high = (np.broadcast_to(side, relation.out_shape) for side in want)
@@ -158,7 +159,7 @@ def test_a_band_open_on_both_sides_of_an_axis_is_the_whole_of_it():
     kept = np.packbits(np.ones((6, 6), bool)).tobytes()
     rule = Rows((1,), (6,), kept, 6, (None, None))
     relation = Relation(SQUARE, (Reduce(((2, rule),)),))
-    assert carry.carry(own_position(2), relation) is Lost.GLOBAL
+    assert carry.carry(own_position(2), relation) is Scope.GLOBAL
 
 
 def test_a_band_without_a_period_is_tabulated_along_the_axis_of_the_rows():
@@ -178,7 +179,7 @@ def test_a_band_without_a_period_is_tabulated_along_the_axis_of_the_rows():
         # Of an axis that is one of two, no band reaches all that came before.
         ({0, 2}, (None, 0), Blur(frozenset({0, 1}))),
         ({2}, (None, 0), Blur(frozenset({1}), open_lo=True)),
-        ({2}, (None, None), Lost.GLOBAL),
+        ({2}, (None, None), Scope.GLOBAL),
     ],
 )
 def test_what_is_too_large_to_tabulate_depends_on_the_axes_of_the_rows(depends, band, want):

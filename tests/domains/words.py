@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rfgraph.domains import regions as exact
-from rfgraph.domains.fields.numbers import tabulate
+from rfgraph.domains.fields.pieces import tabulate
 
 
 class Read(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rfgraph.wording.numbers import rational
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from rfgraph.domains.fields.interior import Interior
+    from rfgraph.domains.scope import Word
 
 
-Scope: TypeAlias = Literal["none", "local", "one-sided", "global", "unknown"]
 Json: TypeAlias = dict[str, Any]
 
 
@@ -31,7 +31,7 @@ class Axis:
     """
 
     axis: int
-    scope: Scope
+    scope: Word
     size: int | None = None
     size_min: int | None = None
     stride: Fraction | None = None
@@ -80,14 +80,14 @@ class Axis:
         }
 
 
-def _interior(found: Interior) -> Json:
+def _interior(interior: Interior) -> Json:
     return {
-        "units": list(found.units),
-        "period": list(found.period),
-        "size": found.size,
-        "size_min": found.size_min,
-        "before": rational(found.before),
-        "after": rational(found.after),
+        "units": list(interior.units),
+        "period": list(interior.period),
+        "size": interior.size,
+        "size_min": interior.size_min,
+        "before": rational(interior.before),
+        "after": rational(interior.after),
     }
 
 

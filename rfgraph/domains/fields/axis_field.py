@@ -9,7 +9,6 @@ from rfgraph.domains.fields.carry import carry_step
 from rfgraph.domains.fields.parts import covering, mask_of, mended, uncut, whole_lines
 from rfgraph.domains.fields.pieces import (
     Blur,
-    Lost,
     Mapped,
     Piece,
     Regrouped,
@@ -23,6 +22,7 @@ from rfgraph.domains.fields.pieces import (
 from rfgraph.domains.fields.spread import carry_spread, mend_spread, merge_spreads
 from rfgraph.domains.fields.stacking import spliced
 from rfgraph.domains.periodic import Span, join, join_spans
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.steps import step_shape
 
@@ -46,21 +46,20 @@ class AxisField(NamedTuple):
     spread: Spread
 
 
-def carry_field(field: AxisField, relation: Relation) -> tuple[tuple[AxisField, ...], Lost | None]:
-    """Return what is left of a field after a relation, and why the rest was lost.
+def carry_field(field: AxisField, relation: Relation) -> tuple[tuple[AxisField, ...], Scope]:
+    """Return what is left of a field after a relation, and how the paths of the rest stand.
 
     What became one-sided is a field of its own, after the one that stays local.
     """
     pieces = field.pieces
     spread = field.spread
-    lost: Lost | None = None
+    lost = Scope.NONE
     for step, shape in relation.plan:
         made: list[Piece] = []
         for piece in pieces:
             result = carry_step(piece, step, shape)
-            if isinstance(result, Lost):
-                keep = lost is not None and (result is Lost.EMPTY or lost is Lost.UNKNOWN)
-                lost = lost if keep else result
+            if isinstance(result, Scope):
+                lost = lost.join(result)
             else:
                 made.append(result)
         if not made:
@@ -128,7 +127,7 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     merged = _merged(spliced(listed, shape))
     if len(merged) > MAX_APART:
         merged = _together(merged, shape)
-        if sum(isinstance(_standing(piece), Tabled) for piece in merged) > MAX_APART:
+        if sum(isinstance(_before_reshape(piece), Tabled) for piece in merged) > MAX_APART:
             merged = _merged(merged, masked=False)
     known = set(map(id, listed))
     settled = tuple(piece if id(piece) in known else _settled(piece) for piece in merged)
@@ -137,7 +136,7 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     return merged if len(merged) <= MAX_STATES else _merged(map(blurred, merged))
 
 
-def _standing(piece: Piece) -> Standing:
+def _before_reshape(piece: Piece) -> Standing:
     """Return a piece as it stood before a Reshape that it was not followed through."""
     return piece.piece if isinstance(piece, Regrouped) else piece
 
@@ -164,7 +163,7 @@ def _merged(pieces: Iterable[Piece], *, masked: bool = True) -> tuple[Piece, ...
     merged: dict[object, Piece] = {}
     for piece in pieces:
         key = _merge_key(piece)
-        standing = _standing(piece)
+        standing = _before_reshape(piece)
         if masked and isinstance(standing, Tabled):
             key = key, mask_of(standing)
         before = merged.get(key)

@@ -18,7 +18,6 @@ from rfgraph.domains.fields.moves import (
 from rfgraph.domains.fields.parts import cut_by, is_whole, read_by_all
 from rfgraph.domains.fields.pieces import (
     Blur,
-    Lost,
     Mapped,
     Piece,
     Regrouped,
@@ -31,6 +30,7 @@ from rfgraph.domains.fields.pieces import (
 )
 from rfgraph.domains.periodic import constant
 from rfgraph.domains.regroup import slim_before
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import (
     AxisRule,
@@ -47,16 +47,8 @@ from rfgraph.relations.axis_rules import (
     product,
 )
 from rfgraph.relations.bounds import bounded
-from rfgraph.relations.steps import (
-    Along,
-    Everything,
-    Gathered,
-    Permute,
-    Pointwise,
-    Reduce,
-    Regroup,
-    Step,
-)
+from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.steps import Everything, Gathered, Places, Reduce, Step
 
 if TYPE_CHECKING:
     from rfgraph.relations.relation import Relation
@@ -65,80 +57,87 @@ if TYPE_CHECKING:
 EVALUATED = 16
 
 
-def carry(piece: Piece, relation: Relation) -> Piece | Lost:
+def carry(piece: Piece, relation: Relation) -> Piece | Scope:
     """Return what a tensor reads that reads the piece's tensor by `relation`."""
-    state: Piece | Lost = Lost.EMPTY if relation.is_void else piece
-    for step, shape in relation.plan:
-        if isinstance(state, Lost):
-            break
-        state = carry_step(state, step, shape)
-    return state
+    return Scope.NONE if relation.is_void else _PIECES.carry(piece, relation)
 
 
-def carry_step(piece: Piece, step: Step, shape: Shape) -> Piece | Lost:
+def carry_step(piece: Piece, step: Step, shape: Shape) -> Piece | Scope:
     """Return what is read after `step` from a tensor of `shape`."""
-    if isinstance(step, Everything):
-        return Lost.UNKNOWN if step.unknown else _everything(piece, shape)
-    if isinstance(step, Pointwise | Regroup) and step.shape == shape:
-        return piece
-    if isinstance(step, Regroup):
-        return regroup_piece(piece, shape, step.shape)
-    if isinstance(piece, Regrouped):
-        return _carry_regrouped(piece, step, shape)
-    if isinstance(step, Pointwise):
-        return broadcast(piece, shape, step.shape)
-    if isinstance(step, Permute):
-        return permute(piece, step.perm)
-    return gather(piece, step, shape) if isinstance(step, Gathered) else _axes(piece, step, shape)
+    return _PIECES.step(piece, step, shape)
 
 
-def _axes(piece: Standing, step: Along, shape: Shape) -> Standing | Lost:
-    if len(step.rules) == 1:
-        axis, rule = step.rules[0]
-        return _along(piece, axis, rule, shape)
-    state: Standing | Lost = piece
-    lengths = list(shape)
-    for axis, rule in step.rules:
-        if isinstance(state, Lost):
-            return state
-        state = _along(state, axis, rule, tuple(lengths))
-        lengths[axis] = rule.out_len
-    return state
+class _Pieces(Domain["Piece | Scope"]):
+    """What is read along one input axis; once its paths are lost, how they stand to it."""
+
+    def step(self, value: Piece | Scope, step: Step, shape: Shape) -> Piece | Scope:
+        if isinstance(value, Regrouped) and isinstance(step, Reduce) and len(step.rules) == 1:
+            axis, rule = step.rules[0]
+            if isinstance(rule, Whole):
+                return _whole_regrouped(value, axis, rule, shape)
+        return super().step(value, step, shape)
+
+    def pointwise(self, value: Piece | Scope, old: Shape, new: Shape) -> Piece | Scope:
+        here = _here(value, old)
+        return here if isinstance(here, Scope) else broadcast(here, old, new)
+
+    def permute(self, value: Piece | Scope, perm: tuple[int, ...], old: Shape) -> Piece | Scope:
+        here = _here(value, old)
+        return here if isinstance(here, Scope) else permute(here, perm)
+
+    def regroup(self, value: Piece | Scope, old: Shape, new: Shape) -> Piece | Scope:
+        return value if isinstance(value, Scope) else regroup_piece(value, old, new)
+
+    def gathered(
+        self, value: Piece | Scope, places: Places, old: Shape, new: Shape
+    ) -> Piece | Scope:
+        here = _here(value, old)
+        return here if isinstance(here, Scope) else gather(here, Gathered(new, places), old)
+
+    def along(self, value: Piece | Scope, axis: int, rule: AxisRule, shape: Shape) -> Piece | Scope:
+        here = _here(value, shape)
+        return here if isinstance(here, Scope) else _along(here, axis, rule, shape)
+
+    def everything(self, value: Piece | Scope, step: Everything, old: Shape) -> Piece | Scope:
+        return value if isinstance(value, Scope) else _everything(value, step, old)
+
+    def is_nothing(self, value: Piece | Scope) -> bool:
+        return isinstance(value, Scope)
 
 
-def _everything(piece: Piece, shape: Shape) -> Piece | Lost:
+_PIECES = _Pieces()
+
+
+def _here(value: Piece | Scope, shape: Shape) -> Standing | Scope:
+    """Return a piece as it stands under the shape that its tensor has now."""
+    return settled(value, shape) if isinstance(value, Regrouped) else value
+
+
+def _everything(piece: Piece, step: Everything, shape: Shape) -> Piece | Scope:
+    if step.unknown:
+        return Scope.UNKNOWN
     if piece.cut is None:
-        return Lost.GLOBAL
+        return Scope.GLOBAL
     if isinstance(piece, Blur):
         return piece._replace(depends=frozenset())
     return Mapped(None, constant(read_by_all(piece, shape)), cut=piece.cut)
 
 
-def _carry_regrouped(piece: Regrouped, step: Step, shape: Shape) -> Piece | Lost:
-    """Reduce over a whole axis what stands under another shape; settle it for all else."""
-    if isinstance(step, Reduce) and len(step.rules) == 1:
-        axis, rule = step.rules[0]
-        if isinstance(rule, Whole):
-            return _whole_regrouped(piece, axis, rule, shape)
-    made = settled(piece, shape)
-    return made if isinstance(made, Lost) else carry_step(made, step, shape)
-
-
-def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> Standing | Lost:
+def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> Standing | Scope:
     inner = piece.piece
     if piece.axes == {axis} and len(inner.axes) == 1:
         (carrier,) = inner.axes
         whole = Whole(piece.shape[carrier], 1, rule.unknown)
-        found = _along(inner, carrier, whole, piece.shape)
-        if isinstance(found, Lost):
-            return found
+        reduced = _along(inner, carrier, whole, piece.shape)
+        if isinstance(reduced, Scope):
+            return reduced
     if isinstance(inner, Tabled):
         varying = inner.table.axes
     else:
         varying = inner.axes.union(held for held, _ in inner.support)
     old, new = slim_before(axis, piece.shape, shape, varying)
     made = settled(Regrouped(inner, old, piece.axes), new)
-    if isinstance(made, Lost):
+    if isinstance(made, Scope):
         return made
     return _along(made, axis, Whole(new[axis], 1, rule.unknown), new)
 
@@ -146,19 +145,19 @@ def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> 
 # -- along an axis -----------------------------------------------------------------------------
 
 
-def _along(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
+def _along(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
     if isinstance(rule, Blocks) and rule.groups == 1:
         rule = Whole(rule.in_len, rule.out_len)
     if isinstance(rule, Whole) and axis in piece.axes:
         if rule.unknown:
-            return Lost.UNKNOWN
+            return Scope.UNKNOWN
         if is_whole(piece, axis):
-            return Lost.GLOBAL
+            return Scope.GLOBAL
     made = _along_piece(piece, axis, rule, shape)
-    return made if isinstance(made, Lost) else made._replace(cut=cut_by(piece, axis, rule, shape))
+    return made if isinstance(made, Scope) else made._replace(cut=cut_by(piece, axis, rule, shape))
 
 
-def _along_piece(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
+def _along_piece(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
     if isinstance(piece, Mapped):
         if axis != piece.carrier:
             return _along_other(piece, axis, rule, shape)
@@ -168,16 +167,16 @@ def _along_piece(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> St
     return _along_table(piece, axis, rule, shape)
 
 
-def _along_blur(piece: Blur, axis: int, rule: AxisRule) -> Blur | Lost:
+def _along_blur(piece: Blur, axis: int, rule: AxisRule) -> Blur | Scope:
     if axis not in piece.depends:
         return piece
     if isinstance(rule, Whole):
         return piece._replace(depends=piece.depends - {axis})
     band = _band_of(rule) if isinstance(rule, Rows) and rule.band else rule
-    opened: Blur | Lost = piece
+    opened: Blur | Scope = piece
     if isinstance(band, Band) and is_whole(piece, axis):
         opened = _opened(piece, band.before is None, band.after is None)
-    if isinstance(opened, Lost) or not isinstance(rule, Rows):
+    if isinstance(opened, Scope) or not isinstance(rule, Rows):
         return opened
     return opened._replace(depends=opened.depends - {axis} | {*rule.axes})
 
@@ -185,26 +184,26 @@ def _along_blur(piece: Blur, axis: int, rule: AxisRule) -> Blur | Lost:
 PieceT = TypeVar("PieceT", Mapped, Tabled, Blur)
 
 
-def _opened(piece: PieceT, lo: bool, hi: bool) -> PieceT | Lost:
+def _opened(piece: PieceT, lo: bool, hi: bool) -> PieceT | Scope:
     """Return the piece with everything before (`lo`), or after (`hi`), read as well."""
     opened = piece._replace(open_lo=piece.open_lo or lo, open_hi=piece.open_hi or hi)
-    return Lost.GLOBAL if opened.open_lo and opened.open_hi else opened
+    return Scope.GLOBAL if opened.open_lo and opened.open_hi else opened
 
 
-def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
-    opened: Tabled | Lost = piece
+def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
+    opened: Tabled | Scope = piece
     band = _band_of(rule) if isinstance(rule, Rows) and rule.band else rule
     if isinstance(band, Band) and is_whole(piece, axis) and not is_shared(piece.table):
         way = direction(piece.table, axis)
         opened = _opened(piece, *_opens(band, way)) if way else piece
-    if isinstance(opened, Lost):
+    if isinstance(opened, Scope):
         return opened
     try:
         table = tables.along(piece.table, axis, rule, clipped=False)
     except BoundError:
         return _along_blur(blurred(opened), axis, rule)
     if table.is_empty:
-        return Lost.EMPTY
+        return Scope.NONE
     # What is left of the one axis it depends on still carries it.
     carrier = (
         axis if piece.axes == {axis} and (rule.out_len == 1 or isinstance(rule, Whole)) else None
@@ -215,12 +214,12 @@ def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Stan
     return settle(opened._replace(table=table, axes=axes), carrier)
 
 
-def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
+def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
     if isinstance(rule, Window) and rule.is_identity:
         return piece
     if isinstance(rule, Whole):
         span = read_by_all(piece, shape)
-        return Lost.EMPTY if span is None else piece._replace(map=constant(span))
+        return Scope.NONE if span is None else piece._replace(map=constant(span))
     if isinstance(rule, Band) and (piece.cut is None or None not in (rule.before, rule.after)):
         return _band(piece, axis, rule, shape)
     if isinstance(rule, Rows) and rule.band and piece.cut is None and not piece.support:
@@ -232,7 +231,7 @@ def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> St
     ):
         mapped = piece.map.through(_Grouped(rule) if isinstance(rule, Blocks) else rule)
         if mapped is not None:
-            return Lost.EMPTY if is_empty(mapped.spans) else piece._replace(map=mapped)
+            return Scope.NONE if is_empty(mapped.spans) else piece._replace(map=mapped)
     return _tabulate(piece, axis, rule, shape)
 
 
@@ -255,11 +254,11 @@ def _absent(rule: AxisRule) -> bool:
     return isinstance(rule, Shift) and rule.outside == "absent" and not rule.is_inside
 
 
-def _band(piece: Mapped, axis: int, rule: Band, shape: Shape) -> Standing | Lost:
+def _band(piece: Mapped, axis: int, rule: Band, shape: Shape) -> Standing | Scope:
     if rule.before is not None and rule.after is not None:
         kernel = rule.before + rule.after + 1
         if kernel < 1:
-            return Lost.EMPTY
+            return Scope.NONE
         window = Window(kernel, 1, 1, rule.before, rule.in_len, rule.out_len)
         return _along_carrier(piece, axis, window, shape)
     p, q = piece.map.p, piece.map.q
@@ -268,7 +267,7 @@ def _band(piece: Mapped, axis: int, rule: Band, shape: Shape) -> Standing | Lost
     if q == 0 and piece.map.is_shared:
         return _tabulate(piece, axis, rule, shape)
     opened = _opened(piece, *_opens(rule, (q > 0) - (q < 0)))
-    if isinstance(opened, Lost):
+    if isinstance(opened, Scope):
         return opened
     # The bounded side lies where the last (or first) positions of the band lie, one period of them.
     begin = 1 - p + (rule.after or 0) if rule.before is None else -rule.before
@@ -282,7 +281,7 @@ def _band_of(rule: Rows) -> Band:
     return Band(before, after, rule.in_len, product(rule.lengths))
 
 
-def _banded_rows(piece: Mapped, axis: int, rule: Rows, shape: Shape) -> Standing | Lost:
+def _banded_rows(piece: Mapped, axis: int, rule: Rows, shape: Shape) -> Standing | Scope:
     """Carry by a band along the axis, which then stands for the axis of the rows."""
     (rows,) = rule.axes
     made = _band(piece, axis, _band_of(rule), shape)
@@ -298,14 +297,14 @@ def _opens(rule: Band, way: int) -> tuple[bool, bool]:
     return opens if way > 0 else (opens[1], opens[0])
 
 
-def _tabulate(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
+def _tabulate(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
     """Take the rule's taps from the map itself where it can, else from a table of what exists."""
     by_units = isinstance(rule, Pick | Listed | Shift | Rows | Band) or piece.map.stays
     made = to_table(piece, shape) if by_units else _evaluated(piece, axis, rule, shape)
     if isinstance(made, Blur):
         return _along_blur(made, axis, rule)
     if not by_units:
-        return Lost.EMPTY if made.table.is_empty else made
+        return Scope.NONE if made.table.is_empty else made
     return _along_table(made, axis, rule, shape)
 
 
@@ -321,7 +320,7 @@ def _evaluated(piece: Mapped, carrier: int, rule: AxisRule, shape: Shape) -> Tab
 
 def _along_rows(
     piece: Mapped, axis: int, rule: Rows, shape: Shape, bits: int | None
-) -> Standing | Lost:
+) -> Standing | Scope:
     """Rows that each find something to read leave the piece as it is."""
     if bits is None and bool(rule.flags().any(axis=1).all()):
         return piece
@@ -331,7 +330,7 @@ def _along_rows(
     return _along_table(made, axis, rule, shape)
 
 
-def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Lost:
+def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
     """A rule on another axis only says for which positions there still is something to read."""
     bits = support.of(piece.support, axis)
     if isinstance(rule, Rows):
@@ -342,7 +341,7 @@ def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Stan
     if kept == bits:
         return piece
     if kept == 0:
-        return Lost.EMPTY
+        return Scope.NONE
     others = tuple(pair for pair in piece.support if pair[0] != axis)
     if kept is not None:
         others = tuple(sorted((*others, (axis, kept))))

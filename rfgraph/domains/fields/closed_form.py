@@ -20,12 +20,12 @@ from rfgraph.domains.fields.layout import (
     Layout,
     Loss,
     State,
-    Status,
     carriers,
 )
-from rfgraph.domains.fields.pieces import Lost, own_position
+from rfgraph.domains.fields.pieces import own_position, scope_of
 from rfgraph.domains.fields.spread import begin
 from rfgraph.domains.joined import joined
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.axes import mover_along
 from rfgraph.relations.bounds import allowance
@@ -73,11 +73,11 @@ class Memo:
         if not self._on:
             return _carry_class(layout, fields, relation)
         key = id(fields), id(relation), layout
-        found = self._carried.get(key)
-        if found is None:
-            found = fields, relation, _carry_class(layout, fields, relation)
-            self._carried[key] = found
-        return found[2]
+        known = self._carried.get(key)
+        if known is None:
+            known = fields, relation, _carry_class(layout, fields, relation)
+            self._carried[key] = known
+        return known[2]
 
 
 def _input_state(rank: int) -> State:
@@ -85,7 +85,8 @@ def _input_state(rank: int) -> State:
     for axis in range(rank):
         piece = own_position(axis)
         fields.append(AxisField((piece,), begin(piece)))
-    layout: Layout = tuple(frozenset((axis,)) for axis in range(rank))
+    along = tuple(frozenset((axis,)) for axis in range(rank))
+    layout = Layout((Scope.LOCAL,) * rank, along)
     return State({layout: tuple(fields)}, (0,) * rank)
 
 
@@ -114,7 +115,7 @@ def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Join
         ]
         if carried:
             own = shape_of(graph, tensor) or ()
-            merged = _mended(merge_states(carried, own), shape, own)
+            merged = _mend_state(merge_states(carried, own), shape, own)
             if len(merged.classes) > MAX_CLASSES:
                 raise BoundError(
                     f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
@@ -128,7 +129,7 @@ def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Join
     return ClosedForm(source, states, tuple(axes), tuple(losses), moved)
 
 
-def _mended(state: State, lengths: Shape, shape: Shape) -> State:
+def _mend_state(state: State, lengths: Shape, shape: Shape) -> State:
     """Return a state in which what reads all of the input, or joins what does, is not cut."""
     classes = {
         layout: tuple(
@@ -172,7 +173,7 @@ def _carry_state(
     parts = []
     for layout, fields in state.classes.items():
         classes, lossy = memo.carry(layout, fields, relation)
-        through = _blamed(state.through, lossy, losses, loss) if lossy else state.through
+        through = _with_loss(state.through, lossy, losses, loss) if lossy else state.through
         parts.append(State(classes, through))
     return parts[0] if len(parts) == 1 else merge_states(parts, relation.out_shape)
 
@@ -184,13 +185,10 @@ def _mark_spatial(state: State, windowed: tuple[int, ...], spatial: set[int]) ->
 
 
 def _carry_class(layout: Layout, fields: Fields, relation: Relation) -> Carried:
-    ways: list[list[AxisField | Lost]] = []
-    for field, status in zip(fields, layout, strict=True):
-        if field is None:
-            ways.append([status] if isinstance(status, Lost) else [])
-            continue
-        kept, why = carry_field(field, relation)
-        ways.append([*kept, *([why] if why in (Lost.GLOBAL, Lost.UNKNOWN) else [])])
+    ways: list[list[AxisField | Scope]] = []
+    for field, scope in zip(fields, layout.scopes, strict=True):
+        kept, lost = ((), scope) if field is None else carry_field(field, relation)
+        ways.append([*kept, *([] if lost is Scope.NONE else [lost])])
     if not all(ways):
         return Carried({}, ())
     classes: dict[Layout, Fields] = {}
@@ -198,34 +196,31 @@ def _carry_class(layout: Layout, fields: Fields, relation: Relation) -> Carried:
     for k in range(max(map(len, ways), default=1)):
         taken = [way[min(k, len(way) - 1)] for way in ways]
         fields = tuple(item if isinstance(item, AxisField) else None for item in taken)
-        classes[tuple(map(_status, taken))] = fields
+        classes[_layout_of(taken)] = fields
     return Carried(classes, _lossy(layout, classes))
 
 
-def _status(item: AxisField | Lost) -> Status:
-    if isinstance(item, Lost):
-        return item
-    piece = item.pieces[0]
-    if piece.open_lo:
-        return "before"
-    if piece.open_hi:
-        return "after"
-    return frozenset().union(*(piece.axes for piece in item.pieces))
+def _layout_of(taken: Iterable[AxisField | Scope]) -> Layout:
+    scopes, along = [], []
+    for item in taken:
+        scope = item if isinstance(item, Scope) else scope_of(item.pieces[0])
+        pieces = item.pieces if isinstance(item, AxisField) and scope is Scope.LOCAL else ()
+        scopes.append(scope)
+        along.append(frozenset[int]().union(*(piece.axes for piece in pieces)))
+    return Layout(tuple(scopes), tuple(along))
 
 
 def _lossy(layout: Layout, classes: Classes) -> tuple[int, ...]:
     """Return the axes on which paths that were local or one-sided before are less so now."""
-    found = []
-    for axis, before in enumerate(layout):
-        now = {after[axis] for after in classes}
-        if not isinstance(before, Lost) and any(
-            not isinstance(to, frozenset) for to in now - {before}
-        ):
-            found.append(axis)
-    return tuple(found)
+    return tuple(
+        axis
+        for axis, before in enumerate(layout.scopes)
+        if not before.is_lost
+        and any(after.scope(axis) not in (before, Scope.LOCAL) for after in classes)
+    )
 
 
-def _blamed(
+def _with_loss(
     through: tuple[int, ...], lossy: tuple[int, ...], losses: dict[Loss, int], loss: Loss
 ) -> tuple[int, ...]:
     bit = 1 << losses.setdefault(loss, len(losses))
@@ -234,11 +229,11 @@ def _blamed(
 
 def merge_states(states: Iterable[State], shape: Shape) -> State:
     """Return the state of a tensor that several edges feed."""
-    found = list({id(state): state for state in states}.values())
-    if len(found) == 1:
-        return found[0]
+    distinct = list({id(state): state for state in states}.values())
+    if len(distinct) == 1:
+        return distinct[0]
     gathered: dict[Layout, list[Fields]] = {}
-    for state in found:
+    for state in distinct:
         for layout, fields in state.classes.items():
             gathered.setdefault(layout, []).append(fields)
     classes = {
@@ -248,6 +243,6 @@ def merge_states(states: Iterable[State], shape: Shape) -> State:
         for layout, parts in gathered.items()
     }
     blamed = tuple(
-        reduce(or_, losses) for losses in zip(*(state.through for state in found), strict=True)
+        reduce(or_, losses) for losses in zip(*(state.through for state in distinct), strict=True)
     )
     return State(classes, blamed)

@@ -77,8 +77,8 @@ def irregular(table: Table, axis: int, length: int) -> Irregular:
     lo, hi = spans = _columns(table, axis)
     stretch = _between_borders(spans, length, (True, True))
     if stretch is not None:
-        found = _measured(spans, stretch)
-        return Irregular(found, found.before, found.after)
+        interior = _measured(spans, stretch)
+        return Irregular(interior, interior.before, interior.after)
     there = lo <= hi
     starts = Table(*(np.where(there, np.maximum(lo, 0), end) for end in spans))
     ends = Table(*(np.where(there, np.minimum(hi, length - 1), end) for end in spans))
@@ -93,10 +93,10 @@ def irregular(table: Table, axis: int, length: int) -> Irregular:
 def _between_borders(spans: Table, length: int, sides: tuple[bool, bool]) -> _Stretch | None:
     """Return the longest stretch, if units beside it differ on these sides for a border alone."""
     skipped = max(len(spans.lo) - MAX_LETTERS, 0) // 2
-    found = _longest(Table(*(array[skipped : skipped + MAX_LETTERS] for array in spans)))
-    if found is None:
+    within = _longest(Table(*(array[skipped : skipped + MAX_LETTERS] for array in spans)))
+    if within is None:
         return None
-    stretch = _extended(spans, found._replace(first=found.first + skipped))
+    stretch = _extended(spans, within._replace(first=within.first + skipped))
     lo, hi = (array[stretch.first : stretch.last + 1] for array in spans)
     inside = ((lo > hi) | (lo >= 0) & (hi < length)).all(axis=1)
     seen = int(inside.sum()) > stretch.p
@@ -184,16 +184,16 @@ def _right_of(word: list[int], middle: int) -> tuple[Ints, Ints, Ints]:
 
 def _agreements(word: list[int]) -> Ints:
     """Return how many letters from each place on are those that the word begins with."""
-    found = [0] * len(word)
+    reaches = [0] * len(word)
     begun = end = 0
     for place in range(1, len(word)):
-        reach = min(found[place - begun], end - place) if place < end else 0
+        reach = min(reaches[place - begun], end - place) if place < end else 0
         while place + reach < len(word) and word[reach] == word[place + reach]:
             reach += 1
         if place + reach > end:
             begun, end = place, place + reach
-        found[place] = reach
-    return np.array(found, dtype=np.int64)
+        reaches[place] = reach
+    return np.array(reaches, dtype=np.int64)
 
 
 def _shifts(at: Ints, there: NDArray[np.bool_], first: Ints, p: Ints) -> Ints:

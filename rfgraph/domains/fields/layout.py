@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.parts import Lines, whole_lines
+from rfgraph.domains.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from rfgraph.domains.fields.axis_field import AxisField
-    from rfgraph.domains.fields.pieces import Lost
     from rfgraph.domains.joined import Joined
     from rfgraph.relations.graph import Operator
 
@@ -19,17 +20,45 @@ if TYPE_CHECKING:
 MAX_CLASSES = 512
 
 Fields: TypeAlias = "tuple[AxisField | None, ...]"
-# How a path stands to an input axis: the tensor axes it depends on, or why it is not local.
-Status: TypeAlias = "frozenset[int] | Lost | str"
-Layout: TypeAlias = "tuple[Status, ...]"
 Classes: TypeAlias = "Mapping[Layout, Fields]"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the paths of a class stand to the axes of the input.
+
+    `scopes` by input axis; `along`: the tensor axes on which what they read depends, where they are
+    local (no axes where they are not).
+    """
+
+    scopes: tuple[Scope, ...]
+    along: tuple[frozenset[int], ...]
+
+    def scope(self, axis: int) -> Scope:
+        """Return how the paths stand to an input axis."""
+        return self.scopes[axis]
+
+    def carriers(self, axis: int) -> frozenset[int]:
+        """Return the tensor axes that carry an input axis on which the paths are local."""
+        return self.along[axis]
+
+    def is_local(self, axes: Iterable[int]) -> bool:
+        """Whether the paths are local on all of `axes`."""
+        return all(self.scopes[axis] is Scope.LOCAL for axis in axes)
+
+    def sharing(self, axis: int) -> frozenset[int]:
+        """Return the other input axes that lie on the same tensor axis as `axis`."""
+        mine = self.along[axis]
+        return frozenset(
+            number for number, other in enumerate(self.along) if number != axis and mine & other
+        )
 
 
 def local_fields(form: ClosedForm, tensor: str, axis: int) -> Iterator[AxisField]:
     """Yield what the paths to a tensor that are local on every spatial axis read along `axis`."""
-    for layout, fields in form.states[tensor].classes.items():
+    for fields in form.states[tensor].local(form.spatial_axes).values():
         field = fields[axis]
-        if field is not None and is_local(layout, form.spatial_axes):
+        if field is not None:
             yield field
 
 
@@ -43,6 +72,14 @@ class State:
 
     classes: Classes
     through: tuple[int, ...]
+
+    def local(self, axes: Collection[int]) -> Classes:
+        """Return the classes whose paths are local on all of `axes`."""
+        return {layout: fields for layout, fields in self.classes.items() if layout.is_local(axes)}
+
+    def scope(self, axis: int) -> Scope:
+        """Return how all paths together stand to an input axis."""
+        return reduce(Scope.join, (layout.scope(axis) for layout in self.classes), Scope.NONE)
 
 
 class Loss(NamedTuple):
@@ -86,34 +123,12 @@ def carriers(state: State, axis: int) -> frozenset[int]:
     return frozenset().union(*(piece.axes for piece in pieces))
 
 
-def is_local(layout: Layout, axes: Sequence[int]) -> bool:
-    """Whether paths of this layout are local on all of `axes`."""
-    return all(isinstance(layout[axis], frozenset) for axis in axes)
-
-
 def has_local_path(form: ClosedForm, tensor: str) -> bool:
     """Whether some path to the tensor is local on every spatial axis."""
     state = form.states.get(tensor)
-    return state is not None and any(
-        is_local(layout, form.spatial_axes) for layout in state.classes
-    )
-
-
-def sharing(axis: int, layouts: Iterable[Layout]) -> frozenset[int]:
-    """Return the other input axes that lie on the same tensor axis as `axis`."""
-    found: set[int] = set()
-    for layout in layouts:
-        mine = layout[axis]
-        if isinstance(mine, frozenset):
-            found.update(
-                number
-                for number, other in enumerate(layout)
-                if number != axis and isinstance(other, frozenset) and mine & other
-            )
-    return frozenset(found)
+    return state is not None and bool(state.local(form.spatial_axes))
 
 
 def local_layouts(form: ClosedForm, tensor: str) -> list[Layout]:
     """Return the layouts of the paths to a tensor that are local on every spatial axis."""
-    classes = form.states[tensor].classes
-    return [layout for layout in classes if is_local(layout, form.spatial_axes)]
+    return list(form.states[tensor].local(form.spatial_axes))

@@ -10,7 +10,6 @@ from rfgraph.domains.fields.fitting import depends
 from rfgraph.domains.fields.parts import cut_by_places
 from rfgraph.domains.fields.pieces import (
     Blur,
-    Lost,
     Mapped,
     Piece,
     Regrouped,
@@ -22,6 +21,7 @@ from rfgraph.domains.fields.pieces import (
 )
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, constant
 from rfgraph.domains.regroup import regroup, regrouped_size
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.steps import Gathered, Plan, regroup_plan
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def broadcast(piece: Standing, old: Shape, new: Shape) -> Standing | Lost:
+def broadcast(piece: Standing, old: Shape, new: Shape) -> Standing | Scope:
     """Return the piece after broadcasting from shape `old` to `new`."""
     extra = len(new) - len(old)
     if isinstance(piece, Tabled):
@@ -46,10 +46,10 @@ def broadcast(piece: Standing, old: Shape, new: Shape) -> Standing | Lost:
     return _only_unit(piece._replace(support=kept))
 
 
-def _only_unit(piece: Mapped) -> Mapped | Lost:
+def _only_unit(piece: Mapped) -> Mapped | Scope:
     """Return a piece whose carrier has one position, when nothing stands for that axis any more."""
     span = piece.map.at(0)
-    return Lost.EMPTY if span is None else piece._replace(carrier=None, map=constant(span))
+    return Scope.NONE if span is None else piece._replace(carrier=None, map=constant(span))
 
 
 def permute(piece: Standing, perm: tuple[int, ...]) -> Standing:
@@ -64,7 +64,7 @@ def permute(piece: Standing, perm: tuple[int, ...]) -> Standing:
     return piece._replace(carrier=carrier, support=moved)
 
 
-def regroup_piece(piece: Piece, old: Shape, new: Shape) -> Piece | Lost:
+def regroup_piece(piece: Piece, old: Shape, new: Shape) -> Piece | Scope:
     """Return the piece of the same elements under another shape."""
     if isinstance(piece, Regrouped):
         # What is merged and cut apart again stands where it stood.
@@ -79,17 +79,17 @@ def regroup_piece(piece: Piece, old: Shape, new: Shape) -> Piece | Lost:
     return _regroup_table(piece, old, new, plan)
 
 
-def _regroup_mapped(piece: Mapped, old: Shape, new: Shape) -> Piece | Lost:
+def _regroup_mapped(piece: Mapped, old: Shape, new: Shape) -> Piece | Scope:
     plan = regroup_plan(old, new)
     moved = _moved_whole(piece, old, new, plan)
     if moved is not None:
         return moved
     if piece.carrier is not None and is_empty(piece.map.spans[: old[piece.carrier]]):
-        return Lost.EMPTY
+        return Scope.NONE
     return Regrouped(piece, old, _carriers(piece.axes, old, new, plan))
 
 
-def _regroup_table(piece: Tabled, old: Shape, new: Shape, plan: Plan) -> Piece | Lost:
+def _regroup_table(piece: Tabled, old: Shape, new: Shape, plan: Plan) -> Piece | Scope:
     """Regroup a table unless it grows by that and does not become a map that moves."""
     grows = regrouped_size(piece.table, old, new) > piece.table.lo.size
     try:
@@ -117,7 +117,7 @@ def _carriers(axes: frozenset[int], old: Shape, new: Shape, plan: Plan) -> froze
     return frozenset(found)
 
 
-def settled(piece: Regrouped, shape: Shape) -> Standing | Lost:
+def settled(piece: Regrouped, shape: Shape) -> Standing | Scope:
     """Return the piece as it stands under its new shape: a map, a table, or a blur."""
     inner = piece.piece
     if isinstance(inner, Mapped) and inner.carrier is not None and inner.support:
@@ -135,18 +135,18 @@ def settled(piece: Regrouped, shape: Shape) -> Standing | Lost:
     return made if isinstance(made, Blur) else _settle(made, piece.axes)
 
 
-def gather(piece: Standing, step: Gathered, shape: Shape) -> Standing | Lost:
+def gather(piece: Standing, step: Gathered, shape: Shape) -> Standing | Scope:
     """Return the piece after any rearrangement of a tensor of `shape`."""
     made = _gathered(piece, step, shape)
-    return made if isinstance(made, Lost) else made._replace(cut=cut_by_places(piece, step, shape))
+    return made if isinstance(made, Scope) else made._replace(cut=cut_by_places(piece, step, shape))
 
 
-def _gathered(piece: Standing, step: Gathered, shape: Shape) -> Standing | Lost:
+def _gathered(piece: Standing, step: Gathered, shape: Shape) -> Standing | Scope:
     if isinstance(piece, Mapped) and piece.carrier is not None and step.keeps(piece.carrier, shape):
         # The position stays; what restricts it moves.
         there = _gathered(Mapped(None, constant((0, 0)), piece.support), step, shape)
         if not isinstance(there, Tabled | Blur):
-            return there if isinstance(there, Lost) else piece._replace(support=there.support)
+            return there if isinstance(there, Scope) else piece._replace(support=there.support)
     made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
     axes = frozenset(
         axis
@@ -162,10 +162,10 @@ def _gathered(piece: Standing, step: Gathered, shape: Shape) -> Standing | Lost:
     return blurred(piece)._replace(depends=axes)
 
 
-def _settle(piece: Tabled, axes: frozenset[int]) -> Standing | Lost:
+def _settle(piece: Tabled, axes: frozenset[int]) -> Standing | Scope:
     """Return a table in fewer words whose intervals depend on some of `axes`."""
     if piece.table.is_empty:
-        return Lost.EMPTY
+        return Scope.NONE
     return settle(piece._replace(axes=depends(piece.table, axes) or axes))
 
 
@@ -178,7 +178,7 @@ def _behind(axes: frozenset[int], plan: Plan, new: Shape) -> frozenset[int]:
     return frozenset(found)
 
 
-def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Mapped | Lost | None:
+def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Mapped | Scope | None:
     """Move a piece whose carrier stays whole, or becomes the outer part of a merged axis."""
     before, behind = next((group for group in plan if piece.carrier in group[0]), ((), ()))
     wide = [axis for axis in before if old[axis] != 1]

@@ -11,7 +11,6 @@ together before that. What reads all of a part reads no more of a longer input.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -21,6 +20,7 @@ from rfgraph.domains.fields import support
 from rfgraph.domains.fields.fitting import depends, fit, folded
 from rfgraph.domains.periodic import PeriodicMap, Span, affine, constant
 from rfgraph.domains.regroup import regroup
+from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table
 from rfgraph.errors import BoundError
 from rfgraph.relations.bounds import bounded
@@ -34,14 +34,6 @@ if TYPE_CHECKING:
 
 # What stands for a piece's cut where it does not matter, or is not known, where it lay before.
 CUT = (0, 0)
-
-
-class Lost(Enum):
-    """Why a path is no longer local on an axis, or is none at all."""
-
-    EMPTY = "empty"
-    GLOBAL = "global"
-    UNKNOWN = "unknown"
 
 
 class Mapped(NamedTuple):
@@ -122,6 +114,13 @@ class Regrouped(NamedTuple):
 Piece: TypeAlias = Standing | Regrouped
 
 
+def scope_of(piece: Piece) -> Scope:
+    """Return how the paths of a piece stand to the input axis."""
+    if piece.open_lo:
+        return Scope.BEFORE
+    return Scope.AFTER if piece.open_hi else Scope.LOCAL
+
+
 # -- changes of form ---------------------------------------------------------------------------
 
 
@@ -137,8 +136,8 @@ def to_table(piece: Mapped | Regrouped, shape: Shape) -> Tabled | Blur:
     length = 1 if piece.carrier is None else shape[piece.carrier]
     try:
         bounded(length)
-        return _supported(
-            piece, _unrolled(piece.map, length, len(shape), piece.carrier or 0), shape
+        return _on_support(
+            piece, _tabulate_map(piece.map, length, len(shape), piece.carrier or 0), shape
         )
     except BoundError:
         return blurred(piece)
@@ -155,7 +154,7 @@ def _regrouped_table(piece: Regrouped, shape: Shape) -> Tabled | Blur:
     return blurred(piece)
 
 
-def _unrolled(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table:
+def _tabulate_map(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table:
     """Tabulate a map for the first `length` positions."""
     period = tables.from_spans(list(mapped.spans[:length]), 1, 0)
     dims = [1] * rank
@@ -175,12 +174,12 @@ def tabulated(piece: Mapped, spans: list[Span], shape: Shape) -> Tabled | Blur:
     """Return the table of these intervals along the carrier, where the piece is supported."""
     try:
         table = tables.from_spans(spans, len(shape), piece.carrier or 0)
-        return _supported(piece, table, shape)
+        return _on_support(piece, table, shape)
     except BoundError:
         return blurred(piece)
 
 
-def _supported(piece: Mapped, table: Table, shape: Shape) -> Tabled:
+def _on_support(piece: Mapped, table: Table, shape: Shape) -> Tabled:
     """Return the piece's intervals, given by a table, on the piece's support."""
     for axis, bits in piece.support:
         dims = [1] * len(shape)

@@ -31,14 +31,14 @@ def single_sizes(form: ClosedForm, tensor: str, axis: int) -> tuple[int | None, 
     As for the histogram along the axis, what they are along others does not matter. None where
     there is none or it is not known.
     """
-    found = [
+    extremes = [
         path_sizes(field.spread)
         for layout, fields in form.states[tensor].classes.items()
-        if (field := fields[axis]) is not None and isinstance(layout[axis], frozenset)
+        if (field := fields[axis]) is not None and layout.is_local([axis])
     ]
-    least = [size for size, _ in found if size is not None]
-    most = [size for _, size in found if size is not None]
-    known = bool(found) and len(least) == len(most) == len(found)
+    least = [size for size, _ in extremes if size is not None]
+    most = [size for _, size in extremes if size is not None]
+    known = bool(extremes) and len(least) == len(most) == len(extremes)
     return (min(least), max(most)) if known else (None, None)
 
 
@@ -144,10 +144,10 @@ def path_sizes(spread: Spread) -> tuple[int | None, int | None]:
     """Return the smallest and the largest size over single paths."""
     if not spread or any(isinstance(extent.piece, Blur) for extent in spread.values()):
         return None, None
-    found = [(extent, excess(extent.piece)) for extent in spread.values()]
+    extents = [(extent, excess(extent.piece)) for extent in spread.values()]
     return (
-        min(extent.least + more + 1 for extent, more in found),
-        max(extent.largest + more + 1 for extent, more in found),
+        min(extent.least + more + 1 for extent, more in extents),
+        max(extent.largest + more + 1 for extent, more in extents),
     )
 
 

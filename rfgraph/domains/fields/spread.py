@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from rfgraph.domains.fields.carry import carry_step
 from rfgraph.domains.fields.parts import Lines, uncut
 from rfgraph.domains.fields.pattern import BASE, Key, normal
-from rfgraph.domains.fields.pieces import Blur, Lost, Mapped, Piece, Regrouped
+from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Regrouped
+from rfgraph.domains.scope import Scope
 
 if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
@@ -62,7 +63,7 @@ def carry_spread(spread: Spread, step: Step, shape: Shape) -> Spread:
     for before, extent in spread.items():
         piece = extent.piece
         result = carry_step(piece, step, shape)
-        if isinstance(result, Lost):
+        if isinstance(result, Scope):
             continue
         if result is piece:
             _add_extent(made, before, extent)

@@ -30,18 +30,18 @@ def placed(pieces: Sequence[Piece], shape: Shape) -> tuple[Piece, ...]:
 
 def spliced(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
     """Return pieces of a tensor of `shape`, those of one map on parts of one axis as one."""
-    found: dict[object, Piece] = {}
+    by_key: dict[object, Piece] = {}
     for number, piece in enumerate(pieces):
         if not isinstance(piece, Mapped) or len(piece.support) != 1:
-            found[number] = piece
+            by_key[number] = piece
             continue
         ((axis, bits),) = piece.support
         key = piece._replace(support=((axis, 0),))
-        before = found.get(key)
+        before = by_key.get(key)
         if isinstance(before, Mapped):
             bits |= before.support[0][1]
-        found[key] = piece._replace(support=((axis, bits),))
-    return tuple(_everywhere(piece, shape) for piece in found.values())
+        by_key[key] = piece._replace(support=((axis, bits),))
+    return tuple(_everywhere(piece, shape) for piece in by_key.values())
 
 
 def _everywhere(piece: Piece, shape: Shape) -> Piece:

@@ -12,14 +12,15 @@ import math
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from rfgraph.domains.fields.pattern import excess
-from rfgraph.domains.paths.moments import ONE_PATH, Moments, Moves, Survey
-from rfgraph.domains.paths.tracks import Kind, Track
+from rfgraph.domains.paths.moments import ONE_PATH, Moments, Survey
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from rfgraph.domains.paths.states import Growth, StateGraph
+    from rfgraph.domains.paths.states import StateGraph
+    from rfgraph.domains.paths.tracks import Track
 
 
 # Beyond these a histogram is not listed unless it is asked for in full.
@@ -74,14 +75,14 @@ def survey(made: StateGraph, column: int) -> Survey:
     """
     step = math.gcd(*{arc.shift[column] for arc in made.arcs}) or 1
     moves = tuple(arc.shift[column] // step for arc in made.arcs)
-    found = made.surveys.get(moves)
-    if found is None:
-        found = made.surveys[moves] = _survey(made, moves)
-    ends = {state: value.scaled(step) for state, value in found.ends.items()}
-    return Survey(column, ends, step, moves, found.low * step, found.high * step, found.most)
+    known = made.surveys.get(moves)
+    if known is None:
+        known = made.surveys[moves] = _survey(made, moves)
+    ends = {state: value.scaled(step) for state, value in known.ends.items()}
+    return Survey(column, ends, step, moves, known.low * step, known.high * step, known.most)
 
 
-def _survey(made: StateGraph, moves: Moves) -> Survey:
+def _survey(made: StateGraph, moves: tuple[int, ...]) -> Survey:
     low = high = 0
     most = 1
 
@@ -109,29 +110,29 @@ def same_columns(made: StateGraph, first: int, second: int) -> bool:
 
 
 def _same_end(one: Track, other: Track) -> bool:
-    if one.kind is not other.kind:
+    if one.scope.word != other.scope.word:
         return False
-    return one.kind is not Kind.LOCAL or excess(one.piece) == excess(other.piece)
+    return one.scope is not Scope.LOCAL or excess(one.piece) == excess(other.piece)
 
 
 def _excess(made: StateGraph, state: int, column: int) -> int:
     return excess(made.tracks[state][column].piece)
 
 
-def of_kind(made: StateGraph, found: Survey, kind: Kind) -> dict[int, Moments]:
+def of_scope(made: StateGraph, survey: Survey, scope: Scope) -> dict[int, Moments]:
     """Return the moments of the end states that stand so to the surveyed axis."""
     return {
         state: value
-        for state, value in found.ends.items()
-        if made.tracks[state][found.column].kind is kind
+        for state, value in survey.ends.items()
+        if made.tracks[state][survey.column].scope is scope
     }
 
 
-def size_moments(made: StateGraph, found: Survey) -> Moments | None:
+def size_moments(made: StateGraph, survey: Survey) -> Moments | None:
     """Return the moments of the sizes of all local paths, None if there is none."""
     united: Moments | None = None
-    for state, value in of_kind(made, found, Kind.LOCAL).items():
-        sizes = value.shifted(_excess(made, state, found.column) + 1)
+    for state, value in of_scope(made, survey, Scope.LOCAL).items():
+        sizes = value.shifted(_excess(made, state, survey.column) + 1)
         united = sizes if united is None else united.plus(sizes)
     return united
 
@@ -139,33 +140,34 @@ def size_moments(made: StateGraph, found: Survey) -> Moments | None:
 # -- histograms ------------------------------------------------------------------------------------
 
 
-def sizes(made: StateGraph, found: Survey, *, full: bool) -> Histogram | None:
+def sizes(made: StateGraph, survey: Survey, *, full: bool) -> Histogram | None:
     """Return the number of local paths by size, None beyond the bounds unless `full`."""
     offsets = {
-        state: _excess(made, state, found.column) + 1 for state in of_kind(made, found, Kind.LOCAL)
+        state: _excess(made, state, survey.column) + 1
+        for state in of_scope(made, survey, Scope.LOCAL)
     }
-    return _histogram(made, found, offsets, full=full)
+    return _histogram(made, survey, offsets, full=full)
 
 
-def depths(made: StateGraph, found: Survey, *, full: bool) -> Histogram | None:
+def depths(made: StateGraph, survey: Survey, *, full: bool) -> Histogram | None:
     """Return the number of paths by number of windows, None beyond the bounds unless `full`."""
-    return _histogram(made, found, dict.fromkeys(found.ends, 0), full=full)
+    return _histogram(made, survey, dict.fromkeys(survey.ends, 0), full=full)
 
 
 def _histogram(
-    made: StateGraph, found: Survey, offsets: Mapping[int, int], *, full: bool
+    made: StateGraph, survey: Survey, offsets: Mapping[int, int], *, full: bool
 ) -> Histogram | None:
     if not offsets:
         return {}
-    fields = (found.high - found.low) // found.step + 1
+    fields = (survey.high - survey.low) // survey.step + 1
     if not full and fields > MAX_SIZES:
-        distinct = _distinct(made, found, offsets, fields)
+        distinct = _distinct(made, survey, offsets, fields)
         if distinct is not None and distinct > MAX_SIZES:
             return None
-    if fields <= MAX_FULL and fields * found.most.bit_length() <= MAX_PACKED_BITS:
-        by_state = _packed(made, found)
+    if fields <= MAX_FULL and fields * survey.most.bit_length() <= MAX_PACKED_BITS:
+        by_state = _packed(made, survey)
     else:
-        counted = _sparse(made, found, full=full)
+        counted = _sparse(made, survey, full=full)
         if counted is None:
             return None
         by_state = counted
@@ -186,13 +188,13 @@ def _digits(counts: Iterable[int]) -> int:
 
 
 def _distinct(
-    made: StateGraph, found: Survey, offsets: Mapping[int, int], fields: int
+    made: StateGraph, survey: Survey, offsets: Mapping[int, int], fields: int
 ) -> int | None:
     """Return the number of distinct sizes, by sets of bits; None if they span too far for that."""
     if fields > MAX_SET_BITS:
         return None
-    first, step = -found.low // found.step, found.step
-    sets = forward(made, found.moves, 1 << first, _moved, lambda a, b: a | b)
+    first, step = -survey.low // survey.step, survey.step
+    sets = forward(made, survey.moves, 1 << first, _moved, lambda a, b: a | b)
     distinct: set[int] = set()
     for state, offset in offsets.items():
         digits = bin(sets[state])[:1:-1]
@@ -204,23 +206,23 @@ def _moved(bits: int, places: int) -> int:
     return bits << places if places >= 0 else bits >> -places
 
 
-def _packed(made: StateGraph, found: Survey) -> dict[int, Histogram]:
+def _packed(made: StateGraph, survey: Survey) -> dict[int, Histogram]:
     """Count with one long integer per state, whose fields are the counts by base in steps.
 
     Adding histograms is then one addition, and a shift of all bases a shift of bits.
     """
-    if found.moves not in made.counted:
-        made.counted[found.moves] = _counted_packed(made, found)
-    return _scaled(made.counted[found.moves], found.step)
+    if survey.moves not in made.counted:
+        made.counted[survey.moves] = _counted_packed(made, survey)
+    return _scaled(made.counted[survey.moves], survey.step)
 
 
-def _counted_packed(made: StateGraph, found: Survey) -> dict[int, Histogram]:
-    width = found.most.bit_length() + 1
+def _counted_packed(made: StateGraph, survey: Survey) -> dict[int, Histogram]:
+    width = survey.most.bit_length() + 1
     width += -width % 8
-    first = -found.low // found.step
+    first = -survey.low // survey.step
     values = forward(
         made,
-        found.moves,
+        survey.moves,
         1 << first * width,
         lambda value, move: _moved(value, move * width),
         lambda a, b: a + b,
@@ -231,19 +233,19 @@ def _counted_packed(made: StateGraph, found: Survey) -> dict[int, Histogram]:
 def _unpacked(value: int, width: int, first: int) -> Histogram:
     size = width // 8
     raw = value.to_bytes((value.bit_length() + 7) // 8 + size, "little")
-    found: Histogram = {}
+    histogram: Histogram = {}
     for field in range(len(raw) // size):
         count = int.from_bytes(raw[field * size : (field + 1) * size], "little")
         if count:
-            found[field - first] = count
-    return found
+            histogram[field - first] = count
+    return histogram
 
 
 class _TooManyError(Exception):
     """A histogram has more distinct bases than the bound."""
 
 
-def _summed(a: dict[V, int], b: dict[V, int], bound: int) -> dict[V, int]:
+def _sum_counts(a: dict[V, int], b: dict[V, int], bound: int) -> dict[V, int]:
     joined = dict(a)
     for base, count in b.items():
         joined[base] = joined.get(base, 0) + count
@@ -263,19 +265,19 @@ def _counted(
     """Count with one dictionary per state; None, or BoundError in full, if one grows too large."""
     bound = MAX_FULL if full else 4 * MAX_SIZES
     try:
-        return forward(made, moves, one, shifted, lambda a, b: _summed(a, b, bound))
+        return forward(made, moves, one, shifted, lambda a, b: _sum_counts(a, b, bound))
     except _TooManyError:
         if full:
             raise BoundError(f"sizes to list are more than MAX_FULL ({MAX_FULL})") from None
         return None
 
 
-def _sparse(made: StateGraph, found: Survey, *, full: bool) -> dict[int, Histogram] | None:
+def _sparse(made: StateGraph, survey: Survey, *, full: bool) -> dict[int, Histogram] | None:
     def shifted(value: Histogram, move: int) -> Histogram:
         return {place + move: count for place, count in value.items()}
 
-    counted = _counted(made, found.moves, {0: 1}, shifted, full=full)
-    return None if counted is None else _scaled(counted, found.step)
+    counted = _counted(made, survey.moves, {0: 1}, shifted, full=full)
+    return None if counted is None else _scaled(counted, survey.step)
 
 
 def _scaled(counted: Mapping[int, Histogram], step: int) -> dict[int, Histogram]:
@@ -290,7 +292,7 @@ def joint(made: StateGraph, *, full: bool) -> Vectors | None:
     """Return the number of paths local on every axis by their sizes; None beyond the bound."""
     axes = len(made.axes)
 
-    def shifted(value: Vectors, move: Growth) -> Vectors:
+    def shifted(value: Vectors, move: tuple[int, ...]) -> Vectors:
         return {
             tuple(a + b for a, b in zip(base, move, strict=True)): count
             for base, count in value.items()
@@ -302,7 +304,7 @@ def joint(made: StateGraph, *, full: bool) -> Vectors | None:
         return None
     united: Vectors = {}
     for state, value in values.items():
-        if any(kind is not Kind.LOCAL for kind in made.kinds(state)):
+        if any(scope is not Scope.LOCAL for scope in made.scopes(state)):
             continue
         for base, count in value.items():
             vector = _whole(made.sizes(state, base))
@@ -310,5 +312,5 @@ def joint(made: StateGraph, *, full: bool) -> Vectors | None:
     return _within(dict(sorted(united.items())), full=full)
 
 
-def _whole(found: Sequence[int | None]) -> tuple[int, ...]:
-    return tuple(size for size in found if size is not None)
+def _whole(columns: Sequence[int | None]) -> tuple[int, ...]:
+    return tuple(size for size in columns if size is not None)

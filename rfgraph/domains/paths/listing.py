@@ -12,7 +12,7 @@ from operator import add, itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.paths.states import Arc, StateGraph, successors
-from rfgraph.domains.paths.tracks import Kind
+from rfgraph.domains.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,7 +82,7 @@ class _Way(NamedTuple):
     before: _Way | None
 
 
-class Found(NamedTuple):
+class LocalPath(NamedTuple):
     """One path: its edges in order and its sizes on the tracked axes."""
 
     edges: tuple[Edge, ...]
@@ -117,7 +117,7 @@ class _Entry(NamedTuple):
     before: Place
 
 
-def in_order(made: StateGraph, *, largest: bool) -> Iterator[Found]:
+def in_order(made: StateGraph, *, largest: bool) -> Iterator[LocalPath]:
     """Yield the paths that are local on every tracked axis, largest (or smallest) first.
 
     The order is lexicographic over the axes, then over the operators' places in the file.
@@ -137,7 +137,7 @@ def in_order(made: StateGraph, *, largest: bool) -> Iterator[Found]:
             following = search.entry(arc.target, 0, _sum(base, growth), _Way(arc, way), place)
             entry = heapq.heappushpop(heap, following)
             continue
-        yield search.found(entry)
+        yield search.path_of(entry)
         if not heap:
             return
         entry = heapq.heappop(heap)
@@ -158,10 +158,10 @@ class _Search:
 
     def options(self, state: int) -> list[_Option]:
         """Return the ways on from a state in order."""
-        found = self._options.get(state)
-        if found is None:
-            found = self._options[state] = sorted(self._ways_on(state), key=itemgetter(0, 1))
-        return found
+        options = self._options.get(state)
+        if options is None:
+            options = self._options[state] = sorted(self._ways_on(state), key=itemgetter(0, 1))
+        return options
 
     def _ways_on(self, state: int) -> Iterator[_Option]:
         if state in self.finals:
@@ -181,10 +181,10 @@ class _Search:
         bound, place = _sum(base, option.least), before.then(option.indices)
         return _Entry(bound, place, next(self.serial), state, number, base, way, before)
 
-    def found(self, entry: _Entry) -> Found:
+    def path_of(self, entry: _Entry) -> LocalPath:
         """Return the path that an entry ends."""
         sizes = tuple(self.sign * number for number in entry.bound)
-        return Found(_along(entry.way), sizes)
+        return LocalPath(_along(entry.way), sizes)
 
 
 def _along(way: _Way | None) -> tuple[Edge, ...]:
@@ -200,7 +200,7 @@ def _sum(a: Vector, b: Vector) -> Vector:
 
 
 def _is_local(made: StateGraph, state: int) -> bool:
-    return all(kind is Kind.LOCAL for kind in made.kinds(state)[: len(made.axes)])
+    return all(scope is Scope.LOCAL for scope in made.scopes(state)[: len(made.axes)])
 
 
 def _final(made: StateGraph, state: int, sign: int) -> Vector:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-Moves: TypeAlias = tuple[int, ...]
 
 
 class Moments(NamedTuple):
@@ -61,7 +58,7 @@ class Survey:
     column: int
     ends: Mapping[int, Moments]
     step: int
-    moves: Moves
+    moves: tuple[int, ...]
     low: int
     high: int
     most: int

@@ -71,13 +71,13 @@ def entering(
     By slot and part; into tensors of `moved` there is one edge.
     """
     within = _ancestors(graph, target, moved)
-    found: dict[str, list[Edge]] = {}
+    entries: dict[str, list[Edge]] = {}
     for name in order:
         if name in within:
-            edges = [edge for edge in _edges(graph, name, moved) if edge.source in found]
+            edges = [edge for edge in _edges(graph, name, moved) if edge.source in entries]
             if edges or name == source:
-                found[name] = [] if name == source else edges
-    return found if target in found else {}
+                entries[name] = [] if name == source else edges
+    return entries if target in entries else {}
 
 
 def _ancestors(graph: Graph, target: str, moved: Mapping[str, Joined]) -> set[str]:
@@ -168,8 +168,8 @@ def _brought(
     if not is_transparent(edge, form):
         numbered.append(edge)
         return Origins(len(numbered) - 1, 1, 0)
-    found = origins[edge.source]
-    return found if edge.relation.is_pointwise else found._replace(reset=found.bits)
+    before = origins[edge.source]
+    return before if edge.relation.is_pointwise else before._replace(reset=before.bits)
 
 
 def _is_kept(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:
@@ -178,11 +178,11 @@ def _is_kept(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:
 
 def _arrive(brought: list[tuple[Edge, Origins]]) -> tuple[Arrival, Origins]:
     """Choose edges that bring each origin once, and through a reduction if any edge does."""
-    shift = min(found.shift for _, found in brought)
+    shift = min(origins.shift for _, origins in brought)
     whole: list[tuple[Edge, int, int]] = []
     total = total_reset = 0
-    for edge, found in sorted(brought, key=lambda item: not item[1].reset):
-        bits, reset = found.aligned(shift)
+    for edge, origins in sorted(brought, key=lambda item: not item[1].reset):
+        bits, reset = origins.aligned(shift)
         if not bits & total:
             whole.append((edge, bits, reset))
         elif not total & ~bits and not total_reset & ~reset:
@@ -225,14 +225,14 @@ class Walks:
             for number, reset in self._plan.arrivals[name].origins.items()
         }
         came = self._search(name, set(starts.values()))
-        found: dict[int, tuple[Edge, ...]] = {}
+        walks: dict[int, tuple[Edge, ...]] = {}
         for number, place in starts.items():
             walk: list[Edge] = []
             while place != (name, False):
                 edge, place = came[place]
                 walk.append(edge)
-            found[number] = tuple(walk)
-        return found
+            walks[number] = tuple(walk)
+        return walks
 
     def _search(
         self, name: str, wanted: set[tuple[str, bool]]

@@ -8,7 +8,7 @@ All counting, the moments and the enumeration run on this graph.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains.fields.layout import is_one_path, lines_of
 from rfgraph.domains.fields.parts import Lines, uncut
@@ -17,8 +17,9 @@ from rfgraph.domains.fields.pieces import Mapped, Tabled, own_position
 from rfgraph.domains.joined import joined
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.paths.routes import Plan, Walks, entering, every_path, not_named, routes
-from rfgraph.domains.paths.tracks import Kind, Track, carry_track, presence, support_of
+from rfgraph.domains.paths.tracks import Track, carry_track, presence, support_of
 from rfgraph.domains.periodic import constant
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.bounds import allowance
 from rfgraph.relations.graph import producer_of
@@ -37,8 +38,6 @@ MAX_STATES = 200_000
 # Entries of all tables that patterns without a closed form take: 16 bytes each.
 MAX_PATTERNS = 1 << 24
 
-Growth: TypeAlias = tuple[int, ...]
-
 
 class Arc(NamedTuple):
     """Paths of state `source` go on to state `target`, their bases grown by `shift`.
@@ -48,7 +47,7 @@ class Arc(NamedTuple):
 
     source: int
     target: int
-    shift: Growth
+    shift: tuple[int, ...]
     edges: tuple[Edge, ...]
 
 
@@ -66,14 +65,14 @@ class StateGraph:
     surveys: dict[tuple[int, ...], Survey] = field(default_factory=dict)
     counted: dict[tuple[int, ...], dict[int, dict[int, int]]] = field(default_factory=dict)
 
-    def kinds(self, state: int) -> tuple[Kind, ...]:
+    def scopes(self, state: int) -> tuple[Scope, ...]:
         """Return how the paths of a state stand to the tracked axes."""
-        return tuple(track.kind for track in self.tracks[state])
+        return tuple(track.scope for track in self.tracks[state])
 
     def sizes(self, state: int, base: Sequence[int]) -> tuple[int | None, ...]:
         """Return the sizes of a path that ends in `state` with `base`; None if not local."""
         return tuple(
-            number + excess(track.piece) + 1 if track.kind is Kind.LOCAL else None
+            number + excess(track.piece) + 1 if track.scope is Scope.LOCAL else None
             for track, number in zip(self.tracks[state], base, strict=False)
         )
 
@@ -193,9 +192,9 @@ class _Folder:
         tracks = []
         for axis in self.made.axes:
             pattern = normal(own_position(axis))
-            tracks.append(Track(Kind.LOCAL, pattern.key, pattern.piece))
+            tracks.append(Track(Scope.LOCAL, pattern.key, pattern.piece))
         if not tracks:
-            tracks.append(presence(Kind.GLOBAL, Mapped(None, constant((0, 0)))))
+            tracks.append(presence(Scope.GLOBAL, Mapped(None, constant((0, 0)))))
         key = (self._flags(name, 0, ()), *(track.same() for track in tracks))
         self.made.start = self._state(name, key, tuple(tracks), self.at.setdefault(name, {}))
         self._keep_origins(name)
@@ -203,13 +202,13 @@ class _Folder:
     def _state(
         self, name: str, key: object, tracks: tuple[Track, ...], here: dict[object, int]
     ) -> int:
-        found = here.get(key)
-        if found is None:
-            found = here[key] = len(self.made.tracks)
+        state = here.get(key)
+        if state is None:
+            state = here[key] = len(self.made.tracks)
             self.made.tracks.append(tracks)
             self.made.tensors.append(name)
             self.partial.append(any(support_of(track) for track in tracks))
-        return found
+        return state
 
     def _spend(self, entries: int) -> None:
         self.entries += entries
@@ -241,17 +240,17 @@ class _Folder:
         arcs, tracks_of = self.made.arcs, self.made.tracks
         for key, state in sources.items():
             if keeps and not self._any_drops(state, name):
-                found = self._state(name, key, tracks_of[state], here)
-                arcs.append(Arc(state, found, still, edges))
+                after = self._state(name, key, tracks_of[state], here)
+                arcs.append(Arc(state, after, still, edges))
                 continue
             carried = self._carry(tracks_of[state], relation, name)
             if carried is None:
                 continue
             tracks, shift = carried
             flags = self._flags(name, key[0], edges)  # type: ignore[index]
-            found = self._state(name, (flags, *(t.same() for t in tracks)), tracks, here)
+            after = self._state(name, (flags, *(t.same() for t in tracks)), tracks, here)
             grown = (*shift[: len(self.made.axes)], window)
-            arcs.append(Arc(state, found, grown, edges))
+            arcs.append(Arc(state, after, grown, edges))
 
     def _any_drops(self, state: int, name: str) -> bool:
         return self.partial[state] and any(
@@ -260,7 +259,7 @@ class _Folder:
 
     def _carry(
         self, tracks: tuple[Track, ...], relation: Relation, name: str
-    ) -> tuple[tuple[Track, ...], Growth] | None:
+    ) -> tuple[tuple[Track, ...], tuple[int, ...]] | None:
         moved: list[Track] = []
         shifts: list[int] = []
         for axis, track in zip(self.made.axes or (0,), tracks, strict=True):
@@ -300,7 +299,7 @@ class _Folder:
         piece = uncut(track.piece, self.wholes[key])
         if piece is track.piece:
             return track
-        return self._only(Track(track.kind, normal(piece).key, piece))
+        return self._only(Track(track.scope, normal(piece).key, piece))
 
     def _lines(self, name: str, axis: int) -> Lines:
         """Return what maps a crop at this tensor may have been made to fit: it joins them here."""
@@ -312,10 +311,10 @@ class _Folder:
 
     def _only(self, track: Track) -> Track:
         """Return the one track of its pattern: tables that are the same are held once."""
-        found = self.patterns.setdefault(track.same(), track)
-        if found is track and isinstance(track.piece, Tabled):
+        same = self.patterns.setdefault(track.same(), track)
+        if same is track and isinstance(track.piece, Tabled):
             self._spend(track.piece.table.lo.size)
-        return found
+        return same
 
     def _from_origins(self, name: str, here: dict[object, int]) -> None:
         """Carry the own paths of origins over the transparent walks that lead from them."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains.fields.carry import carry
 from rfgraph.domains.fields.pattern import normal
-from rfgraph.domains.fields.pieces import Blur, Lost, Mapped, Piece, Regrouped
+from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Regrouped, scope_of
 from rfgraph.domains.periodic import constant
+from rfgraph.domains.scope import Scope
 from rfgraph.relations.axis_rules import Shift
 from rfgraph.relations.steps import Select
 
@@ -17,25 +17,16 @@ if TYPE_CHECKING:
     from rfgraph.relations.relation import Relation
 
 
-class Kind(Enum):
-    """How a path stands to an input axis."""
-
-    LOCAL = "local"
-    ONE_SIDED = "one_sided"
-    GLOBAL = "global"
-    UNKNOWN = "unknown"
-
-
 class Track(NamedTuple):
-    """One axis of a state: its kind, its pattern's key, and the piece that stands for it."""
+    """One axis of a state: its scope, its pattern's key, and the piece that stands for it."""
 
-    kind: Kind
+    scope: Scope
     key: object
     piece: Piece
 
-    def same(self) -> tuple[Kind, object]:
+    def same(self) -> tuple[Scope, object]:
         """Return what tells tracks apart."""
-        return self.kind, self.key
+        return self.scope, self.key
 
 
 def support_of(track: Track) -> Support:
@@ -43,10 +34,10 @@ def support_of(track: Track) -> Support:
     return track.piece.support if isinstance(track.piece, Mapped) else ()
 
 
-def presence(kind: Kind, piece: Piece) -> Track:
+def presence(scope: Scope, piece: Piece) -> Track:
     """Return a track that only says where there is something to read."""
     pattern = normal(piece)
-    return Track(kind, pattern.key, pattern.piece)
+    return Track(scope, pattern.key, pattern.piece)
 
 
 def carry_track(
@@ -56,23 +47,22 @@ def carry_track(
     if _passes_by(track.piece, relation, needed):
         return track, 0
     result = carry(track.piece, relation)
-    if result is Lost.EMPTY:
+    if result is Scope.NONE:
         return None
-    if track.kind in (Kind.GLOBAL, Kind.UNKNOWN) or isinstance(result, Lost):
-        kind = track.kind
-        if isinstance(result, Lost) and track.kind in (Kind.LOCAL, Kind.ONE_SIDED):
-            kind = Kind.UNKNOWN if result is Lost.UNKNOWN else Kind.GLOBAL
-        left = _where(track.piece, relation) if isinstance(result, Lost) else result
-        piece = _trimmed(left, needed)
-        if piece is None:
-            return None
-        return presence(kind, piece), 0
-    pattern = normal(_trimmed_piece(result, needed))
-    if result.open_lo or result.open_hi:
-        return Track(Kind.ONE_SIDED, pattern.key, pattern.piece), 0
+    if isinstance(result, Scope):
+        left = _where(track.piece, relation)
+        scope = track.scope if track.scope.is_lost else result
+        return None if left is None else (presence(scope, _trimmed(left, needed)), 0)
+    result = _trimmed(result, needed)
+    if track.scope.is_lost:
+        return presence(track.scope, result), 0
+    pattern = normal(result)
+    scope = scope_of(result)
+    if scope is not Scope.LOCAL:
+        return Track(scope, pattern.key, pattern.piece), 0
     if isinstance(result, Blur):
-        return presence(Kind.UNKNOWN, Mapped(None, constant((0, 0)))), 0
-    return Track(Kind.LOCAL, pattern.key, pattern.piece), pattern.hi - pattern.lo
+        return presence(Scope.UNKNOWN, Mapped(None, constant((0, 0)))), 0
+    return Track(Scope.LOCAL, pattern.key, pattern.piece), pattern.hi - pattern.lo
 
 
 def _passes_by(piece: Piece, relation: Relation, needed: frozenset[int]) -> bool:
@@ -99,16 +89,12 @@ def _where(piece: Piece, relation: Relation) -> Piece | None:
     """Return where a path that was lost on an axis still reads something."""
     support = piece.support if isinstance(piece, Mapped) else ()
     result = carry(Mapped(None, constant((0, 0)), support), relation)
-    if result is Lost.EMPTY:
+    if result is Scope.NONE:
         return None
-    return Mapped(None, constant((0, 0))) if isinstance(result, Lost) else result
+    return Mapped(None, constant((0, 0))) if isinstance(result, Scope) else result
 
 
-def _trimmed(piece: Piece | None, needed: frozenset[int]) -> Piece | None:
-    return None if piece is None else _trimmed_piece(piece, needed)
-
-
-def _trimmed_piece(piece: Piece, needed: frozenset[int]) -> Piece:
+def _trimmed(piece: Piece, needed: frozenset[int]) -> Piece:
     if isinstance(piece, Regrouped) and isinstance(piece.piece, Mapped) and not needed:
         return piece._replace(piece=piece.piece._replace(support=()))
     if isinstance(piece, Mapped) and piece.support:

@@ -1,0 +1,204 @@
+"""The fields of a model's tensors on one graph input, as they are reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from rfgraph.domains.fields.alignment import aligned
+from rfgraph.domains.fields.axis import Axis
+from rfgraph.domains.fields.numbers import axis_of
+from rfgraph.domains.fields.parts import parted
+from rfgraph.domains.read_positions import read_positions
+from rfgraph.domains.regions import clipped
+from rfgraph.errors import BoundError
+from rfgraph.frozen import FrozenDict
+from rfgraph.relations.graph import input_shape, shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rfgraph.domains.fields.layout import ClosedForm, Fields, State
+    from rfgraph.domains.read_positions import Masks
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import Graph, Operator
+
+
+# Whether local paths are aligned (None: there are none, or it cannot be told), and the axes.
+Measured: TypeAlias = "tuple[bool | None, Mapping[int, Axis]]"
+# How many of the operators that made an axis global are named.
+MAX_THROUGH = 4
+
+
+@dataclass(slots=True)
+class Meter:
+    """Measures the fields of tensors on one graph input; tensors that share a state share the work.
+
+    `probed` are the input's axes whose lengths were chosen for want of any; `takes_range` says
+    whether an operator takes the range of a tensor that it reads, for dynamic quantization;
+    `longer` gives the meter of the same model with those lengths doubled, None where there is none.
+    """
+
+    graph: Graph
+    form: ClosedForm
+    probed: Collection[int]
+    takes_range: Callable[[Graph, str, Operator], bool]
+    longer: Callable[[], Meter | None] | None = None
+    _seen: dict[tuple[int, Shape | None], Measured] = field(default_factory=dict, repr=False)
+    _read: dict[str, Masks | None] = field(default_factory=dict, repr=False)
+    _parted: set[str] | None = field(default=None, repr=False)
+
+    def measured(self, tensor: str) -> Measured:
+        """Return alignment and axes of the field of a tensor that the input reaches."""
+        state = self.form.states[tensor]
+        shape = shape_of(self.graph, tensor)
+        key = (id(state), shape)
+        if key not in self._seen:
+            self._seen[key] = self._measure(tensor, state, shape)
+        agree, axes = self._seen[key]
+        if not self.probed or self.longer is None or not self._has_parts(tensor):
+            return agree, axes
+        wider = self.longer()
+        if wider is None or tensor not in wider.form.states:
+            return agree, axes
+        _, later = wider.measured(tensor)
+        return agree, FrozenDict({n: _at_two_lengths(axes[n], later[n]) for n in axes})
+
+    def _has_parts(self, tensor: str) -> bool:
+        """Whether a tensor comes by parts of an axis, whose length may depend on the input's."""
+        if self._parted is None:
+            self._parted = parted(self.graph)
+        return tensor in self._parted
+
+    def _measure(self, tensor: str, state: State, shape: Shape | None) -> Measured:
+        form = self.form
+        axes: dict[int, Axis] = {}
+        for number, length in enumerate(input_shape(self.graph, form.input)):
+            axis = axis_of(number, state, shape, length, form.spatial_axes)
+            if axis.scope in ("one-sided", "global") and _is_part(number, state):
+                axis = self._part(tensor, number, length)
+            if number in self.probed:
+                axis = _of_open_length(axis)
+            axes[number] = self._explained(axis, state.through[number])
+        local = state.local(form.spatial_axes)
+        agree = _agreement(local.values(), form.spatial_axes, shape or ()) if local else None
+        return agree, FrozenDict(axes)
+
+    def _explained(self, axis: Axis, losses: int) -> Axis:
+        """Return an axis with the operators that made it so, and whether all of it is read."""
+        if axis.scope in ("local", "none"):
+            return axis
+        covers = None
+        if axis.scope == "global" and axis.axis not in self.probed:
+            covers = self._covered(losses, axis.axis)
+        through, ranges = self._through(losses)
+        return replace(axis, through=through, ranges=ranges, covers_input=covers)
+
+    def _part(self, tensor: str, axis: int, length: int) -> Axis:
+        """Return the axis of a part of what was one-sided: what its units read."""
+        try:
+            tables = clipped(self.graph, self.form.input, [tensor])[tensor]
+        except BoundError:
+            return Axis(axis, "local", regular=False)
+        there = reduce(np.logical_and, (table.lo <= table.hi for table in tables))
+        sizes = np.where(there, tables[axis].hi - tables[axis].lo + 1, 0)
+        size, size_min = int(sizes.max()), int(sizes.min())
+        return Axis(axis, "local", size, size_min, covers_input=size_min >= length, regular=False)
+
+    def _through(self, losses: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the names of the first operators of a set of losses, and which take a range."""
+        tensors = {(loss := self.form.losses[k]).operator: loss.tensor for k in _bits(losses)}
+        first = sorted(tensors.items(), key=lambda item: item[0].index)[:MAX_THROUGH]
+        ranges = [one.label for one, tensor in first if self.takes_range(self.graph, tensor, one)]
+        return tuple(operator.label for operator, _ in first), tuple(ranges)
+
+    def _covered(self, losses: int, axis: int) -> bool | None:
+        """Whether the global paths of a set of losses read every position of an input axis.
+
+        None where the axis is too long to tabulate.
+        """
+        read: NDArray[np.bool_] | None = None
+        for number in _bits(losses):
+            masks = self._positions(self.form.losses[number].tensor)
+            if masks is None:
+                return None
+            if axis < len(masks):
+                read = masks[axis] if read is None else read | masks[axis]
+            if read is not None and read.all():
+                return True
+        return False
+
+    def _positions(self, tensor: str) -> Masks | None:
+        if tensor not in self._read:
+            try:
+                masks = read_positions(self.graph, self.form.input, tensor) or ()
+            except BoundError:
+                masks = None
+            self._read[tensor] = masks
+        return self._read[tensor]
+
+
+def _at_two_lengths(axis: Axis, longer: Axis) -> Axis:
+    """Return a local field as irregular, and as growing, if it is not the same on a longer input.
+
+    What is local on the longer one only was not a whole axis, but as long as one by chance.
+    """
+    if axis.scope in ("global", "one-sided") and longer.scope == "local":
+        return replace(longer, covers_input=None)
+    if axis.local is not None and longer.local is not None:
+        return replace(axis, local=_at_two_lengths(axis.local, longer.local))
+    if axis.scope != "local" or (longer.scope == "local" and _numbers(axis) == _numbers(longer)):
+        return axis
+    grows = longer.size is None or (axis.size is not None and longer.size > axis.size)
+    return Axis(
+        axis.axis,
+        "local",
+        axis.size,
+        axis.size_min,
+        shortest=axis.shortest,
+        longest=axis.longest,
+        regular=False,
+        grows=grows,
+    )
+
+
+def _numbers(axis: Axis) -> tuple[object, ...]:
+    return axis.size, axis.size_min, axis.stride, axis.period, axis.regular
+
+
+def _agreement(local: Iterable[Fields], axes: Sequence[int], shape: Shape) -> bool | None:
+    """Whether local paths are aligned on all axes; None if that could not be told on some."""
+    listed = list(local)
+    verdicts = [
+        aligned([field.spread for fields in listed if (field := fields[axis]) is not None], shape)
+        for axis in axes
+    ]
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True
+
+
+def _bits(number: int) -> Iterator[int]:
+    while number:
+        low = number & -number
+        yield low.bit_length() - 1
+        number ^= low
+
+
+def _of_open_length(axis: Axis) -> Axis:
+    """Return an axis of the input whose length was chosen: whether all of it is read is open."""
+    local = None if axis.local is None else replace(axis.local, covers_input=None)
+    return replace(axis, covers_input=None, local=local)
+
+
+def _is_part(axis: int, state: State) -> bool:
+    """Whether all that was one-sided was cut afterwards, so that it no longer grows."""
+    along = [fields[axis] for fields in state.classes.values()]
+    pieces = [piece for field in along if field is not None for piece in field.pieces]
+    lost = any(layout.scope(axis).is_lost for layout in state.classes)
+    return not lost and all(piece.cut for piece in pieces if piece.open_lo or piece.open_hi)
