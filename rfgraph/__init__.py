@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         StoredMasks,
         Unanalysed,
     )
+    from rfgraph.relations.how import How
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import (
         Everything,
@@ -76,6 +77,7 @@ _HOMES = {
     "ExporterProgram": "rfgraph.onnxfile.reading.model_source",
     "Finding": "rfgraph.analysis.field",
     "Gathered": "rfgraph.relations.steps",
+    "How": "rfgraph.relations.how",
     "Interior": "rfgraph.domains.fields.interior",
     "IrModel": "rfgraph.onnxfile.reading.model_source",
     "Link": "rfgraph.ops.node",
@@ -150,6 +152,7 @@ __all__ = [
     "ExporterProgram",
     "Finding",
     "Gathered",
+    "How",
     "Interior",
     "IrModel",
     "Link",

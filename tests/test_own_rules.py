@@ -5,12 +5,14 @@ from fractions import Fraction
 from typing import get_args
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import rfgraph
 from rfgraph import (
     Gathered,
+    How,
     Link,
     OpNode,
     Outcome,
@@ -50,6 +52,53 @@ def model():
     graph = helper.make_graph(nodes, "g", [x], [y], initializer=[weight])
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("my.ops", 1)]
     return helper.make_model(graph, opset_imports=imports, ir_version=8)
+
+
+def turned(node: OpNode) -> Outcome:
+    """An output reads the element a quarter turn on; with `total`, the sum of the turned rows."""
+    shape = node.shape(0)
+    length = shape[2]
+    across, down = np.ogrid[:length, :length]
+    places = (np.zeros((1, 1, 1, 1), int), np.zeros((1, 1, 1, 1), int))
+    places += (down.reshape(1, 1, 1, length), (length - 1 - across).reshape(1, 1, length, 1))
+    steps = (Gathered(shape, places),)
+    if not node.int("total", 0):
+        return Outcome((shape,), (Link(0, steps),))
+    total = (*shape[:2], 1, length)
+    steps += (Reduce(((2, Whole(length, 1)),)),)
+    return Outcome((total,), (Link(0, steps, spatial=(2, 3), how=How("sum")),))
+
+
+def turning(total: int, *, convolved: bool) -> onnx.ModelProto:
+    nodes = [helper.make_node("Turned", ["x"], ["a"], domain="my.ops", total=total)]
+    if convolved:
+        nodes.append(helper.make_node("Conv", ["a", "w"], ["y"], pads=[1, 1, 1, 1]))
+    weight = numpy_helper.from_array(np.ones((1, 1, 3, 3), np.float32), "w")
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 6, 6])
+    y = helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "g", [x], [y], initializer=[weight])
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("my.ops", 1)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8)
+
+
+def test_the_effective_field_is_carried_over_an_own_rearrangement():
+    result = rfgraph.analyze(turning(0, convolved=True), rules={("my.ops", "Turned"): turned})
+    found = rfgraph.erf(result, "y", unit=(0, 0, 1, 4), map="paths")
+    # Unit (1, 4) reads rows 0 to 2 and columns 3 to 5 of what was turned.
+    want = np.zeros((6, 6), int)
+    for row in range(3):
+        for column in range(3, 6):
+            want[column, 5 - row] = 1
+    assert found.map.tolist() == want.tolist()
+    # It only moves, so nothing is assumed of how it combines.
+    assert rfgraph.erf(result, "y").assumed == ()
+
+
+def test_the_sum_over_a_rearranged_axis_ends_local_paths():
+    result = rfgraph.analyze(turning(1, convolved=False), rules={("my.ops", "Turned"): turned})
+    found = rfgraph.erf(result, "a", unit=(0, 0, 0, 2), map="paths")
+    assert np.argwhere(found.map).tolist() == [[2, column] for column in range(6)]
+    assert found.global_share == 1
 
 
 def test_an_own_rule_is_used():
@@ -238,7 +287,7 @@ def test_every_number_of_a_step_is_looked_at():
         "bool",
         "bytes",
         "tuple[tuple[int, Band], ...]",
-        "tuple[NDArray[np.int64], ...]",
+        "Places",
     } | pairs
     assert kinds - others - set(own_steps._REQUIRED) == {"tuple[int | None, int | None] | None"}
 

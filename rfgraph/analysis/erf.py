@@ -48,6 +48,7 @@ from rfgraph.analysis.lossy import is_lossy
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.result import analyze
 from rfgraph.analysis.unit import normal_index
+from rfgraph.arguments import described, fraction, keywords_named, sequence
 from rfgraph.domains.effective.adjoint import Kind, Weighing, mass_on
 from rfgraph.domains.effective.mass import Mass, expanded, repeats
 from rfgraph.domains.effective.statistics import (
@@ -79,6 +80,7 @@ KINDS: tuple[Kind, ...] = ("random", "uniform", "paths")
 Asked: TypeAlias = "Sequence[int | None] | Literal['center']"
 
 
+@keywords_named
 def erf(
     model: Model | Analysis | Source,
     tensor: str | None = None,
@@ -100,9 +102,10 @@ def erf(
     """
     result = model if isinstance(model, Analysis) else analyze(model)
     if map not in KINDS:
-        raise UsageError(f"map requires one of {', '.join(KINDS)}, found {quoted(str(map))}")
-    if not 0 < share <= 1:
-        raise UsageError(f"share requires a number above 0 and at most 1, found {share}")
+        raise UsageError(f"map requires one of {', '.join(KINDS)}, found {described(map)}")
+    part = fraction(share)
+    if part is None or not 0 < part <= 1:
+        raise UsageError(f"share requires a number above 0 and at most 1, found {described(share)}")
     source = pick_input(result.model, input)
     name = pick_tensor(result.model, tensor) if tensor is not None else _default(result, source)
     if name not in result.forms[source].states:
@@ -111,10 +114,11 @@ def erf(
     if shape is None or not result.forms[source].spatial_axes:
         what = "its shape is not known" if shape is None else f"input {quoted(source)} has no axis"
         raise UsageError(f"tensor {quoted(name)} has no map: {what}")
-    index = _center(result, source, name) if unit == "center" else tuple(unit)
+    is_center = isinstance(unit, str) and unit == "center"
+    index = _center(result, source, name) if is_center else sequence("the index", unit)
     at = _one_unit(name, normal_index(name, shape, index))
     with allowance():
-        return _Question(result, source, name, at, map).answer(share, local=local)
+        return _Question(result, source, name, at, map).answer(float(part), local=local)
 
 
 def _one_unit(tensor: str, index: Index) -> UnitIndex:

@@ -291,6 +291,12 @@ def test_errors_say_what_is_required():
         rfgraph.erf(model, map="gauss")
     with pytest.raises(rfgraph.UsageError, match="share requires a number above 0"):
         rfgraph.erf(model, share=0)
+    with pytest.raises(rfgraph.UsageError, match="and at most 1, found 'half'"):
+        rfgraph.erf(model, share="half")
+    with pytest.raises(rfgraph.UsageError, match="the index requires a sequence, found 'middle'"):
+        rfgraph.erf(model, unit="middle")
+    with pytest.raises(TypeError, match="Did you mean 'share'"):
+        rfgraph.erf(model, shares=0.5)
     with pytest.raises(rfgraph.UsageError, match="the index requires 4 entries"):
         rfgraph.erf(model, unit=(0, 1))
     with pytest.raises(rfgraph.UsageError, match="requires one tensor to look at, but there are 2"):

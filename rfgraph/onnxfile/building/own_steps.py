@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, get_args
@@ -195,6 +196,10 @@ def _rational(value: object) -> bool:
     return isinstance(value, int | Fraction)
 
 
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
 def _integers(value: object) -> bool:
     return isinstance(value, tuple) and all(map(_integral, value))
 
@@ -210,6 +215,7 @@ def _or_none(check: Callable[[object], bool]) -> Callable[[object], bool]:
 _REQUIRED: dict[str, tuple[Callable[[object], bool], str]] = {
     "int": (_integral, "an integer"),
     "int | None": (_or_none(_integral), "an integer or None"),
+    "float": (_finite, "a finite number"),
     "Fraction": (_rational, "an integer or a Fraction"),
     "Fraction | None": (_or_none(_rational), "an integer, a Fraction or None"),
     "Shape": (_integers, "a tuple of integers"),
