@@ -1,5 +1,6 @@
 """A user's own operator, ruled from Python and analysed with the rest."""
 
+import math
 from dataclasses import fields
 from fractions import Fraction
 from typing import get_args
@@ -99,6 +100,7 @@ def test_the_sum_over_a_rearranged_axis_ends_local_paths():
     found = rfgraph.erf(result, "a", unit=(0, 0, 0, 2), map="paths")
     assert np.argwhere(found.map).tolist() == [[2, column] for column in range(6)]
     assert found.global_share == 1
+    assert rfgraph.erf(result, "a").assumed == ()
 
 
 def test_an_own_rule_is_used():
@@ -160,6 +162,18 @@ WRONG = {
     "a missing output": (linked(SAME, output=1), "an output of [0], found 1"),
     "a lone step": (linked(SAME[0]), "link 0, steps, requires a sequence, found a Pointwise"),
     "no step": (linked((window(),)), "step 0 requires a step such as Taps, found a Window"),
+    "how, as text": (linked(SAME, how="sum"), "link 0, how, requires a How of gate, max"),
+    "how, a word": (linked(SAME, how=How("blend")), "gate, max, mean, product, scale, select"),
+    "how, a word with more to it": (linked(SAME, how=How("norm", "own")), "found How(word='norm'"),
+    "how, a name": (
+        linked(SAME, how=How("mean", "around")),
+        "name='around'",
+    ),
+    "how, a number": (
+        linked(SAME, how=How("sum", "", (2,))),
+        "for scale or shift only",
+    ),
+    "how, no number": (linked(SAME, how=How("scale", "", (math.inf,))), "values=(inf,)"),
     "a spatial axis": (linked(SAME, spatial=(3,)), "axes of shape [1, 1, 40], found [3]"),
     "the end": (linked(taps(out_len=38)), "end in shape [1, 1, 40] of output 0, found [1, 1, 38]"),
     "the start": (linked(taps(in_len=41)), "step 0 (Taps), axis 2 requires in_len 40, found 41"),
@@ -190,6 +204,10 @@ WRONG = {
     "a filter": (
         linked((Taps(((2, Resample(Fraction(1), Fraction(0), "lanczos", 40, 40)),)),)),
         "filter, requires one of floor, ceil",
+    ),
+    "a sharpness": (
+        linked((Taps(((2, Resample(1, 0, "cubic", 40, 40, sharpness=math.nan)),)),)),
+        "sharpness, requires a finite number, found nan",
     ),
     "elements": (linked((Regroup((1, 39)),), (1, 39)), "as many elements as shape [1, 1, 40] has"),
     "too few places": (

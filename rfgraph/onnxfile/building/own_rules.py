@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.onnxfile.building.own_steps import check_steps
 from rfgraph.ops.node import Link, OpNode, Outcome
 from rfgraph.ops.registry import normal_domain
+from rfgraph.relations.how import How
 from rfgraph.relations.relation import Relation
 from rfgraph.wording.names import printable
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
     from rfgraph.ops.registry import Rule
     from rfgraph.relations.axis_rules import Shape
+
+# Words for how what is read may enter that need no parameter but a number.
+_WORDS = ("gate", "max", "mean", "product", "scale", "select", "shift", "sum", "weighted")
 
 
 def own_rules(rules: Mapping[Any, Any]) -> dict[tuple[str, str], Rule]:
@@ -109,7 +115,8 @@ def _link(what: str, link: object, node: OpNode, shapes: Sequence[Shape | None])
     if not 0 <= output < len(shapes):
         raise UsageError(f"{what} requires an output of {list(range(len(shapes)))}, found {output}")
     steps = tuple(sequence(f"{what}, steps,", link.steps))
-    made = Link(source, steps, output, integers(f"{what}, spatial,", link.spatial))
+    spatial = integers(f"{what}, spatial,", link.spatial)
+    made = Link(source, steps, output, spatial, _checked_how(what, link.how))
     before, after = node.value(source).shape, shapes[output]
     if before is None or after is None:
         return made
@@ -125,3 +132,21 @@ def _link(what: str, link: object, node: OpNode, shapes: Sequence[Shape | None])
             f"found {list(reached)}"
         )
     return made
+
+
+def _checked_how(what: str, how: object) -> How | None:
+    """Return how a link enters: by a word that takes no more than a number."""
+    if how is None or (isinstance(how, How) and how.word in _WORDS and _is_plain(how)):
+        return how
+    raise UsageError(
+        f"{what}, how, requires a How of {', '.join(_WORDS)}, with a number for scale or shift "
+        f"only, found {printable(repr(how)) if isinstance(how, How) else described(how)}"
+    )
+
+
+def _is_plain(how: How) -> bool:
+    """Whether there are no parameters, but for a finite number where the word takes one."""
+    most = 1 if how.word in ("scale", "shift") else 0
+    numbers = sequence("values", how.values)
+    finite = all(isinstance(number, Real) and math.isfinite(number) for number in numbers)
+    return not how.name and len(numbers) <= most and finite
