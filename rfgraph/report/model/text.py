@@ -226,10 +226,10 @@ def _fields_lines(view: View, fields: Sequence[ReceptiveField], answers: Answers
     for field in fields:
         rows = [
             *field_rows(field, view.spatial_axes(field), items[field.input]),
+            *glance(view, field),
             *padding_rows(view, field),
             *shift_rows(view, field, items[field.input]),
             *lengths_rows(view, field, items[field.input]),
-            *glance(view, field),
         ]
         lines = (*_row_lines(rows, style), *answers.distribution(field))
         same.setdefault(lines, []).append(field.input)
