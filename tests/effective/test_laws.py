@@ -285,6 +285,40 @@ def test_a_unit_that_reads_nothing_has_no_numbers():
     assert found.to_dict()["luo_size"] is None
 
 
+def test_a_roll_is_followed_in_parts_as_by_one_operator():
+    def rolled(parts):
+        net = Net((1, 1, 9, 9))
+        x = net.conv("x", 1)
+        if parts:
+            ends = [net.node("Slice", x, *map(net.const, ([a], [b], [2]))) for a, b in RANGES]
+            x = net.node("Concat", *ends, axis=2)
+        else:
+            x = net.node("Gather", x, net.const([3, 4, 5, 6, 7, 8, 0, 1, 2]), axis=2)
+        return rfgraph.erf(net.model(net.conv(x, 1)), map="paths")
+
+    one, parts = rolled(False), rolled(True)
+    assert parts.map.tolist() == one.map.tolist()
+    # Past the border nothing goes on along the axis that is rolled.
+    assert one.axes[2].unclipped is None
+    assert parts.axes == one.axes
+
+
+RANGES = [(3, 9), (0, 3)]
+
+
+def test_a_stem_of_slices_goes_on_past_the_border():
+    net = Net((1, 1, 12, 12))
+    every = [
+        net.node("Slice", "x", *map(net.const, ([a, b], [12, 12], [2, 3], [2, 2])))
+        for a in (0, 1)
+        for b in (0, 1)
+    ]
+    x = net.node("Concat", *every, axis=1, channels=4)
+    (axis, _) = rfgraph.erf(net.model(net.conv(x, 1)), map="paths").axes.values()
+    # Three rows of pairs.
+    assert (axis.theoretical, axis.unclipped.size) == (6, 6)
+
+
 def test_errors_say_what_is_required():
     model = rfgraph.load(stack(9, [(1, 1)] * 2))
     with pytest.raises(rfgraph.UsageError, match="map requires one of random, uniform, paths"):

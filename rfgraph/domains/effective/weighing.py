@@ -29,14 +29,17 @@ from rfgraph.domains.effective.factors import (
     spreads,
 )
 from rfgraph.domains.effective.functions import Curves, curves_of, fused
+from rfgraph.domains.joined import joined
 from rfgraph.relations.axis_rules import Whole
-from rfgraph.relations.graph import ancestors, edges_into
-from rfgraph.relations.steps import Everything, Reduce
+from rfgraph.relations.graph import Edge, ancestors, edges_into
+from rfgraph.relations.how import SELECT
+from rfgraph.relations.steps import Everything, Gathered, Reduce
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from rfgraph.relations.graph import Edge, Graph
+    from rfgraph.domains.joined import Joined
+    from rfgraph.relations.graph import Graph
     from rfgraph.relations.relation import Relation
 
 
@@ -70,15 +73,16 @@ def weigh(graph: Graph, targets: Collection[str], kind: Kind) -> Counted:
 
 
 def _edges(
-    graph: Graph, names: Iterable[str]
+    graph: Graph, names: Sequence[str]
 ) -> tuple[dict[str, tuple[Edge, ...]], dict[str, Program], list[Edge]]:
     """Return the edges into each tensor, one for each function written out, and its program."""
     found: dict[str, tuple[Edge, ...]] = {}
     programs: dict[str, Program] = {}
     curves: dict[str, Curves] = {}
     unknown: list[Edge] = []
+    moved = joined(graph, names)
     for name in names:
-        every = [edge for edge in edges_into(graph, name) if not edge.relation.is_void]
+        every = list(_edges_into(graph, name, moved.get(name)))
         known = [edge for edge in every if not _is_unknown(edge.relation)]
         unknown.extend(edge for edge in every if _is_unknown(edge.relation))
         curves[name] = curves_of(known, curves)
@@ -87,6 +91,25 @@ def _edges(
             known, programs[name] = [one[0]], one[1]
         found[name] = tuple(known)
     return found, programs, unknown
+
+
+def _edges_into(graph: Graph, name: str, moved: Joined | None) -> Iterator[Edge]:
+    """Yield the edges that carry anything: one, if all parts are moved along axes from a tensor."""
+    if moved is not None and _only_moves(graph, name, moved):
+        yield Edge(moved.source, name, moved.relation, moved.operator, how=SELECT)
+        return
+    for edge in edges_into(graph, name):
+        if not edge.relation.is_void:
+            yield edge
+
+
+def _only_moves(graph: Graph, name: str, moved: Joined) -> bool:
+    """Whether no function is applied on the way, and every axis is moved for itself."""
+    return not any(isinstance(step, Gathered) for step in moved.relation.steps) and all(
+        edge.relation.is_void or (edge.how is not None and edge.how.word == "select")
+        for tensor in (*moved.passed, name)
+        for edge in edges_into(graph, tensor)
+    )
 
 
 def _is_unknown(relation: Relation) -> bool:
