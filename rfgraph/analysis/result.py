@@ -61,6 +61,7 @@ def analyze(
     dims: Mapping[str, int] | None = None,
     rules: Mapping[tuple[str, str], Rule] | None = None,
     masks: bool = False,
+    override_shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Result:
     """Return the closed-form analysis of a model.
 
@@ -74,6 +75,7 @@ def analyze(
             dims=dims,
             rules=rules,
             masks=masks,
+            override_shapes=override_shapes,
         )
         loaded = model
     else:
@@ -84,6 +86,7 @@ def analyze(
             dims=dims,
             rules=rules,
             masks=masks,
+            override_shapes=override_shapes,
         )
     return Result(loaded, forms_of(loaded))
 

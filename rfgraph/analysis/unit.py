@@ -199,7 +199,10 @@ def normal_index(tensor: str, shape: Shape, index: Sequence[int | slice | None])
 
 def _range(given: slice, axis: int, length: int, described: str) -> tuple[int, int]:
     """Return the first and the end of a range of units; UsageError where it has none."""
-    ends = [0 if given.start is None else given.start, length if given.stop is None else given.stop]
+    ends = [
+        whole if at is None else integer(f"the range on axis {axis}", at)
+        for at, whole in ((given.start, 0), (given.stop, length))
+    ]
     first, end = (at + length if at < 0 else at for at in ends)
     if given.step not in (None, 1) or not 0 <= first < end <= length:
         raise UsageError(

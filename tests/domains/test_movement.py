@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import networkx as nx
+import numpy as np
 import pytest
 
 from rfgraph.domains import movement as module
@@ -29,6 +30,7 @@ from rfgraph.relations.graph import Operator
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import (
     Everything,
+    Gathered,
     Permute,
     Pointwise,
     Prefix,
@@ -328,3 +330,51 @@ def test_one_part_beside_a_constant_moves():
 def test_what_has_no_elements_does_not_move():
     found = moved((8,), ("x", "a", (Select(((0, Shift(0, 1, 8, 0)),)),)))
     assert "a" not in found.values
+
+
+# -- any rearrangement -----------------------------------------------------------------------------
+
+
+def gathered(shape, *places):
+    """Return what a tensor of (4, 6) whose last axis moves is behind a rearrangement to `shape`."""
+    step = Gathered(shape, tuple(np.array(place, dtype=np.int64) for place in places))
+    return moved((4, 6), ("x", "y", (step,)), axis=1)
+
+
+OWN = np.arange(6)
+
+
+def test_a_rearrangement_of_other_axes_moves_as_before():
+    found = gathered((4, 6), np.array([[2], [0], [3], [1]]), OWN.reshape(1, 6))
+    assert numbers(found, "y") == ((1, 1), ((0, 0),))
+    assert found.breaks == ()
+
+
+def test_a_rearrangement_may_move_the_axis():
+    found = gathered((6, 4), np.arange(4).reshape(1, 4), OWN.reshape(6, 1))
+    assert found.values["y"].axis == 0
+
+
+def test_what_a_rearrangement_leaves_out_of_other_axes_moves_too():
+    found = gathered((4, 6), np.array([[2], [-1], [3], [-1]]), np.array([[1], [-1], [1], [-1]]) * 0)
+    assert [item.why for item in found.breaks] == [module.LISTED]
+    place = np.where(np.array([[1], [0], [1], [0]]), OWN, -1)
+    found = gathered((4, 6), np.minimum(place, 0) + np.array([[1], [0], [1], [0]]), place)
+    assert found.values["y"].axis == 1
+    assert found.breaks == ()
+
+
+def test_parts_of_the_axis_that_are_put_side_by_side_do_not_move():
+    first, second = np.where(OWN < 3, OWN, -1), np.where(OWN < 3, -1, OWN)
+    row = np.arange(4).reshape(4, 1)
+    steps = [
+        (Gathered((4, 6), (np.where(part < 0, -1, row), part.reshape(1, 6) + 0 * row)),)
+        for part in (first, second)
+    ]
+    found = moved((4, 6), *(("x", "y", step) for step in steps), axis=1)
+    assert {item.why for item in found.breaks} == {module.PARTS}
+
+
+def test_a_rearrangement_of_the_axis_does_not_move():
+    found = gathered((4, 6), np.arange(4).reshape(4, 1), OWN[::-1].reshape(1, 6))
+    assert [item.why for item in found.breaks] == [module.LISTED]

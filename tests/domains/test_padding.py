@@ -14,7 +14,16 @@ from rfgraph.domains.padding import touched, touched_counts
 from rfgraph.relations.axis_rules import Band, Pick, Shift, Transposed, Window
 from rfgraph.relations.graph import Operator
 from rfgraph.relations.relation import Relation
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Regroup, Select, Taps
+from rfgraph.relations.steps import (
+    Everything,
+    Gathered,
+    Permute,
+    Pointwise,
+    Prefix,
+    Regroup,
+    Select,
+    Taps,
+)
 
 
 def flags(model, axis=2):
@@ -146,3 +155,33 @@ def test_what_has_no_padding(step):
     left, right = of_steps((6,), step)
     assert not left.any()
     assert not right.any()
+
+
+def test_padding_goes_where_a_rearrangement_takes_it():
+    """Of 4 units of a window of 3 the first and the last are touched; then they are turned."""
+    window = Taps(((1, Window(3, 1, 1, 1, 4, 4)),))
+    first = np.array([[0], [0], [-1], [0], [0]])
+    turned = Gathered((5, 2), (first, np.array([[3], [2], [-1], [1], [0]])))
+    padded = Taps(((0, Window(3, 1, 1, 1, 5, 5)),))
+    graph = nx.MultiDiGraph()
+    graph.add_node("x", shape=(2, 4), producer=None)
+    for number, (name, steps) in enumerate((("y", (window, turned)), ("z", (padded,)))):
+        source = "x" if name == "y" else "y"
+        relation = Relation(graph.nodes[source]["shape"], steps)
+        graph.add_node(name, shape=relation.out_shape, producer=Operator(number, "n", "Op"))
+        graph.add_edge(
+            source,
+            name,
+            relation=relation,
+            operator=Operator(number, "n", "Op"),
+            slot=0,
+            output=0,
+            part=0,
+        )
+    left, right = touched(graph, "x", 1, "y")
+    assert left.ravel().tolist() == [False, False, False, False, True]
+    assert right.ravel().tolist() == [True, False, False, False, False]
+    # The axis that carries it is padded once more.
+    left, right = touched(graph, "x", 1, "z")
+    assert left.ravel().tolist() == [True, False, False, True, True]
+    assert right.ravel().tolist() == [True, True, False, False, True]

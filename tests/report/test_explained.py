@@ -93,7 +93,7 @@ def test_sentences(axis, words):
 
 def test_a_unit_that_reads_nothing():
     assert "reads no input: it is constant" in unit_text("m", Unit("t", (0, None), ()), Style())
-    region = Region("x", None, (None,), ("none",))
+    region = Region("x", None, (None,), ("none",), (None,))
     text = unit_text("m", Unit("t", (0, None), (region,)), Style())
     assert "reads nothing of input x" in text
 
