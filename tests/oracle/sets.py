@@ -43,6 +43,8 @@ class Graph:
         names = [value.name for value in model.graph.input]
         self.inputs = [name for name in names if name not in initializers]
         self.kinds = [node.op_type for node in model.graph.node]
+        # The nodes that put something beside what they move.
+        self.padding: set[int] = set()
         self.edges: list[Part] = []
         self._memo: dict[tuple[object, int, frozenset[int]], frozenset[int]] = {}
         self._moving: set[str] = set(self.inputs)
@@ -56,6 +58,10 @@ class Graph:
         constant = frozenset(set(proto.input) - self._moving)
         node = Node(number, proto, attributes, self.values, constant, opset, self.clip)
         self.edges.extend(parts(node))
+        if proto.op_type == "Pad":
+            amounts = attributes["pads"] if "pads" in attributes else self.values[proto.input[1]]
+            if max(amounts, default=0) > 0:
+                self.padding.add(number)
         self._moving.update(proto.output)
 
     def shape(self, tensor: str) -> Index:

@@ -163,7 +163,7 @@ def _joins(graph: Graph) -> dict[str, tuple[str, frozenset[int]]]:
     for target, edges in into.items():
         ways = [{**moved[edge.source]} for edge in edges]
         here: dict[str, frozenset[int]] = {}
-        if len(edges) == 1 and (edges[0].pointwise or graph.kinds[edges[0].node] in MOVES):
+        if len(edges) == 1 and _is_move(graph, edges[0]):
             node = frozenset([edges[0].node])
             here = {name: nodes | node for name, nodes in ways[0].items()}
         elif graph.kinds[edges[0].node] == "Concat":
@@ -174,6 +174,12 @@ def _joins(graph: Graph) -> dict[str, tuple[str, frozenset[int]]]:
             here = {name: nodes | {edges[0].node} for name, nodes in here.items()}
         moved[target] = {**here, target: frozenset()}
     return found
+
+
+def _is_move(graph: Graph, edge: Part) -> bool:
+    """Whether an edge only moves elements; padding stands for more than those that exist."""
+    moves = graph.kinds[edge.node] in MOVES and edge.node not in graph.padding
+    return edge.pointwise or moves
 
 
 def _silent(graph: Graph, edge: Part) -> bool:
