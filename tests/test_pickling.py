@@ -15,6 +15,7 @@ from report import models
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 RESNET = FIXTURES / "resnet18.onnx"
+UNET = FIXTURES / "unet_nearest.onnx"
 LAST = "layer4.1.relu_out"
 
 
@@ -38,6 +39,8 @@ def values():
     yield "finding", rfgraph.check(result)[0]
     settings = rfgraph.make_settings(stat="union")
     yield "settings", settings
+    yield "tiles", rfgraph.tiles(UNET, tile=512, image=1024)
+    yield "stream", rfgraph.stream(FIXTURES / "tcn.onnx", rate=16000)
     yield "report", next(iter(rfgraph.check_many([RESNET], settings)))
     yield "relation", next(iter(result.graph.edges(data="relation")))[2]
     yield "operator", result.graph.nodes[LAST]["producer"]
@@ -53,7 +56,7 @@ def shown(value):
 NAMES = [
     *("model", "result before it was asked", "result after it was asked", "field", "axis"),
     *("histogram", "histogram of an axis", "path", "unit", "region", "output", "input"),
-    *("finding", "settings", "report", "relation", "operator", "error"),
+    *("finding", "settings", "tiles", "stream", "report", "relation", "operator", "error"),
 ]
 
 
@@ -129,3 +132,23 @@ def test_a_mapping_of_a_result_cannot_be_changed(every):
     assert repr(axes) == repr(dict(axes))
     assert len(axes) == 4
     assert 4 not in axes
+
+
+def elementwise(node):
+    """A rule of one's own: each output reads its own position of the input."""
+    shape = node.shape(0)
+    return rfgraph.Outcome((shape,), (rfgraph.Link(0, (rfgraph.Pointwise(shape),)),))
+
+
+def test_a_copy_of_a_model_builds_itself_at_other_lengths_too():
+    net = helper.make_node("Own", ["x"], ["y"], domain="my.ops")
+    proto = models.model([net], {"x": [1, 1, 40]}, {"y": None})
+    proto.opset_import.append(helper.make_opsetid("my.ops", 1))
+    own = rfgraph.load(proto, rules={("my.ops", "Own"): elementwise})
+    with UNET.open("rb") as file:
+        loaded = [rfgraph.load(file), rfgraph.load(UNET, masks=True), own]
+        copies = pickle.loads(pickle.dumps(loaded))
+    for model, shape in zip(copies, [(1, 1, 96, 96), (1, 1, 96, 96), (1, 1, 50)], strict=True):
+        made = model.at({model.inputs[0].name: shape})
+        assert made.inputs[0].shape == shape
+        assert made.graph.nodes[made.outputs[0]]["shape"][2:] == shape[2:]

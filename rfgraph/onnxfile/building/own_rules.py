@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -41,25 +42,22 @@ def own_rules(rules: Mapping[Any, Any]) -> dict[tuple[str, str], Rule]:
             raise UsageError(
                 f"the rule for {printable(repr(key))} requires a function, found {described(rule)}"
             )
-        checked[normal_domain(domain), op_type] = _guard(rule)
+        checked[normal_domain(domain), op_type] = partial(_run_guarded, rule)
     return checked
 
 
-def _guard(rule: Callable[[OpNode], object]) -> Rule:
-    def run_guarded(node: OpNode) -> Outcome:
-        try:
-            outcome = rule(node)
-        except (RfgraphError, MemoryError):
-            raise
-        except Exception as error:
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            raise UsageError(f"its own rule raised {printable(text, 120)}") from error
-        try:
-            return _check(node, outcome)
-        except UsageError as error:
-            raise UsageError(f"what its own rule returned: {error}") from None
-
-    return run_guarded
+def _run_guarded(rule: Callable[[OpNode], object], node: OpNode) -> Outcome:
+    try:
+        outcome = rule(node)
+    except (RfgraphError, MemoryError):
+        raise
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UsageError(f"its own rule raised {printable(text, 120)}") from error
+    try:
+        return _check(node, outcome)
+    except UsageError as error:
+        raise UsageError(f"what its own rule returned: {error}") from None
 
 
 def _check(node: OpNode, outcome: object) -> Outcome:

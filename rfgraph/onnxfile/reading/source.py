@@ -86,6 +86,10 @@ class StreamSource:
         finally:
             _call(self.stream.seek, self.start)
 
+    def __reduce__(self) -> tuple[type[BytesSource], tuple[str, bytes]]:
+        # Another process has no such object: a copy there holds the bytes.
+        return BytesSource, (self.name, read_whole(self))
+
     def _read(self, offset: int, length: int) -> bytes:
         _call(self.stream.seek, self.start + offset)
         return _exactly(length, lambda _, count: _chunk(self.stream, count))
