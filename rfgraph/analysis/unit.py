@@ -13,7 +13,7 @@ from rfgraph.arguments import integer, keywords_named, sequence
 from rfgraph.domains.fields.numbers import unclipped_span
 from rfgraph.domains.padding import touched
 from rfgraph.domains.regions import clipped, region
-from rfgraph.errors import UsageError
+from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import shape_of
 from rfgraph.version import __version__
 from rfgraph.wording.html import html_table
@@ -237,8 +237,11 @@ def _region(result: Analysis, tensor: str, index: Index, source: str) -> Region:
 def _padded(
     result: Analysis, tensor: str, index: Index, source: str, axis: int
 ) -> tuple[bool, bool] | None:
-    """Return whether padding touches some of the units from each side of an input axis."""
-    found = touched(result.graph, source, axis, tensor)
+    """Return whether padding touches some of the units from each side; None if not known."""
+    try:
+        found = touched(result.graph, source, axis, tensor)
+    except BoundError:
+        return None
     if found is None:
         return None
     left, right = (bool(_chosen(side, index).any()) for side in found)

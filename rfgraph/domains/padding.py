@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rfgraph.domains import tables
-from rfgraph.domains.regroup import regroup
+from rfgraph.domains.regions import (
+    Held,
+    before_rule,
+    join_held,
+    own_table,
+    regroup_held,
+    standing,
+)
 from rfgraph.domains.tables import NOTHING, Table
 from rfgraph.relations.axis_rules import Band, Resample, Shift, Transposed, Window, progressions
 from rfgraph.relations.bounds import allowance, bounded
-from rfgraph.relations.graph import input_shape
+from rfgraph.relations.graph import edges_into, input_shape
 from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan
 
@@ -41,29 +48,37 @@ class _Value(NamedTuple):
     `axes` are those of the tensor that carry the input's axis.
     """
 
-    table: Table
+    table: Held
     axes: frozenset[int]
 
 
 class _Padding(Domain[_Value]):
     """Along one axis of a graph input."""
 
+    # Whether the tensor that is made has several parts, of which each is absent from the others.
+    _has_parts = False
+
+    def _gather(self, alive: dict[str, _Value], graph: Graph, name: str) -> None:
+        self._has_parts = len({edge.slot for edge in edges_into(graph, name)}) > 1
+        super()._gather(alive, graph, name)
+
     def pointwise(self, value: _Value, old: Shape, new: Shape) -> _Value:
         more = len(new) - len(old)
         return _Value(
-            tables.broadcast(value.table, len(new)), frozenset(axis + more for axis in value.axes)
+            tables.broadcast(standing(value.table), len(new)),
+            frozenset(axis + more for axis in value.axes),
         )
 
     def permute(self, value: _Value, perm: tuple[int, ...], old: Shape) -> _Value:
         axes = frozenset(perm.index(axis) for axis in value.axes)
-        return _Value(tables.permute(value.table, perm), axes)
+        return _Value(tables.permute(standing(value.table), perm), axes)
 
     def regroup(self, value: _Value, old: Shape, new: Shape) -> _Value:
         axes: set[int] = set()
         for before, after in regroup_plan(old, new):
             if not value.axes.isdisjoint(before):
                 axes.update(after)
-        return _Value(regroup(value.table, old, new), frozenset(axes))
+        return _Value(regroup_held(value.table, old, new), frozenset(axes))
 
     def gathered(self, value: _Value, places: Places, old: Shape, new: Shape) -> _Value:
         axes = frozenset(
@@ -72,11 +87,12 @@ class _Padding(Domain[_Value]):
             for behind, length in enumerate(places[axis].shape)
             if length > 1
         )
-        return _Value(tables.gathered(value.table, places), axes)
+        return _Value(tables.gathered(standing(value.table), places), axes)
 
     def along(self, value: _Value, axis: int, rule: AxisRule, shape: Shape) -> _Value:
-        made = tables.along(value.table, axis, rule, clipped=True)
-        ends = _ends(rule) if axis in value.axes else None
+        made = tables.along(before_rule(value.table, axis, rule), axis, rule, clipped=True)
+        part = self._has_parts and isinstance(rule, Shift) and rule.outside == "absent"
+        ends = _ends(rule) if axis in value.axes and not part else None
         if ends is not None:
             dims = [1] * made.lo.ndim
             dims[axis] = rule.out_len
@@ -86,11 +102,12 @@ class _Padding(Domain[_Value]):
 
     def everything(self, value: _Value, step: Everything, old: Shape) -> _Value:
         dims = (1,) * len(step.shape)
-        lo, hi = value.table.lo.min(initial=NOTHING), value.table.hi.max(initial=-NOTHING)
+        table = own_table(value.table)
+        lo, hi = table.lo.min(initial=NOTHING), table.hi.max(initial=-NOTHING)
         return _Value(Table(np.full(dims, lo), np.full(dims, hi)), frozenset())
 
     def join(self, first: _Value, second: _Value) -> _Value:
-        return _Value(tables.join(first.table, second.table), first.axes | second.axes)
+        return _Value(join_held(first.table, second.table), first.axes | second.axes)
 
 
 def _ends(rule: AxisRule) -> Table | None:
@@ -124,7 +141,8 @@ def touched(graph: Graph, source: str, axis: int, tensor: str) -> Touched | None
     start = _Value(Table(zero, zero), frozenset((axis,)))
     for name, value in _Padding().from_source(graph, source, start, [tensor]):
         if name == tensor:
-            return Touched(value.table.lo == -1, value.table.hi == 1)
+            table = standing(value.table)
+            return Touched(table.lo == -1, table.hi == 1)
     return None
 
 

@@ -44,33 +44,33 @@ class _Clipped(Domain[tuple[Held, ...]]):
     """Per axis of a graph input the table of what the units of a tensor read of it."""
 
     def pointwise(self, value: tuple[Held, ...], old: Shape, new: Shape) -> tuple[Held, ...]:
-        return tuple(tables.broadcast(_standing(held), len(new)) for held in value)
+        return tuple(tables.broadcast(standing(held), len(new)) for held in value)
 
     def permute(
         self, value: tuple[Held, ...], perm: tuple[int, ...], old: Shape
     ) -> tuple[Held, ...]:
-        return tuple(tables.permute(_standing(held), perm) for held in value)
+        return tuple(tables.permute(standing(held), perm) for held in value)
 
     def regroup(self, value: tuple[Held, ...], old: Shape, new: Shape) -> tuple[Held, ...]:
-        return tuple(_regroup(held, old, new) for held in value)
+        return tuple(regroup_held(held, old, new) for held in value)
 
     def gathered(
         self, value: tuple[Held, ...], places: Places, old: Shape, new: Shape
     ) -> tuple[Held, ...]:
-        return tuple(tables.gathered(_standing(held), places) for held in value)
+        return tuple(tables.gathered(standing(held), places) for held in value)
 
     def along(
         self, value: tuple[Held, ...], axis: int, rule: AxisRule, shape: Shape
     ) -> tuple[Held, ...]:
         return tuple(
-            tables.along(_before(held, axis, rule), axis, rule, clipped=True) for held in value
+            tables.along(before_rule(held, axis, rule), axis, rule, clipped=True) for held in value
         )
 
     def everything(self, value: tuple[Held, ...], step: Everything, old: Shape) -> tuple[Held, ...]:
-        return tuple(_hull(_own(held), len(step.shape)) for held in value)
+        return tuple(_hull(own_table(held), len(step.shape)) for held in value)
 
     def join(self, first: tuple[Held, ...], second: tuple[Held, ...]) -> tuple[Held, ...]:
-        return tuple(map(_join, first, second))
+        return tuple(map(join_held, first, second))
 
 
 @allowance()
@@ -86,7 +86,7 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
     ramps = tuple(tables.ramp(shape, axis) for axis in range(len(shape)))
     walk = _Clipped().from_source(graph, source, ramps or (Table(zero, zero),), targets)
     return {
-        name: tuple(map(_standing, regions))
+        name: tuple(map(standing, regions))
         for name, regions in walk
         if targets is None or name in targets
     }
@@ -95,32 +95,34 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
 def carry(table: Table, relation: Relation) -> Table:
     """Return the table of a tensor that reads this one by `relation`."""
     (held,) = _Clipped().carry((table,), relation)
-    return _standing(held)
+    return standing(held)
 
 
-def _own(held: Held) -> Table:
+def own_table(held: Held) -> Table:
+    """Return a table as it is held."""
     return held.table if isinstance(held, Regrouped) else held
 
 
-def _standing(held: Held) -> Table:
+def standing(held: Held) -> Table:
     """Return the table of a tensor as its elements stand now."""
     return regroup(held.table, held.shape, held.now) if isinstance(held, Regrouped) else held
 
 
-def _join(first: Held, second: Held) -> Held:
+def join_held(first: Held, second: Held) -> Held:
+    """Return what either table reads, held as the first that is."""
     if isinstance(second, Regrouped):
         first, second = second, first
     if not isinstance(first, Regrouped):
-        return tables.join(first, _own(second))
+        return tables.join(first, own_table(second))
     if isinstance(second, Regrouped) and second.shape == first.shape:
         return first._replace(table=tables.join(first.table, second.table))
-    other = regroup(_standing(second), first.now, first.shape)
+    other = regroup(standing(second), first.now, first.shape)
     return first._replace(table=tables.join(first.table, other))
 
 
-def _regroup(held: Held, old: Shape, new: Shape) -> Held:
+def regroup_held(held: Held, old: Shape, new: Shape) -> Held:
     """Return a table under another shape, or as it stands where it would grow there."""
-    table = _own(held)
+    table = own_table(held)
     shape = held.shape if isinstance(held, Regrouped) else old
     if shape == new:
         return table
@@ -129,12 +131,12 @@ def _regroup(held: Held, old: Shape, new: Shape) -> Held:
     return regroup(table, shape, new)
 
 
-def _before(held: Held, axis: int, rule: AxisRule) -> Table:
+def before_rule(held: Held, axis: int, rule: AxisRule) -> Table:
     """Return the table that a rule along an axis needs: of a whole axis no more than varies."""
     if isinstance(held, Regrouped) and isinstance(rule, Whole):
         old, new = slim_before(axis, held.shape, held.now, held.table.axes)
         return regroup(held.table, old, new)
-    return _standing(held)
+    return standing(held)
 
 
 def _hull(table: Table, rank: int) -> Table:
