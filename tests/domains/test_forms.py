@@ -25,7 +25,9 @@ def bare(entry):
     """A report's entry without the names, which differ between the forms."""
     if isinstance(entry, dict):
         named = ("tensor", "node", "op_type", "through")
-        return {key: bare(value) for key, value in entry.items() if key not in named}
+        # What goes round by a Pad touches padding, and by slices and a Concat none: no field.
+        left_out = {*named, "padding"}
+        return {key: bare(value) for key, value in entry.items() if key not in left_out}
     return [bare(value) for value in entry] if isinstance(entry, list) else entry
 
 
