@@ -12,7 +12,7 @@ import numpy as np
 
 from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, Whole, product
 from rfgraph.relations.bounds import bounded
-from rfgraph.relations.graph import shape_of
+from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.reading import Mask, positions_read, rows_read
 from rfgraph.relations.steps import regroup_plan
@@ -36,6 +36,8 @@ def read_positions(
     `index` restricts the units (None on an axis: all of it). None if nothing is read. Raises
     BoundError for axes too long to tabulate.
     """
+    for length in input_shape(graph, source):
+        bounded(length)
     chosen = _chosen(shape_of(graph, target) or (), index or ())
     for name, masks in _ReadPositions().from_target(graph, target, chosen):
         if name == source:
@@ -66,7 +68,7 @@ class _ReadPositions(Domain[Masks]):
 
     def pointwise(self, value: Masks, old: Shape, new: Shape) -> Masks:
         return tuple(
-            mask if len(mask) == length else _alike(length, read=bool(mask.any()))
+            mask if len(mask) == length else _alike(length, read=_is_any(mask))
             for mask, length in zip(value[len(new) - len(old) :], old, strict=True)
         )
 
@@ -81,12 +83,12 @@ class _ReadPositions(Domain[Masks]):
 
     def along(self, value: Masks, axis: int, rule: AxisRule, shape: Shape) -> Masks:
         if isinstance(rule, Whole):
-            read = _alike(rule.in_len, read=bool(value[axis].any()))
+            read = _alike(rule.in_len, read=_is_any(value[axis]))
         elif isinstance(rule, Rows):
             bounded(rule.in_len)
             read = rows_read(rule, value)
         else:
-            bounded(rule.in_len)
+            bounded(max(rule.in_len, rule.out_len))
             read = positions_read(rule, value[axis])
         return (*value[:axis], read, *value[axis + 1 :])
 
@@ -97,7 +99,7 @@ class _ReadPositions(Domain[Masks]):
         return tuple(map(_either, first, second))
 
     def is_nothing(self, value: Masks) -> bool:
-        return not all(mask.any() for mask in value)
+        return not all(map(_is_any, value))
 
 
 def _alike(length: int, *, read: bool) -> Mask:
@@ -107,6 +109,10 @@ def _alike(length: int, *, read: bool) -> Mask:
 
 def _is_all(mask: Mask) -> bool:
     return bool(mask[0] if mask.strides == (0,) and len(mask) else mask.all())
+
+
+def _is_any(mask: Mask) -> bool:
+    return bool(mask[0] if mask.strides == (0,) and len(mask) else mask.any())
 
 
 def _either(first: Mask, second: Mask) -> Mask:
