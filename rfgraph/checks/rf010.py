@@ -15,6 +15,7 @@ How to silence it: --ignore RF010.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rfgraph.checks.registry import Check
@@ -61,6 +62,10 @@ def _uneven(relation: Relation) -> Iterator[tuple[int, Transposed]]:
 
 
 def _taps(rule: Transposed) -> tuple[int, int]:
-    """Return the least and the largest number of taps over the phases."""
-    counts = [len(rule.taps(o)) for o in range(rule.stride)]
-    return min(counts), max(counts)
+    """Return the least and the largest number of taps over the phases.
+
+    Phases that the dilation shares no residue with have none; the others part the taps.
+    """
+    apart = rule.stride // math.gcd(rule.stride, rule.dilation)
+    least = rule.kernel // apart if apart == rule.stride else 0
+    return least, -(-rule.kernel // apart)

@@ -1,12 +1,15 @@
 """RF008, RF009 and RF010: the halo in use, what is read ahead, uneven overlap."""
 
+import itertools
 from pathlib import Path
 
 import pytest
 
 import rfgraph
 from analysis import nets
+from rfgraph.checks import rf010
 from rfgraph.errors import UsageError
+from rfgraph.relations.axis_rules import Transposed
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 UNET = str(FIXTURES / "unet_nearest.onnx")
@@ -106,3 +109,12 @@ def test_what_is_wrong_has_its_numbers():
     assert (found.input, found.axes, found.required, found.found) == ("input", (2, 3), 112, 96)
     (found,) = rfgraph.check(WAV2VEC2, select="RF009", max_lookahead=10)
     assert (found.axes, found.required, found.found) == ((2,), 10, 399)
+
+
+def test_the_taps_of_phases_are_those_that_are_counted_one_by_one():
+    for kernel, stride, dilation, pad in itertools.product(
+        range(1, 8), range(2, 7), range(1, 6), (0, 1)
+    ):
+        rule = Transposed(kernel, stride, dilation, pad, 10, 30)
+        counts = [len(rule.taps(o)) for o in range(stride)]
+        assert rf010._taps(rule) == (min(counts), max(counts))
