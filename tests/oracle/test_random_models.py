@@ -30,7 +30,7 @@ def test_the_population_holds_what_it_should(wide):
     kinds: Counter[str] = Counter()
     seen: Counter[str] = Counter()
 
-    @settings(MANY, max_examples=400, database=None)
+    @settings(MANY, max_examples=300, database=None)
     @given(random_models.models(wide=wide))
     def collect(model):
         kinds.update(node.op_type for node in model.graph.node)
