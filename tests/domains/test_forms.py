@@ -25,9 +25,7 @@ def bare(entry):
     """A report's entry without the names, which differ between the forms."""
     if isinstance(entry, dict):
         named = ("tensor", "node", "op_type", "through")
-        # What goes round by a Pad touches padding, and by slices and a Concat none: no field.
-        left_out = {*named, "padding"}
-        return {key: bare(value) for key, value in entry.items() if key not in left_out}
+        return {key: bare(value) for key, value in entry.items() if key not in named}
     return [bare(value) for value in entry] if isinstance(entry, list) else entry
 
 
