@@ -172,7 +172,7 @@ def check_one(model: Source, settings: Settings) -> Report:
     except Exception as error:
         if os.environ.get("RFGRAPH_DEBUG") == "1" and not isinstance(error, RfgraphError):
             raise
-        return _error_report(model, _message(error), settings)
+        return _error_report(model, error_line(model, error), settings)
     return Report(name, said, codes=settings.select, masks=loaded.masks, fail_on=settings.fail_on)
 
 
@@ -183,10 +183,15 @@ def file_name(source: Source) -> str:
     return source_name(source)
 
 
-def _error_report(source: Source, message: str, settings: Settings) -> Report:
+def error_line(source: Source, error: Exception) -> str:
+    """Return what went wrong with a model in one line that begins with its name."""
+    message = _message(error)
     prefix = f"{source_name(source)}: "
-    error = message if message.startswith(prefix) else prefix + message
-    return Report(file_name(source), error=error, codes=settings.select)
+    return message if message.startswith(prefix) else prefix + message
+
+
+def _error_report(source: Source, line: str, settings: Settings) -> Report:
+    return Report(file_name(source), error=line, codes=settings.select)
 
 
 def _message(error: Exception) -> str:
@@ -255,5 +260,5 @@ class _Pending:
                 return self._future.result()
             except Exception as raised:
                 error = raised
-        what = f"the worker failed: {type(error).__name__}: {error}"
+        what = f"{source_name(self._source)}: the worker failed: {type(error).__name__}: {error}"
         return _error_report(self._source, what, self._settings)

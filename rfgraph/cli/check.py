@@ -8,20 +8,17 @@ exit code 0: every rule holds; 1: a finding at or above --fail-on; 2: it cannot 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import glob
-import os
 import sys
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rfgraph.cli.files import files, jobs, refuse_to_overwrite
 from rfgraph.cli.options import add_bindings, add_output, once
 from rfgraph.cli.output import emit, style_of
 from rfgraph.cli.progress import Progress
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted, shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,22 +80,13 @@ def add_arguments(parser: Parser) -> None:
     add_output(parser, FORMATS, configured=True)
 
 
-def jobs(text: str) -> int:
-    """Return the number of processes."""
-    from rfgraph.config import MAX_JOBS
-
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_JOBS:
-        raise argparse.ArgumentTypeError(f"required 1 to {MAX_JOBS}, found {quoted(text)}")
-    return int(text)
-
-
 def run(options: argparse.Namespace) -> int:
     """Check the models, write the report and return the exit code."""
     config = _config(options)
     models = files(options.models)
     config.require_matches(models)
     settings = _settings(options, config, models)
-    _refuse_to_overwrite(options.output, models)
+    refuse_to_overwrite(options.output, models)
     form = options.format or config.run.get("format", "text")
     reports = list(_reports(models, settings, options, config))
     _tell_errors(reports, form)
@@ -123,45 +111,7 @@ def render(reports: Sequence[Report], form: str, options: argparse.Namespace) ->
     return text
 
 
-def _refuse_to_overwrite(output: str | None, models: Sequence[str]) -> None:
-    for model in models if output not in (None, "-") else ():
-        with contextlib.suppress(OSError, ValueError):
-            if Path(str(output)).samefile(model):
-                raise UsageError(f"--output is the model {shown_path(model)} itself")
-
-
 # -- what to check ---------------------------------------------------------------------------------
-
-
-def files(arguments: Sequence[str]) -> list[str]:
-    """Return the files meant, each once: folders and patterns expanded, sorted within each.
-
-    UsageError for a folder without a model and a pattern that matches nothing.
-    """
-    names: dict[str, None] = {}
-    for argument in arguments:
-        names.update(dict.fromkeys(_files(argument)))
-    return list(names)
-
-
-def _files(argument: str) -> list[str]:
-    if os.path.isdir(argument):  # noqa: PTH112 - Path would raise for a null byte, this does not
-        inside = sorted(str(path) for path in Path(argument).rglob("*.onnx") if path.is_file())
-        if not inside:
-            raise UsageError(f"{shown_path(argument)}: a folder without an .onnx file")
-        return inside
-    if glob.has_magic(argument) and not os.path.lexists(argument):
-        matching = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - also from the root
-        expanded = [name for match in matching for name in _models_of(match)]
-        if not expanded:
-            raise UsageError(f"{shown_path(argument)}: no file matches")
-        return expanded
-    return [argument]
-
-
-def _models_of(name: str) -> list[str]:
-    path = Path(name)
-    return sorted(map(str, path.rglob("*.onnx"))) if path.is_dir() else [name]
 
 
 def _config(options: argparse.Namespace) -> Config:

@@ -28,6 +28,7 @@ COMMANDS = {
     "stream": "causal or not, look-ahead, delay, context and caches of a stream",
     "plot": "that distribution as a picture: .png, .svg or .pdf",
     "erf": "the effective receptive field: how much each input position counts",
+    "zoo": "one table over many models: fields, coverage, halos, look-ahead, findings",
     "check": "the gate for a pipeline: does the receptive field reach what is required",
     "ops": "every operator and how exactly it is modelled",
     "explain": "what an operator's rule says, or what a finding means",

@@ -1,0 +1,92 @@
+"""One table over many models: field, effective field, coverage, halo, look-ahead, findings.
+
+rfgraph zoo models/ -o fleet.html --sort size
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from rfgraph.cli.files import files, jobs, refuse_to_overwrite
+from rfgraph.cli.options import add_output
+from rfgraph.cli.output import emit, style_of
+from rfgraph.cli.progress import Progress
+from rfgraph.wording.names import one_line
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from rfgraph.cli.parser import Parser
+    from rfgraph.report.zoo.rows import Row
+
+FORMATS = ("text", "json", "csv", "markdown", "html")
+SORTS = ("model", "size", "effective", "covers", "halo", "look-ahead", "findings")
+UNANSWERED = 2
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph zoo`."""
+    add = parser.add_argument
+    add("models", metavar="DIR|FILE", nargs="+", help="ONNX files, folders of them, or patterns")
+    add("--sort", choices=SORTS, help="order by this column; default: as given")
+    add("--reverse", action="store_true", help="the largest first")
+    add("--jobs", metavar="N", type=jobs, default=1, help="processes that read models at once (1)")
+    add_output(parser, FORMATS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the table; 2 where some model could not be read."""
+    from rfgraph.report.zoo.rows import in_order
+
+    models = files(options.models)
+    refuse_to_overwrite(options.output, models)
+    rows = list(_rows(models, options))
+    for row in rows:
+        if row.error is not None and sys.stderr is not None:
+            print(one_line(f"rfgraph: {row.error}"), file=sys.stderr)
+    emit(options, _render(in_order(rows, options.sort, reverse=options.reverse), options))
+    return UNANSWERED if any(row.error is not None for row in rows) else 0
+
+
+def _rows(models: Sequence[str], options: argparse.Namespace) -> Iterator[Row]:
+    from rfgraph.report.zoo.rows import rows_of_many
+
+    workers = min(options.jobs, len(models))
+    with ExitStack() as stack:
+        executor = None
+        if workers > 1:
+            from rfgraph.cli.workers import pool
+
+            executor = stack.enter_context(pool(workers))
+        progress = stack.enter_context(Progress(len(models), quiet=options.quiet))
+        for rows in rows_of_many(models, executor):
+            progress.step()
+            yield from rows
+
+
+def _render(rows: Sequence[Row], options: argparse.Namespace) -> str:
+    match options.format:
+        case "json":
+            from rfgraph.report.formats.json import dumps
+            from rfgraph.version import __version__
+
+            entries = [row.to_dict() for row in rows]
+            return dumps({"schema": 1, "version": __version__, "models": entries})
+        case "csv":
+            from rfgraph.report.zoo.csv import zoo_records
+
+            return zoo_records(rows)
+        case "markdown":
+            from rfgraph.report.zoo.markdown import zoo_markdown
+
+            return zoo_markdown(rows)
+        case "html":
+            from rfgraph.report.zoo.html import zoo_page
+
+            return zoo_page(rows)
+    from rfgraph.report.zoo.text import zoo_text
+
+    return zoo_text(rows, style_of(options))

@@ -1,0 +1,1 @@
+"""Many models beside each other, in each format."""

@@ -1,0 +1,227 @@
+"""The rows of the table over many models: one for each output and input that say something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rfgraph.analysis.erf import erf
+from rfgraph.analysis.result import Result, analyze
+from rfgraph.analysis.streaming import stream
+from rfgraph.analysis.tiling import tiles
+from rfgraph.checks.run import error_line, file_name, findings
+from rfgraph.checks.settings import make_settings
+from rfgraph.domains.fields.axis import numbers
+from rfgraph.errors import RfgraphError, UsageError
+from rfgraph.wording.names import some_names
+from rfgraph.wording.numbers import fraction, times, whole_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Executor
+    from fractions import Fraction
+
+    from rfgraph.analysis.field import ReceptiveField
+    from rfgraph.domains.fields.axis import Json
+    from rfgraph.onnxfile.reading.model_source import Source
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one tensor of one model reads of one input, along its spatial axes, in positions.
+
+    `tensors` are alike in all that is said here. A `size` is that of the local paths, or the word
+    for an axis without one. `effective` holds 95 % of what counts. `halo` is before and after, None
+    where no tiles are exact; `lookahead` None for an input with several axes, and without end.
+    `codes` are what `rfgraph check --select all` finds but RF001, whose question is `covers`: None
+    where a length is open, as is a code with a "?". With an `error` there is nothing else.
+    """
+
+    file: str
+    tensors: tuple[str, ...] = ()
+    input: str = ""
+    lengths: tuple[int, ...] = ()
+    size: tuple[int | str, ...] = ()
+    effective: tuple[int, ...] | None = None
+    covers: bool | None = None
+    halo: tuple[tuple[int, int], ...] | None = None
+    lookahead: Fraction | None = None
+    codes: tuple[str, ...] = ()
+    error: str | None = None
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {
+            "file": self.file,
+            "error": self.error,
+            "tensors": list(self.tensors),
+            "input": self.input or None,
+            "lengths": list(self.lengths),
+            "size": list(self.size),
+            "effective": None if self.effective is None else list(self.effective),
+            "covers_input": self.covers,
+            "halo": None if self.halo is None else [list(pair) for pair in self.halo],
+            "lookahead": None if self.lookahead is None else fraction(self.lookahead),
+            "findings": list(self.codes),
+        }
+
+
+HEADER = (
+    *("model", "tensor", "input", "size", "effective", "covers"),
+    *("halo", "look-ahead", "findings"),
+)
+
+
+def cells_of(row: Row) -> tuple[str, ...]:
+    """Return a row as words, in the order of `HEADER`; names as they are in the file."""
+    if row.error is not None:
+        return (row.file, "error", *("",) * (len(HEADER) - 3), row.error)
+    halo = None if row.halo is None else times([_sides(pair) for pair in row.halo])
+    return (
+        row.file,
+        some_names(row.tensors, 1),
+        times(row.lengths),
+        times(row.size) or "-",
+        "-" if row.effective is None else times(row.effective),
+        {True: "yes", False: "no", None: "open"}[row.covers],
+        "not exact" if halo is None else halo,
+        "-" if row.lookahead is None else whole_up(row.lookahead),
+        " ".join(row.codes) or "-",
+    )
+
+
+def _sides(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}+{pair[1]}"
+
+
+def rows_of(model: Source) -> tuple[Row, ...]:
+    """Return the rows of one model; whatever goes wrong is its only row, not raised."""
+    try:
+        return tuple(_alike(_rows(file_name(model), analyze(model))))
+    except Exception as error:
+        return (Row(file_name(model), error=error_line(model, error)),)
+
+
+def rows_of_many(models: Sequence[Source], executor: Executor | None) -> Iterator[tuple[Row, ...]]:
+    """Yield the rows of each model, in the order given."""
+    yield from map(rows_of, models) if executor is None else executor.map(rows_of, models)
+
+
+def _rows(file: str, result: Result) -> Iterator[Row]:
+    codes = tuple(_codes(result))
+    said = False
+    for output in result.outputs:
+        for field in result.receptive_fields(list(output.before_global or (output.name,))):
+            said = True
+            yield _row(file, result, field, codes)
+    if not said:
+        yield Row(file, result.model.outputs, codes=codes)
+
+
+def _codes(result: Result) -> Iterator[str]:
+    """Yield the codes of what is found, and with a "?" those that ask for a length that is open."""
+    for code in make_settings(select="all", ignore="RF001").select:
+        answer = _asked(result, code)
+        if answer is None:
+            yield f"{code}?"
+        elif answer:
+            yield code
+
+
+def _asked(result: Result, code: str) -> bool | None:
+    try:
+        return any(findings(result, make_settings(select=code)))
+    except UsageError:
+        return None
+
+
+def _row(file: str, result: Result, field: ReceptiveField, codes: tuple[str, ...]) -> Row:
+    axes = [field.axes[axis] for axis in result.forms[field.input].spatial_axes]
+    shown = [numbers(axis) for axis in axes]
+    covers = {axis.covers_input for axis in axes}
+    inputs = {item.name: item.shape for item in result.model.inputs}
+    return Row(
+        file,
+        (field.tensor,),
+        field.input,
+        tuple(inputs[field.input][axis.axis] for axis in axes),
+        tuple(
+            axis.scope if local is None or local.size is None else local.size
+            for axis, local in zip(axes, shown, strict=True)
+        ),
+        _effective(result, field),
+        False if False in covers else None if None in covers else True,
+        _halo(result, field),
+        _lookahead(result, field, len(axes)),
+        codes,
+    )
+
+
+def _effective(result: Result, field: ReceptiveField) -> tuple[int, ...] | None:
+    try:
+        axes = erf(result, field.tensor, input=field.input).axes.values()
+    except RfgraphError:
+        return None
+    sizes = tuple(axis.size for axis in axes if axis.size is not None)
+    return sizes if len(sizes) == len(axes) else None
+
+
+def _halo(result: Result, field: ReceptiveField) -> tuple[tuple[int, int], ...] | None:
+    try:
+        cut = tiles(result, field.tensor, field.input)
+    except RfgraphError:
+        return None
+    return tuple(axis.halo for axis in cut.axes) if cut.exact and cut.axes else None
+
+
+def _lookahead(result: Result, field: ReceptiveField, axes: int) -> Fraction | None:
+    if axes != 1:
+        return None
+    try:
+        return stream(result, field.tensor, field.input).lookahead
+    except RfgraphError:
+        return None
+
+
+def _alike(rows: Iterator[Row]) -> Iterator[Row]:
+    """Yield rows that say the same of several tensors once."""
+    alike: dict[Row, dict[str, None]] = {}
+    for row in rows:
+        alike.setdefault(replace(row, tensors=()), {}).update(dict.fromkeys(row.tensors))
+    for row, names in alike.items():
+        yield replace(row, tensors=tuple(names))
+
+
+def in_order(rows: Sequence[Row], column: str | None, *, reverse: bool) -> list[Row]:
+    """Return the rows ordered by a column, as given by None; what has no number comes last."""
+    if column is None:
+        return list(reversed(rows)) if reverse else list(rows)
+    ordered = sorted(rows, key=lambda row: sort_key(row, column), reverse=reverse)
+    return [
+        *(row for row in ordered if _numbered(row, column)),
+        *(row for row in ordered if not _numbered(row, column)),
+    ]
+
+
+def _numbered(row: Row, column: str) -> bool:
+    return row.error is None and cells_of(row)[HEADER.index(column)] not in ("-", "not exact")
+
+
+def sort_key(row: Row, column: str) -> tuple[object, ...]:
+    """Return by what a column is ordered: numbers as such, words after them."""
+    match column:
+        case "input":
+            return row.lengths
+        case "size":
+            return tuple((isinstance(size, str), size) for size in row.size)
+        case "effective":
+            return row.effective or ()
+        case "halo":
+            return row.halo or ()
+        case "look-ahead":
+            return (row.lookahead is not None, row.lookahead or 0)
+        case "findings":
+            return (len(row.codes), row.codes)
+    return (cells_of(row)[HEADER.index(column)],)

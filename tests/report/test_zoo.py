@@ -1,0 +1,111 @@
+"""One table over many models: what it says of each is published, or what perturbation gives."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+import shutil
+
+import pytest
+
+from report import models
+from report.published import FOLDER
+from rfgraph.cli import main
+
+# Sizes as published (tests/test_published.py has the sources); lengths and names as in the file.
+SIZES = {"alexnet": ["355", "355"], "resnet50": ["427", "427"], "vgg16": ["212", "212"]}
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fleet")
+    for name in (*SIZES, "tcn"):
+        shutil.copy(FOLDER / f"{name}.onnx", folder)
+    (folder / "broken.onnx").write_bytes(b"not a model")
+    return folder
+
+
+def records(capsys, *arguments):
+    code = main(["zoo", *map(str, arguments), "--format", "csv"])
+    captured = capsys.readouterr()
+    return code, list(csv.DictReader(io.StringIO(captured.out))), captured.err
+
+
+def test_each_model_is_a_row_and_a_broken_one_stops_no_other(fleet, capsys):
+    code, rows, errors = records(capsys, fleet)
+    assert code == 2
+    assert errors.count("\n") == 1
+    assert "broken.onnx" in errors
+    by_name = {row["file"].rpartition("/")[2].removesuffix(".onnx"): row for row in rows}
+    assert {name: by_name[name]["size"].split() for name in SIZES} == SIZES
+    assert by_name["broken"]["error"]
+    assert by_name["broken"]["size"] == ""
+
+
+def test_what_is_said_of_a_model_of_one_axis_by_arithmetic(fleet, capsys):
+    """Four pairs of causal windows of 3, dilated 1, 2, 4, 8: 61 positions, none of them ahead."""
+    _, (row,), _ = records(capsys, fleet / "tcn.onnx")
+    assert row["size"] == str(1 + 2 * 2 * (1 + 2 + 4 + 8))
+    assert (row["halo"], row["lookahead"]) == ("60+0", "0")
+    assert row["covers_input"] == ""  # its length is open
+
+
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [
+        ("size", ["tcn", "vgg16", "alexnet", "resnet50"]),
+        ("model", ["alexnet", "resnet50", "tcn", "vgg16"]),
+    ],
+)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_it_is_ordered_by_a_column_with_what_was_not_read_last(
+    fleet, capsys, column, names, reverse
+):
+    _, rows, _ = records(capsys, fleet, "--sort", column, *["--reverse"] * reverse)
+    order = [row["file"].rpartition("/")[2].removesuffix(".onnx") for row in rows]
+    assert order == [*(reversed(names) if reverse else names), "broken"]
+
+
+def test_workers_give_the_same(fleet, capsys):
+    assert records(capsys, fleet) == records(capsys, fleet, "--jobs", "2")
+
+
+def test_outputs_that_are_alike_are_one_row(capsys):
+    _, rows, _ = records(capsys, FOLDER / "rpn_vgg16.onnx")
+    assert [row["tensors"] for row in rows] == ["rpn_cls_score rpn_bbox_pred"]
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv", "markdown", "html"])
+def test_names_act_in_no_format(tmp_path, capsys, form):
+    path = tmp_path / "hostile.onnx"
+    path.write_bytes(models.hostile().SerializeToString())
+    assert main(["zoo", str(path), "--format", form]) == 0
+    text = capsys.readouterr().out
+    assert not re.search(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202e]", text.replace("\r\n", "")
+    )
+    if form in ("markdown", "html"):
+        assert "<script>alert" not in text
+    if form == "json":
+        assert json.loads(text)["models"][0]["input"] == models.HOSTILE_INPUT
+
+
+def test_the_page_holds_every_cell_and_the_order_of_each_column(fleet, capsys):
+    main(["zoo", str(fleet), "--format", "html"])
+    page = capsys.readouterr().out
+    rows = re.findall(r"<tr>(<td.*?)</tr>", page)
+    cells = [re.findall(r'<td data-order="(\d+)">(.*?)</td>', row) for row in rows]
+    assert len(cells) == 5
+    for column in zip(*cells, strict=True):
+        assert sorted(int(place) for place, _ in column) == list(range(5))
+    sizes = {html.unescape(row[3][1]): int(row[3][0]) for row in cells}
+    assert sizes["61"] < sizes["212 x 212"] < sizes["355 x 355"] < sizes["427 x 427"]
+    assert not re.search(r"(src|href)=", page)
+
+
+def test_a_folder_without_models_is_told(tmp_path, capsys):
+    assert main(["zoo", str(tmp_path)]) == 2
+    assert "a folder without an .onnx file" in capsys.readouterr().err
