@@ -228,7 +228,15 @@ def test_explain_gives_a_name_in_every_domain(run):
     assert "com.microsoft.Gelu" in titles
 
 
+def test_explain_says_what_a_word_of_the_reports_means(run):
+    code, out, _ = run("explain", "effective", "padding")
+    assert code == 0
+    assert "before the input" in out
+    assert run("explain", "Tile")[1] != run("explain", "tile")[1]  # an operator, and a word
+
+
 def test_explain_refuses_what_it_does_not_know(run):
+    assert refused(run("explain", "strid"), "'stride'")
     assert refused(run("explain", "Cnv"), "'Conv'")
     assert refused(run("explain", "RF999"), "no finding 'RF999'")
     assert refused(run("explain", f"x{ESC}"), "\\x1b")

@@ -1,4 +1,4 @@
-"""What an operator's rule says (rfgraph explain Conv), or what a finding means (RF001)."""
+"""What an operator's rule says (rfgraph explain Conv), what a finding (RF001) or a word means."""
 
 from __future__ import annotations
 
@@ -29,19 +29,17 @@ def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph explain`."""
     parser.add_argument(
         "subject",
-        metavar="CODE|OPERATOR|erf",
-        help="RF001, Conv, or with its domain com.microsoft.Gelu; erf: the effective field",
+        metavar="CODE|OPERATOR|WORD|erf",
+        nargs="+",
+        help="RF001, Conv, or with its domain com.microsoft.Gelu; a word of the reports, such as "
+        "effective padding; erf: the effective field",
     )
     add_output(parser, FORMATS)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write what is known of the subject."""
-    subject = options.subject
-    if subject == "erf":
-        sections = _effective()
-    else:
-        sections = _finding(subject) if _CODE.fullmatch(subject.lower()) else _operator(subject)
+    sections = _sections(" ".join(options.subject))
     if options.format == "json":
         from rfgraph.report.formats.json import dumps
 
@@ -52,6 +50,15 @@ def run(options: argparse.Namespace) -> int:
         parts = [f"{style.bold(title)}\n\n{_wrap(text, style.width)}" for title, text in sections]
         emit(options, "\n\n".join(parts) + "\n")
     return 0
+
+
+def _sections(subject: str) -> list[tuple[str, str]]:
+    """Return the titles and texts on a subject; an operator is written as in the file."""
+    if subject == "erf":
+        return _effective()
+    if _CODE.fullmatch(subject.lower()):
+        return _finding(subject)
+    return _word(subject) or _operator(subject)
 
 
 def _wrap(text: str, width: int) -> str:
@@ -72,6 +79,16 @@ def _effective() -> list[tuple[str, str]]:
     return [("The effective receptive field", inspect.getdoc(rfgraph.analysis.erf) or "")]
 
 
+def _word(word: str) -> list[tuple[str, str]]:
+    """Return what a word of the reports means; nothing for any other, and for an operator."""
+    import inspect
+
+    from rfgraph.wording.glossary import GLOSSARY
+
+    text = GLOSSARY.get(word, GLOSSARY.get(word.replace("-", " ")))
+    return [] if text is None else [(word, " ".join(inspect.cleandoc(text).split()))]
+
+
 def _finding(code: str) -> list[tuple[str, str]]:
     """Return what a finding means, and how to mend it."""
     from rfgraph.checks.registry import all_codes, explanation
@@ -89,9 +106,14 @@ def _operator(name: str) -> list[tuple[str, str]]:
     entries = rfgraph.ops.registry.all_rules().values()
     named = [entry for entry in entries if name in _names(entry)]
     if not named:
-        near = difflib.get_close_matches(name, sorted({entry.op_type for entry in entries}), n=3)
+        from rfgraph.wording.glossary import GLOSSARY
+
+        known = [*sorted({entry.op_type for entry in entries}), *GLOSSARY]
+        near = difflib.get_close_matches(name, known, n=3)
         hint = f"; the nearest names are {', '.join(map(quoted, near))}" if near else ""
-        raise UsageError(f"no rule for operator {quoted(name)}{hint} (rfgraph ops lists all)")
+        raise UsageError(
+            f"no rule for an operator, and no word {quoted(name)}{hint} (rfgraph ops lists all)"
+        )
     titles: dict[str, list[str]] = {}
     for entry in sorted(named, key=lambda entry: entry.domain):
         titles.setdefault(entry.doc, []).append(_names(entry)[1])

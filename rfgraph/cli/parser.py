@@ -31,7 +31,8 @@ COMMANDS = {
     "zoo": "one table over many models: fields, coverage, halos, look-ahead, findings",
     "check": "the gate for a pipeline: does the receptive field reach what is required",
     "ops": "every operator and how exactly it is modelled",
-    "explain": "what an operator's rule says, or what a finding means",
+    "explain": "what an operator's rule says, or what a finding or a word means",
+    "completion": "a script by which bash, zsh or fish completes all of this",
 }
 MODEL = "model"
 ENDINGS = {
@@ -106,14 +107,10 @@ def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     """Return the function to run and its options; a usage error is a UsageError."""
     if arguments and arguments[0] in COMMANDS:
         name, rest = arguments[0], arguments[1:]
-        parser = _parser(f"rfgraph {name}", _module(name))
     else:
         _refuse_misspelt(arguments)
         name, rest = MODEL, arguments
-        parser = _parser("rfgraph", _module(name))
-        parser.add_argument("--version", action="version", version=f"rfgraph {__version__}")
-        parser.epilog = _overview()
-    options = parser.parse(rest)
+    options = parser_of(name).parse(rest)
     if name == MODEL and options.model in COMMANDS and not Path(options.model).exists():
         _refuse_command(options.model)
     command: Command = _module(name).run
@@ -137,14 +134,19 @@ def _module(name: str) -> ModuleType:
     return importlib.import_module(f"rfgraph.cli.{name}")
 
 
-def _parser(prog: str, module: ModuleType) -> Parser:
+def parser_of(name: str) -> Parser:
+    """Return the parser of a command, or of the report of a model."""
+    module = _module(name)
     parser = Parser(
-        prog=prog,
+        prog="rfgraph" if name == MODEL else f"rfgraph {name}",
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     module.add_arguments(parser)
+    if name == MODEL:
+        parser.add_argument("--version", action="version", version=f"rfgraph {__version__}")
+        parser.epilog = _overview()
     return parser
 
 
