@@ -355,6 +355,17 @@ def test_a_dense_layer_over_channels_of_a_concat_is_not_global_in_space():
     assert [(axes[axis].scope, axes[axis].size) for axis in (2, 3)] == [("local", 5)] * 2
 
 
+def test_few_units_of_a_long_period_have_no_reach_of_a_shorter_one():
+    # Position o samples 6 at 5/11 o, and that 4 at 2/3 of it: every 33 units repeat, and 12 exist,
+    # the first eleven of which begin to read every four units one further.
+    build, x = builder(1, 1, 4)
+    x = build.resize(x, [6], None, mode="linear", coordinate_transformation_mode="half_pixel")
+    x = build.resize(x, [12], None, mode="linear", coordinate_transformation_mode="align_corners")
+    axis = rfgraph.analyze(build.model(x)).receptive_field().axes[2]
+    assert (axis.regular, axis.size, axis.size_min) == (False, 3, 2)
+    assert (axis.before, axis.after, axis.interior) == (None, None, None)
+
+
 # -- what is too many to tell apart ----------------------------------------------------------------
 
 

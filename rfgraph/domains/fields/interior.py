@@ -66,8 +66,13 @@ class Irregular(NamedTuple):
     after: Fraction | None = None
 
 
-def irregular(table: Table, axis: int, length: int) -> Irregular:
+def irregular(
+    table: Table, axis: int, length: int, rates: frozenset[Fraction] = frozenset()
+) -> Irregular:
     """Return interior and reach along a tensor's axis of a table on an input axis of `length`.
+
+    What is known to move at `rates` repeats at these alone: of a longer period, few units may seem
+    to repeat at another.
 
     The interior is the longest stretch that moves on by one period and holds more than two of them,
     and more than one inside the input, unless a unit beside it reads anything that it would not if
@@ -75,26 +80,28 @@ def irregular(table: Table, axis: int, length: int) -> Irregular:
     reason than a border.
     """
     lo, hi = spans = _columns(table, axis)
-    stretch = _between_borders(spans, length, (True, True))
+    stretch = _between_borders(spans, length, (True, True), rates)
     if stretch is not None:
         interior = _measured(spans, stretch)
         return Irregular(interior, interior.before, interior.after)
     there = lo <= hi
     starts = Table(*(np.where(there, np.maximum(lo, 0), end) for end in spans))
     ends = Table(*(np.where(there, np.minimum(hi, length - 1), end) for end in spans))
-    low = _between_borders(starts, length, (True, False))
-    high = _between_borders(ends, length, (False, True))
+    low = _between_borders(starts, length, (True, False), rates)
+    high = _between_borders(ends, length, (False, True), rates)
     return Irregular(
         before=None if low is None else _measured(starts, low).before,
         after=None if high is None else _measured(ends, high).after,
     )
 
 
-def _between_borders(spans: Table, length: int, sides: tuple[bool, bool]) -> _Stretch | None:
+def _between_borders(
+    spans: Table, length: int, sides: tuple[bool, bool], rates: frozenset[Fraction]
+) -> _Stretch | None:
     """Return the longest stretch, if units beside it differ on these sides for a border alone."""
     skipped = max(len(spans.lo) - MAX_LETTERS, 0) // 2
     within = _longest(Table(*(array[skipped : skipped + MAX_LETTERS] for array in spans)))
-    if within is None:
+    if within is None or rates - {Fraction(within.q, within.p)}:
         return None
     stretch = _extended(spans, within._replace(first=within.first + skipped))
     lo, hi = (array[stretch.first : stretch.last + 1] for array in spans)

@@ -124,7 +124,10 @@ def _irregular(pieces: Sequence[Piece], table: Table | None, length: int) -> Irr
     if table is None:
         return Irregular()
     carriers = table.axes & frozenset().union(*(piece.axes for piece in pieces))
-    return irregular(table, min(carriers), length) if len(carriers) == 1 else Irregular()
+    rates = frozenset(piece.map.rate for piece in pieces if isinstance(piece, Mapped))
+    return (
+        irregular(table, min(carriers), length, rates - {0}) if len(carriers) == 1 else Irregular()
+    )
 
 
 def _closed(piece: Piece) -> Piece:
