@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+from collections import defaultdict
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,7 +36,10 @@ settings.register_profile(
 settings.register_profile(
     "explore", settings.get_profile("fixed"), derandomize=False, max_examples=2000
 )
-settings.register_profile("sample", settings.get_profile("explore"), max_examples=100)
+settings.register_profile("sample", settings.get_profile("explore"), max_examples=30)
+
+# The profile `sample` takes so many of the numbered cases of each sweep, drawn by its seed.
+SAMPLED = 20
 
 
 def pytest_configure(config):
@@ -43,6 +48,23 @@ def pytest_configure(config):
         settings.load_profile("fixed")
     for name in CALLER_VARIABLES:
         os.environ.pop(name, None)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Draw the cases of a sample."""
+    if config.getoption("--hypothesis-profile") != "sample":
+        return
+    draw = random.Random(str(config.getoption("--hypothesis-seed")))
+    sweeps = defaultdict(list)
+    for item in items:
+        sweeps[item.function].append(item)
+    kept = {
+        item
+        for cases in sweeps.values()
+        for item in (cases if len(cases) <= SAMPLED else draw.sample(cases, SAMPLED))
+    }
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -70,7 +70,41 @@ def test_the_model_in_the_readme_is_there():
 def test_workflows_run_ci_and_nothing_of_their_own():
     for workflow in (ROOT / ".github/workflows").glob("*.yml"):
         commands = re.findall(r"^ *-? *run: *(.*)$", workflow.read_text(encoding="utf-8"), re.M)
-        assert set(commands) <= {".ci/run ${{ matrix.mode }}"}, workflow.name
+        assert set(commands) <= {".ci/run ${{ matrix.mode }}", ".ci/run package"}, workflow.name
+
+
+def test_actions_are_pinned_by_hash():
+    files = [ROOT / "action.yml", *(ROOT / ".github/workflows").glob("*.yml")]
+    for file in files:
+        used = re.findall(r"uses: *(\S+)(.*)", file.read_text(encoding="utf-8"))
+        for action, comment in used:
+            pinned = re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action) and re.match(r" # v\d", comment)
+            assert action == "./" or pinned, f"{file.name}: {action}"
+
+
+def test_what_names_the_version_names_this_one():
+    for name, pattern in (
+        ("CITATION.cff", r"^version: (.*)$"),
+        (".ci/conda/meta.yaml", r'set version = "(.*)"'),
+        ("CHANGELOG.md", r"^## (\d[\d.]*)"),
+    ):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert re.findall(pattern, text, re.M)[:1] == [source_version()], name
+
+
+def test_the_recipe_needs_what_the_package_needs():
+    recipe = (ROOT / ".ci/conda/meta.yaml").read_text(encoding="utf-8")
+    needed = [item.partition(";")[0] for item in PYPROJECT["project"]["dependencies"]]
+    run = recipe.partition("  run:")[2].partition("test:")[0]
+    listed = {line.strip(" -").replace(" ", "") for line in run.splitlines() if line.strip()}
+    assert set(needed) <= listed
+
+
+def test_the_image_copies_what_there_is():
+    for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines():
+        if line.startswith("COPY "):
+            *sources, _ = line.split()[1:]
+            assert [name for name in sources if not (ROOT / name).exists()] == []
 
 
 def test_the_command_prints_the_one_version():

@@ -22,7 +22,7 @@ from rfgraph import cli
 from rfgraph.pytest_plugin import assert_receptive_field, rfgraph_check  # noqa: F401
 
 ROOT = nets.FOLDER.parent
-ACTION = ROOT / ".github/actions/rfgraph/action.yml"
+ACTION = ROOT / "action.yml"
 WORKFLOW = ROOT / ".github/workflows/rfgraph.yml"
 
 
@@ -160,7 +160,7 @@ def blocks(text, key):
 
 def test_the_workflow_checks_the_fixtures_and_they_pass(monkeypatch, capsys):
     text = WORKFLOW.read_text(encoding="utf-8")
-    steps = text.split("- uses: ./.github/actions/rfgraph")[1:]
+    steps = text.split("- uses: ./")[1:]
     assert len(steps) == 2
     monkeypatch.chdir(ROOT)
     for step in steps:
