@@ -29,6 +29,7 @@ from rfgraph import (
     Window,
 )
 from rfgraph.onnxfile.building import own_steps
+from rfgraph.relations.how import Word
 
 
 def blur(node: OpNode) -> Outcome:
@@ -162,18 +163,30 @@ WRONG = {
     "a missing output": (linked(SAME, output=1), "an output of [0], found 1"),
     "a lone step": (linked(SAME[0]), "link 0, steps, requires a sequence, found a Pointwise"),
     "no step": (linked((window(),)), "step 0 requires a step such as Taps, found a Window"),
-    "how, as text": (linked(SAME, how="sum"), "link 0, how, requires a How of gate, max"),
-    "how, a word": (linked(SAME, how=How("blend")), "gate, max, mean, product, scale, select"),
-    "how, a word with more to it": (linked(SAME, how=How("norm", "own")), "found How(word='norm'"),
-    "how, a name": (
-        linked(SAME, how=How("mean", "around")),
-        "name='around'",
+    "how, as text": (linked(SAME, how="sum"), "link 0, how, requires a How of activation, att"),
+    "how, a word": (linked(SAME, how=How("blend")), "weighted, found How(word='blend', name=''"),
+    "how, a name": (linked(SAME, how=How("mean", "around")), "for mean the name '' or 'inside', f"),
+    "how, no name": (linked(SAME, how=How("activation")), 'the name "an operator\'s", found How'),
+    "how, no text": (linked(SAME, how=How("activation", 3)), "how, name, requires a name, found 3"),
+    "how, of several": (linked(SAME, how=How("activation", "gate")), "for activation the name"),
+    "how, no list": (linked(SAME, how=How("sum", "", 2)), "values, requires a sequence, found 2"),
+    "how, a number": (linked(SAME, how=How("sum", "", (2,))), "for sum 0 numbers, found How("),
+    "how, too few": (linked(SAME, how=How("norm", "own")), "for norm 2 numbers, from 0 on, found"),
+    "how, a parameter": (
+        linked(SAME, how=How("activation", "HardSigmoid", (0.2,))),
+        "for activation 2 numbers, found How(word='activation', name='HardSigmoid'",
     ),
-    "how, a number": (
-        linked(SAME, how=How("sum", "", (2,))),
-        "for scale or shift only",
+    "how, none that counts": (
+        linked(SAME, how=How("softmax", "own", (0,))),
+        "for softmax 1 numbers, from 1 on, found",
     ),
     "how, no number": (linked(SAME, how=How("scale", "", (math.inf,))), "values=(inf,)"),
+    "how, not a number": (
+        linked(SAME, how=How("activation", "Clip", (0, math.nan))),
+        "for activation 2 numbers, found",
+    ),
+    "how, beyond floats": (linked(SAME, how=How("shift", "", (10**400,))), "for shift 0 or 1 num"),
+    "how, text": (linked(SAME, how=How("shift", "", ("1",))), "for shift 0 or 1 numbers, found"),
     "a spatial axis": (linked(SAME, spatial=(3,)), "axes of shape [1, 1, 40], found [3]"),
     "the end": (linked(taps(out_len=38)), "end in shape [1, 1, 40] of output 0, found [1, 1, 38]"),
     "the start": (linked(taps(in_len=41)), "step 0 (Taps), axis 2 requires in_len 40, found 41"),
@@ -233,6 +246,32 @@ def test_what_a_rule_returns_is_an_error_that_names_the_node(name):
     assert text.startswith("<ModelProto>: node that makes 'a' (Blur): what its own rule returned: ")
     assert message in text
     assert "\n" not in text
+
+
+HOWS = [
+    *(How(word) for word in "gate max mean product recurrent scale select shift sum".split()),
+    *(How("weighted"), How("mean", "inside"), How("mean", "", (2,)), How("scale", "", (0.5,))),
+    *(How("shift", "", (-1,)), How("quotient", "over"), How("quotient", "under")),
+    *(How("activation", "Relu"), How("activation", "Clip", (-math.inf, 6))),
+    *(How("activation", "Softplus"), How("activation", "Softplus", (1, 2))),
+    How("activation", "Wobble", (1, 2, 3)),
+    *(How("norm", "stored"), How("norm", "own", (40, 0)), How("norm", "statistics", (40, 1))),
+    *(How("softmax", "own", (40,)), How("softmax", "statistics", (40,))),
+    *(How("attention", f"{what}", (40, 8)) for what in ("value", "query own", "key statistics")),
+]
+
+
+@pytest.mark.parametrize("how", HOWS, ids=str)
+def test_a_link_may_enter_by_every_word(how):
+    """Whatever it is, the effective field is weighed by it, alone and beside another like it."""
+    assert {how.word for how in HOWS} == set(get_args(Word))
+    for count in (1, 2, 3):
+        outcome = Outcome((SHAPE,), (Link(0, SAME, how=how),) * count)
+        result = rfgraph.analyze(model(), rules={("my.ops", "Blur"): lambda node: outcome})  # noqa: B023
+        found = rfgraph.erf(result, "y", unit=(0, 0, 5))
+        assert bool(found.assumed) == (how.name == "Wobble")
+        assert np.isfinite(found.map).all()
+        assert found.map.argmax() in (5, 6, 7)
 
 
 def test_a_rule_may_move_each_element_to_any_place():

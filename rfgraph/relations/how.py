@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Word: TypeAlias = Literal[
     "activation",
@@ -32,7 +35,7 @@ class How:
     attention: `name` is "value", or "query" or "key" and "own" or "statistics", the part of the
     softmax by which it enters; `values` are the number of keys and the length of one.
     gate: a product, element by element, with other data. quotient: `name` says "over" or "under".
-    max, mean, sum: the extreme, mean, sum of all that is read, or of `values[0]` operands.
+    max, mean, sum: the extreme, mean, sum of all that is read; a mean also of `values[0]` operands.
     A mean named "inside" leaves out the padding.
     norm: `name` is "stored" (stored mean and variance), "own" (an element beside its statistics) or
     "statistics"; `values` are how many elements are normalised together, and 1 where each channel
@@ -50,3 +53,22 @@ class How:
 
 SELECT, SUM, MEAN, MAX = How("select"), How("sum"), How("mean"), How("max")
 GATE, WEIGHTED, PRODUCT, RECURRENT = How("gate"), How("weighted"), How("product"), How("recurrent")
+
+# By word and name, how many numbers there may be; an activation has those of its function.
+_ONLY, _OR_ONE, _ONE, _TWO = (0,), (0, 1), (1,), (2,)
+_SCORED = ("query own", "query statistics", "key own", "key statistics")
+PARAMETERS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
+    "attention": dict.fromkeys(("value", *_SCORED), _TWO),
+    "mean": {"": _OR_ONE, "inside": _OR_ONE},
+    "norm": {"stored": _ONLY, "own": _TWO, "statistics": _TWO},
+    "quotient": {"over": _ONLY, "under": _ONLY},
+    "scale": {"": _OR_ONE},
+    "shift": {"": _OR_ONE},
+    "softmax": {"own": _ONE, "statistics": _ONE},
+    **{
+        word: {"": _ONLY}
+        for word in ("gate", "max", "product", "recurrent", "select", "sum", "weighted")
+    },
+}
+# The least that a number may be which counts something.
+LEAST: Mapping[str, int] = {"attention": 1, "mean": 1, "norm": 0, "softmax": 1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from inspect import Parameter, signature
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -65,6 +66,17 @@ class Expected(NamedTuple):
 
     moments: Moments
     slope: float
+
+
+def counts_of(name: str) -> range | None:
+    """Return how many parameters a function of one element may have, None of one not known."""
+    if name in COMBINED:
+        return range(0)
+    if name not in FUNCTIONS:
+        return None
+    _, *parameters = signature(FUNCTIONS[name]).parameters.values()
+    required = sum(parameter.default is Parameter.empty for parameter in parameters)
+    return range(required, len(parameters) + 1)
 
 
 @lru_cache(maxsize=512)

@@ -58,8 +58,11 @@ def fused(edges: Sequence[Edge], curves: Curves) -> tuple[Edge, Program] | None:
 
 
 def _word(edges: Iterable[Edge]) -> str:
-    words = {edge.how.word for edge in edges if edge.how}
+    hows = [edge.how for edge in edges if edge.how]
+    words = {how.word for how in hows}
     word = words.pop() if len(words) == 1 else ""
+    if word == "quotient" and [how.name for how in hows] != ["over", "under"]:
+        return ""
     return word if word in _COMBINED else ""
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rfgraph.arguments import described, integer, integers, sequence
+from rfgraph.arguments import described, integer, integers, sequence, text
+from rfgraph.domains.effective.activations import counts_of
 from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.onnxfile.building.own_steps import check_steps
 from rfgraph.ops.node import Link, OpNode, Outcome
 from rfgraph.ops.registry import normal_domain
-from rfgraph.relations.how import How
+from rfgraph.relations.how import LEAST, PARAMETERS, How
 from rfgraph.relations.relation import Relation
 from rfgraph.wording.names import printable
 
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 
     from rfgraph.ops.registry import Rule
     from rfgraph.relations.axis_rules import Shape
-
-# Words for how what is read may enter that need no parameter but a number.
-_WORDS = ("gate", "max", "mean", "product", "scale", "select", "shift", "sum", "weighted")
 
 
 def own_rules(rules: Mapping[Any, Any]) -> dict[tuple[str, str], Rule]:
@@ -133,18 +132,47 @@ def _link(what: str, link: object, node: OpNode, shapes: Sequence[Shape | None])
 
 
 def _checked_how(what: str, how: object) -> How | None:
-    """Return how a link enters: by a word that takes no more than a number."""
-    if how is None or (isinstance(how, How) and how.word in _WORDS and _is_plain(how)):
-        return how
-    raise UsageError(
-        f"{what}, how, requires a How of {', '.join(_WORDS)}, with a number for scale or shift "
-        f"only, found {printable(repr(how)) if isinstance(how, How) else described(how)}"
-    )
+    """Return how a link enters, with its parameters in floats."""
+    if how is None:
+        return None
+    words = sorted(("activation", *PARAMETERS))
+    if not isinstance(how, How) or how.word not in words:
+        raise UsageError(f"{what}, how, requires a How of {', '.join(words)}, found {_shown(how)}")
+    values = sequence(f"{what}, how, values,", how.values)
+    counts = _counts(how.word, text(f"{what}, how, name,", how.name), len(values))
+    if not counts:
+        names = " or ".join(map(repr, PARAMETERS.get(how.word, ("an operator's",))))
+        required = f"requires for {how.word} the name {names}"
+        raise UsageError(f"{what}, how, {required}, found {_shown(how)}")
+    if len(values) not in counts or not all(_is_number(how.word, value) for value in values):
+        bound = f", from {LEAST[how.word]} on" if how.word in LEAST else ""
+        required = f"requires for {how.word} {' or '.join(map(str, counts))} numbers{bound}"
+        raise UsageError(f"{what}, how, {required}, found {_shown(how)}")
+    return replace(how, values=tuple(map(float, values)))
 
 
-def _is_plain(how: How) -> bool:
-    """Whether there are no parameters, but for a finite number where the word takes one."""
-    most = 1 if how.word in ("scale", "shift") else 0
-    numbers = sequence("values", how.values)
-    finite = all(isinstance(number, Real) and math.isfinite(number) for number in numbers)
-    return not how.name and len(numbers) <= most and finite
+def _counts(word: str, name: str, count: int) -> Sequence[int]:
+    """Return how many parameters there may be, none for a wrong name; of `count` if any may."""
+    if word != "activation":
+        return PARAMETERS[word].get(name, ())
+    counts = counts_of(name)
+    if counts is None:
+        return (count,) if name else ()
+    return counts
+
+
+def _is_number(word: str, value: object) -> bool:
+    """Whether a parameter is finite, or a bound of an activation, and not below the least."""
+    if not isinstance(value, Real):
+        return False
+    try:
+        number = float(value)
+    except OverflowError:
+        return False
+    if word == "activation":
+        return not math.isnan(number)
+    return math.isfinite(number) and number >= LEAST.get(word, number)
+
+
+def _shown(how: object) -> str:
+    return printable(repr(how)) if isinstance(how, How) else described(how)
