@@ -16,7 +16,9 @@ from rfgraph.domains.regions import carry
 from rfgraph.domains.tables import NOTHING
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Pick, Repeat, Shape, Shift
-from rfgraph.relations.graph import edges_into, input_shape, producer_of
+from rfgraph.relations.graph import Edge, edges_into, input_shape, producer_of
+from rfgraph.relations.how import SELECT
+from rfgraph.relations.interpretation import Domain, Value
 from rfgraph.relations.reading import indices
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Gathered, Permute, Pointwise, Regroup, Select
@@ -52,6 +54,25 @@ def joined(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
             if made is not None:
                 joins[tensor] = made
     return joins
+
+
+class Joining(Domain[Value]):
+    """A domain that follows as one edge what is one rearrangement by several."""
+
+    def __init__(self, joins: Mapping[str, Joined]) -> None:
+        self._joins = joins
+
+    def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
+        """Return the one edge, or those of the graph."""
+        one = self._joins.get(tensor)
+        if one is None:
+            return super().edges_into(graph, tensor)
+        return (Edge(one.source, tensor, one.relation, one.operator, how=SELECT),)
+
+    def sources(self, graph: Graph, tensor: str) -> Iterable[str]:
+        """Return the tensor that is rearranged, or all that the graph says are read."""
+        one = self._joins.get(tensor)
+        return super().sources(graph, tensor) if one is None else (one.source,)
 
 
 def _edges(graph: Graph, tensor: str) -> Iterator[tuple[str, Relation]]:

@@ -2,7 +2,8 @@
 
 A unit is touched from the left if it reads, or anything that it reads does, before the first
 position of a tensor on the way; from the right likewise behind the last. What lies there is
-whatever the operator pads with, or nothing.
+whatever the operator pads with, or nothing: what goes round, or turns back, is not what would
+follow if the input went on. By slices and a Concat an axis is padded as by one operator.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rfgraph.domains import tables
+from rfgraph.domains.joined import Joining, joined
 from rfgraph.domains.regions import (
     Held,
     before_rule,
@@ -23,8 +25,7 @@ from rfgraph.domains.regions import (
 from rfgraph.domains.tables import NOTHING, Table
 from rfgraph.relations.axis_rules import Band, Resample, Shift, Transposed, Window, progressions
 from rfgraph.relations.bounds import allowance, bounded
-from rfgraph.relations.graph import edges_into, input_shape
-from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.graph import ancestors, input_shape
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ class _Value(NamedTuple):
     axes: frozenset[int]
 
 
-class _Padding(Domain[_Value]):
+class _Padding(Joining[_Value]):
     """Along one axis of a graph input."""
 
     # Whether the tensor that is made has several parts, of which each is absent from the others.
     _has_parts = False
 
     def _gather(self, alive: dict[str, _Value], graph: Graph, name: str) -> None:
-        self._has_parts = len({edge.slot for edge in edges_into(graph, name)}) > 1
+        self._has_parts = len({edge.slot for edge in self.edges_into(graph, name)}) > 1
         super()._gather(alive, graph, name)
 
     def pointwise(self, value: _Value, old: Shape, new: Shape) -> _Value:
@@ -139,7 +140,9 @@ def touched(graph: Graph, source: str, axis: int, tensor: str) -> Touched | None
     rank = len(input_shape(graph, source))
     zero = np.zeros((1,) * rank, dtype=np.int64)
     start = _Value(Table(zero, zero), frozenset((axis,)))
-    for name, value in _Padding().from_source(graph, source, start, [tensor]):
+    within = ancestors(graph, [tensor])
+    joins = joined(graph, (name for name in graph if name in within))
+    for name, value in _Padding(joins).from_source(graph, source, start, [tensor]):
         if name == tensor:
             table = standing(value.table)
             return Touched(table.lo == -1, table.hi == 1)

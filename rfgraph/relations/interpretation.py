@@ -6,6 +6,7 @@ walks over the graph, and when a value is let go, are the same for all.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from rfgraph.relations.graph import ancestors, edges_into
@@ -115,6 +116,10 @@ class Domain(Generic[Value]):
         """Return the edges over which values come to a tensor, or leave it backward."""
         return edges_into(graph, tensor)
 
+    def sources(self, graph: Graph, tensor: str) -> Iterable[str]:
+        """Return the tensors from which values come to a tensor."""
+        return graph.pred[tensor]
+
     def from_source(
         self, graph: Graph, source: str, value: Value, targets: Iterable[str] | None = None
     ) -> Iterator[tuple[str, Value]]:
@@ -123,7 +128,7 @@ class Domain(Generic[Value]):
         Only `targets` and what leads to them, if given. A value is let go after its last reader.
         """
         wanted = set(graph) if targets is None else ancestors(graph, targets)
-        readers = {name: sum(after in wanted for after in graph.succ[name]) for name in wanted}
+        readers = Counter(before for name in wanted for before in self.sources(graph, name))
         alive = {source: value}
         for name in graph:
             if name not in wanted:
@@ -131,7 +136,7 @@ class Domain(Generic[Value]):
             self._gather(alive, graph, name)
             if name in alive:
                 yield name, alive[name]
-            for before in graph.pred[name]:
+            for before in self.sources(graph, name):
                 readers[before] -= 1
                 if not readers[before]:
                     alive.pop(before, None)

@@ -35,12 +35,12 @@ def flags(model, axis=2):
 def changed(model, length, more, seeds=4):
     """Return which units differ where the input goes on before it, and behind it."""
     before, behind = False, False
-    found = rfgraph.tiles(model).axes[0]
+    period = rfgraph.analyze(model).receptive_field().axes[2].period
     for seed in range(seeds):
         net, x = network(whole_numbers(model, seed)), image_of((1, 1, length + 2 * more), seed)
         part = net(x[:, :, more:-more])
         count = part.shape[2]
-        skipped = more * found.period[0] // found.period[1]
+        skipped = more * period[0] // period[1]
         left = net(x[:, :, :-more])[:, :, skipped : skipped + count]
         right = net(x[:, :, more:])[:, :, :count]
         before = before | np.ravel(left != part)
@@ -64,6 +64,41 @@ def test_touched_units_are_those_that_more_input_changes(model):
     before, behind = changed(model, 256, 64)
     np.testing.assert_array_equal(np.broadcast_to(left, before.shape), before)
     np.testing.assert_array_equal(np.broadcast_to(right, behind.shape), behind)
+
+
+def padded_by_its_own(mode, *, fused):
+    """An axis with 3 positions more before it and 2 behind, and a window of 4 over it."""
+    net = nets.Net(["n"])
+    if fused:
+        return net.model(net.conv(net.pad("x", 3, 2, mode), 4, pads=0))
+    every, axis = [-(1 << 40), 1 << 40], net.constant([2])
+
+    def part(start, end, step=1):
+        steps = [net.constant([number]) for number in (start, end)]
+        return net.op("Slice", "x", *steps, axis, net.constant([step]))
+
+    if mode == "wrap":
+        before, behind = part(-3, every[1]), part(0, 2)
+    elif mode == "reflect":
+        before, behind = part(3, 0, -1), part(-2, -4, -1)
+    else:
+        before = net.op("Concat", *[part(0, 1)] * 3, axis=2)
+        behind = net.op("Concat", *[part(-1, every[1])] * 2, axis=2)
+    return net.model(net.conv(net.op("Concat", before, "x", behind, axis=2), 4, pads=0))
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("mode", ["wrap", "reflect", "edge"])
+def test_what_an_axis_is_padded_with_of_its_own_is_padding(mode, *, fused):
+    """A window of 4 over 3, 256 and 2 positions: 3 units read the first, 2 the last, of 258."""
+    model = padded_by_its_own(mode, fused=fused)
+    model.opset_import[0].version = 19
+    left, right = flags(model)
+    assert np.flatnonzero(left).tolist() == [0, 1, 2]
+    assert np.flatnonzero(right).tolist() == [256, 257]
+    # What goes round stands at one end and is of the other.
+    before, behind = changed(model, 256, 64)
+    np.testing.assert_array_equal(left | right, before | behind)
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -318,6 +318,13 @@ def split_concat(make: _Maker, x: str) -> str:
     return make.build.concat([b, a] if make.coin() else [a, b])
 
 
+def stacked(make: _Maker, x: str) -> str:
+    """Blocks with two routes each, one behind the other."""
+    for _ in range(make.number(2, 3)):
+        x = make.pick((residual, dense, split_concat))(make, x)
+    return x
+
+
 def unet(make: _Maker, x: str) -> str:
     """Down by 2, a convolution, up again, and the skip beside it, cropped where lengths are odd."""
     if min(make.lengths(x)) < 4:
@@ -417,7 +424,7 @@ def mirrored(make: _Maker, x: str) -> str | None:
 # --- strategies ------------------------------------------------------------------------------
 
 _SINGLE = (conv, conv, pool, transposed, resize, merge, merge, pointwise, border, strided_slice)
-_SHAPED = (residual, dense, inception, split_concat, unet)
+_SHAPED = (residual, dense, inception, split_concat, stacked, unet)
 _MOVING = (patches, roll, gather, shuffle, swap, mirrored)
 
 
