@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.streaming import Stream, stream
     from rfgraph.analysis.tiling import Tile, Tiles, tiles
     from rfgraph.analysis.unit import Region, Unit, unit
+    from rfgraph.analysis.what_if import what_if
     from rfgraph.checks.run import Report, check, check_many
     from rfgraph.checks.settings import Settings, make_settings
     from rfgraph.domains.fields.axis import Axis
@@ -43,10 +44,12 @@ if TYPE_CHECKING:
         Window,
     )
     from rfgraph.relations.graph import (
+        AttributeChange,
         MaskCut,
         Model,
         ModelInput,
         Operator,
+        Revision,
         StoredMasks,
         Unanalysed,
     )
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ERF": "rfgraph.analysis.effective_field",
+    "AttributeChange": "rfgraph.relations.graph",
     "Axis": "rfgraph.domains.fields.axis",
     "AxisHistogram": "rfgraph.analysis.statistics",
     "AxisRule": "rfgraph.relations.axis_rules",
@@ -104,6 +108,7 @@ _HOMES = {
     "Report": "rfgraph.checks.run",
     "Resample": "rfgraph.relations.axis_rules",
     "Result": "rfgraph.analysis.result",
+    "Revision": "rfgraph.relations.graph",
     "Rows": "rfgraph.relations.axis_rules",
     "Rule": "rfgraph.ops.registry",
     "RuleError": "rfgraph.ops.node",
@@ -137,10 +142,12 @@ _HOMES = {
     "stream": "rfgraph.analysis.streaming",
     "tiles": "rfgraph.analysis.tiling",
     "unit": "rfgraph.analysis.unit",
+    "what_if": "rfgraph.analysis.what_if",
 }
 
 __all__ = [
     "ERF",
+    "AttributeChange",
     "Axis",
     "AxisHistogram",
     "AxisRule",
@@ -180,6 +187,7 @@ __all__ = [
     "Report",
     "Resample",
     "Result",
+    "Revision",
     "RfgraphError",
     "Rows",
     "Rule",
@@ -216,6 +224,7 @@ __all__ = [
     "stream",
     "tiles",
     "unit",
+    "what_if",
 ]
 
 

@@ -46,6 +46,7 @@ def load(
     `override_shapes` are like `input_shapes`, but take the place of lengths that the file declares.
     Raises RfgraphError, one line that names file, node or tensor.
     """
+    from rfgraph.onnxfile.load import Binding
     from rfgraph.onnxfile.load import load as load_file
     from rfgraph.onnxfile.reading.input_values import as_array
 
@@ -55,16 +56,9 @@ def load(
         for name, value in mapping("input_values", input_values).items()
     }
     own = _own_rules(rules) if rules else {}
+    binding = Binding(bound, values, own, checked_dims(dims), shapes(override_shapes), masks)
     try:
-        return load_file(
-            source,
-            bound,
-            values,
-            own,
-            dims=checked_dims(dims),
-            masks=masks,
-            override_shapes=shapes(override_shapes),
-        )
+        return load_file(source, binding)
     except RfgraphError as error:
         raise type(error)(f"{source_name(source)}: {error}") from error.__cause__
 

@@ -71,11 +71,17 @@ def add_bindings(parser: Parser) -> None:
 
 
 def add_output(
-    parser: Parser, formats: Sequence[str], *, configured: bool = False, files: Sequence[str] = ()
+    parser: Parser,
+    formats: Sequence[str],
+    *,
+    configured: bool = False,
+    files: Sequence[str] = (),
+    written: str = "write the report there, not to stdout; its ending (.json) says the format",
 ) -> None:
     """Add how and where the report is written; a configuration may say the format as well.
 
     `files` are endings of what else the command writes: they do not say the report's format.
+    `written` says what is written to the file of -o.
     """
     parser.formats = formats
     parser.files = files
@@ -89,7 +95,7 @@ def add_output(
         "-o",
         "--output",
         metavar="FILE",
-        help="write the report there, not to stdout; its ending (.json) says the format",
+        help=written,
     )
     parser.add_argument(
         "--color",

@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
     import onnx
 
+    from rfgraph.onnxfile.building.revision import Reviser
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.ops.registry import Rule
+    from rfgraph.relations.graph import Changes
 
 
 class Builder:
@@ -48,7 +50,9 @@ class Builder:
         inputs: Iterable[ModelInput],
         rules: Mapping[tuple[str, str], Rule],
         masks: MaskTracker | None = None,
+        changes: Changes | None = None,
     ) -> None:
+        self.reviser = _reviser(changes, proto) if changes else None
         self.writer = Writer()
         self.masks = masks
         self.operators = 0
@@ -58,8 +62,9 @@ class Builder:
         self._inputs = list(inputs)
         self._functions = _functions_of(proto)
         self._expansion = Expansion(self._functions)
-        # What a file declares of its tensors holds at the lengths that it declares of its inputs.
-        replaced = any(item.replaced for item in self._inputs)
+        # What a file declares of its tensors holds at the lengths that it declares of its inputs,
+        # and for the attributes that it has.
+        replaced = bool(changes) or any(item.replaced for item in self._inputs)
         self._rules = Rules(rules, {} if replaced else inference.declared_shapes(proto.graph))
 
     def build(self, constants: Mapping[str, Value]) -> list[Entry]:
@@ -79,6 +84,8 @@ class Builder:
                 self.writer.add_input(item.name, None)
         self._expansion.check(graph.node, scope.find)
         self.walk(graph.node, scope)
+        if self.reviser is not None:
+            self.reviser.require_all()
         return [_output_of(scope, value.name) for value in graph.output]
 
     def walk(self, nodes: Sequence[onnx.NodeProto], scope: Scope) -> None:
@@ -112,7 +119,9 @@ class Builder:
         call = Call(
             operator, node, entries, scope, self.writer, self.walk, self._expansion, self.masks
         )
-        for name, entry in zip(node.output, self._follow(call), strict=False):
+        reviser = self.reviser
+        made = self._follow(call) if reviser is None else reviser.follow(call, self._follow)
+        for name, entry in zip(node.output, made, strict=False):
             if name:
                 scope.define(name, self.writer.as_named(scope.prefix + name, entry, operator))
 
@@ -133,6 +142,12 @@ class Builder:
             if made is not None:
                 return made
         return self._rules.apply(call)
+
+
+def _reviser(changes: Changes, proto: onnx.ModelProto) -> Reviser:
+    from rfgraph.onnxfile.building.revision import Reviser
+
+    return Reviser(changes, proto.graph.node)
 
 
 def _by_definition(call: Call) -> list[Entry] | None:

@@ -21,7 +21,7 @@ from rfgraph.onnxfile.reading.file import read
 from rfgraph.onnxfile.reading.input_values import as_declared
 from rfgraph.onnxfile.reading.tensors import value as stored_value
 from rfgraph.ops.node import Value
-from rfgraph.relations.graph import Model
+from rfgraph.relations.graph import Model, Revision
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rfgraph.onnxfile.building.revision import Edit, Reviser
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.onnxfile.lengths.dimensions import Declared, Dimensions, Lengths
     from rfgraph.onnxfile.lengths.trials import Choice
@@ -36,22 +37,39 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Graph, ModelInput, StoredMasks, Unanalysed
+    from rfgraph.relations.graph import Changes, Graph, ModelInput, StoredMasks, Unanalysed
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What the caller says of a file: lengths and values of inputs, own rules, masks or not."""
+
+    input_shapes: Mapping[str, Shape]
+    input_values: Mapping[str, NDArray[Any]]
+    rules: Mapping[tuple[str, str], Rule]
+    dims: Mapping[str, int]
+    override_shapes: Mapping[str, Shape]
+    masks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A file that was read, with all but the lengths of its inputs decided.
 
-    `stored` are the constants that the file holds, `given` those that took the place of inputs.
+    `stored` are the constants that the file holds, `given` those that took the place of inputs,
+    `changes` the attributes that nodes have instead of the file's.
     """
 
     file: StoredModel
+    binding: Binding
     declared: tuple[Declared, ...]
     stored: Mapping[str, Value]
     given: Mapping[str, Value]
-    rules: Mapping[tuple[str, str], Rule]
-    masks: bool
+    changes: Changes
+
+    def builder(self, inputs: Iterable[ModelInput], tracker: MaskTracker | None) -> Builder:
+        """Return what builds the graph for some lengths of its inputs."""
+        return Builder(self.file.proto, inputs, self.binding.rules, tracker, self.changes)
 
     def at(self, shapes: Mapping[str, Shape]) -> Model:
         """Return the model at other lengths of its inputs, declared ones among them.
@@ -60,12 +78,11 @@ class Reading:
         """
         declared = [relengthened(item, shapes.get(item.name)) for item in self.declared]
         inputs = concrete_inputs(declared, shapes, dimensions(declared, shapes, {}), {}, {})
-        tracker = _mask_tracker(self.file) if self.masks else None
+        tracker = _mask_tracker(self.file) if self.binding.masks else None
         stored = self.stored
         if tracker is not None:
             stored = initial_constants(self.file.proto.graph, tracker)
-        builder = Builder(self.file.proto, inputs, self.rules, tracker)
-        built = _built(builder, self.file.proto, {**stored, **self.given})
+        built = _built(self.builder(inputs, tracker), self.file.proto, {**stored, **self.given})
         if isinstance(built, Refusal):
             raise built.error
         return self.model(inputs, built)
@@ -76,6 +93,10 @@ class Reading:
             return self.at(shapes)
         except RfgraphError:
             return None
+
+    def revise(self, changes: Changes) -> Model:
+        """Return the file with further attributes of other values, its lengths decided anew."""
+        return _loaded(self.file, self.binding, {**self.changes, **changes})
 
     def item_sizes(self) -> dict[str, int]:
         """Return the bytes of an element of each tensor of the file, as far as ONNX can tell."""
@@ -103,47 +124,51 @@ class Reading:
             masks=built.masks,
             at=self.at,
             item_sizes=self.item_sizes,
+            revision=built.revision,
+            revise=self.revise,
+            encoded=partial(_encoded, self.file, built.edits),
         )
 
 
-def load(
-    source: Source,
-    input_shapes: Mapping[str, Shape],
-    input_values: Mapping[str, NDArray[Any]],
-    rules: Mapping[tuple[str, str], Rule],
-    *,
-    dims: Mapping[str, int],
-    masks: bool = False,
-    override_shapes: Mapping[str, Shape] | None = None,
-) -> Model:
+def load(source: Source, binding: Binding) -> Model:
     """Return the model in `source` as a graph; see `rfgraph.load`."""
-    file = read(source)
+    return _loaded(read(source), binding, {})
+
+
+def _loaded(file: StoredModel, binding: Binding, changes: Changes) -> Model:
     proto, graph = file.proto, file.proto.graph
-    tracker = _mask_tracker(file) if masks else None
+    tracker = _mask_tracker(file) if binding.masks else None
     stored = initial_constants(graph, tracker)
-    given = _given_constants(graph, input_values)
+    given = _given_constants(graph, binding.input_values)
     constants = stored | given
     declared = declared_inputs(graph, constants)
-    reading = Reading(file, tuple(declared), {} if masks else stored, given, rules, masks)
-    others = _bindings(graph, declared, override_shapes or {}, input_values)
-    shapes = _bindings(graph, declared, input_shapes, input_values) | others
+    kept = {} if binding.masks else stored
+    reading = Reading(file, binding, tuple(declared), kept, given, changes)
+    others = _bindings(graph, declared, binding.override_shapes, binding.input_values)
+    shapes = _bindings(graph, declared, binding.input_shapes, binding.input_values) | others
     declared = [relengthened(item, others.get(item.name)) for item in declared]
-    open_dims = dimensions(declared, shapes, dims)
+    open_dims = dimensions(declared, shapes, binding.dims)
 
     def build(lengths: Lengths) -> Built | Refusal:
         try:
             inputs = concrete_inputs(declared, shapes, open_dims, lengths, {})
         except ModelError as error:
             return Refusal(error, 0)
-        return _built(Builder(proto, inputs, rules, tracker), proto, constants)
+        return _built(reading.builder(inputs, tracker), proto, constants)
 
     stated = {length for value in stored.values() for length in stated_by(value)}
     search = Search(build, open_dims, stated)
     choice = with_moved_axes(search, search.run(), declared, open_dims)
     inputs = concrete_inputs(declared, shapes, open_dims, choice.lengths, choice.reasons)
     model = reading.model(inputs, choice.built)
-    longer = None if masks else _longer_shapes(declared, shapes, open_dims, choice)
+    longer = None if binding.masks else _longer_shapes(declared, shapes, open_dims, choice)
     return model if longer is None else replace(model, longer=partial(reading.or_none, longer))
+
+
+def _encoded(file: StoredModel, edits: tuple[Edit, ...], beside: bool) -> bytes:
+    from rfgraph.onnxfile.building.encoding import encoded
+
+    return encoded(file, edits, beside)
 
 
 def _mask_tracker(file: StoredModel) -> MaskTracker:
@@ -214,6 +239,8 @@ class Built:
     outputs: tuple[str, ...]
     unanalysed: tuple[Unanalysed, ...]
     masks: StoredMasks | None
+    revision: Revision | None = None
+    edits: tuple[Edit, ...] = ()
 
 
 def _built(
@@ -229,7 +256,14 @@ def _built(
         tuple(_output_names(proto, builder, entries)),
         tuple(builder.writer.unanalysed),
         None if builder.masks is None else builder.masks.report(),
+        *_revision(builder.reviser),
     )
+
+
+def _revision(reviser: Reviser | None) -> tuple[Revision | None, tuple[Edit, ...]]:
+    if reviser is None:
+        return None, ()
+    return Revision(tuple(reviser.changes), tuple(reviser.warnings)), tuple(reviser.edits)
 
 
 def _output_names(proto: onnx.ModelProto, builder: Builder, entries: list[Any]) -> list[str]:

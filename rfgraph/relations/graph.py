@@ -205,14 +205,58 @@ class StoredMasks:
         }
 
 
+# A value of an attribute, and those that nodes have instead of the file's, by node and attribute.
+Setting: TypeAlias = "int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]"
+Changes: TypeAlias = "Mapping[tuple[str, str], Setting]"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeChange:
+    """An attribute of a node with another value than in the file; `before` is None without one.
+
+    `follows` says that it was not asked for: pads that keep up with the extent of their window.
+    """
+
+    node: str
+    attribute: str
+    before: Setting | None
+    after: Setting
+    follows: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry of the JSON report."""
+        return {
+            "node": self.node,
+            "attribute": self.attribute,
+            "before": _listed(self.before),
+            "after": _listed(self.after),
+            "follows": self.follows,
+        }
+
+
+def _listed(value: Setting | None) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a model has instead of what its file says, and what its author should know of that."""
+
+    changes: tuple[AttributeChange, ...]
+    warnings: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
 
-    `masks` is None unless stored masks were asked for. `at` gives the same file at other lengths of
-    its inputs, RfgraphError where the graph refuses them; `longer` with every probed length
-    doubled, or None where the graph refuses that. `item_sizes` gives the bytes of an element by
-    tensor, as far as the file tells. They are None for a model that was built by hand.
+    `masks` is None unless stored masks were asked for, and `revision` unless attributes were
+    changed. `at` gives the same file at other lengths of its inputs, RfgraphError where the graph
+    refuses them; `longer` with every probed length doubled, or None where the graph refuses that.
+    `item_sizes` gives the bytes of an element by tensor, as far as the file tells. `revise` gives
+    the same file with other attributes, `encoded` the bytes of a file that says what the model
+    does, weights included (True: to lie beside its own). They are None for a model that was built
+    by hand.
     """
 
     file: str
@@ -232,6 +276,9 @@ class Model:
     item_sizes: Callable[[], Mapping[str, int]] | None = field(
         default=None, repr=False, compare=False
     )
+    revision: Revision | None = None
+    revise: Callable[[Changes], Model] | None = field(default=None, repr=False, compare=False)
+    encoded: Callable[[bool], bytes] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)

@@ -1,0 +1,78 @@
+"""The same model with other attributes: nothing is written, and no weights are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from rfgraph.analysis.loading import load, refuse_binding
+from rfgraph.arguments import described, mapping, text
+from rfgraph.errors import RfgraphError, UsageError
+from rfgraph.relations.graph import Model
+from rfgraph.wording.names import quoted, shown_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rfgraph.onnxfile.reading.model_source import Source
+    from rfgraph.relations.graph import Setting
+
+
+Given: TypeAlias = "Mapping[tuple[str, str], int | float | str | Sequence[Any]]"
+
+
+def what_if(model: Model | Source, changes: Given, **binding: Any) -> Model:
+    """Return the model with other attributes, as {("conv5", "dilations"): (2, 2)}.
+
+    A node is named as in the file, or by a tensor that it makes. A constant that the operator takes
+    as an input is set by the operator's name for it, `("pad", "pads")`; `("conv5", "repeat")` puts
+    the node so often in a row, the copies with stride 1 and padded to keep the length. Where the
+    extent of a window changes, that is added to its pads in proportion to those there, unless they
+    are given: all on the left stays so, none stays none. Stored weights need not fit: they are not
+    read. `Model.revision` says what is changed, and warns of separate Pad nodes. A source is loaded
+    with `binding` as by `load`. Raises UsageError, listing what there is, for an unknown node or
+    attribute and for a wrong number of values, ModelError where the graph then contradicts itself.
+    """
+    if isinstance(model, Model):
+        refuse_binding(**binding)
+    loaded = model if isinstance(model, Model) else load(model, **binding)
+    if loaded.revise is None:
+        raise UsageError("a model that was built by hand has no file whose attributes could differ")
+    checked = {
+        _key(key): _setting(key, value) for key, value in mapping("changes", changes).items()
+    }
+    try:
+        return loaded.revise(checked)
+    except RfgraphError as error:
+        raise type(error)(f"{shown_path(loaded.file)}: {error}") from error.__cause__
+
+
+def _key(key: object) -> tuple[str, str]:
+    if not isinstance(key, tuple) or len(key) != 2:
+        raise UsageError(f"changes requires (node, attribute) as keys, found {described(key)}")
+    return text("a node of changes", key[0]), text("an attribute of changes", key[1])
+
+
+def _setting(key: tuple[str, str], value: object) -> Setting:
+    """Return a value as Python's own numbers or texts."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    items = tuple(value) if isinstance(value, list | tuple | range) else (value,)
+    if any(isinstance(item, bool) or not isinstance(item, int | float | str) for item in items):
+        raise UsageError(
+            f"attribute {quoted(key[1])} of changes requires numbers or a text, "
+            f"found {described(value)}"
+        )
+    return items if isinstance(value, list | tuple | range) else items[0]
+
+
+def encoded(model: Model, path: Path) -> bytes:
+    """Return a file for `path` that says what a model does, with the weights that its own holds.
+
+    UsageError for what cannot be written.
+    """
+    if model.encoded is None:
+        raise UsageError("a model that was built by hand has no file")
+    return model.encoded(path.resolve().parent == Path(model.file).resolve().parent)

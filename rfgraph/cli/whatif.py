@@ -1,0 +1,139 @@
+"""The same model with other attributes: what would it read? Nothing is written without -o.
+
+rfgraph whatif MODEL --set conv5.dilations=2,2 --set pool3.strides=1,1
+rfgraph whatif MODEL --set conv5.repeat=2    the layer twice in a row
+
+A node is named as in the file, one without a name by its first output. Pads keep up with the extent
+of a window, in proportion to those there, unless they are set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.cli.options import add_model, add_output, load_model
+from rfgraph.cli.output import emit, save, style_of
+from rfgraph.errors import UsageError
+from rfgraph.relations.graph import Revision
+from rfgraph.wording.names import one_line, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfgraph.cli.parser import Parser
+    from rfgraph.relations.graph import Model, Setting
+
+
+FORMATS = ("text", "json", "csv", "markdown")
+_SETTING = re.compile(r"(?P<node>.+)\.(?P<attribute>\w+)=(?P<value>.*)", re.DOTALL)
+_INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
+_NUMBER = re.compile(r"-?\d{1,18}\.\d{0,18}|-?\.?\d{1,18}e-?\d{1,3}", re.ASCII)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph whatif`."""
+    add_model(parser)
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        metavar="NODE.ATTRIBUTE=V[,V]",
+        action="append",
+        type=setting,
+        required=True,
+        help="an attribute of a node, or a constant that it takes, of another value (repeatable)",
+    )
+    parser.add_argument(
+        "--tensor",
+        metavar="NAME",
+        action="append",
+        help="this tensor, or what this node makes (repeatable)",
+    )
+    parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
+    add_output(
+        parser,
+        FORMATS,
+        files=("onnx",),
+        written="write the changed model to FILE.onnx; weights stay",
+    )
+
+
+def setting(text: str) -> tuple[tuple[str, str], Setting]:
+    """Return node and attribute, and the value, of NODE.ATTRIBUTE=V[,V]."""
+    parts = _SETTING.fullmatch(text)
+    if parts is None or not parts["value"]:
+        raise argparse.ArgumentTypeError(f"required NODE.ATTRIBUTE=V[,V], found {quoted(text)}")
+    values: Any = tuple(map(_value, parts["value"].split(",")))
+    return (parts["node"], parts["attribute"]), values[0] if len(values) == 1 else values
+
+
+def _value(text: str) -> int | float | str:
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def run(options: argparse.Namespace) -> int:
+    """Analyse the changed model, write the report, and the model where it is asked for."""
+    from rfgraph.analysis.what_if import encoded, what_if
+
+    path = _path(options.output)
+    model = what_if(load_model(options), _each_once(options.settings))
+    report = argparse.Namespace(**{**vars(options), "output": None})
+    rendered = _render(model, report)
+    if path is not None:
+        save(options, encoded(model, path))
+    emit(report, rendered)
+    if model.revision is not None and sys.stderr is not None and not options.quiet:
+        for warning in model.revision.warnings:
+            print(one_line(f"rfgraph: warning: {warning}"), file=sys.stderr)
+    return 0
+
+
+def _path(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    if Path(name).suffix.lower() != ".onnx":
+        raise UsageError(f"-o writes the changed model: required FILE.onnx, found {quoted(name)}")
+    return Path(name)
+
+
+def _each_once(
+    settings: Sequence[tuple[tuple[str, str], Setting]],
+) -> dict[tuple[str, str], Setting]:
+    changes = dict(settings)
+    if len(changes) < len(settings):
+        keys = [key for key, _ in settings]
+        node, attribute = next(key for key in keys if keys.count(key) > 1)
+        raise UsageError(f"--set is given twice for {quoted(f'{node}.{attribute}')}")
+    return changes
+
+
+def _render(model: Model, options: argparse.Namespace) -> str:
+    from rfgraph.analysis.result import analyze
+    from rfgraph.analysis.view import view
+
+    chosen = view(analyze(model), options.input, options.tensor)
+    revision = model.revision or Revision(())
+    match options.format:
+        case "json":
+            from rfgraph.report.whatif.json import whatif_json
+
+            return whatif_json(chosen, revision)
+        case "csv":
+            from rfgraph.report.model.csv import field_records
+
+            return field_records(chosen)
+        case "markdown":
+            from rfgraph.report.model import markdown
+            from rfgraph.report.whatif.markdown import changes_markdown
+
+            return changes_markdown(revision) + "\n" + markdown.summary(chosen)
+    from rfgraph.report.model import text
+    from rfgraph.report.whatif.text import changes_text
+
+    style = style_of(options)
+    return changes_text(revision, style) + "\n" + text.summary(chosen, style)

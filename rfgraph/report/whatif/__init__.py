@@ -1,0 +1,1 @@
+"""A model with other attributes, for people and for machines."""

@@ -1,0 +1,18 @@
+"""What of a model is changed, as Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.report.formats.markdown import table
+from rfgraph.report.whatif.words import HEADER, change_rows
+from rfgraph.wording.names import markdown_text
+
+if TYPE_CHECKING:
+    from rfgraph.relations.graph import Revision
+
+
+def changes_markdown(revision: Revision) -> str:
+    """Return the table of what is changed."""
+    rows = (tuple(map(markdown_text, row)) for row in change_rows(revision))
+    return table(HEADER, rows) + "\n"
