@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.domains.movement import Moved, flattened
+from rfgraph.domains.moved import Moved, flattened
 from rfgraph.relations.axis_rules import Band, Resample, Rows, Transposed, Window
 from rfgraph.relations.graph import edges_into, shape_of
 from rfgraph.relations.steps import Prefix, Reduce, Taps

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.interior import moving
 from rfgraph.analysis.lengths import MAX_STEP, Lengths, accepted_lengths, at_lengths, dependent
-from rfgraph.domains.movement import MERGED, UNKNOWN, Moved, Movement, flattened, movement
+from rfgraph.domains.moved import Moved, flattened
+from rfgraph.domains.movement import MERGED, UNKNOWN, Movement, movement
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.wording.names import printable, quoted

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.result import analyze
-from rfgraph.domains.movement import PARTS, Moved, Movement, flattened, movement
+from rfgraph.domains.moved import Moved, flattened
+from rfgraph.domains.movement import PARTS, Movement, movement
 from rfgraph.domains.periodic import PeriodicMap, join_spans
 from rfgraph.domains.regions import clipped
 from rfgraph.errors import BoundError

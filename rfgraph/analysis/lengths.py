@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.domains.movement import Moved
+from rfgraph.domains.moved import Moved
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.axis_rules import Band, Blocks, Resample, Shift, Transposed, Window
 from rfgraph.relations.graph import edges_from, edges_into, producer_of, shape_of

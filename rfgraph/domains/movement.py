@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, affine, join_spans
+from rfgraph.domains.moved import Moved, flattened, in_blocks, on_axes, with_itself
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, affine, join_spans
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
@@ -42,21 +43,6 @@ if TYPE_CHECKING:
     from rfgraph.relations.steps import Everything, Places
 
 Taps: TypeAlias = Window | Transposed | Resample | Shift
-
-
-class Moved(NamedTuple):
-    """A tensor that moves along `axis`: position i is that of `i // inner % length`.
-
-    `needs` has p and q as its period; its intervals are the input positions that must exist: those
-    read, and those without which something on the way would be missing, or padding. The last of
-    `ends` is the position up to which the input must go for the tensor to have this one.
-    """
-
-    axis: int
-    inner: int
-    length: int
-    needs: PeriodicMap
-    ends: PeriodicMap
 
 
 # Why a tensor does not move.
@@ -127,7 +113,7 @@ def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
                 _arrive(domain, values, edge, breaks)
     found = values.get(target)
     if isinstance(found, Moved):
-        values[target] = _existing(flattened(found))
+        values[target] = with_itself(flattened(found))
     return Movement(values, tuple(breaks), (domain.first, domain.last))
 
 
@@ -153,37 +139,6 @@ def _arrive(
             values[edge.target] = made
     else:
         values[edge.target] = made
-
-
-def flattened(value: Moved) -> Moved:
-    """Return what moves along the digits of an axis as what moves along the axis itself."""
-    if value.inner == 1:
-        return value
-    needs, ends = (
-        PeriodicMap(
-            made.p * value.inner, made.q, tuple(s for s in made.spans for _ in range(value.inner))
-        )
-        for made in (value.needs, value.ends)
-    )
-    return Moved(value.axis, 1, value.length * value.inner, needs, ends)
-
-
-def _existing(value: Moved) -> Moved:
-    """Return a tensor whose units need themselves to exist: neither before its first, nor behind.
-
-    Its first position is that of the input's.
-    """
-    p, q = value.needs.p, value.needs.q
-    spans = tuple(
-        join_spans((span, (at * q // p, _last(value.ends.at(at)))))
-        for at, span in enumerate(value.needs.spans)
-    )
-    return value._replace(needs=PeriodicMap(p, q, spans))
-
-
-def _last(span: Span) -> int:
-    assert span is not None
-    return span[1]
 
 
 class _Movement(Domain[Value]):
@@ -218,7 +173,7 @@ class _Movement(Domain[Value]):
         assert isinstance(value, Moved)
         before, after = next(pair for pair in regroup_plan(old, new) if value.axis in pair[0])
         inner = value.inner * product(old[a] for a in before if a > value.axis)
-        return _placed(value, inner, {a: new[a] for a in after})
+        return on_axes(value, inner, {a: new[a] for a in after}) or MIXED
 
     def gathered(self, value: Value, places: Places, old: Shape, new: Shape) -> Value:
         assert isinstance(value, Moved)
@@ -300,10 +255,10 @@ class _Movement(Domain[Value]):
         read, made = rule.in_len // rule.groups, rule.out_len // rule.groups
         if rule.groups == 1 or not made:
             return WHOLE
-        blocked = _blocked(value, read)
-        if blocked.needs.p * made > MAX_PERIOD:
+        blocks = in_blocks(value, read)
+        if blocks.needs.p * made > MAX_PERIOD:
             return LONG
-        return flattened(blocked._replace(axis=value.axis, inner=made))
+        return flattened(blocks._replace(axis=value.axis, inner=made))
 
     def _taps(self, value: Moved, rule: Taps) -> Value:
         period, shift = rule.period()
@@ -317,7 +272,7 @@ class _Movement(Domain[Value]):
         if any(padded) and isinstance(rule, Shift) and rule.outside == "absent":
             self._is_part = True
         self._mirror(value.needs, rule, padded)
-        value = _existing(value)
+        value = with_itself(value)
         needs, ends = value.needs, value.ends
         turns = needs.p // math.gcd(needs.p, shift)
         p, q = period * turns, needs.q * (shift * turns // needs.p)
@@ -390,28 +345,3 @@ def padded_sides(rule: Taps) -> tuple[bool, bool]:
     first = [taps[0] for o in range(count) if (taps := rule.taps(o))]
     last = [taps[-1] for o in range(rule.out_len - count, rule.out_len) if (taps := rule.taps(o))]
     return min(first, default=0) < 0, max(last, default=0) >= rule.in_len
-
-
-def _placed(value: Moved, inner: int, lengths: dict[int, int]) -> Value:
-    """Return where the digits of a flat index lie that begin at `inner`, on axes of `lengths`."""
-    behind = 1
-    for axis, length in reversed(lengths.items()):
-        if behind < inner * value.length <= behind * length:
-            size = behind // inner
-            if not inner % behind:
-                return value._replace(axis=axis, inner=inner // behind)
-            if size * inner == behind and not value.length % size:
-                return _blocked(value, size)._replace(axis=axis)
-        behind *= length
-    return MIXED
-
-
-def _blocked(value: Moved, size: int) -> Moved:
-    """Return a tensor of blocks of `size` positions, each of which reads all of its own."""
-    needs, ends = value.needs, value.ends
-    p = math.lcm(needs.p, size) // size
-    q = needs.q * p * size // needs.p
-    read = tuple(needs.hull(range(o * size, (o + 1) * size)) for o in range(p))
-    last = tuple(ends.at((o + 1) * size - 1) for o in range(p))
-    made = PeriodicMap(p, q, read), PeriodicMap(p, q, last)
-    return Moved(value.axis, 1, value.length // size, *made)

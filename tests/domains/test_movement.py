@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from rfgraph.domains import movement as module
-from rfgraph.domains.movement import Moved, movement
+from rfgraph.domains.moved import Moved
+from rfgraph.domains.movement import movement
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,

@@ -13,8 +13,8 @@ from rfgraph.domains.effective.mass import (
     Mass,
     added,
     expanded,
-    repeats,
     scaled,
+    summed,
     total,
     trimmed,
     unit_mass,
@@ -176,7 +176,7 @@ class Adjoint(Domain[Mass]):
         less = len(new) - len(old)
         for axis, length in enumerate(new):
             if axis < less or old[axis - less] != length:
-                value = _summed(value, axis)
+                value = summed(value, axis)
         front = tuple(range(less))
         return value._replace(
             values=value.values.reshape(value.values.shape[less:]),
@@ -233,7 +233,7 @@ class Adjoint(Domain[Mass]):
         """Give each element what all that read it pass on."""
         for axis in range(len(new)):
             varies = any(place.shape[axis] > 1 for place in places)
-            value = expanded(value, axis) if varies else _summed(value, axis)
+            value = expanded(value, axis) if varies else summed(value, axis)
         return value._replace(
             values=spreading.gathered(places, value.values, old),
             origin=tuple(None if length == 1 else 0 for length in old),
@@ -259,7 +259,7 @@ class Adjoint(Domain[Mass]):
     def _constant(self, value: Mass, axis: int, rule: AxisRule) -> Mass | None:
         """Return the mass where it is constant along the axis, None where it is not."""
         if isinstance(rule, Whole):
-            return _summed(value, axis)
+            return summed(value, axis)
         if value.origin[axis] is not None:
             return None
         if isinstance(rule, Blocks):
@@ -371,20 +371,6 @@ def _covers(rule: Shift) -> bool:
     return inside and min(ends) <= 0 and max(ends) >= rule.in_len - 1
 
 
-def _summed(value: Mass, axis: int) -> Mass:
-    """Return the sum along an axis, as a constant."""
-    sums = value.values.sum(axis=axis, keepdims=True)
-    if value.origin[axis] is None:
-        sums = sums * value.shape[axis]
-    found = with_line(value, axis, sums, None)
-    kept = tuple(None if a == axis else lag for a, lag in enumerate(value.lags))
-    return found._replace(
-        shape=(*value.shape[:axis], 1, *value.shape[axis + 1 :]),
-        lags=kept,
-        lost=value.lost - {axis},
-    )
-
-
 def _kept_rows(value: Mass, axis: int, rule: Rows) -> Mass:
     """Return what each row passes on to the positions that are kept for it."""
     for row in rule.axes:
@@ -402,6 +388,3 @@ def _kept_rows(value: Mass, axis: int, rule: Rows) -> Mass:
     lengths[axis] = rule.in_len
     values = value.values * flags.reshape(lengths).astype(value.values.dtype)
     return with_line(value, axis, values, 0)._replace(lost=value.lost | {*rule.axes, axis})
-
-
-__all__ = ["Adjoint", "Kind", "Mass", "Weighing", "mass_on", "repeats"]

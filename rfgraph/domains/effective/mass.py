@@ -81,6 +81,20 @@ def total(mass: Mass) -> Any:
     return mass.values.sum() * repeats(mass)
 
 
+def summed(value: Mass, axis: int) -> Mass:
+    """Return the sum along an axis, as a constant."""
+    sums = value.values.sum(axis=axis, keepdims=True)
+    if value.origin[axis] is None:
+        sums = sums * value.shape[axis]
+    found = with_line(value, axis, sums, None)
+    kept = tuple(None if a == axis else lag for a, lag in enumerate(value.lags))
+    return found._replace(
+        shape=(*value.shape[:axis], 1, *value.shape[axis + 1 :]),
+        lags=kept,
+        lost=value.lost - {axis},
+    )
+
+
 def repeats(mass: Mass) -> int:
     """Return for how many elements each of the values stands."""
     pairs = zip(mass.origin, mass.shape, strict=True)
