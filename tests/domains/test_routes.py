@@ -163,6 +163,17 @@ def test_listed_paths_keep_to_what_is_named():
     assert found == [("n0", "n1", "n2", "n3", "n4"), ("n0", "n1", "n2", "n4")]
 
 
+def test_what_is_avoided_makes_no_rearrangement_of_what_is_left():
+    # Beside the sigmoid, both parts of the Concat are only moved: two routes, as in the whole.
+    build, x = builder(1, 2, 9)
+    x = build.same_conv(x, 2, 3)
+    inner = build.same("Sigmoid", x)
+    both = build.concat([build.same("Mul", x, inner), build.same("Relu", x)])
+    result = rfgraph.analyze(build.model(build.same_conv(both, 2, 1)))
+    assert totals(result, "x0") == (3, 2)
+    assert totals(result, "x0", avoiding=["n1"]) == (2, 2)
+
+
 def test_avoiding_most_of_a_graph_keeps_its_order():
     # Fewer tensors are left than are taken away.
     build, x = builder(1, 1, 30)

@@ -106,7 +106,9 @@ class Question:
         order = [name for name in self.graph if name in graph]
         moved: Mapping[str, Joined] = {}
         if self.count != "paths":
-            left = joined(graph, order) if self.avoiding else self.form.joined
+            left = self.form.joined
+            if self.avoiding:
+                left = joined(graph, [name for name in order if name in left])
             moved = not_named(left, graph, kept)
         edges = entering(graph, order, self.form.input, self.target, moved)
         if not edges:
