@@ -1,4 +1,4 @@
-"""The README, executed: every command and its output, every Python line, the table of operators."""
+"""README and docs, executed: every command and its output, every Python line, every table."""
 
 import doctest
 import importlib
@@ -23,25 +23,48 @@ from hostile import bounds
 from oracle.local_models import whole_numbers
 from report import models
 from rfgraph.cli import main
+from rfgraph.cli.parser import COMMANDS, parse
 from rfgraph.pytest_plugin import assert_receptive_field
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
+}
+README = PAGES["README.md"]
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def blocks(language, *pages):
+    """The blocks of code in a language, on these pages or on all."""
+    return [
+        block
+        for page in pages or PAGES
+        for block in re.findall(
+            rf"^```{language}\n(.*?)^```$", PAGES[page], re.DOTALL | re.MULTILINE
+        )
+    ]
+
+
+def marked(name, page):
+    """What a page has between the marks of a table."""
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- end -->", PAGES[page], re.DOTALL)
+    assert found is not None, page
+    return found[1]
 
 
 def runs():
-    for block in blocks("console"):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            yield command, output
+    seen = set()
+    for page in PAGES:
+        for block in blocks("console", page):
+            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command, _, output = part.partition("\n")
+                if (command, output) not in seen:
+                    seen.add((command, output))
+                    yield pytest.param(command, output, id=f"{page}:{command[:50]}")
 
 
-@pytest.mark.parametrize(("command", "output"), list(runs()), ids=lambda item: item[:40])
-def test_a_command_prints_what_the_readme_shows(command, output, capsys, monkeypatch):
+@pytest.mark.parametrize(("command", "output"), list(runs()))
+def test_a_command_prints_what_is_shown(command, output, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     program, *arguments = shlex.split(command)
     assert program == "rfgraph"
@@ -56,21 +79,38 @@ def test_a_command_prints_what_the_readme_shows(command, output, capsys, monkeyp
 
 
 def test_there_are_commands():
-    assert len(list(runs())) >= 6
+    assert len(list(runs())) >= 20
+
+
+@pytest.mark.parametrize(
+    "command", re.findall(r"^(?:\S*/)?rfgraph .*$", "".join(blocks("sh")), re.M)
+)
+def test_a_command_that_is_named_can_be_given(command):
+    words = shlex.split(command, comments=True)[1:]
+    parse(words)
+
+
+def test_every_command_in_a_line_exists():
+    named = {word for text in PAGES.values() for word in re.findall(r"`rfgraph ([a-z]+)[ `]", text)}
+    assert named <= set(COMMANDS)
+    assert set(COMMANDS) - named <= {"completion"}
 
 
 def test_the_python_session(monkeypatch):
     monkeypatch.chdir(ROOT)
-    (session,) = [block for block in blocks("python") if ">>>" in block]
-    test = doctest.DocTestParser().get_doctest(session, {}, "README", None, 0)
-    runner = doctest.DocTestRunner()
-    runner.run(test)
-    assert runner.summarize(verbose=False) == (0, len(test.examples))
+    sessions = [block for block in blocks("python") if ">>>" in block]
+    assert len(sessions) == 2
+    for session in sessions:
+        test = doctest.DocTestParser().get_doctest(session, {}, "session", None, 0)
+        runner = doctest.DocTestRunner()
+        runner.run(test)
+        assert runner.summarize(verbose=False) == (0, len(test.examples))
 
 
 def test_the_loop_over_tiles_puts_the_whole_together(monkeypatch):
     monkeypatch.chdir(ROOT)
-    (loop,) = [block for block in blocks("python") if "rfgraph.tiles(" in block]
+    loop, again = [block for block in blocks("python") if "for tile in plan" in block]
+    assert again.endswith(loop)
     loop = loop.replace("1600", "640").replace("1040", "400")
     model = whole_numbers(onnx.load("fixtures/unet_nearest.onnx"), 0)
     net, image = network(model), image_of((1, 1, 640, 640))
@@ -78,6 +118,28 @@ def test_the_loop_over_tiles_puts_the_whole_together(monkeypatch):
     exec(loop, names)
     np.testing.assert_array_equal(names["out"], net(image))
     assert len(names["plan"]) > 1
+
+
+def labels(svg):
+    return re.findall(r"<text[^>]*>([^<]*)", svg)
+
+
+def test_the_picture_says_what_the_command_draws(tmp_path):
+    drawn = tmp_path / "resnet18.svg"
+    assert main(["plot", str(ROOT / "fixtures/resnet18.onnx"), "-o", str(drawn)]) == 0
+    shown = (ROOT / "docs/resnet18.svg").read_text(encoding="utf-8")
+    assert labels(shown) == labels(drawn.read_text(encoding="utf-8"))
+    assert "docs/resnet18.svg" in README
+
+
+def test_an_example_runs():
+    """The site runs all of them; here the one that takes no time, as a notebook's cells."""
+    cells = json.loads((ROOT / "docs/examples/skip-connection.ipynb").read_text("utf-8"))["cells"]
+    names = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    assert names["histogram"].total == 2**10
 
 
 def test_the_pytest_example(monkeypatch):
@@ -121,9 +183,8 @@ def test_the_own_rule(monkeypatch, tmp_path):
 
 
 def test_the_table_of_steps_is_whole():
-    shown = re.search(r"<!-- steps -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
-    assert shown is not None
-    rows = [row.split("|")[1:3] for row in shown[1].splitlines()[2:]]
+    shown = marked("steps", "docs/recipes/own-operators.md")
+    rows = [row.split("|")[1:3] for row in shown.splitlines()[2:]]
     table = {step.strip(" `"): set(re.findall(r"\w+", rules)) for step, rules in rows}
     assert set(table) == {step.__name__ for step in get_args(rfgraph.Step)}
     along = set().union(*table.values())
@@ -144,9 +205,8 @@ def operators_table(rows):
 def test_the_table_of_operators_is_fresh(capsys):
     assert main(["ops", "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)["operators"]
-    shown = re.search(r"<!-- operators -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
-    assert shown is not None
-    assert shown[1] == operators_table(rows)
+    shown = marked("operators", "docs/exact.md")
+    assert shown == operators_table(rows)
 
 
 def test_every_option_named_exists(capsys):
@@ -156,19 +216,17 @@ def test_every_option_named_exists(capsys):
     named = "--stat --min-rf --at --min-covering --select --baseline --fail-on --format -o"
     for option in named.split():
         assert option in usage
-        assert option in README
+        assert any(option in page for page in PAGES.values())
 
 
 def test_the_table_of_bounds_is_fresh():
-    shown = re.search(r"<!-- bounds -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
-    assert shown is not None
-    assert shown[1] == bounds.table()
+    shown = marked("bounds", "docs/untrusted.md")
+    assert shown == bounds.table()
 
 
 def test_the_table_of_what_luo_et_al_varied_is_fresh():
-    shown = re.search(r"<!-- luo -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
-    assert shown is not None
-    assert shown[1] == luo.table()
+    shown = marked("luo", "docs/ideas/effective-field.md")
+    assert shown == luo.table()
 
 
 def test_every_bound_that_an_error_names_is_in_the_table():
@@ -192,9 +250,8 @@ def test_the_programs_for_hostile_files_run(module, monkeypatch, capsys):
 
 def test_the_comparison_is_what_was_measured():
     measured = ROOT / "tests" / "benchmarks" / "peers" / "measured.json"
-    shown = re.search(r"<!-- peers -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
-    assert shown is not None
-    assert shown[1] == table.readme(json.loads(measured.read_text(encoding="utf-8")))
+    shown = marked("peers", "docs/others.md")
+    assert shown == table.readme(json.loads(measured.read_text(encoding="utf-8")))
 
 
 def test_every_program_named_exists():
