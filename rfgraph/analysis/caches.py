@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rfgraph.domains.moved import Moved, flattened
 from rfgraph.relations.axis_rules import Band, Resample, Rows, Transposed, Window
 from rfgraph.relations.graph import edges_into, shape_of
-from rfgraph.relations.steps import Prefix, Reduce, Taps
+from rfgraph.relations.steps import Pointwise, Prefix, Reduce, Taps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ _STATES = {"LSTM": 2, "GRU": 1, "RNN": 1, "CumSum": 1}
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """What one operator keeps: `values`, None without end, and their bytes, None if not known."""
+    """What one operator keeps: `values` and their bytes, None without end or where not known."""
 
     node: str
     values: int | None
@@ -58,6 +58,7 @@ def caches(model: Model, moving: Movement, target: str) -> tuple[Cache, ...]:
                 if made:
                     seen.add(key)
         found.extend(_waiting(model, moving, edges, sizes))
+    found.extend(Cache(operator.label, None, None) for operator in moving.tabulated)
     return tuple(found)
 
 
@@ -96,9 +97,14 @@ def _kept(rule: AxisRule) -> int:
 
 
 def _rules(edge: Edge, axis: int) -> Iterator[AxisRule]:
-    for step in edge.relation.steps[:1]:
-        if isinstance(step, Taps | Prefix | Reduce):
-            yield from (rule for at, rule in step.rules if at == axis)
+    """Yield the rules along an axis of what is read, behind its broadcast."""
+    relation = edge.relation
+    for step, shape in zip(relation.steps, relation.shapes, strict=False):
+        if not isinstance(step, Pointwise):
+            if isinstance(step, Taps | Prefix | Reduce):
+                yield from (rule for at, rule in step.rules if at == axis)
+            return
+        axis += len(step.shape) - len(shape)
 
 
 def _beside(shape: Shape, axis: int) -> int:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfgraph.analysis.interior import moving
 from rfgraph.analysis.lengths import MAX_STEP, Lengths, accepted_lengths, at_lengths, dependent
 from rfgraph.domains.moved import Moved, flattened
-from rfgraph.domains.movement import MERGED, UNKNOWN, Movement, movement
+from rfgraph.domains.movement import (
+    BEFORE,
+    CROSSED,
+    MERGED,
+    UNKNOWN,
+    Movement,
+    movement,
+)
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.wording.names import printable, quoted
@@ -165,9 +172,9 @@ def geometry(
     found = _accepted(result.model, item, tensor, spatial)
     shape = None if whole is None else _whole_shape(result.model, item, tensor, found, whole)
     model = _measured_at(result.model, item, found.lengths, whole)
-    moves = {axis: moving(model, result, tensor, source, axis) for axis in spatial}
-    own_shape = shape_of(model.graph, tensor) or ()
     item = _item(model, source)
+    moves = {axis: moving(model, item, axis, tensor) for axis in spatial}
+    own_shape = shape_of(model.graph, tensor) or ()
     measured = tuple(
         made
         for axis in spatial
@@ -330,9 +337,11 @@ def _blockers(
         changed.extend(dependent(model, longer, moving, step))
     reasons = {one.operator: one.reason for one in model.unanalysed}
     blockers = [_blocker(one.operator, axis, one.why) for one in changed]
+    others = {item.why for item in moving.breaks} - {BEFORE, CROSSED}
     for operator, why in moving.breaks:
-        # Strides that differ follow from a ratio that depends on the length.
-        if why != MERGED or not changed:
+        # Strides that differ follow from a ratio that depends on the length, and scores of pairs
+        # are in the way only of what does not read them row by row.
+        if not ((why == MERGED and changed) or (why == CROSSED and others)):
             said = reasons.get(operator, why) if why == UNKNOWN else why
             blockers.append(_blocker(operator, axis, said))
     return blockers

@@ -1,70 +1,101 @@
-"""How a tensor moves with an input axis, where need be by the units in its middle."""
+"""How a tensor moves with an input axis, where need be by what its units in the middle read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.analysis.result import analyze
+from rfgraph.analysis.lengths import at_lengths
+from rfgraph.domains.fields.interior import repeating
 from rfgraph.domains.moved import Moved, flattened
-from rfgraph.domains.movement import PARTS, Movement, movement
+from rfgraph.domains.movement import (
+    BEFORE,
+    CROSSED,
+    LISTED,
+    MASKED,
+    MIXED,
+    PARTS,
+    PICKED,
+    WRAPPED,
+    Break,
+    Movement,
+    movement,
+)
 from rfgraph.domains.periodic import PeriodicMap, join_spans
 from rfgraph.domains.regions import clipped
 from rfgraph.errors import BoundError
+from rfgraph.relations.graph import shape_of
 
 if TYPE_CHECKING:
-    from rfgraph.analysis.analysis import Analysis
-    from rfgraph.relations.graph import Model
+    from fractions import Fraction
+
+    from rfgraph.relations.graph import Model, ModelInput
+
+# What may read the same from unit to unit all the same, away from the borders.
+_TABULATED = frozenset((PARTS, WRAPPED, MASKED, MIXED, CROSSED, LISTED, PICKED))
 
 
-def moving(model: Model, result: Analysis, tensor: str, source: str, axis: int) -> Movement:
-    """Return how a tensor moves; where parts are put side by side, by its units in the middle.
+class _Middle(NamedTuple):
+    """What units away from the borders read along an axis, and whether that ends before them."""
 
-    Windows that are shifted by a roll, and masked where it wraps, repeat away from the border.
+    axis: int
+    reads: PeriodicMap
+    is_bounded: bool
+
+
+def moving(model: Model, source: ModelInput, axis: int, tensor: str) -> Movement:
+    """Return how a tensor moves; where steps do not tell, by its units in the middle.
+
+    Windows that are shifted by a roll and masked where it wraps, and chunks that a mask makes,
+    repeat away from the borders. What is so at one length only is not taken.
     """
-    found = movement(model.graph, source, axis, tensor)
-    value = found.values.get(tensor)
-    if not found.breaks or {item.why for item in found.breaks} != {PARTS}:
-        return found
-    field = (result if model is result.model else analyze(model)).receptive_field(tensor, source)
-    if not isinstance(value, Moved) or field.axes[axis].scope != "local":
-        return found
-    needs = _interior(model, tensor, source, axis, flattened(value))
-    if needs is None:
-        return found
-    values = {**found.values, tensor: flattened(value)._replace(needs=needs)}
-    return Movement(values, (), found.mirrored)
+    by_steps = movement(model.graph, source.name, axis, tensor)
+    whys = {item.why for item in by_steps.breaks}
+    if not whys & _TABULATED or whys - _TABULATED - {BEFORE}:
+        return by_steps
+    value = by_steps.values.get(tensor)
+    known = flattened(value).needs if isinstance(value, Moved) else None
+    rates = frozenset(() if known is None else (known.rate,))
+    middle = _middle(model, source, axis, tensor, rates)
+    if middle is None:
+        return by_steps
+    if axis in source.symbolic:
+        longer = at_lengths(model, source, {axis: source.shape[axis] + middle.reads.q})
+        if longer is None or _middle(longer, source, axis, tensor, rates) != middle:
+            return by_steps
+    needs = _needs(middle.reads, known or middle.reads, by_steps.step)
+    length = (shape_of(model.graph, tensor) or ())[middle.axis]
+    opened = () if middle.is_bounded else (Break(by_steps.breaks[-1].operator, BEFORE),)
+    values = {**by_steps.values, tensor: Moved(middle.axis, 1, length, needs, needs)}
+    tabulated = tuple(
+        dict.fromkeys(item.operator for item in by_steps.breaks if item.why not in (BEFORE, PICKED))
+    )
+    return Movement(values, opened, by_steps.mirrored, tabulated)
 
 
-def _interior(
-    model: Model, tensor: str, source: str, axis: int, value: Moved
-) -> PeriodicMap | None:
-    """Return what units need by what those in the middle read; None where that does not repeat.
-
-    Or where units at the border read more than they would by that.
-    """
+def _middle(
+    model: Model, source: ModelInput, axis: int, tensor: str, rates: frozenset[Fraction]
+) -> _Middle | None:
+    """Return what units in the middle read; None where that does not repeat along one axis."""
     try:
-        table = clipped(model.graph, source, [tensor])[tensor][axis]
+        table = clipped(model.graph, source.name, [tensor])[tensor][axis]
     except BoundError:
         return None
-    others = tuple(at for at in range(table.lo.ndim) if at != value.axis)
-    lo, hi = table.lo.min(axis=others), table.hi.max(axis=others)
-    p, q = value.needs.p, value.needs.q
-    middle = len(lo) // p // 2
-    if middle < 2:
+    axes = tuple(table.axes)
+    if len(axes) != 1:
         return None
-    turns = range(middle - 1, middle + 2)
-    blocks = {
-        tuple(
-            (int(low) - turn * q, int(high) - turn * q)
-            for low, high in zip(lo[turn * p :][:p], hi[turn * p :][:p], strict=True)
-        )
-        for turn in turns
-    }
-    if len(blocks) != 1:
-        return None
-    read = PeriodicMap(p, q, blocks.pop())
-    for unit, pair in enumerate(zip(lo, hi, strict=True)):
-        if join_spans((read.at(unit), (int(pair[0]), int(pair[1])))) != read.at(unit):
-            return None
-    spans = tuple(join_spans((read.at(at), value.needs.at(at))) for at in range(p))
-    return PeriodicMap(p, q, spans)
+    found = repeating(table, axes[0], source.shape[axis], rates)
+    return None if found is None else _Middle(axes[0], *found)
+
+
+def _needs(reads: PeriodicMap, known: PeriodicMap, step: int) -> PeriodicMap:
+    """Return what units need: to exist, what they read, and what `known` paths need, of one rate.
+
+    On the grid of all that is on the way, for a union may hide the period of a part.
+    """
+    q = math.lcm(reads.q, step)
+    p = q * reads.p // reads.q
+    own = [(unit * q // p, unit * q // p) for unit in range(p)]
+    return PeriodicMap(
+        p, q, tuple(join_spans((reads.at(o), known.at(o), own[o])) for o in range(p))
+    )

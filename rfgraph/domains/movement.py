@@ -21,6 +21,7 @@ from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, affine, join_spans
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
+    Listed,
     Resample,
     Rows,
     Shift,
@@ -55,9 +56,11 @@ BEFORE = "reads all that came before"
 AFTER = "reads all that follows"
 MASKED = "reads what a mask leaves of the axis"
 LISTED = "reads positions of a list"
+PICKED = "picks positions of a list"
 REVERSED = "runs backward along the axis"
 WRAPPED = "reads the other end of the axis"
 MIXED = "mixes the axis with another"
+CROSSED = "pairs positions of the axis"
 STRETCHED = "samples at a ratio that depends on the length"
 MERGED = "merges paths of different strides"
 PARTS = "puts parts of the axis side by side"
@@ -77,11 +80,13 @@ class Movement:
 
     `mirrored` is how many positions, from the first on and up to the last, a part of the input must
     have for what pads by positions of its own (reflected, or the nearest) to be that of the whole.
+    `tabulated` are operators whose steps break it where the units in the middle move all the same.
     """
 
     values: Mapping[str, Value]
     breaks: tuple[Break, ...]
     mirrored: tuple[int, int]
+    tabulated: tuple[Operator, ...] = ()
 
     @property
     def step(self) -> int:
@@ -180,7 +185,7 @@ class _Movement(Domain[Value]):
         place = places[value.axis]
         axis = _own_axis(place, value.axis, old[value.axis], new)
         if axis is None:
-            return LISTED
+            return PICKED
         there = place >= 0
         self._is_part |= bool((there != there.take([0], axis=axis)).any())
         return value._replace(axis=axis)
@@ -191,6 +196,8 @@ class _Movement(Domain[Value]):
             return self._rows(value, rule, shape)
         if axis != value.axis:
             return value
+        if isinstance(rule, Whole):
+            return UNKNOWN if rule.unknown else WHOLE
         if value.inner * value.length != rule.in_len:
             return MIXED
         return self._along(flattened(value), rule)
@@ -204,7 +211,7 @@ class _Movement(Domain[Value]):
         if first[:3] != second[:3]:
             first, second = flattened(first), flattened(second)
         if first[:3] != second[:3]:
-            return MIXED
+            return CROSSED if first.axis != second.axis else MIXED
         if first.needs.rate != second.needs.rate:
             return MERGED
         p = math.lcm(first.needs.p, second.needs.p)
@@ -221,14 +228,12 @@ class _Movement(Domain[Value]):
         return first._replace(needs=needs, ends=ends)
 
     def _along(self, value: Moved, rule: AxisRule) -> Value:
-        if isinstance(rule, Whole):
-            return UNKNOWN if rule.unknown else WHOLE
         if isinstance(rule, Blocks):
             return self._blocks(value, rule)
         if isinstance(rule, Band):
             return self._band(value, rule)
         if not isinstance(rule, Window | Transposed | Resample | Shift):
-            return LISTED
+            return LISTED if isinstance(rule, Listed) else PICKED
         return self._taps(value, rule)
 
     def _rows(self, value: Moved, rule: Rows, shape: Shape) -> Value:

@@ -136,8 +136,8 @@ def test_a_resize_clamps_at_both_ends():
         (Reduce(((0, Whole(16, 1, unknown=True)),)), module.UNKNOWN),
         (Everything((16,)), module.WHOLE),
         (Everything((16,), unknown=True), module.UNKNOWN),
-        (Select(((0, Repeat(16, 32)),)), module.LISTED),
-        (Select(((0, Pick((0, 3, 5), 16)),)), module.LISTED),
+        (Select(((0, Repeat(16, 32)),)), module.PICKED),
+        (Select(((0, Pick((0, 3, 5), 16)),)), module.PICKED),
         (Select(((0, Shift(15, -1, 16, 16)),)), module.REVERSED),
         (Select(((0, Shift(-1, 1, 16, 17, "wrap")),)), module.WRAPPED),
         (Taps(((0, Resample(Fraction(15, 31), Fraction(0), "linear", 16, 32)),)), module.STRETCHED),
@@ -279,7 +279,7 @@ def test_merges_of_strides(first, second, why):
 
 def test_merges_along_different_axes():
     found = moved((8, 8), ("x", "a", (Pointwise((8, 8)),)), ("x", "a", (Permute((1, 0)),)), axis=0)
-    assert [item.why for item in found.breaks] == [module.MIXED]
+    assert [item.why for item in found.breaks] == [module.CROSSED]
 
 
 def test_a_merge_of_long_periods():
@@ -358,7 +358,7 @@ def test_a_rearrangement_may_move_the_axis():
 
 def test_what_a_rearrangement_leaves_out_of_other_axes_moves_too():
     found = gathered((4, 6), np.array([[2], [-1], [3], [-1]]), np.array([[1], [-1], [1], [-1]]) * 0)
-    assert [item.why for item in found.breaks] == [module.LISTED]
+    assert [item.why for item in found.breaks] == [module.PICKED]
     place = np.where(np.array([[1], [0], [1], [0]]), OWN, -1)
     found = gathered((4, 6), np.minimum(place, 0) + np.array([[1], [0], [1], [0]]), place)
     assert found.values["y"].axis == 1
@@ -378,4 +378,4 @@ def test_parts_of_the_axis_that_are_put_side_by_side_do_not_move():
 
 def test_a_rearrangement_of_the_axis_does_not_move():
     found = gathered((4, 6), np.arange(4).reshape(4, 1), OWN[::-1].reshape(1, 6))
-    assert [item.why for item in found.breaks] == [module.LISTED]
+    assert [item.why for item in found.breaks] == [module.PICKED]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rfgraph.domains.periodic import PeriodicMap
 from rfgraph.domains.tables import NOTHING, Table
 
 if TYPE_CHECKING:
@@ -93,6 +94,53 @@ def irregular(
         before=None if low is None else _measured(starts, low).before,
         after=None if high is None else _measured(ends, high).after,
     )
+
+
+def repeating(
+    table: Table, axis: int, length: int, rates: frozenset[Fraction] = frozenset()
+) -> tuple[PeriodicMap, bool] | None:
+    """Return what units away from borders read, and whether that has an end before them.
+
+    As for `irregular`. Without such an end the map tells only where they end behind. None where no
+    period fits that, or units at a border read more than by it, as where they wrap around.
+    """
+    spans = _columns(table, axis)
+    stretch = _between_borders(spans, length, (True, True), rates)
+    if stretch is not None:
+        found = _map_of(spans, stretch)
+        return (found, True) if _is_within(spans, found) else None
+    there = spans.lo <= spans.hi
+    ends = np.where(there, np.minimum(spans.hi, length - 1), spans.hi)
+    spans = Table(np.where(there, ends, spans.lo), ends)
+    stretch = _between_borders(spans, length, (False, True), rates)
+    found = None if stretch is None else _map_of(spans, stretch)
+    return (found, False) if found is not None and _is_within(spans, found) else None
+
+
+def _map_of(spans: Table, stretch: _Stretch) -> PeriodicMap:
+    """Return the map that a stretch of units is a part of, the hull over the columns."""
+    first, _, p, q = stretch
+    lo, hi = spans.lo.min(axis=1), spans.hi.max(axis=1)
+    units = [first + (phase - first) % p for phase in range(p)]
+    return PeriodicMap(
+        p,
+        q,
+        tuple(
+            (int(lo[o]) - o // p * q, int(hi[o]) - o // p * q) if lo[o] <= hi[o] else None
+            for o in units
+        ),
+    )
+
+
+def _is_within(spans: Table, found: PeriodicMap) -> bool:
+    """Whether each unit reads no more than by a map."""
+    for unit, (low, high) in enumerate(
+        zip(spans.lo.min(axis=1), spans.hi.max(axis=1), strict=True)
+    ):
+        span = found.at(unit)
+        if low <= high and (span is None or low < span[0] or high > span[1]):
+            return False
+    return True
 
 
 def _between_borders(

@@ -66,5 +66,5 @@ def chunk_rows(item: Stream) -> Iterator[tuple[str, ...]]:
 def cache_rows(item: Stream) -> Iterator[tuple[str, ...]]:
     """Yield a row for each cache."""
     for cache in item.caches:
-        values = "without end" if cache.values is None else str(cache.values)
+        values = "no end, or not known" if cache.values is None else str(cache.values)
         yield shortened(cache.node, NAME), values, "-" if cache.bytes is None else str(cache.bytes)
