@@ -197,3 +197,42 @@ def _rolled(net: Net, x: str, shift: int, length: int) -> str:
     if shift % length == 0:
         return x
     return net.op("Concat", net.cut(x, shift, 1 << 40), net.cut(x, 0, shift), axis=2, channels=2)
+
+
+def chunked(
+    frames: int, chunk: int | None, left: int | None = 0, *, ahead: int = 0, layers: int = 2
+) -> onnx.ModelProto:
+    """An encoder of tokens of 4 frames: attention in chunks of tokens, then a window of 3.
+
+    A token reads its chunk and `left` chunks before it, all of them if None; every token if `chunk`
+    is None. The windows reach `ahead` tokens ahead.
+    """
+    net = Net([frames], 2)
+    x = net.conv("x", 4, s=4, pads=0, out=2)
+    number = np.arange(frames // 4) // (chunk or frames)
+    behind = number[:, None] - number[None, :]
+    kept = (behind >= 0) & (behind <= (frames if left is None else left))
+    for _ in range(layers):
+        y = net.op("Transpose", x, perm=[0, 2, 1])
+        query, key, value = (net.op("MatMul", y, net.weight(2, 2)) for _ in range(3))
+        scores = net.op("MatMul", query, net.op("Transpose", key, perm=[0, 2, 1]))
+        scores = net.op("Mul", scores, net.constant(0.1, np.float32))
+        if chunk is not None:
+            lowest = net.constant(-np.inf, np.float32)
+            scores = net.op("Where", net.constant(kept, np.bool_), scores, lowest)
+        attended = net.op("MatMul", net.op("Softmax", scores, axis=-1), value)
+        y = net.op("Transpose", net.op("Add", y, attended), perm=[0, 2, 1], channels=2)
+        x = net.op("Add", y, net.conv(y, 3, pads=(2 - ahead, ahead), out=2), channels=2)
+    return net.model(x)
+
+
+def decoder(rates: Sequence[int]) -> onnx.ModelProto:
+    """The decoder of an audio codec: at each rate a transposed window and three dilated blocks."""
+    net = Net(["t"], 4)
+    x = net.conv("x", 7, out=4)
+    for rate in rates:
+        x = net.up(net.op("Elu", x), 2 * rate, rate, rate // 2 + rate % 2, out=4)
+        for dilation in (1, 3, 9):
+            y = net.conv(net.op("Elu", x), 7, d=dilation, out=4)
+            x = net.op("Add", x, net.conv(net.op("Elu", y), 1, out=4), channels=4)
+    return net.model(net.op("Tanh", net.conv(net.op("Elu", x), 7)))

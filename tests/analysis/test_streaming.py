@@ -202,3 +202,75 @@ def test_a_denoiser_of_one_axis_says_milliseconds():
     assert (chunk.delay, chunk.context) == (0, 0)
     assert (chunk.latency.best, chunk.latency.worst) == (0, 63)
     assert chunk.latency.ms == (0, Fraction(63, 16))
+
+
+# -- attention in chunks ---------------------------------------------------------------------------
+
+
+def replaced(x, first, end, seed=9):
+    """Return an input of which only [first, end) is kept, and all else is other noise."""
+    made = np.random.default_rng(seed).normal(size=x.shape).astype(np.float32)
+    made[:, :, first:end] = x[:, :, first:end]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("chunk", "left", "ahead", "lookahead", "delay"),
+    [
+        # The published number of chunks of 20 tokens of 4 frames.
+        (20, 0, 0, 79, 0),
+        (5, 1, 0, 19, 0),
+        (5, None, 0, 19, 0),
+        # A window that reaches a token ahead: that of the next chunk attends to all of its own.
+        (5, 0, 1, None, None),
+        (1, 10, 0, 3, 0),
+        (1, None, 0, 3, 0),
+    ],
+)
+def test_attention_in_chunks_streams(chunk, left, ahead, lookahead, delay):
+    """By a run of the file, whose length the mask fixes, on what has arrived and noise."""
+    frames = 4 * max(16 * chunk, 60)
+    model = nets.chunked(frames, chunk, left, ahead=ahead)
+    found = rfgraph.stream(model, masks=True)
+    (least, *_) = found.chunks
+    assert found.breakers == ()
+    assert lookahead is None or (found.lookahead, least.delay) == (lookahead, delay)
+    assert found.causal == (ahead == 0)
+    net, x = network(model), np.random.default_rng(0).normal(size=(1, 2, frames)).astype(np.float32)
+    whole = net(x)
+    units, more = least.chunk // 4, 1
+    for number in (frames // least.chunk - 4, frames // least.chunk - 3):
+        end = (number + 1) * least.chunk
+        last = (number + 1) * units - least.delay
+        made = net(replaced(x, 0, end))
+        np.testing.assert_array_equal(made[:, :, :last], whole[:, :, :last])
+        more = min(more, np.abs(made - whole)[:, :, last].max())
+        if least.context is not None:
+            first = max(last - units, 0)
+            kept = number * least.chunk - least.context
+            made = net(replaced(x, kept, end))
+            np.testing.assert_array_equal(made[:, :, first:last], whole[:, :, first:last])
+            made = net(replaced(x, kept + least.chunk, end))
+            assert not np.array_equal(made[:, :, first:last], whole[:, :, first:last])
+    assert more > 0
+    assert (least.context is None) == (left is None)
+
+
+def test_attention_without_a_mask_is_named_and_nothing_else():
+    model = nets.chunked(160, None)
+    found = rfgraph.stream(model, masks=True)
+    assert {item.op_type for item in found.breakers} == {"MatMul"}
+    assert {item.why for item in found.breakers} == {"reads the whole axis"}
+
+
+def test_what_masked_attention_keeps_is_not_known():
+    found = rfgraph.stream(nets.chunked(320, 5), masks=True)
+    assert found.state_bytes is None
+    assert {cache.values for cache in found.caches if "matmul" in cache.node} == {None}
+
+
+def test_a_band_of_attention_keeps_its_keys_and_values():
+    """Ten tokens back, of 2 values each."""
+    found = rfgraph.stream(nets.chunked(320, 1, 10, layers=1), masks=True)
+    first = next(cache for cache in found.caches if "matmul" in cache.node)
+    assert first.values == 10 * 2

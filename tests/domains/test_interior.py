@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rfgraph.domains.fields import interior
-from rfgraph.domains.fields.interior import Interior, irregular
+from rfgraph.domains.fields.interior import Interior, irregular, repeating
 from rfgraph.domains.fields.pieces import Blur, Mapped, Tabled
 from rfgraph.domains.fields.stacking import placed, spliced
 from rfgraph.domains.periodic import constant
@@ -178,3 +178,34 @@ def test_one_map_on_parts_of_an_axis_is_one_piece():
     twice = Mapped(2, constant((3, 4)), ((0, 1), (1, 1)))
     blur = Blur(frozenset({1}))
     assert spliced((twice, blur, twice), (1, 3, 2)) == (twice, blur, twice)
+
+
+# -- as a map --------------------------------------------------------------------------------------
+
+
+def test_what_repeats_is_a_map_of_its_phases():
+    """Chunks of 2 that see one chunk back; the first has none."""
+    chunks = [(max(o // 2 * 2 - 2, 0), o // 2 * 2 + 1) for o in range(12)]
+    assert repeating(table(chunks), 2, 12) == ((2, 2, ((-2, 1), (-2, 1))), True)
+
+
+def test_a_phase_that_reads_nothing_is_none_and_columns_are_their_hull():
+    every_second = [None if o % 2 else (o, o) for o in range(12)]
+    wider = [None if o % 2 else (o, o + 1) for o in range(12)]
+    assert repeating(table(every_second, wider), 2, 14) == ((2, 2, ((0, 1), None)), True)
+
+
+def test_of_what_has_no_end_before_it_the_map_has_the_other():
+    past = [(0, 4 * (o // 4) + 3) for o in range(24)]
+    assert repeating(table(past), 2, 24) == ((4, 4, ((3, 3),) * 4), False)
+
+
+def test_what_does_not_repeat_has_no_map():
+    assert repeating(table([(0, 23)] * 24), 2, 24) is None
+
+
+@pytest.mark.parametrize("first", [(0, 29), (28, 29)])
+def test_what_wraps_around_has_no_map(first):
+    ring = [first, *((o - 1, o + 1) for o in range(1, 29)), (0, 29)]
+    assert irregular(table(ring), 2, 30).interior is not None
+    assert repeating(table(ring), 2, 30) is None

@@ -106,15 +106,21 @@ def repeating(
     """
     spans = _columns(table, axis)
     stretch = _between_borders(spans, length, (True, True), rates)
-    if stretch is not None:
-        found = _map_of(spans, stretch)
-        return (found, True) if _is_within(spans, found) else None
+    is_bounded = stretch is not None
+    if stretch is None:
+        spans = _ends(spans, length)
+        stretch = _between_borders(spans, length, (False, True), rates)
+    if stretch is None:
+        return None
+    found = _map_of(spans, stretch)
+    return (found, is_bounded) if _is_within(spans, found) else None
+
+
+def _ends(spans: Table, length: int) -> Table:
+    """Return where each unit's reading ends inside an input of `length`, and nothing else of it."""
     there = spans.lo <= spans.hi
-    ends = np.where(there, np.minimum(spans.hi, length - 1), spans.hi)
-    spans = Table(np.where(there, ends, spans.lo), ends)
-    stretch = _between_borders(spans, length, (False, True), rates)
-    found = None if stretch is None else _map_of(spans, stretch)
-    return (found, False) if found is not None and _is_within(spans, found) else None
+    hi = np.where(there, np.minimum(spans.hi, length - 1), spans.hi)
+    return Table(np.where(there, hi, spans.lo), hi)
 
 
 def _map_of(spans: Table, stretch: _Stretch) -> PeriodicMap:
