@@ -22,11 +22,19 @@ from rfgraph.domains.regions import (
     regroup_held,
     standing,
 )
+from rfgraph.domains.regroup import regrouped_axes
 from rfgraph.domains.tables import NOTHING, Table
-from rfgraph.relations.axis_rules import Band, Resample, Shift, Transposed, Window, progressions
+from rfgraph.relations.axis_rules import (
+    Band,
+    Resample,
+    Shift,
+    Transposed,
+    Whole,
+    Window,
+    progressions,
+)
 from rfgraph.relations.bounds import allowance, bounded
 from rfgraph.relations.graph import ancestors, input_shape
-from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,11 +54,18 @@ class Touched(NamedTuple):
 class _Value(NamedTuple):
     """A table whose lo is -1 where padding touches from the left, and hi 1 where from the right.
 
-    `axes` are those of the tensor that carry the input's axis.
+    `axes` carry the input's axis. They are the tensor's, or where that was reshaped, of the shape
+    that it had `before`, which comes first, and second the shape since.
     """
 
     table: Held
     axes: frozenset[int]
+    before: tuple[Shape, Shape] | None = None
+
+    @property
+    def carrying(self) -> frozenset[int]:
+        """The axes of the tensor as it stands that carry the input's."""
+        return self.axes if self.before is None else regrouped_axes(self.axes, *self.before)
 
 
 class _Padding(Joining[_Value]):
@@ -67,24 +82,22 @@ class _Padding(Joining[_Value]):
         more = len(new) - len(old)
         return _Value(
             tables.broadcast(standing(value.table), len(new)),
-            frozenset(axis + more for axis in value.axes),
+            frozenset(axis + more for axis in value.carrying),
         )
 
     def permute(self, value: _Value, perm: tuple[int, ...], old: Shape) -> _Value:
-        axes = frozenset(perm.index(axis) for axis in value.axes)
+        axes = frozenset(perm.index(axis) for axis in value.carrying)
         return _Value(tables.permute(standing(value.table), perm), axes)
 
     def regroup(self, value: _Value, old: Shape, new: Shape) -> _Value:
-        axes: set[int] = set()
-        for before, after in regroup_plan(old, new):
-            if not value.axes.isdisjoint(before):
-                axes.update(after)
-        return _Value(regroup_held(value.table, old, new), frozenset(axes))
+        shape = old if value.before is None else value.before[0]
+        before = None if shape == new else (shape, new)
+        return _Value(regroup_held(value.table, old, new), value.axes, before)
 
     def gathered(self, value: _Value, places: Places, old: Shape, new: Shape) -> _Value:
         axes = frozenset(
             behind
-            for axis in value.axes
+            for axis in value.carrying
             for behind, length in enumerate(places[axis].shape)
             if length > 1
         )
@@ -93,13 +106,14 @@ class _Padding(Joining[_Value]):
     def along(self, value: _Value, axis: int, rule: AxisRule, shape: Shape) -> _Value:
         made = tables.along(before_rule(value.table, axis, rule), axis, rule, clipped=True)
         part = self._has_parts and isinstance(rule, Shift) and rule.outside == "absent"
-        ends = _ends(rule) if axis in value.axes and not part else None
+        ends = _ends(rule) if axis in value.carrying and not part else None
         if ends is not None:
             dims = [1] * made.lo.ndim
             dims[axis] = rule.out_len
             outside = Table(*(side.reshape(dims) for side in ends))
             made = tables.join(made, outside)
-        return _Value(made, value.axes)
+        # What reads all of an axis has no position on it any more.
+        return _Value(made, value.carrying - ({axis} if isinstance(rule, Whole) else set()))
 
     def everything(self, value: _Value, step: Everything, old: Shape) -> _Value:
         dims = (1,) * len(step.shape)
@@ -108,7 +122,12 @@ class _Padding(Joining[_Value]):
         return _Value(Table(np.full(dims, lo), np.full(dims, hi)), frozenset())
 
     def join(self, first: _Value, second: _Value) -> _Value:
-        return _Value(join_held(first.table, second.table), first.axes | second.axes)
+        table = join_held(first.table, second.table)
+        if not first.axes:
+            first, second = second, first
+        if second.axes and second.before != first.before:
+            return _Value(table, first.carrying | second.carrying)
+        return _Value(table, first.axes | second.axes, first.before)
 
 
 def _ends(rule: AxisRule) -> Table | None:

@@ -101,6 +101,21 @@ def _cut_outer(outer: list[int], after: Sequence[int], old: list[int], new: list
         old[outer[0]] = left
 
 
+def regrouped_axes(axes: frozenset[int], old: Shape, new: Shape) -> frozenset[int]:
+    """Return the axes of the new shape along which positions on some old axes change."""
+    found: set[int] = set()
+    for before, after in regroup_plan(old, new):
+        for carrier in axes.intersection(before):
+            low = product(old[axis] for axis in before if axis > carrier)
+            high = low * old[carrier]
+            inner = 1
+            for axis in reversed(after):
+                if new[axis] > 1 and inner < high and inner * new[axis] > low:
+                    found.add(axis)
+                inner *= new[axis]
+    return frozenset(found)
+
+
 def regrouped_size(table: Table, old: Shape, new: Shape) -> int:
     """Return how many entries the table has under another shape."""
     slim = slimmed(old, new, table.axes)

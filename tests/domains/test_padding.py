@@ -9,6 +9,7 @@ import pytest
 import rfgraph
 from analysis import nets
 from analysis.stitched import image_of, network
+from oracle.examples import builder
 from oracle.local_models import local_model, whole_numbers
 from rfgraph.domains.padding import touched, touched_counts
 from rfgraph.relations.axis_rules import Band, Pick, Shift, Transposed, Window
@@ -112,6 +113,25 @@ def test_what_is_not_touched_does_not_change(seed):
     before, behind = changed(model, 256, 240, seeds=1)
     assert not (before & ~np.broadcast_to(left, before.shape)).any()
     assert not (behind & ~np.broadcast_to(right, behind.shape)).any()
+
+
+@pytest.mark.parametrize("between", ["", "Relu", "InstanceNormalization"])
+def test_padding_of_rows_touches_no_column_after_a_reshape_and_back(between):
+    """A row and a column of padding each: beside a shape that merges them, or none, the same."""
+    build, x = builder(1, 2, 5, 6)
+    y = build.reshape(x, (1, 2, 30))
+    if between == "Relu":
+        y = build.same(between, y)
+    elif between:
+        scale, bias = build.floats((2,)), build.floats((2,))
+        y = build.one(between, [y, scale, bias], (1, 2, 30))
+    y = build.same_conv(build.reshape(y, (1, 2, 5, 6)), 2, 3)
+    model = build.model(build.same("Add", y, build.same_conv(x, 2, 1)))
+    for axis in (2, 3):
+        found = touched(rfgraph.load(model).graph, x, axis, model.graph.output[0].name)
+        count = (5, 6)[axis - 2]
+        for side, at in zip(found, (0, count - 1), strict=True):
+            assert np.flatnonzero(side.any(axis=tuple({0, 1, 2, 3} - {axis}))).tolist() == [at]
 
 
 def test_counts():

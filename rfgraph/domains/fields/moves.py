@@ -20,7 +20,7 @@ from rfgraph.domains.fields.pieces import (
     to_table,
 )
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, constant
-from rfgraph.domains.regroup import regroup, regrouped_size
+from rfgraph.domains.regroup import regroup, regrouped_axes, regrouped_size
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Shape, product
@@ -86,7 +86,7 @@ def _regroup_mapped(piece: Mapped, old: Shape, new: Shape) -> Piece | Scope:
         return moved
     if piece.carrier is not None and is_empty(piece.map.spans[: old[piece.carrier]]):
         return Scope.NONE
-    return Regrouped(piece, old, _carriers(piece.axes, old, new, plan))
+    return Regrouped(piece, old, regrouped_axes(piece.axes, old, new))
 
 
 def _regroup_table(piece: Tabled, old: Shape, new: Shape, plan: Plan) -> Piece | Scope:
@@ -99,22 +99,7 @@ def _regroup_table(piece: Tabled, old: Shape, new: Shape, plan: Plan) -> Piece |
             return made
     except BoundError:
         pass
-    return Regrouped(piece, old, _carriers(piece.axes, old, new, plan))
-
-
-def _carriers(axes: frozenset[int], old: Shape, new: Shape, plan: Plan) -> frozenset[int]:
-    """Return the axes of the new shape along which positions on some old `axes` change."""
-    found: set[int] = set()
-    for before, after in plan:
-        for carrier in axes.intersection(before):
-            low = product(old[axis] for axis in before if axis > carrier)
-            high = low * old[carrier]
-            inner = 1
-            for axis in reversed(after):
-                if new[axis] > 1 and inner < high and inner * new[axis] > low:
-                    found.add(axis)
-                inner *= new[axis]
-    return frozenset(found)
+    return Regrouped(piece, old, regrouped_axes(piece.axes, old, new))
 
 
 def settled(piece: Regrouped, shape: Shape) -> Standing | Scope:
