@@ -102,6 +102,16 @@ def first_only(rule, mask):
 positions_read = reads.positions_read
 
 
+def none_but_pointwise(edge, form):
+    return routes.Reduced() if edge.relation.is_pointwise else None
+
+
+def other_axes_alone(edge, form):
+    if edge.relation.is_pointwise:
+        return routes.Reduced()
+    return routes.Reduced(others=True) if edge.relation.reduced else None
+
+
 def cases(check, *wrong):
     return [
         pytest.param(check, *case, id=f"{check.__name__}-{case[1]}-{k}")
@@ -132,8 +142,8 @@ WRONG = [
     *cases(
         check_plain,
         (counting, "excess", lambda piece: 0, unequal_upsampling),
-        (routes, "is_transparent", lambda edge, form: edge.relation.is_pointwise, gated),
-        (routes, "is_transparent", lambda edge, form: bool(edge.relation.reduced), gated),
+        (routes, "reduced_by", none_but_pointwise, gated),
+        (routes, "reduced_by", other_axes_alone, gated),
         (support, "after", lambda bits, rule: None, halves),
         (states, "excess", lambda piece: 0, unequal_upsampling),
         (counting, "_moved", lambda bits, places: bits, off_centre),

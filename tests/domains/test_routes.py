@@ -123,6 +123,26 @@ def test_routes_and_choices_are_those_of_the_walks_at_length(model):
     check_web(model)
 
 
+def standardized(*axes, root=True):
+    """(x - mean) / deviation over axes, of a convolution and before one; by RMS without `root`."""
+    build, x = builder(1, 2, 6, 8)
+    x = build.same_conv(x, 2, 3)
+    shape = tuple(1 if axis in axes else n for axis, n in enumerate(build.shapes[x]))
+    mean = build.one("ReduceMean", [x, build.ints(axes)], shape)
+    centred = build.same("Sub", x, mean)
+    squared = build.same("Mul", centred, centred)
+    variance = build.one("ReduceMean", [squared, build.ints(axes)], shape)
+    return build.model(build.same_conv(build.same("Div", centred, variance), 2, 3))
+
+
+@pytest.mark.parametrize("axes", [(2, 3), (1, 2, 3), (2,)])
+def test_the_statistics_of_a_norm_that_is_taken_apart_are_one_route(axes):
+    # From the convolution by itself and by the mean; both again by the variance.
+    model = standardized(*axes)
+    assert totals(rfgraph.analyze(model), "x0") == (1 + 1 + 2 * 2, 2)
+    check_web(model)
+
+
 def gelu_and_gate():
     """A convolution, GELU by hand, and a shortcut around another one."""
     build, x = builder(1, 2, 12)

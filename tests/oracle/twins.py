@@ -207,6 +207,30 @@ def layer_norm(net: _Net) -> str:
     return build.transpose(x, [0, 3, 1, 2])
 
 
+def image_norm(net: _Net) -> str:
+    """Over each map by itself, or over all that there is of an image."""
+    build, shape = net.build, net.shape
+    apart = net.number(0, 1)
+    if not net.fused:
+        x = _standardized(net, net.x, (2, 3) if apart else (1, 2, 3))
+        return net.by("Mul", x, build.floats((shape[1], 1, 1) if apart else shape[1:]))
+    if apart:
+        parameters = [build.floats(shape[1:2]) for _ in range(2)]
+        return build.one("InstanceNormalization", [net.x, *parameters], shape)
+    return build.one("LayerNormalization", [net.x, build.floats(shape[1:])], shape, axis=1)
+
+
+def softmax(net: _Net) -> str:
+    """Over rows, columns or channels."""
+    build, axis = net.build, net.number(1, 3)
+    if net.fused:
+        return build.same("Softmax", net.x, axis=axis)
+    shape = tuple(1 if k == axis else n for k, n in enumerate(net.shape))
+    largest = build.one("ReduceMax", [net.x, build.ints([axis])], shape)
+    raised = build.same("Exp", build.same("Sub", net.x, largest))
+    return build.same("Div", raised, build.one("ReduceSum", [raised, build.ints([axis])], shape))
+
+
 def rms_norm(net: _Net) -> str:
     build = net.build
     x = build.transpose(net.x, [0, 2, 3, 1])
@@ -299,6 +323,8 @@ BLOCKS: tuple[Callable[[_Net], str], ...] = (
     split_and_joined,
     group_norm,
     layer_norm,
+    image_norm,
+    softmax,
     gelu,
     hard_swish,
 )

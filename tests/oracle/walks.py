@@ -132,22 +132,36 @@ def sizes(graph: Graph, together: Sequence[Walk], units: int = 0) -> tuple[int |
 def trace(graph: Graph, walk: Walk, apart: frozenset[int] = frozenset()) -> tuple[Key, ...]:
     """Leave pointwise edges and weightless reductions over non-spatial axes out of a walk.
 
+    Reductions with nothing else between them count as one, over all the axes that they take, unless
+    what a node of `apart` makes lies between.
     What lies between a tensor and a Concat of rearrangements of it counts as one step, unless a
     node of `apart` lies there.
     """
     edges = list(walk.edges)
     kept: list[Key] = []
+    taken: set[int] = set()
     joins = _joins(graph)
     while edges:
         edge = edges.pop()
         source, nodes = joins.get(edge.target, ("", frozenset()))
+        if edge.node in apart:
+            kept += [*_reduction(taken), (edge.node, 0, 0, "apart")]
         if source and not nodes & apart:
-            kept.append((edge.node, 0, 0, "joined"))
+            kept += [*_reduction(taken), (edge.node, 0, 0, "joined")]
             while edge.source != source:
                 edge = edges.pop()
-        elif not _silent(graph, edge):
-            kept.append(edge.key)
-    return tuple(reversed(kept))
+        elif edge.part == "reduce":
+            taken |= _taken(graph, edge)
+        elif not edge.pointwise:
+            kept += [*_reduction(taken), edge.key]
+    return tuple(reversed([*kept, *_reduction(taken)]))
+
+
+def _reduction(taken: set[int]) -> list[Key]:
+    """Return the key of reductions over axes, counted from the last, if any; none are left."""
+    axes = tuple(sorted(taken))
+    taken.clear()
+    return [(-1, 0, 0, f"reduce {axes}")] if axes else []
 
 
 def _joins(graph: Graph) -> dict[str, tuple[str, frozenset[int]]]:
@@ -182,14 +196,13 @@ def _is_move(graph: Graph, edge: Part) -> bool:
     return edge.pointwise or moves
 
 
-def _silent(graph: Graph, edge: Part) -> bool:
-    if edge.pointwise:
-        return True
-    return edge.part == "reduce" and not any(
-        axis in graph.spatial[name]
+def _taken(graph: Graph, edge: Part) -> set[int]:
+    """Return the axes with a spatial one of an input that a reduction takes, from the last."""
+    return {
+        reduced - len(graph.shape(edge.source))
         for reduced in edge.reduces
-        for name, axis in graph.labels[edge.source][reduced]
-    )
+        if any(axis in graph.spatial[name] for name, axis in graph.labels[edge.source][reduced])
+    }
 
 
 def depth(walk: Walk) -> int:

@@ -1,9 +1,11 @@
 """Which edges add paths at a tensor: all of them, or, for routes, those that add a new trace.
 
-A path's trace leaves out transparent edges: pointwise ones and weightless reductions over axes that
-carry no spatial input axis. So the traces at a tensor are those of its origins, the other edges
-from which it is reached through transparent ones; where edges bring the same origins, one of them
-counts. The edges of a Concat whose parts are all moved from one tensor are one edge from there.
+A path's trace leaves out pointwise edges and weightless reductions over axes that carry no spatial
+input axis. Of others, with nothing else between them, it says only which axes they take together:
+a mean and the variance around it read what the statistics of a norm read. So the traces at a tensor
+are those of its origins: the other edges from which it is reached, each with the axes taken since.
+Where edges bring the same origins, one of them counts. The edges of a Concat whose parts are all
+moved from one tensor are one edge from there.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.layout import carriers
+from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.graph import Edge, Graph, Operator, edges_into, producer_of
 from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Reduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,15 +28,34 @@ if TYPE_CHECKING:
     from rfgraph.domains.joined import Joined
 
 
-class Origins(NamedTuple):
-    """A set of edge numbers: bit k of `bits` stands for number `shift` + k.
+class Origin(NamedTuple):
+    """An edge that a trace keeps, and the axes taken since, counted from the last."""
 
-    `reset` are those reached through a reduction, which reads units that the plain walk does not.
+    edge: Edge
+    reduced: frozenset[int] = frozenset()
+
+
+class Reduced(NamedTuple):
+    """Axes that reductions take: those with a spatial axis of the input, and whether others too.
+
+    The axes are counted from the last.
+    """
+
+    spatial: frozenset[int] = frozenset()
+    others: bool = False
+
+
+class Origins(NamedTuple):
+    """A set of origins by number: bit k of `bits` stands for number `shift` + k.
+
+    `reset` are those reached through a reduction over other axes, which reads units that the plain
+    walk does not. `apart` says that no two routes of the tensor before came to one of these.
     """
 
     shift: int
     bits: int
     reset: int
+    apart: bool = True
 
     def aligned(self, shift: int) -> tuple[int, int]:
         """Return both bit sets with bit 0 for edge number `shift`, which none precedes."""
@@ -52,12 +75,16 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The arrivals of every relevant tensor in topological order; origins number `numbered`."""
+    """The arrivals of every relevant tensor in topological order; origins number `numbered`.
+
+    `left_out` has, by identity, the edges that traces leave out.
+    """
 
     tensors: Sequence[str]
     arrivals: Mapping[str, Arrival]
-    numbered: Sequence[Edge]
+    numbered: Sequence[Origin]
     edges: Entering
+    left_out: Mapping[int, Reduced]
 
 
 Entering: TypeAlias = "Mapping[str, Sequence[Edge]]"
@@ -118,21 +145,39 @@ def _names(graph: Graph, tensor: str) -> set[str]:
 
 def every_path(tensors: Sequence[str], edges: Entering) -> Plan:
     """Return the plan that counts each walk."""
-    return Plan(tensors, {name: Arrival(list(edges[name])) for name in tensors}, (), edges)
+    return Plan(tensors, {name: Arrival(list(edges[name])) for name in tensors}, (), edges, {})
 
 
 def is_transparent(edge: Edge, form: ClosedForm) -> bool:
-    """Whether a trace leaves the edge out."""
-    relation = edge.relation
+    """Whether a trace leaves an edge out."""
+    taken = reduced_by(edge, form)
+    return taken is not None and not taken.spatial
+
+
+def reduced_by(edge: Edge, form: ClosedForm) -> Reduced | None:
+    """Return what an edge reduces, if pointwise nothing; None if a trace keeps it."""
+    relation, state = edge.relation, form.states.get(edge.source)
     if relation.is_pointwise:
-        return True
-    reduced = relation.reduced
-    if reduced is None:
-        return False
-    state = form.states.get(edge.source)
-    if state is None:
-        return False
-    return all(reduced.isdisjoint(carriers(state, axis)) for axis in form.spatial_axes)
+        return Reduced()
+    if relation.reduced is None or state is None:
+        return None
+    carrying = frozenset().union(*(carriers(state, axis) for axis in form.spatial_axes))
+    spatial = relation.reduced & carrying
+    if not spatial <= _whole_axes(relation):
+        return None
+    rank = len(relation.in_shape)
+    return Reduced(frozenset(axis - rank for axis in spatial), others=spatial != relation.reduced)
+
+
+def _whole_axes(relation: Relation) -> set[int]:
+    """Return the axes that a relation reduces all of."""
+    return {
+        axis
+        for step in relation.steps
+        if isinstance(step, Reduce)
+        for axis, rule in step.rules
+        if isinstance(rule, Whole) and not rule.unknown
+    }
 
 
 def routes(
@@ -142,34 +187,66 @@ def routes(
 
     Paths through the tensors and operators named by `kept` are told from those beside them.
     """
-    numbered: list[Edge] = []
+    numbers = _Numbers()
     arrivals = {name: Arrival() for name in tensors}
     origins: dict[str, Origins] = {}
     readers = Counter(before for name in tensors for before in {e.source for e in edges[name]})
     for name in tensors:
-        brought = [(edge, _brought(edge, origins, numbered, form)) for edge in edges[name]]
+        brought = [(edge, numbers.brought(edge, origins, form)) for edge in edges[name]]
         if brought:
             arrivals[name], origins[name] = _arrive(brought)
         if not brought or _is_kept(name, edges[name], kept):
             # All that leaves the graph input, or a tensor that is asked for, comes from there.
-            origins[name] = Origins(len(numbered), 1, 0)
-            numbered.append(Edge("", name, Relation((), ()), Operator(-1, "", "")))
+            begun = Edge("", name, Relation((), ()), Operator(-1, "", ""))
+            origins[name] = Origins(numbers.of(Origin(begun)), 1, 0)
         for before in {edge.source for edge, _ in brought}:
             readers[before] -= 1
             if not readers[before]:
                 del origins[before]
-    return Plan(tensors, arrivals, numbered, edges)
+    return Plan(tensors, arrivals, numbers.numbered, edges, numbers.left_out)
 
 
-def _brought(
-    edge: Edge, origins: Mapping[str, Origins], numbered: list[Edge], form: ClosedForm
-) -> Origins:
-    """Return the origins from which an edge is reached; itself, unless it is transparent."""
-    if not is_transparent(edge, form):
-        numbered.append(edge)
-        return Origins(len(numbered) - 1, 1, 0)
-    before = origins[edge.source]
-    return before if edge.relation.is_pointwise else before._replace(reset=before.bits)
+class _Numbers:
+    """Numbers origins, and says which ones edges bring."""
+
+    def __init__(self) -> None:
+        self.numbered: list[Origin] = []
+        self.left_out: dict[int, Reduced] = {}
+        self._known: dict[tuple[int, frozenset[int]], int] = {}
+
+    def of(self, origin: Origin) -> int:
+        """Return the number of an origin."""
+        number = self._known.setdefault((id(origin.edge), origin.reduced), len(self.numbered))
+        if number == len(self.numbered):
+            self.numbered.append(origin)
+        return number
+
+    def brought(self, edge: Edge, origins: Mapping[str, Origins], form: ClosedForm) -> Origins:
+        """Return the origins from which an edge is reached; itself, if a trace keeps it."""
+        taken = reduced_by(edge, form)
+        if taken is None:
+            return Origins(self.of(Origin(edge)), 1, 0)
+        self.left_out[id(edge)] = taken
+        before = origins[edge.source]
+        if taken.spatial:
+            before = self._reduced(before, taken.spatial)
+        return before._replace(reset=before.bits) if taken.others else before
+
+    def _reduced(self, before: Origins, axes: frozenset[int]) -> Origins:
+        """Return origins after a reduction over axes."""
+        shift, bits, reset, _ = before
+        after: dict[int, int] = {}
+        for k in _positions(bits):
+            edge, reduced = self.numbered[shift + k]
+            number = self.of(Origin(edge, reduced | axes))
+            after[number] = after.get(number, 0) | reset >> k & 1
+        shift = min(after)
+        return Origins(
+            shift,
+            sum(1 << number - shift for number in after),
+            sum(flag << number - shift for number, flag in after.items()),
+            apart=len(after) == bits.bit_count(),
+        )
 
 
 def _is_kept(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:
@@ -183,9 +260,9 @@ def _arrive(brought: list[tuple[Edge, Origins]]) -> tuple[Arrival, Origins]:
     total = total_reset = 0
     for edge, origins in sorted(brought, key=lambda item: not item[1].reset):
         bits, reset = origins.aligned(shift)
-        if not bits & total:
+        if not bits & total and origins.apart:
             whole.append((edge, bits, reset))
-        elif not total & ~bits and not total_reset & ~reset:
+        elif not total & ~bits and not total_reset & ~reset and origins.apart:
             whole = [(edge, bits, reset)]
         total |= bits
         total_reset |= reset
@@ -207,47 +284,56 @@ def _positions(bits: int) -> Iterator[int]:
 
 
 class Walks:
-    """The transparent walks from origins to the tensors at which they are counted on their own."""
+    """The walks of edges that traces leave out, from origins to where these are counted."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._origins = {id(edge) for edge in plan.numbered}
         # What leaves these comes from there: no walk of another origin leads through them.
-        self._named = {edge.target for edge in plan.numbered if not edge.source}
+        self._named = {origin.edge.target for origin in plan.numbered if not origin.edge.source}
 
     def to(self, name: str) -> dict[int, tuple[Edge, ...]]:
         """Return a shortest walk for each of a tensor's origins, through a reduction if so told.
 
         Ties are broken by the order of the operands.
         """
-        starts = {
-            number: (self._plan.numbered[number].target, reset)
-            for number, reset in self._plan.arrivals[name].origins.items()
-        }
+        starts: dict[int, _Place] = {}
+        for number, reset in self._plan.arrivals[name].origins.items():
+            edge, reduced = self._plan.numbered[number]
+            starts[number] = _Place(edge.target, Reduced(reduced, reset))
         came = self._search(name, set(starts.values()))
         walks: dict[int, tuple[Edge, ...]] = {}
         for number, place in starts.items():
             walk: list[Edge] = []
-            while place != (name, False):
+            while place != (name, Reduced()):
                 edge, place = came[place]
                 walk.append(edge)
             walks[number] = tuple(walk)
         return walks
 
-    def _search(
-        self, name: str, wanted: set[tuple[str, bool]]
-    ) -> dict[tuple[str, bool], tuple[Edge, tuple[str, bool]]]:
-        """Search backward until `wanted` are reached: tensors, and whether past a reduction."""
-        came: dict[tuple[str, bool], tuple[Edge, tuple[str, bool]]] = {}
-        pending = deque([(name, False)])
+    def _search(self, name: str, wanted: set[_Place]) -> dict[_Place, tuple[Edge, _Place]]:
+        """Search backward until `wanted` are reached."""
+        came: dict[_Place, tuple[Edge, _Place]] = {}
+        pending = deque([_Place(name, Reduced())])
         while wanted:
             here = pending.popleft()
-            for edge in self._plan.edges[here[0]]:
-                before = edge.source, here[1] or not edge.relation.is_pointwise
-                if before in came or id(edge) in self._origins:
+            for edge in self._plan.edges[here.tensor]:
+                taken = self._plan.left_out.get(id(edge))
+                if taken is None:
+                    continue
+                spatial, others = here.reduced
+                both = Reduced(spatial | taken.spatial, others or taken.others)
+                before = _Place(edge.source, both)
+                if before in came:
                     continue
                 came[before] = edge, here
                 wanted.discard(before)
                 if edge.source not in self._named:
                     pending.append(before)
         return came
+
+
+class _Place(NamedTuple):
+    """A tensor, and what a walk reduces from there on."""
+
+    tensor: str
+    reduced: Reduced

@@ -163,11 +163,12 @@ class _Folder:
         self.kept: list[object] = []
         self.patterns: dict[object, Track] = {}
         self.entries = 0
-        self.wanted = {number for arrival in plan.arrivals.values() for number in arrival.origins}
-        self.numbers = {id(edge): k for k, edge in enumerate(plan.numbered) if k in self.wanted}
         self.walks = Walks(plan)
-        # Tensors that are origins themselves.
-        self.own = {plan.numbered[k].target: k for k in self.wanted if not plan.numbered[k].source}
+        # Edges whose own paths are wanted, and the ones that stand for tensors.
+        origins = {number for arrival in plan.arrivals.values() for number in arrival.origins}
+        wanted = [plan.numbered[number].edge for number in origins]
+        self.wanted = set(map(id, wanted))
+        self.own = {edge.target: id(edge) for edge in wanted if not edge.source}
         self.wholes: dict[tuple[str, int], Lines] = {}
         self.at: dict[str, dict[object, int]] = {}
         self.origins: dict[int, dict[object, int]] = {}
@@ -324,7 +325,8 @@ class _Folder:
             steps = [step for edge in walk for step in edge.relation.steps]
             relation = Relation(walk[0].relation.in_shape, tuple(steps))
             self.kept.append(relation)
-            self._follow(self.origins[number], relation, walk, name, here)
+            origin = self.plan.numbered[number].edge
+            self._follow(self.origins[id(origin)], relation, walk, name, here)
 
     def _keep_origins(self, name: str) -> None:
         """Give the edges whose paths are wanted on their own states of their own."""
@@ -333,11 +335,9 @@ class _Folder:
         if name in self.own:
             self.origins[self.own[name]] = dict(self.at[name])
         for edge in self.plan.arrivals[name].edges:
-            number = self.numbers.get(id(edge))
-            if number is not None:
-                own: dict[object, int] = {}
+            if id(edge) in self.wanted:
+                own = self.origins[id(edge)] = {}
                 self._follow(self.at.get(edge.source, {}), edge.relation, (edge,), name, own)
-                self.origins[number] = own
 
 
 def successors(made: StateGraph) -> list[list[Arc]]:
