@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from rfgraph.domains.joined import edges_over, joined_by_axis
 from rfgraph.domains.moved import Moved
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.axis_rules import Band, Blocks, Resample, Shift, Transposed, Window
-from rfgraph.relations.graph import edges_from, edges_into, producer_of, shape_of
+from rfgraph.relations.graph import edges_from, producer_of, shape_of
 from rfgraph.relations.steps import Prefix, Reduce, Select, Taps
 
 if TYPE_CHECKING:
@@ -179,13 +180,16 @@ def _rests(edge: Edge, axis: int) -> Iterator[int]:
 def dependent(first: Model, second: Model, moving: Movement, longer: int) -> Iterator[Dependent]:
     """Yield the operators on the way that do otherwise where the axis is `longer` by so much."""
     stuck: set[str] = set()
+    joins, joins_there = (joined_by_axis(made.graph, made.graph) for made in (first, second))
     for name, value in moving.values.items():
         if not isinstance(value, Moved) or name not in second.graph:
             continue
         into = [
             (one, other)
             for one, other in zip(
-                edges_into(first.graph, name), edges_into(second.graph, name), strict=False
+                edges_over(first.graph, name, joins),
+                edges_over(second.graph, name, joins_there),
+                strict=False,
             )
             if isinstance(moving.values.get(one.source), Moved)
         ]
@@ -252,7 +256,7 @@ def _kept(rule: AxisRule) -> tuple[object, ...]:
         case Resample():
             return rule.ratio, rule.offset, rule.reach
         case Shift():
-            return rule.start, rule.step
+            return rule.start, rule.step, rule.outside
         case Blocks():
             return rule.in_len // rule.groups, rule.out_len // rule.groups
         case Band():

@@ -56,6 +56,28 @@ def joined(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
     return joins
 
 
+def edges_over(graph: Graph, tensor: str, joins: Mapping[str, Joined]) -> Iterable[Edge]:
+    """Return the one edge into a tensor of `joins`, into another those of the graph."""
+    one = joins.get(tensor)
+    if one is None:
+        return edges_into(graph, tensor)
+    return (Edge(one.source, tensor, one.relation, one.operator, how=SELECT),)
+
+
+def sources_over(graph: Graph, tensor: str, joins: Mapping[str, Joined]) -> Iterable[str]:
+    """Return from where these edges come."""
+    return (joins[tensor].source,) if tensor in joins else graph.pred[tensor]
+
+
+def joined_by_axis(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
+    """Return those of the joined tensors of which every axis is rearranged for itself."""
+    return {
+        name: one
+        for name, one in joined(graph, tensors).items()
+        if not any(isinstance(step, Gathered) for step in one.relation.steps)
+    }
+
+
 class Joining(Domain[Value]):
     """A domain that follows as one edge what is one rearrangement by several."""
 
@@ -64,15 +86,11 @@ class Joining(Domain[Value]):
 
     def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
         """Return the one edge, or those of the graph."""
-        one = self._joins.get(tensor)
-        if one is None:
-            return super().edges_into(graph, tensor)
-        return (Edge(one.source, tensor, one.relation, one.operator, how=SELECT),)
+        return edges_over(graph, tensor, self._joins)
 
     def sources(self, graph: Graph, tensor: str) -> Iterable[str]:
-        """Return the tensor that is rearranged, or all that the graph says are read."""
-        one = self._joins.get(tensor)
-        return super().sources(graph, tensor) if one is None else (one.source,)
+        """Return from where these edges come."""
+        return sources_over(graph, tensor, self._joins)
 
 
 def _edges(graph: Graph, tensor: str) -> Iterator[tuple[str, Relation]]:

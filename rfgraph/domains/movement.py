@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from rfgraph.domains.joined import Joining, joined_by_axis
 from rfgraph.domains.moved import Moved, flattened, in_blocks, on_axes, with_itself
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, affine, join_spans
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
     Listed,
+    Pick,
     Resample,
     Rows,
     Shift,
@@ -30,13 +32,13 @@ from rfgraph.relations.axis_rules import (
     Window,
     product,
 )
-from rfgraph.relations.graph import Edge, ancestors, edges_into, input_shape
-from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.graph import Edge, ancestors, input_shape
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rfgraph.domains.joined import Joined
     from rfgraph.relations.axis_rules import AxisRule, Shape
     from rfgraph.relations.graph import Graph, Operator
     from rfgraph.relations.reading import Ints
@@ -105,15 +107,17 @@ def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
     own end, before which a unit must lie to exist.
     """
     length = input_shape(graph, source)[axis]
-    domain = _Movement(length)
     own = affine(1, 0, 0)
     values: dict[str, Value] = {source: Moved(axis, 1, length, own, own)}
     breaks: dict[Break, None] = {}
-    within = ancestors(graph, [target])
+    leading = ancestors(graph, [target])
+    joins = joined_by_axis(graph, (name for name in graph if name in leading))
+    domain = _Movement(length, joins)
+    within = domain.ancestors(graph, [target])
     for name in graph:
         if name not in within:
             continue
-        for edge in edges_into(graph, name):
+        for edge in domain.edges_into(graph, name):
             if edge.source in values and not edge.relation.is_void:
                 _arrive(domain, values, edge, breaks)
     found = values.get(target)
@@ -146,10 +150,11 @@ def _arrive(
         values[edge.target] = made
 
 
-class _Movement(Domain[Value]):
+class _Movement(Joining[Value]):
     """Along one axis of an input of `length` positions."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, joins: Mapping[str, Joined]) -> None:
+        super().__init__(joins)
         self._length = length
         self.first = self.last = 0
         # What the relation just carried over does beside moving a tensor.
@@ -232,6 +237,8 @@ class _Movement(Domain[Value]):
             return self._blocks(value, rule)
         if isinstance(rule, Band):
             return self._band(value, rule)
+        if isinstance(rule, Pick) and _is_roll(rule):
+            return PARTS
         if not isinstance(rule, Window | Transposed | Resample | Shift):
             return LISTED if isinstance(rule, Listed) else PICKED
         return self._taps(value, rule)
@@ -301,6 +308,12 @@ class _Movement(Domain[Value]):
             self.first = max(self.first, near[1] + 1)
         if padded[1] and far is not None:
             self.last = max(self.last, self._length - far[0])
+
+
+def _is_roll(rule: Pick) -> bool:
+    """Whether the whole axis is read from some position on, its start behind its end."""
+    first = next(iter(rule.indices), 0)
+    return first > 0 and rule.indices == (*range(first, rule.in_len), *range(first))
 
 
 def _own_axis(place: Ints, axis: int, length: int, shape: Shape) -> int | None:

@@ -112,12 +112,15 @@ def edges_of(graph: Graph) -> Iterator[Edge]:
         yield from edges_from(graph, tensor)
 
 
-def ancestors(graph: Graph, tensors: Iterable[str]) -> set[str]:
-    """Return `tensors` and all that they read, directly or not."""
+def ancestors(
+    graph: Graph, tensors: Iterable[str], sources: Callable[[str], Iterable[str]] | None = None
+) -> set[str]:
+    """Return `tensors` and all that they read, directly or not: by the graph, or by `sources`."""
+    read = sources or graph.pred.__getitem__
     seen = set(tensors)
     stack = list(seen)
     while stack:
-        for before in graph.pred[stack.pop()]:
+        for before in read(stack.pop()):
             if before not in seen:
                 seen.add(before)
                 stack.append(before)

@@ -7,6 +7,7 @@ walks over the graph, and when a value is let go, are the same for all.
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from rfgraph.relations.graph import ancestors, edges_into
@@ -120,6 +121,10 @@ class Domain(Generic[Value]):
         """Return the tensors from which values come to a tensor."""
         return graph.pred[tensor]
 
+    def ancestors(self, graph: Graph, targets: Iterable[str]) -> set[str]:
+        """Return `targets` and all from which values come to them."""
+        return ancestors(graph, targets, partial(self.sources, graph))
+
     def from_source(
         self, graph: Graph, source: str, value: Value, targets: Iterable[str] | None = None
     ) -> Iterator[tuple[str, Value]]:
@@ -127,7 +132,7 @@ class Domain(Generic[Value]):
 
         Only `targets` and what leads to them, if given. A value is let go after its last reader.
         """
-        wanted = set(graph) if targets is None else ancestors(graph, targets)
+        wanted = set(graph) if targets is None else self.ancestors(graph, targets)
         readers = Counter(before for name in wanted for before in self.sources(graph, name))
         alive = {source: value}
         for name in graph:

@@ -74,6 +74,10 @@ class Net:
         every = [self.constant([n] * self.rank) for n in (start, end)]
         return self.op("Slice", x, *every, self.constant(axes))
 
+    def part(self, x: str, start: int, end: int, step: int = 1, axis: int = 2) -> str:
+        """Slice one axis."""
+        return self.op("Slice", x, *[self.constant([n]) for n in (start, end, axis, step)])
+
     def pad(self, x: str, begin: int, end: int, mode: str = "constant") -> str:
         pads = [0, 0, *[begin] * self.rank, 0, 0, *[end] * self.rank]
         return self.op("Pad", x, self.constant(pads), mode=mode)
@@ -99,6 +103,63 @@ def line(*, length: int | str = "n", channels: int = 1) -> Net:
 
 def plane(*lengths: int | str) -> Net:
     return Net(lengths or ("h", "w"))
+
+
+def padded_by_its_own(mode: str, *, fused: bool) -> onnx.ModelProto:
+    """An axis with 3 positions more before it and 2 behind, and a window of 4 over it."""
+    net = line()
+    if fused:
+        return _padding_by_mode(net.model(net.conv(net.pad("x", 3, 2, mode), 4, pads=0)))
+    every = 1 << 40
+    if mode == "wrap":
+        before, behind = [net.part("x", -3, every)], [net.part("x", 0, 2)]
+    elif mode == "reflect":
+        before, behind = [net.part("x", 3, 0, -1)], [net.part("x", -2, -4, -1)]
+    else:
+        before, behind = [net.part("x", 0, 1)] * 3, [net.part("x", -1, every)] * 2
+    padded = net.op("Concat", *before, "x", *behind, axis=2)
+    return _padding_by_mode(net.model(net.conv(padded, 4, pads=0)))
+
+
+def _padding_by_mode(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model whose operator set pads by what goes round, too."""
+    model.opset_import[0].version = 19
+    return model
+
+
+def every_second(*, fused: bool) -> onnx.ModelProto:
+    """Every second pixel of both axes, as channels, and a window of 3."""
+    net = plane()
+    if fused:
+        return net.model(net.conv(net.op("SpaceToDepth", "x", channels=4, blocksize=2), 3))
+    rows = [net.part("x", start, 1 << 40, 2, axis=2) for start in (0, 1)]
+    parts = [net.part(row, start, 1 << 40, 2, axis=3) for row in rows for start in (0, 1)]
+    return net.model(net.conv(net.concat(*parts), 3))
+
+
+def rolled(*, fused: bool) -> onnx.ModelProto:
+    """An axis of 64 from its third position on, then the first three, and a window of 3."""
+    net = line(length=64)
+    if fused:
+        order = net.constant([*range(3, 64), *range(3)])
+        return net.model(net.conv(net.op("Gather", "x", order, axis=2), 3))
+    parts = net.part("x", 3, 64), net.part("x", 0, 3)
+    return net.model(net.conv(net.op("Concat", *parts, axis=2), 3))
+
+
+def groups(*, fused: bool) -> onnx.ModelProto:
+    """Two groups of channels that are normalised, between windows of 3."""
+    net = plane()
+    x = net.conv("x", 3, out=4)
+    if fused:
+        scales = [net.constant([1.0] * 4, np.float32) for _ in range(2)]
+        model = net.model(net.conv(net.op("GroupNormalization", x, *scales, num_groups=2), 3))
+        model.opset_import[0].version = 21
+        return model
+    scales = [net.constant([1.0] * 2, np.float32) for _ in range(2)]
+    flat = net.op("Reshape", x, net.constant([0, 2, -1]))
+    normed = net.op("InstanceNormalization", flat, *scales)
+    return net.model(net.conv(net.op("Reshape", normed, net.op("Shape", x), channels=4), 3))
 
 
 def twice_down_and_up() -> onnx.ModelProto:

@@ -67,33 +67,11 @@ def test_touched_units_are_those_that_more_input_changes(model):
     np.testing.assert_array_equal(np.broadcast_to(right, behind.shape), behind)
 
 
-def padded_by_its_own(mode, *, fused):
-    """An axis with 3 positions more before it and 2 behind, and a window of 4 over it."""
-    net = nets.Net(["n"])
-    if fused:
-        return net.model(net.conv(net.pad("x", 3, 2, mode), 4, pads=0))
-    every, axis = [-(1 << 40), 1 << 40], net.constant([2])
-
-    def part(start, end, step=1):
-        steps = [net.constant([number]) for number in (start, end)]
-        return net.op("Slice", "x", *steps, axis, net.constant([step]))
-
-    if mode == "wrap":
-        before, behind = part(-3, every[1]), part(0, 2)
-    elif mode == "reflect":
-        before, behind = part(3, 0, -1), part(-2, -4, -1)
-    else:
-        before = net.op("Concat", *[part(0, 1)] * 3, axis=2)
-        behind = net.op("Concat", *[part(-1, every[1])] * 2, axis=2)
-    return net.model(net.conv(net.op("Concat", before, "x", behind, axis=2), 4, pads=0))
-
-
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("mode", ["wrap", "reflect", "edge"])
 def test_what_an_axis_is_padded_with_of_its_own_is_padding(mode, *, fused):
     """A window of 4 over 3, 256 and 2 positions: 3 units read the first, 2 the last, of 258."""
-    model = padded_by_its_own(mode, fused=fused)
-    model.opset_import[0].version = 19
+    model = nets.padded_by_its_own(mode, fused=fused)
     left, right = flags(model)
     assert np.flatnonzero(left).tolist() == [0, 1, 2]
     assert np.flatnonzero(right).tolist() == [256, 257]

@@ -24,20 +24,20 @@ from rfgraph.domains.fields.layout import (
 )
 from rfgraph.domains.fields.pieces import own_position, scope_of
 from rfgraph.domains.fields.spread import begin
-from rfgraph.domains.joined import joined
+from rfgraph.domains.joined import edges_over, joined
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.axes import mover_along
 from rfgraph.relations.bounds import allowance
-from rfgraph.relations.graph import edges_into, input_shape, shape_of
+from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rfgraph.domains.joined import Joined
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.relation import Relation
 
 
@@ -105,13 +105,11 @@ def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Join
     losses: dict[Loss, int] = {}
     for tensor in graph:
         carried = [
-            states[before]
-            if relation.is_identity and not relation.is_void
-            else _carry_state(
-                states[before], relation, losses, Loss(before, operator), spatial, memo
-            )
-            for before, relation, operator in _entering(graph, tensor, moved)
-            if before in states
+            states[edge.source]
+            if edge.relation.is_identity and not edge.relation.is_void
+            else _carry_state(states[edge.source], edge, losses, spatial, memo)
+            for edge in edges_over(graph, tensor, moved)
+            if edge.source in states
         ]
         if carried:
             own = shape_of(graph, tensor) or ()
@@ -147,25 +145,10 @@ def _mend_state(state: State, lengths: Shape, shape: Shape) -> State:
     return State(classes, state.through)
 
 
-def _entering(
-    graph: Graph, tensor: str, moved: Mapping[str, Joined]
-) -> Iterator[tuple[str, Relation, Operator]]:
-    one = moved.get(tensor)
-    if one is not None:
-        yield one.source, one.relation, one.operator
-        return
-    for edge in edges_into(graph, tensor):
-        yield edge.source, edge.relation, edge.operator
-
-
 def _carry_state(
-    state: State,
-    relation: Relation,
-    losses: dict[Loss, int],
-    loss: Loss,
-    spatial: set[int],
-    memo: Memo,
+    state: State, edge: Edge, losses: dict[Loss, int], spatial: set[int], memo: Memo
 ) -> State:
+    relation, loss = edge.relation, Loss(edge.source, edge.operator)
     if relation.is_void:
         return State({}, state.through)
     if relation.spatial and len(spatial) < len(state.through):

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.layout import carriers
+from rfgraph.domains.joined import edges_over, sources_over
 from rfgraph.relations.axis_rules import Whole
-from rfgraph.relations.graph import Edge, Graph, Operator, edges_into, producer_of
+from rfgraph.relations.graph import Edge, Graph, Operator, ancestors, producer_of
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Reduce
 
@@ -97,33 +99,15 @@ def entering(
 
     By slot and part; into tensors of `moved` there is one edge.
     """
-    within = _ancestors(graph, target, moved)
+    within = ancestors(graph, [target], partial(sources_over, graph, joins=moved))
     entries: dict[str, list[Edge]] = {}
     for name in order:
         if name in within:
-            edges = [edge for edge in _edges(graph, name, moved) if edge.source in entries]
+            every = sorted(edges_over(graph, name, moved), key=attrgetter("slot", "part"))
+            edges = [edge for edge in every if edge.source in entries]
             if edges or name == source:
                 entries[name] = [] if name == source else edges
     return entries if target in entries else {}
-
-
-def _ancestors(graph: Graph, target: str, moved: Mapping[str, Joined]) -> set[str]:
-    seen = {target}
-    stack = [target]
-    while stack:
-        name = stack.pop()
-        for before in (moved[name].source,) if name in moved else graph.pred[name]:
-            if before not in seen:
-                seen.add(before)
-                stack.append(before)
-    return seen
-
-
-def _edges(graph: Graph, name: str, moved: Mapping[str, Joined]) -> list[Edge]:
-    if name in moved:
-        one = moved[name]
-        return [Edge(one.source, name, one.relation, one.operator)]
-    return sorted(edges_into(graph, name), key=attrgetter("slot", "part"))
 
 
 def not_named(
