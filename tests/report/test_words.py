@@ -11,6 +11,8 @@ import pytest
 import rfgraph
 from oracle import perturb
 from oracle.builder import Builder
+from oracle.examples import builder
+from oracle.local_models import opened
 from report import models
 from report.published import FOLDER, analysed
 from rfgraph.analysis.distributions import all_distributions
@@ -110,6 +112,17 @@ def test_units_of_which_some_read_nothing_are_told_together():
     assert there[0, :, 2].tolist() == [True, False]
     assert (lo[0, 0, 2], hi[0, 0, 2]) == (2, 4)
     assert "positions 2..4 all units together" in said(model)
+
+
+def test_a_place_on_an_open_axis_is_that_at_the_length_taken_for_it():
+    build, x = builder(1, 1, 64)
+    last = build.slice(build.same_conv(x, 1, 1), [2], [-8], [1 << 40])
+    mean = build.one("ReduceMean", [last, build.ints([2])], (1, 1, 1))
+    model = opened(build.model(mean))
+    (length,) = rfgraph.load(model).inputs[0].probed.values()
+    assert f"positions {length - 8}..{length - 1} the same for every unit, at this length" in (
+        said(model)
+    )
 
 
 def test_units_that_read_different_places_are_told_apart():

@@ -133,6 +133,8 @@ def _place(axes: Sequence[Axis], lengths: Sequence[int | None]) -> Row:
         note = "all units together"
     elif len(axes) == 1 and spans[0][1] + 1 == lengths[0] and spans[0][0] > 0:
         note = f"the last {axes[0].size} for every unit"
+    if None in lengths:
+        note = f"{note}, at this length"
     return "positions", times([span(*pair) for pair in spans]), note
 
 
