@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.resources
 import inspect
 import sys
 from pathlib import Path
@@ -43,6 +44,10 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "reference/configuration.md", configuration()
     yield "reference/python.md", python()
     yield "glossary.md", glossary()
+    yield (
+        "rfgraph.schema.json",
+        importlib.resources.files("rfgraph").joinpath("rfgraph.schema.json").read_text("utf-8"),
+    )
 
 
 def commands() -> str:

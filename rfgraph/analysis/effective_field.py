@@ -135,10 +135,12 @@ class ERF:
 
     def to_dict(self) -> Json:
         """Return the JSON report."""
+        return {"schema": 1, "version": __version__, **self.entry()}
+
+    def entry(self) -> Json:
+        """Return the JSON report without its head."""
         areas = [self.area_ratio(share) for share in AREAS]
         return {
-            "schema": 1,
-            "version": __version__,
             "tensor": self.tensor,
             "index": list(self.index),
             "input": self.input,

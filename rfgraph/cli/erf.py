@@ -151,13 +151,9 @@ def _render(
 ) -> str:
     name, graph = result.model.file, result.graph
     if options.format == "json":
-        from rfgraph.report.formats.json import dumps
-        from rfgraph.version import __version__
+        from rfgraph.report.formats.json import results
 
-        entries = [{**found.to_dict(), "map_file": file} for found in fields]
-        if len(entries) == 1:
-            return dumps(entries[0])
-        return dumps({"schema": 1, "version": __version__, "results": entries})
+        return results([{**found.entry(), "map_file": file} for found in fields])
     if options.format == "csv":
         from rfgraph.report.erf.tables import erf_records
 

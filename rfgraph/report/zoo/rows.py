@@ -14,7 +14,7 @@ from rfgraph.checks.settings import make_settings
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.wording.names import some_names
-from rfgraph.wording.numbers import fraction, times, whole_up
+from rfgraph.wording.numbers import rational, times, whole_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ class Row:
             "effective": None if self.effective is None else list(self.effective),
             "covers_input": self.covers,
             "halo": None if self.halo is None else [list(pair) for pair in self.halo],
-            "lookahead": None if self.lookahead is None else fraction(self.lookahead),
+            "lookahead": rational(self.lookahead),
             "findings": list(self.codes),
         }
 
