@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     )
     from rfgraph.relations.graph import (
         AttributeChange,
+        FileGraph,
+        FileNode,
         MaskCut,
         Model,
         ModelInput,
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
         Step,
         Taps,
     )
+    from rfgraph.report.exports.write import export
 
 _HOMES = {
     "ERF": "rfgraph.analysis.effective_field",
@@ -79,6 +82,8 @@ _HOMES = {
     "Chain": "rfgraph.ops.node",
     "Everything": "rfgraph.relations.steps",
     "ExporterProgram": "rfgraph.onnxfile.reading.model_source",
+    "FileGraph": "rfgraph.relations.graph",
+    "FileNode": "rfgraph.relations.graph",
     "Finding": "rfgraph.analysis.field",
     "Gathered": "rfgraph.relations.steps",
     "How": "rfgraph.relations.how",
@@ -134,6 +139,7 @@ _HOMES = {
     "check": "rfgraph.checks.run",
     "check_many": "rfgraph.checks.run",
     "erf": "rfgraph.analysis.erf",
+    "export": "rfgraph.report.exports.write",
     "load": "rfgraph.analysis.loading",
     "make_settings": "rfgraph.checks.settings",
     "path_histogram": "rfgraph.analysis.histogram",
@@ -157,6 +163,8 @@ __all__ = [
     "Chain",
     "Everything",
     "ExporterProgram",
+    "FileGraph",
+    "FileNode",
     "Finding",
     "Gathered",
     "How",
@@ -216,6 +224,7 @@ __all__ = [
     "check",
     "check_many",
     "erf",
+    "export",
     "load",
     "make_settings",
     "path_histogram",

@@ -44,7 +44,7 @@ import numpy as np
 
 from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.effective_field import ERF, SHARE, EffectiveAxis, Endless
-from rfgraph.analysis.lossy import is_lossy
+from rfgraph.analysis.lossy import without_lossy
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.result import analyze
 from rfgraph.analysis.unit import normal_index
@@ -71,7 +71,6 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.effective_field import UnitIndex
     from rfgraph.analysis.unit import Index
-    from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.relations.graph import Edge, Model
 
@@ -138,7 +137,7 @@ def endless_fields(
     """
     form = result.forms[source]
     counted = weigh(result.graph, tensors, kind)
-    weighing = _without_lossy(form, counted.weighing)
+    weighing = without_lossy(form, counted.weighing)
     found: dict[str, Mapping[int, Endless]] = {}
     for tensor in tensors:
         if shape_of(result.graph, tensor) is not None:
@@ -213,7 +212,7 @@ class _Question:
 
     def _local(self, every: Weighing) -> tuple[Weighing, bool]:
         """Return the weighing without the edges over which local paths end, and if there is any."""
-        kept = _without_lossy(self.result.forms[self.source], every)
+        kept = without_lossy(self.result.forms[self.source], every)
         pairs = ((kept.edges[name], many) for name, many in every.edges.items())
         return kept, any(len(few) < len(many) for few, many in pairs)
 
@@ -291,15 +290,6 @@ class _Question:
             low, high = shortest_interval(part, share)
             found[axis] = Endless(high - low + 1, spread(part).sigma)
         return found
-
-
-def _without_lossy(form: ClosedForm, weighing: Weighing) -> Weighing:
-    """Return a weighing without the edges over which local paths end."""
-    edges = {
-        name: tuple(edge for edge in many if not is_lossy(form, edge))
-        for name, many in weighing.edges.items()
-    }
-    return replace(weighing, edges=edges)
 
 
 def _restricted(weighing: Weighing, names: Iterable[str]) -> Weighing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rfgraph.domains.fields.layout import Loss, carriers
@@ -18,6 +19,7 @@ from rfgraph.relations.steps import (
 )
 
 if TYPE_CHECKING:
+    from rfgraph.domains.effective.adjoint import Weighing
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Edge
@@ -35,6 +37,15 @@ def is_lossy(form: ClosedForm, edge: Edge) -> bool:
             return True
         axes = _followed(step, shape, axes)
     return False
+
+
+def without_lossy(form: ClosedForm, weighing: Weighing) -> Weighing:
+    """Return a weighing without the edges over which local paths end."""
+    edges = {
+        name: tuple(edge for edge in many if not is_lossy(form, edge))
+        for name, many in weighing.edges.items()
+    }
+    return replace(weighing, edges=edges)
 
 
 def _ends(step: Step, axes: frozenset[int]) -> bool:

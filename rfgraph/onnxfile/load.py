@@ -19,13 +19,15 @@ from rfgraph.onnxfile.lengths.probing import Search
 from rfgraph.onnxfile.lengths.refusal import Refusal, stated_by
 from rfgraph.onnxfile.reading.file import read
 from rfgraph.onnxfile.reading.input_values import as_declared
+from rfgraph.onnxfile.reading.source import BytesSource
+from rfgraph.onnxfile.reading.tensors import external_files
 from rfgraph.onnxfile.reading.tensors import value as stored_value
 from rfgraph.ops.node import Value
-from rfgraph.relations.graph import Model, Revision
+from rfgraph.relations.graph import FileGraph, FileNode, Model, Revision
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -108,6 +110,12 @@ class Reading:
                 sizes[value.name] = onnx.helper.tensor_dtype_to_np_dtype(kind).itemsize
         return sizes
 
+    def file_graph(self) -> FileGraph:
+        """Return the main graph as it stands in the file."""
+        graph = self.file.proto.graph
+        nodes = (FileNode(node.name, node.op_type, tuple(node.output)) for node in graph.node)
+        return FileGraph(graph.name, tuple(nodes), external_files(self.file.proto))
+
     def model(self, inputs: Iterable[ModelInput], built: Built) -> Model:
         """Return what was built of the file, with what it says of itself."""
         proto = self.file.proto
@@ -127,6 +135,8 @@ class Reading:
             revision=built.revision,
             revise=self.revise,
             encoded=partial(_encoded, self.file, built.edits),
+            file_graph=self.file_graph,
+            annotated=partial(_annotated, self.file, built.edits),
         )
 
 
@@ -169,6 +179,16 @@ def _encoded(file: StoredModel, edits: tuple[Edit, ...], beside: bool) -> bytes:
     from rfgraph.onnxfile.building.encoding import encoded
 
     return encoded(file, edits, beside)
+
+
+def _annotated(
+    file: StoredModel, edits: tuple[Edit, ...], notes: Mapping[int, dict[str, str]], prefix: str
+) -> Iterator[bytes]:
+    from rfgraph.onnxfile.reading.annotation import annotated
+
+    changed = _encoded(file, edits, True) if edits else None
+    source = file.source if changed is None else BytesSource(file.name, changed)
+    return annotated(source, notes, prefix)
 
 
 def _mask_tracker(file: StoredModel) -> MaskTracker:

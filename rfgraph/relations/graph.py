@@ -249,6 +249,26 @@ class Revision:
     warnings: tuple[str, ...] = ()
 
 
+class FileNode(NamedTuple):
+    """A node of the file's main graph: its name, "" if it has none, its type, what it makes."""
+
+    name: str
+    op_type: str
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileGraph:
+    """The main graph as it stands in the file, nodes in order.
+
+    `external` are the files that hold weights beside it, by the names that it gives.
+    """
+
+    name: str
+    nodes: tuple[FileNode, ...]
+    external: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
@@ -258,8 +278,10 @@ class Model:
     refuses them; `longer` with every probed length doubled, or None where the graph refuses that.
     `item_sizes` gives the bytes of an element by tensor, as far as the file tells. `revise` gives
     the same file with other attributes, `encoded` the bytes of a file that says what the model
-    does, weights included (True: to lie beside its own). They are None for a model that was built
-    by hand.
+    does, weights included (True: to lie beside its own). `file_graph` is its main graph as it
+    stands there, and `annotated` gives its bytes with metadata (key and value) at nodes of that
+    graph, by their number, in place of any whose key begins with a prefix. They are None for a
+    model that was built by hand.
     """
 
     file: str
@@ -282,6 +304,10 @@ class Model:
     revision: Revision | None = None
     revise: Callable[[Changes], Model] | None = field(default=None, repr=False, compare=False)
     encoded: Callable[[bool], bytes] | None = field(default=None, repr=False, compare=False)
+    file_graph: Callable[[], FileGraph] | None = field(default=None, repr=False, compare=False)
+    annotated: Callable[[Mapping[int, dict[str, str]], str], Iterator[bytes]] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)

@@ -34,6 +34,8 @@ def commands(model: str, plot: str) -> Iterator[list[str]]:
         yield ["check", model, "--select", "all", "--format", form]
     yield ["plot", model, "-o", plot]
     yield ["plot", model, "--erf", "-o", plot]
+    for form in ("netron", "model-explorer", "dot", "graphml", "onnx"):
+        yield ["export", model, "--to", form, "-o", plot, "--quiet"]
 
 
 class _Stream(io.TextIOWrapper):

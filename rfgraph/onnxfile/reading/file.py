@@ -13,10 +13,11 @@ from rfgraph.errors import ModelError
 from rfgraph.onnxfile.reading import foreign
 from rfgraph.onnxfile.reading.names import check_names
 from rfgraph.onnxfile.reading.programs import proto_of
+from rfgraph.onnxfile.reading.scan import MalformedError, UnusualError
 from rfgraph.onnxfile.reading.source import BytesSource, Source, open_source, read_whole
 from rfgraph.onnxfile.reading.tensors import dropped_index
 from rfgraph.onnxfile.reading.textual import parse_text, text_format
-from rfgraph.onnxfile.reading.wire import Dropped, MalformedError, Stripped, UnusualError, strip
+from rfgraph.onnxfile.reading.wire import Dropped, Stripped, strip
 from rfgraph.wording.names import printable
 
 if TYPE_CHECKING:

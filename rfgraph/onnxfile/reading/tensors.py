@@ -7,14 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from rfgraph.errors import ModelError
 from rfgraph.onnxfile.reading.wire import MARK
 from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -67,6 +67,34 @@ def dropped_index(tensor: TensorProto) -> int | None:
 def has_payload(tensor: TensorProto) -> bool:
     """Whether any payload field of `tensor` is there."""
     return any(len(getattr(tensor, name)) for name in _FIELDS)
+
+
+def external_files(proto: ModelProto) -> tuple[str, ...]:
+    """Return the files in which tensors of a model lie, as it names them, each once."""
+    found: dict[str, None] = {}
+    for tensor in _tensors(proto):
+        if tensor.data_location == TensorProto.EXTERNAL:
+            found.update(
+                (item.value, None) for item in tensor.external_data if item.key == "location"
+            )
+    return tuple(found)
+
+
+def _tensors(proto: ModelProto) -> Iterator[TensorProto]:
+    """Yield the stored tensors of a model, of its subgraphs and functions."""
+    graphs = [proto.graph]
+    nodes = [node for function in proto.functions for node in function.node]
+    while graphs or nodes:
+        if graphs:
+            graph = graphs.pop()
+            nodes.extend(graph.node)
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+            continue
+        for attribute in nodes.pop().attribute:
+            graphs += (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else ()))
+            yield from (attribute.t, *attribute.tensors)
 
 
 def is_available(tensor: TensorProto) -> bool:

@@ -9,7 +9,7 @@ import onnx
 from onnx import serialization
 
 from rfgraph.errors import ModelError
-from rfgraph.onnxfile.reading.wire import MAX_NESTING
+from rfgraph.onnxfile.reading.scan import MAX_NESTING
 from rfgraph.wording.names import printable
 
 _SYNTAX = "onnxtxt"

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
 from rfgraph.errors import ModelError
-from rfgraph.onnxfile.reading.source import WHOLE_LIMIT, Reader
+from rfgraph.onnxfile.reading.scan import (
+    FIXED32,
+    FIXED64,
+    LENGTH,
+    MAX_NESTING,
+    VARINT,
+    Parts,
+    Scanner,
+    UnusualError,
+    entry,
+)
+from rfgraph.onnxfile.reading.source import WHOLE_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+
+    from rfgraph.onnxfile.reading.source import Reader
 
 
 # Integer and bool tensors steer shapes and indices; of the others only small ones are looked at.
 KEEP_STEERING = 1 << 20
 KEEP_ANY = 1 << 10
-# Protobuf refuses more nested messages than this; a subgraph in a subgraph is three.
-MAX_NESTING = 100
 # A payload in more pieces than this is read the slow way, which joins them.
 MAX_PIECES = 4096
 
 MARK = "rfgraph.dropped"
-
-_VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
-_FIXED = {_FIXED64: 8, _FIXED32: 4}
-_LONGEST = 10  # bytes of a number
-_WINDOW_FIRST, _WINDOW = 1 << 12, 1 << 15
-_WORD = 2**64 - 1
 
 _INTEGER = ("INT", "UINT", "BOOL")
 _STEERING = frozenset(
@@ -37,13 +42,13 @@ _STEERING = frozenset(
 _DATA_TYPE, _STRING_DATA, _RAW_DATA, _METADATA = 2, 6, 9, 16
 # Payload fields and the wire types in which protobuf accepts them: packed or one by one.
 _PAYLOAD = {
-    4: (_LENGTH, _FIXED32),
-    5: (_LENGTH, _VARINT),
-    _STRING_DATA: (_LENGTH,),
-    7: (_LENGTH, _VARINT),
-    _RAW_DATA: (_LENGTH,),
-    10: (_LENGTH, _FIXED64),
-    11: (_LENGTH, _VARINT),
+    4: (LENGTH, FIXED32),
+    5: (LENGTH, VARINT),
+    _STRING_DATA: (LENGTH,),
+    7: (LENGTH, VARINT),
+    _RAW_DATA: (LENGTH,),
+    10: (LENGTH, FIXED64),
+    11: (LENGTH, VARINT),
 }
 _TENSOR = "TensorProto"
 _CHILDREN: Mapping[str, Mapping[int, str]] = {
@@ -68,16 +73,6 @@ _SINGULAR = {
     "AttributeProto": {5, 6, 22},
     "SparseTensorProto": {1, 2},
 }
-
-_Field = tuple[int, int, int, int, int]  # number, wire type, and where its tag, content and end are
-
-
-class MalformedError(Exception):
-    """The bytes are no protobuf message; protobuf's own parser refuses them too."""
-
-
-class UnusualError(Exception):
-    """The bytes are a message in a form that only protobuf's own parser puts together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,40 +103,12 @@ def strip(reader: Reader) -> Stripped:
     walk = _Walk(reader)
     parts = walk.message("ModelProto", 0, reader.size, 0)
     if parts is None:
-        parts = _Parts()
+        parts = Parts()
         parts.add_span(0, reader.size)
     if parts.size > WHOLE_LIMIT:
         size = f"{parts.size} bytes without weights"
         raise ModelError(f"{size} exceed protobuf's limit of {WHOLE_LIMIT} bytes")
     return Stripped(parts.join(reader), tuple(walk.dropped))
-
-
-@dataclass(slots=True)
-class _Parts:
-    """A message to be: bytes, and (start, end) spans of the source."""
-
-    items: list[bytes | tuple[int, int]] = field(default_factory=list)
-    size: int = 0
-
-    def add_span(self, start: int, end: int) -> None:
-        if start < end:
-            self.items.append((start, end))
-            self.size += end - start
-
-    def add_literal(self, data: bytes) -> None:
-        self.items.append(data)
-        self.size += len(data)
-
-    def add_nested(self, number: int, parts: _Parts) -> None:
-        self.add_literal(_encode(number << 3 | _LENGTH) + _encode(parts.size))
-        self.items += parts.items
-        self.size += parts.size
-
-    def join(self, reader: Reader) -> bytes:
-        return b"".join(
-            item if isinstance(item, bytes) else reader.read(item[0], item[1] - item[0])
-            for item in self.items
-        )
 
 
 @dataclass(slots=True)
@@ -155,30 +122,27 @@ class _Payload:
     def add(self, number: int, wire: int, length: int) -> None:
         self.size += length
         self.raw += number == _RAW_DATA
-        self.pieces += wire != _LENGTH or number != _STRING_DATA
+        self.pieces += wire != LENGTH or number != _STRING_DATA
         if self.raw > 1 or self.pieces > MAX_PIECES:
             raise UnusualError
 
 
-class _Walk:
-    """One pass over a source through a window that grows while the pass goes straight on."""
+class _Walk(Scanner):
+    """One pass over a model."""
 
     def __init__(self, reader: Reader) -> None:
+        super().__init__(reader)
         self.dropped: list[Dropped] = []
-        self._reader = reader
-        self._buffer = b""
-        self._base = 0
-        self._limit = 0  # a number that starts before it lies in the buffer
 
-    def message(self, kind: str, start: int, end: int, depth: int) -> _Parts | None:
+    def message(self, kind: str, start: int, end: int, depth: int) -> Parts | None:
         """Return what to keep of the message in [start, end), None if all of it."""
         if depth > MAX_NESTING:
             raise ModelError(f"subgraphs nest deeper than protobuf's {MAX_NESTING} messages")
-        parts = _Parts()
+        parts = Parts()
         copied, seen = start, set()
-        for number, wire, tag, first, last in self._fields(start, end):
+        for number, wire, tag, first, last in self.fields(start, end):
             child = _CHILDREN[kind].get(number)
-            if child is None or wire != _LENGTH:
+            if child is None or wire != LENGTH:
                 continue
             if number in seen:
                 raise UnusualError
@@ -194,20 +158,20 @@ class _Walk:
         parts.add_span(copied, end)
         return parts
 
-    def _child(self, kind: str, start: int, end: int, depth: int) -> _Parts | None:
+    def _child(self, kind: str, start: int, end: int, depth: int) -> Parts | None:
         if end - start <= KEEP_ANY:
             return None
         if kind == _TENSOR:
             return self._tensor(start, end)
         return self.message(kind, start, end, depth + 1)
 
-    def _tensor(self, start: int, end: int) -> _Parts | None:
+    def _tensor(self, start: int, end: int) -> Parts | None:
         """Return a tensor without its payload, or None if that is kept; the type may come last."""
-        parts, payload = _Parts(), _Payload()
+        parts, payload = Parts(), _Payload()
         data_type, copied = 0, start
-        for number, wire, tag, first, last in self._fields(start, end):
-            if number == _DATA_TYPE and wire == _VARINT:
-                data_type = self._varint(first)[0] & 0xFFFFFFFF
+        for number, wire, tag, first, last in self.fields(start, end):
+            if number == _DATA_TYPE and wire == VARINT:
+                data_type = self.varint(first)[0] & 0xFFFFFFFF
             elif wire in _PAYLOAD.get(number, ()):
                 payload.add(number, wire, last - first)
                 parts.add_span(copied, tag)
@@ -219,82 +183,6 @@ class _Walk:
         self.dropped.append(Dropped(data_type, start, end - start))
         return parts
 
-    def _fields(self, pos: int, end: int) -> Iterator[_Field]:
-        while pos < end:
-            number, wire, first, last = self._header(pos)
-            if wire == _GROUP:
-                last = self._group_end(number, first, end)
-            if last > end or wire == _GROUP_END:
-                raise MalformedError(f"field {number} at byte {pos} ends outside its message")
-            yield number, wire, pos, first, last
-            pos = last
-
-    def _header(self, pos: int) -> tuple[int, int, int, int]:
-        """Return number, wire type, content and end of the field at `pos`, or of a group's tag."""
-        tag, first = self._varint(pos)
-        number, wire = tag >> 3, tag & 7
-        if wire == _LENGTH:
-            length, first = self._varint(first)
-            last = first + length
-        elif wire == _VARINT:
-            last = self._varint(first)[1]
-        else:
-            last = first + _FIXED.get(wire, 0)
-        if not number or wire > _FIXED32:
-            raise MalformedError(f"no protobuf field at byte {pos}")
-        return number, wire, first, last
-
-    def _group_end(self, number: int, pos: int, end: int) -> int:
-        """Return the end of a group (unknown to ONNX, so kept) whose content starts at `pos`."""
-        depth = 1
-        while depth:
-            if pos >= end or depth > MAX_NESTING:
-                raise MalformedError(f"group {number} does not end within its message")
-            _, wire, _, pos = self._header(pos)
-            depth += (wire == _GROUP) - (wire == _GROUP_END)
-        return pos
-
-    def _varint(self, pos: int) -> tuple[int, int]:
-        """Return the number at `pos` and the position after it."""
-        if not self._base <= pos < self._limit:
-            self._load(pos)
-        at = pos - self._base
-        byte = self._buffer[at]
-        if byte < 0x80:
-            return byte, pos + 1
-        value = byte & 0x7F
-        for count in range(1, _LONGEST):
-            byte = self._buffer[at + count]
-            value |= (byte & 0x7F) << 7 * count
-            if byte < 0x80:
-                return value & _WORD, pos + count + 1
-        raise MalformedError(f"the number at byte {pos} is longer than ten bytes")
-
-    def _load(self, pos: int) -> None:
-        """Move the window to `pos`; past the source's end it holds zeros, which end any number."""
-        straight = self._base <= pos <= self._base + len(self._buffer)
-        length = min(2 * len(self._buffer), _WINDOW) if straight else _WINDOW_FIRST
-        length = max(0, min(max(length, _WINDOW_FIRST), self._reader.size - pos))
-        self._buffer = self._reader.read(pos, length) if length else b""
-        self._base = pos
-        self._limit = pos + max(1, length - _LONGEST)
-        if pos + length >= self._reader.size:
-            self._buffer += bytes(_LONGEST)
-            self._limit = pos + max(1, length)
-
-
-def _encode(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
-def _entry(number: int, content: bytes) -> bytes:
-    return _encode(number << 3 | _LENGTH) + _encode(len(content)) + content
-
 
 def _mark(index: int) -> bytes:
-    return _entry(_METADATA, _entry(1, MARK.encode()) + _entry(2, str(index).encode()))
+    return entry(_METADATA, entry(1, MARK.encode()) + entry(2, str(index).encode()))

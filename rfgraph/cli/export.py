@@ -1,0 +1,54 @@
+"""The receptive fields of a model in the form of other tools.
+
+rfgraph export MODEL --to netron -o fields.json      open MODEL in Netron 9, drop the file onto it
+rfgraph export MODEL --to model-explorer -o n.json   model-explorer MODEL --node_data_paths=n.json
+rfgraph export MODEL --to graphml -o graph.graphml   the graph with sizes, for Gephi, yEd, networkx
+rfgraph export MODEL --to onnx -o annotated.onnx     the model with rfgraph.size, ... at its nodes
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rfgraph.cli.options import add_model, load_model
+from rfgraph.report.exports.values import METRICS
+from rfgraph.report.exports.write import FORMATS
+from rfgraph.wording.names import some_quoted
+
+if TYPE_CHECKING:
+    import argparse
+
+    from rfgraph.cli.parser import Parser
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph export`."""
+    add_model(parser)
+    parser.add_argument(
+        "--to", choices=FORMATS, required=True, help="the tool, or the kind of file"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="where to write it; not the model"
+    )
+    parser.add_argument(
+        "--metric",
+        choices=METRICS,
+        default="size",
+        help="with --to model-explorer: the number of a node (default: %(default)s)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Analyse the model and write the file."""
+    from rfgraph.report.exports.write import export
+
+    external = export(load_model(options), options.output, options.to, metric=options.metric)
+    if external and not options.quiet:
+        files = some_quoted(external)
+        print(
+            f"rfgraph: weights are not copied from {files}: keep them beside the written file",
+            file=sys.stderr,
+        )
+    return 0

@@ -1,0 +1,206 @@
+"""Where a random walk from each unit ends on the input: four moments, without any map.
+
+The walk goes back over the edges, each as often as it counts, and over the taps of each window. One
+forward pass gives the moments of all tensors, as if the input had no borders; they are those of the
+map of squares (or of even shares).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rfgraph.domains.effective.factors import fan
+from rfgraph.domains.effective.interpolation import taps
+from rfgraph.relations.axis_rules import Resample, Shift, Transposed, Window
+from rfgraph.relations.graph import input_shape
+from rfgraph.relations.interpretation import Domain
+from rfgraph.relations.steps import regroup_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rfgraph.domains.effective.adjoint import Weighing
+    from rfgraph.relations.axis_rules import AxisRule, Shape
+    from rfgraph.relations.graph import Edge, Graph
+    from rfgraph.relations.steps import Everything, Places
+
+
+class Moments(NamedTuple):
+    """Mean, variance, and third and fourth moment about the mean."""
+
+    mean: float = 0.0
+    variance: float = 0.0
+    third: float = 0.0
+    fourth: float = 0.0
+
+    def after(self, jump: float, move: Moments) -> Moments:
+        """Return the moments of the sum with `jump` times an independent step that is symmetric."""
+        spread = jump**2 * move.variance
+        return Moments(
+            self.mean + jump * move.mean,
+            self.variance + spread,
+            self.third,
+            self.fourth + 6 * self.variance * spread + jump**4 * move.fourth,
+        )
+
+    def about(self, mean: float) -> Moments:
+        """Return the moments about another mean."""
+        off = self.mean - mean
+        return Moments(
+            mean,
+            self.variance + off**2,
+            self.third + 3 * self.variance * off + off**3,
+            self.fourth + 4 * self.third * off + 6 * self.variance * off**2 + off**4,
+        )
+
+
+class Line(NamedTuple):
+    """The input position where a walk from unit o ends: `jump` * o + M, with moments of M.
+
+    `axis` is the tensor's that carries the input axis.
+    """
+
+    axis: int
+    jump: float
+    moments: Moments
+
+
+class Drift(NamedTuple):
+    """The weight of all walks from a unit, and by input axis where they end.
+
+    An axis is left out on which that is not one line: walks of several jumps, or moved in pieces.
+    """
+
+    weight: float
+    lines: Mapping[int, Line]
+
+
+def drifts(graph: Graph, weighing: Weighing, source: str) -> dict[str, Drift]:
+    """Return where walks from the units of every tensor end on an input."""
+    rank = len(input_shape(graph, source))
+    start = Drift(1.0, {axis: Line(axis, 1.0, Moments()) for axis in range(rank)})
+    return dict(Drifts(weighing).from_source(graph, source, start, weighing.edges))
+
+
+class Drifts(Domain[Drift]):
+    """Carries drifts forward."""
+
+    def __init__(self, weighing: Weighing) -> None:
+        self._weighing = weighing
+        self._power = 2 if weighing.kind == "random" else 1
+
+    def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
+        """Return the edges that count."""
+        return self._weighing.edges.get(tensor, ())
+
+    def across(self, value: Drift, edge: Edge) -> Drift:
+        """Carry a drift over an edge; a tensor of which only a part is read counts by that part."""
+        found = self.carry(value, edge.relation)
+        factor = self._weighing.factors.get(edge.key, 1.0) * fan(edge.relation)
+        return found._replace(weight=found.weight * factor)
+
+    def pointwise(self, value: Drift, old: Shape, new: Shape) -> Drift:
+        """Count axes from the front of the new shape; those that are widened are lost."""
+        less = len(new) - len(old)
+        return _along(
+            value, {axis: axis + less for axis, n in enumerate(old) if new[axis + less] == n}
+        )
+
+    def permute(self, value: Drift, perm: tuple[int, ...], old: Shape) -> Drift:
+        """Turn the axes."""
+        return _along(value, {before: after for after, before in enumerate(perm)})
+
+    def regroup(self, value: Drift, old: Shape, new: Shape) -> Drift:
+        """Keep the axes that stay as they are."""
+        plan = regroup_plan(old, new)
+        same = {b[0]: a[0] for b, a in plan if len(b) == len(a) == 1}
+        return _along(value, same)
+
+    def gathered(self, value: Drift, places: Places, old: Shape, new: Shape) -> Drift:
+        """Lose what is rearranged in another way."""
+        return value._replace(lines={})
+
+    def along(self, value: Drift, axis: int, rule: AxisRule, shape: Shape) -> Drift:
+        """Take a step along an axis; a part of a concatenation counts by its share."""
+        weight = value.weight
+        if isinstance(rule, Shift) and rule.outside == "absent":
+            weight *= min(rule.in_len / rule.out_len, 1.0)
+        if isinstance(rule, Resample):
+            weight *= float((taps(rule).weight ** self._power).sum()) / rule.out_len
+        lines = {}
+        for number, line in value.lines.items():
+            moved = line if line.axis != axis else self._moved(line, rule)
+            if moved is not None:
+                lines[number] = moved
+        return Drift(weight, lines)
+
+    def everything(self, value: Drift, step: Everything, old: Shape) -> Drift:
+        """Lose all axes."""
+        return value._replace(lines={})
+
+    def join(self, first: Drift, second: Drift) -> Drift:
+        """Mix two drifts by their weights."""
+        weight = first.weight + second.weight
+        if not weight:
+            return first
+        share = first.weight / weight
+        lines = {}
+        for axis in first.lines.keys() & second.lines.keys():
+            one, other = first.lines[axis], second.lines[axis]
+            if (one.axis, one.jump) == (other.axis, other.jump):
+                mixed = _mixed(one.moments, other.moments, share)
+                lines[axis] = one._replace(moments=mixed)
+        return Drift(weight, lines)
+
+    def _moved(self, line: Line, rule: AxisRule) -> Line | None:
+        """Return the line behind a rule along its axis, None where that is no line."""
+        axis, jump, moments = line
+        if isinstance(rule, Window):
+            move = _taps(rule, 1.0)
+            return Line(axis, jump * rule.stride, moments.after(jump, move))
+        if isinstance(rule, Transposed):
+            # o = i * stride - pad + t * dilation, so i is the sum of a line and of taps, over
+            # phases.
+            less = jump / rule.stride
+            return Line(axis, less, moments.after(less, _taps(rule, -1.0)))
+        if isinstance(rule, Resample):
+            return Line(axis, jump * float(rule.ratio), moments.after(jump, self._mixing(rule)))
+        if isinstance(rule, Shift):
+            return Line(axis, jump * rule.step, moments.after(jump, Moments(rule.start)))
+        return None
+
+    def _mixing(self, rule: Resample) -> Moments:
+        """Return where the taps of a resampling lie around its line, over all phases."""
+        found = taps(rule)
+        weight = found.weight**self._power
+        weight = weight / max(float(weight.sum()), 1e-300)
+        line = [float(o * rule.ratio) for o in range(rule.out_len)]
+        off = (found.position.T - line).T
+        mean = float((weight * off).sum())
+        second, fourth = (float((weight * (off - mean) ** power).sum()) for power in (2, 4))
+        return Moments(mean, second, 0.0, fourth)
+
+
+def _along(value: Drift, axes: Mapping[int, int]) -> Drift:
+    """Return the lines of which the axis is kept, with its new number."""
+    kept = {
+        number: line._replace(axis=axes[line.axis])
+        for number, line in value.lines.items()
+        if line.axis in axes
+    }
+    return value._replace(lines=kept)
+
+
+def _taps(rule: Window | Transposed, sign: float) -> Moments:
+    """Return the moments of a tap, each as likely; a transposed window goes the other way."""
+    count, apart = rule.kernel**2, rule.dilation
+    middle = apart * (rule.kernel - 1) / 2 - rule.pad_begin
+    fourth = apart**4 * (count - 1) * (3 * count - 7) / 240
+    return Moments(sign * middle, apart**2 * (count - 1) / 12, 0.0, fourth)
+
+
+def _mixed(first: Moments, second: Moments, share: float) -> Moments:
+    """Return the moments of a mixture, a share of it from the first."""
+    mean = share * first.mean + (1 - share) * second.mean
+    parts = zip(first.about(mean), second.about(mean), strict=True)
+    return Moments(*(share * one + (1 - share) * other for one, other in parts))

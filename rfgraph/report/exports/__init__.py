@@ -1,0 +1,1 @@
+"""A model with its receptive fields in the form of other tools."""

@@ -1,0 +1,95 @@
+"""Write a model with its receptive fields as a file for another tool."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rfgraph.analysis.analysis import Analysis
+from rfgraph.analysis.result import analyze
+from rfgraph.arguments import described, keywords_named
+from rfgraph.errors import RfgraphError, UsageError
+from rfgraph.report.exports.values import METRICS
+from rfgraph.wording.names import quoted, shown_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rfgraph.onnxfile.reading.model_source import Source
+    from rfgraph.relations.graph import Model
+
+FORMATS = ("netron", "model-explorer", "dot", "graphml", "onnx")
+
+
+@keywords_named
+def export(
+    result: Analysis | Model | Source,
+    path: str | os.PathLike[str],
+    to: str = "netron",
+    *,
+    metric: str = "size",
+) -> tuple[str, ...]:
+    """Write the receptive fields of a model into `path` for another tool.
+
+    `to` "netron": an attachment that Netron 9 shows beside the model; "model-explorer": node data
+    with one `metric` ("size", "stride", "start" or "effective"); "dot" and "graphml": the graph of
+    `rfgraph.simple_graph` with these numbers; "onnx": the model itself with metadata at its nodes.
+    Sizes are in input positions; "effective" is about how many of them hold 95 % of what counts at
+    initialisation. Returns the external data files that an ONNX file needs beside it, which are not
+    copied. A source is analysed first. Raises UsageError for an unknown format or metric and where
+    `path` is the model itself, RfgraphError where it cannot be written.
+    """
+    if to not in FORMATS:
+        raise UsageError(f"to requires one of {', '.join(FORMATS)}, found {described(to)}")
+    if metric not in METRICS:
+        raise UsageError(f"metric requires one of {', '.join(METRICS)}, found {described(metric)}")
+    known = result if isinstance(result, Analysis) else analyze(result)
+    _refuse_itself(known, path)
+    _write(path, _content(known, to, metric))
+    if to != "onnx" or known.model.file_graph is None:
+        return ()
+    return known.model.file_graph().external
+
+
+def _content(result: Analysis, to: str, metric: str) -> Iterable[bytes]:
+    if to == "onnx":
+        from rfgraph.report.exports.onnx import onnx_bytes
+
+        return onnx_bytes(result)
+    if to == "netron":
+        from rfgraph.report.exports.netron import netron_json
+
+        return [netron_json(result).encode()]
+    if to == "model-explorer":
+        from rfgraph.report.exports.model_explorer import model_explorer_json
+
+        return [model_explorer_json(result, metric).encode()]
+    from rfgraph.report.exports import graphs
+
+    graph = graphs.valued_graph(result)
+    return [graphs.graphml(graph) if to == "graphml" else graphs.dot(graph).encode()]
+
+
+def _refuse_itself(result: Analysis, path: str | os.PathLike[str]) -> None:
+    """Raise UsageError where a path leads to the model or to a file that holds its weights."""
+    model = Path(result.model.file)
+    named = result.model.file_graph().external if result.model.file_graph is not None else ()
+    for own in (model, *(model.parent / name for name in named)):
+        with contextlib.suppress(OSError, ValueError):
+            if Path(path).samefile(own):
+                raise UsageError(f"{quoted(str(path))} is the model itself, which is kept")
+
+
+def _write(path: str | os.PathLike[str], parts: Iterable[bytes]) -> None:
+    """Write a file; what is wrong with the model is known before the file is opened."""
+    rest = iter(parts)
+    first = next(rest, b"")
+    try:
+        with Path(path).open("wb") as file:
+            file.write(first)
+            file.writelines(rest)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a file name"
+        raise RfgraphError(f"{shown_path(os.fspath(path))}: {reason}") from None
