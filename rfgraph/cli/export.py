@@ -37,6 +37,11 @@ def add_arguments(parser: Parser) -> None:
         default="size",
         help="with --to model-explorer: the number of a node (default: %(default)s)",
     )
+    parser.add_argument(
+        "--condensed",
+        action="store_true",
+        help="with --to dot or graphml: in at most 150 boxes, repeated blocks folded",
+    )
     parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
 
 
@@ -44,7 +49,13 @@ def run(options: argparse.Namespace) -> int:
     """Analyse the model and write the file."""
     from rfgraph.report.exports.write import export
 
-    external = export(load_model(options), options.output, options.to, metric=options.metric)
+    external = export(
+        load_model(options),
+        options.output,
+        options.to,
+        metric=options.metric,
+        condensed=options.condensed,
+    )
     if external and not options.quiet:
         files = some_quoted(external)
         print(

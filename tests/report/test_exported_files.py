@@ -199,7 +199,22 @@ def test_dot_holds_the_whole_graph(tmp_path):
     )
     found = tensors["layer4.1.relu_out"]
     assert (found["size"], found["stride"], found["lengths"]) == ("435", "32.0", "1,8,7,7")
-    assert found["label"] == r"Relu\nlayer4.1.relu_out\nfield 435, stride 32"
+    assert found["label"] == r"layer4.1.relu_out\nRelu\nfield 435, stride 32"
+
+
+def test_a_condensed_graph_has_few_boxes(tmp_path):
+    source = FIXTURES / "densenet121.onnx"
+    path = written(source, tmp_path, "graphml", condensed=True)
+    found = nx.read_graphml(path, force_multigraph=True)
+    assert 10 <= len(found) <= 150
+    tensors = rfgraph.load(source).graph
+    assert sum(data["tensors"] for _, data in found.nodes(data=True)) == len(tensors)
+    assert nx.is_directed_acyclic_graph(found)
+    assert all(nx.has_path(tensors, a, b) for a, b in found.edges())
+    nodes, edges = read_dot(written(source, tmp_path, "dot", condensed=True).read_text())
+    assert (len(nodes), len(edges)) == (len(found), found.number_of_edges())
+    with pytest.raises(rfgraph.UsageError, match="condensed requires to one of dot, graphml"):
+        rfgraph.export(source, path, "netron", condensed=True)
 
 
 # -- the model itself ------------------------------------------------------------------------------

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
+from rfgraph.analysis.condensed import condensed
 from rfgraph.analysis.scalar_graph import simple_graph
 from rfgraph.report.exports.values import values_of
-from rfgraph.wording.names import without_middle
+from rfgraph.wording.names import safe, without_middle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,26 @@ def valued_graph(result: Analysis) -> Graph:
     return graph
 
 
+def condensed_graph(result: Analysis) -> Graph:
+    """Return the condensed graph: a node per box, by the name of the last tensor in it.
+
+    `label` is what the file calls the box, `tensors` how many there are in it, `op_types` the
+    operators that make them; the rest is of the last tensor, as in `valued_graph`.
+    """
+    whole = valued_graph(result)
+    names = dict(zip(result.graph, whole, strict=True))
+    drawn = condensed(result)
+    graph: Graph = nx.MultiDiGraph()
+    for box in drawn.boxes:
+        inside = [whole.nodes[names[tensor]] for tensor in box.tensors]
+        made = dict.fromkeys(str(data["op_type"]) for data in inside if "op_type" in data)
+        about = {"label": safe(box.label), "tensors": len(inside), "op_types": ", ".join(made)}
+        graph.add_node(names[box.tensors[-1]], **{**inside[-1], **about})
+    last = [names[box.tensors[-1]] for box in drawn.boxes]
+    graph.add_edges_from((last[before], last[after]) for before, after in drawn.edges)
+    return graph
+
+
 def graphml(graph: Graph) -> bytes:
     """Return a graph of scalar attributes as GraphML."""
     data = io.BytesIO()
@@ -48,7 +69,7 @@ def dot(graph: Graph) -> str:
     number = {name: f"n{place}" for place, name in enumerate(graph)}
     lines = ["digraph {", '  node [shape=box fontname="sans-serif"];']
     for name, data in graph.nodes(data=True):
-        attributes = {"label": _label(name, data), "tensor": name, **data}
+        attributes = {**data, "label": _label(name, data), "tensor": name}
         # What a drawing calls a shape is the outline.
         lengths = attributes.pop("shape", None)
         attributes |= {} if lengths is None else {"lengths": lengths}
@@ -59,10 +80,11 @@ def dot(graph: Graph) -> str:
 
 
 def _label(name: str, data: Mapping[str, Any]) -> str:
-    """Return what a box says: the operator, the tensor, the size of its field."""
+    """Return what a box says: what it is, the tensor, the size of its field."""
     known = {"size", "stride"} <= data.keys()
     size = f"field {data['size']}, stride {data['stride']:g}" if known else ""
-    lines = filter(None, (str(data.get("op_type", "")), without_middle(name, _WIDE), size))
+    told = data.get("label", name), data.get("op_types", data.get("op_type", "")), size
+    lines = filter(None, (without_middle(str(text), _WIDE) for text in told))
     # A label has escapes of its own.
     return r"\n".join(line.replace("\\", "\\\\") for line in lines)
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.relations.graph import Model
 
-FORMATS = ("netron", "model-explorer", "dot", "graphml", "onnx")
+GRAPHS = ("dot", "graphml")
+FORMATS = ("netron", "model-explorer", *GRAPHS, "onnx")
 
 
 @keywords_named
@@ -30,12 +31,14 @@ def export(
     to: str = "netron",
     *,
     metric: str = "size",
+    condensed: bool = False,
 ) -> tuple[str, ...]:
     """Write the receptive fields of a model into `path` for another tool.
 
     `to` "netron": an attachment that Netron 9 shows beside the model; "model-explorer": node data
     with one `metric` ("size", "stride", "start" or "effective"); "dot" and "graphml": the graph of
-    `rfgraph.simple_graph` with these numbers; "onnx": the model itself with metadata at its nodes.
+    `rfgraph.simple_graph` with these numbers, or, `condensed`, in at most 150 boxes; "onnx": the
+    model itself with metadata at its nodes.
     Sizes are in input positions; "effective" is about how many of them hold 95 % of what counts at
     initialisation. Returns the external data files that an ONNX file needs beside it, which are not
     copied. A source is analysed first. Raises UsageError for an unknown format or metric and where
@@ -45,15 +48,17 @@ def export(
         raise UsageError(f"to requires one of {', '.join(FORMATS)}, found {described(to)}")
     if metric not in METRICS:
         raise UsageError(f"metric requires one of {', '.join(METRICS)}, found {described(metric)}")
+    if condensed and to not in GRAPHS:
+        raise UsageError(f"condensed requires to one of {', '.join(GRAPHS)}, found {quoted(to)}")
     known = result if isinstance(result, Analysis) else analyze(result)
     _refuse_itself(known, path)
-    _write(path, _content(known, to, metric))
+    _write(path, _content(known, to, metric, condensed=condensed))
     if to != "onnx" or known.model.file_graph is None:
         return ()
     return known.model.file_graph().external
 
 
-def _content(result: Analysis, to: str, metric: str) -> Iterable[bytes]:
+def _content(result: Analysis, to: str, metric: str, *, condensed: bool) -> Iterable[bytes]:
     if to == "onnx":
         from rfgraph.report.exports.onnx import onnx_bytes
 
@@ -68,7 +73,7 @@ def _content(result: Analysis, to: str, metric: str) -> Iterable[bytes]:
         return [model_explorer_json(result, metric).encode()]
     from rfgraph.report.exports import graphs
 
-    graph = graphs.valued_graph(result)
+    graph = graphs.condensed_graph(result) if condensed else graphs.valued_graph(result)
     return [graphs.graphml(graph) if to == "graphml" else graphs.dot(graph).encode()]
 
 
