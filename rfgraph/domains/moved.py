@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfgraph.domains.periodic import PeriodicMap, join_spans
 
 if TYPE_CHECKING:
-    from rfgraph.domains.periodic import Span
+    from rfgraph.domains.phases import Span
 
 
 class Moved(NamedTuple):

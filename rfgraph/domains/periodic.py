@@ -7,37 +7,45 @@ integers: the map goes on past the border as if the input had no end.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rfgraph.domains import tables
+from rfgraph.domains.phases import LONG, Phases, Span, line, moved, phases, repeats
+from rfgraph.errors import BoundError
+from rfgraph.relations.axis_rules import progressions
+from rfgraph.relations.bounds import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rfgraph.domains.tables import Table
+    from rfgraph.relations.axis_rules import PeriodicRule
+    from rfgraph.relations.reading import Ints
+
 
 MAX_PERIOD = 4096
 
-Span: TypeAlias = "tuple[int, int] | None"
 
-
-class PeriodicRule(Protocol):
-    """An axis rule whose taps repeat: taps(o + P) = taps(o) + Q with (P, Q) = period()."""
-
-    def period(self) -> tuple[int, int]:
-        """Return (P, Q)."""
-        ...
-
-    def taps(self, o: int) -> range:
-        """Return the positions that output position o reads."""
-        ...
-
-
-class PeriodicMap(NamedTuple):
-    """`spans[r]` is the interval read at position r, for r in [0, p); None reads nothing."""
-
+class _Fields(NamedTuple):
     p: int
     q: int
-    spans: tuple[Span, ...]
+    spans: Sequence[Span]
+
+
+class PeriodicMap(_Fields):
+    """`spans[r]` is the interval read at position r, for r in [0, p); None reads nothing."""
+
+    __slots__ = ()
+
+    def __new__(cls, p: int, q: int, spans: Sequence[Span]) -> PeriodicMap:
+        """Hold the intervals as so many are held."""
+        return super().__new__(cls, p, q, phases(spans))
 
     @property
     def rate(self) -> Fraction:
@@ -55,6 +63,44 @@ class PeriodicMap(NamedTuple):
         there = [span for span in self.spans if span is not None]
         return max(lo for lo, _ in there) <= min(hi for _, hi in there)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no phase reads anything."""
+        if isinstance(self.spans, Phases):
+            return self.spans.table.is_empty
+        return all(span is None for span in self.spans)
+
+    @property
+    def first(self) -> tuple[int, int]:
+        """The interval of the first phase that reads anything; there is one."""
+        if isinstance(self.spans, Phases):
+            lo, hi = self.spans.table
+            at = int((lo <= hi).argmax())
+            return lo.item(at), hi.item(at)
+        return next(span for span in self.spans if span is not None)
+
+    @property
+    def longest(self) -> int:
+        """The largest hi - lo of a phase that reads anything; there is one."""
+        if isinstance(self.spans, Phases):
+            return int((self.spans.table.hi - self.spans.table.lo).max())
+        return max(span[1] - span[0] for span in self.spans if span is not None)
+
+    @property
+    def lag(self) -> Fraction:
+        """The mean of lo + hi - 2 * rate * o over the phases that read, less the first lo + hi."""
+        first, last = self.first
+        if isinstance(self.spans, Phases):
+            lo, hi = self.spans.table
+            read = np.flatnonzero(lo <= hi)
+            phases, ahead = read.tolist(), ((lo - first) + (hi - last))[read].tolist()
+        else:
+            there = [(phase, span) for phase, span in enumerate(self.spans) if span is not None]
+            phases = [phase for phase, _ in there]
+            ahead = [lo + hi - first - last for _, (lo, hi) in there]
+        total = self.p * sum(ahead) - 2 * self.q * sum(phases)
+        return Fraction(total, self.p * len(phases))
+
     def at(self, o: int) -> Span:
         """Return the interval read at any position."""
         turn, phase = divmod(o, self.p)
@@ -63,6 +109,14 @@ class PeriodicMap(NamedTuple):
             return span
         shift = turn * self.q
         return span[0] + shift, span[1] + shift
+
+    def line(self, places: range) -> Table:
+        """Return what is read at consecutive positions; BoundError if too large for a table."""
+        return line(self.spans, self.q, places)
+
+    def moved(self, lo: int, hi: int) -> PeriodicMap:
+        """Return the map with `lo` and `hi` added to the ends of all intervals."""
+        return PeriodicMap(self.p, self.q, moved(self.spans, lo, hi))
 
     def hull(self, taps: range) -> Span:
         """Return the hull of the intervals read at the positions `taps`."""
@@ -94,7 +148,24 @@ class PeriodicMap(NamedTuple):
             return None
         new_p = period * turns
         new_q = self.q * (shift * turns // self.p)
-        return reduced(new_p, new_q, tuple(self.hull(rule.taps(o)) for o in range(new_p)))
+        return reduced(new_p, new_q, self._read_by(rule, new_p))
+
+    def _read_by(self, rule: PeriodicRule, count: int) -> Sequence[Span]:
+        """Return what the first positions read that read this map by `rule`."""
+        if count >= LONG:
+            try:
+                return self._hulls(*progressions(rule, count))
+            except BoundError:
+                pass
+        return tuple(self.hull(rule.taps(o)) for o in range(count))
+
+    def _hulls(self, first: Ints, step: int, count: Ints) -> Phases:
+        """Return the hulls of arithmetic progressions of positions, in arrays."""
+        there = count > 0
+        begin = int(first.min(where=there, initial=0))
+        end = int((first + (count - 1) * step).max(where=there, initial=0)) + 1
+        bounded(end - begin)
+        return Phases(tables.windowed(self.line(range(begin, end)), 0, first - begin, step, count))
 
 
 def affine(rate: int, lo: int, hi: int) -> PeriodicMap:
@@ -132,30 +203,40 @@ def join(first: PeriodicMap, second: PeriodicMap) -> PeriodicMap | None:
     p = math.lcm(first.p, second.p)
     if p > MAX_PERIOD:
         return None
-    spans = tuple(join_spans((first.at(o), second.at(o))) for o in range(p))
-    return reduced(p, first.q * (p // first.p), spans)
+    return reduced(p, first.q * (p // first.p), _joined(first, second, p))
 
 
-def reduced(p: int, q: int, spans: tuple[Span, ...]) -> PeriodicMap:
+def _joined(first: PeriodicMap, second: PeriodicMap, count: int) -> Sequence[Span]:
+    """Return what the first positions of either map read."""
+    if count >= LONG:
+        try:
+            return Phases(tables.join(*(one.line(range(count)) for one in (first, second))))
+        except BoundError:
+            pass
+    return tuple(_hull(first.at(o), second.at(o)) for o in range(count))
+
+
+def reduced(p: int, q: int, spans: Sequence[Span]) -> PeriodicMap:
     """Return the map with the least period that says the same."""
     if p == 1:
         return PeriodicMap(p, q, spans)
-    for d in _divisors(p):
-        if q * d % p == 0 and _repeats(spans, d, q * d // p):
-            return PeriodicMap(d, q * d // p, spans[:d])
+    # What repeats after two periods repeats after their greatest common divisor.
+    for factor in _prime_factors(p):
+        while not (p % factor or q % factor) and repeats(spans, p // factor, q // factor):
+            p, q = p // factor, q // factor
+            spans = spans[:p]
     return PeriodicMap(p, q, spans)
 
 
-def _divisors(p: int) -> list[int]:
-    small = [d for d in range(1, math.isqrt(p) + 1) if p % d == 0]
-    return sorted({*small, *(p // d for d in small)} - {p})
-
-
-def _repeats(spans: tuple[Span, ...], d: int, shift: int) -> bool:
-    for before, after in zip(spans, spans[d:], strict=False):
-        if before is None or after is None:
-            if before is not after:
-                return False
-        elif before[0] + shift != after[0] or before[1] + shift != after[1]:
-            return False
-    return True
+@lru_cache(maxsize=1024)
+def _prime_factors(number: int) -> tuple[int, ...]:
+    """Return the prime factors, each once."""
+    found: list[int] = []
+    factor = 2
+    while factor * factor <= number:
+        if number % factor == 0:
+            found.append(factor)
+            while number % factor == 0:
+                number //= factor
+        factor += 1
+    return (*found, number) if number > 1 else tuple(found)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rfgraph.domains.periodic import Span
+    from rfgraph.domains.phases import Span
 
 
 NOTHING = 1 << 62
@@ -75,7 +75,7 @@ def ramp(shape: Shape, axis: int) -> Table:
     return Table(position, position)
 
 
-def from_spans(spans: list[Span], rank: int, axis: int) -> Table:
+def from_spans(spans: Sequence[Span], rank: int, axis: int) -> Table:
     """Return the table that varies along one axis only; BoundError if a value is too large."""
     pairs = [(NOTHING, -NOTHING) if span is None else span for span in spans]
     if any(span is not None and max(map(abs, span)) > MAX_VALUE for span in spans):
@@ -160,7 +160,7 @@ def _along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
         return _take(table, axis, indices(rule))
     if isinstance(rule, Listed):
         return _listed(table, axis, rule)
-    return _windowed(table, axis, *existing_taps(rule))
+    return windowed(table, axis, *existing_taps(rule))
 
 
 def _whole(table: Table, axis: int) -> Table:
@@ -274,28 +274,35 @@ def _listed(table: Table, axis: int, rule: Listed) -> Table:
     return Table(lo, hi)
 
 
-def _windowed(table: Table, axis: int, first: Ints, step: int, count: Ints) -> Table:
-    lo = _reduce_ranges(table.lo, axis, first, step, count, np.minimum, NOTHING)
-    hi = _reduce_ranges(table.hi, axis, first, step, count, np.maximum, -NOTHING)
-    return Table(lo, hi)
+def windowed(table: Table, axis: int, first: Ints, step: int, count: Ints) -> Table:
+    """Return hulls of arithmetic progressions of positions: `count` from `first`, `step` apart."""
+    levels = np.frexp(np.maximum(count, 1).astype(np.float64))[1] - 1
+    doubled = []
+    for level in range(int(levels.max(initial=0)) + 1):
+        rows = np.nonzero((levels == level) & (count > 0))[0]
+        begin = first[rows]
+        doubled.append((rows, begin, begin + (count[rows] - (1 << level)) * step))
+    found = []
+    for array, reducer, neutral in zip(table, _HULL, (NOTHING, -NOTHING), strict=True):
+        source = np.moveaxis(array, axis, 0) if axis else array
+        out = np.full((len(first), *source.shape[1:]), neutral, dtype=np.int64)
+        _reduce_ranges(source, out, step, doubled, reducer)
+        found.append(np.moveaxis(out, 0, axis) if axis else out)
+    return Table(*found)
 
 
 def _reduce_ranges(
-    array: Ints, axis: int, first: Ints, step: int, count: Ints, reducer: Any, neutral: int
-) -> Ints:
-    """Reduce arithmetic progressions of positions by doubling: level j covers 2**j taps."""
-    source = np.moveaxis(array, axis, 0)
-    out = np.full((len(first), *source.shape[1:]), neutral, dtype=np.int64)
-    levels = np.frexp(np.maximum(count, 1).astype(np.float64))[1] - 1
-    level_table = source
-    for level in range(int(levels.max(initial=0)) + 1):
-        rows = np.nonzero((levels == level) & (count > 0))[0]
+    source: Ints, out: Ints, step: int, doubled: Sequence[tuple[Ints, Ints, Ints]], reducer: Any
+) -> None:
+    """Reduce progressions by doubling: what is `doubled` j times covers 2**j taps.
+
+    Each is said by its row and where the first and the last 2**j of its taps begin.
+    """
+    for level, (rows, begin, end) in enumerate(doubled):
+        if level:
+            offset = step << level - 1
+            if offset >= len(source):
+                return
+            source = reducer(source[:-offset], source[offset:])
         if len(rows):
-            begin = first[rows]
-            end = begin + (count[rows] - (1 << level)) * step
-            out[rows] = reducer(level_table[begin], level_table[end])
-        offset = step << level
-        if offset >= len(level_table):
-            break
-        level_table = reducer(level_table[:-offset], level_table[offset:])
-    return np.moveaxis(out, 0, axis)
+            out[rows] = reducer(source[begin], source[end])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,18 @@ Filter: TypeAlias = Literal[
     "floor", "ceil", "round_prefer_floor", "round_prefer_ceil", "linear", "cubic"
 ]
 Outside: TypeAlias = Literal["pad", "absent", "edge", "reflect", "wrap"]
+
+
+class PeriodicRule(Protocol):
+    """An axis rule whose taps repeat: taps(o + P) = taps(o) + Q with (P, Q) = period()."""
+
+    def period(self) -> tuple[int, int]:
+        """Return (P, Q)."""
+        ...
+
+    def taps(self, o: int) -> range:
+        """Return the positions that output position o reads."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,30 +307,30 @@ AxisRule: TypeAlias = TapRule | SelectRule | ReduceRule | Band
 
 
 def progressions(
-    rule: Window | Transposed | Resample,
+    rule: PeriodicRule, length: int
 ) -> tuple[NDArray[np.int64], int, NDArray[np.int64]]:
-    """Return first position, common difference and count of the taps of every output position.
+    """Return first position, common difference and count of the taps of the first positions.
 
     Raises BoundError for positions too large for arrays.
     """
     if isinstance(rule, Window):
-        last = (rule.out_len - 1) * rule.stride + rule.extent
+        last = (length - 1) * rule.stride + rule.extent
         _check(max(last, rule.pad_begin), MAX_POSITION, "MAX_POSITION")
-        first = np.arange(rule.out_len, dtype=np.int64) * rule.stride - rule.pad_begin
-        return first, rule.dilation, np.full(rule.out_len, rule.kernel, dtype=np.int64)
+        first = np.arange(length, dtype=np.int64) * rule.stride - rule.pad_begin
+        return first, rule.dilation, np.full(length, rule.kernel, dtype=np.int64)
     period, shift = rule.period()
-    count = min(period, rule.out_len)
+    count = min(period, length)
     _check(count, MAX_PHASES, "MAX_PHASES")
     phases = [rule.taps(o) for o in range(count)]
     step = max((taps.step for taps in phases), default=1)
-    turns = rule.out_len // period + 1
+    turns = length // period + 1
     reach = max((max(abs(taps.start), abs(taps.stop)) for taps in phases), default=0)
     _check(max(reach + turns * abs(shift), step), MAX_POSITION, "MAX_POSITION")
     firsts = np.array([taps.start for taps in phases], dtype=np.int64)
     counts = np.array([len(taps) for taps in phases], dtype=np.int64)
     if turns == 1:
         return firsts, step, counts
-    turn, phase = np.divmod(np.arange(rule.out_len, dtype=np.int64), period)
+    turn, phase = np.divmod(np.arange(length, dtype=np.int64), period)
     return firsts[phase] + turn * shift, step, counts[phase]
 
 

@@ -129,7 +129,7 @@ def existing_taps(rule: Window | Transposed | Resample | Band) -> tuple[Ints, in
     if isinstance(rule, Band):
         before, after = rule.before or 0, rule.after or 0
         rule = Window(max(before + after + 1, 0), 1, 1, before, rule.in_len, rule.out_len)
-    first, step, count = progressions(rule)
+    first, step, count = progressions(rule, rule.out_len)
     top = rule.in_len - 1
     last = first + (count - 1) * step
     if isinstance(rule, Resample) and rule.clamp:
@@ -224,7 +224,7 @@ def _read_band(rule: Band, chosen: NDArray[np.intp], read: Mask) -> None:
 def _read_progressions(
     rule: Window | Transposed | Resample, chosen: NDArray[np.intp], read: Mask
 ) -> None:
-    first, step, count = progressions(rule)
+    first, step, count = progressions(rule, rule.out_len)
     first, count = first[chosen], count[chosen]
     bounded(len(chosen) * max(int(count.max(initial=0)), 1) // 64)
     for tap in range(int(count.max(initial=0))):

@@ -85,8 +85,8 @@ def too_fast(self, rule):
     return PeriodicMap(period, self.q * shift + 1, spans)
 
 
-def undilated_table(rule):
-    first, _, count = progressions(rule)
+def undilated_table(rule, length):
+    first, _, count = progressions(rule, length)
     return first, 1, count
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import random
+from fractions import Fraction
 
 import pytest
 
 from rfgraph.domains.periodic import PeriodicMap, affine, constant, join, reduced
-from rfgraph.relations.axis_rules import Window
+from rfgraph.relations.axis_rules import Repeat, Resample, Shift, Transposed, Window
 
 
 def bumpy(p, seed):
@@ -77,3 +79,58 @@ def test_the_least_period_says_the_same(spans, least):
     assert found.p == least
     assert found.rate == full.rate
     assert [found.at(o) for o in range(-9, 9)] == [full.at(o) for o in range(-9, 9)]
+
+
+RULES = [
+    Window(3, 1, 7, 5, 99, 99),
+    Window(5, 2, 1, 2, 99, 50),
+    Window(9, 40, 20, 0, 999, 9),
+    Transposed(2, 5, 1, 1, 9, 45),
+    Transposed(5, 4, 2, 1, 9, 45),
+    Resample(Fraction(3, 7), Fraction(-2, 7), "linear", 30, 70),
+    Shift(8, -1, 9, 9),
+    Repeat(40, 80),
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.parametrize("far", [0, 1 << 61, 1 << 70], ids=["near", "far", "farther"])
+@pytest.mark.parametrize("p", [5, 64])
+def test_what_reads_a_map_of_many_phases_reads_the_hulls_of_its_taps(p, far, rule):
+    read = bumpy(p, 3).moved(far, far)
+    made = read.through(rule)
+    assert [made.at(o) for o in range(-99, 999)] == [
+        union(*map(read.at, rule.taps(o))) for o in range(-99, 999)
+    ]
+
+
+@pytest.mark.parametrize("far", [0, 1 << 61], ids=["near", "far"])
+def test_a_map_of_many_phases_says_what_few_would(far):
+    few, many = (bumpy(p, 7).moved(far, far + 9) for p in (7, 7))
+    spans = [few.at(o) for o in range(70)]
+    many = PeriodicMap(70, 70, spans)
+    there = [(o, span) for o, span in enumerate(spans) if span is not None]
+    assert list(many.spans) == spans
+    assert [many.at(o) for o in range(-9, 99)] == [few.at(o) for o in range(-9, 99)]
+    assert many.spans[3:40] == PeriodicMap(37, 37, spans[3:40]).spans
+    assert many.first == few.first == there[0][1]
+    assert many.longest == few.longest == max(hi - lo for _, (lo, hi) in there)
+    assert many.lag == few.lag
+    assert not many.is_empty
+    assert reduced(70, 70, many.spans) == few
+    assert many == PeriodicMap(70, 70, tuple(spans)) != few
+    assert hash(many) == hash(PeriodicMap(70, 70, tuple(spans)))
+    assert pickle.loads(pickle.dumps(many)) == many
+    assert many.spans != many.moved(1, 1).spans
+    assert many.spans != tuple(spans) or far
+
+
+def test_a_window_too_wide_for_a_table_is_read_tap_by_tap():
+    read, far = bumpy(40, 1), Window(3, 1, 1 << 23, 0, 1 << 30, 9)
+    made = read.through(far)
+    assert made.at(7) == union(*map(read.at, far.taps(7)))
+
+
+def test_many_phases_that_read_nothing_are_empty():
+    assert PeriodicMap(64, 1, (None,) * 64).is_empty
+    assert constant(None).is_empty

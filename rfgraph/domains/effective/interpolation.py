@@ -37,7 +37,7 @@ def taps(rule: Resample) -> Taps:
     it. Raises BoundError where there are too many.
     """
     bounded(rule.out_len)
-    first, step, count = progressions(rule)
+    first, step, count = progressions(rule, rule.out_len)
     width = max(int(count.max(initial=0)), 1)
     bounded(rule.out_len * width)
     index = first[:, None] + np.arange(width) * step

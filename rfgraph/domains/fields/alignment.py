@@ -37,14 +37,15 @@ def aligned(spreads: Sequence[Spread], shape: Shape) -> bool | None:
     first = extents[0] if extents else None
     if all(extent is first or _same_line(extent, first) for extent in extents):
         return True
-    lines = {
+    if any(not isinstance(extent.piece, Mapped) for extent in extents):
+        return _tables_agree(extents)
+    lines = (
         _centre(extent.piece, extent.twice)
         for extent in extents
         if isinstance(extent.piece, Mapped) and extent.twice is not None
-    }
-    if any(not isinstance(extent.piece, Mapped) for extent in extents):
-        return _tables_agree(extents)
-    return len(lines) == 1
+    )
+    line = next(lines)
+    return all(other == line for other in lines)
 
 
 def _comparable(extents: list[Extent], shape: Shape) -> list[Extent]:
@@ -90,13 +91,10 @@ def _same_line(extent: Extent, first: Extent | None) -> bool:
 
 def _centre(piece: Mapped, twice: int) -> tuple[Fraction, Fraction]:
     """Return stride and twice the mean of centre - stride * o over the phases that read."""
-    if piece.map.p == 1:
-        return Fraction(piece.map.q), Fraction(twice)
-    there = [(r, span) for r, span in enumerate(piece.map.spans) if span is not None]
-    base = there[0][1][0] + there[0][1][1]
-    rate = piece.map.rate
-    total = sum((span[0] + span[1] - base - 2 * rate * r for r, span in there), Fraction(0))
-    return rate, twice + total / len(there)
+    mapped = piece.map
+    if mapped.p == 1:
+        return Fraction(mapped.q), Fraction(twice)
+    return mapped.rate, twice + mapped.lag
 
 
 def _tables_agree(extents: list[Extent]) -> bool:

@@ -21,7 +21,7 @@ from rfgraph.domains.fields.pieces import (
 )
 from rfgraph.domains.fields.spread import carry_spread, mend_spread, merge_spreads
 from rfgraph.domains.fields.stacking import spliced
-from rfgraph.domains.periodic import Span, join, join_spans
+from rfgraph.domains.periodic import join, join_spans
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.steps import step_shape
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rfgraph.domains.fields.spread import Spread
+    from rfgraph.domains.phases import Span
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.relation import Relation
 

@@ -10,7 +10,6 @@ from rfgraph.domains.fields.fitting import direction, is_shared
 from rfgraph.domains.fields.moves import (
     broadcast,
     gather,
-    is_empty,
     permute,
     regroup_piece,
     settled,
@@ -231,7 +230,7 @@ def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> St
     ):
         mapped = piece.map.through(_Grouped(rule) if isinstance(rule, Blocks) else rule)
         if mapped is not None:
-            return Scope.NONE if is_empty(mapped.spans) else piece._replace(map=mapped)
+            return Scope.NONE if mapped.is_empty else piece._replace(map=mapped)
     return _tabulate(piece, axis, rule, shape)
 
 

@@ -19,7 +19,7 @@ from rfgraph.domains.fields.pieces import (
     settle,
     to_table,
 )
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, constant
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant
 from rfgraph.domains.regroup import regroup, regrouped_axes, regrouped_size
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
@@ -28,6 +28,8 @@ from rfgraph.relations.steps import Gathered, Plan, regroup_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rfgraph.domains.phases import Span
 
 
 def broadcast(piece: Standing, old: Shape, new: Shape) -> Standing | Scope:

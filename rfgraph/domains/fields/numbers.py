@@ -13,12 +13,13 @@ from rfgraph.domains.fields.pieces import Mapped, Piece, Regrouped, tabulate
 from rfgraph.domains.fields.sizes import path_sizes, sizes_of_phases, sizes_of_units, united_map
 from rfgraph.domains.fields.spread import merge_spreads
 from rfgraph.domains.fields.stacking import placed
-from rfgraph.domains.periodic import PeriodicMap, Span, join_spans
+from rfgraph.domains.periodic import PeriodicMap, join_spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.domains.fields.layout import Classes, State
+    from rfgraph.domains.phases import Span
     from rfgraph.domains.tables import Table
     from rfgraph.relations.axis_rules import Shape
 
@@ -159,11 +160,12 @@ def reach(united: PeriodicMap) -> tuple[Fraction | None, Fraction | None]:
     """
     if not united.q:
         return None, None
+    # In parts of 1 / p, so that it stays whole.
+    p, q = united.p, united.q
     there = [(r, span) for r, span in enumerate(united.spans) if span is not None]
-    rate = united.rate
-    before = max(rate * r - span[0] for r, span in there)
-    after = max(span[1] - rate * r for r, span in there)
-    return before, after
+    before = max(q * r - p * span[0] for r, span in there)
+    after = max(p * span[1] - q * r for r, span in there)
+    return Fraction(before, p), Fraction(after, p)
 
 
 # -- single units ----------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rfgraph.domains.fields.pieces import CUT, Blur, Mapped, Piece, Regrouped, Tabled
-from rfgraph.domains.periodic import PeriodicMap
 from rfgraph.domains.tables import NOTHING, Table, counted
 
 # A pattern keeps hi above lo by a large constant, so that no phase of it looks empty.
@@ -51,14 +50,11 @@ def normal(piece: Piece) -> Pattern:
 
 
 def _moved_map(piece: Mapped) -> tuple[Mapped | Tabled, int, int]:
-    span = next(span for span in piece.map.spans if span is not None)
-    lo, hi = span[0], span[1] - BASE
+    first, last = piece.map.first
+    lo, hi = first, last - BASE
     cut = piece.cut and CUT
     if lo or hi or piece.cut != cut:
-        spans = tuple(
-            None if item is None else (item[0] - lo, item[1] - hi) for item in piece.map.spans
-        )
-        piece = piece._replace(map=PeriodicMap(piece.map.p, piece.map.q, spans), cut=cut)
+        piece = piece._replace(map=piece.map.moved(-lo, -hi), cut=cut)
     return piece, lo, hi
 
 
@@ -83,8 +79,8 @@ def excess(piece: Piece) -> int:
     if isinstance(piece, Regrouped):
         piece = piece.piece
     if isinstance(piece, Mapped):
-        sizes = [span[1] - span[0] for span in piece.map.spans if span is not None]
-        return max(sizes) - sizes[0]
+        first, last = piece.map.first
+        return piece.map.longest - (last - first)
     if isinstance(piece, Tabled):
         there = (piece.table.lo <= piece.table.hi).reshape(-1)
         lengths = (piece.table.hi - piece.table.lo).reshape(-1)[there]

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
-
 from rfgraph.domains import tables
 from rfgraph.domains.fields import support
 from rfgraph.domains.fields.fitting import depends, fit, folded
-from rfgraph.domains.periodic import PeriodicMap, Span, affine, constant
+from rfgraph.domains.periodic import PeriodicMap, affine, constant
 from rfgraph.domains.regroup import regroup
 from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rfgraph.domains.fields.support import Support
+    from rfgraph.domains.phases import Span
     from rfgraph.relations.axis_rules import Shape
 
 
@@ -156,17 +155,9 @@ def _regrouped_table(piece: Regrouped, shape: Shape) -> Tabled | Blur:
 
 def _tabulate_map(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table:
     """Tabulate a map for the first `length` positions."""
-    period = tables.from_spans(list(mapped.spans[:length]), 1, 0)
     dims = [1] * rank
     dims[axis : axis + 1] = [length] * bool(rank)
-    reach = max((max(map(abs, span)) for span in mapped.spans if span is not None), default=0)
-    if reach + abs(mapped.q) * (length // mapped.p + 1) > tables.MAX_VALUE:
-        raise BoundError(f"a tabulated position exceeds MAX_VALUE ({tables.MAX_VALUE})")
-    turn, phase = np.divmod(np.arange(length, dtype=np.int64), mapped.p)
-    there = (period.lo <= period.hi)[phase]
-    shift = turn * mapped.q
-    lo = np.where(there, period.lo[phase] + shift, tables.NOTHING)
-    hi = np.where(there, period.hi[phase] + shift, -tables.NOTHING)
+    lo, hi = mapped.line(range(length))
     return Table(lo.reshape(dims), hi.reshape(dims))
 
 

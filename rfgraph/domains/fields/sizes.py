@@ -11,13 +11,15 @@ import numpy as np
 
 from rfgraph.domains.fields.pattern import excess
 from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Regrouped, tabulate
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, Span, join, join_spans
+from rfgraph.domains.periodic import join
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.domains.fields.spread import Spread
+    from rfgraph.domains.periodic import PeriodicMap
+    from rfgraph.domains.phases import Span
     from rfgraph.domains.tables import Table
     from rfgraph.relations.axis_rules import Shape
 
@@ -76,17 +78,22 @@ def sizes_of_phases(pieces: Sequence[Piece], shape: Shape) -> tuple[int | None, 
     return max(sizes), min(sizes)
 
 
-def _spans(variant: Sequence[Piece]) -> tuple[Span, ...] | None:
+def _spans(variant: Sequence[Piece]) -> Sequence[Span] | None:
     """Return the phases of the pieces that are active together; None beyond MAX_PERIOD."""
     if not variant:
         return (None,)
-    maps = [piece.map for piece in variant if isinstance(piece, Mapped)]
-    if len(maps) == 1:
-        return maps[0].spans
-    period = math.lcm(*(item.p for item in maps))
-    if period > MAX_PERIOD:
-        return None
-    return tuple(join_spans(item.at(o) for item in maps) for o in range(period))
+    united = _joined([piece.map for piece in variant if isinstance(piece, Mapped)])
+    return None if united is None else united.spans
+
+
+def _joined(maps: Sequence[PeriodicMap]) -> PeriodicMap | None:
+    """Return the union of maps, None where their rates differ or its period is too long."""
+    united: PeriodicMap | None = maps[0]
+    for other in maps[1:]:
+        if united is None or united.q * other.p != other.q * united.p:
+            return None
+        united = join(united, other)
+    return united
 
 
 def _variants(pieces: Sequence[Piece], shape: Shape) -> list[tuple[Piece, ...]] | None:
@@ -162,11 +169,7 @@ def united_map(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:
         carriers.add(piece.carrier)
     if len(carriers) != 1:
         return None
-    united: PeriodicMap | None = maps[0]
-    for other in maps[1:]:
-        if united is None or united.q * other.p != other.q * united.p:
-            return None
-        united = join(united, other)
+    united = _joined(maps)
     (carrier,) = carriers
     length = 1 if carrier is None else shape[carrier]
     return united if united is not None and united.p <= max(length, 1) else None
