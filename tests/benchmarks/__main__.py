@@ -84,6 +84,8 @@ def paths() -> None:
         ("powers", 40),
         ("inception", 20),
         ("cells", 18),
+        ("decoder", 960),
+        ("decoder", 2048),
     ):
         found = timing.apart("benchmarks.one", network, str(size), "paths")
         say(
@@ -127,6 +129,7 @@ def scale() -> None:
         ("many_outputs", (100, 1_000)),
         ("many_inputs", (100, 1_000)),
         ("long_axis", (100_000, 1_000_000)),
+        ("decoder", (240, 2_048)),
         ("wide_field", (10**11, 10**12)),
     ):
         found = [timing.apart("benchmarks.one", network, str(size)) for size in sizes]

@@ -141,6 +141,23 @@ def cells(count: int) -> onnx.ModelProto:
     return net.model(at)
 
 
+def decoder(period: int) -> onnx.ModelProto:
+    """A decoder of sound: it upsamples by `period` in stages of three dilated residual blocks."""
+    net = Net([1, 1, 64])
+    at = net.conv("x", kernel=7)
+    while period > 1:
+        stride = max(factor for factor in range(2, 9) if period % factor == 0)
+        period //= stride
+        stored = np.zeros((1, 1, 2 * stride), np.float32)
+        net.weights[f"up{stride}"] = numpy_helper.from_array(stored, f"up{stride}")
+        pads = [(stride + 1) // 2, stride // 2]
+        at = net.add("ConvTranspose", at, f"up{stride}", strides=[stride], pads=pads)
+        for dilation in (1, 3, 9):
+            wide = net.conv(net.add("Elu", at), 7, dilations=[dilation], pads=[3 * dilation] * 2)
+            at = net.add("Add", at, net.conv(net.add("Elu", wide), 1))
+    return net.model(net.conv(net.add("Elu", at), kernel=7))
+
+
 def long_axis(length: int) -> onnx.ModelProto:
     """An axis of so many positions through windows, strides, a reshape and back, and a softmax."""
     net = Net([1, 1, length])
