@@ -8,6 +8,7 @@ from rfgraph.errors import BoundError, ModelError, RfgraphError, UsageError
 from rfgraph.version import __version__
 
 if TYPE_CHECKING:
+    from rfgraph.analysis.diff import Diff, diff
     from rfgraph.analysis.effective_field import ERF
     from rfgraph.analysis.erf import erf
     from rfgraph.analysis.field import Finding, Output, ReceptiveField
@@ -80,6 +81,7 @@ _HOMES = {
     "Band": "rfgraph.relations.axis_rules",
     "Blocks": "rfgraph.relations.axis_rules",
     "Chain": "rfgraph.ops.node",
+    "Diff": "rfgraph.analysis.diff",
     "Everything": "rfgraph.relations.steps",
     "ExporterProgram": "rfgraph.onnxfile.reading.model_source",
     "FileGraph": "rfgraph.relations.graph",
@@ -138,6 +140,7 @@ _HOMES = {
     "analyze": "rfgraph.analysis.result",
     "check": "rfgraph.checks.run",
     "check_many": "rfgraph.checks.run",
+    "diff": "rfgraph.analysis.diff",
     "erf": "rfgraph.analysis.erf",
     "export": "rfgraph.report.exports.write",
     "load": "rfgraph.analysis.loading",
@@ -161,6 +164,7 @@ __all__ = [
     "Blocks",
     "BoundError",
     "Chain",
+    "Diff",
     "Everything",
     "ExporterProgram",
     "FileGraph",
@@ -223,6 +227,7 @@ __all__ = [
     "analyze",
     "check",
     "check_many",
+    "diff",
     "erf",
     "export",
     "load",

@@ -175,7 +175,7 @@ def stream(
         source,
         time,
         _causal(moved, breakers, whys),
-        _lookahead(result, found, time, whys),
+        lookahead(result, found, time),
         None if moved is None else moved.period,
         speed,
         () if needs is None else _chunks(needs, chunk, speed, endless=BEFORE in whys),
@@ -223,14 +223,15 @@ def _causal(
     return moved.halo[1] == 0
 
 
-def _lookahead(result: Analysis, found: Geometry, time: int, whys: set[str]) -> Fraction | None:
+def lookahead(result: Analysis, found: Geometry, time: int) -> Fraction | None:
     """Return the furthest that is read past a unit's own position; None without end or unknown."""
-    if whys - {BEFORE} or not found.axes:
+    moved = next((axis for axis in found.axes if axis.axis == time), None)
+    if {item.why for item in found.moves[time].breaks} - {BEFORE} or moved is None:
         return None
     axis = result.receptive_field(found.tensor, found.input).axes[time]
     if axis.after is not None:
         return axis.after
-    p, q, spans = found.axes[0].map
+    p, q, spans = moved.map
     return max(span[1] - Fraction(q * at, p) for at, span in enumerate(spans) if span is not None)
 
 

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+from rfgraph.analysis.comparison import ComparedAxis
 from rfgraph.domains.scope import WORDS
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted, shown_path
@@ -15,24 +16,14 @@ from rfgraph.wording.names import quoted, shown_path
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rfgraph.analysis.comparison import Numbers
+
 
 MAX_BYTES = 1 << 30
 SCHEMA = 1
 
-Numbers: TypeAlias = Mapping[str, int | Fraction | None]
-
 _INTEGERS = ("size", "size_min", "shortest", "longest")
 _RATIONALS = ("before", "after")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAxis:
-    """What was stored of one axis: its scope, its numbers, and those of its local paths."""
-
-    scope: str
-    numbers: Numbers
-    local: Numbers | None
-    covers: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +31,7 @@ class Baseline:
     """The stored fields by tensor and input, the outputs, and the inputs' spatial axes."""
 
     file: str
-    fields: Mapping[tuple[str, str], Mapping[int, StoredAxis]]
+    fields: Mapping[tuple[str, str], Mapping[int, ComparedAxis]]
     outputs: Mapping[str, tuple[str, ...]]
     spatial: Mapping[str, tuple[int, ...]]
 
@@ -68,7 +59,7 @@ def parse(document: object, file: str = "") -> Baseline:
     report = _Entry(document, "the document")
     if report.get("schema") != SCHEMA:
         raise UsageError(f"required the result of rfgraph MODEL --format json, of schema {SCHEMA}")
-    fields: dict[tuple[str, str], Mapping[int, StoredAxis]] = {}
+    fields: dict[tuple[str, str], Mapping[int, ComparedAxis]] = {}
     for entry in report.entries("receptive_fields"):
         axes = {item.integer("axis") or 0: _axis(item) for item in entry.entries("axes")}
         fields[entry.text("tensor"), entry.text("input")] = axes
@@ -79,13 +70,13 @@ def parse(document: object, file: str = "") -> Baseline:
     return Baseline(file, fields, outputs, spatial)
 
 
-def _axis(entry: _Entry) -> StoredAxis:
+def _axis(entry: _Entry) -> ComparedAxis:
     scope = entry.text("scope")
     if scope not in WORDS:
         raise UsageError(f"scope requires one of {', '.join(WORDS)}, found {quoted(scope)}")
     inner = entry.get("local")
     covers = entry.get("covers_input")
-    return StoredAxis(
+    return ComparedAxis(
         scope,
         _numbers(entry),
         None if inner is None else _numbers(_Entry(inner, "local")),

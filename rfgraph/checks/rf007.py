@@ -21,10 +21,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from rfgraph.analysis.comparison import changes, compared
 from rfgraph.analysis.names import made_by
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject
-from rfgraph.domains.scope import WORDS
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted, some_quoted
 from rfgraph.wording.numbers import fraction, joined, rational_text
@@ -32,8 +32,9 @@ from rfgraph.wording.numbers import fraction, joined, rational_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from rfgraph.analysis.comparison import Change, ComparedAxis
     from rfgraph.analysis.field import Finding
-    from rfgraph.checks.baseline import Baseline, Numbers, StoredAxis
+    from rfgraph.checks.baseline import Baseline
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.relations.graph import ModelInput
 
@@ -121,7 +122,7 @@ def _feeding(
 
 
 def _smaller_axes(
-    subject: Subject, item: ModelInput, tensor: str, stored: Mapping[int, StoredAxis]
+    subject: Subject, item: ModelInput, tensor: str, stored: Mapping[int, ComparedAxis]
 ) -> Iterator[Finding]:
     field = subject.result.receptive_field(tensor, item.name)
     said = []
@@ -132,57 +133,39 @@ def _smaller_axes(
             what = f"axis {axis} of input {quoted(item.name)}"
             yield _gone_finding(subject, what, tensor, item.name, (axis,))
             continue
-        changes = list(losses(stored[axis], field.axes[axis]))
-        if changes:
-            said.append(Said(axis, f"smaller than in the baseline: {joined(changes)}"))
+        lost = list(losses(stored[axis], field.axes[axis]))
+        if lost:
+            said.append(Said(axis, f"smaller than in the baseline: {joined(lost)}"))
     yield from subject.along(CHECK, tensor, item, said)
 
 
 # -- one axis --------------------------------------------------------------------------------------
 
 
-def losses(before: StoredAxis, now: Axis) -> Iterator[str]:
+def losses(before: ComparedAxis, now: Axis) -> Iterator[str]:
     """Yield in words what got smaller along an axis, or can no longer be told."""
     if before.scope == "unknown":
         return
-    if now.scope == "unknown":
-        yield f"{before.scope} became unknown"
-        return
-    if WORDS.index(now.scope) < WORDS.index(before.scope):
-        yield f"{before.scope} became {now.scope}{_size_text(now)}"
-    if before.covers and now.covers_input is False:
-        yield "the input is no longer covered"
-    if before.scope == now.scope == "one-sided":
-        yield from _shorter_reach(before, now)
-    yield from _smaller_numbers(before, now)
+    for change in changes(before, compared(now)):
+        if change.loss:
+            yield _loss_text(change, now)
 
 
-def _size_text(now: Axis) -> str:
-    return "" if now.size is None else f" of size {rational_text(now.size)}"
+def _loss_text(change: Change, now: Axis) -> str:
+    match change.key:
+        case "scope":
+            size = "" if now.size is None else f" of size {rational_text(now.size)}"
+            return f"{change.before} became {change.after}{size}"
+        case "covers_input":
+            return "the input is no longer covered"
+        case "before" | "after":
+            was = "without bound" if change.before is None else _number(change.before)
+            return f"reach {change.key}: {was}, now {_number(change.after)}"
+    after = "not known" if change.after is None else _number(change.after)
+    return f"{_COMPARED[change.key]}: {_number(change.before)}, now {after}"
 
 
-def _shorter_reach(before: StoredAxis, now: Axis) -> Iterator[str]:
-    """A side without bound that got one, or a bound that came nearer."""
-    for key in ("before", "after"):
-        old, new = before.numbers[key], getattr(now, key)
-        if new is not None and (old is None or new < old):
-            was = "without bound" if old is None else fraction(Fraction(old))
-            yield f"reach {key}: {was}, now {fraction(new)}"
-
-
-def _smaller_numbers(before: StoredAxis, now: Axis) -> Iterator[str]:
-    """Compare the local paths, where both have some; an axis that lost all of them only grew."""
-    old = before.numbers if before.scope == "local" else before.local
-    inner = now if now.scope == "local" else now.local
-    if old is None or inner is None:
-        return
-    for key, name in _COMPARED.items():
-        yield from _smaller_number(name, old, getattr(inner, key), key)
-
-
-def _smaller_number(name: str, old: Numbers, new: int | None, key: str) -> Iterator[str]:
-    was = old[key]
-    if was is not None and new is None:
-        yield f"{name}: {rational_text(was)}, now not known"
-    elif was is not None and new is not None and new < was:
-        yield f"{name}: {rational_text(was)}, now {rational_text(new)}"
+def _number(value: object) -> str:
+    if isinstance(value, int):
+        return rational_text(value)
+    return fraction(value) if isinstance(value, Fraction) else str(value)

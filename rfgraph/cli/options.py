@@ -24,6 +24,11 @@ def add_model(parser: Parser) -> None:
     """Add the model and how its inputs are bound."""
     parser.add_argument("model", metavar="MODEL", help="an ONNX file")
     add_bindings(parser)
+    add_override(parser)
+
+
+def add_override(parser: Parser) -> None:
+    """Add which declared lengths of the inputs are replaced."""
     parser.add_argument(
         "--override-shape",
         metavar="NAME=1,3,640,640",
@@ -137,6 +142,11 @@ def named_value(text: str) -> tuple[str, str]:
 
 def load_model(options: argparse.Namespace) -> Model:
     """Load the model of the command line with its inputs bound."""
+    return load_file(options.model, options)
+
+
+def load_file(file: str, options: argparse.Namespace) -> Model:
+    """Load a model with its inputs bound as the command line says."""
     from rfgraph.analysis.loading import load
 
     shapes = once("--input-shape", options.input_shape)
@@ -145,7 +155,7 @@ def load_model(options: argparse.Namespace) -> Model:
         for name, text in once("--input-value", options.input_value).items()
     }
     return load(
-        options.model,
+        file,
         input_shapes=shapes,
         input_values=values,
         dims=once("--dim", options.dim, "dimension"),

@@ -31,6 +31,7 @@ COMMANDS = {
     "erf": "the effective receptive field: how much each input position counts",
     "zoo": "one table over many models: fields, coverage, halos, look-ahead, findings",
     "check": "the gate for a pipeline: does the receptive field reach what is required",
+    "diff": "what differs between two models in what is read",
     "whatif": "the same model with other attributes",
     "ops": "every operator and how exactly it is modelled",
     "explain": "what an operator's rule says, or what a finding or a word means",

@@ -81,9 +81,10 @@ def run(options: argparse.Namespace) -> int:
     from rfgraph.analysis.what_if import encoded, what_if
 
     path = _path(options.output)
-    model = what_if(load_model(options), _each_once(options.settings))
+    given = load_model(options)
+    model = what_if(given, _each_once(options.settings))
     report = argparse.Namespace(**{**vars(options), "output": None})
-    rendered = _render(model, report)
+    rendered = _render(given, model, report)
     if path is not None:
         save(options, encoded(model, path))
     emit(report, rendered)
@@ -112,28 +113,37 @@ def _each_once(
     return changes
 
 
-def _render(model: Model, options: argparse.Namespace) -> str:
+def _render(given: Model, model: Model, options: argparse.Namespace) -> str:
     from rfgraph.analysis.result import analyze
     from rfgraph.analysis.view import view
 
+    if options.format in ("text", "markdown"):
+        return _compared(given, model, options)
     chosen = view(analyze(model), options.input, options.tensor)
+    if options.format == "csv":
+        from rfgraph.report.model.csv import field_records
+
+        return field_records(chosen)
+    from rfgraph.report.whatif.json import whatif_json
+
+    return whatif_json(chosen, model.revision or Revision(()))
+
+
+def _compared(given: Model, model: Model, options: argparse.Namespace) -> str:
+    """Return what is changed, and what differs then in what is read."""
+    from rfgraph.analysis.diff import diff
+
+    names = {name: name for name in options.tensor or ()}
+    found = diff(given, model, tensors=names, input=options.input)
     revision = model.revision or Revision(())
-    match options.format:
-        case "json":
-            from rfgraph.report.whatif.json import whatif_json
+    if options.format == "markdown":
+        from rfgraph.report.diff.markdown import output_parts
+        from rfgraph.report.whatif.markdown import changes_markdown
 
-            return whatif_json(chosen, revision)
-        case "csv":
-            from rfgraph.report.model.csv import field_records
-
-            return field_records(chosen)
-        case "markdown":
-            from rfgraph.report.model import markdown
-            from rfgraph.report.whatif.markdown import changes_markdown
-
-            return changes_markdown(revision) + "\n" + markdown.summary(chosen)
-    from rfgraph.report.model import text
+        return "\n\n".join([changes_markdown(model.file, revision), *output_parts(found)]) + "\n"
+    from rfgraph.report.diff.text import output_lines
     from rfgraph.report.whatif.text import changes_text
 
     style = style_of(options)
-    return changes_text(revision, style) + "\n" + text.summary(chosen, style)
+    changed = changes_text(model.file, revision, style)
+    return "\n".join([*changed, *output_lines(found, style)]) + "\n"

@@ -170,14 +170,19 @@ def test_the_workflow_checks_the_fixtures_and_they_pass(monkeypatch, capsys):
         assert ": every rule holds (RF001" in capsys.readouterr().out
 
 
+def installed(folder):
+    """Put the program where the action's first step installs it."""
+    program = folder / "rfgraph" / "bin" / "rfgraph"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rfgraph "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+
+
 @pytest.fixture
 def action(tmp_path):
     """Run the step of the action that checks, with inputs as the runner gives them."""
     script = blocks(ACTION.read_text(encoding="utf-8"), "run")[1]
-    program = tmp_path / "rfgraph" / "bin" / "rfgraph"
-    program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rfgraph "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
+    installed(tmp_path)
 
     def run_it(models, arguments=""):
         return subprocess.run(
@@ -223,6 +228,69 @@ def test_what_the_action_is_given_is_never_run(action, tmp_path):
     assert done.returncode == 2
     assert action("--exit-zero").returncode == 2
     assert not (tmp_path / "forged").exists()
+
+
+@pytest.fixture
+def comparison(tmp_path, monkeypatch):
+    """Run the step of the action that compares, in a repository with one changed model.
+
+    Returns its code, the summary, and what it posts (by a `gh` that keeps what it is given).
+    """
+    script = blocks(ACTION.read_text(encoding="utf-8"), "run")[2]
+    installed(tmp_path)
+    posting = tmp_path / "tools" / "gh"
+    posting.parent.mkdir()
+    posting.write_text('#!/bin/sh\necho "$@" >"$RUNNER_TEMP/posted"\n', encoding="utf-8")
+    posting.chmod(0o755)
+    project = tmp_path / "my project"
+    (project / "nets").mkdir(parents=True)
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for name in ("resnet50_v1", "resnet50"):
+        (project / "nets" / "a net.onnx").write_bytes(Path(nets.fixture(name)).read_bytes())
+        (project / "same.onnx").write_bytes(Path(nets.fixture("dilated")).read_bytes())
+        for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", name]):
+            subprocess.run(["git", *command], cwd=project, check=True)
+
+    def run_it(base, fail_on="", token=""):
+        summary = tmp_path / "summary.md"
+        summary.write_text("", encoding="utf-8")
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=project,
+            env=os.environ
+            | {
+                "PATH": f"{posting.parent}{os.pathsep}{os.environ['PATH']}",
+                "PYTHONPATH": str(ROOT),
+                "RUNNER_TEMP": str(tmp_path),
+                "GITHUB_STEP_SUMMARY": str(summary),
+                "GITHUB_REF": "refs/pull/7/merge",
+                "GITHUB_REPOSITORY": "a/b",
+                "RFGRAPH_MODELS": "nets\n*.onnx",
+                "RFGRAPH_BASE": base,
+                "RFGRAPH_FAIL_ON": fail_on,
+                "GH_TOKEN": token,
+            },
+        )
+        posted = tmp_path / "posted"
+        return done.returncode, summary.read_text("utf-8"), posted.exists() and posted.read_text()
+
+    return run_it
+
+
+def test_the_action_compares_changed_models_with_a_revision(comparison, tmp_path):
+    code, summary, posted = comparison("HEAD~1")
+    assert (code, posted) == (0, False)
+    assert summary.count("### Receptive field: ") == 1
+    assert "| receptive field | 483 | 427 |" in summary
+    code, summary, posted = comparison("HEAD~1", "smaller", "token")
+    assert code == 1
+    assert posted.startswith("pr comment 7 --repo a/b --body-file ")
+    assert comparison("HEAD") == (0, "", posted)
+    assert comparison("--output=forged")[0] != 0
+    assert not list(tmp_path.rglob("forged"))
 
 
 def test_the_action_interpolates_inputs_into_variables_only():

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.table import lay_out
 from rfgraph.report.whatif.words import HEADER, change_rows
+from rfgraph.wording.names import safe
 
 if TYPE_CHECKING:
     from rfgraph.relations.graph import Revision
     from rfgraph.report.formats.style import Style
 
 
-def changes_text(revision: Revision, style: Style) -> str:
-    """Return the table of what is changed."""
-    return "\n".join(lay_out(HEADER, list(change_rows(revision)), style)) + "\n"
+def changes_text(file: str, revision: Revision, style: Style) -> list[str]:
+    """Return the lines of what is changed of a file."""
+    rows = lay_out(HEADER, list(change_rows(revision)), style)
+    return [style.bold(safe(file)), "", *rows]

@@ -1,0 +1,148 @@
+"""All that is measured of one tensor on one input, by axis: what two models are compared in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.analysis.comparison import NUMBERS, REACH, Change, ComparedAxis, changes, compared
+from rfgraph.analysis.distributions import MAX_BESIDE
+from rfgraph.analysis.erf import erf
+from rfgraph.analysis.geometry import geometry
+from rfgraph.analysis.histogram import path_histogram
+from rfgraph.analysis.streaming import lookahead
+from rfgraph.domains.fields.layout import has_local_path
+from rfgraph.errors import BoundError, RfgraphError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.statistics import AxisHistogram
+
+_STATISTICS: Mapping[str, Callable[[AxisHistogram], int | Fraction | None]] = {
+    "paths_min": lambda axis: axis.min,
+    "paths_p5": lambda axis: axis.quantile(Fraction(1, 20)),
+    "paths_median": lambda axis: axis.median,
+    "paths_mean": lambda axis: axis.mean,
+    "paths_p95": lambda axis: axis.quantile(Fraction(19, 20)),
+    "paths_max": lambda axis: axis.max,
+}
+# Less of these is less of the field, as of the sizes.
+PATHS = ("paths_min", "paths_median")
+WITHOUT_END = "without end"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredAxis:
+    """One spatial axis: its field, and further numbers by key; None where they do not exist.
+
+    `paths_min`, `paths_p5`, `paths_median`, `paths_mean`, `paths_p95` and `paths_max` are of the
+    distribution, `effective` is the size of the effective field without borders, `halo` and
+    `grid` what tiles need, `lookahead` that of a stream ("without end" where it has none).
+    """
+
+    axis: int
+    field: ComparedAxis
+    further: Mapping[str, Any]
+
+    def values(self) -> dict[str, Any]:
+        """Return all numbers by key, those of the local paths where the axis is not local."""
+        shown = self.field.shown or {}
+        return {
+            "scope": self.field.scope,
+            **{key: shown.get(key) for key in (*NUMBERS, *REACH)},
+            "covers_input": self.field.covers,
+            **self.further,
+        }
+
+    def changes(self, after: MeasuredAxis) -> Iterator[Change]:
+        """Yield what differs on another axis."""
+        yield from changes(self.field, after.field)
+        for key, was in self.further.items():
+            now = after.further[key]
+            if was != now and None not in (was, now):
+                yield Change(key, was, now, key in PATHS and now < was)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is measured of a tensor on an input; `axes` are the spatial ones."""
+
+    tensor: str
+    input: str
+    routes: int | None
+    aligned: bool | None
+    axes: tuple[MeasuredAxis, ...]
+
+
+def measured(result: Analysis, tensor: str, source: str) -> Measured:
+    """Return what is measured of a tensor on an input that reaches it."""
+    field = result.receptive_field(tensor, source)
+    spatial = result.forms[source].spatial_axes
+    routes: int | None = None
+    distributions: Mapping[int, Mapping[str, Any]] = {}
+    sizes: Mapping[int, int | None] = {}
+    tiles: Mapping[int, Mapping[str, Any]] = {}
+    if has_local_path(result.forms[source], tensor):
+        routes, distributions = _distributions(result, tensor, source)
+        sizes = _effective_sizes(result, tensor, source)
+        tiles = _tiles(result, tensor, source)
+    axes = tuple(
+        MeasuredAxis(
+            axis,
+            compared(field.axes[axis]),
+            {
+                **distributions.get(axis, dict.fromkeys(_STATISTICS)),
+                "effective": sizes.get(axis),
+                **tiles.get(axis, dict.fromkeys(("halo", "grid", "lookahead"))),
+            },
+        )
+        for axis in spatial
+    )
+    return Measured(tensor, source, routes, field.aligned, axes)
+
+
+def _distributions(
+    result: Analysis, tensor: str, source: str
+) -> tuple[int | None, dict[int, dict[str, Any]]]:
+    count = partial(path_histogram, max_patterns=MAX_BESIDE)
+    try:
+        histogram = count(result, tensor=tensor, input=source)
+    except BoundError:
+        return None, {}
+    return histogram.total, {
+        number: {key: value(axis) for key, value in _STATISTICS.items()}
+        for number, axis in histogram.axes.items()
+    }
+
+
+def _effective_sizes(result: Analysis, tensor: str, source: str) -> dict[int, int | None]:
+    try:
+        axes = erf(result, tensor, input=source).axes
+    except RfgraphError:
+        return {}
+    return {number: axis.endless_size for number, axis in axes.items()}
+
+
+def _tiles(result: Analysis, tensor: str, source: str) -> dict[int, dict[str, Any]]:
+    """Return halo and grid by axis, and where the axis is the only one the look-ahead."""
+    try:
+        moved = geometry(result, tensor, source)
+    except RfgraphError:
+        return {}
+    spatial = result.forms[source].spatial_axes
+    along = {axis.axis: axis for axis in moved.axes}
+    found = {}
+    for number in spatial:
+        axis = along.get(number)
+        ahead = lookahead(result, moved, number) if len(spatial) == 1 else None
+        found[number] = {
+            "halo": None if axis is None else axis.halo,
+            "grid": None if axis is None else axis.period[1],
+            "lookahead": WITHOUT_END if ahead is None and len(spatial) == 1 else ahead,
+        }
+    return found

@@ -1,0 +1,75 @@
+"""What differs between two models in what is read: outputs, layers, the distribution over paths.
+
+rfgraph diff OLD NEW --fail-on smaller    exit code 1 where some output reads less
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from rfgraph.cli.files import refuse_to_overwrite
+from rfgraph.cli.options import add_bindings, add_output, add_override, load_file
+from rfgraph.cli.output import emit, style_of
+
+if TYPE_CHECKING:
+    from rfgraph.analysis.diff import Diff
+    from rfgraph.cli.parser import Parser
+
+FORMATS = ("text", "json", "markdown")
+FAILS = 1
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph diff`."""
+    parser.add_argument("old", metavar="OLD", help="an ONNX file")
+    parser.add_argument("new", metavar="NEW", help="another")
+    parser.add_argument(
+        "--tensor",
+        metavar="OLD=NEW",
+        action="append",
+        type=renamed,
+        default=[],
+        help="compare these tensors, not the outputs (repeatable); NAME alone: in both",
+    )
+    parser.add_argument(
+        "--fail-on",
+        metavar="WORD[,WORD]",
+        help="exit code 1 where an output got smaller, global, unaligned, or its lookahead grew",
+    )
+    add_bindings(parser)
+    add_override(parser)
+    add_output(parser, FORMATS)
+
+
+def renamed(text: str) -> tuple[str, str]:
+    """Return what a tensor is called in the old and in the new model."""
+    old, found, new = text.partition("=")
+    return (old, new) if found else (text, text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write what differs, and fail where it is worse in a way that was asked for."""
+    from rfgraph.analysis.diff import diff, kinds_of
+
+    asked = kinds_of(() if options.fail_on is None else options.fail_on.split(","))
+    refuse_to_overwrite(options.output, [options.old, options.new])
+    old, new = (load_file(file, options) for file in (options.old, options.new))
+    found = diff(old, new, tensors=dict(options.tensor))
+    emit(options, _render(found, options))
+    return FAILS if found.failing(asked) else 0
+
+
+def _render(found: Diff, options: argparse.Namespace) -> str:
+    match options.format:
+        case "json":
+            from rfgraph.report.formats.json import dumps
+
+            return dumps(found.to_dict())
+        case "markdown":
+            from rfgraph.report.diff.markdown import diff_markdown
+
+            return diff_markdown(found)
+    from rfgraph.report.diff.text import diff_text
+
+    return diff_text(found, style_of(options))

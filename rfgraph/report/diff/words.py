@@ -1,0 +1,189 @@
+"""What the reports of a difference say alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.wording.names import safe
+from rfgraph.wording.numbers import axes_text, count_of, figure, fraction, joined, span, times
+
+if TYPE_CHECKING:
+    from rfgraph.analysis.diff import AxisDiff, Diff, LayerDiff, TensorDiff, Verdict
+    from rfgraph.analysis.layers import Layer
+
+
+SAME = "No difference in what is read."
+SAME_OUTPUTS = "No difference in what the outputs read; layers on the way differ."
+_KINDS = {
+    "smaller": "reads less",
+    "global": "became global, or is not known any more",
+    "unaligned": "is no longer aligned",
+    "lookahead": "reads further ahead",
+    "missing": "is gone",
+    "larger": "reads more",
+    "local": "is not global any more",
+    "aligned": "became aligned",
+    "added": "is new",
+}
+Row = tuple[str, str, str]
+
+
+def value_text(value: Any) -> str:
+    """Return a value of one axis for people; "-" where there is none."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case tuple():
+            return " and ".join(map(value_text, value))
+        case int() | Fraction():
+            return fraction(value)
+        case float():
+            return figure(value)
+    return safe(str(value))
+
+
+def _mean(value: Any) -> str:
+    return figure(value)
+
+
+# The rows of a table: what a row is called, and the keys that it shows.
+_ROWS: Sequence[tuple[str, Sequence[str], Callable[..., str]]] = (
+    ("scope", ("scope",), value_text),
+    ("receptive field", ("size_min", "size"), span),
+    ("stride", ("stride",), value_text),
+    ("start", ("start",), value_text),
+    ("reach before", ("before",), value_text),
+    ("reach after", ("after",), value_text),
+    ("covers the input", ("covers_input",), value_text),
+    ("paths, smallest", ("paths_min",), value_text),
+    ("paths, 5 %", ("paths_p5",), value_text),
+    ("paths, median", ("paths_median",), value_text),
+    ("paths, mean", ("paths_mean",), _mean),
+    ("paths, 95 %", ("paths_p95",), value_text),
+    ("paths, largest", ("paths_max",), value_text),
+    ("effective 95 %", ("effective",), value_text),
+    ("halo, before and after", ("halo",), value_text),
+    ("grid", ("grid",), value_text),
+    ("look-ahead", ("lookahead",), value_text),
+)
+
+
+def axis_rows(axis: AxisDiff) -> Iterator[Row]:
+    """Yield what differs along an axis: what, before, after."""
+    old, new = axis.before.values(), axis.after.values()
+    changed = {change.key for change in axis.changes}
+    for label, keys, shown in _ROWS:
+        if not changed.isdisjoint(keys):
+            yield label, shown(*(old[key] for key in keys)), shown(*(new[key] for key in keys))
+
+
+def tensor_rows(item: TensorDiff) -> Iterator[Row]:
+    """Yield what differs on no axis alone."""
+    routes = item.routes
+    if None not in routes and routes[0] != routes[1]:
+        yield "routes", value_text(routes[0]), value_text(routes[1])
+    if None not in item.aligned and item.aligned[0] != item.aligned[1]:
+        yield "aligned", value_text(item.aligned[0]), value_text(item.aligned[1])
+
+
+def groups(item: TensorDiff) -> Iterator[tuple[str, list[Row]]]:
+    """Yield which axes of the new input differ, those that do alike together, and their rows."""
+    same: dict[tuple[Row, ...], list[int]] = {}
+    for axis in item.axes:
+        rows = tuple(axis_rows(axis))
+        if rows:
+            same.setdefault(rows, []).append(axis.after.axis)
+    own = list(tensor_rows(item))
+    for rows, axes in same.items():
+        yield axes_text(axes), [*rows, *own]
+        own = []
+    if own:
+        yield "all axes", own
+
+
+def title(item: TensorDiff) -> str:
+    """Return which tensor is compared, on which input."""
+    known = item.after or item.before
+    old = None if item.before is None else item.before.tensor
+    new = None if item.after is None else item.after.tensor
+    if known is None or new is None or old is None:
+        return f"{safe(str(new or old))} is {'gone' if new is None else 'new'}"
+    name = safe(new) if old == new else f"{safe(old)}, now {safe(new)}"
+    feeds = "" if item.feeds is None else f", which feeds {safe(item.feeds)}"
+    return f"{name}{feeds}, on input {safe(known.input)}"
+
+
+def layer_rows(diff: Diff) -> Iterator[Row]:
+    """Yield the layers that are others themselves: name, before, after."""
+    for item in diff.layers:
+        if item.own:
+            yield _label(item), _layer_text(item, item.before), _layer_text(item, item.after)
+
+
+def _label(item: LayerDiff) -> str:
+    layers = [layer for layer in (item.before, item.after) if layer is not None]
+    return safe(" -> ".join(dict.fromkeys(layer.label for layer in layers)))
+
+
+def _layer_text(item: LayerDiff, layer: Layer | None) -> str:
+    """Return what a layer is, of two only what differs."""
+    if layer is None:
+        return "-"
+    shown: Mapping[str, tuple[int, ...]] = layer.window
+    if None not in (item.before, item.after):
+        shown = {key: value for key, value in layer.window.items() if key in item.changes}
+        if "kind" not in item.changes:
+            return ", ".join(_window_text(key, value) for key, value in shown.items()) or "-"
+    elif layer.window:
+        shown = {
+            key: value
+            for key, value in layer.window.items()
+            if key == "kernel_shape" or set(value) != {1}
+        }
+    parts = [safe(layer.op_type), *(_window_text(key, value) for key, value in shown.items())]
+    return ", ".join(parts)
+
+
+def _window_text(key: str, value: Sequence[int]) -> str:
+    word = {"kernel_shape": "kernel", "strides": "stride", "dilations": "dilation"}[key]
+    return f"{word} {times(value)}"
+
+
+def behind_text(diff: Diff) -> str | None:
+    """Return how many layers are the same and read otherwise, for what comes before them."""
+    behind = sum(1 for item in diff.layers if not item.own and item.changes)
+    if not behind:
+        return None
+    return f"{count_of(behind, 'layer')} behind {'reads' if behind == 1 else 'read'} otherwise."
+
+
+def verdict(diff: Diff) -> str | None:
+    """Return in one sentence that nothing differs; None where something does."""
+    if diff.same:
+        return SAME
+    return SAME_OUTPUTS if diff.same_outputs else None
+
+
+def said(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Yield what got worse or better, each tensor and way once."""
+    same: dict[tuple[str, str], dict[str, None]] = {}
+    axes: dict[tuple[str, str], dict[int, None]] = {}
+    for item in verdicts:
+        key = item.tensor, item.kind
+        same.setdefault(key, {})[_key_text(item.key)] = None
+        if item.axis is not None:
+            axes.setdefault(key, {})[item.axis] = None
+    for (tensor, kind), keys in same.items():
+        on = axes.get((tensor, kind))
+        where = "" if on is None else f" on {axes_text(list(on))}"
+        why = f" ({joined(list(keys))})" if kind in ("smaller", "larger") else ""
+        yield f"{safe(tensor)} {_KINDS[kind]}{where}{why}"
+
+
+def _key_text(key: str) -> str:
+    words = {"size_min": "smallest size", "paths_min": "smallest path", "paths_median": "median"}
+    return words.get(key, key)
