@@ -7,7 +7,7 @@ the chunk q, padding on the way counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from rfgraph.wording.numbers import rational
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.geometry import AxisGeometry, Blocker
+    from rfgraph.analysis.proof import Proof
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.periodic import PeriodicMap
     from rfgraph.onnxfile.reading.model_source import Source
@@ -85,6 +86,7 @@ class Stream:
     `lookahead` how far any path reads past a unit's own position, None without end. `rate` is in
     positions per second. `caches` are what running layer by layer keeps. `breakers` are operators
     for which it cannot run at all. `dropped` positions at the end of the input are never read.
+    `proof` is what a run gave, if one was asked for.
     """
 
     tensor: str
@@ -98,6 +100,8 @@ class Stream:
     caches: tuple[Cache, ...]
     breakers: tuple[Blocker, ...]
     dropped: int
+    geometry: Geometry = field(repr=False, compare=False)
+    proof: Proof | None = None
 
     @property
     def state_bytes(self) -> int | None:
@@ -137,6 +141,7 @@ class Stream:
                 for item in self.breakers
             ],
             "dropped": self.dropped,
+            **({} if self.proof is None else {"verified": self.proof.to_dict()}),
         }
 
     def to_dict(self) -> Json:
@@ -182,6 +187,7 @@ def stream(
         () if needs is None else caches(found.model, found.moves[time], name),
         breakers,
         _dropped(result, source, name, time),
+        found,
     )
 
 

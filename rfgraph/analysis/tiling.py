@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.proof import Proof
     from rfgraph.domains.fields.axis import Json
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.relations.graph import Model
@@ -89,13 +90,14 @@ class Tiles:
     `exact` is whether that can be; `blockers` says which operators prevent it. `recommended` is
     None where the length that the file fixes leaves no room for a core beside its halos. `plan` are
     the tiles of an image, which iterating gives; None where none was asked for, or none is exact.
-    `shape` is that of the whole image's output.
+    `shape` is that of the whole image's output. `proof` is what a run gave, if one was asked for.
     """
 
     geometry: Geometry
     recommended: Recommended | None
     plan: tuple[Tile, ...] | None
     shape: tuple[int, ...] | None
+    proof: Proof | None = None
 
     @property
     def tensor(self) -> str:
@@ -139,6 +141,7 @@ class Tiles:
             **self.geometry.to_dict(),
             "recommended": None if self.recommended is None else self.recommended.to_dict(),
             "plan": None if self.plan is None else [tile.to_dict() for tile in self.plan],
+            **({} if self.proof is None else {"verified": self.proof.to_dict()}),
         }
 
     def to_dict(self) -> Json:
@@ -182,7 +185,7 @@ def tiles(
     recommended = replace(_recommended(found, core), activations=taken)
     if whole is None:
         return Tiles(found, recommended, None, None)
-    plan = tuple(_planned(found, core, whole))
+    plan = tuple(planned(found, core, whole))
     if reads is not None:
         _fits(found, plan, reads)
     return Tiles(found, recommended, plan, found.shape)
@@ -275,8 +278,8 @@ class _Span(NamedTuple):
     crop: tuple[int, int]
 
 
-def _planned(found: Geometry, core: Sequence[int], whole: Sequence[int]) -> Iterator[Tile]:
-    """Yield the tiles of an image, the last axis fastest."""
+def planned(found: Geometry, core: Sequence[int], whole: Sequence[int]) -> Iterator[Tile]:
+    """Yield the tiles with these cores of an image of lengths `whole`, the last axis fastest."""
     spans: list[tuple[_Span, ...]] = [()]
     for axis, length, size in zip(found.axes, core, whole, strict=True):
         along = list(_along(axis, length, size, (found.shape or ())[axis.carrier]))

@@ -149,19 +149,20 @@ def load_file(file: str, options: argparse.Namespace) -> Model:
     """Load a model with its inputs bound as the command line says."""
     from rfgraph.analysis.loading import load
 
-    shapes = once("--input-shape", options.input_shape)
-    values = {
-        name: value_of(name, text)
-        for name, text in once("--input-value", options.input_value).items()
-    }
     return load(
         file,
-        input_shapes=shapes,
-        input_values=values,
+        input_shapes=once("--input-shape", options.input_shape),
+        input_values=input_values(options),
         dims=once("--dim", options.dim, "dimension"),
         masks=bool(options.masks),
         override_shapes=once("--override-shape", options.override_shape),
     )
+
+
+def input_values(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the values of inputs that are constants."""
+    given = once("--input-value", options.input_value)
+    return {name: value_of(name, text) for name, text in given.items()}
 
 
 def once(option: str, pairs: Sequence[tuple[str, Any]], what: str = "input") -> Mapping[str, Any]:

@@ -6,12 +6,13 @@ rfgraph stream MODEL --rate 16000 --chunk 320    what a stream in chunks of 320 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_output, load_model
+from rfgraph.cli.options import add_model, add_output, input_values, load_model
 from rfgraph.cli.output import emit, style_of
-from rfgraph.cli.tiles import add_pair, pairs
+from rfgraph.cli.tiles import TOLD, add_pair, add_verify, pairs, refuse_silence
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--chunk", metavar="C", type=integer, help="positions in a chunk; default: 1, 2, 4, 8 steps"
     )
+    add_verify(parser)
     add_output(parser, FORMATS)
 
 
@@ -61,11 +63,17 @@ def run(options: argparse.Namespace) -> int:
     from rfgraph.analysis.result import analyze
     from rfgraph.analysis.streaming import stream
 
+    refuse_silence(options, TOLD)
     result = analyze(load_model(options))
     found = [
         stream(result, tensor, source, axis=options.axis, rate=options.rate, chunk=options.chunk)
         for tensor, source in pairs(result, options)
     ]
+    if options.verify:
+        from rfgraph.analysis.verification import prove_stream
+
+        values = input_values(options)
+        found = [replace(item, proof=prove_stream(item, options.model, values)) for item in found]
     emit(options, _render(result.model.file, found, options))
     return 0
 

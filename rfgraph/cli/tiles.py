@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_output, load_model
+from rfgraph.cli.options import add_model, add_output, input_values, load_model
 from rfgraph.cli.output import emit, style_of
+from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from rfgraph.cli.parser import Parser
 
 FORMATS = ("text", "json", "csv", "markdown")
+TOLD = ("text", "json", "markdown")
 LIBRARIES = (
     *("dask", "monai", "bioimageio", "careamics", "tiler", "torchgeo", "spandrel", "gdal"),
 )
@@ -53,7 +56,24 @@ def add_arguments(parser: Parser) -> None:
         choices=LIBRARIES,
         help="what to paste into a library instead of the report",
     )
+    add_verify(parser)
     add_output(parser, FORMATS)
+
+
+def add_verify(parser: Parser) -> None:
+    """Add the run that proves the answer."""
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="run the model by onnxruntime, in parts and whole on random input, in a process with "
+        "limits of time and memory, and say by how much the parts differ",
+    )
+
+
+def refuse_silence(options: argparse.Namespace, formats: Sequence[str]) -> None:
+    """Raise UsageError where a run would be made of which the report says nothing."""
+    if options.verify and options.format not in formats:
+        raise UsageError(f"--verify is told as {' or '.join(formats)}, not as {options.format}")
 
 
 def add_pair(parser: Parser) -> None:
@@ -98,11 +118,21 @@ def run(options: argparse.Namespace) -> int:
     from rfgraph.analysis.result import analyze
     from rfgraph.analysis.tiling import tiles
 
+    refuse_silence(options, TOLD)
+    if options.verify and options.library is not None:
+        raise UsageError("--verify is told in the report, and --for asks for lines instead of it")
     result = analyze(load_model(options))
     found = [
         tiles(result, tensor, source, tile=options.tile, image=options.image, memory=options.memory)
         for tensor, source in pairs(result, options)
     ]
+    if options.verify:
+        from rfgraph.analysis.verification import prove_tiles
+
+        values = input_values(options)
+        found = [
+            replace(item, proof=prove_tiles(result, item, options.model, values)) for item in found
+        ]
     emit(options, _render(result.model.file, found, options))
     return 0
 

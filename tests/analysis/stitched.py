@@ -49,7 +49,7 @@ def narrower(plan: tiling.Tiles, image: Sequence[int], number: int, side: int) -
     axes = list(plan.axes)
     axes[number] = replace(axis, halo=tuple(halos[0]), grid_halo=tuple(halos[1]))
     found = replace(plan.geometry, axes=tuple(axes))
-    return list(tiling._planned(found, plan.recommended.core, image))
+    return list(tiling.planned(found, plan.recommended.core, image))
 
 
 def image_of(shape: Sequence[int], seed: int = 0) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from rfgraph.analysis import verification
 from rfgraph.checks import rf004
 from rfgraph.domains.fields import closed_form
 from rfgraph.domains.paths import counting, states
+from rfgraph.onnxfile import runnable
 from rfgraph.onnxfile.building import budget, fold
 from rfgraph.onnxfile.control import sequences
 from rfgraph.onnxfile.reading import source, tensors, wire
@@ -35,6 +37,9 @@ BOUNDS = [
     (counting, "MAX_SIZES", "sizes of a histogram that is listed without `--full`"),
     (counting, "MAX_DIGITS", "digits of a histogram that is listed without `--full`"),
     (counting, "MAX_FULL", "sizes of a histogram that is listed with it"),
+    (verification, "MAX_SECONDS", "seconds that a run by `--verify` may take"),
+    (verification, "MAX_BYTES", "bytes of memory that it may take"),
+    (runnable, "MAX_DRAWN", "weights that it draws for those in other files"),
     (rf004, "MAX_TAPS", "dead taps of a window in a row that RF004 looks at"),
     (names, "MAX_LINE", "characters of an error"),
     (names, "MAX_NAME", "characters of a name in an error"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.blockers import blocked
 from rfgraph.report.formats.markdown import table
+from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.stream.words import (
     CACHES,
     CHUNKS,
@@ -38,6 +39,8 @@ def _parts(item: Stream) -> Iterator[str]:
     if item.breakers:
         yield "\n".join(f"- {for_markdown(line)}" for line in blocked(item.breakers))
     yield f"Look-ahead: {lookahead_text(item)}."
+    if item.proof is not None:
+        yield "\n".join(f"- {for_markdown(line)}" for line in proof_lines(item.proof, "chunk"))
     if item.chunks:
         yield f"Rate: {rate_text(item)}."
         yield table(CHUNKS, chunk_rows(item))

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.blockers import blocked
+from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.formats.table import lay_out
 from rfgraph.report.stream.words import (
     CACHES,
@@ -47,6 +48,9 @@ def _lines(item: Stream, style: Style) -> Iterator[str]:
         yield from _labelled("rate", rate_text(item), style)
     dropped = "none" if not item.dropped else f"{item.dropped} positions at the end are never read"
     yield from _labelled("tail", dropped, style)
+    if item.proof is not None:
+        for number, line in enumerate(proof_lines(item.proof, "chunk")):
+            yield from _labelled("" if number else "verified", line, style)
     if item.chunks:
         yield ""
         rows = [(f"    {row[0]}", *row[1:]) for row in chunk_rows(item)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.blockers import blocked
 from rfgraph.report.formats.markdown import table
+from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.tiles.words import halo_text, lengths_text, output_text, plan_rows
 from rfgraph.wording.names import for_markdown
 from rfgraph.wording.numbers import figure, times
@@ -39,5 +40,7 @@ def _parts(item: Tiles) -> Iterator[str]:
         core, tile = times(item.recommended.core), times(item.recommended.tile)
         cost = figure(item.recommended.overhead, 3)
         yield f"Tile: {tile}, which keeps {core}; {cost} positions are read for each kept."
+    if item.proof is not None:
+        yield "\n".join(f"- {for_markdown(line)}" for line in proof_lines(item.proof, "tile"))
     if item.plan is not None:
         yield table(("tile", "axis", "read", "keep", "write", "crop"), plan_rows(item))

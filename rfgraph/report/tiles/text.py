@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.blockers import blocked
+from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.formats.table import lay_out
 from rfgraph.report.tiles.words import (
     halo_text,
@@ -40,6 +41,18 @@ def _tensor_lines(item: Tiles, style: Style) -> Iterator[str]:
     name, source = shortened(item.tensor, style.width // 2), shortened(item.input, style.width // 2)
     yield from _wrap(f"{name} from input {source}, axes numbered as the input's", style)
     yield from _verdict(item, style)
+    yield from _geometry_lines(item, style)
+    if item.exact:
+        yield from _wrap(f"{'tile':<{LABEL + 2}}{_tile(item)}", style, "    ", LABEL + 2)
+    for number, line in enumerate(() if item.proof is None else proof_lines(item.proof, "tile")):
+        yield from _wrap(
+            f"{'' if number else 'verified':<{LABEL + 2}}{line}", style, "    ", LABEL + 2
+        )
+    if item.plan is not None:
+        yield from _plan_lines(item, style)
+
+
+def _geometry_lines(item: Tiles, style: Style) -> Iterator[str]:
     for axes, lines in _same(item.axes):
         yield f"    {axes}"
         for label, value in lines:
@@ -49,10 +62,6 @@ def _tensor_lines(item: Tiles, style: Style) -> Iterator[str]:
         if axis not in known:
             value = f"{'lengths':<{LABEL}}{lengths_text(lengths)}"
             yield from _wrap(f"axis {axis}  {value}", style, "    ", LABEL)
-    if item.exact:
-        yield from _wrap(f"{'tile':<{LABEL + 2}}{_tile(item)}", style, "    ", LABEL + 2)
-    if item.plan is not None:
-        yield from _plan_lines(item, style)
 
 
 def _verdict(item: Tiles, style: Style) -> Iterator[str]:

@@ -1,0 +1,188 @@
+"""Tiles and streams proved: the file's network run on parts of a random input, and on the whole.
+
+This alone runs a model, and only when it is asked for: in a process of its own, which may take
+MAX_SECONDS and MAX_BYTES.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from rfgraph.analysis.geometry import geometry
+from rfgraph.analysis.parts import (
+    chunk_parts,
+    inside_parts,
+    item_of,
+    least_core,
+    least_image,
+    tile_parts,
+)
+from rfgraph.analysis.proof import Less, Proof
+from rfgraph.errors import UsageError
+from rfgraph.wording.names import one_line, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.geometry import Geometry
+    from rfgraph.analysis.parts import Part, Question
+    from rfgraph.analysis.streaming import Stream
+    from rfgraph.analysis.tiling import Tiles
+
+MAX_SECONDS = 600
+MAX_BYTES = 1 << 33
+
+
+def prove_tiles(
+    result: Analysis, item: Tiles, file: str, values: Mapping[str, Any] | None = None
+) -> Proof:
+    """Return what the tiles of an image give beside the whole, run by onnxruntime.
+
+    Of the image that `item` plans or, without one, of the least that has tiles with halos on both
+    sides. `values` are those of inputs that are constants. UsageError without onnxruntime.
+    """
+    _require_runtime()
+    if not item.exact or item.recommended is None:
+        return Proof(why="tiles are not exact" if not item.exact else "no tile has a core")
+    found = item.geometry
+    fixed = any(axis.lengths.is_fixed for axis in found.axes)
+    if item.plan is None:
+        core = item.recommended.core if fixed else tuple(map(least_core, found.axes))
+        image = tuple(map(least_image, found.axes, core))
+        found = geometry(result, item.tensor, item.input, image)
+    else:
+        core = item.recommended.core
+        image = tuple(max(tile.read[axis.axis].stop for tile in item.plan) for axis in found.axes)
+    proof = _asked(found, file, values, tile_parts(found, core, image))
+    if fixed and proof.why:
+        inside = inside_parts(found)
+        return proof if inside is None else _asked(found, file, values, inside)
+    return proof
+
+
+def prove_stream(item: Stream, file: str, values: Mapping[str, Any] | None = None) -> Proof:
+    """Return what a stream in its first length of chunk gives beside the whole.
+
+    Run by onnxruntime on each chunk and the context before it. UsageError without onnxruntime.
+    """
+    _require_runtime()
+    if not item.chunks:
+        return Proof(why="it does not stream")
+    proof = _asked(item.geometry, file, values, chunk_parts(item, within=False))
+    if proof.why:
+        return _asked(item.geometry, file, values, chunk_parts(item, within=True))
+    return proof
+
+
+def _require_runtime() -> None:
+    if find_spec("onnxruntime") is None:
+        raise UsageError(
+            "--verify requires onnxruntime, which is not installed: pip install '.[verify]'"
+        )
+
+
+# -- the process -----------------------------------------------------------------------------------
+
+
+def _asked(
+    found: Geometry, file: str, values: Mapping[str, Any] | None, question: Question
+) -> Proof:
+    """Run a question in a process of its own."""
+    if not question.parts:
+        return Proof(why="the length that the file fixes leaves no room for a part")
+    plans = [question.parts, *(parts for *_, parts in question.less if not isinstance(parts, str))]
+    said = _outcome(
+        {
+            "file": os.fspath(file),
+            "tensor": found.tensor,
+            "input": found.input,
+            "opened": [] if question.within else [axis.axis for axis in found.axes],
+            "shape": question.shape,
+            "out": question.out,
+            "within": question.within,
+            "beside": _beside(found),
+            "values": {name: _listed(value) for name, value in (values or {}).items()},
+            "plans": [[_ranges(part) for part in plan] for plan in plans],
+            "most_bytes": MAX_BYTES,
+            "most_seconds": MAX_SECONDS,
+        }
+    )
+    proof = Proof(len(question.parts), question.shape, within=question.within)
+    error = said.get("error") or said["plans"][0].get("error")
+    if error:
+        return replace(proof, why=one_line(error))
+    whole, *others = said["plans"]
+    return replace(
+        proof,
+        difference=whole["difference"],
+        scale=said["scale"],
+        epsilon=said["epsilon"],
+        random_weights=said["random_weights"],
+        less=tuple(_less(question, others)),
+    )
+
+
+def _less(question: Question, others: Sequence[Mapping[str, Any]]) -> Iterator[Less]:
+    ran = iter(others)
+    for axis, what, parts in question.less:
+        if isinstance(parts, str):
+            yield Less(axis, what, None, parts)
+        else:
+            found = next(ran)
+            yield Less(axis, what, found.get("difference"), one_line(found.get("error", "")))
+
+
+def _beside(found: Geometry) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the other inputs; UsageError where they are cut as well."""
+    own = item_of(found)
+    cut = {own.symbolic[axis.axis] for axis in found.axes if own.symbolic.get(axis.axis)}
+    shapes = {}
+    for item in found.model.inputs:
+        if item.name == found.input:
+            continue
+        if cut.intersection(item.symbolic.values()):
+            raise UsageError(
+                f"--verify cuts input {quoted(found.input)} alone, and the lengths of input "
+                f"{quoted(item.name)} follow it"
+            )
+        shapes[item.name] = item.shape
+    return shapes
+
+
+def _listed(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _ranges(part: Part) -> dict[str, list[tuple[int | None, int | None]]]:
+    return {
+        key: [(item.start, item.stop) for item in slices] for key, slices in part._asdict().items()
+    }
+
+
+def _outcome(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the process says of a job."""
+    command = [sys.executable, "-m", "rfgraph.analysis.running"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        done = subprocess.run(
+            command,
+            input=json.dumps(job),
+            capture_output=True,
+            text=True,
+            timeout=job["most_seconds"],
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"it took more than {job['most_seconds']} seconds"}
+    if done.returncode:
+        return {"error": f"the process ended with {done.returncode}: out of memory, or a crash"}
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said

@@ -1,0 +1,90 @@
+"""A model file as a runtime takes it: with one output, other lengths, and no weights elsewhere."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from rfgraph.errors import ModelError
+from rfgraph.onnxfile.reading.source import open_source, read_whole
+from rfgraph.onnxfile.reading.textual import parse_text, text_format
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+# Of weights that are drawn at random.
+MAX_DRAWN = 1 << 29
+
+
+def runnable(path: str, tensor: str, source: str, opened: Collection[int]) -> tuple[bytes, bool]:
+    """Return the file with `tensor` as its output, and whether weights were drawn at random.
+
+    Those are whose values lie in other files, none of which is opened. The lengths of `source` on
+    the axes `opened` are left open. Raises ModelError for more than MAX_DRAWN of them.
+    """
+    data = open_source(path)
+    form = text_format(data.name)
+    content = read_whole(data)
+    proto = onnx.ModelProto.FromString(content) if form is None else parse_text(content, form)
+    elsewhere = [stored for stored in _tensors(proto) if _is_elsewhere(stored)]
+    count = sum(math.prod(stored.dims) for stored in elsewhere)
+    if count > MAX_DRAWN:
+        raise ModelError(f"{count} weights lie in other files, more than MAX_DRAWN ({MAX_DRAWN})")
+    random = np.random.default_rng(0)
+    for stored in elsewhere:
+        _draw(stored, random)
+    if opened:
+        _open(proto.graph, source, opened)
+    del proto.graph.output[:]
+    proto.graph.output.add().name = tensor
+    return proto.SerializeToString(), bool(elsewhere)
+
+
+def _open(graph: onnx.GraphProto, source: str, axes: Collection[int]) -> None:
+    """Leave lengths of an input open, and forget the shapes that follow from them."""
+    del graph.value_info[:]
+    for value in graph.input:
+        if value.name == source:
+            for axis in axes:
+                value.type.tensor_type.shape.dim[axis].dim_param = f"length_{axis}"
+
+
+def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Yield all tensors of a model, those of attributes and subgraphs too."""
+    graphs = [proto.graph]
+    nodes = [node for function in proto.functions for node in function.node]
+    while graphs or nodes:
+        if graphs:
+            graph = graphs.pop()
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+            nodes.extend(graph.node)
+            continue
+        for attribute in nodes.pop().attribute:
+            yield from (attribute.t, *attribute.tensors)
+            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                yield from (sparse.values, sparse.indices)
+            graphs.extend((*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])))
+
+
+def _is_elsewhere(tensor: onnx.TensorProto) -> bool:
+    external: bool = tensor.data_location == onnx.TensorProto.EXTERNAL
+    return external
+
+
+def _draw(tensor: onnx.TensorProto, random: np.random.Generator) -> None:
+    """Fill a tensor: weights so that sums keep their size, what has one axis near 1."""
+    shape = tuple(tensor.dims)
+    dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
+    if dtype.kind in "iub":
+        values = np.zeros(shape)
+    elif len(shape) < 2:
+        values = random.uniform(0.5, 1.5, shape)
+    else:
+        values = random.normal(0, math.prod(shape[1:]) ** -0.5 if math.prod(shape) else 1, shape)
+    tensor.CopyFrom(numpy_helper.from_array(values.astype(dtype), tensor.name))
