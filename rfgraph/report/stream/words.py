@@ -33,7 +33,8 @@ def lookahead_text(item: Stream) -> str:
     """Say how far past a unit's own position is read."""
     if item.lookahead is None:
         return "without end, or not known"
-    return f"{fraction(item.lookahead)} positions{_ms(item, item.lookahead)}"
+    noun = "position" if item.lookahead == 1 else "positions"
+    return f"{fraction(item.lookahead)} {noun}{_ms(item, item.lookahead)}"
 
 
 def _ms(item: Stream, positions: Fraction | int) -> str:

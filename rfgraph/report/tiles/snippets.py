@@ -6,12 +6,13 @@ overlap for both sides gets the larger halo.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.geometry import accepted
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import printable
-from rfgraph.wording.numbers import figure, rational
+from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,7 +65,7 @@ def _dask(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> st
 
 def _monai(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
     roi = _tiles(axes, core)
-    overlap = [figure(2 * _both(axis) / size, 17) for axis, size in zip(axes, roi, strict=True)]
+    overlap = [_overlap(size, length) for size, length in zip(roi, core, strict=True)]
     return (
         "# Not exact: MONAI blends where windows overlap. The halo keeps seams small.\n"
         "y = monai.inferers.sliding_window_inference(\n"
@@ -72,6 +73,14 @@ def _monai(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> s
         f"    overlap={_tuple(overlap)},\n"
         ")\n"
     )
+
+
+def _overlap(size: int, core: int) -> float:
+    """Return the overlap for which windows of `size` begin at multiples of `core` in MONAI."""
+    share = (size - core) / size
+    while int(size * (1 - share)) < core:
+        share = math.nextafter(share, 0)
+    return share
 
 
 def _bioimageio(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
