@@ -10,6 +10,7 @@ import pytest
 
 import rfgraph
 from analysis import nets
+from oracle.examples import builder
 from rfgraph.cli import main
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -268,6 +269,18 @@ def test_the_lengths_at_which_nothing_is_lost_are_said(run, tmp_path):
     assert "lose positions" not in even
     assert "not aligned" not in even
     assert "strides lose positions at 256 (axis 3)" in run(path, "--input-shape", "1,1,252,256")
+
+
+def test_sampling_that_depends_on_the_length_is_said(run, tmp_path):
+    # The corners stay on each other: 12 positions lie at 5/11 of 6, and 10 would at 4/9 of 5.
+    for mode, said in (("align_corners", True), ("half_pixel", False)):
+        build, x = builder(1, 1, 6)
+        how = {"mode": "linear", "coordinate_transformation_mode": mode}
+        model = build.model(build.same_conv(build.resize(x, [12], None, **how), 1, 3))
+        model.graph.node[0].name = "up"
+        path = tmp_path / f"{mode}.onnx"
+        onnx.save(model, path)
+        assert ("lengths            sampling at up depends on the length" in run(path)) == said
 
 
 # -- what to paste ---------------------------------------------------------------------------------

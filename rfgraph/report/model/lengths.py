@@ -1,4 +1,4 @@
-"""Which lengths of an open axis are even, where those that were taken are not, for a person."""
+"""What depends on the length of an axis: its sampling, and what strides lose, for a person."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from rfgraph.analysis.geometry import lossless
 from rfgraph.analysis.lengths import accepted_lengths, loses_positions
-from rfgraph.domains.movement import movement
+from rfgraph.domains.fields.axis import numbers
+from rfgraph.domains.movement import STRETCHED, Movement, movement
+from rfgraph.wording.names import some_names
 from rfgraph.wording.numbers import axes_text
 
 if TYPE_CHECKING:
@@ -20,18 +22,32 @@ if TYPE_CHECKING:
 def lengths_rows(
     view: View, field: ReceptiveField, item: ModelInput
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield a row where strides lose positions at an open length, once for like axes."""
+    """Yield a row where sampling depends on the length, or strides lose positions at an open one.
+
+    Once for like axes.
+    """
     said: dict[tuple[str, str], list[int]] = {}
-    graph = view.result.graph
     for axis in view.spatial_axes(field):
-        if axis not in item.symbolic:
+        shown = numbers(field.axes[axis])
+        if axis not in item.symbolic and (shown is None or shown.regular):
             continue
-        moving = movement(graph, item.name, axis, field.tensor)
-        if loses_positions(graph, moving):
-            lengths, _ = accepted_lengths(view.result.model, item, axis, moving)
-            even = f"none at {lossless(lengths)}" if lengths.lossless else ""
-            text = f"strides lose positions at {item.shape[axis]}"
-            said.setdefault((text, even), []).append(axis)
+        moving = movement(view.result.graph, item.name, axis, field.tensor)
+        for row in (*_stretched(moving), *_lost(view, item, axis, moving)):
+            said.setdefault(row, []).append(axis)
     for (text, even), axes in said.items():
         where = "" if len(axes) == len(view.spatial_axes(field)) else f" ({axes_text(axes)})"
         yield "lengths", f"{text}{where}", even
+
+
+def _stretched(moving: Movement) -> Iterator[tuple[str, str]]:
+    """Say which operators sample otherwise at each length: a part is then never as the whole."""
+    names = [found.operator.label for found in moving.breaks if found.why == STRETCHED]
+    if names:
+        yield f"sampling at {some_names(names)} depends on the length", ""
+
+
+def _lost(view: View, item: ModelInput, axis: int, moving: Movement) -> Iterator[tuple[str, str]]:
+    if axis in item.symbolic and loses_positions(view.result.graph, moving):
+        lengths, _ = accepted_lengths(view.result.model, item, axis, moving)
+        even = f"none at {lossless(lengths)}" if lengths.lossless else ""
+        yield f"strides lose positions at {item.shape[axis]}", even
