@@ -158,6 +158,13 @@ def test_positions_put_side_by_side_are_read_by_place():
     assert piece.axes == {1}
 
 
+def test_two_positions_side_by_side_say_no_stride():
+    (piece,) = placed([at(0, 16, 30), at(1, 17, 31)], (1, 2, 1))
+    assert isinstance(piece, Tabled)
+    (piece,) = placed([at(0, 16, 30), at(1, 17, 31), at(2, 18, 32)], (1, 3, 1))
+    assert (piece.carrier, piece.map.q) == (1, 1)
+
+
 def test_positions_that_read_alike_stay_as_they_are():
     pieces = (at(0, 3, 4), at(2, 3, 4), Mapped(1, constant((0, 9))))
     assert placed(pieces, (1, 6, 2)) == pieces

@@ -150,6 +150,16 @@ def test_a_rolled_axis_is_whole_again():
     assert axis_of(build.model(x)).scope == "global"
 
 
+def test_the_means_of_two_channels_that_lie_apart_say_no_stride():
+    # Channel k keeps positions 4 + k to 7 + k: two places lie on a line whatever they read.
+    build, x = builder(1, 2, 20)
+    parts = [build.slice(x, [1, 2], [k, 4 + k], [k + 1, 8 + k]) for k in (0, 1)]
+    mean = build.one("ReduceMean", [build.concat(parts, 1), build.ints([2])], (1, 2, 1), keepdims=1)
+    axis = axis_of(build.model(mean))
+    assert (axis.scope, axis.regular, axis.size, axis.size_min) == ("local", False, 4, 4)
+    assert (axis.stride, axis.before, axis.after) == (None, None, None)
+
+
 # -- random nets -----------------------------------------------------------------------------------
 
 

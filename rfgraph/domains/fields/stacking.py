@@ -62,4 +62,8 @@ def _side_by_side(pieces: Sequence[Mapped], shape: Shape) -> Piece:
     table = tabulate(pieces, shape)
     if table is None:
         return Blur(axes)
-    return settle(Tabled(table, depends(table, axes) or axes))
+    tabled = Tabled(table, depends(table, axes) or axes)
+    made = settle(tabled)
+    # Two places lie on a line whatever they read.
+    is_line = isinstance(made, Mapped) and bool(made.map.q)
+    return tabled if is_line and max(map(shape.__getitem__, made.axes)) < 3 else made

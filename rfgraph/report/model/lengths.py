@@ -29,7 +29,9 @@ def lengths_rows(
     said: dict[tuple[str, str], list[int]] = {}
     for axis in view.spatial_axes(field):
         shown = numbers(field.axes[axis])
-        if axis not in item.symbolic and (shown is None or shown.regular):
+        # What samples between positions has a period of several units, or none.
+        sampled = shown is not None and (shown.period is None or shown.period[0] > 1)
+        if not sampled and axis not in item.symbolic:
             continue
         moving = movement(view.result.graph, item.name, axis, field.tensor)
         for row in (*_stretched(moving), *_lost(view, item, axis, moving)):
