@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         Step,
         Taps,
     )
+    from rfgraph.report import report
     from rfgraph.report.exports.write import export
 
 _HOMES = {
@@ -147,6 +148,7 @@ _HOMES = {
     "make_settings": "rfgraph.checks.settings",
     "path_histogram": "rfgraph.analysis.histogram",
     "paths": "rfgraph.analysis.paths",
+    "report": "rfgraph.report",
     "simple_graph": "rfgraph.analysis.scalar_graph",
     "stream": "rfgraph.analysis.streaming",
     "tiles": "rfgraph.analysis.tiling",
@@ -234,6 +236,7 @@ __all__ = [
     "make_settings",
     "path_histogram",
     "paths",
+    "report",
     "simple_graph",
     "stream",
     "tiles",

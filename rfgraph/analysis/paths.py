@@ -11,7 +11,7 @@ from rfgraph.analysis.loading import load
 from rfgraph.analysis.names import check_name, pick_input, pick_tensor
 from rfgraph.arguments import described, keywords_named, texts
 from rfgraph.domains.fields.closed_form import closed_forms
-from rfgraph.domains.paths.listing import in_order
+from rfgraph.domains.paths.listing import in_order, of_each_size
 from rfgraph.domains.paths.states import Question, state_graph
 from rfgraph.errors import UsageError
 from rfgraph.frozen import FrozenDict
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.fields.layout import ClosedForm
+    from rfgraph.domains.paths.listing import LocalPath
     from rfgraph.onnxfile.reading.model_source import Source
 
 
@@ -132,3 +133,28 @@ def _paths(asked: Question, *, largest: bool) -> Iterator[Path]:
             FrozenDict(dict(zip(axes, walk.sizes, strict=True))),
             tuple(operator.op_type for operator in operators),
         )
+
+
+def walks_by_size(
+    result: Analysis, tensor: str, source: str, axis: int, most: int
+) -> dict[int, tuple[str, ...]]:
+    """Return by size along a spatial axis the tensors on one route of that size.
+
+    Of the routes that are local on every spatial axis; at most `most`, evenly chosen, with the
+    smallest and the largest among them. BoundError where there are too many sizes on the way.
+    """
+    asked = question(result, tensor, source, "routes", (), ())
+    axes = asked.form.spatial_axes
+    place = axes.index(axis)
+    walks = list(of_each_size(state_graph(asked, axes, asked.plan()), place))
+    last = len(walks) - 1
+    chosen = {last * number // (most - 1) for number in range(most)}
+    return {
+        walk.sizes[place]: _passed(source, walk)
+        for number, walk in enumerate(walks)
+        if last < most or number in chosen
+    }
+
+
+def _passed(source: str, walk: LocalPath) -> tuple[str, ...]:
+    return (source, *(edge.target for edge in walk.edges))

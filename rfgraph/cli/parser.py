@@ -28,6 +28,7 @@ COMMANDS = {
     "stream": "causal or not, look-ahead, delay, context and caches of a stream",
     "plot": "that distribution as a picture: .png, .svg or .pdf",
     "export": "the fields for other tools: Netron, Model Explorer, DOT, GraphML, ONNX metadata",
+    "report": "one interactive page, in one file: graph, fields, paths, layers",
     "erf": "the effective receptive field: how much each input position counts",
     "zoo": "one table over many models: fields, coverage, halos, look-ahead, findings",
     "check": "the gate for a pipeline: does the receptive field reach what is required",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.paths.states import Arc, StateGraph, successors
 from rfgraph.domains.scope import Scope
+from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 
 Vector: TypeAlias = tuple[int, ...]
+
+# Sizes that are carried over arcs to find one path of each.
+MAX_TO_COME = 1 << 21
 
 
 class Place:
@@ -141,6 +145,54 @@ def in_order(made: StateGraph, *, largest: bool) -> Iterator[LocalPath]:
         if not heap:
             return
         entry = heapq.heappop(heap)
+
+
+def of_each_size(made: StateGraph, place: int) -> Iterator[LocalPath]:
+    """Yield one path for each size along the tracked axis at `place`, smallest first.
+
+    Of the paths that are local on every tracked axis; among those of one size the first by the
+    operators' places in the file. BoundError where there are too many sizes on the way.
+    """
+    search = _Search(made, 1)
+    rest = _sizes_to_come(made, place, search.finals)
+    for size in sorted(rest.get(made.start, ())):
+        state, base, way, left = made.start, (0,) * len(made.axes), None, size
+        while True:
+            option = next(
+                option
+                for option in sorted(search.options(state), key=itemgetter(1))
+                if _leads_to(option, place, left, search.finals.get(state), rest)
+            )
+            if option.arc is None:
+                yield LocalPath(_along(way), _sum(base, search.finals[state]))
+                break
+            base, way = _sum(base, option.growth), _Way(option.arc, way)
+            left -= option.growth[place]
+            state = option.arc.target
+
+
+def _leads_to(
+    option: _Option, place: int, left: int, final: Vector | None, rest: dict[int, set[int]]
+) -> bool:
+    """Whether a way on comes to what is `left` of a size."""
+    if option.arc is None:
+        return final is not None and final[place] == left
+    return left - option.growth[place] in rest[option.arc.target]
+
+
+def _sizes_to_come(made: StateGraph, place: int, finals: dict[int, Vector]) -> dict[int, set[int]]:
+    """Return for each state by how much paths may still grow along an axis up to their end."""
+    rest = {state: {final[place]} for state, final in finals.items()}
+    total = 0
+    for arc in reversed(made.arcs):
+        after = rest.get(arc.target)
+        if after is not None:
+            total += len(after)
+            if total > MAX_TO_COME:
+                raise BoundError(f"sizes of paths on the way exceed MAX_TO_COME ({MAX_TO_COME})")
+            more = arc.shift[place]
+            rest.setdefault(arc.source, set()).update(size + more for size in after)
+    return rest
 
 
 class _Search:

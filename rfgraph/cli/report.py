@@ -1,0 +1,54 @@
+"""One interactive page of a model, in one file: rfgraph report MODEL -o report.html.
+
+Does it see enough, in words; then graph, fields over the input, growth, paths and layers, to click.
+It needs no server and no network, and nothing leaves it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rfgraph.cli.options import add_model, load_model
+from rfgraph.cli.output import emit
+from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from rfgraph.cli.parser import Parser
+
+
+FORMATS = ("html",)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the options of `rfgraph report`."""
+    add_model(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=html_file,
+        required=True,
+        help="where to write it: a file that ends in .html, or - for standard output",
+    )
+    parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
+
+
+def html_file(text: str) -> str:
+    """Return the name of a file that is an HTML file by its ending, or "-"."""
+    if text != "-" and Path(text).suffix.lower() not in (".html", ".htm"):
+        raise argparse.ArgumentTypeError(
+            f"required a file name that ends in .html, found {quoted(text)}"
+        )
+    return text
+
+
+def run(options: argparse.Namespace) -> int:
+    """Analyse the model and write the page."""
+    from rfgraph.analysis.result import analyze
+    from rfgraph.report.html.report import html_report
+
+    options.format = "html"
+    emit(options, html_report(analyze(load_model(options))))
+    return 0

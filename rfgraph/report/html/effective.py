@@ -1,0 +1,96 @@
+"""Effective sizes and coarse maps of the layers, as many as take a few seconds."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rfgraph.analysis.erf import candidates, erf
+from rfgraph.domains.effective.statistics import as_floats
+from rfgraph.errors import RfgraphError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.effective_field import ERF
+
+# Edges times positions of all maps together, which take some seconds, and the least of one map.
+MAX_WEIGHED, LEAST = 1 << 30, 5000
+# Cells of a coarse map along each axis, and its levels, each a character.
+CELLS, LEVELS = 24, "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def effective_fields(
+    result: Analysis, source: str, layers: Sequence[str]
+) -> Iterator[tuple[str, ERF]]:
+    """Yield the fields of the middle unit over local paths: of what outputs read, then of layers.
+
+    Layers are taken evenly, until MAX_WEIGHED is spent.
+    """
+    left = MAX_WEIGHED
+    edges = result.graph.number_of_edges()
+    names = dict.fromkeys((*candidates(result, source), *_evenly(layers)))
+    for name in names:
+        left -= edges * (LEAST + _positions(result, source, name))
+        if left < 0:
+            return
+        try:
+            found = erf(result, name, input=source, local=True)
+        except RfgraphError:
+            continue
+        if not found.empty:
+            yield name, found
+
+
+def _positions(result: Analysis, source: str, name: str) -> int:
+    field = result.receptive_field(name, source)
+    lengths = next(item.shape for item in result.model.inputs if item.name == source)
+    axes = (
+        field.axes[axis].local or field.axes[axis] for axis in result.forms[source].spatial_axes
+    )
+    return math.prod(min(axis.size or lengths[axis.axis], lengths[axis.axis]) for axis in axes)
+
+
+def _evenly(names: Sequence[str]) -> list[str]:
+    """Return names from the last on so that any first part of them is spread over all."""
+    width = max(len(names) - 1, 0).bit_length()
+    places = (int(f"{number:0{width}b}"[::-1], 2) for number in range(1 << width))
+    return [names[-1 - place] for place in places if place < len(names)]
+
+
+def coarse_map(found: ERF) -> dict[str, Any]:
+    """Return a map as a picture of few cells: the box that they part, and a level for each.
+
+    Along the last two spatial axes, summed over others. Levels go by the root of a cell's mean, of
+    the largest: what counts a hundredth is a tenth as dark.
+    """
+    values = as_floats(found.map)
+    axes = list(found.axes)[-2:]
+    values = values.sum(axis=tuple(range(values.ndim - len(axes))))
+    box = [_extent(values, place) for place in range(values.ndim)]
+    inside = values[tuple(slice(first, last + 1) for first, last in box)]
+    for place in range(inside.ndim):
+        inside = _means(inside, place)
+    levels = np.rint(np.sqrt(inside / inside.max()) * (len(LEVELS) - 1)).astype(int)
+    text = "".join(LEVELS[level] for level in levels.ravel())
+    return {"axes": axes, "box": box, "cells": list(levels.shape), "levels": text}
+
+
+def _extent(values: NDArray[np.float64], place: int) -> list[int]:
+    others = tuple(axis for axis in range(values.ndim) if axis != place)
+    read = np.flatnonzero(values.any(axis=others))
+    return [int(read[0]), int(read[-1])]
+
+
+def _means(values: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+    """Return the means of at most CELLS parts along an axis, as even as whole positions allow."""
+    length = values.shape[place]
+    ends = np.linspace(0, length, min(CELLS, length) + 1).round().astype(int)
+    sums = np.add.reduceat(values, ends[:-1], axis=place)
+    counts = np.diff(ends).reshape([-1 if axis == place else 1 for axis in range(values.ndim)])
+    return np.asarray(sums / counts)

@@ -1,0 +1,84 @@
+"""The report of a model: one interactive page, in one file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rfgraph.analysis.result import Result
+from rfgraph.analysis.view import View
+from rfgraph.checks.registry import all_codes, check_of
+from rfgraph.checks.run import check
+from rfgraph.errors import RfgraphError, UsageError
+from rfgraph.report.html.data import page_data
+from rfgraph.report.html.effective import effective_fields
+from rfgraph.report.html.lengths import other_lengths
+from rfgraph.report.html.page import page, template
+from rfgraph.report.html.words import answers, facts, findings_list
+from rfgraph.report.layers.rows import layers
+from rfgraph.version import __version__
+from rfgraph.wording.names import for_html, shown_path
+
+if TYPE_CHECKING:
+    from rfgraph.analysis.effective_field import ERF
+    from rfgraph.analysis.field import Finding
+
+
+def report(result: Result, path: str | os.PathLike[str]) -> None:
+    """Write the interactive report of a model to `path`: one HTML file that needs nothing else.
+
+    It answers whether the model sees enough, shows graph, fields, paths and layers, and holds
+    `Result.to_dict()` as JSON in the script element `rfgraph-data`. RfgraphError where the file
+    cannot be written.
+    """
+    if not isinstance(result, Result):
+        raise UsageError(
+            f"a report requires a Result, as analyze returns, found {type(result).__name__}"
+        )
+    text = html_report(result)
+    try:
+        Path(path).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise RfgraphError(f"{shown_path(os.fspath(path))}: {error.strerror}") from None
+
+
+def html_report(result: Result) -> str:
+    """Return the page: the same text for the same file."""
+    model = result.model
+    view = View(result, tuple(item.name for item in model.inputs))
+    effective = _effective(view)
+    findings = all_findings(result)
+    data = page_data(result, findings, effective)
+    body = template(
+        file=for_html(model.file),
+        facts=facts(model),
+        answer="".join(answers(view, effective)),
+        more=other_lengths(result),
+        findings=findings_list(findings, data["page"]["findings"]),
+        version=__version__,
+    )
+    return page(f"rfgraph report: {model.file}", body, data)
+
+
+def _effective(view: View) -> dict[tuple[str, str], ERF]:
+    return {
+        (source, name): found
+        for source in view.inputs
+        for name, found in effective_fields(
+            view.result, source, [row.field.tensor for row in layers(view, source)]
+        )
+    }
+
+
+def all_findings(result: Result) -> list[Finding]:
+    """Return what every check says that needs no setting and can be asked of this model."""
+    found: list[Finding] = []
+    for code in all_codes():
+        if check_of(code).needs is None:
+            try:
+                found.extend(check(result, select=code))
+            except RfgraphError:
+                # A length is open that this check needs: the answer says which.
+                continue
+    return list(dict.fromkeys(found))
