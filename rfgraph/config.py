@@ -207,8 +207,8 @@ def _read_all(table: Mapping[str, Any], readers: Mapping[str, Reader], where: st
 def _placed(values: Values, folder: Path) -> Values:
     """Return the values with the files that they name in `folder`."""
     placed = dict(values)
-    if "baseline" in placed:
-        placed["baseline"] = str(folder / placed["baseline"])
+    for key in {"baseline", "rdf"}.intersection(placed):
+        placed[key] = str(folder / placed[key])
     if "input_values" in placed:
         placed["input_values"] = {
             name: f"@{folder / value[1:]}" if isinstance(value, str) else value
@@ -335,6 +335,7 @@ SETTINGS: Mapping[str, Reader] = {
     "baseline": _text,
     "tensor": _names,
     "halo": partial(positions, "halo"),
+    "rdf": _text,
     "causal": _truth,
     "max-lookahead": _scalar,
     "rate": partial(positive, "rate"),

@@ -92,6 +92,7 @@ def check(
     baseline: Stored | None = None,
     tensors: str | Sequence[str] = (),
     halo: int | str | Sequence[int] | None = None,
+    rdf: str | os.PathLike[str] | None = None,
     causal: bool = False,
     max_lookahead: float | str | None = None,
     rate: float | str | None = None,
@@ -110,7 +111,8 @@ def check(
     local path, at its before_global tensors (`at`: "output", or a tensor). `min_covering` asks that
     at least this share of local paths covers. `select` and `ignore` name codes. `baseline` is a
     stored result (a JSON file, or a `to_dict()`) that must not have shrunk at its outputs, or at
-    `tensors`. `halo` is the one in use (RF008), in positions; `causal` and `max_lookahead`
+    `tensors`. `halo` is the one in use (RF008), in positions, or `rdf` a bioimage.io description
+    that has it; `causal` and `max_lookahead`
     (positions, or "40ms" with a `rate` in positions per second) bound what is read ahead along
     `axis` (RF009). A source is loaded with `input_shapes`, `input_values`, `dims`, `rules` and
     `masks` as `load` takes them. UsageError for a setting that is not valid, for one of those five
@@ -128,6 +130,7 @@ def check(
         baseline=baseline,
         tensors=tensors,
         halo=halo,
+        rdf=rdf,
         causal=causal,
         max_lookahead=max_lookahead,
         rate=rate,

@@ -25,6 +25,7 @@ from rfgraph.errors import UsageError
 
 if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
+    from rfgraph.checks.description import Described
 
 
 Count: TypeAlias = Literal["routes", "paths"]
@@ -50,7 +51,8 @@ class Settings:
     axes or one for each. `at` is "auto" (each output or, where it has no local path, its
     before_global tensors), "output" or a tensor. `tensors` are those compared with the baseline
     (default: its outputs). `halo` is the one in use, one number for all spatial axes or one for
-    each, and `ahead` what may be read ahead. `fail_on` is the least severity that fails.
+    each, or what a description says, and `ahead` what may be read ahead. `fail_on` is the least
+    severity that fails.
     `input_shapes`, `input_values`, `dims` and `masks` are what `load` takes when a file is loaded.
     """
 
@@ -63,7 +65,7 @@ class Settings:
     count: Count = "routes"
     baseline: Baseline | None = None
     tensors: tuple[str, ...] = ()
-    halo: tuple[int, ...] | None = None
+    halo: tuple[int, ...] | Described | None = None
     ahead: Ahead | None = None
     fail_on: Severity = "warning"
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -86,6 +88,7 @@ def make_settings(
     baseline: Stored | None = None,
     tensors: str | Sequence[str] = (),
     halo: object = None,
+    rdf: str | os.PathLike[str] | None = None,
     causal: bool = False,
     max_lookahead: object = None,
     rate: object = None,
@@ -101,11 +104,13 @@ def make_settings(
     A `baseline` is the file of a stored result, the `to_dict()` of one, or a `Baseline`.
     Without `stat`, the smallest path is asked for, unless a share of paths is (`min_covering`).
     Without `select`, RF001 is selected. A baseline adds RF007, the comparison with it, to whatever
-    is selected, `halo` RF008, and `causal` or `max_lookahead` (positions, or "40ms" with a `rate`
-    per second, along `axis`) RF009; they take nothing away.
+    is selected, `halo` or `rdf` (the file of a bioimage.io description) RF008, and `causal` or
+    `max_lookahead` (positions, or "40ms" with a `rate` per second, along `axis`) RF009; they take
+    nothing away.
     """
     ahead = ahead_of(causal=causal, most=max_lookahead, rate=rate, axis=axis)
-    given = {"baseline": baseline, "halo": halo, "ahead": ahead}
+    in_use = _halo_in_use(halo, rdf)
+    given = {"baseline": baseline, "halo": in_use, "ahead": ahead}
     covering = None if min_covering is None else share(min_covering)
     return Settings(
         select=_selection(select, ignore, [key for key in given if given[key] is not None]),
@@ -117,7 +122,7 @@ def make_settings(
         count=_count(count),
         baseline=_baseline_of(baseline),
         tensors=_names(tensors),
-        halo=None if halo is None else positions("halo", halo),
+        halo=in_use,
         ahead=ahead,
         fail_on=severity(fail_on),
         input_shapes=shapes(input_shapes),
@@ -129,6 +134,19 @@ def make_settings(
 
 def _names(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(texts("inputs or tensors", value))
+
+
+def _halo_in_use(
+    halo: object, rdf: str | os.PathLike[str] | None
+) -> tuple[int, ...] | Described | None:
+    """Return the halo that is said, in positions or by a description."""
+    if rdf is None:
+        return None if halo is None else positions("halo", halo)
+    if halo is not None:
+        raise UsageError("the halo in use requires halo or rdf, found both")
+    from rfgraph.checks.description import read
+
+    return read(os.fspath(rdf))
 
 
 def _baseline_of(value: Stored | None) -> Baseline | None:

@@ -62,6 +62,7 @@ def add_arguments(parser: Parser) -> None:
         help="compare this tensor (repeatable; with --baseline)",
     )
     add("--halo", metavar="N[,N]", help="the halo in use is enough, and on the grid: adds RF008")
+    add("--rdf", metavar="FILE", help="a bioimage.io description has that halo: adds RF008")
     add("--causal", action="store_true", default=None, help="nothing is read ahead: adds RF009")
     add("--max-lookahead", metavar="N|40ms", help="so many positions (with --rate: ms) at most")
     add("--rate", metavar="HZ", help="positions per second")
@@ -127,8 +128,9 @@ def _settings(options: argparse.Namespace, config: Config, models: Sequence[str]
     """Return the settings of each model: defaults, then the file, then the command line."""
     from rfgraph.checks.settings import make_settings
 
-    if options.baseline is not None and len(models) > 1:
-        raise UsageError(f"--baseline is of one model, found {len(models)} models")
+    for option in ("baseline", "rdf"):
+        if getattr(options, option) is not None and len(models) > 1:
+            raise UsageError(f"--{option} is of one model, found {len(models)} models")
     given = _options_given(options)
     made: dict[str, Settings] = {}
     each = []
@@ -152,6 +154,7 @@ def _options_given(options: argparse.Namespace) -> dict[str, Any]:
         "baseline": options.baseline,
         "tensors": options.tensor,
         "halo": options.halo,
+        "rdf": options.rdf,
         "causal": options.causal,
         "max_lookahead": options.max_lookahead,
         "rate": options.rate,
