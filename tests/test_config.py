@@ -136,7 +136,7 @@ def test_the_nearest_section_upward_counts(tmp_path):
 
 KEYS = (
     "select, ignore, min-rf, stat, at, min-covering, input, count, input-shape, input-value, dim, "
-    "baseline, tensor, halo, causal, max-lookahead, rate, axis, fail-on, masks"
+    "baseline, tensor, halo, rdf, causal, max-lookahead, rate, axis, fail-on, masks"
 )
 
 
