@@ -22,13 +22,15 @@ from rfgraph.domains.fields.pieces import (
     own_position,
     to_table,
 )
+from rfgraph.domains.fields.support import after
 from rfgraph.domains.joined import joined
 from rfgraph.domains.periodic import affine, constant
 from rfgraph.domains.read_positions import carry_back
 from rfgraph.domains.regroup import regroup, slim_before
 from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table, masked, ramp
-from rfgraph.relations.axis_rules import Pick, Repeat, Shift, Whole
+from rfgraph.relations.axes import mover_along
+from rfgraph.relations.axis_rules import Listed, Pick, Repeat, Shift, Whole
 from rfgraph.relations.graph import Operator
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Everything, Gathered, Permute, Reduce, Regroup, Select
@@ -257,3 +259,41 @@ def test_behind_any_rearrangement_an_axis_may_be_parted():
         "a", "b", relation=Relation((2, 8), (taking([4, 5, 6, 7, 0, 1, 2, 3]),)), **NO_OPERATOR
     )
     assert parted(graph) == {"b"}
+
+
+# -- what is read at some positions only -----------------------------------------------------------
+
+
+def test_a_list_reads_something_where_one_of_its_positions_does():
+    """Of four positions the first two read something; the lists take 0 or 1, 2 or 3, and 1 or 2."""
+    rule = Listed(((0, 1), (2, 3), (1, 2)), 4)
+    assert after(0b0011, rule) == 0b101
+
+
+def test_a_blur_goes_where_a_reshape_takes_its_axes():
+    """Axes of 2, 3 and 4 positions, of which the first two become one."""
+    for own, behind in ((0, 0), (1, 0), (2, 1)):
+        made = carry_step(Blur(frozenset({own})), Regroup((6, 4)), (2, 3, 4))
+        assert made == Blur(frozenset({behind}))
+
+
+def test_what_carries_nothing_keeps_no_axis():
+    graph = nx.MultiDiGraph()
+    for name, length in (("x", 4), ("y", 0)):
+        graph.add_node(name, shape=(length,), producer=None)
+    nothing = Select(((0, Shift(0, 1, 4, 0)),))
+    graph.add_edge("x", "y", relation=Relation((4,), (nothing,)), **NO_OPERATOR)
+    assert kept.flow(graph, ["y"], lambda work: None) == {"y": {}}
+
+
+@pytest.mark.parametrize(("axis", "moves"), [(0, True), (1, False)])
+def test_a_rearrangement_moves_along_the_axes_that_it_does_not_keep(axis, moves):
+    """Rows in reverse order; each stays as it is."""
+    graph = nx.MultiDiGraph()
+    rows, columns = np.arange(4)[::-1].reshape(4, 1), np.arange(6).reshape(1, 6)
+    step = Gathered((4, 6), (rows, columns))
+    graph.add_node("x", shape=(4, 6), producer=None)
+    graph.add_node("y", shape=(4, 6), producer=Operator(0, "turned", "Turned"))
+    edge = {**NO_OPERATOR, "operator": Operator(0, "turned", "Turned")}
+    graph.add_edge("x", "y", relation=Relation((4, 6), (step,)), **edge)
+    assert (mover_along(graph, "x", axis) is not None) == moves

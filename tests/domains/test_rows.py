@@ -20,7 +20,7 @@ from rfgraph.relations import bounds
 from rfgraph.relations.axis_rules import Listed, Rows, Shift, Whole, Window
 from rfgraph.relations.graph import Edge, Operator
 from rfgraph.relations.relation import Relation
-from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
+from rfgraph.relations.steps import Gathered, Permute, Pointwise, Reduce, Regroup, Select, Taps
 
 SHAPE = (2, 3, 4, 5)
 RANDOM = np.random.default_rng(1)
@@ -209,3 +209,15 @@ def test_support_is_needed_on_the_axis_and_on_those_of_the_rows():
     relation = Relation(SHAPE, (Reduce(((3, rule), (0, Whole(2, 1)))),))
     edge = Edge("x", "y", relation, Operator(0, "op", "Any"))
     assert needed_axes(["x", "y"], {"x": [], "y": [edge]})["x"] == {1, 3}
+
+
+def test_any_axis_may_matter_behind_a_rearrangement_of_which_some_does():
+    """Where the last axis of what is gathered is then read in part, each axis before matters."""
+    places = tuple(np.indices((3, 4))[::-1] % 3)
+    gathered = Relation((4, 3), (Gathered((3, 4), (places[0], places[1])),))
+    part = Relation((3, 4), (Select(((1, Shift(0, 1, 4, 2)),)),))
+    operator = Operator(0, "op", "Any")
+    edges = {"x": [], "y": [Edge("x", "y", gathered, operator)]}
+    assert needed_axes(["x", "y"], edges)["x"] == {0}
+    edges["z"] = [Edge("y", "z", part, operator)]
+    assert needed_axes(["x", "y", "z"], edges)["x"] == {0, 1}

@@ -7,7 +7,9 @@ import onnx
 import pytest
 
 import rfgraph
+from analysis import nets
 from oracle.examples import builder
+from rfgraph.domains.fields.layout import local_fields
 
 
 def running(build, x, axis, **attributes):
@@ -184,3 +186,34 @@ def test_positions_that_depend_on_data_are_unknown_and_the_analysis_goes_on():
     histogram = rfgraph.path_histogram(result, input=x)
     assert [counts(histogram, axis) for axis in (2, 3)] == [(1, 0, 0, 1)] * 2
     assert [finding.code for finding in result.findings] == ["RF005"]
+
+
+# -- what is read of an axis -----------------------------------------------------------------------
+
+
+def test_the_mean_of_padding_alone_reads_no_position():
+    """Units 0 to 3 of a window of one, padded by 4, lie before the input."""
+    build, x = builder(1, 1, 8)
+    x = build.conv(x, 1, [1], pads=[4, 4])
+    field, _ = analysed(
+        build, build.one("GlobalAveragePool", [build.slice(x, [2], [0], [4])], (1, 1, 1))
+    )
+    assert field.axes[2].covers_input is False
+
+
+def test_a_part_that_is_all_there_is_by_chance_is_a_part():
+    """Of one channel, whose open length is tried as 256, the first 256 positions."""
+    net = nets.line(channels=2)
+    first = net.part(net.part("x", 0, 1, axis=1), 0, 256)
+    result = rfgraph.analyze(net.model(net.op("GlobalAveragePool", first)))
+    axis = result.receptive_field().axes[2]
+    assert (axis.scope, axis.size, axis.covers_input) == ("local", 256, None)
+
+
+def test_an_axis_that_is_lost_has_no_local_fields():
+    build, x = builder(1, 2, 8)
+    model = build.model(build.same_conv(x, 2, 3))
+    form = rfgraph.analyze(model).forms["x0"]
+    tensor = model.graph.output[0].name
+    assert len(list(local_fields(form, tensor, 2))) == 1
+    assert list(local_fields(form, tensor, 1)) == []

@@ -12,6 +12,7 @@ from onnx import helper
 import exported
 import rfgraph
 from effective.nets import Net, stack
+from oracle.examples import builder
 from rfgraph.analysis.erf import candidates
 from rfgraph.domains.effective.adjoint import mass_on
 from rfgraph.domains.effective.mass import expanded
@@ -366,3 +367,13 @@ def test_scales_beyond_any_square_of_a_float_are_kept():
         x = net.node("Mul", x, net.const(np.float32(number)))
     found = rfgraph.erf(net.model(x)).map
     np.testing.assert_allclose(found / 1e180, plain, rtol=1e-6)
+
+
+def test_a_part_of_no_positions_counts_nothing():
+    """Beside it in a Concat, a window of 3 counts as alone."""
+    build, x = builder(1, 1, 16)
+    y = build.same_conv(x, 1, 3)
+    beside = build.concat([build.slice(x, [2], [0], [0]), y], axis=2)
+    alone, both = (rfgraph.erf(build.model(tensor), unit=(0, 0, 8)) for tensor in (y, beside))
+    np.testing.assert_array_equal(both.map, alone.map)
+    assert both.assumed == ()

@@ -7,11 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.domains.fields.axis import Axis
-from rfgraph.domains.fields.axis_field import AxisField, merge_pieces
+from rfgraph.domains.fields.axis_field import AxisField, merge_fields
 from rfgraph.domains.fields.interior import Irregular, irregular
 from rfgraph.domains.fields.pieces import Mapped, Piece, Regrouped, tabulate
 from rfgraph.domains.fields.sizes import path_sizes, sizes_of_phases, sizes_of_units, united_map
-from rfgraph.domains.fields.spread import merge_spreads
 from rfgraph.domains.fields.stacking import placed
 from rfgraph.domains.periodic import PeriodicMap, join_spans
 
@@ -36,8 +35,7 @@ def axis_of(
     before = after = None
     if scope == "one-sided":
         united = _united_field(axis, state.classes, shape)
-        if united is not None:
-            before, after = bounded_reach(united, shape, length)
+        before, after = bounded_reach(united, shape, length)
     inner, local = None, state.local(spatial)
     if local and all(layout.is_local([axis]) for layout in local):
         inner = _local_axis(axis, local, shape, length, spatial)
@@ -49,19 +47,16 @@ def _local_axis(
     axis: int, classes: Classes, shape: Shape, length: int, spatial: Sequence[int]
 ) -> Axis:
     united = _united_field(axis, classes, shape)
-    if united is None:
-        return Axis(axis, "none")
     others = frozenset[int]().union(*(layout.sharing(axis) for layout in classes))
     shared = bool(others.intersection(spatial) if axis in spatial else others)
     return measure(axis, united, shape, length, shared=shared, moving=bool(others))
 
 
-def _united_field(axis: int, classes: Classes, shape: Shape) -> AxisField | None:
-    fields = [field for fields in classes.values() if (field := fields[axis]) is not None]
-    if len(fields) <= 1:
-        return fields[0] if fields else None
-    pieces = merge_pieces((piece for item in fields for piece in item.pieces), shape)
-    return AxisField(pieces, merge_spreads([item.spread for item in fields]))
+def _united_field(axis: int, classes: Classes, shape: Shape) -> AxisField:
+    """Return what all paths together read along an axis on which none of them is lost."""
+    united = merge_fields((fields[axis] for fields in classes.values()), shape)
+    assert united is not None
+    return united
 
 
 def measure(
