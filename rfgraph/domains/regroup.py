@@ -29,7 +29,10 @@ class Slim(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def slimmed(old: Shape, new: Shape, varying: frozenset[int]) -> Slim:
-    """Return both shapes of a Regroup slim, where only the old axes `varying` matter."""
+    """Return both shapes of a Regroup slim, where only the old axes `varying` matter.
+
+    Each of these has more than one position.
+    """
     slim_old, slim_new = list(old), list(new)
     repeats: list[tuple[int, int]] = []
     for before, after in regroup_plan(old, new):
@@ -73,28 +76,30 @@ def _without_inner(
 ) -> tuple[list[int] | None, list[tuple[int, int]]]:
     """Return lengths divided from the last on by `inner` in all, and which one in part.
 
-    None where they do not divide.
+    They hold more than `inner` positions. None where they do not divide.
     """
-    for place in reversed(range(len(lengths))):
-        if inner % lengths[place] == 0:
-            inner //= lengths[place]
-            lengths[place] = 1
-        elif lengths[place] % inner == 0:
-            lengths[place] //= inner
-            return lengths, [(place, inner)] if inner > 1 else []
-        else:
-            return None, []
-    return lengths, []
+    place = len(lengths) - 1
+    while inner % lengths[place] == 0:
+        inner //= lengths[place]
+        lengths[place] = 1
+        place -= 1
+    if lengths[place] % inner:
+        return None, []
+    lengths[place] //= inner
+    return lengths, [(place, inner)] if inner > 1 else []
 
 
 def _cut_outer(outer: list[int], after: Sequence[int], old: list[int], new: list[int]) -> None:
-    """Divide both shapes by the first new axes that lie within the `outer` old ones."""
+    """Divide both shapes by the first new axes that lie within the `outer` old ones.
+
+    These are not all of what the axes `after` are made of.
+    """
     left = product(old[axis] for axis in outer)
-    for axis in after:
-        if left % new[axis]:
-            break
+    axis = after[0]
+    while left % new[axis] == 0:
         left //= new[axis]
         new[axis] = 1
+        axis += 1
     for axis in outer:
         old[axis] = 1
     if outer:
@@ -110,7 +115,7 @@ def regrouped_axes(axes: frozenset[int], old: Shape, new: Shape) -> frozenset[in
             high = low * old[carrier]
             inner = 1
             for axis in reversed(after):
-                if new[axis] > 1 and inner < high and inner * new[axis] > low:
+                if new[axis] > 1 and inner % high and low % (inner * new[axis]):
                     found.add(axis)
                 inner *= new[axis]
     return frozenset(found)
@@ -128,6 +133,5 @@ def regroup(table: Table, old: Shape, new: Shape) -> Table:
     slim = slimmed(old, new, table.axes)
     lo, hi = (np.broadcast_to(array, slim.old).reshape(slim.new) for array in table)
     for axis, count in slim.repeats:
-        if slim.new[axis] > 1:
-            lo, hi = lo.repeat(count, axis=axis), hi.repeat(count, axis=axis)
+        lo, hi = lo.repeat(count, axis=axis), hi.repeat(count, axis=axis)
     return counted(Table(lo, hi))

@@ -26,9 +26,10 @@ from rfgraph.domains.fields.support import after
 from rfgraph.domains.joined import joined
 from rfgraph.domains.periodic import affine, constant
 from rfgraph.domains.read_positions import carry_back
-from rfgraph.domains.regroup import regroup, slim_before
+from rfgraph.domains.regroup import regroup, regrouped_axes, slim_before
 from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table, masked, ramp
+from rfgraph.relations import bounds
 from rfgraph.relations.axes import mover_along
 from rfgraph.relations.axis_rules import Listed, Pick, Repeat, Shift, Whole
 from rfgraph.relations.graph import Operator
@@ -76,6 +77,16 @@ def test_what_is_left_out_before_a_reduction_does_not_matter(seed):
         slim = slim_before(axis, old, new, table.axes)
         have = regroup(table, *slim).lo.min(axis=axis, keepdims=True)
         assert np.array_equal(np.broadcast_to(have, want.shape), want)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_positions_on_old_axes_change_along_these_new_ones(seed):
+    for table, old, new, _ in random_regroups(seed):
+        want = set()
+        for axis in table.axes:
+            at = np.broadcast_to(ramp(old, axis).lo, old).reshape(new)
+            want |= {k for k in range(len(new)) if np.any(np.diff(at, axis=k))}
+        assert regrouped_axes(table.axes, old, new) == want
 
 
 def test_a_table_that_grows_stays_as_it_stood():
@@ -297,3 +308,62 @@ def test_a_rearrangement_moves_along_the_axes_that_it_does_not_keep(axis, moves)
     edge = {**NO_OPERATOR, "operator": Operator(0, "turned", "Turned")}
     graph.add_edge("x", "y", relation=Relation((4, 6), (step,)), **edge)
     assert (mover_along(graph, "x", axis) is not None) == moves
+
+
+def regions_of(piece, shape):
+    """Where each element of a tensor of a shape lies, -1 where it reads nothing."""
+    table = piece.table if isinstance(piece, Tabled) else to_table(piece, shape).table
+    return np.broadcast_to(np.where(table.lo > table.hi, -1, table.lo), shape)
+
+
+RESTRICTED = own_position(0)._replace(support=((1, 0b011), (2, 0b0101)))
+POSITIONS = np.where(
+    np.array([1, 1, 0]).reshape(1, 3, 1) * np.array([1, 0, 1, 0]), np.arange(2).reshape(2, 1, 1), -1
+)
+
+
+def test_what_restricts_a_kept_axis_may_depend_on_two_behind_a_reshape():
+    """Of 3 x 4 positions rows 0 and 1 and columns 0 and 2 read something, then as 4 x 3."""
+    steps = (Regroup((2, 4, 3)), Permute((2, 0, 1)))
+    made = carry(RESTRICTED, Relation((2, 3, 4), steps))
+    want = POSITIONS.reshape(2, 4, 3).transpose(2, 0, 1)
+    assert np.array_equal(regions_of(made, (3, 2, 4)), want)
+
+
+def test_what_restricts_a_kept_axis_may_depend_on_two_behind_a_rearrangement():
+    """Columns are turned in the second row only."""
+    rows, columns = np.arange(3).reshape(1, 3, 1), np.tile(np.arange(4), (1, 3, 1))
+    columns[0, 1] = columns[0, 1, ::-1]
+    places = (np.arange(2).reshape(2, 1, 1), rows, columns)
+    made = carry(RESTRICTED, Relation((2, 3, 4), (Gathered((2, 3, 4), places),)))
+    want = POSITIONS[np.arange(2).reshape(2, 1, 1), rows, columns]
+    assert np.array_equal(regions_of(made, (2, 3, 4)), want)
+
+
+def test_a_rearrangement_too_large_to_tabulate_leaves_the_axes(monkeypatch):
+    """Positions in any order, each at places of a tensor of 4 x 6."""
+    turned = carry(own_position(0), Relation((5,), (Select(((0, Pick((2, 0, 4, 1, 3), 5)),)),)))
+    assert isinstance(turned, Tabled)
+    step = Gathered((4, 6), (np.arange(24).reshape(4, 6) % 5,))
+    monkeypatch.setattr(bounds, "MAX_TABLE", 20)
+    assert carry_step(turned, step, (5,)) == Blur(frozenset({0, 1}))
+
+
+@pytest.mark.parametrize(("moves", "is_one"), [(30, True), (70, False)])
+def test_parts_are_followed_over_so_many_moves(moves, is_one):
+    graph = nx.MultiDiGraph()
+    graph.add_node("x", shape=(8,), producer=None)
+    graph.add_node("y", shape=(8,), producer=Operator(0, "put", "Concat"))
+    for slot, start in enumerate((4, 0)):
+        before, step = "x", Select(((0, Shift(start, 1, 8, 4)),))
+        for number in range(moves):
+            name = f"{slot}.{number}"
+            graph.add_node(name, shape=(4,), producer=Operator(1, name, "Transpose"))
+            relation = Relation(graph.nodes[before]["shape"], (step,))
+            graph.add_edge(before, name, relation=relation, **NO_OPERATOR)
+            before, step = name, Permute((0,))
+        part = Select(((0, Shift(-4 * slot, 1, 4, 8, "absent")),))
+        edge = {**NO_OPERATOR, "slot": slot}
+        graph.add_edge(before, "y", relation=Relation((4,), (part,)), **edge)
+    order = list(nx.topological_sort(graph))
+    assert ("y" in joined(graph, order)) is is_one

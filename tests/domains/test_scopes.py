@@ -192,13 +192,11 @@ def test_positions_that_depend_on_data_are_unknown_and_the_analysis_goes_on():
 
 
 def test_the_mean_of_padding_alone_reads_no_position():
-    """Units 0 to 3 of a window of one, padded by 4, lie before the input."""
+    """Two windows of one position, -4 and 8, of which an input of 8 has none."""
     build, x = builder(1, 1, 8)
-    x = build.conv(x, 1, [1], pads=[4, 4])
-    field, _ = analysed(
-        build, build.one("GlobalAveragePool", [build.slice(x, [2], [0], [4])], (1, 1, 1))
-    )
-    assert field.axes[2].covers_input is False
+    x = build.conv(x, 1, [1], strides=[12], pads=[4, 4])
+    field, _ = analysed(build, build.one("GlobalAveragePool", [x], (1, 1, 1)))
+    assert (field.axes[2].scope, field.axes[2].covers_input) == ("global", False)
 
 
 def test_a_part_that_is_all_there_is_by_chance_is_a_part():

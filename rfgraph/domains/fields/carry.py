@@ -136,9 +136,8 @@ def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> 
         varying = inner.axes.union(held for held, _ in inner.support)
     old, new = slim_before(axis, piece.shape, shape, varying)
     made = settled(Regrouped(inner, old, piece.axes), new)
-    if isinstance(made, Scope):
-        return made
-    return _along(made, axis, Whole(new[axis], 1, rule.unknown), new)
+    whole = Whole(new[axis], 1, rule.unknown)
+    return made if isinstance(made, Scope) else _along(made, axis, whole, new)
 
 
 # -- along an axis -----------------------------------------------------------------------------
