@@ -13,13 +13,13 @@ from rfgraph.domains.fields import closed_form
 def closed_forms_made(monkeypatch):
     """The inputs whose closed form was computed, in order."""
     made = []
-    compute = closed_form._closed_form
 
-    def counting(graph, source, *rest):
-        made.append(source)
-        return compute(graph, source, *rest)
+    class Counting(closed_form._Walk):
+        def __init__(self, graph, sources):
+            made.extend(sources)
+            super().__init__(graph, sources)
 
-    monkeypatch.setattr(closed_form, "_closed_form", counting)
+    monkeypatch.setattr(closed_form, "_Walk", Counting)
     return made
 
 

@@ -12,16 +12,17 @@ from rfgraph.analysis.names import pick_input, pick_tensor, pick_tensors
 from rfgraph.analysis.not_followed import not_followed
 from rfgraph.analysis.ranges import is_range
 from rfgraph.domains.fields.closed_form import closed_forms
-from rfgraph.domains.fields.meter import Meter
+from rfgraph.domains.fields.meter import Meter, Seen
+from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from rfgraph.domains.fields.layout import ClosedForm
-    from rfgraph.relations.graph import Graph, Model
+    from rfgraph.domains.fields.layout import ClosedForms, Group
+    from rfgraph.relations.graph import Graph, Model, ModelInput
 
 
 @dataclass(slots=True)
@@ -29,8 +30,12 @@ class Analysis:
     """What is known of one model: `forms` by graph input; fields are measured when asked for."""
 
     model: Model
-    forms: Mapping[str, ClosedForm]
+    forms: ClosedForms
     _meters: dict[str, Meter] = field(default_factory=dict, repr=False)
+    _seen: Seen = field(default_factory=dict, repr=False)
+    _inputs: dict[str, ModelInput] = field(default_factory=dict, repr=False)
+    _alike: dict[object, list[tuple[str, ...]]] = field(default_factory=dict, repr=False)
+    _edges: int | None = field(default=None, repr=False)
     # The analysis at doubled lengths once it was asked for: none or one.
     _longer: tuple[Analysis, ...] | None = field(default=None, repr=False)
 
@@ -61,6 +66,49 @@ class Analysis:
                 if name in form.states:
                     yield self._field(name, source)
 
+    def alike_inputs(self, tensor: str) -> list[tuple[str, ...]]:
+        """Return the inputs that reach a tensor, those together of which the same is to be said.
+
+        They are of one shape, open on the same axes, and what leads from them to the tensor reads
+        alike. In the order of the file.
+        """
+        every = [alike for group in self.forms.groups(tensor) for alike in self._apart(group)]
+        if len(every) > 1:
+            places = {name: place for place, name in enumerate(self.forms)}
+            every.sort(key=lambda names: places[names[0]])
+        return every
+
+    def _apart(self, group: Group) -> list[tuple[str, ...]]:
+        """Return the names of a group of inputs, by what the file says of them and by losses."""
+        axes = range(len(group.lengths))
+        scopes = [{layout.scope(axis) for layout in group.classes} for axis in axes]
+        sided = [axis for axis in axes if scopes[axis] & {Scope.BEFORE, Scope.AFTER}]
+        lost = [axis for axis in axes if scopes[axis] - {Scope.LOCAL}]
+        key = group.inputs, id(group.apart), tuple(lost), tuple(sided)
+        if key not in self._alike:
+            said: dict[object, list[str]] = {}
+            for number in sorted(group.inputs):
+                name = self.forms.name(number)
+                form, losses = self.forms[name], group.losses(number)
+                told = tuple(losses[a] for a in lost if a in (*form.spatial_axes, *sided))
+                facts = self.input(name).facts, form.spatial_axes, told
+                said.setdefault(facts, []).append(name)
+            self._alike[key] = list(map(tuple, said.values()))
+        return self._alike[key]
+
+    def input(self, name: str) -> ModelInput:
+        """Return a graph input by its name."""
+        if not self._inputs:
+            self._inputs.update((item.name, item) for item in self.model.inputs)
+        return self._inputs[name]
+
+    @property
+    def edges(self) -> int:
+        """The number of edges of the graph."""
+        if self._edges is None:
+            self._edges = self.graph.number_of_edges()
+        return self._edges
+
     def _field(self, tensor: str, source: str) -> ReceptiveField:
         operator = producer_of(self.graph, tensor)
         agree, axes = self._meter(source).measured(tensor)
@@ -76,10 +124,10 @@ class Analysis:
 
     def _meter(self, source: str) -> Meter:
         if source not in self._meters:
-            probed = next(item.probed for item in self.model.inputs if item.name == source)
+            probed = self.input(source).probed
             longer = partial(self._longer_meter, source)
             self._meters[source] = Meter(
-                self.graph, self.forms[source], probed, is_range, longer=longer
+                self.graph, self.forms[source], probed, is_range, self._seen, longer=longer
             )
         return self._meters[source]
 
@@ -127,7 +175,7 @@ class Analysis:
             for item in not_followed(self.model)
         )
 
-    def __reduce__(self) -> tuple[type[Analysis], tuple[Model, Mapping[str, ClosedForm]]]:
+    def __reduce__(self) -> tuple[type[Analysis], tuple[Model, ClosedForms]]:
         # Without the meters: they know states by their place in this process's memory.
         return type(self), (self.model, self.forms)
 
@@ -135,6 +183,6 @@ class Analysis:
         return f"{type(self).__name__}({self.model.file!r}, tensors={len(self.graph)})"
 
 
-def forms_of(model: Model) -> Mapping[str, ClosedForm]:
+def forms_of(model: Model) -> ClosedForms:
     """Return the closed form of every input of a model."""
     return closed_forms(model.graph, [item.name for item in model.inputs])

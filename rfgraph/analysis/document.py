@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def contents(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict[str, Any]:
     """Return the JSON of `rfgraph MODEL`; `fields` are those asked for, where not all are."""
+    view.require_listable()
     result, model = view.result, view.result.model
     return {
         "schema": 1,

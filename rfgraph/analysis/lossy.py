@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rfgraph.domains.fields.layout import Loss, carriers
+from rfgraph.domains.fields.layout import carriers
 from rfgraph.relations.axis_rules import Band, Rows, Whole
 from rfgraph.relations.steps import (
     Everything,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def is_lossy(form: ClosedForm, edge: Edge) -> bool:
     """Whether an edge ends local paths: it reads all, or one side, of an axis that is spatial."""
-    if edge.source not in form.states or Loss(edge.source, edge.operator) not in form.losses:
+    if not form.loses_at(edge):
         return False
     state = form.states[edge.source]
     axes = frozenset().union(*(carriers(state, axis) for axis in form.spatial_axes))

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.names import pick_input, pick_tensors
-from rfgraph.errors import UsageError
-from rfgraph.relations.graph import edges_of
+from rfgraph.errors import BoundError, UsageError
 from rfgraph.wording.names import quoted, some_names, some_quoted
 
 if TYPE_CHECKING:
@@ -19,16 +18,8 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import ModelInput, StoredMasks
 
 
-def has_windows(result: Analysis, source: str) -> bool:
-    """Whether some axis of a graph input is carried to a spatial axis of an operator."""
-    states = result.forms[source].states
-    return any(
-        not layout.carriers(axis).isdisjoint(edge.relation.spatial)
-        for edge in edges_of(result.graph)
-        if edge.relation.spatial and edge.source in states
-        for layout in states[edge.source].classes
-        for axis in range(len(layout.scopes))
-    )
+# Fields, and distributions over paths, that are listed one by one.
+MAX_FIELDS = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +33,40 @@ class View:
     @property
     def model_inputs(self) -> tuple[ModelInput, ...]:
         """The inputs that were asked for."""
-        return tuple(item for item in self.result.model.inputs if item.name in self.inputs)
+        chosen = set(self.inputs)
+        return tuple(item for item in self.result.model.inputs if item.name in chosen)
 
     def fields(self) -> Iterator[ReceptiveField]:
         """Yield the fields that were asked for: of all tensors, by default."""
+        chosen = set(self.inputs)
         for field in self.result.receptive_fields(self.tensors):
-            if field.input in self.inputs:
+            if field.input in chosen:
                 yield field
+
+    def require_listable(self) -> None:
+        """Raise BoundError, with how to ask for less, for more fields than a report may list."""
+        model, forms = self.result.model, self.result.forms
+        tensors = model.graph if self.tensors is None else self.tensors
+        number = len(self.inputs) * len(model.outputs if self.tensors is None else self.tensors)
+        number += sum(len(group.inputs) for name in tensors for group in forms.groups(name))
+        if len(self.inputs) > 1 and number > MAX_FIELDS:
+            raise BoundError(
+                f"{number} pairs of a tensor and an input that it reads are more than MAX_FIELDS "
+                f"({MAX_FIELDS}), which a report lists: ask for some by --tensor or --input"
+            )
 
     def fields_of(self, tensor: str) -> list[ReceptiveField]:
         """Return the fields of one tensor on the inputs that reach it."""
-        fields = self.result.receptive_fields([tensor])
-        return [field for field in fields if field.input in self.inputs]
+        chosen = set(self.inputs)
+        return [f for f in self.result.receptive_fields([tensor]) if f.input in chosen]
+
+    def alike_fields(self, tensor: str) -> list[tuple[ReceptiveField, tuple[str, ...]]]:
+        """Return the fields of one tensor, each with the inputs on which it is the same."""
+        every = self.result.alike_inputs(tensor)
+        if len(self.inputs) < len(self.result.forms):
+            chosen = set(self.inputs)
+            every = [tuple(filter(chosen.__contains__, names)) for names in every]
+        return [(self.result.receptive_field(tensor, names[0]), names) for names in every if names]
 
     def spatial_axes(self, field: ReceptiveField) -> tuple[int, ...]:
         """Return the spatial axes of the input that the field lies on."""

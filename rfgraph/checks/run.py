@@ -13,6 +13,7 @@ from rfgraph.arguments import keywords_named, sequence
 from rfgraph.checks.registry import SEVERITIES, module_of
 from rfgraph.checks.settings import Settings, make_settings
 from rfgraph.checks.subject import Subject
+from rfgraph.checks.together import together
 from rfgraph.errors import RfgraphError, UsageError
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def check(
 
 def findings(result: Result, settings: Settings) -> Iterator[Finding]:
     """Yield what the selected rules find, by code."""
-    subject = Subject(result, settings)
+    subject = Subject(result, settings, together(result))
     if settings.tensors:
         subject.baseline("tensor")
     for code in settings.select:

@@ -9,12 +9,12 @@ from rfgraph.analysis.effective_field import SHARE
 from rfgraph.analysis.erf import erf
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.names import pick_input, pick_tensor
-from rfgraph.analysis.view import has_windows
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
 from rfgraph.domains.fields.layout import local_layouts
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import producer_of
 from rfgraph.wording.names import quoted
+from rfgraph.wording.numbers import count_of, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.result import Result
     from rfgraph.checks.baseline import Baseline
     from rfgraph.checks.registry import Check
+    from rfgraph.checks.together import Together
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.relations.graph import ModelInput, Operator
 
@@ -40,18 +41,23 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One analysed model and the settings of the check."""
+    """One analysed model, the settings of the check, and the inputs and outputs to name."""
 
     result: Result
     settings: Settings
+    together: Together
 
     def inputs(self) -> tuple[ModelInput, ...]:
-        """Return the inputs to check: those asked for, else those with spatial axes, else all."""
+        """Return the inputs to check: those asked for, else those with spatial axes, else all.
+
+        Of a great many that are alike the first.
+        """
         every = self.result.model.inputs
         if self.settings.inputs:
             asked = {pick_input(self.result.model, name) for name in self.settings.inputs}
             return tuple(item for item in every if item.name in asked)
-        spatial = tuple(item for item in every if has_windows(self.result, item.name))
+        every = tuple(item for item in every if item.name in self.together.inputs)
+        spatial = tuple(item for item in every if self.result.forms[item.name].windowed)
         return spatial or every
 
     def targets(self, item: ModelInput) -> Mapping[str, str | None]:
@@ -62,7 +68,7 @@ class Subject:
             name = pick_tensor(self.result.model, at)
             return {name: None} if name in form.states else {}
         tensors: dict[str, str | None] = {}
-        for output in self.result.model.outputs:
+        for output in self.together.outputs:
             if output in form.states:
                 names = self.result.before_global(output, item.name) if at == AUTO else ()
                 for name in names or (output,):
@@ -119,7 +125,19 @@ class Subject:
         if tensor in self.result.graph:
             operator = producer_of(self.result.graph, tensor)
         node = None if operator is None else operator.label
+        message += self._others(tensor, input)
         return Finding(check.code, check.severity, message, node, tensor, input, tuple(axes))
+
+    def _others(self, tensor: str, input: str | None) -> str:
+        """Say for how many inputs and outputs a finding stands beside those that it names."""
+        numbers = {
+            "input": self.together.inputs.get(input or "", 1),
+            "output": self.together.outputs.get(tensor, 1),
+        }
+        if input is None or self.settings.inputs or max(numbers.values()) == 1:
+            return ""
+        more = joined([count_of(n - 1, f"more {what}") for what, n in numbers.items() if n > 1])
+        return f"; the same of {more}"
 
 
 def _example(item: ModelInput) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # Each names its module in rfgraph.report.findings.
 FORMATS = ("text", "json", "sarif", "junit", "github")
+FILES_PER_PROCESS = 20
 FAILS, UNANSWERED = 1, 2
 
 
@@ -181,7 +182,8 @@ def _reports(
 ) -> Iterator[Report]:
     from rfgraph.checks.run import check_many
 
-    wanted = min(options.jobs or config.run.get("jobs", 1), len(models))
+    # To start a process takes as long as to check so many files.
+    wanted = min(options.jobs or config.run.get("jobs", 1), len(models) // FILES_PER_PROCESS)
     with ExitStack() as stack:
         executor = None
         if wanted > 1:

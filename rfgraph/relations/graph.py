@@ -154,6 +154,12 @@ class ModelInput:
     replaced: dict[int, int] = field(default_factory=dict)
 
     @property
+    def facts(self) -> tuple[object, ...]:
+        """All that is said of it but its name."""
+        by_axis = self.symbolic, self.probed, self.reasons, self.replaced
+        return self.shape, *(tuple(sorted(one.items())) for one in by_axis)
+
+    @property
     def determined(self) -> dict[int, int]:
         """The lengths that the file does not state, yet fixes, by axis."""
         return {axis: self.shape[axis] for axis in self.reasons if axis not in self.probed}

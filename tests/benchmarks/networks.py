@@ -188,6 +188,21 @@ def many_inputs(count: int) -> onnx.ModelProto:
     return net.model(at)
 
 
+def side_by_side(count: int) -> onnx.ModelProto:
+    """So many inputs, each convolved, and their sum."""
+    net = Net([1, 1, 32, 32])
+    net.more.extend(f"x{k}" for k in range(1, count))
+    return net.model(net.add("Sum", *map(net.conv, ("x", *net.more))))
+
+
+def crossed(count: int) -> onnx.ModelProto:
+    """So many inputs and outputs, every output of every input."""
+    net = Net([1, 1, 32, 32])
+    net.more.extend(f"x{k}" for k in range(1, count))
+    at = net.add("Sum", *map(net.conv, ("x", *net.more)))
+    return net.model(*(net.conv(at) for _ in range(count)))
+
+
 def many_outputs(count: int) -> onnx.ModelProto:
     """A chain of which every tensor is an output."""
     net = Net([1, 1, 32, 32])

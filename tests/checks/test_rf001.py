@@ -12,6 +12,7 @@ from fixtures.make.net import Net
 from rfgraph.checks import rf001
 from rfgraph.checks.settings import make_settings, share
 from rfgraph.checks.subject import Subject
+from rfgraph.checks.together import together
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.errors import BoundError
 from rfgraph.wording.numbers import joined, ranges, rational_text
@@ -289,7 +290,8 @@ def test_where_counting_exceeds_a_bound_statistics_fail(monkeypatch):
 
 def test_a_size_that_is_not_known_is_not_enough(monkeypatch):
     known = Axis(2, "local", covers_input=None)
-    subject = Subject(rfgraph.analyze(nets.residual()), make_settings(min_rf=5))
+    result = rfgraph.analyze(nets.residual())
+    subject = Subject(result, make_settings(min_rf=5), together(result))
     place = rf001.Place(subject, subject.result.model.inputs[0], "add1", "add1")
     # Without it the distribution answers; by hand 1, 5, 5, 9.
     monkeypatch.setattr(rf001, "single_sizes", lambda *_: (None, None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rfgraph.analysis import verification
+from rfgraph.analysis import verification, view
 from rfgraph.checks import rf004
 from rfgraph.domains.fields import closed_form
 from rfgraph.domains.paths import counting, states
@@ -40,6 +40,7 @@ BOUNDS = [
     (verification, "MAX_SECONDS", "seconds that a run by `--verify` may take"),
     (verification, "MAX_BYTES", "bytes of memory that it may take"),
     (runnable, "MAX_DRAWN", "weights that it draws for those in other files"),
+    (view, "MAX_FIELDS", "pairs of a tensor and one of several inputs that a report lists"),
     (rf004, "MAX_TAPS", "dead taps of a window in a row that RF004 looks at"),
     (names, "MAX_LINE", "characters of an error"),
     (names, "MAX_NAME", "characters of a name in an error"),

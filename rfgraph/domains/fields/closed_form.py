@@ -8,7 +8,7 @@ largest size over single paths and their common centre are kept beside it.
 from __future__ import annotations
 
 from functools import reduce
-from operator import or_
+from operator import is_
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains.fields.axis_field import AxisField, carry_field, mended_field, merge_fields
@@ -16,11 +16,15 @@ from rfgraph.domains.fields.layout import (
     MAX_CLASSES,
     Classes,
     ClosedForm,
+    ClosedForms,
     Fields,
+    Group,
     Layout,
     Loss,
-    State,
-    carriers,
+    carriers_of,
+    either,
+    states_of,
+    united,
 )
 from rfgraph.domains.fields.pieces import own_position, scope_of
 from rfgraph.domains.fields.spread import begin
@@ -35,9 +39,8 @@ from rfgraph.wording.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rfgraph.domains.joined import Joined
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Edge, Graph
+    from rfgraph.relations.graph import Graph
     from rfgraph.relations.relation import Relation
 
 
@@ -48,123 +51,209 @@ class Carried(NamedTuple):
     lossy: tuple[int, ...]
 
 
-class Memo:
-    """What relations make of classes, for the inputs of a model that share a way.
+class Part(NamedTuple):
+    """What comes over an edge: from a group, by a relation; `loss` names the edge."""
 
-    Inputs of one rank begin with the same state, so what is behind like operators is made once.
-    """
-
-    __slots__ = ("_carried", "_inputs", "_on")
-
-    def __init__(self, *, on: bool) -> None:
-        self._on = on
-        self._inputs: dict[int, State] = {}
-        # The fields and the relation are held, so that nothing else takes their place.
-        self._carried: dict[tuple[int, int, Layout], tuple[Fields, Relation, Carried]] = {}
-
-    def input(self, rank: int) -> State:
-        """Return the state of a graph input."""
-        if rank not in self._inputs:
-            self._inputs[rank] = _input_state(rank)
-        return self._inputs[rank]
-
-    def carry(self, layout: Layout, fields: Fields, relation: Relation) -> Carried:
-        """Return what a relation makes of a class."""
-        if not self._on:
-            return _carry_class(layout, fields, relation)
-        key = id(fields), id(relation), layout
-        known = self._carried.get(key)
-        if known is None:
-            known = fields, relation, _carry_class(layout, fields, relation)
-            self._carried[key] = known
-        return known[2]
+    group: Group
+    relation: Relation
+    loss: Loss
 
 
-def _input_state(rank: int) -> State:
+def _input_classes(rank: int) -> Classes:
     fields = []
     for axis in range(rank):
         piece = own_position(axis)
         fields.append(AxisField((piece,), begin(piece)))
     along = tuple(frozenset((axis,)) for axis in range(rank))
     layout = Layout((Scope.LOCAL,) * rank, along)
-    return State({layout: tuple(fields)}, (0,) * rank)
+    return {layout: tuple(fields)}
 
 
-def closed_forms(graph: Graph, sources: Sequence[str]) -> dict[str, ClosedForm]:
+def closed_forms(graph: Graph, sources: Sequence[str]) -> ClosedForms:
     """Propagate the fields of graph inputs through the whole graph, each once."""
-    memo = Memo(on=len(sources) > 1)
     with allowance():
-        moved = joined(graph, graph)
-        return {source: _closed_form(graph, source, memo, moved) for source in sources}
+        return _Walk(graph, sources).forms()
 
 
-def _closed_form(graph: Graph, source: str, memo: Memo, moved: Mapping[str, Joined]) -> ClosedForm:
-    shape = input_shape(graph, source)
-    states: dict[str, State] = {source: memo.input(len(shape))}
-    spatial: set[int] = set()
-    losses: dict[Loss, int] = {}
-    for tensor in graph:
-        carried = [
-            states[edge.source]
-            if edge.relation.is_identity and not edge.relation.is_void
-            else _carry_state(states[edge.source], edge, losses, spatial, memo)
-            for edge in edges_over(graph, tensor, moved)
-            if edge.source in states
+class _Walk:
+    """One walk over a graph for all of its inputs; those that give a tensor the same are one."""
+
+    def __init__(self, graph: Graph, sources: Sequence[str]) -> None:
+        self.graph, self.sources = graph, sources
+        self.moved = joined(graph, graph)
+        self.losses: dict[Loss, int] = {}
+        self.groups: dict[str, tuple[Group, ...]] = {}
+        self.spatial: dict[frozenset[int], set[int]] = {}
+        self.windowed: set[frozenset[int]] = set()
+        # By the identity of what is held with the answer, so that nothing else takes its place.
+        self._carried: dict[tuple[int, int], tuple[Classes, Relation, Carried]] = {}
+        self._merged: dict[tuple[object, ...], tuple[list[Classes], Classes]] = {}
+
+    def forms(self) -> ClosedForms:
+        """Return the closed form of each input."""
+        ranks = {len(input_shape(self.graph, source)) for source in self.sources}
+        begin = {rank: _input_classes(rank) for rank in ranks}
+        for number, source in enumerate(self.sources):
+            shape = input_shape(self.graph, source)
+            inputs, rank = frozenset((number,)), len(shape)
+            self.groups[source] = (Group(inputs, shape, begin[rank], (0,) * rank, {}),)
+        for tensor in self.graph:
+            groups = self._groups_of(tensor)
+            if groups:
+                self.groups[tensor] = groups
+        losses = tuple(self.losses)
+        spatial = _by_number(self.spatial)
+        windowed = frozenset[int]().union(*self.windowed)
+        forms = {}
+        for number, source in enumerate(self.sources):
+            axes = self._spatial_axes(source, spatial.get(number, set()))
+            forms[source] = ClosedForm(
+                source,
+                states_of(self.groups, number, len(self.sources)),
+                axes,
+                losses,
+                self.losses,
+                self.moved,
+                number in windowed,
+            )
+        return ClosedForms(forms, tuple(self.sources), self.groups)
+
+    def _spatial_axes(self, source: str, spatial: set[int]) -> tuple[int, ...]:
+        rank = len(input_shape(self.graph, source))
+        axes = sorted(spatial) or list(range(1, rank))
+        if not spatial and rank and (not axes or mover_along(self.graph, source, 0) is not None):
+            axes.insert(0, 0)
+        return tuple(axes)
+
+    def _groups_of(self, tensor: str) -> tuple[Group, ...]:
+        entering = [
+            (self.groups[edge.source], edge.relation, Loss(edge.source, edge.operator))
+            for edge in edges_over(self.graph, tensor, self.moved)
+            if edge.source in self.groups
         ]
-        if carried:
-            own = shape_of(graph, tensor) or ()
-            merged = _mend_state(merge_states(carried, own), shape, own)
-            if len(merged.classes) > MAX_CLASSES:
+        if not entering:
+            return ()
+        own = shape_of(self.graph, tensor) or ()
+        made: dict[tuple[int, Shape], list[Group]] = {}
+        for inputs, parts in _apart(entering):
+            group = self._merge(inputs, [self._carry(part) for part in parts], own)
+            if len(group.classes) > MAX_CLASSES:
                 raise BoundError(
                     f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
                     f"than MAX_CLASSES ({MAX_CLASSES})"
                 )
-            if merged.classes:
-                states[tensor] = merged
-    axes = sorted(spatial) or list(range(1, len(shape)))
-    if not spatial and shape and (not axes or mover_along(graph, source, 0) is not None):
-        axes.insert(0, 0)
-    return ClosedForm(source, states, tuple(axes), tuple(losses), moved)
+            if group.classes:
+                made.setdefault((id(group.classes), group.lengths), []).append(group)
+        groups = tuple(united(alike) for alike in made.values())
+        before = entering[0][0]
+        same = len(groups) == len(before) and all(map(is_, groups, before))
+        return before if same else groups
+
+    def _carry(self, part: Part) -> Group:
+        """Return what comes over an edge."""
+        group, relation, loss = part
+        if relation.spatial:
+            self._mark_spatial(group, relation.spatial)
+        if relation.is_void:
+            return group._replace(classes={})
+        if relation.is_identity:
+            return group
+        classes, lossy = self._carry_classes(group.classes, relation)
+        through = group.through
+        if lossy:
+            through = _with_loss(through, lossy, self.losses, loss)
+        return group._replace(classes=classes, through=through)
+
+    def _carry_classes(self, classes: Classes, relation: Relation) -> Carried:
+        key = id(classes), id(relation)
+        known = self._carried.get(key)
+        if known is None:
+            ways = [_carry_class(layout, fields, relation) for layout, fields in classes.items()]
+            made = ways[0]
+            if len(ways) > 1:
+                lossy = tuple({axis: None for way in ways for axis in way.lossy})
+                together = merge_classes([way.classes for way in ways], relation.out_shape)
+                made = Carried(together, lossy)
+            known = self._carried[key] = classes, relation, made
+        return known[2]
+
+    def _mark_spatial(self, group: Group, windowed: tuple[int, ...]) -> None:
+        """Note which axes of its inputs a group carries to axes that an operator moves along."""
+        spatial = self.spatial.setdefault(group.inputs, set())
+        for axis in range(len(group.lengths)):
+            if axis not in spatial and not carriers_of(group.classes, axis).isdisjoint(windowed):
+                spatial.add(axis)
+        if group.inputs not in self.windowed and any(
+            not layout.carriers(axis).isdisjoint(windowed)
+            for layout in group.classes
+            for axis in range(len(group.lengths))
+        ):
+            self.windowed.add(group.inputs)
+
+    def _merge(self, inputs: frozenset[int], parts: Sequence[Group], own: Shape) -> Group:
+        """Return what a tensor of shape `own` has of inputs that come over several edges."""
+        first, lengths = parts[0], parts[0].lengths
+        distinct = list({id(part.classes): part.classes for part in parts}.values())
+        key = (*map(id, distinct), lengths, own)
+        known = self._merged.get(key)
+        if known is None:
+            classes = distinct[0] if len(distinct) == 1 else merge_classes(distinct, own)
+            known = self._merged[key] = distinct, _mend_classes(classes, lengths, own)
+        through, apart = reduce(either, (part.through for part in parts)), first.apart
+        if any(part.apart is not apart for part in parts):
+            apart = {n: reduce(either, (part.losses(n) for part in parts)) for n in inputs}
+        if inputs == first.inputs and through == first.through and known[1] is first.classes:
+            return first
+        return Group(inputs, lengths, known[1], through, apart)
 
 
-def _mend_state(state: State, lengths: Shape, shape: Shape) -> State:
-    """Return a state in which what reads all of the input, or joins what does, is not cut."""
-    classes = {
+def _by_number(marked: Mapping[frozenset[int], set[int]]) -> dict[int, set[int]]:
+    """Return what is marked of groups of inputs, by the number of the input."""
+    found: dict[int, set[int]] = {}
+    for inputs, axes in marked.items():
+        for number in inputs:
+            found.setdefault(number, set()).update(axes)
+    return found
+
+
+def _apart(
+    entering: Sequence[tuple[Sequence[Group], Relation, Loss]],
+) -> Iterable[tuple[frozenset[int], list[Part]]]:
+    """Return inputs that come over the same edges from the same groups, with these as parts."""
+    ways: dict[frozenset[int], list[Part]] = {}
+    for groups, relation, loss in entering:
+        for group in groups:
+            ways.setdefault(group.inputs, []).append(Part(group, relation, loss))
+    if len(ways) == 1 or sum(map(len, ways)) == len(frozenset().union(*ways)):
+        return ways.items()
+    by_input: dict[int, list[Part]] = {}
+    for groups, relation, loss in entering:
+        for group in groups:
+            part = Part(group, relation, loss)
+            for number in group.inputs:
+                by_input.setdefault(number, []).append(part)
+    alike: dict[tuple[int, ...], tuple[list[int], list[Part]]] = {}
+    for number, parts in by_input.items():
+        alike.setdefault(tuple(map(id, parts)), ([], parts))[0].append(number)
+    return [(frozenset(numbers), parts) for numbers, parts in alike.values()]
+
+
+def _mend_classes(classes: Classes, lengths: Shape, shape: Shape) -> Classes:
+    """Return classes in which what reads all of the input, or joins what does, is not cut."""
+    mended = {
         layout: tuple(
             None if field is None else mended_field(field, lengths[axis], shape)
             for axis, field in enumerate(fields)
         )
-        for layout, fields in state.classes.items()
+        for layout, fields in classes.items()
     }
     if all(
         now is before
-        for layout, fields in classes.items()
-        for now, before in zip(fields, state.classes[layout], strict=True)
+        for layout, fields in mended.items()
+        for now, before in zip(fields, classes[layout], strict=True)
     ):
-        return state
-    return State(classes, state.through)
-
-
-def _carry_state(
-    state: State, edge: Edge, losses: dict[Loss, int], spatial: set[int], memo: Memo
-) -> State:
-    relation, loss = edge.relation, Loss(edge.source, edge.operator)
-    if relation.is_void:
-        return State({}, state.through)
-    if relation.spatial and len(spatial) < len(state.through):
-        _mark_spatial(state, relation.spatial, spatial)
-    parts = []
-    for layout, fields in state.classes.items():
-        classes, lossy = memo.carry(layout, fields, relation)
-        through = _with_loss(state.through, lossy, losses, loss) if lossy else state.through
-        parts.append(State(classes, through))
-    return parts[0] if len(parts) == 1 else merge_states(parts, relation.out_shape)
-
-
-def _mark_spatial(state: State, windowed: tuple[int, ...], spatial: set[int]) -> None:
-    for axis in range(len(state.through)):
-        if axis not in spatial and not carriers(state, axis).isdisjoint(windowed):
-            spatial.add(axis)
+        return classes
+    return mended
 
 
 def _carry_class(layout: Layout, fields: Fields, relation: Relation) -> Carried:
@@ -210,22 +299,15 @@ def _with_loss(
     return tuple(bits | bit if axis in lossy else bits for axis, bits in enumerate(through))
 
 
-def merge_states(states: Iterable[State], shape: Shape) -> State:
-    """Return the state of a tensor that several edges feed."""
-    distinct = list({id(state): state for state in states}.values())
-    if len(distinct) == 1:
-        return distinct[0]
+def merge_classes(several: Iterable[Classes], shape: Shape) -> Classes:
+    """Return the classes of what several edges give a tensor, those of one layout united."""
     gathered: dict[Layout, list[Fields]] = {}
-    for state in distinct:
-        for layout, fields in state.classes.items():
+    for classes in several:
+        for layout, fields in classes.items():
             gathered.setdefault(layout, []).append(fields)
-    classes = {
+    return {
         layout: parts[0]
         if len(parts) == 1
         else tuple(merge_fields(fields, shape) for fields in zip(*parts, strict=True))
         for layout, parts in gathered.items()
     }
-    blamed = tuple(
-        reduce(or_, losses) for losses in zip(*(state.through for state in distinct), strict=True)
-    )
-    return State(classes, blamed)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from operator import or_
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from rfgraph.domains.fields.parts import Lines, whole_lines
 from rfgraph.domains.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Sequence
 
     from rfgraph.domains.fields.axis_field import AxisField
     from rfgraph.domains.joined import Joined
-    from rfgraph.relations.graph import Operator
+    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import Edge, Operator
 
 
 MAX_CLASSES = 512
@@ -93,14 +96,128 @@ class Loss(NamedTuple):
 class ClosedForm:
     """The states of all tensors that one graph input reaches, and the input's spatial axes.
 
-    `joined` are the tensors that were followed as one rearrangement of another.
+    `losses` are those of all inputs of the model, and `loss_numbers` their numbers. `joined` are
+    the tensors that were followed as one rearrangement of another. `windowed`: whether some axis of
+    the input is carried to a spatial axis of an operator.
     """
 
     input: str
     states: Mapping[str, State]
     spatial_axes: tuple[int, ...]
     losses: tuple[Loss, ...]
+    loss_numbers: Mapping[Loss, int]
     joined: Mapping[str, Joined]
+    windowed: bool = False
+
+    def loses_at(self, edge: Edge) -> bool:
+        """Whether paths from the input stop being local over an edge."""
+        number = self.loss_numbers.get(Loss(edge.source, edge.operator))
+        state = self.states.get(edge.target)
+        if number is None or state is None or edge.source not in self.states:
+            return False
+        return any(bits >> number & 1 for bits in state.through)
+
+
+class Group(NamedTuple):
+    """Inputs of one shape, by their numbers, that give a tensor the same classes.
+
+    `through` are the losses on the way of all of them, `apart` those of each by its number, where
+    they differ.
+    """
+
+    inputs: frozenset[int]
+    lengths: Shape
+    classes: Classes
+    through: tuple[int, ...]
+    apart: Mapping[int, tuple[int, ...]]
+
+    def losses(self, number: int) -> tuple[int, ...]:
+        """Return the losses on the way of one input."""
+        own = self.apart.get(number)
+        return self.through if own is None else either(self.through, own)
+
+
+def either(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    """Return by axis the losses that are in one or the other."""
+    return first if first is second else tuple(map(or_, first, second))
+
+
+def united(groups: Sequence[Group]) -> Group:
+    """Return groups of the same classes as one."""
+    first = groups[0]
+    if len(groups) == 1:
+        return first
+    inputs = frozenset[int]().union(*(group.inputs for group in groups))
+    if all(group.through == first.through and group.apart is first.apart for group in groups):
+        return first._replace(inputs=inputs)
+    apart = {number: group.losses(number) for group in groups for number in group.inputs}
+    return first._replace(inputs=inputs, through=(0,) * len(first.through), apart=apart)
+
+
+class ClosedForms(Mapping[str, ClosedForm]):
+    """The closed form of each graph input by its name, in the order of the file."""
+
+    __slots__ = ("_forms", "_groups", "_names")
+
+    def __init__(
+        self,
+        forms: Mapping[str, ClosedForm],
+        names: tuple[str, ...],
+        groups: Mapping[str, tuple[Group, ...]],
+    ) -> None:
+        self._forms, self._names, self._groups = forms, names, groups
+
+    def __getitem__(self, name: str) -> ClosedForm:
+        return self._forms[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._forms)
+
+    def __len__(self) -> int:
+        return len(self._forms)
+
+    def groups(self, tensor: str) -> tuple[Group, ...]:
+        """Return the inputs that reach a tensor, those that give it the same state together."""
+        return self._groups.get(tensor, ())
+
+    def name(self, number: int) -> str:
+        """Return the name of an input by its number in a group."""
+        return self._names[number]
+
+
+class _Column(Mapping[str, State]):
+    """The states of the tensors that one of several inputs reaches."""
+
+    __slots__ = ("_groups", "_number")
+
+    def __init__(self, groups: Mapping[str, tuple[Group, ...]], number: int) -> None:
+        self._groups, self._number = groups, number
+
+    def __getitem__(self, tensor: str) -> State:
+        for group in self._groups[tensor]:
+            if self._number in group.inputs:
+                return State(group.classes, group.losses(self._number))
+        raise KeyError(tensor)
+
+    def __contains__(self, tensor: object) -> bool:
+        groups = self._groups.get(cast("str", tensor), ())
+        return any(self._number in group.inputs for group in groups)
+
+    def __iter__(self) -> Iterator[str]:
+        return filter(self.__contains__, self._groups)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def states_of(
+    groups: Mapping[str, tuple[Group, ...]], number: int, inputs: int
+) -> Mapping[str, State]:
+    """Return the states of the tensors that one of so many inputs reaches."""
+    if inputs > 1:
+        return _Column(groups, number)
+    made = {id(one): State(one[0].classes, one[0].through) for one in groups.values()}
+    return {tensor: made[id(one)] for tensor, one in groups.items()}
 
 
 def lines_of(state: State, axis: int) -> Lines:
@@ -118,7 +235,12 @@ def is_one_path(state: State, axis: int) -> bool:
 
 def carriers(state: State, axis: int) -> frozenset[int]:
     """Return the axes of the tensor that carry an input axis, on local or one-sided paths."""
-    fields = (fields[axis] for fields in state.classes.values())
+    return carriers_of(state.classes, axis)
+
+
+def carriers_of(classes: Classes, axis: int) -> frozenset[int]:
+    """Return the axes that carry an input axis in some classes."""
+    fields = (fields[axis] for fields in classes.values())
     pieces = [piece for field in fields if field is not None for piece in field.pieces]
     return frozenset().union(*(piece.axes for piece in pieces))
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Whether local paths are aligned (None: there are none, or it cannot be told), and the axes.
 Measured: TypeAlias = "tuple[bool | None, Mapping[int, Axis]]"
+# What was measured: by classes and losses, the tensor's shape, and what is said of the input.
+Seen: TypeAlias = "dict[tuple[object, ...], Measured]"
 # How many of the operators that made an axis global are named.
 MAX_THROUGH = 4
 
@@ -39,17 +41,18 @@ MAX_THROUGH = 4
 class Meter:
     """Measures the fields of tensors on one graph input; tensors that share a state share the work.
 
-    `probed` are the input's axes whose lengths were chosen for want of any; `takes_range` says
-    whether an operator takes the range of a tensor that it reads, for dynamic quantization;
-    `longer` gives the meter of the same model with those lengths doubled, None where there is none.
+    `seen` is shared by the inputs of a model, for these may share states as well. `probed` are the
+    input's axes whose lengths were chosen for want of any; `takes_range` says whether an operator
+    takes the range of a tensor that it reads, for dynamic quantization; `longer` gives the meter of
+    the same model with those lengths doubled, None where there is none.
     """
 
     graph: Graph
     form: ClosedForm
     probed: Collection[int]
     takes_range: Callable[[Graph, str, Operator], bool]
+    seen: Seen = field(default_factory=dict, repr=False)
     longer: Callable[[], Meter | None] | None = None
-    _seen: dict[tuple[int, Shape | None], Measured] = field(default_factory=dict, repr=False)
     _read: dict[str, Masks | None] = field(default_factory=dict, repr=False)
     _parted: set[str] | None = field(default=None, repr=False)
 
@@ -57,10 +60,11 @@ class Meter:
         """Return alignment and axes of the field of a tensor that the input reaches."""
         state = self.form.states[tensor]
         shape = shape_of(self.graph, tensor)
-        key = (id(state), shape)
-        if key not in self._seen:
-            self._seen[key] = self._measure(tensor, state, shape)
-        agree, axes = self._seen[key]
+        key = (id(state.classes), state.through, shape, *self._said)
+        known = self.seen.get(key)
+        if known is None:
+            known = self.seen[key] = self._measure(tensor, state, shape)
+        agree, axes = known
         if not self.probed or self.longer is None or not self._has_parts(tensor):
             return agree, axes
         wider = self.longer()
@@ -68,6 +72,12 @@ class Meter:
             return agree, axes
         _, later = wider.measured(tensor)
         return agree, FrozenDict({n: _at_two_lengths(axes[n], later[n]) for n in axes})
+
+    @property
+    def _said(self) -> tuple[object, ...]:
+        """What the fields depend on beside the states."""
+        lengths = input_shape(self.graph, self.form.input)
+        return lengths, tuple(sorted(self.probed)), self.form.spatial_axes
 
     def _has_parts(self, tensor: str) -> bool:
         """Whether a tensor comes by parts of an axis, whose length may depend on the input's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,12 +35,12 @@ def group_by(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[lis
 
 
 def field_key(field: ReceptiveField) -> Hashable:
-    """Return what a field says of its input, but for the names of tensors and operators.
+    """Return what a field says, but for the names of tensors, inputs and operators.
 
     Where its units have no position on an axis (stride 0), nor where on the axis they read.
     """
     axes = tuple(_axis_key(axis) for axis in field.axes.values())
-    return field.input, field.shape, field.aligned, axes
+    return field.shape, field.aligned, axes
 
 
 def _axis_key(axis: Axis | None) -> Hashable:
@@ -53,6 +53,12 @@ def _axis_key(axis: Axis | None) -> Hashable:
         *(axis.shortest, axis.longest, axis.covers_input, bool(axis.through), bool(axis.ranges)),
         _axis_key(axis.local),
     )
+
+
+def in_order_of_file(view: View, names: Sequence[str]) -> tuple[str, ...]:
+    """Return inputs in the order in which the file has them."""
+    places = {name: place for place, name in enumerate(view.result.forms)}
+    return tuple(sorted(names, key=places.__getitem__))
 
 
 def first_and_last(names: Sequence[str]) -> str:
@@ -80,9 +86,7 @@ class Answers:
 
     def distribution(self, field: ReceptiveField) -> list[str]:
         """Return the lines on the distribution over paths to a tensor."""
-        if field.tensor not in self._counts:
-            self._counts[field.tensor] = self._may_count(field.tensor)
-        if not self._counts[field.tensor]:
+        if not self.counts(field.tensor):
             return not_counted_lines(self.label, self.style)
         key = field.input, field.tensor
         if key not in self._distributions:
@@ -91,10 +95,12 @@ class Answers:
         return self._distributions[key]
 
     def _may_count(self, tensor: str) -> bool:
-        number = len(self.view.fields_of(tensor))
+        number = sum(len(names) for _, names in self.view.alike_fields(tensor))
         if number <= self._free:
             self._free -= number
             return True
+        if number * number > self._left:
+            return False  # at least these inputs are behind it
         behind = number * len(ancestors(self.view.result.graph, [tensor]))
         if behind > self._left:
             return False
@@ -103,21 +109,39 @@ class Answers:
 
     def fields_key(self, tensor: str) -> Hashable:
         """Return the shape of a tensor and what its fields say."""
-        fields = self.view.fields_of(tensor)
-        return shape_of(self.view.result.graph, tensor), tuple(map(field_key, fields))
+        said: dict[Hashable, tuple[str, ...]] = {}
+        for field, names in self.view.alike_fields(tensor):
+            key = field_key(field)
+            said[key] = in_order_of_file(self.view, (*said[key], *names)) if key in said else names
+        return shape_of(self.view.result.graph, tensor), frozenset(said.items())
+
+    def counts(self, tensor: str) -> bool:
+        """Whether the paths to a tensor are counted."""
+        if tensor not in self._counts:
+            self._counts[tensor] = self._may_count(tensor)
+        return self._counts[tensor]
 
     def tensor_key(self, tensor: str) -> Hashable:
         """Return what is said of a tensor: its fields and the distributions over paths to it."""
+        if not self.counts(tensor):
+            return self.fields_key(tensor)
         fields = self.view.fields_of(tensor)
-        return tuple((field_key(field), tuple(self.distribution(field))) for field in fields)
+        return tuple(
+            (field.input, field_key(field), tuple(self.distribution(field))) for field in fields
+        )
 
     def output_key(self, output: str) -> Hashable:
         """Return what is said of an output: of itself, where it is local, or what is before it."""
         result = self.view.result
         said: dict[Hashable, None] = {}
-        for field in self.view.fields_of(output):
+        for field, names in self.view.alike_fields(output):
             if has_local_path(result.forms[field.input], output):
-                said[field.input, tuple(self.distribution(field))] = None
+                if not self.counts(output):
+                    said[names] = None
+                    continue
+                for name in names:
+                    one = replace(field, input=name)
+                    said[name, tuple(self.distribution(one))] = None
             else:
                 before = result.before_global(output, field.input)
                 said.update((key, None) for key in map(self.tensor_key, before))

@@ -41,6 +41,7 @@ def field_records(view: View, fields: Iterable[ReceptiveField] | None = None) ->
 
     Lists are separated by spaces (`through` by "; "), what is null is empty.
     """
+    view.require_listable()
     chosen = view.fields() if fields is None else fields
     return csv_text(HEADER, (row for field in chosen for row in _rows(view, field)))
 

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
 
-# Positions of the field times edges of the graph, which take a laptop some 50 ms.
+# Positions of the field times edges of the graph, which take a laptop some 50 ms; an edge takes as
+# long as LEAST positions, however few it has.
 MAX_GLANCED = 1 << 24
+LEAST = 256
 
 
 def glance(view: View, field: ReceptiveField) -> list[tuple[str, str, str]]:
@@ -23,8 +25,8 @@ def glance(view: View, field: ReceptiveField) -> list[tuple[str, str, str]]:
     lengths = [field.axes[axis].size for axis in view.spatial_axes(field)]
     sizes = [size for size in lengths if size]
     shown = len(view.tensors or view.result.model.outputs) * len(view.inputs)
-    edges = view.result.graph.number_of_edges() * shown
-    if len(sizes) < len(lengths) or math.prod(sizes) * edges > MAX_GLANCED:
+    edges = view.result.edges * shown
+    if len(sizes) < len(lengths) or (math.prod(sizes) + LEAST) * edges > MAX_GLANCED:
         return []
     from rfgraph.analysis.erf import erf
     from rfgraph.report.formats.effective import endless_sizes, ratio_text, sizes_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.view import View, has_windows, masks_sentence, open_lengths
+from rfgraph.analysis.view import View, masks_sentence, open_lengths
 from rfgraph.report.formats.markdown import table
 from rfgraph.report.model.rows import field_rows, scope_sentence, unread
 from rfgraph.wording.names import for_markdown, markdown_text, one_line
@@ -57,7 +57,7 @@ def _inputs(view: View) -> str:
 
 def _spatial(view: View, item: ModelInput) -> str:
     axes = axes_text(view.result.forms[item.name].spatial_axes)
-    return axes if has_windows(view.result, item.name) else f"none, {axes} in their place"
+    return axes if view.result.forms[item.name].windowed else f"none, {axes} in their place"
 
 
 def _shown(view: View) -> Iterator[tuple[str, ReceptiveField]]:

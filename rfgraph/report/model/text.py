@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.analysis.view import View, has_windows, masks_sentence, open_lengths
+from rfgraph.analysis.view import View, masks_sentence, open_lengths
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.relations.graph import producer_of, shape_of
-from rfgraph.report.model.alike import Answers, first_and_last, group_by
+from rfgraph.report.model.alike import Answers, first_and_last, group_by, in_order_of_file
 from rfgraph.report.model.glance import glance
 from rfgraph.report.model.lengths import lengths_rows
 from rfgraph.report.model.padding import padding_rows
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import Finding, ReceptiveField
     from rfgraph.relations.graph import Model, ModelInput
     from rfgraph.report.formats.style import Style
+    from rfgraph.report.model.rows import Row
 
 
+# A field, and the inputs on which it is the same.
+Alike: TypeAlias = "tuple[ReceptiveField, tuple[str, ...]]"
 MAX_OUTPUTS = 12
 ALIKE = "alike but for names and positions"
 LABEL = 17
@@ -74,7 +78,7 @@ def _inputs(view: View, style: Style) -> Iterator[list[str]]:
 def _input_facts(view: View, item: ModelInput) -> str:
     axes = axes_text(view.result.forms[item.name].spatial_axes)
     facts = [] if not item.shape else [f"No spatial axis: the numbers are those of {axes}."]
-    if has_windows(view.result, item.name):
+    if view.result.forms[item.name].windowed:
         facts = [f"Spatial: {axes}."]
     if item.probed or item.determined:
         taken = [
@@ -134,29 +138,32 @@ def _output_lines(
     if len(outputs) > 1:
         names = first_and_last(outputs)
         yield from style.wrapped(f"{len(outputs)} outputs are {ALIKE}: {names}.", "  ")
-    fields = view.fields_of(output)
+    fields = view.alike_fields(output)
     forms = view.result.forms
-    local: list[ReceptiveField] = []
-    others: list[ReceptiveField] = []
-    for field in fields:
-        (local if has_local_path(forms[field.input], output) else others).append(field)
+    local: list[Alike] = []
+    others: list[Alike] = []
+    for alike in fields:
+        (local if has_local_path(forms[alike[0].input], output) else others).append(alike)
     if not fields:
         yield from style.wrapped(unread(view, output), "  ")
     yield from _fields_lines(view, local, answers)
     if others:
         yield from style.wrapped(_why_not_local(others, view), "  ")
-        yield from _before_global(view, others, answers, shown)
+        yield from _before_global(view, [field for field, _ in others], answers, shown)
 
 
-def _why_not_local(fields: Sequence[ReceptiveField], view: View) -> str:
+def _why_not_local(fields: Sequence[Alike], view: View) -> str:
     """Say of fields without a local path what is read."""
     said: dict[str, list[str]] = {}
-    for field in fields:
+    for field, names in fields:
         sentence = scope_sentence(field, view.spatial_axes(field))
-        said.setdefault(sentence, []).append(field.input)
+        said.setdefault(sentence, []).extend(names)
     if len(view.result.model.inputs) == 1:
         return next(iter(said))
-    return " ".join(f"On input {some_names(names)}: {text}" for text, names in said.items())
+    return " ".join(
+        f"On input {some_names(in_order_of_file(view, names))}: {text}"
+        for text, names in said.items()
+    )
 
 
 def _before_global(
@@ -173,11 +180,11 @@ def _before_global(
     known = [name for name in names if name in shown]
     shown.update(new)
     for alike in group_by(new, lambda name: (_is_local(view, name), answers.tensor_key(name))):
-        kind, fields = _kind(view, alike), view.fields_of(alike[0])
+        kind, same = _kind(view, alike), view.alike_fields(alike[0])
         many = f", {len(alike)} {ALIKE}, {first_and_last(alike)}" if len(alike) > 1 else ""
         yield from style.wrapped(f"The {kind} before it{many}:", "  ")
-        yield from _heading("", alike[0], shape_text(fields[0].shape), style, "  ")
-        yield from _fields_lines(view, fields, answers)
+        yield from _heading("", alike[0], shape_text(same[0][0].shape), style, "  ")
+        yield from _fields_lines(view, same, answers)
     said = bool(new)
     for alike in group_by(known, lambda name: (_is_local(view, name), name in result.forms)):
         where = "shown above"
@@ -195,7 +202,7 @@ def _is_local(view: View, tensor: str) -> bool:
     """Whether all paths to a tensor are local, on all spatial axes of all inputs."""
     return all(
         field.axes[axis].scope == "local"
-        for field in view.fields_of(tensor)
+        for field, _ in view.alike_fields(tensor)
         for axis in view.spatial_axes(field)
     )
 
@@ -213,30 +220,47 @@ def _kind(view: View, alike: Sequence[str]) -> str:
 def _tensors(view: View, style: Style) -> Iterator[list[str]]:
     answers = Answers(view, style, LABEL + 6)
     for name in view.tensors or ():
-        fields = view.fields_of(name)
-        lines = _heading("Tensor", name, shape_text(fields[0].shape), style)
+        fields = view.alike_fields(name)
+        lines = _heading("Tensor", name, shape_text(fields[0][0].shape), style)
         yield [*lines, *_fields_lines(view, fields, answers)]
 
 
-def _fields_lines(view: View, fields: Sequence[ReceptiveField], answers: Answers) -> Iterator[str]:
+def _fields_lines(view: View, fields: Sequence[Alike], answers: Answers) -> Iterator[str]:
     """Give the numbers of a tensor, once for inputs on which they are the same."""
-    style = answers.style
-    items = {item.name: item for item in view.result.model.inputs}
     same: dict[tuple[str, ...], list[str]] = {}
-    for field in fields:
-        rows = [
-            *field_rows(field, view.spatial_axes(field), items[field.input]),
-            *glance(view, field),
-            *padding_rows(view, field),
-            *shift_rows(view, field, items[field.input]),
-            *lengths_rows(view, field, items[field.input]),
-        ]
-        lines = (*_row_lines(rows, style), *answers.distribution(field))
-        same.setdefault(lines, []).append(field.input)
-    for lines, names in same.items():
-        if len(items) > 1:
-            yield from style.wrapped(f"on input {some_names(names)}:", "  ")
+    for field, names in fields:
+        for lines, alike in _lines_apart(view, field, names, answers):
+            same.setdefault(lines, []).extend(alike)
+    several = len(view.result.model.inputs) > 1
+    together = [(in_order_of_file(view, names), lines) for lines, names in same.items()]
+    firsts = in_order_of_file(view, [names[0] for names, _ in together])
+    for names, lines in sorted(together, key=lambda one: firsts.index(one[0][0])):
+        if several:
+            yield from answers.style.wrapped(f"on input {some_names(names)}:", "  ")
         yield from lines
+
+
+def _lines_apart(
+    view: View, field: ReceptiveField, inputs: Sequence[str], answers: Answers
+) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Yield the lines on a field that is the same on several inputs, with the inputs.
+
+    How much of it counts, and how many paths there are, may differ.
+    """
+    item, style = view.result.input(field.input), answers.style
+    apart: dict[tuple[tuple[Row, ...], tuple[str, ...]], list[str]] = {}
+    for name in inputs:
+        one = replace(field, input=name)
+        key = tuple(glance(view, one)), tuple(answers.distribution(one))
+        apart.setdefault(key, []).append(name)
+    first = list(field_rows(field, view.spatial_axes(field), item))
+    last = [
+        *padding_rows(view, field),
+        *shift_rows(view, field, item),
+        *lengths_rows(view, field, item),
+    ]
+    for (seen, distribution), names in apart.items():
+        yield (*_row_lines([*first, *seen, *last], style), *distribution), names
 
 
 def _row_lines(rows: Iterable[tuple[str, str, str]], style: Style) -> Iterator[str]:
