@@ -144,5 +144,5 @@ def _lag(moving: Movement, name: str) -> Fraction:
     if not isinstance(value, Moved):
         return Fraction(0)
     p, q, spans = flattened(value).needs
-    ends = [span[1] - Fraction(q * at, p) for at, span in enumerate(spans) if span is not None]
-    return max(ends, default=Fraction(0))
+    ends = [p * span[1] - q * at for at, span in enumerate(spans) if span is not None]
+    return Fraction(max(ends, default=0), p)

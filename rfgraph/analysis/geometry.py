@@ -147,10 +147,14 @@ def _unknown(axis: int, lengths: Lengths) -> Json:
 
 
 class _Found(NamedTuple):
-    """What the axes of an input accept, and the operators that differ between such lengths."""
+    """What the axes of an input accept, and the operators that differ between such lengths.
+
+    `moves` say how steps move the tensor at the lengths of the result.
+    """
 
     lengths: dict[int, Lengths]
     differing: dict[int, tuple[Dependent, ...]]
+    moves: dict[int, Movement]
 
 
 def geometry(
@@ -173,7 +177,8 @@ def geometry(
     shape = None if whole is None else _whole_shape(result.model, item, tensor, found, whole)
     model = _measured_at(result.model, item, found.lengths, whole)
     item = _item(model, source)
-    moves = {axis: moving(model, item, axis, tensor) for axis in spatial}
+    known = found.moves if model is result.model else {}
+    moves = {axis: moving(model, item, axis, tensor, known.get(axis)) for axis in spatial}
     own_shape = shape_of(model.graph, tensor) or ()
     measured = tuple(
         made
@@ -225,10 +230,10 @@ def _item(model: Model, source: str) -> ModelInput:
 def _accepted(model: Model, item: ModelInput, tensor: str, spatial: Sequence[int]) -> _Found:
     lengths: dict[int, Lengths] = {}
     differing: dict[int, tuple[Dependent, ...]] = {}
-    for axis in spatial:
-        moving = movement(model.graph, item.name, axis, tensor)
-        lengths[axis], differing[axis] = accepted_lengths(model, item, axis, moving)
-    return _Found(lengths, differing)
+    moves = {axis: movement(model.graph, item.name, axis, tensor) for axis in spatial}
+    for axis, along in moves.items():
+        lengths[axis], differing[axis] = accepted_lengths(model, item, axis, along)
+    return _Found(lengths, differing, moves)
 
 
 def _base(declared: int, lengths: Lengths, whole: int | None) -> int:

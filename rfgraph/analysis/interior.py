@@ -43,13 +43,16 @@ class _Middle(NamedTuple):
     is_bounded: bool
 
 
-def moving(model: Model, source: ModelInput, axis: int, tensor: str) -> Movement:
-    """Return how a tensor moves; where steps do not tell, by its units in the middle.
+def moving(
+    model: Model, source: ModelInput, axis: int, tensor: str, by_steps: Movement | None = None
+) -> Movement:
+    """Return how a tensor moves: `by_steps`, and where they do not tell, by units in its middle.
 
     Windows that are shifted by a roll and masked where it wraps, and chunks that a mask makes,
     repeat away from the borders. What is so at one length only is not taken.
     """
-    by_steps = movement(model.graph, source.name, axis, tensor)
+    if by_steps is None:
+        by_steps = movement(model.graph, source.name, axis, tensor)
     whys = {item.why for item in by_steps.breaks}
     if not whys & _TABULATED or whys - _TABULATED - {BEFORE}:
         return by_steps

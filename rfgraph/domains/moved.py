@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.domains.periodic import PeriodicMap, join_spans
+from rfgraph.domains.periodic import PeriodicMap, joined
+
+if TYPE_CHECKING:
+    from rfgraph.domains.phases import Span
 
 if TYPE_CHECKING:
     from rfgraph.domains.phases import Span
@@ -45,11 +48,8 @@ def with_itself(value: Moved) -> Moved:
     Its first position is that of the input's.
     """
     p, q = value.needs.p, value.needs.q
-    spans = tuple(
-        join_spans((span, (at * q // p, _last(value.ends.at(at)))))
-        for at, span in enumerate(value.needs.spans)
-    )
-    return value._replace(needs=PeriodicMap(p, q, spans))
+    own = tuple((at * q // p, _last(span)) for at, span in enumerate(value.ends.spans))
+    return value._replace(needs=PeriodicMap(p, q, joined(value.needs, PeriodicMap(p, q, own), p)))
 
 
 def _last(span: Span) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from rfgraph.domains.joined import Joining, joined_by_axis
 from rfgraph.domains.moved import Moved, flattened, in_blocks, on_axes, with_itself
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, affine, join_spans
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, affine, joined
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
@@ -223,11 +223,7 @@ class _Movement(Joining[Value]):
         if p > MAX_PERIOD:
             return LONG
         needs, ends = (
-            PeriodicMap(
-                p,
-                one.q * p // one.p,
-                tuple(join_spans((one.at(o), other.at(o))) for o in range(p)),
-            )
+            PeriodicMap(p, one.q * p // one.p, joined(one, other, p))
             for one, other in ((first.needs, second.needs), (first.ends, second.ends))
         )
         return first._replace(needs=needs, ends=ends)
@@ -290,8 +286,7 @@ class _Movement(Joining[Value]):
         p, q = period * turns, needs.q * (shift * turns // needs.p)
         if p > MAX_PERIOD:
             return LONG
-        read = tuple(needs.hull(rule.taps(o)) for o in range(p))
-        last = tuple(ends.at(_last_needed(rule, o)) for o in range(p))
+        read, last = needs.read_by(rule, p), ends.at_each(_last_needed(rule, p))
         return Moved(value.axis, 1, rule.out_len, PeriodicMap(p, q, read), PeriodicMap(p, q, last))
 
     def _mirror(self, needs: PeriodicMap, rule: Taps, padded: tuple[bool, bool]) -> None:
@@ -341,15 +336,16 @@ def _pins_both_ends(rule: Resample) -> bool:
     return rule.in_len != rule.out_len and rule.ratio * (rule.out_len - 1) == distance > 0
 
 
-def _last_needed(rule: Taps, o: int) -> int:
-    """Return the input position up to which an axis must go for the output to have position o."""
+def _last_needed(rule: Taps, count: int) -> list[int]:
+    """Return up to which input position an axis must go for the first output positions to exist."""
     period, shift = rule.period()
     rest = 0
     if isinstance(rule, Window):
         # What a stride leaves at the end need not be there; more than that is cut off.
         left = rule.in_len - 1 - rule.taps(rule.out_len - 1)[-1]
         rest = left if 0 < left < rule.stride else 0
-    return rule.in_len - 1 - rest + shift * -((rule.out_len - o - 1) // period)
+    last = rule.in_len - 1 - rest
+    return [last - shift * ((rule.out_len - o - 1) // period) for o in range(count)]
 
 
 def _clamps(rule: Taps) -> bool:

@@ -148,9 +148,9 @@ class PeriodicMap(_Fields):
             return None
         new_p = period * turns
         new_q = self.q * (shift * turns // self.p)
-        return reduced(new_p, new_q, self._read_by(rule, new_p))
+        return reduced(new_p, new_q, self.read_by(rule, new_p))
 
-    def _read_by(self, rule: PeriodicRule, count: int) -> Sequence[Span]:
+    def read_by(self, rule: PeriodicRule, count: int) -> Sequence[Span]:
         """Return what the first positions read that read this map by `rule`."""
         if count >= LONG:
             try:
@@ -158,6 +158,16 @@ class PeriodicMap(_Fields):
             except BoundError:
                 pass
         return tuple(self.hull(rule.taps(o)) for o in range(count))
+
+    def at_each(self, places: Sequence[int]) -> Sequence[Span]:
+        """Return the intervals read at some positions."""
+        if len(places) >= LONG:
+            try:
+                one = np.ones(len(places), dtype=np.int64)
+                return self._hulls(np.array(places, dtype=np.int64), 1, one)
+            except BoundError:
+                pass
+        return tuple(map(self.at, places))
 
     def _hulls(self, first: Ints, step: int, count: Ints) -> Phases:
         """Return the hulls of arithmetic progressions of positions, in arrays."""
@@ -203,10 +213,10 @@ def join(first: PeriodicMap, second: PeriodicMap) -> PeriodicMap | None:
     p = math.lcm(first.p, second.p)
     if p > MAX_PERIOD:
         return None
-    return reduced(p, first.q * (p // first.p), _joined(first, second, p))
+    return reduced(p, first.q * (p // first.p), joined(first, second, p))
 
 
-def _joined(first: PeriodicMap, second: PeriodicMap, count: int) -> Sequence[Span]:
+def joined(first: PeriodicMap, second: PeriodicMap, count: int) -> Sequence[Span]:
     """Return what the first positions of either map read."""
     if count >= LONG:
         try:

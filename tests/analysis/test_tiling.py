@@ -49,6 +49,22 @@ def test_stitched_is_whole_and_one_step_less_is_not(model, period, halo, grid, i
         assert not np.array_equal(stitched(less, net, x, whole), whole)
 
 
+def test_a_decoder_of_sound_has_a_period_of_all_its_rates():
+    """960 samples for each code; a code less on either side is not enough."""
+    model = nets.decoder((8, 5, 4, 6))
+    plan = rfgraph.tiles(model, image=48, tile=30)
+    (axis,) = plan.axes
+    assert axis.period == (960, 1)
+    assert len(plan) > 2
+    net, x = network(model), np.random.default_rng(0).normal(0, 0.1, (1, 4, 48)).astype(np.float32)
+    whole = net(x)
+    assert plan.shape == whole.shape
+    np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)
+    for side in (0, 1):
+        less = narrower(plan, [48], 0, side)
+        assert not np.array_equal(stitched(less, net, x, whole), whole)
+
+
 @pytest.mark.parametrize(
     ("name", "period", "halo", "grid"),
     [

@@ -134,3 +134,12 @@ def test_a_window_too_wide_for_a_table_is_read_tap_by_tap():
 def test_many_phases_that_read_nothing_are_empty():
     assert PeriodicMap(64, 1, (None,) * 64).is_empty
     assert constant(None).is_empty
+
+
+@pytest.mark.parametrize("step", [1, 1 << 59])
+def test_the_intervals_at_some_positions(step):
+    """Many are read from arrays, unless positions are too large for them."""
+    found = PeriodicMap(2, 2 * step, ((-1, 1), None))
+    places = [*range(-20, 20), 3, 1]
+    assert list(found.at_each(places)) == [found.at(o) for o in places]
+    assert list(found.at_each(places[:3])) == [found.at(o) for o in places[:3]]
