@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -30,10 +31,16 @@ PICTURES = {
     "figures/vgg16-growth.svg": "plot vgg16.onnx --erf --layers",
 }
 
+# Interactive reports that pages embed.
+REPORTS = {
+    "reports/resnet18.html": "report resnet18.onnx",
+    "reports/unet.html": "report unet_nearest.onnx",
+}
+
 
 def figures() -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of each picture, then those of the gallery and its page."""
-    for path, command in PICTURES.items():
+    """Yield the path and the text of each picture and report, then the gallery's and its page."""
+    for path, command in (*PICTURES.items(), *REPORTS.items()):
         yield path, drawn(command)
     cards = ["# Gallery", INTRODUCTION]
     for entry in tomllib.loads((ROOT / "docs/gallery.toml").read_text("utf-8"))["network"]:
@@ -59,11 +66,11 @@ def options(entry: dict[str, Any]) -> Iterator[str]:
 
 
 def drawn(command: str) -> str:
-    """Return the picture that a command draws, as SVG; the model is one of the fixtures."""
+    """Return the picture (SVG) or the page that a command writes; the model is a fixture."""
     verb, model, *options = command.split()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture.svg"
-        code = main([verb, str(FIXTURES / model), *options, "-o", str(path)])
+        path = Path(folder) / ("page.html" if verb == "report" else "picture.svg")
+        code = main([verb, os.path.relpath(FIXTURES / model), *options, "-o", str(path)])
         if code:
             raise RuntimeError(f"rfgraph {command}: exit code {code}")
         return path.read_text("utf-8")

@@ -42,6 +42,8 @@ REPORTS = [
     ("check", "check", str(FOLDER / "resnet18.onnx"), "--select", "RF001,RF006"),
     ("zoo", "zoo", str(FOLDER / "tcn.onnx"), str(FOLDER / "siamese.onnx")),
     ("model", "whatif", str(FOLDER / "vgg16.onnx"), "--set", "conv5_1.dilations=2,2"),
+    ("diff", "diff", str(FOLDER / "resnet50_v1.onnx"), str(FOLDER / "resnet50.onnx")),
+    ("diff", "diff", str(FOLDER / "tcn.onnx"), str(FOLDER / "wavenet_block.onnx")),
     ("ops", "ops"),
     ("explain", "explain", "RF003"),
 ]
