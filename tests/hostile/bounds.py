@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfgraph.analysis import verification, view
-from rfgraph.checks import rf004
+from rfgraph.checks import description, rf004
 from rfgraph.domains.fields import closed_form
 from rfgraph.domains.paths import counting, states
 from rfgraph.onnxfile import runnable
@@ -41,6 +41,7 @@ BOUNDS = [
     (verification, "MAX_BYTES", "bytes of memory that it may take"),
     (runnable, "MAX_DRAWN", "weights that it draws for those in other files"),
     (view, "MAX_FIELDS", "pairs of a tensor and one of several inputs that a report lists"),
+    (description, "MAX_DESCRIPTION", "bytes of a bioimage.io description (`--rdf`)"),
     (rf004, "MAX_TAPS", "dead taps of a window in a row that RF004 looks at"),
     (names, "MAX_LINE", "characters of an error"),
     (names, "MAX_NAME", "characters of a name in an error"),
