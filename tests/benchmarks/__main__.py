@@ -90,7 +90,8 @@ def paths() -> None:
         found = timing.apart("benchmarks.one", network, str(size), "paths")
         say(
             f"{network} {size}: load {found['load']:.1f} s, analyze {found['analyze']:.1f} s, "
-            f"all fields {found['measure']:.1f} s, histogram {found['histogram']:.1f} s (listed: {found['listed']}, "
+            f"all fields {found['measure']:.1f} s, histogram {found['histogram']:.1f} s "
+            f"(listed: {found['listed']}, "
             f"total has {found['bits']} bits), first path {found['enumerate']:.2f} s, "
             f"joint {found['joint']:.1f} s ({found['vectors']} sizes), peak {found['peak']:.0f} MB"
         )
