@@ -11,6 +11,7 @@ from rfgraph.analysis.field import Finding, Output, ReceptiveField
 from rfgraph.analysis.names import pick_input, pick_tensor, pick_tensors
 from rfgraph.analysis.not_followed import not_followed
 from rfgraph.analysis.ranges import is_range
+from rfgraph.analysis.tabulated import Tabulated
 from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.domains.fields.meter import Meter, Seen
 from rfgraph.domains.scope import Scope
@@ -38,6 +39,7 @@ class Analysis:
     _edges: int | None = field(default=None, repr=False)
     # The analysis at doubled lengths once it was asked for: none or one.
     _longer: tuple[Analysis, ...] | None = field(default=None, repr=False)
+    _tabulated: Tabulated | None = field(default=None, repr=False)
 
     @property
     def graph(self) -> Graph:
@@ -140,6 +142,12 @@ class Analysis:
             except BoundError:
                 self._longer = ()
         return self._longer[0]._meter(source) if self._longer else None
+
+    def tabulated(self, tensor: str) -> Tabulated:
+        """Return the tables of a tensor, those made before if it was asked for last."""
+        if self._tabulated is None or self._tabulated.tensor != tensor:
+            self._tabulated = Tabulated(self.graph, tensor)
+        return self._tabulated
 
     @property
     def outputs(self) -> tuple[Output, ...]:

@@ -11,10 +11,10 @@ from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.result import analyze
 from rfgraph.arguments import integer, keywords_named, sequence
 from rfgraph.domains.fields.numbers import unclipped_span
-from rfgraph.domains.padding import touched
-from rfgraph.domains.regions import clipped, region
+from rfgraph.domains.read_units import boxes_read
+from rfgraph.domains.regions import region
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.relations.graph import shape_of
+from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.version import __version__
 from rfgraph.wording.html import html_table
 from rfgraph.wording.names import quoted
@@ -162,11 +162,9 @@ def unit(
     sources = [item.name for item in result.model.inputs]
     if input is not None:
         sources = [pick_input(result.model, input)]
-    regions = [
-        _region(result, name, at, source)
-        for source in sources
-        if name in result.forms[source].states
-    ]
+    sources = [source for source in sources if name in result.forms[source].states]
+    boxes = _boxes(result, name, at, sources)
+    regions = [_region(result, name, at, source, boxes[source]) for source in sources]
     return Unit(name, at, tuple(regions))
 
 
@@ -212,12 +210,30 @@ def _range(given: slice, axis: int, length: int, described: str) -> tuple[int, i
     return first, end
 
 
-def _region(result: Analysis, tensor: str, index: Index, source: str) -> Region:
+def _boxes(
+    result: Analysis, tensor: str, index: Index, sources: Sequence[str]
+) -> dict[str, Box | None]:
+    """Return the tight box that the units read of each input, None for nothing.
+
+    By tables of all units where what these read takes too many words.
+    """
+    try:
+        read = boxes_read(result.graph, tensor, index)
+        return {source: read.get(source) for source in sources}
+    except BoundError:
+        tabulated = result.tabulated(tensor)
+        boxes: dict[str, Box | None] = {}
+        for source in sources:
+            box = region(tabulated.regions(source), index)
+            # A scalar has a table, and no axis.
+            rank = len(input_shape(result.graph, source))
+            boxes[source] = None if box is None else box[:rank]
+        return boxes
+
+
+def _region(result: Analysis, tensor: str, index: Index, source: str, box: Box | None) -> Region:
     form = result.forms[source]
-    box = region(clipped(result.graph, source, [tensor])[tensor], index)
     field = result.receptive_field(tensor, source)
-    if box is not None:
-        box = box[: len(field.axes)]
     scopes = tuple(axis.scope for axis in field.axes.values())
     unclipped = tuple(
         _unclipped(result, form, tensor, index, axis)
@@ -239,7 +255,7 @@ def _padded(
 ) -> tuple[bool, bool] | None:
     """Return whether padding touches some of the units from each side; None if not known."""
     try:
-        found = touched(result.graph, source, axis, tensor)
+        found = result.tabulated(tensor).touched(source, axis)
     except BoundError:
         return None
     if found is None:
