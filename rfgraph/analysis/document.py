@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.distributions import pairs, quick_distribution
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 def contents(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict[str, Any]:
     """Return the JSON of `rfgraph MODEL`; `fields` are those asked for, where not all are."""
+    made = parts(view, fields)
+    return {key: list(part) if isinstance(part, Iterator) else part for key, part in made.items()}
+
+
+def parts(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict[str, Any]:
+    """Return the same with iterators over the entries of its long lists, made when taken."""
     view.require_listable()
     result, model = view.result, view.result.model
     return {
@@ -33,10 +40,10 @@ def contents(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict
         "inputs": [_input(result, item) for item in model.inputs],
         "outputs": [output.to_dict() for output in result.outputs],
         **({} if model.masks is None else {"masks": model.masks.to_dict()}),
-        "receptive_fields": [
+        "receptive_fields": (
             field.to_dict() for field in (view.fields() if fields is None else fields)
-        ],
-        "paths": [quick_distribution(view, *pair).to_dict() for pair in pairs(view)],
+        ),
+        "paths": (quick_distribution(view, *pair).to_dict() for pair in pairs(view)),
         "findings": [finding.to_dict() for finding in result.findings],
     }
 

@@ -13,6 +13,7 @@ from rfgraph.cli.output import emit, style_of
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from rfgraph.analysis.view import View
     from rfgraph.cli.parser import Parser
@@ -48,11 +49,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _summary(chosen: View, form: str, style: Style) -> str:
+def _summary(chosen: View, form: str, style: Style) -> str | Iterator[str]:
     if form == "json":
         from rfgraph.report.model import json as document
 
-        return document.report(chosen)
+        return document.pieces(chosen)
     if form == "csv":
         from rfgraph.report.model import csv as records
 
@@ -66,7 +67,7 @@ def _summary(chosen: View, form: str, style: Style) -> str:
     return text.summary(chosen, style)
 
 
-def _layers(chosen: View, form: str, style: Style) -> str:
+def _layers(chosen: View, form: str, style: Style) -> str | Iterator[str]:
     if form in ("json", "csv"):
         return _layer_fields(chosen, form)
     if form == "markdown":
@@ -78,12 +79,12 @@ def _layers(chosen: View, form: str, style: Style) -> str:
     return layers_text.layer_table(chosen, style)
 
 
-def _layer_fields(chosen: View, form: str) -> str:
+def _layer_fields(chosen: View, form: str) -> str | Iterator[str]:
     from rfgraph.report.layers.rows import layers
     from rfgraph.report.model import csv as records
     from rfgraph.report.model import json as document
 
     fields = [layer.field for name in chosen.inputs for layer in layers(chosen, name)]
     if form == "json":
-        return document.report(chosen, fields)
+        return document.pieces(chosen, fields)
     return records.field_records(chosen, fields)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,11 @@ from rfgraph.wording.names import shown_path
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 WIDTH = 80
+BLOCK = 1 << 20
 _LEAST, _MOST = 40, 120
 
 
@@ -51,29 +53,50 @@ def _is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def emit(options: argparse.Namespace, text: str) -> None:
-    """Write a report to the file asked for, or to stdout."""
+def emit(options: argparse.Namespace, text: str | Iterator[str]) -> None:
+    """Write a report to the file asked for, or to stdout; in blocks, where it comes in pieces."""
+    blocks = iter((text,)) if isinstance(text, str) else _blocks(text)
+    # What goes wrong in all but long reports does so before anything is written.
+    blocks = chain((next(blocks),), blocks)
     if options.output is None or options.output == "-":
-        _print(text, getattr(options, "format", "text"))
+        _print(blocks, getattr(options, "format", "text"))
     else:
-        save(options, text.encode("utf-8", "backslashreplace"))
+        _save(options, (block.encode("utf-8", "backslashreplace") for block in blocks))
+
+
+def _blocks(pieces: Iterator[str]) -> Iterator[str]:
+    """Yield pieces of a text, so many together that a block of them is worth a write."""
+    held: list[str] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= BLOCK:
+            yield "".join(held)
+            held, size = [], 0
+    yield "".join(held)
 
 
 def save(options: argparse.Namespace, data: bytes) -> None:
     """Write to the file asked for, which may not be the model."""
+    _save(options, (data,))
+
+
+def _save(options: argparse.Namespace, blocks: Iterable[bytes]) -> None:
     path = Path(options.output)
     model = getattr(options, "model", None)
     with contextlib.suppress(OSError, ValueError):
         if model is not None and path.samefile(model):
             raise UsageError("--output is the model itself, which is not overwritten")
     try:
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            file.writelines(blocks)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
         raise RfgraphError(f"--output {shown_path(options.output)}: {reason}") from None
 
 
-def _print(text: str, form: str) -> None:
+def _print(blocks: Iterable[str], form: str) -> None:
     """Write to stdout, bytes where it takes them, so that no system changes the line ends.
 
     Formats for machines are in UTF-8 everywhere, text is in the encoding of who reads it.
@@ -81,14 +104,17 @@ def _print(text: str, form: str) -> None:
     if sys.stdout is None:
         raise RfgraphError("standard output is closed")
     encoding = (sys.stdout.encoding if form == "text" else None) or "utf-8"
-    data = _encoded(text, encoding)
     buffer = getattr(sys.stdout, "buffer", None)
     with _reader_gone():
-        if buffer is None:
-            sys.stdout.write(data.decode(encoding))
-        else:
+        if buffer is not None:
             sys.stdout.flush()
-            buffer.write(data)
+        for block in blocks:
+            data = _encoded(block, encoding)
+            if buffer is None:
+                sys.stdout.write(data.decode(encoding))
+            else:
+                buffer.write(data)
+        if buffer is not None:
             buffer.flush()
 
 

@@ -30,8 +30,8 @@ def rational(value: Fraction | int | None) -> int | str | None:
     """Return a rational number as JSON has it: a number when integral, else "p/q"."""
     if value is None:
         return None
-    if value == int(value):
-        return int(value)
+    if value.denominator == 1:
+        return value.numerator
     return f"{value.numerator}/{value.denominator}"
 
 

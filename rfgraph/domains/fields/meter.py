@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Measured: TypeAlias = "tuple[bool | None, Mapping[int, Axis]]"
 # What was measured: by classes and losses, the tensor's shape, and what is said of the input.
 Seen: TypeAlias = "dict[tuple[object, ...], Measured]"
+# Tensors that share a state lie near each other.
+MAX_SEEN = 1 << 14
 # How many of the operators that made an axis global are named.
 MAX_THROUGH = 4
 
@@ -64,6 +66,8 @@ class Meter:
         known = self.seen.get(key)
         if known is None:
             known = self.seen[key] = self._measure(tensor, state, shape)
+            if len(self.seen) > MAX_SEEN:
+                del self.seen[next(iter(self.seen))]
         agree, axes = known
         if not self.probed or self.longer is None or not self._has_parts(tensor):
             return agree, axes

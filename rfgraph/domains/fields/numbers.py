@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.fields.axis_field import AxisField, merge_fields
@@ -77,39 +76,49 @@ def measure(
     united = None if shared else united_map(pieces, shape)
     if united is None or (moving and not united.q):
         table = tabulate(pieces, shape)
-        size, size_min = sizes_of_units(pieces, shape, table)
+        sizes = sizes_of_units(pieces, shape, table)
         reached = Irregular() if shared else _irregular(pieces, table, length)
-        measured = Axis(
-            axis,
-            "local",
-            size,
-            size_min,
-            before=reached.before,
-            after=reached.after,
-            regular=False,
-            interior=reached.interior,
-        )
+        motion, inner = Motion(before=reached.before, after=reached.after), reached.interior
     else:
-        size, size_min = sizes_of_phases(pieces, shape)
-        measured = _of_map(Axis(axis, "local", size, size_min), united)
+        sizes = sizes_of_phases(pieces, shape)
+        motion, inner = _motion(united), None
     shortest, longest = path_sizes(field.spread)
-    covers = None if size_min is None else size_min >= length
-    return replace(measured, shortest=shortest, longest=longest, covers_input=covers)
-
-
-def _of_map(axis: Axis, united: PeriodicMap) -> Axis:
-    """Return the axis with what a map says: where it starts, and how it moves on."""
-    first = united.spans[0]
-    before, after = reach(united)
-    return replace(
+    return Axis(
         axis,
-        stride=united.rate,
-        start=None if first is None else first[0],
-        center=None if first is None else Fraction(first[0] + first[1], 2),
-        before=before,
-        after=after,
-        period=(united.p, united.q),
+        "local",
+        *sizes,
+        motion.stride,
+        motion.start,
+        motion.center,
+        motion.before,
+        motion.after,
+        motion.period,
+        shortest,
+        longest,
+        covers_input=None if sizes[1] is None else sizes[1] >= length,
+        regular=motion.period is not None,
+        interior=inner,
     )
+
+
+class Motion(NamedTuple):
+    """Where the field along an axis starts, and how it moves on from unit to unit."""
+
+    stride: Fraction | None = None
+    start: int | None = None
+    center: Fraction | None = None
+    before: Fraction | None = None
+    after: Fraction | None = None
+    period: tuple[int, int] | None = None
+
+
+def _motion(united: PeriodicMap) -> Motion:
+    """Return what a map says of where it starts, and how it moves on."""
+    first = united.spans[0]
+    start = center = None
+    if first is not None:
+        start, center = first[0], Fraction(first[0] + first[1], 2)
+    return Motion(united.rate, start, center, *reach(united), (united.p, united.q))
 
 
 def _irregular(pieces: Sequence[Piece], table: Table | None, length: int) -> Irregular:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.version import __version__
@@ -21,11 +22,27 @@ def results(entries: Sequence[Mapping[str, Any]]) -> str:
 
 def dumps(document: Mapping[str, Any]) -> str:
     """Return JSON text in ASCII, for no name in it can then act on a terminal."""
-    lines = [f"{json.dumps(key)}: {_value(value)}" for key, value in document.items()]
-    return "{" + ",\n ".join(lines) + "}\n"
+    return "".join(chunks(document))
 
 
-def _value(value: object) -> str:
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return "[\n  " + ",\n  ".join(map(json.dumps, value)) + "]"
-    return json.dumps(value)
+def chunks(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the same in pieces; an iterator stands for a list, its entries taken one by one."""
+    before = "{"
+    for key, value in document.items():
+        yield f"{before}{json.dumps(key)}: "
+        before = ",\n "
+        if isinstance(value, Iterator):
+            yield from _entries(value)
+        elif isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            yield from _entries(iter(value))
+        else:
+            yield json.dumps(value)
+    yield "}\n"
+
+
+def _entries(entries: Iterator[object]) -> Iterator[str]:
+    before = "["
+    for entry in entries:
+        yield f"{before}\n  {json.dumps(entry)}"
+        before = ","
+    yield "[]" if before == "[" else "]"
