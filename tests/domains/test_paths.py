@@ -111,6 +111,17 @@ def test_paths_and_routes_are_those_of_brute_force(model):
     check_plain(model)
 
 
+def test_channels_that_run_opposite_ways_are_one_route_of_one_position():
+    # One rearrangement, of which a channel has either part, never both, however far they lie apart.
+    build, x = builder(1, 1, 3)
+    model = build.model(
+        build.concat([build.slice(x, [2], [0], [-4], [-1]), build.slice(x, [2], [2], [3])])
+    )
+    check_plain(model)
+    found = rfgraph.path_histogram(model)
+    assert (found.total, dict(found.axes[2].counts)) == (1, {1: 1})
+
+
 @pytest.mark.slow
 @given(random_models.models(nodes=10).filter(comparable))
 @at_length(3000)

@@ -115,14 +115,28 @@ def _units(graph: Graph, walk: Walk, units: int) -> list[Index]:
     return existing + beyond
 
 
+def _of_each_channel(graph: Graph, walk: Walk, units: list[Index]) -> list[Index]:
+    """Return units with each batch and channel for each of their places on the open axes."""
+    ends = {unit[2:] for unit in units}
+    begins = itertools.product(*map(range, graph.shape(walk.tensor)[:2]))
+    return [(*begin, *end) for begin in begins for end in ends]
+
+
 def sizes(graph: Graph, together: Sequence[Walk], units: int = 0) -> tuple[int | None, ...]:
-    """Return, per input axis, the largest hull of what some walks read together; None: whole."""
+    """Return, per input axis, the largest hull of what some walks read together; None: whole.
+
+    Of one walk, axis by axis. Of several, a unit's batch and channel say which ones it has at all.
+    """
     first = together[0]
     largest: list[int | None] = [0] * len(graph.shape(first.input))
-    for index in _units(graph, first, units):
+    separable = all(map(_separable, together))
+    indices = _units(graph, first, units)
+    if len(together) > 1 and separable:
+        indices = _of_each_channel(graph, first, indices)
+    needed = 0 if len(together) == 1 and separable else 2 if separable else None
+    for index in indices:
         found = [box for walk in together for box in _boxes(graph, walk, index)]
-        if not all(_separable(walk) for walk in together):
-            found = [box for box in found if all(span.positions for span in box)]
+        found = [box for box in found if all(span.positions for span in box[:needed])]
         for axis, span in enumerate(union(found) if found else ()):
             before = largest[axis]
             largest[axis] = None if span.whole or before is None else max(before, length(span))
