@@ -193,6 +193,35 @@ def test_groups_read_what_perturbation_shows(groups):
     check_regions(branches_with_groups(4, groups, 12, fused=False))
 
 
+def normed_in_a_row(count, tail, *, fused):
+    """As many GroupNorms as `count` after a window of 3, and the mean of each map."""
+    build, x = builder(1, 2, 6, 8, opset=21)
+    x = build.same_conv(x, 4, 3)
+    for _ in range(count):
+        if fused:
+            parameters = [build.floats((4,)) for _ in range(2)]
+            x = build.one("GroupNormalization", [x, *parameters], (1, 4, 6, 8), num_groups=2)
+        else:
+            parameters = [build.floats((2,)) for _ in range(2)]
+            flat = build.reshape(x, (1, 2, 96))
+            flat = build.one("InstanceNormalization", [flat, *parameters], (1, 2, 96))
+            x = build.same("Relu", build.reshape(flat, (1, 4, 6, 8)))
+    return build.model(build.one("GlobalAveragePool", [x], (1, 4, 1, 1)) if tail else x)
+
+
+@pytest.mark.parametrize(("count", "tail", "routes"), [(1, 0, 2), (2, 0, 2), (1, 1, 1), (2, 1, 1)])
+@pytest.mark.parametrize("fused", [True, False])
+def test_reductions_of_reductions_add_no_route(count, tail, routes, *, fused):
+    """By itself, and by statistics, whatever these were made of; a mean of maps has these alone."""
+    model = normed_in_a_row(count, tail, fused=fused)
+    found = [
+        rfgraph.path_histogram(model, tensor=output(model), count=way)
+        for way in ("routes", "paths")
+    ]
+    assert [item.total for item in found] == [routes, 2**count]
+    assert found[0].axes[2].global_ == 1
+
+
 def test_each_group_that_is_one_branch_is_global_where_it_is_normalised():
     """Two groups, each all of one branch, before anything mixes them."""
     model = branches_with_groups(4, 2, 16, fused=False)

@@ -2,17 +2,18 @@
 
 A path's trace leaves out pointwise edges and weightless reductions over axes that carry no spatial
 input axis. Of others, with nothing else between them, it says only which axes they take together:
-a mean and the variance around it read what the statistics of a norm read. So the traces at a tensor
-are those of its origins: the other edges from which it is reached, each with the axes taken since.
-Where edges bring the same origins, one of them counts. The edges of a Concat whose parts are all
-moved from one tensor are one edge from there.
+a mean and the variance around it read what the statistics of a norm read. A Reshape that leads back
+to the shape before another leaves nothing of both. So the traces at a tensor are those of its
+origins: the other edges from which it is reached, each with what was done since. Where edges bring
+the same origins, one of them counts. The edges of a Concat whose parts are all moved from one
+tensor are one edge from there.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -21,27 +22,30 @@ from rfgraph.domains.joined import edges_over, sources_over
 from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.graph import Edge, Graph, Operator, ancestors, producer_of
 from rfgraph.relations.relation import Relation
-from rfgraph.relations.steps import Reduce
+from rfgraph.relations.steps import Reduce, Regroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.domains.joined import Joined
+    from rfgraph.relations.axis_rules import Shape
 
 
 class Origin(NamedTuple):
-    """An edge that a trace keeps, and the axes taken since, counted from the last."""
+    """An edge that a trace keeps, and what was done since to what it brings.
+
+    `reduced` are the axes that reductions took: input axes, where nothing is left of them, or axes
+    of the tensor, counted from the last. `shape` is what a Reshape made another of.
+    """
 
     edge: Edge
     reduced: frozenset[int] = frozenset()
+    shape: Shape | None = None
 
 
 class Reduced(NamedTuple):
-    """Axes that reductions take: those with a spatial axis of the input, and whether others too.
-
-    The axes are counted from the last.
-    """
+    """Axes that reductions take: those of `Origin` with a spatial one, and whether others too."""
 
     spatial: frozenset[int] = frozenset()
     others: bool = False
@@ -145,12 +149,24 @@ def reduced_by(edge: Edge, form: ClosedForm) -> Reduced | None:
         return Reduced()
     if relation.reduced is None or state is None:
         return None
-    carrying = frozenset().union(*(carriers(state, axis) for axis in form.spatial_axes))
-    spatial = relation.reduced & carrying
+    reduced, rank = relation.reduced, len(relation.in_shape)
+    spatial: set[int] = set()
+    taken: set[int] = set()
+    for axis in form.spatial_axes:
+        carrying = carriers(state, axis)
+        here = reduced & carrying
+        spatial |= here
+        if here:
+            taken.update({axis} if here == carrying else {at - rank for at in here})
     if not spatial <= _whole_axes(relation):
         return None
-    rank = len(relation.in_shape)
-    return Reduced(frozenset(axis - rank for axis in spatial), others=spatial != relation.reduced)
+    return Reduced(frozenset(taken), others=spatial != reduced)
+
+
+def _reshaped(edge: Edge) -> bool:
+    """Whether an edge is a Reshape and nothing else."""
+    steps = edge.relation.steps
+    return len(steps) == 1 and isinstance(steps[0], Regroup)
 
 
 def _whole_axes(relation: Relation) -> set[int]:
@@ -196,41 +212,58 @@ class _Numbers:
     def __init__(self) -> None:
         self.numbered: list[Origin] = []
         self.left_out: dict[int, Reduced] = {}
-        self._known: dict[tuple[int, frozenset[int]], int] = {}
+        self._known: dict[tuple[int, frozenset[int], Shape | None], int] = {}
 
     def of(self, origin: Origin) -> int:
         """Return the number of an origin."""
-        number = self._known.setdefault((id(origin.edge), origin.reduced), len(self.numbered))
+        key = id(origin.edge), origin.reduced, origin.shape
+        number = self._known.setdefault(key, len(self.numbered))
         if number == len(self.numbered):
             self.numbered.append(origin)
         return number
 
     def brought(self, edge: Edge, origins: Mapping[str, Origins], form: ClosedForm) -> Origins:
         """Return the origins from which an edge is reached; itself, if a trace keeps it."""
-        taken = reduced_by(edge, form)
+        before = origins[edge.source]
+        taken = Reduced() if self._can_reshape(edge, before) else reduced_by(edge, form)
         if taken is None:
             return Origins(self.of(Origin(edge)), 1, 0)
         self.left_out[id(edge)] = taken
-        before = origins[edge.source]
-        if taken.spatial:
-            before = self._reduced(before, taken.spatial)
+        if taken.spatial or _reshaped(edge):
+            before = self._changed(before, edge, taken)
         return before._replace(reset=before.bits) if taken.others else before
 
-    def _reduced(self, before: Origins, axes: frozenset[int]) -> Origins:
-        """Return origins after a reduction over axes."""
-        shift, bits, reset, _ = before
+    def _can_reshape(self, edge: Edge, before: Origins) -> bool:
+        """Whether an edge is a Reshape of what no reduction left a part of an input axis of."""
+        return _reshaped(edge) and all(
+            at >= 0
+            for k in _positions(before.bits)
+            for at in self.numbered[before.shift + k].reduced
+        )
+
+    def _changed(self, before: Origins, edge: Edge, taken: Reduced) -> Origins:
+        """Return origins after an edge."""
         after: dict[int, int] = {}
-        for k in _positions(bits):
-            edge, reduced = self.numbered[shift + k]
-            number = self.of(Origin(edge, reduced | axes))
-            after[number] = after.get(number, 0) | reset >> k & 1
+        for k in _positions(before.bits):
+            origin, reduced, shape = self.numbered[before.shift + k]
+            made = Origin(origin, reduced | taken.spatial, _shape_before(shape, edge))
+            number = self.of(made)
+            after[number] = after.get(number, 0) | before.reset >> k & 1
         shift = min(after)
         return Origins(
             shift,
             sum(1 << number - shift for number in after),
             sum(flag << number - shift for number, flag in after.items()),
-            apart=len(after) == bits.bit_count(),
+            apart=len(after) == before.bits.bit_count(),
         )
+
+
+def _shape_before(shape: Shape | None, edge: Edge) -> Shape | None:
+    """Return the shape that Reshapes made another of, after an edge; None if back in it."""
+    if not _reshaped(edge):
+        return shape
+    shape = edge.relation.in_shape if shape is None else shape
+    return None if shape == edge.relation.out_shape else shape
 
 
 def _is_kept(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:
@@ -280,44 +313,71 @@ class Walks:
 
         Ties are broken by the order of the operands.
         """
-        starts: dict[int, _Place] = {}
-        for number, reset in self._plan.arrivals[name].origins.items():
-            edge, reduced = self._plan.numbered[number]
-            starts[number] = _Place(edge.target, Reduced(reduced, reset))
-        came = self._search(name, set(starts.values()))
-        walks: dict[int, tuple[Edge, ...]] = {}
-        for number, place in starts.items():
-            walk: list[Edge] = []
-            while place != (name, Reduced()):
-                edge, place = came[place]
-                walk.append(edge)
-            walks[number] = tuple(walk)
-        return walks
+        numbers = self._plan.arrivals[name].origins
+        starts = {
+            number: _Place(edge.target, Reduced(reduced, numbers[number]), shape)
+            for number, (edge, reduced, shape) in ((k, self._plan.numbered[k]) for k in numbers)
+        }
+        found = self._search(name, set(starts.values()))
+        return {number: found[place] for number, place in starts.items()}
 
-    def _search(self, name: str, wanted: set[_Place]) -> dict[_Place, tuple[Edge, _Place]]:
-        """Search backward until `wanted` are reached."""
-        came: dict[_Place, tuple[Edge, _Place]] = {}
-        pending = deque([_Place(name, Reduced())])
-        while wanted:
-            here = pending.popleft()
-            for edge in self._plan.edges[here.tensor]:
+    def _search(self, name: str, wanted: set[_Place]) -> dict[_Place, tuple[Edge, ...]]:
+        """Return a walk for each place that is wanted, searched backward."""
+        came: set[tuple[str, Reduced, tuple[int, ...]]] = set()
+        found: dict[_Place, tuple[Edge, ...]] = {}
+        pending: deque[_Way | None] = deque([None])
+        while len(found) < len(wanted):
+            way = pending.popleft()
+            for edge in self._plan.edges[name if way is None else way.edge.source]:
                 taken = self._plan.left_out.get(id(edge))
                 if taken is None:
                     continue
-                spatial, others = here.reduced
-                both = Reduced(spatial | taken.spatial, others or taken.others)
-                before = _Place(edge.source, both)
-                if before in came:
+                made = _Way.through(edge, taken, way)
+                key = edge.source, made.reduced, tuple(map(id, made.reshapes))
+                if key in came:
                     continue
-                came[before] = edge, here
-                wanted.discard(before)
+                came.add(key)
+                place = _Place(edge.source, made.reduced, made.shape())
+                if place in wanted:
+                    found.setdefault(place, made.edges())
                 if edge.source not in self._named:
-                    pending.append(before)
-        return came
+                    pending.append(made)
+        return found
 
 
 class _Place(NamedTuple):
-    """A tensor, and what a walk reduces from there on."""
+    """A tensor, what a walk reduces from there on, and the shape that it makes another of."""
 
     tensor: str
     reduced: Reduced
+    shape: Shape | None
+
+
+class _Way(NamedTuple):
+    """A walk by its first edge and the rest: what it reduces, and its Reshapes in order."""
+
+    edge: Edge
+    rest: _Way | None
+    reduced: Reduced
+    reshapes: tuple[Edge, ...]
+
+    @classmethod
+    def through(cls, edge: Edge, taken: Reduced, rest: _Way | None) -> _Way:
+        """Return the walk that goes over an edge before the rest."""
+        after = Reduced() if rest is None else rest.reduced
+        both = Reduced(after.spatial | taken.spatial, after.others or taken.others)
+        reshapes = () if rest is None else rest.reshapes
+        return cls(edge, rest, both, (edge, *reshapes) if _reshaped(edge) else reshapes)
+
+    def shape(self) -> Shape | None:
+        """Return the shape that the walk makes another of; None if it ends in it."""
+        return reduce(_shape_before, self.reshapes, None)
+
+    def edges(self) -> tuple[Edge, ...]:
+        """Return the edges of the walk in order."""
+        way: _Way | None = self
+        found: list[Edge] = []
+        while way is not None:
+            found.append(way.edge)
+            way = way.rest
+        return tuple(found)
