@@ -39,8 +39,17 @@ def facts(model):
         bare(result.receptive_field(tensor).to_dict()),
         bare(rfgraph.path_histogram(result, tensor=tensor).to_dict()),
         sorted((f.code, f.severity) for f in rfgraph.check(result, select="all", stat="max")),
-        [bare(rfgraph.unit(result, tensor, unit).to_dict()) for unit in units],
+        [read_by(result, tensor, unit) for unit in units],
     )
+
+
+def read_by(result, tensor, unit):
+    """What a unit reads. One that reads nothing may be said to be touched on too many sides."""
+    entry = bare(rfgraph.unit(result, tensor, unit).to_dict())
+    for region in entry["regions"]:
+        if region["empty"]:
+            del region["padding"]
+    return entry
 
 
 def check_twins(seeds, *, later):

@@ -112,6 +112,18 @@ def test_padding_of_rows_touches_no_column_after_a_reshape_and_back(between):
             assert np.flatnonzero(side.any(axis=tuple({0, 1, 2, 3} - {axis}))).tolist() == [at]
 
 
+def test_padding_of_rows_touches_columns_after_a_window_over_both():
+    """A window over merged rows and columns runs on from row to row, which then carry both."""
+    build, x = builder(1, 2, 5, 6)
+    flat = build.reshape(x, (1, 2, 30))
+    both = build.same("Add", flat, build.same_conv(flat, 2, 3))
+    model = build.model(build.same_conv(build.reshape(both, (1, 2, 5, 6)), 2, 3))
+    left, right = touched(rfgraph.load(model).graph, x, 3, model.graph.output[0].name)
+    assert left[0, 0, 0].all()
+    assert right[0, 0, -1].all()
+    assert not left[0, 0, 2, 1:].any()
+
+
 def test_counts():
     loaded = rfgraph.load(nets.twice_down_and_up())
     found = touched(loaded.graph, "x", 2, loaded.outputs[0])

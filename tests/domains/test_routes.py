@@ -14,7 +14,7 @@ from domains.test_paths import MANY_WALKS, counted, plain
 from oracle import sets, walks
 from oracle.examples import builder, output
 from rfgraph.ops.node import Link, Outcome
-from rfgraph.relations.axis_rules import Shift, Whole
+from rfgraph.relations.axis_rules import Blocks, Shift, Whole
 from rfgraph.relations.steps import Reduce, Select
 from sweeps import at_length
 
@@ -382,6 +382,40 @@ def mean_of_first_channel(node):
     whole = Reduce(((2, Whole(length, length)),))
     first = Select(((1, Shift(0, 1, channels, 1, "absent")),))
     return Outcome(((batch, 1, length),), (Link(0, (whole, first)),))
+
+
+def mean_of_halves(node):
+    """Every position reads all positions of its half.
+
+    Exact. Versions: 1.
+    """
+    shape = node.shape(0)
+    halves = Reduce(((2, Blocks(2, shape[2], shape[2])),))
+    return Outcome((shape,), (Link(0, (halves,)),))
+
+
+def test_reductions_of_blocks_are_told_apart():
+    # Beside it, by each of the two, and by both, one after the other.
+    build, x = builder(1, 2, 8)
+    x = build.same_conv(x, 2, 3)
+    for _ in range(2):
+        x = build.same("Add", x, build.one("Halves", [x], (1, 2, 8), domain="my.ops"))
+    model = build.model(build.same_conv(x, 2, 3))
+    model.opset_import.add(domain="my.ops", version=1)
+    result = rfgraph.analyze(model, rules={("my.ops", "Halves"): mean_of_halves})
+    assert totals(result, "x0") == (4, 4)
+
+
+def test_a_reshape_after_a_reduction_of_a_part_is_kept():
+    # Of windows of four, each less its mean: then back, and the mean of all of it or not.
+    build, x = builder(1, 2, 8)
+    x = build.same_conv(x, 2, 3)
+    parts = build.reshape(x, (1, 2, 2, 4))
+    mean = build.one("ReduceMean", [parts, build.ints([3])], (1, 2, 2, 1))
+    back = build.reshape(build.same("Sub", parts, mean), (1, 2, 8))
+    whole = build.one("ReduceMean", [back, build.ints([2])], (1, 2, 1))
+    result = rfgraph.analyze(build.model(build.same("Sub", back, whole)))
+    assert totals(result, "x0") == (4, 4)
 
 
 @pytest.mark.parametrize("first", [False, True])
