@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rfgraph.analysis.what_if import what_if
     from rfgraph.checks.run import Report, check, check_many
     from rfgraph.checks.settings import Settings, make_settings
+    from rfgraph.checks.suggest import suggest
+    from rfgraph.checks.suggestion import Suggestion
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.domains.fields.interior import Interior
     from rfgraph.onnxfile.reading.model_source import ExporterProgram, IrModel, Source
@@ -128,6 +130,7 @@ _HOMES = {
     "Step": "rfgraph.relations.steps",
     "StoredMasks": "rfgraph.relations.graph",
     "Stream": "rfgraph.analysis.streaming",
+    "Suggestion": "rfgraph.checks.suggestion",
     "Taps": "rfgraph.relations.steps",
     "Tile": "rfgraph.analysis.tiling",
     "Tiles": "rfgraph.analysis.tiling",
@@ -151,6 +154,7 @@ _HOMES = {
     "report": "rfgraph.report",
     "simple_graph": "rfgraph.analysis.scalar_graph",
     "stream": "rfgraph.analysis.streaming",
+    "suggest": "rfgraph.checks.suggest",
     "tiles": "rfgraph.analysis.tiling",
     "unit": "rfgraph.analysis.unit",
     "what_if": "rfgraph.analysis.what_if",
@@ -214,6 +218,7 @@ __all__ = [
     "Step",
     "StoredMasks",
     "Stream",
+    "Suggestion",
     "Taps",
     "Tile",
     "Tiles",
@@ -239,6 +244,7 @@ __all__ = [
     "report",
     "simple_graph",
     "stream",
+    "suggest",
     "tiles",
     "unit",
     "what_if",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.relations.axis_rules import Transposed, Window
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Of the field of a layer, and of its window.
 FIELD = ("scope", "size", "size_min", "stride", "start", "shortest", "longest")
 WINDOW = ("kernel_shape", "strides", "dilations")
+_PARTS = {"kernel_shape": "kernel", "strides": "stride", "dilations": "dilation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,10 @@ class Layer:
 
     `name` is the file's, empty without one, `label` what reports call it. `window` has
     `kernel_shape`, `strides` and `dilations`, one number for each spatial axis, where the operator
-    has a window; `values` the field of its tensor by key, likewise. `kind` is what it does: a word
-    of how a window enters, "merge" of several tensors, or the scope that it gives an axis.
+    has a window; `values` the field of its tensor by key, likewise. `rules` are the operator's own
+    windows, `places` where among them that of each spatial axis stands (-1: nowhere). `kind` is
+    what it does: a word of how a window enters, "merge" of several tensors, or the scope that it
+    gives an axis.
     """
 
     label: str
@@ -46,6 +49,30 @@ class Layer:
     kind: str
     window: Mapping[str, tuple[int, ...]]
     values: Mapping[str, tuple[Any, ...]]
+    rules: tuple[Window | Transposed, ...] = ()
+    places: tuple[int, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """By which name `what_if` finds the operator."""
+        return self.name or self.tensor
+
+    def setting(self, name: str) -> tuple[int, ...]:
+        """Return an attribute of the window, in the operator's own order."""
+        return tuple(getattr(rule, _PARTS[name]) for rule in self.rules)
+
+    def enlarged(self, part: str, steps: Sequence[int], each: int) -> tuple[int, ...]:
+        """Return a part of the window, larger by steps along the spatial axes, in its order."""
+        values = [getattr(rule, part) for rule in self.rules]
+        for place, step in zip(self.places, steps, strict=True):
+            if place >= 0:
+                values[place] += each * step
+        return tuple(values)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the taps of its window are weights."""
+        return self.kind.endswith("weighted")
 
     @property
     def is_trivial(self) -> bool:
@@ -73,13 +100,23 @@ def layers_of(result: Analysis, source: str) -> list[Layer]:
         if operator is None or operator.index in made:
             continue
         edges = [edge for edge in edges_into(result.graph, name) if edge.source in fields]
-        kind, window = _does(result, source, edges, field, spatial)
+        rules, places = _windows_along(result, source, edges, spatial)
+        window = _window(rules, places)
+        kind = _kind(edges, window, rules, field, spatial)
         key = _key(field, spatial)
         if not window and any(_key(fields[edge.source], spatial) == key for edge in edges):
             continue
         values = {item: tuple(_value(field.axes[a], item) for a in spatial) for item in FIELD}
         made[operator.index] = Layer(
-            operator.label, operator.name, operator.op_type, name, kind, window, values
+            operator.label,
+            operator.name,
+            operator.op_type,
+            name,
+            kind,
+            window,
+            values,
+            rules,
+            places,
         )
     return list(made.values())
 
@@ -98,40 +135,57 @@ def _value(axis: Axis, key: str) -> Any:
     return None if shown is None else getattr(shown, key)
 
 
-def _does(
-    result: Analysis,
-    source: str,
+Rules: TypeAlias = tuple["Window | Transposed", ...]
+
+
+def _windows_along(
+    result: Analysis, source: str, edges: Sequence[Edge], spatial: Sequence[int]
+) -> tuple[Rules, tuple[int, ...]]:
+    """Return the windows of an operator, and which of them each spatial axis of the input has."""
+    for edge in edges:
+        windows = list(_windows(edge))
+        at = [axis for axis, _ in windows]
+        classes = result.forms[source].states[edge.source].classes
+        places = []
+        for axis in spatial:
+            carriers = {carrier for layout in classes for carrier in layout.carriers(axis)}
+            places.append(next((at.index(carrier) for carrier in at if carrier in carriers), -1))
+        if any(place >= 0 for place in places):
+            return tuple(rule for _, rule in windows), tuple(places)
+    return (), ()
+
+
+def _window(rules: Rules, places: Sequence[int]) -> Mapping[str, tuple[int, ...]]:
+    along = [None if place < 0 else rules[place] for place in places]
+    if not along:
+        return {}
+    return {
+        "kernel_shape": tuple(1 if rule is None else rule.kernel for rule in along),
+        "strides": tuple(1 if rule is None else rule.stride for rule in along),
+        "dilations": tuple(1 if rule is None else rule.dilation for rule in along),
+    }
+
+
+def _kind(
     edges: Sequence[Edge],
+    window: Mapping[str, tuple[int, ...]],
+    rules: Rules,
     field: ReceptiveField,
     spatial: Sequence[int],
-) -> tuple[str, Mapping[str, tuple[int, ...]]]:
-    """Return the kind of an operator and its window."""
-    for edge in edges:
-        rules = [_window(result, source, edge, axis) for axis in spatial]
-        if any(rule is not None for rule in rules):
-            window = {
-                "kernel_shape": tuple(1 if rule is None else rule.kernel for rule in rules),
-                "strides": tuple(1 if rule is None else rule.stride for rule in rules),
-                "dilations": tuple(1 if rule is None else rule.dilation for rule in rules),
-            }
-            back = "transposed " if any(isinstance(rule, Transposed) for rule in rules) else ""
-            how = "window" if edge.how is None else edge.how.word
-            return back + how, window
+) -> str:
+    """Return what an operator does."""
+    if window:
+        back = "transposed " if any(isinstance(rule, Transposed) for rule in rules) else ""
+        how = next((edge.how.word for edge in edges if edge.how is not None), "window")
+        return back + how
     if len({edge.source for edge in edges}) > 1:
-        return "merge", {}
+        return "merge"
     scopes = {field.axes[axis].scope for axis in spatial} - {"local", "none"}
-    return " and ".join(sorted(scopes)) or "resample", {}
-
-
-def _window(result: Analysis, source: str, edge: Edge, axis: int) -> Window | Transposed | None:
-    """Return the window along what carries an axis of the input; None without one."""
-    classes = result.forms[source].states[edge.source].classes
-    carriers = {carrier for layout in classes for carrier in layout.carriers(axis)}
-    return next((rule for at, rule in _windows(edge) if at in carriers), None)
+    return " and ".join(sorted(scopes)) or "resample"
 
 
 def _windows(edge: Edge) -> Iterator[tuple[int, Window | Transposed]]:
-    """Yield the windows of an edge that move, by the axis of the tensor that they slide along."""
+    """Yield the windows of an edge, by the axis of the tensor that they slide along."""
     axes = list(range(len(edge.relation.in_shape)))
     for step in edge.relation.steps:
         if isinstance(step, Permute):

@@ -106,6 +106,17 @@ def measured(result: Analysis, tensor: str, source: str) -> Measured:
     return Measured(tensor, source, routes, field.aligned, axes)
 
 
+def lookahead_of(result: Analysis, tensor: str, source: str) -> Fraction | None:
+    """Return the look-ahead along the only spatial axis; None without end, or of several axes."""
+    spatial = result.forms[source].spatial_axes
+    if len(spatial) != 1:
+        return None
+    try:
+        return lookahead(result, geometry(result, tensor, source), spatial[0])
+    except RfgraphError:
+        return None
+
+
 def _distributions(
     result: Analysis, tensor: str, source: str
 ) -> tuple[int | None, dict[int, dict[str, Any]]]:

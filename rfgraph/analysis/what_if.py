@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rfgraph.onnxfile.reading.model_source import Source
-    from rfgraph.relations.graph import Setting
+    from rfgraph.relations.graph import Changes, Setting
 
 
 Given: TypeAlias = "Mapping[tuple[str, str], int | float | str | Sequence[Any]]"
@@ -44,9 +44,16 @@ def what_if(model: Model | Source, changes: Given, **binding: Any) -> Model:
         _key(key): _setting(key, value) for key, value in mapping("changes", changes).items()
     }
     try:
-        return loaded.revise(checked)
+        return loaded.revise(checked, None)
     except RfgraphError as error:
         raise type(error)(f"{shown_path(loaded.file)}: {error}") from error.__cause__
+
+
+def revised_here(model: Model, changes: Changes) -> Model:
+    """Return a model with other attributes at its own lengths; RfgraphError where it has none."""
+    if model.revise is None:
+        raise UsageError("a model that was built by hand has no file")
+    return model.revise(changes, {item.name: item.shape for item in model.inputs})
 
 
 def _key(key: object) -> tuple[str, str]:

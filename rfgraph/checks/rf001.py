@@ -23,13 +23,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.checks.registry import Check
 from rfgraph.checks.settings import AUTO, OUTPUT, STATS, effective_share, percentile
-from rfgraph.checks.subject import Said, Subject, effective
+from rfgraph.checks.subject import Measurement, Said, Subject, effective
 from rfgraph.domains.fields.sizes import single_sizes
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.wording.names import quoted, some_quoted
@@ -110,6 +111,33 @@ def findings(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             CHECK.code, CHECK.severity, f"{what} nothing of the inputs to check ({names})"
         )
+
+
+def measurements(subject: Subject) -> Iterator[Measurement]:
+    """Yield what is asked of each tensor, input and axis, and whether it holds, without words."""
+    for item in subject.inputs():
+        required = _required_lengths(subject, item)
+        unknown = (said.axes for said in _unknown_outputs(subject, item, required))
+        for axis in chain.from_iterable(unknown):
+            yield Measurement(None, item.name, axis, required[axis], None, holds=False)
+        for tensor, output in subject.targets(item).items():
+            place = Place(subject, item, tensor, output)
+            for axis, least in required.items():
+                yield from _measured(place, axis, least)
+
+
+def _measured(place: Place, axis: int, required: int) -> Iterator[Measurement]:
+    subject, settings = place.subject, place.subject.settings
+    field = subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
+    known = field.scope != "unknown"
+    pair = place.tensor, place.item.name, axis
+    if settings.stat is not None:
+        value = _value(place, field, settings.stat, required)
+        yield Measurement(*pair, required, value.number, holds=known and value.holds)
+    if settings.min_covering is not None:
+        part = _share_covering(place, axis, required)
+        enough = part is not None and part >= settings.min_covering
+        yield Measurement(*pair, required, None, holds=known and enough)
 
 
 def _unknown_outputs(

@@ -53,7 +53,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     for item in subject.inputs():
         yield from _unread_positions(subject, item)
         for tensor in subject.targets(item):
-            yield from _gaps(subject, item, tensor)
+            yield from gaps(subject, item, tensor)
 
 
 def _undetermined_finding(
@@ -94,7 +94,8 @@ def _unread_positions(subject: Subject, item: ModelInput) -> Iterator[Finding]:
 # -- gaps in what one unit reads -------------------------------------------------------------------
 
 
-def _gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
+def gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
+    """Yield the gaps in what units in the middle of a tensor read of an input."""
     result = subject.result
     shape = shape_of(result.graph, tensor)
     if shape is None or 0 in shape:
@@ -103,10 +104,10 @@ def _gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
     try:
         for index in _units(subject, item, tensor, shape):
             masks = read_positions(result.graph, item.name, tensor, index)
-            gaps = {} if masks is None else {axis: _gap(masks, axis) for axis in sorted(left)}
+            missing = {} if masks is None else {axis: _gap(masks, axis) for axis in sorted(left)}
             said = [
                 Said(axis, f"the unit at {list(index)} reads {gap}")
-                for axis, gap in gaps.items()
+                for axis, gap in missing.items()
                 if gap
             ]
             left.difference_update(one.axis for one in said)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.analysis.streaming import Stream, stream
 from rfgraph.checks.registry import Check
-from rfgraph.checks.subject import Said
+from rfgraph.checks.subject import Measurement, Said
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import printable, quoted
 from rfgraph.wording.numbers import figure, fraction
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import Finding
     from rfgraph.checks.ahead import Ahead
     from rfgraph.checks.subject import Subject
+    from rfgraph.relations.graph import ModelInput
 
 
 CHECK = Check(
@@ -43,6 +44,22 @@ def findings(subject: Subject) -> Iterator[Finding]:
 
     UsageError where it is not said what is.
     """
+    for item, found, message in _streams(subject):
+        if message is not None:
+            limit = None if subject.settings.ahead is None else subject.settings.ahead.positions
+            said = Said(found.axis, message, required=limit, found=found.lookahead)
+            yield from subject.along(CHECK, found.tensor, item, [said])
+
+
+def measurements(subject: Subject) -> Iterator[Measurement]:
+    """Yield how far each output reads ahead, and whether that is allowed."""
+    for item, found, message in _streams(subject):
+        pair = found.tensor, item.name, found.axis
+        yield Measurement(*pair, 0, found.lookahead, holds=message is None)
+
+
+def _streams(subject: Subject) -> Iterator[tuple[ModelInput, Stream, str | None]]:
+    """Yield each output that reads an input as time, and what is wrong with it."""
     asked = subject.settings.ahead
     if asked is None:
         raise UsageError(
@@ -51,13 +68,9 @@ def findings(subject: Subject) -> Iterator[Finding]:
         )
     for item in subject.inputs():
         for tensor in subject.result.model.outputs:
-            if tensor not in subject.result.forms[item.name].states:
-                continue
-            found = stream(subject.result, tensor, item.name, axis=asked.axis, rate=asked.rate)
-            message = _broken(found, asked)
-            if message is not None:
-                said = Said(found.axis, message, required=asked.positions, found=found.lookahead)
-                yield from subject.along(CHECK, tensor, item, [said])
+            if tensor in subject.result.forms[item.name].states:
+                found = stream(subject.result, tensor, item.name, axis=asked.axis, rate=asked.rate)
+                yield item, found, _broken(found, asked)
 
 
 def _broken(found: Stream, asked: Ahead) -> str | None:

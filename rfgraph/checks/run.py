@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import Finding
     from rfgraph.checks.registry import Severity
     from rfgraph.checks.settings import Stored
+    from rfgraph.checks.suggest import Advice
     from rfgraph.domains.fields.axis import Json
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
@@ -39,8 +40,8 @@ AHEAD = 256
 class Report:
     """What the checks of `codes` say of one model; `error` is the one line if it cannot be told.
 
-    Findings below `fail_on` are reported and fail nothing. `masks` is what stored masks cut, where
-    they were asked for.
+    Findings below `fail_on` are reported and fail nothing. `masks` is what stored masks cut, and
+    `advice` what would make the model pass, where they were asked for.
     """
 
     file: str
@@ -49,6 +50,7 @@ class Report:
     codes: tuple[str, ...] = ()
     masks: StoredMasks | None = None
     fail_on: Severity = "warning"
+    advice: Advice | None = None
 
     @property
     def failing(self) -> tuple[Finding, ...]:
@@ -69,6 +71,7 @@ class Report:
             "codes": list(self.codes),
             "findings": [finding.to_dict() for finding in self.findings],
             **({} if self.masks is None else {"masks": self.masks.to_dict()}),
+            **({} if self.advice is None else self.advice.to_dict()),
         }
 
 
@@ -172,12 +175,20 @@ def check_one(model: Source, settings: Settings) -> Report:
             dims=settings.dims,
             masks=settings.masks,
         )
-        said = tuple(findings(analyze(loaded), settings))
+        result = analyze(loaded)
+        said = tuple(findings(result, settings))
+        advice = _advice(result, settings) if settings.suggest else None
     except Exception as error:
         if os.environ.get("RFGRAPH_DEBUG") == "1" and not isinstance(error, RfgraphError):
             raise
         return _error_report(model, error_line(model, error), settings)
-    return Report(name, said, codes=settings.select, masks=loaded.masks, fail_on=settings.fail_on)
+    return Report(name, said, None, settings.select, loaded.masks, settings.fail_on, advice)
+
+
+def _advice(result: Result, settings: Settings) -> Advice:
+    from rfgraph.checks.suggest import advise
+
+    return advise(result, settings)
 
 
 def file_name(source: Source) -> str:

@@ -54,6 +54,7 @@ class Settings:
     each, or what a description says, and `ahead` what may be read ahead. `fail_on` is the least
     severity that fails.
     `input_shapes`, `input_values`, `dims` and `masks` are what `load` takes when a file is loaded.
+    With `suggest`, a report says what would make the model pass.
     """
 
     select: tuple[str, ...] = DEFAULT
@@ -72,6 +73,7 @@ class Settings:
     input_values: Mapping[str, Any] = field(default_factory=dict)
     dims: Mapping[str, int] = field(default_factory=dict)
     masks: bool = False
+    suggest: bool = False
 
 
 @keywords_named

@@ -39,6 +39,17 @@ class Said(NamedTuple):
     found: Fraction | int | None = None
 
 
+class Measurement(NamedTuple):
+    """What a rule asks of a tensor on an axis of an input, what there is, and whether it holds."""
+
+    tensor: str | None
+    input: str
+    axis: int
+    required: Fraction | int | None
+    found: Fraction | int | None
+    holds: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """One analysed model, the settings of the check, and the inputs and outputs to name."""

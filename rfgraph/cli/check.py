@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,7 @@ def add_arguments(parser: Parser) -> None:
         help="the least severity that fails (warning); what is below it is reported all the same",
     )
     add("--exit-zero", action="store_true", default=None, help="exit code 0 though a rule fails")
+    add("--suggest", action="store_true", help="the smallest changes that would pass, each tried")
     add("--jobs", metavar="N", type=jobs, help="processes that check models at once (1)")
     add_output(parser, FORMATS, configured=True)
 
@@ -138,7 +140,8 @@ def _settings(options: argparse.Namespace, config: Config, models: Sequence[str]
     for model in models:
         key = repr(config.for_model(model))
         if key not in made:
-            made[key] = make_settings(**config.arguments(model, given))
+            asked = make_settings(**config.arguments(model, given))
+            made[key] = replace(asked, suggest=options.suggest)
         each.append(made[key])
     return each
 

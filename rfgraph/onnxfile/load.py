@@ -96,9 +96,15 @@ class Reading:
         except RfgraphError:
             return None
 
-    def revise(self, changes: Changes) -> Model:
-        """Return the file with further attributes of other values, its lengths decided anew."""
-        return _loaded(self.file, self.binding, {**self.changes, **changes})
+    def revise(self, changes: Changes, shapes: Mapping[str, Shape] | None = None) -> Model:
+        """Return the file with further attributes of other values.
+
+        At some lengths of its inputs, RfgraphError where it refuses them; else decided anew.
+        """
+        both = {**self.changes, **changes}
+        if shapes is not None:
+            return replace(self, changes=both).at(shapes)
+        return _loaded(self.file, self.binding, both)
 
     def item_sizes(self) -> dict[str, int]:
         """Return the bytes of an element of each tensor of the file, as far as ONNX can tell."""

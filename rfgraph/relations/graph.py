@@ -283,11 +283,11 @@ class Model:
     changed. `at` gives the same file at other lengths of its inputs, RfgraphError where the graph
     refuses them; `longer` with every probed length doubled, or None where the graph refuses that.
     `item_sizes` gives the bytes of an element by tensor, as far as the file tells. `revise` gives
-    the same file with other attributes, `encoded` the bytes of a file that says what the model
-    does, weights included (True: to lie beside its own). `file_graph` is its main graph as it
-    stands there, and `annotated` gives its bytes with metadata (key and value) at nodes of that
-    graph, by their number, in place of any whose key begins with a prefix. They are None for a
-    model that was built by hand.
+    the same file with other attributes (at given lengths, or at such as it accepts), `encoded` the
+    bytes of a file that says what the model does, weights included (True: to lie beside its own).
+    `file_graph` is its main graph as it stands there, and `annotated` gives its bytes with metadata
+    (key and value) at nodes of that graph, by their number, in place of any whose key begins with a
+    prefix. They are None for a model that was built by hand.
     """
 
     file: str
@@ -308,7 +308,9 @@ class Model:
         default=None, repr=False, compare=False
     )
     revision: Revision | None = None
-    revise: Callable[[Changes], Model] | None = field(default=None, repr=False, compare=False)
+    revise: Callable[[Changes, Mapping[str, Shape] | None], Model] | None = field(
+        default=None, repr=False, compare=False
+    )
     encoded: Callable[[bool], bytes] | None = field(default=None, repr=False, compare=False)
     file_graph: Callable[[], FileGraph] | None = field(default=None, repr=False, compare=False)
     annotated: Callable[[Mapping[int, dict[str, str]], str], Iterator[bytes]] | None = field(

@@ -28,6 +28,9 @@ def render(reports: Sequence[Report]) -> str:
             lines.append(
                 _command(LEVELS[finding.severity], report.file, title, located_message(finding))
             )
+        if report.advice is not None:
+            texts = [item.text for item in report.advice.suggestions]
+            lines += [_command("notice", report.file, "rfgraph suggests", text) for text in texts]
     return "\n".join([*lines, summary(reports)]) + "\n"
 
 

@@ -18,16 +18,21 @@ if TYPE_CHECKING:
 
 def render(reports: Sequence[Report], style: Style) -> str:
     """Return the lines of what fails, and how many models hold, fail or could not be checked."""
-    lines = [
-        f"{style.bold(printable(report.file, 300))}: {finding.code} "
-        f"{style.severity(finding.severity)}: {located_message(finding)}"
-        for report in reports
-        for finding in report.findings
-    ]
+    lines = [line for report in reports for line in _report_lines(report, style)]
     masked = sum(report.masks is not None and bool(report.masks.cut) for report in reports)
     if masked:
         lines.append(f"stored masks cut in {count_of(masked, 'model')} (--masks)")
     return "\n".join([*lines, summary(reports)]) + "\n"
+
+
+def _report_lines(report: Report, style: Style) -> Iterator[str]:
+    file = style.bold(printable(report.file, 300))
+    for finding in report.findings:
+        severity = style.severity(finding.severity)
+        yield f"{file}: {finding.code} {severity}: {located_message(finding)}"
+    if report.advice is not None:
+        yield from (f"  note: {note}" for note in report.advice.notes)
+        yield from (f"  try: {item.text}" for item in report.advice.suggestions)
 
 
 def located_message(finding: Finding) -> str:
