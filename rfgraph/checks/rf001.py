@@ -11,7 +11,8 @@ Why it matters: Araujo, Norris and Sim ("Computing Receptive Fields of Convoluti
 Networks", Distill 2019) find that accuracy grows with the receptive field until it covers the
 input; Veit et al. (2016) that in residual networks the short paths carry most of the gradient.
 
-How to fix it: more stride early, larger windows or dilation, more layers, or a smaller input. If
+How to fix it: more stride early, larger windows or dilation, more layers, or a smaller input
+(--suggest says which, and tries each). If
 the region itself is what counts, and not every path, ask for --stat union; for most paths ask
 for --stat median or --min-covering 0.5; for the part of the field that matters, --stat erf95.
 

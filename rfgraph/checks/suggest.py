@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from rfgraph.analysis.layers import layers_of
 from rfgraph.analysis.measurement import lookahead_of
 from rfgraph.checks import rf001, rf003, rf009
 from rfgraph.checks.candidates import (
@@ -21,7 +22,6 @@ from rfgraph.checks.candidates import (
 )
 from rfgraph.checks.settings import make_settings
 from rfgraph.checks.streams import causal_suggestions
-from rfgraph.checks.subject import Subject
 from rfgraph.checks.suggestion import Suggestion, setting_text
 from rfgraph.checks.trials import Gate, smallest
 from rfgraph.checks.unproductive import removable
@@ -165,7 +165,8 @@ def _past(result: Result, short: _Shortfall, layers: Sequence[Layer]) -> Iterato
     if path is None or len(layers) >= len(every):
         return
     sizes = " x ".join(map(str, path.sizes))
-    way = some_quoted(path.nodes, 8)
+    known = {layer.label for layer in layers_of(result, short.input)}
+    way = some_quoted([node for node in path.nodes if node in known] or path.nodes, 8)
     if layers:
         names = some_quoted([layer.address for layer in layers])
         yield (
@@ -262,7 +263,7 @@ def _leaves_gaps(gate: Gate, changes: Made, short: _Shortfall) -> bool:
         return True
     item = next(it for it in gate.result.model.inputs if it.name == short.input)
     before, after = (
-        sum(1 for _ in rf003.gaps(Subject(it, gate.settings), item, short.tensor))
+        sum(1 for _ in rf003.gaps(gate.subject(it), item, short.tensor))
         for it in (gate.result, changed)
     )
     return after > before

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from rfgraph.analysis.result import Result, analyze
 from rfgraph.analysis.what_if import revised_here
 from rfgraph.checks.subject import Subject
+from rfgraph.checks.together import together
 from rfgraph.errors import RfgraphError
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ class Gate:
         except RfgraphError:
             return None
 
+    def subject(self, result: Result) -> Subject:
+        """Return a model under the check."""
+        return Subject(result, self.settings, together(result))
+
     def answer(self, changes: Changes) -> Answer | None:
         """Return what the rule says of the changed model, None where that cannot be told."""
         key = tuple(sorted(changes.items(), key=repr))
@@ -84,7 +89,7 @@ class Gate:
         if result is None:
             return None
         try:
-            found = list(self.rule.measurements(Subject(result, self.settings)))
+            found = list(self.rule.measurements(self.subject(result)))
         except RfgraphError:
             return None
         numbers = [item.found for item in found if item.found is not None]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.layers import layers_of
 from rfgraph.checks.candidates import weights_of_a_tap
 from rfgraph.checks.registry import module_of
-from rfgraph.checks.subject import Subject
 from rfgraph.checks.suggestion import Suggestion
 from rfgraph.errors import RfgraphError
 from rfgraph.wording.names import some_quoted
@@ -26,7 +25,7 @@ MAX_LAYERS = 32
 
 def removable(gate: Gate) -> Iterator[Suggestion]:
     """Yield which unproductive layers (RF004) can be left out, all at once, the last ones first."""
-    subject = Subject(gate.result, gate.settings)
+    subject = gate.subject(gate.result)
     try:
         tensors = {item.tensor for item in module_of("RF004").findings(subject)}
     except RfgraphError:
