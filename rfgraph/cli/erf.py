@@ -138,7 +138,7 @@ def fields_of(result: Result, options: argparse.Namespace) -> list[ERF]:
 
 def _map(found: ERF, form: str) -> bytes:
     if form in PICTURES:
-        from rfgraph.report.erf.plot import draw
+        from rfgraph.report.pictures.effective import draw
 
         return draw(found, form)
     from rfgraph.report.erf.files import as_csv, as_npy

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 _LENGTHS = re.compile(r"-?\d{1,19}(,-?\d{1,19})*", re.ASCII)
 
 
-def add_model(parser: Parser) -> None:
-    """Add the model and how its inputs are bound."""
-    parser.add_argument("model", metavar="MODEL", help="an ONNX file")
+def add_model(parser: Parser, *, several: bool = False) -> None:
+    """Add the model, or a list of `several`, and how their inputs are bound."""
+    if several:
+        parser.add_argument("models", metavar="MODEL", nargs="+", help="ONNX files")
+    else:
+        parser.add_argument("model", metavar="MODEL", help="an ONNX file")
     add_bindings(parser)
     add_override(parser)
 

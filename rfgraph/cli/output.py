@@ -84,10 +84,11 @@ def save(options: argparse.Namespace, data: bytes) -> None:
 
 def _save(options: argparse.Namespace, blocks: Iterable[bytes]) -> None:
     path = Path(options.output)
-    model = getattr(options, "model", None)
-    with contextlib.suppress(OSError, ValueError):
-        if model is not None and path.samefile(model):
-            raise UsageError("--output is the model itself, which is not overwritten")
+    given = [options.model] if hasattr(options, "model") else getattr(options, "models", [])
+    for model in given:
+        with contextlib.suppress(OSError, ValueError):
+            if path.samefile(model):
+                raise UsageError("--output is the model itself, which is not overwritten")
     try:
         with path.open("wb") as file:
             file.writelines(blocks)

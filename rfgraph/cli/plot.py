@@ -1,7 +1,12 @@
-"""The distribution over paths as a picture: rfgraph plot MODEL -o FILE.png (or .svg, .pdf).
+"""Pictures of a model, or of several in one: png, svg or pdf, as the ending of the file says.
 
-rfgraph plot MODEL --erf -o FILE.png             the effective field: map, marginals, both boxes
-rfgraph plot MODEL --erf --layers -o FILE.png    how both fields grow from layer to layer
+rfgraph plot MODEL -o FILE.png                     the distribution over paths as a histogram
+rfgraph plot MODEL --what growth -o FILE.svg       how fields grow with depth, what counts beside it
+rfgraph plot MODEL --what effective -o FILE.png    the effective field: map, marginals, both boxes
+rfgraph plot MODEL --what field -o FILE.png        what a unit reads, drawn over the input
+rfgraph plot MODEL --what graph -o FILE.pdf        the condensed graph, or with --block one block
+rfgraph plot MODEL --what joint -o FILE.png        sizes on two axes together
+rfgraph plot A B --columns 1 -o FILE.pdf           two models, as wide as one column of a journal
 """
 
 from __future__ import annotations
@@ -10,25 +15,42 @@ import argparse
 import logging
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from rfgraph.cli.erf import unit
 from rfgraph.cli.options import add_model, load_model
 from rfgraph.cli.output import save
 from rfgraph.cli.paths import add_target, target
-from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted
+from rfgraph.errors import RfgraphError, UsageError
+from rfgraph.report.formats.picture import COLOURS, COLUMNS
+from rfgraph.wording.names import quoted, shown_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rfgraph.analysis.distributions import Distribution
+    from rfgraph.analysis.effective_field import ERF
     from rfgraph.analysis.result import Result
     from rfgraph.cli.parser import Parser
+    from rfgraph.report.formats.picture import Part
+    from rfgraph.report.pictures.growth import Growth
+
+T = TypeVar("T")
 
 
 FORMATS = ("png", "svg", "pdf")
 
 
+class Drawn(NamedTuple):
+    """A model of the command line, and what a person calls it, None where nobody does."""
+
+    result: Result
+    name: str | None
+
+
 def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph plot`."""
-    add_model(parser)
+    add_model(parser, several=True)
     parser.add_argument(
         "-o",
         "--output",
@@ -37,24 +59,44 @@ def add_arguments(parser: Parser) -> None:
         required=True,
         help="where to write it; .png, .svg or .pdf says what",
     )
+    parser.add_argument("--what", choices=WHAT, help="default: histogram")
+    parser.add_argument(
+        "--columns",
+        type=int,
+        choices=tuple(COLUMNS),
+        help="as wide as one column of a journal (3.4 inches) or two (7.1)",
+    )
     add_target(parser)
     parser.add_argument(
         "--log",
         choices=("auto", "on", "off"),
         default="auto",
-        help="logarithmic counts; auto: where they span many decades",
-    )
-    parser.add_argument("--erf", action="store_true", help="the effective field instead")
-    parser.add_argument(
-        "--layers", action="store_true", help="with --erf: how it grows from layer to layer"
+        help="histogram: logarithmic counts; auto: where they span many decades",
     )
     parser.add_argument(
         "--map",
         choices=("random", "uniform", "paths"),
         default="random",
-        help="with --erf: what counts (default: %(default)s)",
+        help="effective, growth: what counts (default: %(default)s)",
     )
-    parser.add_argument("--title", metavar="TEXT", help="a title above the picture")
+    parser.add_argument(
+        "--unit",
+        metavar="0,*,3,3",
+        type=unit,
+        default="center",
+        help="effective, field: center (default), or an index as of rfgraph unit",
+    )
+    parser.add_argument("--block", metavar="NAME", help="graph: only what is folded in this block")
+    parser.add_argument("--title", metavar="TEXT", help="a title, in place of a tensor's name")
+    parser.add_argument(
+        "--label",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help="what to call a model of several, in their order (default: the file's name)",
+    )
+    parser.add_argument("--erf", action="store_true", help="the same as --what effective")
+    parser.add_argument("--layers", action="store_true", help="with --erf: --what growth")
     parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
 
 
@@ -68,44 +110,140 @@ def picture(text: str) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw the distributions, or the effective field, and write the picture."""
-    from rfgraph.analysis.distributions import all_distributions
-    from rfgraph.analysis.histogram import path_histogram
-    from rfgraph.analysis.result import analyze
-    from rfgraph.report.formats.picture import require
-    from rfgraph.report.paths.plot import draw
+    """Draw what is asked for and write the picture."""
+    from rfgraph.report.formats.picture import compose, require
 
     if options.quiet:
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
     require()
-    result = analyze(load_model(options))
+    what = _what(options)
+    named = _named(options)
+    if what == "growth":
+        from rfgraph.report.pictures import growth
+
+        curves = [_of(file, name, options, _curve) for file, name in named]
+        parts = [growth.part(curves, options.title)]
+    else:
+        parts = [part for pair in named for part in _of(*pair, options, DRAWN[what])]
     form = Path(options.output).suffix.lower().removeprefix(".")
-    if options.erf:
-        save(options, _effective(result, options, form))
-        return 0
-    if options.layers:
-        raise UsageError("--layers is drawn with --erf only")
-    entries = all_distributions(
-        target(result, options), partial(path_histogram, count=options.count)
-    )
-    log = {"auto": None, "on": True, "off": False}[options.log]
-    save(options, draw(entries, form, log=log, title=options.title))
+    title = None if len(parts) == 1 else options.title
+    save(options, compose(parts, form, title, options.columns))
     return 0
 
 
-def _effective(result: Result, options: argparse.Namespace, form: str) -> bytes:
-    """Return a picture of the map of one tensor, or of the growth over layers."""
-    if options.layers:
-        from rfgraph.analysis.view import view
-        from rfgraph.report.layers import growth
-        from rfgraph.report.layers.effective import rows
+def _what(options: argparse.Namespace) -> str:
+    """Return what to draw; --erf and --layers are older ways to say it."""
+    if options.layers and not options.erf:
+        raise UsageError("--layers is drawn with --erf only")
+    older = ("growth" if options.layers else "effective") if options.erf else None
+    if older and options.what not in (None, older):
+        raise UsageError(f"--what {options.what} and --erf ask for two pictures")
+    return options.what or older or "histogram"
 
-        chosen = view(result, options.input, options.tensor)
-        return growth.draw(rows(chosen, options.map, 0.95), form, options.title)
+
+def _named(options: argparse.Namespace) -> list[tuple[str, str | None]]:
+    """Return the files with what to call them: label, title, or of several the file's name."""
+    files = options.models
+    if len(files) > len(COLOURS):
+        raise UsageError(f"a picture requires at most {len(COLOURS)} models, found {len(files)}")
+    if options.label and len(options.label) != len(files):
+        raise UsageError(
+            f"--label is required once for each model, {len(files)} times, found "
+            f"{len(options.label)}"
+        )
+    alone = [options.title] if len(files) == 1 else [Path(file).stem for file in files]
+    return list(zip(files, options.label or alone, strict=True))
+
+
+def _of(
+    file: str,
+    name: str | None,
+    options: argparse.Namespace,
+    draw: Callable[[Drawn, argparse.Namespace], T],
+) -> T:
+    """Return what is drawn of one model; an error names its file."""
+    from rfgraph.analysis.result import analyze
+
+    try:
+        one = argparse.Namespace(**{**vars(options), "model": file})
+        return draw(Drawn(analyze(load_model(one)), name), options)
+    except RfgraphError as error:
+        start = f"{shown_path(file)}: "
+        said = str(error)
+        raise type(error)(said if said.startswith(start) else start + said) from error.__cause__
+
+
+# -- what is drawn of a model ----------------------------------------------------------------------
+
+
+def _distributions(
+    model: Drawn, options: argparse.Namespace, *, joint: bool = False
+) -> list[Distribution]:
+    from rfgraph.analysis.distributions import all_distributions
+    from rfgraph.analysis.histogram import path_histogram
+
+    count = partial(path_histogram, count=options.count, joint=joint)
+    return all_distributions(target(model.result, options), count)
+
+
+def _histograms(model: Drawn, options: argparse.Namespace) -> list[Part]:
+    from rfgraph.report.pictures.histogram import parts
+
+    log = {"auto": None, "on": True, "off": False}[options.log]
+    return parts(_distributions(model, options), log=log, name=model.name)
+
+
+def _joints(model: Drawn, options: argparse.Namespace) -> list[Part]:
+    from rfgraph.report.pictures.joint import part
+
+    return [part(item, model.name) for item in _distributions(model, options, joint=True)]
+
+
+def _curve(model: Drawn, options: argparse.Namespace) -> Growth:
+    from rfgraph.analysis.view import view
+    from rfgraph.report.pictures.growth import growth
+
+    chosen = view(model.result, options.input, options.tensor)
+    return growth(chosen, model.name or "", options.map)
+
+
+def _field(model: Drawn, options: argparse.Namespace) -> ERF:
     from rfgraph.analysis.erf import erf
-    from rfgraph.report.erf.plot import draw
 
     if len(options.tensor or ()) > 1:
         raise UsageError(f"a map is of one tensor, found {len(options.tensor)}")
     tensor = options.tensor[0] if options.tensor else None
-    return draw(erf(result, tensor, input=options.input, map=options.map), form, options.title)
+    return erf(model.result, tensor, options.unit, options.input, options.map)
+
+
+def _effective(model: Drawn, options: argparse.Namespace) -> list[Part]:
+    from rfgraph.report.pictures.effective import part
+
+    return [part(_field(model, options), model.name)]
+
+
+def _fields(model: Drawn, options: argparse.Namespace) -> list[Part]:
+    from rfgraph.analysis.unit import unit as read_by
+    from rfgraph.relations.graph import input_shape
+    from rfgraph.report.pictures.field import part
+
+    found = _field(model, options)
+    (region,) = read_by(model.result, found.tensor, found.index, found.input).regions
+    shape = input_shape(model.result.graph, found.input)
+    return [part(region, found, shape, model.name or found.tensor)]
+
+
+def _graphs(model: Drawn, options: argparse.Namespace) -> list[Part]:
+    from rfgraph.report.pictures.blocks import part
+
+    return [part(model.result, options.block, model.name)]
+
+
+DRAWN: dict[str, Callable[[Drawn, argparse.Namespace], list[Part]]] = {
+    "histogram": _histograms,
+    "effective": _effective,
+    "field": _fields,
+    "graph": _graphs,
+    "joint": _joints,
+}
+WHAT = ("growth", *DRAWN)

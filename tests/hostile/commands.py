@@ -33,7 +33,8 @@ def commands(model: str, plot: str) -> Iterator[list[str]]:
     for form in CHECKED:
         yield ["check", model, "--select", "all", "--format", form]
     yield ["plot", model, "-o", plot]
-    yield ["plot", model, "--erf", "-o", plot]
+    for what in ("effective", "growth", "field", "graph", "joint"):
+        yield ["plot", model, "--what", what, "-o", plot]
     for form in ("netron", "model-explorer", "dot", "graphml", "onnx"):
         yield ["export", model, "--to", form, "-o", plot, "--quiet"]
 

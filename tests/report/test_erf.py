@@ -202,7 +202,7 @@ def test_what_plot_cannot_draw_is_said(file, run, tmp_path):
     net = Net((1, 1, 4, 4))
     flat = file(net.model(net.node("GlobalAveragePool", "x")))
     said = run("plot", flat, "--erf", "--layers", "--tensor", "t0", "-o", out, code=2)
-    assert "no layer has an effective size" in said
+    assert "no layer with a window has a size" in said
 
 
 # -- layers ----------------------------------------------------------------------------------------

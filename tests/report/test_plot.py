@@ -14,9 +14,13 @@ from rfgraph.analysis.distributions import Distribution, all_distributions
 from rfgraph.analysis.view import View
 from rfgraph.errors import UsageError
 from rfgraph.report.formats import picture
-from rfgraph.report.paths import plot
-from rfgraph.report.paths.panels import Bars, heights, panels, power_of_ten, spans_decades
+from rfgraph.report.pictures import histogram as plot
+from rfgraph.report.pictures.panels import Bars, heights, panels, power_of_ten, spans_decades
 from test_distribution import HIGHRES, doubling
+
+
+def draw(shown, form, log=None, title=None):
+    return picture.compose(plot.parts(shown, log=log), form, title)
 
 
 def entries(proto, tensors=None):
@@ -142,8 +146,8 @@ def test_ticks_are_few_and_whole(number):
 @pytest.mark.parametrize("form", ["png", "svg", "pdf"])
 def test_the_same_bytes_each_time(form):
     found = entries(build("resnet18"))
-    first = plot.draw(found, form, title="ResNet-18")
-    assert plot.draw(found, form, title="ResNet-18") == first
+    first = draw(found, form, title="ResNet-18")
+    assert draw(found, form, title="ResNet-18") == first
     assert b"CreationDate" not in first
     assert b"dc:date" not in first
 
@@ -152,14 +156,14 @@ def test_the_users_settings_change_nothing():
     import matplotlib as mpl
 
     found = entries(named("y"))
-    plain = plot.draw(found, "svg")
+    plain = draw(found, "svg")
     with mpl.rc_context({"axes.facecolor": "red", "font.size": 30, "svg.hashsalt": "other"}):
-        assert plot.draw(found, "svg") == plain
+        assert draw(found, "svg") == plain
         assert mpl.rcParams["font.size"] == 30
 
 
 def test_the_picture_says_what_it_shows():
-    texts = svg_texts(plot.draw(entries(build("resnet50")), "svg", title="ResNet-50"))
+    texts = svg_texts(draw(entries(build("resnet50")), "svg", title="ResNet-50"))
     for text in ("ResNet-50", "layer4.2.relu_out", "65,536 routes", "input 224",
                  "receptive field size along axes 2, 3", "number of routes"):  # fmt: skip
         assert text in texts
@@ -167,16 +171,16 @@ def test_the_picture_says_what_it_shows():
 
 
 def test_an_input_far_beyond_the_sizes_is_pointed_at():
-    texts = svg_texts(plot.draw(entries(build("bagnet9")), "svg"))
+    texts = svg_texts(draw(entries(build("bagnet9")), "svg"))
     assert "input 224 \N{RIGHTWARDS ARROW}" in texts
     assert {"3", "5", "7", "9"} <= set(texts)  # few sizes: each is written
 
 
 def test_logarithms_are_as_asked():
     found = entries(build("resnet18"))
-    assert "number of routes (log scale)" in svg_texts(plot.draw(found, "svg", log=True))
-    assert "number of routes" in svg_texts(plot.draw(found, "svg", log=False))
-    dense = svg_texts(plot.draw(entries(build("densenet201")), "svg"))
+    assert "number of routes (log scale)" in svg_texts(draw(found, "svg", log=True))
+    assert "number of routes" in svg_texts(draw(found, "svg", log=False))
+    dense = svg_texts(draw(entries(build("densenet201")), "svg"))
     assert "number of routes (log scale)" in dense
     times = "\N{MULTIPLICATION SIGN}"
     assert f"3.17 {times} {power_of_ten(29)} routes" in dense
@@ -197,7 +201,7 @@ HOSTILE = {
 @pytest.mark.parametrize(("name", "shown"), HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("form", ["png", "svg", "pdf"])
 def test_names_are_shown_as_they_are(name, shown, form):
-    data = plot.draw(entries(named(name)), form, title=name)
+    data = draw(entries(named(name)), form, title=name)
     if form == "svg":
         assert svg_texts(data).count(shown) == 2
 
@@ -206,18 +210,18 @@ def test_names_are_shown_as_they_are(name, shown, form):
 def test_no_path_is_said_in_a_picture_as_well(form):
     nodes = [helper.make_node("Relu", ["w"], ["y"]), helper.make_node("Relu", ["x"], ["z"])]
     proto = models.model(nodes, {"x": [1, 1, 9]}, {"y": [1, 1, 3]}, {"w": models.weights(1, 1, 3)})
-    data = plot.draw(entries(proto), form)
+    data = draw(entries(proto), form)
     if form == "svg":
         assert [text for text in svg_texts(data) if text] == ["y", "no path leads there"]
 
 
 def test_a_blank_name_is_drawn():
-    texts = svg_texts(plot.draw(entries(named(" ")), "svg", title=" \u2003"))
+    texts = svg_texts(draw(entries(named(" ")), "svg", title=" \u2003"))
     assert "1 route" in texts
 
 
 def test_a_long_name_is_shortened_to_the_panel():
-    texts = svg_texts(plot.draw(entries(named("W" * 3000)), "svg", title="W" * 3000))
+    texts = svg_texts(draw(entries(named("W" * 3000)), "svg", title="W" * 3000))
     title, name = sorted((text for text in texts if "WW" in text), key=len, reverse=True)
     assert "…" in title
     assert "…" in name
@@ -231,12 +235,12 @@ def test_a_long_name_is_shortened_to_the_panel():
 )  # fmt: skip
 @pytest.mark.parametrize("log", [True, False, None])
 def test_whatever_there_is_can_be_drawn(proto, log):
-    assert plot.draw(entries(proto()), "png", log=log).startswith(b"\x89PNG")
+    assert draw(entries(proto()), "png", log=log).startswith(b"\x89PNG")
 
 
 def test_bars_cover_from_the_input_on():
     """Windows of 3 and 9 on an input of 9: the first does not cover it and is hatched."""
-    data = plot.draw(entries(named("y", (3, 9))), "svg").decode()
+    data = draw(entries(named("y", (3, 9))), "svg").decode()
     texts = svg_texts(data)
     assert "mean 6, std 3, 50 % cover the input (dark)" in texts
     assert data.count("<pattern ") == 1
@@ -244,22 +248,23 @@ def test_bars_cover_from_the_input_on():
 
 def test_too_many_panels_are_refused():
     with pytest.raises(UsageError, match="at most 24 histograms, found 50"):
-        plot.draw(entries(models.many_outputs(25)), "png")
+        draw(entries(models.many_outputs(25)), "png")
     with pytest.raises(UsageError, match="no inputs"):
-        plot.draw([], "png")
+        draw([], "png")
 
 
 def test_what_was_not_counted_is_said():
     found = Distribution("x", "y", None, {2: 9}, None, "the bound of 7 is exceeded")
-    texts = svg_texts(plot.draw([found], "svg"))
+    texts = svg_texts(draw([found], "svg"))
     assert {"not counted", "the bound of 7 is exceeded"} <= set(texts)
 
 
 def test_a_png_is_as_large_as_said():
     from matplotlib.image import imread
 
-    image = imread(io.BytesIO(plot.draw(entries(named("y")), "png")))
-    wanted = (plot.TALL * picture.DPI, plot.WIDE * picture.DPI)
+    image = imread(io.BytesIO(draw(entries(named("y")), "png")))
+    (part,) = plot.parts(entries(named("y")))
+    wanted = (part.tall(plot.WIDE) * picture.DPI, plot.WIDE * picture.DPI)
     assert math.dist(image.shape[:2], wanted) <= 2
     assert image[..., :3].min() < 0.2  # something is drawn
 

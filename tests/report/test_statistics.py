@@ -18,8 +18,8 @@ from rfgraph.report.formats.style import Style
 from rfgraph.report.paths.csv import path_records
 from rfgraph.report.paths.json import paths_json
 from rfgraph.report.paths.markdown import paths_markdown
-from rfgraph.report.paths.panels import panels
 from rfgraph.report.paths.text import paths_text
+from rfgraph.report.pictures.panels import panels
 
 # "HighRes3DNet" of reference/published.md: x^3 ((1 + x^4)(1 + x^8)(1 + x^16))^3.
 SIZES = [

@@ -11,12 +11,11 @@ import numpy as np
 from rfgraph.analysis.effective_field import NOTABLE
 from rfgraph.domains.effective.statistics import as_floats, coarse, rows_and_columns
 from rfgraph.report.erf.words import (
-    KINDS,
     caveats,
     sides_text,
     unit_text,
 )
-from rfgraph.report.formats.effective import endless_sizes, ratio_text, sizes_text
+from rfgraph.report.formats.effective import KINDS, endless_sizes, ratio_text, sizes_text
 from rfgraph.report.formats.histogram import ASCII_DENSITY
 from rfgraph.wording.names import safe, shortened
 from rfgraph.wording.numbers import shape_text

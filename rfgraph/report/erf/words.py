@@ -9,16 +9,9 @@ from rfgraph.wording.names import some_names
 from rfgraph.wording.numbers import shape_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rfgraph.analysis.effective_field import ERF
-    from rfgraph.domains.effective.adjoint import Kind
-
-KINDS: Mapping[Kind, str] = {
-    "random": "expected at initialisation, no weights read",
-    "uniform": "each operator shares evenly, no weights read",
-    "paths": "number of paths, no weights read",
-}
 
 
 def index_text(index: Sequence[int | None]) -> str:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rfgraph.analysis.effective_field import EffectiveAxis
+    from rfgraph.domains.effective.adjoint import Kind
+
+KINDS: Mapping[Kind, str] = {
+    "random": "expected at initialisation, no weights read",
+    "uniform": "each operator shares evenly, no weights read",
+    "paths": "number of paths, no weights read",
+}
 
 
 def sizes_text(values: Sequence[float | None]) -> str:

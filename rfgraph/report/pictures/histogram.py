@@ -1,85 +1,74 @@
-"""Histograms over paths as pictures."""
+"""Histograms over paths; after Li et al. 2017."""
 
 from __future__ import annotations
 
-import io
+from functools import partial
 from typing import TYPE_CHECKING
 
-from rfgraph.report.formats.picture import DPI, METADATA, fitting, require, settings
-from rfgraph.report.paths.panels import SEPARATE, Bars, Panel, heights, panels, spans_decades
+from rfgraph.report.formats.picture import INK, Part, fitting, wrapped
+from rfgraph.report.pictures.panels import SEPARATE, Bars, Panel, heights, panels, spans_decades
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from rfgraph.analysis.distributions import Distribution
-    from rfgraph.report.paths.panels import Heights
+    from rfgraph.report.formats.picture import Frame
+    from rfgraph.report.pictures.panels import Heights
 
 
-ACROSS = 3
-# In inches: the room of one panel, and around its axes.
-WIDE, NARROW, TALL = 5.6, 4.2, 3.3
-LEFT, RIGHT, BELOW, ABOVE, TITLE = 0.75, 0.2, 0.5, 0.65, 0.35
+# In inches: the room of one panel, and around its axes; a line of what is said above it.
+WIDE, TALL = 5.6, 2.65
+LEFT, RIGHT, BELOW, ABOVE, LINE = 0.75, 0.2, 0.5, 0.3, 0.175
 # Bars that cover the input, that do not, and where its length is open.
-COVERING, SHORT_OF, OPEN, INK = "0.35", "0.88", "0.6", "0.1"
+COVERING, SHORT_OF, OPEN = "0.35", "0.88", "0.6"
+NAMED, SAID = 9.5, 8.0
 
 
-def draw(
-    entries: Sequence[Distribution], form: str, *, log: bool | None = None, title: str | None = None
-) -> bytes:
-    """Return distributions as a picture, "png", "svg" or "pdf", the same bytes each time.
+def parts(
+    entries: Sequence[Distribution], *, log: bool | None = None, name: str | None = None
+) -> list[Part]:
+    """Return a part for each histogram: a bar for each size, as high as its number of paths.
 
-    Every panel has a bar for each size, as high as its number of paths. `log` is whether the counts
-    are drawn by their logarithms; None where they span many decades. Source of the picture: Li et
-    al. 2017. RfgraphError without matplotlib, UsageError for too many or no panels.
+    `log` is whether counts are drawn by their logarithms; None where they span many decades. A
+    `name` stands before those of tensors, and for that of the only one. UsageError for too many
+    or no panels.
     """
-    require()
     shown = panels(entries)
     if log is None:
         log = any(panel.bars is not None and spans_decades(panel.bars) for panel in shown)
-    with settings():
-        figure = _figure(shown, log=log, title=title)
-        out = io.BytesIO()
-        figure.savefig(out, format=form, dpi=DPI, metadata=METADATA[form])
-    return out.getvalue()
+    return [
+        Part(WIDE, partial(_tall, panel), partial(_draw, panel, _named(panel, shown, name), log))
+        for panel in shown
+    ]
 
 
-def _figure(shown: Sequence[Panel], *, log: bool, title: str | None) -> Figure:
-    """Lay panels out in rows, each with the same room."""
-    from matplotlib.figure import Figure
-
-    across = min(len(shown), ACROSS)
-    down = -(-len(shown) // across)
-    wide = WIDE if across == 1 else NARROW
-    top = TITLE if title else 0.0
-    width, height = wide * across, TALL * down + top
-    figure = Figure(figsize=(width, height))
-    if title:
-        text = fitting(title, width - 0.4, 11)
-        figure.text(0.5, 1 - 0.22 / height, text, size=11, ha="center", va="center")
-    for number, panel in enumerate(shown):
-        row, column = divmod(number, across)
-        left = column * wide + LEFT
-        below = (down - 1 - row) * TALL + BELOW
-        room = (wide - LEFT - RIGHT, TALL - BELOW - ABOVE)
-        place = (left / width, below / height, room[0] / width, room[1] / height)
-        _panel(figure.add_axes(place), panel, room[0], log=log)
-    return figure
+def _named(panel: Panel, shown: Sequence[Panel], name: str | None) -> str:
+    if name is None:
+        return panel.tensor
+    return name if len(shown) == 1 else f"{name}: {panel.tensor}"
 
 
-def _panel(axes: Axes, panel: Panel, room: float, *, log: bool) -> None:
+def _said(panel: Panel, wide: float) -> list[str]:
+    return [line for fact in panel.facts for line in wrapped(fact, wide - LEFT - RIGHT, SAID)]
+
+
+def _tall(panel: Panel, wide: float) -> float:
+    return min(TALL, 0.68 * wide) + ABOVE + LINE * len(_said(panel, wide))
+
+
+def _draw(panel: Panel, name: str, log: bool, frame: Frame) -> None:
+    said = _said(panel, frame.width)
+    room = frame.width - LEFT - RIGHT
+    above = ABOVE + LINE * len(said)
+    axes = frame.axes(LEFT, BELOW, room, frame.height - BELOW - above)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    name = fitting(panel.tensor, room, 9.5, bold=True)
-    for text, points, size, weight in (
-        (name, 31, 9.5, "bold"),
-        (fitting(panel.facts[0], room, 8), 18, 8, "normal"),
-        (fitting(panel.facts[1], room, 8), 6, 8, "normal"),
-    ):
-        axes.annotate(text, (0, 1), (0, points), xycoords="axes fraction", size=size,
-                      textcoords="offset points", weight=weight)  # fmt: skip
+    shown = fitting(name, room, NAMED, bold=True)
+    frame.text(LEFT, frame.height - 0.2, shown, NAMED, weight="bold")
+    for number, line in enumerate(said):
+        frame.text(LEFT, frame.height - 0.2 - LINE * (number + 1), line, SAID)
     if panel.bars is None:
         axes.set_axis_off()
         return
