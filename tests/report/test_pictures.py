@@ -15,6 +15,7 @@ import rfgraph
 from effective.nets import Net, stack
 from fixtures.make import build
 from hostile import names
+from hostile.make import model, node
 from rfgraph.analysis.view import view
 from rfgraph.cli import main
 from rfgraph.report.formats.picture import COLOURS, COLUMNS, DPI
@@ -225,6 +226,10 @@ def test_an_empty_field_and_too_many_sizes_are_said(tmp_path, drawn, capsys):
     onnx.save(flat, tmp_path / "flat.onnx")
     assert drawn(str(tmp_path / "flat.onnx"), "--what", "joint", "--tensor", "t0", code=2) == b""
     assert "none is local" in capsys.readouterr().err
+    onnx.save(model([node("Constant", "", "y", value_int=1)], [], ()), tmp_path / "none.onnx")
+    for what, said in {"graph": "the graph is empty", "joint": "nothing to draw"}.items():
+        assert drawn(str(tmp_path / "none.onnx"), "--what", what, code=2) == b""
+        assert said in capsys.readouterr().err
     nearest = str(FIXTURES / "resnet18.onnx")
     assert drawn(nearest, "--what", "graph", "--block", "layer2", code=2) == b""
     assert "did you mean" in capsys.readouterr().err
@@ -245,10 +250,10 @@ def test_names_that_act_are_drawn_as_text(what, tmp_path, drawn):
     name = names.NAMES["html"] + names.NAMES["escape"] + names.NAMES["mathtext"]
     net = Net((1, 1, 16, 16))
     proto = net.model(net.conv(net.conv("x", 1), 1))
-    for node in proto.graph.node:
-        node.name = name + node.name
+    for item in proto.graph.node:
+        item.name = name + item.name
     renamed = {"x": f"{name}x", **{n.output[0]: f"{name}{n.output[0]}" for n in proto.graph.node}}
-    for item in (*proto.graph.node,):
+    for item in proto.graph.node:
         item.input[0] = renamed[item.input[0]]
         item.output[0] = renamed[item.output[0]]
     proto.graph.input[0].name = renamed["x"]

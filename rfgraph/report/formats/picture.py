@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.errors import RfgraphError
+from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.wording.names import safe
 
 if TYPE_CHECKING:
@@ -180,9 +180,11 @@ def compose(
 ) -> bytes:
     """Return parts, in rows, as "png", "svg" or "pdf": as wide as `columns` of a journal if given.
 
-    The same bytes each time. RfgraphError without matplotlib.
+    The same bytes each time. RfgraphError without matplotlib, UsageError without parts.
     """
     require()
+    if not parts:
+        raise UsageError("there is nothing to draw: no path leads from an input")
     from matplotlib.figure import Figure
 
     with settings():

@@ -39,6 +39,8 @@ def part(result: Analysis, block: str | None = None, title: str | None = None) -
         inside = _block(drawn, block).parts
         drawn = unfolded(result.graph, (*before, *inside, *after), MAX_DRAWN)
         title = title or block
+    if not drawn.boxes:
+        raise UsageError("the graph is empty: nothing depends on an input")
     place = layered(len(drawn.boxes), drawn.edges)
     across = max(column for column, _ in place.places) / BESIDE + 1
     down = max(level for _, level in place.places) + 1
