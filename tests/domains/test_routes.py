@@ -13,6 +13,7 @@ from domains.brute import described
 from domains.test_paths import MANY_WALKS, counted, plain
 from oracle import sets, walks
 from oracle.examples import builder, output
+from rfgraph.domains.paths import routes
 from rfgraph.ops.node import Link, Outcome
 from rfgraph.relations.axis_rules import Blocks, Shift, Whole
 from rfgraph.relations.steps import Reduce, Select
@@ -123,8 +124,8 @@ def test_routes_and_choices_are_those_of_the_walks_at_length(model):
     check_web(model)
 
 
-def standardized(*axes, root=True):
-    """(x - mean) / deviation over axes, of a convolution and before one; by RMS without `root`."""
+def standardized(*axes):
+    """(x - mean) / variance over axes, of a convolution and before one."""
     build, x = builder(1, 2, 6, 8)
     x = build.same_conv(x, 2, 3)
     shape = tuple(1 if axis in axes else n for axis, n in enumerate(build.shapes[x]))
@@ -141,6 +142,11 @@ def test_the_statistics_of_a_norm_that_is_taken_apart_are_one_route(axes):
     model = standardized(*axes)
     assert totals(rfgraph.analyze(model), "x0") == (1 + 1 + 2 * 2, 2)
     check_web(model)
+
+
+def test_of_too_many_origins_each_reduction_is_told(monkeypatch):
+    monkeypatch.setattr(routes, "MAX_ORIGINS", 0)
+    assert totals(rfgraph.analyze(standardized(2, 3)), "x0") == (6, 4)
 
 
 def gelu_and_gate():

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
 
 
+# Of more origins than this an edge does not say for each what it does: a trace keeps it.
+MAX_ORIGINS = 256
+
+
 class Origin(NamedTuple):
     """An edge that a trace keeps, and what was done since to what it brings.
 
@@ -226,7 +230,7 @@ class _Numbers:
         """Return the origins from which an edge is reached; itself, if a trace keeps it."""
         before = origins[edge.source]
         taken = Reduced() if self._can_reshape(edge, before) else reduced_by(edge, form)
-        if taken is None:
+        if taken is None or (taken.spatial and before.bits.bit_count() > MAX_ORIGINS):
             return Origins(self.of(Origin(edge)), 1, 0)
         self.left_out[id(edge)] = taken
         if taken.spatial or _reshaped(edge):
@@ -235,10 +239,15 @@ class _Numbers:
 
     def _can_reshape(self, edge: Edge, before: Origins) -> bool:
         """Whether an edge is a Reshape of what no reduction left a part of an input axis of."""
-        return _reshaped(edge) and all(
-            at >= 0
-            for k in _positions(before.bits)
-            for at in self.numbered[before.shift + k].reduced
+        few = before.bits.bit_count() <= MAX_ORIGINS
+        return (
+            few
+            and _reshaped(edge)
+            and all(
+                at >= 0
+                for k in _positions(before.bits)
+                for at in self.numbered[before.shift + k].reduced
+            )
         )
 
     def _changed(self, before: Origins, edge: Edge, taken: Reduced) -> Origins:
