@@ -11,7 +11,6 @@ from rfgraph.analysis.field import Finding, Output, ReceptiveField
 from rfgraph.analysis.names import pick_input, pick_tensor, pick_tensors
 from rfgraph.analysis.not_followed import not_followed
 from rfgraph.analysis.ranges import is_range
-from rfgraph.analysis.tabulated import Tabulated
 from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.domains.fields.meter import Meter, Seen
 from rfgraph.domains.scope import Scope
@@ -22,6 +21,7 @@ from rfgraph.wording.names import printable, quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rfgraph.analysis.tabulated import Tabulated
     from rfgraph.domains.fields.layout import ClosedForms, Group
     from rfgraph.relations.graph import Graph, Model, ModelInput
 
@@ -145,6 +145,8 @@ class Analysis:
 
     def tabulated(self, tensor: str) -> Tabulated:
         """Return the tables of a tensor, those made before if it was asked for last."""
+        from rfgraph.analysis.tabulated import Tabulated
+
         if self._tabulated is None or self._tabulated.tensor != tensor:
             self._tabulated = Tabulated(self.graph, tensor)
         return self._tabulated

@@ -11,7 +11,6 @@ from rfgraph.analysis.loading import load
 from rfgraph.analysis.names import check_name, pick_input, pick_tensor
 from rfgraph.arguments import described, keywords_named, texts
 from rfgraph.domains.fields.closed_form import closed_forms
-from rfgraph.domains.paths.listing import in_order, of_each_size
 from rfgraph.domains.paths.states import Question, state_graph
 from rfgraph.errors import UsageError
 from rfgraph.frozen import FrozenDict
@@ -123,6 +122,8 @@ def paths(
 
 
 def _paths(asked: Question, *, largest: bool) -> Iterator[Path]:
+    from rfgraph.domains.paths.listing import in_order
+
     axes = asked.form.spatial_axes
     states = state_graph(asked, axes, asked.plan())
     for walk in in_order(states, largest=largest):
@@ -143,6 +144,8 @@ def walks_by_size(
     Of the routes that are local on every spatial axis; at most `most`, evenly chosen, with the
     smallest and the largest among them. BoundError where there are too many sizes on the way.
     """
+    from rfgraph.domains.paths.listing import of_each_size
+
     asked = question(result, tensor, source, "routes", (), ())
     axes = asked.form.spatial_axes
     place = axes.index(axis)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.view import View
     from rfgraph.cli.parser import Parser
-    from rfgraph.report.formats.style import Style
 
 
 FORMATS = ("text", "json", "csv", "markdown")
@@ -45,11 +44,12 @@ def run(options: argparse.Namespace) -> int:
     result = analyze(load_model(options))
     chosen = view(result, options.input, options.tensor)
     render = _layers if options.layers else _summary
-    emit(options, render(chosen, options.format, style_of(options)))
+    emit(options, render(chosen, options))
     return 0
 
 
-def _summary(chosen: View, form: str, style: Style) -> str | Iterator[str]:
+def _summary(chosen: View, options: argparse.Namespace) -> str | Iterator[str]:
+    form = options.format
     if form == "json":
         from rfgraph.report.model import json as document
 
@@ -64,10 +64,11 @@ def _summary(chosen: View, form: str, style: Style) -> str | Iterator[str]:
         return markdown.summary(chosen)
     from rfgraph.report.model import text
 
-    return text.summary(chosen, style)
+    return text.summary(chosen, style_of(options))
 
 
-def _layers(chosen: View, form: str, style: Style) -> str | Iterator[str]:
+def _layers(chosen: View, options: argparse.Namespace) -> str | Iterator[str]:
+    form = options.format
     if form in ("json", "csv"):
         return _layer_fields(chosen, form)
     if form == "markdown":
@@ -76,7 +77,7 @@ def _layers(chosen: View, form: str, style: Style) -> str | Iterator[str]:
         return markdown.layer_table(chosen)
     from rfgraph.report.layers import text as layers_text
 
-    return layers_text.layer_table(chosen, style)
+    return layers_text.layer_table(chosen, style_of(options))
 
 
 def _layer_fields(chosen: View, form: str) -> str | Iterator[str]:

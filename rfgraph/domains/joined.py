@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rfgraph.domains import tables
-from rfgraph.domains.regions import carry
 from rfgraph.domains.tables import NOTHING
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Pick, Repeat, Shape, Shift
@@ -186,6 +185,8 @@ def _places(
 
     None where parts overlap, so that an element is more than one.
     """
+    from rfgraph.domains.regions import carry
+
     shape = input_shape(graph, source)
     carried = {source: [tables.ramp(shape, axis) for axis in range(len(shape))]}
     for name in (*passed, tensor):

@@ -13,7 +13,6 @@ from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.fields.numbers import axis_of
 from rfgraph.domains.fields.parts import parted
 from rfgraph.domains.read_positions import read_positions
-from rfgraph.domains.regions import clipped
 from rfgraph.errors import BoundError
 from rfgraph.frozen import FrozenDict
 from rfgraph.relations.graph import input_shape, shape_of
@@ -115,6 +114,8 @@ class Meter:
 
     def _part(self, tensor: str, axis: int, length: int) -> Axis:
         """Return the axis of a part of what was one-sided: what its units read."""
+        from rfgraph.domains.regions import clipped
+
         try:
             tables = clipped(self.graph, self.form.input, [tensor])[tensor]
         except BoundError:

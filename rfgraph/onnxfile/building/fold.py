@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 
+from rfgraph.onnxfile.building import shape_arithmetic
 from rfgraph.relations.axis_rules import product
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def evaluate(
     node: onnx.NodeProto, version: int, inputs: Sequence[NDArray[Any] | None]
 ) -> list[NDArray[Any]] | None:
     """Return the outputs of a foldable node, or None if the kernel refuses."""
+    known = shape_arithmetic.evaluate(node, version, inputs)
+    if known is not None:
+        return [known]
     from onnx.reference.ops import load_op
 
     run_params: Mapping[str, Any] = {
