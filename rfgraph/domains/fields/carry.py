@@ -47,9 +47,11 @@ from rfgraph.relations.axis_rules import (
 )
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.interpretation import Domain
-from rfgraph.relations.steps import Everything, Gathered, Places, Reduce, Step
+from rfgraph.relations.steps import Everything, Gathered, Places, Reduce, Step, Taps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rfgraph.relations.relation import Relation
 
 # A position that is evaluated on its own costs as much as so many that are taken from a table.
@@ -70,6 +72,10 @@ class _Pieces(Domain["Piece | Scope"]):
     """What is read along one input axis; once its paths are lost, how they stand to it."""
 
     def step(self, value: Piece | Scope, step: Step, shape: Shape) -> Piece | Scope:
+        if isinstance(value, Mapped) and isinstance(step, Taps | Reduce):
+            beside = _beside(value, step.rules)
+            if beside is not None:
+                return beside
         if isinstance(value, Regrouped) and isinstance(step, Reduce) and len(step.rules) == 1:
             axis, rule = step.rules[0]
             if isinstance(rule, Whole):
@@ -105,6 +111,19 @@ class _Pieces(Domain["Piece | Scope"]):
 
 
 _PIECES = _Pieces()
+
+
+def _beside(piece: Mapped, rules: Iterable[tuple[int, AxisRule]]) -> Mapped | None:
+    """Return a map behind rules of which it only notices where it is restricted; None else."""
+    for axis, rule in rules:
+        if axis == piece.carrier or not isinstance(rule, Window | Whole):
+            return None
+        if support.of(piece.support, axis) is not None:
+            if not isinstance(rule, Whole):
+                return None
+            kept = tuple(pair for pair in piece.support if pair[0] != axis)
+            piece = piece._replace(support=kept)
+    return piece
 
 
 def _here(value: Piece | Scope, shape: Shape) -> Standing | Scope:
@@ -152,7 +171,10 @@ def _along(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing
         if is_whole(piece, axis):
             return Scope.GLOBAL
     made = _along_piece(piece, axis, rule, shape)
-    return made if isinstance(made, Scope) else made._replace(cut=cut_by(piece, axis, rule, shape))
+    if isinstance(made, Scope):
+        return made
+    cut = cut_by(piece, axis, rule, shape)
+    return made if made.cut == cut else made._replace(cut=cut)
 
 
 def _along_piece(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:

@@ -11,6 +11,7 @@ from functools import reduce
 from operator import is_
 from typing import TYPE_CHECKING, NamedTuple
 
+from rfgraph.domains.continued import continued
 from rfgraph.domains.fields.axis_field import AxisField, carry_field, mended_field, merge_fields
 from rfgraph.domains.fields.layout import (
     MAX_CLASSES,
@@ -81,6 +82,7 @@ class _Walk:
     def __init__(self, graph: Graph, sources: Sequence[str]) -> None:
         self.graph, self.sources = graph, sources
         self.moved = joined(graph, graph)
+        self.continued = continued(graph, (name for name in graph if name not in self.moved))
         self.losses: dict[Loss, int] = {}
         self.groups: dict[str, tuple[Group, ...]] = {}
         self.spatial: dict[frozenset[int], set[int]] = {}
@@ -128,7 +130,7 @@ class _Walk:
     def _groups_of(self, tensor: str) -> tuple[Group, ...]:
         entering = [
             (self.groups[edge.source], edge.relation, Loss(edge.source, edge.operator))
-            for edge in edges_over(self.graph, tensor, self.moved)
+            for edge in self.continued.get(tensor) or edges_over(self.graph, tensor, self.moved)
             if edge.source in self.groups
         ]
         if not entering:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rfgraph.domains.fields.layout import ClosedForm, Fields, State
+    from rfgraph.domains.fields.layout import ClosedForm, Fields, Loss, State
     from rfgraph.domains.read_positions import Masks
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Graph, Operator
@@ -56,6 +57,7 @@ class Meter:
     longer: Callable[[], Meter | None] | None = None
     _read: dict[str, Masks | None] = field(default_factory=dict, repr=False)
     _parted: set[str] | None = field(default=None, repr=False)
+    _order: _Order | None = field(default=None, repr=False)
 
     def measured(self, tensor: str) -> Measured:
         """Return alignment and axes of the field of a tensor that the input reaches."""
@@ -127,8 +129,9 @@ class Meter:
 
     def _through(self, losses: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of the first operators of a set of losses, and which take a range."""
-        tensors = {(loss := self.form.losses[k]).operator: loss.tensor for k in _bits(losses)}
-        first = sorted(tensors.items(), key=lambda item: item[0].index)[:MAX_THROUGH]
+        if self._order is None:
+            self._order = _Order(self.form.losses)
+        first = self._order.first(losses)
         ranges = [one.label for one, tensor in first if self.takes_range(self.graph, tensor, one)]
         return tuple(operator.label for operator, _ in first), tuple(ranges)
 
@@ -156,6 +159,35 @@ class Meter:
                 masks = None
             self._read[tensor] = masks
         return self._read[tensor]
+
+
+class _Order:
+    """Losses in the order of their operators in the file."""
+
+    def __init__(self, losses: Sequence[Loss]) -> None:
+        self._losses = losses
+        self._by_operator: dict[Operator, list[int]] = {}
+        for number, loss in enumerate(losses):
+            self._by_operator.setdefault(loss.operator, []).append(number)
+        self._is_numbered = all(
+            one.operator.index <= other.operator.index for one, other in pairwise(losses)
+        )
+
+    def first(self, losses: int) -> list[tuple[Operator, str]]:
+        """Return the first operators of a set of losses, each with a tensor that it reads."""
+        numbers: Iterable[int] = _bits(losses)
+        if not self._is_numbered:
+            numbers = sorted(numbers, key=lambda number: self._losses[number].operator.index)
+        operators: dict[Operator, None] = {}
+        for number in numbers:
+            operators[self._losses[number].operator] = None
+            if len(operators) == MAX_THROUGH:
+                break
+        last = (
+            max(number for number in self._by_operator[operator] if losses >> number & 1)
+            for operator in operators
+        )
+        return [(self._losses[number].operator, self._losses[number].tensor) for number in last]
 
 
 def _at_two_lengths(axis: Axis, longer: Axis) -> Axis:

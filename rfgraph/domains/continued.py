@@ -1,0 +1,90 @@
+"""Concats that go on where others end: of k parts, of which k - 1 are put together already.
+
+A dense block reads in every layer all that was made before it. Followed part by part that is
+quadratic; over the tensor that has the first parts already it is two edges a layer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.relations.axis_rules import Shift
+from rfgraph.relations.graph import Edge, edges_into, input_shape
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rfgraph.relations.graph import Graph
+
+
+def continued(graph: Graph, tensors: Iterable[str]) -> dict[str, tuple[Edge, ...]]:
+    """Return the edges into those of `tensors`, in topological order, whose first parts are one.
+
+    The first edge stands for those of two parts or more, and comes from what has them alone.
+    """
+    found: dict[str, tuple[Edge, ...]] = {}
+    # Parts one after the other have a number, and so the first tensor that is made of them.
+    numbers: dict[tuple[int, str, int], int] = {}
+    made: dict[int, str] = {}
+    for tensor in tensors:
+        parts = _parts(graph, tensor)
+        if not parts:
+            continue
+        axis, number = _axis(parts[0]), -1 - _axis(parts[0])
+        known = 0
+        for count, part in enumerate(parts, 1):
+            key = number, part.source, _rule(part).start
+            number = numbers.setdefault(key, len(numbers))
+            if 1 < count < len(parts) and number in made:
+                known, source = count, made[number]
+        made.setdefault(number, tensor)
+        if known:
+            found[tensor] = (_first(graph, source, parts[0], axis), *parts[known:])
+    return found
+
+
+def _parts(graph: Graph, tensor: str) -> list[Edge]:
+    """Return the edges into a tensor by the places of what they bring; none if it is no Concat."""
+    if graph.in_degree(tensor) < 2:
+        return []
+    parts = [edge for edge in edges_into(graph, tensor) if not edge.relation.is_void]
+    if not all(map(_is_part, parts)) or len(set(map(_axis, parts))) > 1:
+        return []
+    return sorted(parts, key=lambda edge: -_rule(edge).start)
+
+
+def _is_part(edge: Edge) -> bool:
+    """Whether an edge puts all of a tensor somewhere on one axis, and nothing beside it."""
+    steps = edge.relation.steps
+    if len(steps) != 1 or not isinstance(steps[0], Select) or len(steps[0].rules) != 1:
+        return False
+    ((_, rule),) = steps[0].rules
+    return (
+        isinstance(rule, Shift)
+        and (rule.outside, rule.step) == ("absent", 1)
+        and 0 <= -rule.start <= rule.out_len - rule.in_len
+    )
+
+
+def _axis(edge: Edge) -> int:
+    (step,) = edge.relation.steps
+    assert isinstance(step, Select)
+    return step.rules[0][0]
+
+
+def _rule(edge: Edge) -> Shift:
+    (step,) = edge.relation.steps
+    assert isinstance(step, Select)
+    rule = step.rules[0][1]
+    assert isinstance(rule, Shift)
+    return rule
+
+
+def _first(graph: Graph, source: str, part: Edge, axis: int) -> Edge:
+    """Return the edge from what has the first parts, in place of that of the first one."""
+    shape = input_shape(graph, source)
+    shift = Shift(0, 1, shape[axis], _rule(part).out_len, "absent")
+    relation = Relation(shape, (Select(((axis, shift),)),))
+    return part._replace(source=source, relation=relation)

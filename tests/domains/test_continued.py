@@ -1,0 +1,59 @@
+"""Concats that go on where others end, against the same ones part by part."""
+
+from __future__ import annotations
+
+import pytest
+from onnx import parser
+
+import rfgraph
+from rfgraph.domains import continued
+from rfgraph.domains.fields import closed_form
+from rfgraph.relations.graph import edges_into
+
+DENSE = """
+<ir_version: 8, opset_import: ["": 17]>
+g (float[1, 2, 9] x) => (float[1, 8, 9] y) {
+    a = AveragePool<kernel_shape = [3], pads = [1, 1]>(x)
+    ab = Concat<axis = 1>(x, a)
+    b = MaxPool<kernel_shape = [5], pads = [2, 2]>(x)
+    abc = Concat<axis = 1>(x, a, b)
+    y = Concat<axis = 1>(x, a, b, a)
+}
+"""
+
+
+def edges_by_concat(text):
+    graph = rfgraph.load(parser.parse_model(text)).graph
+    return {
+        tensor: [edge.source for edge in edges]
+        for tensor, edges in continued.continued(graph, graph).items()
+    }
+
+
+def test_what_has_the_first_parts_already_stands_for_them():
+    assert edges_by_concat(DENSE) == {"abc": ["ab", "b"], "y": ["abc", "a"]}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "ab = Concat<axis = 1>(a, x)",
+        "ab = Concat<axis = 2>(x, a)",
+        "ab = Add(x, a)",
+        "s, r = Split<axis = 1>(x)\n ab = Concat<axis = 1>(s, a)",
+    ],
+    ids=["order", "axis", "sum", "part"],
+)
+def test_what_has_other_parts_stands_for_none(other):
+    text = DENSE.replace("ab = Concat<axis = 1>(x, a)", other)
+    assert edges_by_concat(text) == {"y": ["abc", "a"]}
+
+
+def test_fields_are_those_of_all_parts_one_by_one(monkeypatch):
+    model = parser.parse_model(DENSE)
+    folded = rfgraph.analyze(model)
+    monkeypatch.setattr(closed_form, "continued", lambda graph, tensors: {})
+    apart = rfgraph.analyze(model)
+    for tensor in ("ab", "abc", "y"):
+        assert folded.receptive_field(tensor).axes == apart.receptive_field(tensor).axes
+    assert len(list(edges_into(folded.graph, "y"))) == 4
