@@ -110,6 +110,14 @@ def test_what_comes_after_a_resize_is_as_wide_as_the_map():
     assert min(sizes) <= breadths(result, "x")[x][2] <= max(sizes)
 
 
+def test_a_long_resize_is_sampled():
+    net = Net((1, 1, 1 << 20))
+    scales = net.const(np.array([1, 1, 2], np.float32))
+    long = rfgraph.analyze(net.model(net.conv(net.node("Resize", "x", "", scales), 1, rank=1)))
+    (tensor,) = long.model.outputs
+    assert breadths(long, "x")[tensor] == {2: 2}
+
+
 def one(build, axis=2, shape=(1, 4, 8, 8), **kind):
     net = Net(shape)
     tensor = build(net)

@@ -48,9 +48,17 @@ def test_start_is_minus_the_padding_of_the_published_alexnet():
 
 def test_header_names_every_column():
     text = table_of(analysed(FOLDER / "alexnet.onnx"))
-    assert "layer    n  stride  size  start  center  before  after  paths\n" in text
+    assert "layer    n  stride  size  start  center  before  after  paths  erf95\n" in text
     assert "stride (jump)" in text
     assert "center + 0.5" in text.replace("\n", " ")
+
+
+def test_the_effective_size_is_about_that_of_the_map():
+    rows = rows_of(table_of(analysed(FOLDER / "resnet18.onnx")))
+    found = {row[0]: int(row[-1]) for row in rows if row[-1] != "-"}
+    for node, tensor in {"conv1": "conv1_out", "layer4.1.add": "layer4.1.add_out"}.items():
+        endless = rfgraph.erf(FOLDER / "resnet18.onnx", tensor).axes[2].unclipped.size
+        assert found[node] == pytest.approx(endless, rel=0.1)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -83,9 +91,9 @@ def test_axes_that_differ_have_a_line_each():
     rows = rows_of(text)
     assert "layer  axis" in text
     assert rows[:3] == [
-        ["x", "2,3", "50x20", "1", "1", "0", "0", "0", "0", "1"],
-        ["conv", "2", "48", "1", "3", "0", "1", "0", "2", "3"],
-        ["3", "8", "2", "5", "0", "2", "0", "4", "5"],
+        ["x", "2,3", "50x20", "1", "1", "0", "0", "0", "0", "1", "1"],
+        ["conv", "2", "48", "1", "3", "0", "1", "0", "2", "3", "3"],
+        ["3", "8", "2", "5", "0", "2", "0", "4", "5", "5"],
     ]
 
 
@@ -100,13 +108,13 @@ def test_a_global_axis_is_marked_and_its_local_numbers_are_shown():
 def test_a_one_sided_axis_gives_its_bounded_side():
     text = table_of(rfgraph.analyze(models.cumulative()))
     # the window is padded by 1, so that the sum up to o reads up to o + 1
-    assert rows_of(text)[-1] == ["sum", "-", "-", "one-sided<", "-", "-", "-", "1", "-"]
+    assert rows_of(text)[-1] == ["sum", "-", "-", "one-sided<", "-", "-", "-", "1", "-", "-"]
     assert "< one-sided" in text
 
 
 def test_unaligned_merges_are_marked():
     text = table_of(analysed(FOLDER / "toy_unaligned.onnx"))
-    assert rows_of(text)[-1] == ["add", "3", "-", "5..7", "-", "-", "-", "-", "5!"]
+    assert rows_of(text)[-1] == ["add", "3", "-", "5..7", "-", "-", "-", "-", "5!", "-"]
     assert "! not aligned" in text
     assert "!" not in table_of(analysed(FOLDER / "toy_aligned.onnx"))
 

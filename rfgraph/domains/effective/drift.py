@@ -7,6 +7,7 @@ map of squares (or of even shares).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains.effective.factors import fan
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import AxisRule, Shape
     from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.steps import Everything, Places
+
+
+# So many positions of a resampling are looked at.
+SAMPLE = 4096
 
 
 class Moments(NamedTuple):
@@ -126,7 +131,8 @@ class Drifts(Domain[Drift]):
         if isinstance(rule, Shift) and rule.outside == "absent":
             weight *= min(rule.in_len / rule.out_len, 1.0)
         if isinstance(rule, Resample):
-            weight *= float((taps(rule).weight ** self._power).sum()) / rule.out_len
+            sample = _sample(rule)
+            weight *= float((taps(sample).weight ** self._power).sum()) / sample.out_len
         lines = {}
         for number, line in value.lines.items():
             moved = line if line.axis != axis else self._moved(line, rule)
@@ -164,7 +170,9 @@ class Drifts(Domain[Drift]):
             less = jump / rule.stride
             return Line(axis, less, moments.after(less, _taps(rule, -1.0)))
         if isinstance(rule, Resample):
-            return Line(axis, jump * float(rule.ratio), moments.after(jump, self._mixing(rule)))
+            return Line(
+                axis, jump * float(rule.ratio), moments.after(jump, self._mixing(_sample(rule)))
+            )
         if isinstance(rule, Shift):
             return Line(axis, jump * rule.step, moments.after(jump, Moments(rule.start)))
         return None
@@ -179,6 +187,11 @@ class Drifts(Domain[Drift]):
         mean = float((weight * off).sum())
         second, fourth = (float((weight * (off - mean) ** power).sum()) for power in (2, 4))
         return Moments(mean, second, 0.0, fourth)
+
+
+def _sample(rule: Resample) -> Resample:
+    """Return a resampling whose first positions stand for all, if it has many."""
+    return rule if rule.out_len <= SAMPLE else replace(rule, out_len=SAMPLE)
 
 
 def _along(value: Drift, axes: Mapping[int, int]) -> Drift:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.analysis.breadth import breadths
 from rfgraph.report.formats.markdown import table
 from rfgraph.report.layers.rows import HEADER, layers, legend, table_rows
 from rfgraph.wording.names import for_markdown
@@ -18,7 +19,7 @@ def layer_table(view: View) -> str:
     parts = [f"# {for_markdown(view.result.model.file)}"]
     shown = []
     for item in view.model_inputs:
-        rows = layers(view, item.name)
+        rows = layers(view, item.name, breadths(view.result, item.name))
         if not rows:
             continue
         shown.extend(rows)

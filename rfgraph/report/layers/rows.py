@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Axis
 
 
-HEADER = ("n", "stride", "size", "start", "center", "before", "after", "paths")
+HEADER = ("n", "stride", "size", "start", "center", "before", "after", "paths", "erf95")
 MARKS = {"global": "*", "one-sided": "<", "unknown": "?"}
 UNALIGNED = "!"
 INTERIOR = "~"
 ITS_NUMBERS = "any numbers are those of its local paths"
 
 Cells: TypeAlias = tuple[str, ...]
+Sizes: TypeAlias = "Mapping[str, Mapping[int, int]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +55,25 @@ class Layer:
         return {self.field.axes[axis].scope for axis in self.cells}
 
 
-def layers(view: View, source: str) -> list[Layer]:
-    """Return the rows of one input in the order of the file, or those of the tensors asked for."""
+def layers(view: View, source: str, sizes: Sizes | None = None) -> list[Layer]:
+    """Return the rows of one input in the order of the file, or those of the tensors asked for.
+
+    `sizes` are the effective ones by tensor and axis, for the cells.
+    """
     if not view.result.forms[source].spatial_axes:
         return []
     if view.tensors is not None:
         named = [field for name in view.tensors for field in view.fields_of(name)]
-        return [_layer(view, field, field.tensor) for field in named if field.input == source]
+        return [
+            _layer(view, field, field.tensor, sizes) for field in named if field.input == source
+        ]
     fields = {
         field.tensor: field for field in view.result.receptive_fields() if field.input == source
     }
     kept = list(_tensors_that_change(view, fields))
     names = [_name(view, tensor) for tensor in kept]
     return [
-        _layer(view, fields[tensor], name if name and names.count(name) == 1 else tensor)
+        _layer(view, fields[tensor], name if name and names.count(name) == 1 else tensor, sizes)
         for tensor, name in zip(kept, names, strict=True)
     ]
 
@@ -78,22 +84,23 @@ def _name(view: View, tensor: str) -> str | None:
     return None if operator is None else operator.name
 
 
-def _layer(view: View, field: ReceptiveField, label: str) -> Layer:
+def _layer(view: View, field: ReceptiveField, label: str, sizes: Sizes | None) -> Layer:
     spatial = view.spatial_axes(field)
-    return Layer(field, label, {axis: _cells(view, field, axis) for axis in spatial})
+    own = (sizes or {}).get(field.tensor, {})
+    return Layer(field, label, {axis: _cells(view, field, axis, own.get(axis)) for axis in spatial})
 
 
-def _cells(view: View, field: ReceptiveField, number: int) -> Cells:
+def _cells(view: View, field: ReceptiveField, number: int, effective: int | None) -> Cells:
     axis = field.axes[number]
     length = view.length(field, number)
     shown = numbers(axis)
     mark = MARKS.get(axis.scope, "")
     count = "-" if length is None else str(length)
     if axis.scope == "none":
-        return (count, "-", "none", "-", "-", "-", "-", "-")
+        return (count, "-", "none", "-", "-", "-", "-", "-", "-")
     if shown is None:
         reach = (whole_up(axis.before), whole_up(axis.after))
-        return (count, "-", axis.scope + mark, "-", "-", *reach, "-")
+        return (count, "-", axis.scope + mark, "-", "-", "-", *reach, "-")
     return (
         count,
         fraction(shown.stride),
@@ -103,6 +110,7 @@ def _cells(view: View, field: ReceptiveField, number: int) -> Cells:
         whole_up(shown.before),
         whole_up(shown.after),
         span(shown.shortest, shown.longest) + (UNALIGNED if field.aligned is False else ""),
+        "-" if effective is None else str(effective),
     )
 
 
@@ -159,7 +167,8 @@ def legend(rows: Sequence[Layer]) -> list[str]:
         "the receptive field. start, center: of unit 0's, in input positions from 0 (-start is the "
         "effective padding; calculators that count from 0.5 print center + 0.5). before, after: "
         "reach around a unit's own position, in whole positions. paths: sizes of single paths, "
-        "smallest..largest."
+        "smallest..largest. erf95: about how many positions hold 95 % of what counts at "
+        "initialisation, without borders (rfgraph erf)."
     ]
     scopes = set().union(*(layer.scopes() for layer in rows))
     notes: dict[str, str] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from rfgraph.analysis.breadth import breadths
 from rfgraph.report.formats.table import lay_out
 from rfgraph.report.layers.rows import HEADER, Layer, layers, legend, table_rows
 from rfgraph.wording.names import safe
@@ -20,7 +21,7 @@ def layer_table(view: View, style: Style) -> str:
     parts = [[style.bold(safe(view.result.model.file))]]
     shown: list[Layer] = []
     for item in view.model_inputs:
-        rows = layers(view, item.name)
+        rows = layers(view, item.name, breadths(view.result, item.name))
         if not rows:
             continue
         shown.extend(rows)
