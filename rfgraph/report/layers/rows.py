@@ -100,7 +100,7 @@ def _cells(view: View, field: ReceptiveField, number: int, effective: int | None
         return (count, "-", "none", "-", "-", "-", "-", "-", "-")
     if shown is None:
         reach = (whole_up(axis.before), whole_up(axis.after))
-        return (count, "-", axis.scope + mark, "-", "-", "-", *reach, "-")
+        return (count, "-", axis.scope + mark, "-", "-", *reach, "-", "-")
     return (
         count,
         fraction(shown.stride),
