@@ -82,11 +82,35 @@ def test_several_outputs_are_results(run):
     assert [item["tensor"] for item in found["results"]] == ["layer9.add", "skip"]
 
 
+def test_the_last_tensors_that_are_exact_are_named(run):
+    """A detector's maps, each of which tiles by itself; they end in one list of boxes."""
+    path = FIXTURES / "exports" / "detector_ts_dynamic.onnx"
+    found = json.loads(run("tiles", path, "--format", "json"))
+    assert len(found["before_blockers"]) == 4
+    tensor = found["before_blockers"][0]
+    alone = json.loads(run("tiles", path, "--tensor", tensor, "--format", "json"))
+    assert (alone["exact"], len(alone["axes"]), alone["before_blockers"]) == (True, 2, [])
+
+
+def test_a_long_grid_says_which_lengths_were_tried(run, tmp_path):
+    """A grid of 3000: multiples are tried, not each of 3000 lengths."""
+    net = nets.line()
+    x = "x"
+    for step in (10, 15, 20):
+        x = net.conv(x, step, s=step, pads=0)
+    path = tmp_path / "far.onnx"
+    onnx.save(net.model(net.op("Relu", x)), path)
+    text = " ".join(run("tiles", path).split())
+    assert "multiples of 3000, which lose nothing to strides; others were not tried" in text
+
+
 def test_what_is_not_exact_is_named(run):
     text = run("tiles", FIXTURES / "se_gate.onnx")
     assert "GlobalAveragePool at se.avgpool: reads the whole axis (axes 2, 3)" in text
+    assert "Exact as far as relu1 (--tensor)." in text
     text = run("tiles", FIXTURES / "se_gate.onnx", "--format", "markdown")
     assert "Tiles are not exact:" in text
+    assert "Exact as far as relu1 (`--tensor`)." in text
     assert json.loads(run("tiles", FIXTURES / "resnet18.onnx", "--format", "json"))["axes"] == [
         {
             "axis": axis,
@@ -289,7 +313,8 @@ def test_sampling_that_depends_on_the_length_is_said(run, tmp_path):
 @pytest.mark.parametrize(
     ("library", "said"),
     [
-        ("dask", "rechunk({2: 816, 3: 816}), depth={2: (112, 112), 3: (112, 112)}"),
+        ("dask", "net, x.rechunk({2: 816, 3: 816}), dtype=x.dtype,"),
+        ("dask", "depth={2: (112, 112), 3: (112, 112)}, boundary='none', trim=True,"),
         ("monai", "roi_size=(1040, 1040), sw_batch_size=1, predictor=net,"),
         ("bioimageio", "input axis 2: size: {min: 16, step: 16}"),
         ("bioimageio", "size: {tensor_id: input, axis_id: 2, offset: 0}, scale: 1, halo: 112"),

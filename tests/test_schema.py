@@ -39,6 +39,8 @@ REPORTS = [
     ("tiles", "tiles", str(FOLDER / "efficientnet_b0.onnx")),
     ("stream", "stream", str(FOLDER / "wav2vec2.onnx"), "--rate", "16000"),
     ("stream", "stream", str(EXPORTS / "attending_ts.onnx")),
+    ("tiles", "tiles", str(FOLDER / "espcn.onnx"), "--verify"),
+    ("stream", "stream", str(FOLDER / "tcn.onnx"), "--verify"),
     ("check", "check", str(FOLDER / "resnet18.onnx"), "--select", "RF001,RF006"),
     ("zoo", "zoo", str(FOLDER / "tcn.onnx"), str(FOLDER / "siamese.onnx")),
     ("model", "whatif", str(FOLDER / "vgg16.onnx"), "--set", "conv5_1.dilations=2,2"),

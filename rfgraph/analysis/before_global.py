@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from rfgraph.domains.fields.layout import has_local_path, local_layouts
 from rfgraph.domains.fields.pieces import Mapped
+from rfgraph.domains.moved import Moved, flattened
 from rfgraph.relations.graph import edges_into, input_shape, shape_of
 from rfgraph.relations.steps import Permute, Regroup
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from rfgraph.domains.fields.layout import ClosedForm
+    from rfgraph.domains.movement import Movement
     from rfgraph.relations.graph import Graph, Model
 
 
@@ -94,3 +96,33 @@ def _maps(form: ClosedForm, tensor: str) -> set[tuple[int, object]]:
         if (field := classes[layout][axis]) is not None
         for piece in field.pieces
     }
+
+
+def before_stops(
+    graph: Graph, source: str, stopped: Collection[str], moves: Sequence[Movement]
+) -> tuple[str, ...]:
+    """Return the last tensors that move along all axes of an input, each along an axis of its own.
+
+    Of those with none of the operators `stopped` on the way to them, if there are any of these.
+    """
+    clean = {source}
+    for name in graph if stopped else ():
+        edges = list(edges_into(graph, name))
+        if edges and all(
+            edge.source in clean and edge.operator.label not in stopped for edge in edges
+        ):
+            clean.add(name)
+    moved = {name for name in clean - {source} if _keeps_all(graph, name, moves)}
+    return in_order_of(graph, {name for name in moved if moved.isdisjoint(graph.succ[name])})
+
+
+def _keeps_all(graph: Graph, name: str, moves: Sequence[Movement]) -> bool:
+    """Whether a tensor has an axis of its own for each that moves."""
+    values = [along.values.get(name) for along in moves]
+    carriers = {
+        value.axis
+        for value in values
+        if isinstance(value, Moved)
+        and flattened(value).length == (shape_of(graph, name) or ())[value.axis]
+    }
+    return len(carriers) == len(values)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
+from rfgraph.analysis.before_global import before_stops
 from rfgraph.analysis.interior import moving
 from rfgraph.analysis.lengths import MAX_STEP, Lengths, accepted_lengths, at_lengths, dependent
 from rfgraph.domains.moved import Moved, flattened
@@ -120,6 +121,12 @@ class Geometry:
         """Whether parts of the input give what the whole gives."""
         return not self.blockers
 
+    @property
+    def before_blockers(self) -> tuple[str, ...]:
+        """The last tensors on the way for which parts of the input do give what the whole gives."""
+        stopped = {item.node for item in self.blockers}
+        return before_stops(self.model.graph, self.input, stopped, list(self.moves.values()))
+
     def why_not(self) -> str:
         """Say what blocks it, in part."""
         named = [
@@ -135,6 +142,7 @@ class Geometry:
         return {
             "exact": self.exact,
             "blockers": [blocker.to_dict() for blocker in self.blockers],
+            "before_blockers": list(self.before_blockers),
             "axes": [
                 known.get(axis) or _unknown(axis, lengths) for axis, lengths in self.lengths.items()
             ],
@@ -284,7 +292,8 @@ def accepted(lengths: Lengths) -> str:
     if lengths.step is None:
         return str(lengths.least)
     if lengths.residues is None:
-        return f"{lengths.least}; others were not tried"
+        even = f"{lossless(lengths)}, which lose nothing to strides" if lengths.lossless else ""
+        return f"{even or lengths.least}; others were not tried"
     return _series(lengths.least, lengths.step, lengths.residues)
 
 

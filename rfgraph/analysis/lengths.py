@@ -129,7 +129,8 @@ def accepted_lengths(
         for one in dependent(found[lossless[0]], found[n], moving, n - lossless[0])
     }
     if few:
-        return Lengths(length, step, None, known), tuple(differing)
+        least = _least(model, source, axis, step, (0,)) if found else length
+        return Lengths(least, step, None, known), tuple(differing)
     least = _least(model, source, axis, step, residues)
     return Lengths(least, step, residues, known), tuple(differing)
 
@@ -137,8 +138,9 @@ def accepted_lengths(
 def _least(
     model: Model, source: ModelInput, axis: int, step: int, residues: tuple[int, ...]
 ) -> int:
-    """Return the least accepted length, by bisection of those of the residues."""
+    """Return the least accepted length, by bisection of those of the residues up to its own."""
     below = [n for n in range(1, source.shape[axis] + 1) if n % step in residues]
+    below.append(source.shape[axis])
     low, high = 0, len(below) - 1
     while low < high:
         middle = (low + high) // 2

@@ -8,7 +8,7 @@ from rfgraph.report.formats.blockers import blocked
 from rfgraph.report.formats.markdown import table
 from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.tiles.words import halo_text, lengths_text, output_text, plan_rows
-from rfgraph.wording.names import for_markdown
+from rfgraph.wording.names import for_markdown, some_names
 from rfgraph.wording.numbers import figure, times
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ def _parts(item: Tiles) -> Iterator[str]:
     yield "Tiles are exact." if item.exact else "Tiles are not exact:"
     if item.blockers:
         yield "\n".join(f"- {for_markdown(line)}" for line in blocked(item.blockers))
+    before = item.geometry.before_blockers
+    if before:
+        yield f"Exact as far as {for_markdown(some_names(before))} (`--tensor`)."
     rows = [
         (str(a.axis), str(a.period[1]), halo_text(a), lengths_text(a.lengths), output_text(a))
         for a in item.axes

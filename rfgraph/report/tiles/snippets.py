@@ -58,7 +58,8 @@ def _dask(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> st
     return (
         f"# Exact. Chunks must be multiples of {steps}.\n"
         f"y = dask.array.map_overlap(\n"
-        f"    net, x.rechunk({chunks}), depth={depth}, boundary='none', trim=True\n"
+        f"    net, x.rechunk({chunks}), dtype=x.dtype,\n"
+        f"    depth={depth}, boundary='none', trim=True,\n"
         f")\n"
     )
 

@@ -14,7 +14,7 @@ from rfgraph.report.tiles.words import (
     output_text,
     plan_rows,
 )
-from rfgraph.wording.names import safe, shortened
+from rfgraph.wording.names import safe, shortened, some_names
 from rfgraph.wording.numbers import axes_text, figure, shape_text, times
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ def _verdict(item: Tiles, style: Style) -> Iterator[str]:
     yield from _wrap("Tiles are not exact, whatever the halo:", style)
     for line in blocked(item.blockers):
         yield from _wrap(line, style, "    ")
+    before = item.geometry.before_blockers
+    if before:
+        yield from _wrap(f"Exact as far as {some_names(before)} (--tensor).", style)
     if item.axes:
         yield from _wrap("The paths that move with the input have:", style)
 
