@@ -42,6 +42,7 @@ REPORTS = [
     ("tiles", "tiles", str(FOLDER / "espcn.onnx"), "--verify"),
     ("stream", "stream", str(FOLDER / "tcn.onnx"), "--verify"),
     ("check", "check", str(FOLDER / "resnet18.onnx"), "--select", "RF001,RF006"),
+    ("check", "check", str(FOLDER / "tcn.onnx"), "--min-rf", "70", "--stat", "union", "--suggest"),
     ("zoo", "zoo", str(FOLDER / "tcn.onnx"), str(FOLDER / "siamese.onnx")),
     ("model", "whatif", str(FOLDER / "vgg16.onnx"), "--set", "conv5_1.dilations=2,2"),
     ("diff", "diff", str(FOLDER / "resnet50_v1.onnx"), str(FOLDER / "resnet50.onnx")),
