@@ -25,7 +25,7 @@ from rfgraph.checks.streams import causal_suggestions
 from rfgraph.checks.suggestion import Suggestion, setting_text
 from rfgraph.checks.trials import Gate, smallest
 from rfgraph.checks.unproductive import removable
-from rfgraph.wording.names import quoted, some_quoted
+from rfgraph.wording.names import printable, quoted, some_quoted
 from rfgraph.wording.numbers import count_of, fraction
 
 if TYPE_CHECKING:
@@ -139,6 +139,8 @@ def _wider(gate: Gate, short: _Shortfall) -> Iterator[Suggestion | str]:
     yield from (item for _, item in sorted(found, key=lambda it: (KINDS.index(it[0]), it[1].cost)))
     if not found and layers:
         yield f"no change of one of these is enough: {some_quoted([it.address for it in layers])}"
+    elif not layers and not every:
+        yield f"no layer with a window lies on a largest path to {quoted(short.tensor)}"
 
 
 def _shortfall(gate: Gate) -> _Shortfall | None:
@@ -232,7 +234,7 @@ def _text(move: Move, changes: Made) -> str:
     now = setting_text(changes[first.address, name])
     change = f"{name} {setting_text(first.setting(name))} -> {now}"
     pads = [
-        f"{node}.pads={setting_text(value)}"
+        f"{printable(node)}.pads={setting_text(value)}"
         for (node, attribute), value in changes.items()
         if attribute == "pads"
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from rfgraph.frozen import FrozenDict
 from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class Suggestion:
     reached: Fraction | int | None
     cost: int
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "changes", FrozenDict(self.changes))
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""

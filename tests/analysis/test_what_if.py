@@ -126,8 +126,12 @@ def test_two_nodes_of_one_name_are_told_apart_by_their_outputs():
     [
         ({("e", "dilations"): 2}, r"no node 'e'; the nodes are '[cd]', '[cd]'"),
         ({("c", "dilation"): 2}, r"no attribute 'dilation'; .*'dilations', 'group', 'kernel_sh"),
-        ({("c", "dilations"): (2, 2)}, "'dilations' requires 1 values, found 2"),
+        ({("c", "dilations"): (2, 2)}, "'dilations' requires 1 value, found 2"),
         ({("c", "pads"): 2}, "'pads' requires 2 values, found 1"),
+        (
+            {("c", "dilations"): 10**30},
+            "'dilations' requires integers of at most 9223",
+        ),
         ({("c", "group"): (1, 1)}, "'group' requires an integer, found 2"),
         ({("c", "dilations"): "two"}, "'dilations' requires integers, found 'two'"),
         ({("c", "auto_pad"): "FULL"}, "'auto_pad' requires one of NOTSET, .*found 'FULL'"),
@@ -369,6 +373,29 @@ def test_what_cannot_be_written_is_said(tmp_path, capsys):
     assert "given twice for 'c.dilations'" in refusal(*["--set", "c.dilations=2"] * 2)
     assert "required NODE.ATTRIBUTE=V[,V], found 'c'" in refusal("--set", "c")
     assert not Path(out).exists()
+
+
+def test_a_node_of_a_body_is_changed_but_not_written(tmp_path):
+    body = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["inner"], name="c", pads=[1, 1])],
+        "body",
+        [],
+        [helper.make_tensor_value_info("inner", onnx.TensorProto.FLOAT, None)],
+    )
+    node = helper.make_node("If", ["yes"], ["y"], name="if", then_branch=body, else_branch=body)
+    given = {"yes": np.array(True), "w": models.weights(1, 1, 3)}
+    model = rfgraph.what_if(
+        models.model([node], {"x": [1, 1, 20]}, {"y": None}, given), {("if/c", "dilations"): 3}
+    )
+    assert axis(model, "y").size == 7
+    with pytest.raises(rfgraph.UsageError, match="is part of a body"):
+        encoded(model, tmp_path / "out.onnx")
+
+
+def test_weights_that_no_file_holds_are_not_written(tmp_path):
+    wide = rfgraph.what_if(conv(length=10**10), {("c", "kernel_shape"): 10**9})
+    with pytest.raises(rfgraph.UsageError, match="would be 8000000000 bytes"):
+        encoded(wide, tmp_path / "out.onnx")
 
 
 def test_weights_of_other_groups_are_not_made_up(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from onnx import TensorProto, numpy_helper
 
 from rfgraph.errors import UsageError
 from rfgraph.onnxfile.building.order import describe
-from rfgraph.onnxfile.reading.source import read_whole
+from rfgraph.onnxfile.reading.source import WHOLE_LIMIT, read_whole
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -90,6 +91,12 @@ def _reshaped(graph: onnx.GraphProto, name: str, edit: Edit) -> NDArray[Any]:
         raise UsageError(
             f"-o: the weights {quoted(name)} of {describe(edit.node)} have shape "
             f"{list(old.shape)}, and there are none of shape {list(edit.shape)}"
+        )
+    size = math.prod(edit.shape) * old.dtype.itemsize
+    if size > WHOLE_LIMIT:
+        raise UsageError(
+            f"-o: the weights {quoted(name)} of {describe(edit.node)} would be {size} bytes, and a "
+            f"file has at most {WHOLE_LIMIT}"
         )
     made: NDArray[Any] = np.zeros(edit.shape, old.dtype)
     inner, outer = [slice(None)] * 2, [slice(None)] * 2

@@ -15,6 +15,7 @@ from rfgraph.onnxfile.building.attributes import decode, decode_all
 from rfgraph.onnxfile.building.window_shape import PER_AXIS, WindowShape
 from rfgraph.ops.registry import normal_domain
 from rfgraph.wording.names import quoted
+from rfgraph.wording.numbers import count_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +46,7 @@ _LIST_OF: Mapping[int, int] = {
     AttributeProto.STRING: AttributeProto.STRINGS,
 }
 MAX_VALUES = 64  # of a constant input that may be set
+MAX_INTEGER = (1 << 63) - 1  # of an attribute
 
 
 class Settable:
@@ -112,16 +114,20 @@ class Settable:
             count = PER_AXIS[name] * len(window.kernel)
         if count and len(given) != count:
             raise UsageError(
-                f"attribute {quoted(name)} requires {count} values, found {len(given)}"
+                f"attribute {quoted(name)} requires {count_of(count, 'value')}, found {len(given)}"
             )
         return given
 
     def _constant(self, name: str, slot: int, value: Setting) -> NDArray[Any]:
         old: Any = self._data[slot]
         wanted = float if old.dtype.kind == "f" else int
-        given = _values(name, value, wanted, "numbers" if wanted is float else "integers")
+        words = "numbers" if wanted is float else "integers"
+        most = MAX_INTEGER if wanted is float else int(np.iinfo(old.dtype).max)
+        given = _values(name, value, wanted, words, most)
         if len(given) != old.size:
-            raise UsageError(f"input {quoted(name)} requires {old.size} values, found {len(given)}")
+            raise UsageError(
+                f"input {quoted(name)} requires {count_of(old.size, 'value')}, found {len(given)}"
+            )
         made: NDArray[Any] = np.array(given, old.dtype).reshape(old.shape)
         return made
 
@@ -182,7 +188,9 @@ def _kind_of(value: object) -> int:
     return _LIST_OF.get(kind, 0) if listed else kind
 
 
-def _values(name: str, value: Setting, wanted: type, words: str) -> list[Any]:
+def _values(
+    name: str, value: Setting, wanted: type, words: str, most: int = MAX_INTEGER
+) -> list[Any]:
     items: list[Any] = list(value) if isinstance(value, tuple) else [value]
     if wanted is float:
         items = [float(item) if type(item) is int else item for item in items]
@@ -191,4 +199,6 @@ def _values(name: str, value: Setting, wanted: type, words: str) -> list[Any]:
     wrong = next((item for item in items if type(item) is not wanted), None)
     if wrong is not None:
         raise UsageError(f"{quoted(name)} requires {words}, found {described(wrong)}")
+    if wanted is int and any(abs(item) > most for item in items):
+        raise UsageError(f"{quoted(name)} requires integers of at most {most}")
     return items
