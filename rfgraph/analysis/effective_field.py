@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rfgraph.domains.effective.statistics import Area, area, as_floats, luo_size
+from rfgraph.domains.effective.statistics import Area, area, as_floats, luo_size, radial
 from rfgraph.version import __version__
 from rfgraph.wording.html import html_table
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SHARE = 0.95
 AREAS = (0.2, 0.3, 0.5, 0.99)
+# Those of OpenERF.
+RADII = (5, 10, 20, 30, 40, 60, 80)
 # Up to here a part that arrives over global paths is not worth a word.
 NOTABLE = 0.01
 
@@ -133,6 +135,13 @@ class ERF:
         """
         return None if self.empty else area(as_floats(self.map), share)
 
+    def radial(self, radius: int) -> float | None:
+        """Return the share of the map at most `radius` positions from the middle of the input.
+
+        None where nothing is read.
+        """
+        return None if self.empty else radial(as_floats(self.map), radius)
+
     def to_dict(self) -> Json:
         """Return the JSON report."""
         return {"schema": 1, "version": __version__, **self.entry()}
@@ -151,6 +160,11 @@ class ERF:
                 {"share": item.share, "side": item.side, "ratio": rounded(item.ratio)}
                 for item in areas
                 if item is not None
+            ],
+            "radial": [
+                {"radius": radius, "share": rounded(share)}
+                for radius in RADII
+                if (share := self.radial(radius)) is not None
             ],
             "luo_size": rounded(self.luo_size),
             "global_share": rounded(self.global_share),

@@ -162,6 +162,17 @@ def test_a_resnet_is_near_the_measured_spread_of_a_trained_one():
     assert uniform.axes[2].sigma < 0.75 * 51.65
 
 
+def test_shares_within_a_radius_are_near_those_of_trained_maps():
+    # OpenERF, ResNet-50 trained on ImageNet, and what another implementation gives of the graph.
+    trained = (0.0039, 0.0150, 0.0598, 0.1308, 0.2199, 0.4343, 0.6477)
+    static = (0.0038, 0.0149, 0.0576, 0.1257, 0.2143, 0.4283, 0.6518)
+    entry = rfgraph.erf(FIXTURES / "resnet50.onnx").to_dict()["radial"]
+    assert [item["radius"] for item in entry] == [5, 10, 20, 30, 40, 60, 80]
+    shares = [item["share"] for item in entry]
+    assert shares == pytest.approx(trained, rel=0.05)
+    assert shares == pytest.approx(static, abs=6e-5)
+
+
 def test_the_json_has_six_digits_and_no_weights():
     entry = rfgraph.erf(FIXTURES / "resnet18.onnx").to_dict()
     text = json.dumps(entry)

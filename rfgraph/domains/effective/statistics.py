@@ -87,6 +87,14 @@ def _inside(values: Floats, half: int) -> float:
     return float(values[box].sum())
 
 
+def radial(values: Floats, radius: int) -> float:
+    """Return the share of a map at most `radius` from the middle, by Euclid."""
+    grids = np.ogrid[tuple(slice(length) for length in values.shape)]
+    middle = [length // 2 for length in values.shape]
+    apart = sum((grid - at) ** 2 for grid, at in zip(grids, middle, strict=True))
+    return float(values[apart <= radius**2].sum() / values.sum())
+
+
 def luo_size(values: Floats) -> float:
     """Return the side of a square of as many positions as are above LUO of the largest."""
     count = int((values > LUO * values.max()).sum())
