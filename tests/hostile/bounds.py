@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rfgraph.analysis import verification, view
 from rfgraph.checks import description, rf004
+from rfgraph.domains import read_units
 from rfgraph.domains.fields import closed_form
 from rfgraph.domains.paths import counting, states
 from rfgraph.onnxfile import runnable
@@ -32,6 +33,11 @@ BOUNDS = [
     (bounds, "MAX_TABLE", "entries of one table of regions"),
     (bounds, "MAX_TABLED", "entries of all tables that are needed at once"),
     (bounds, "MAX_TABULATED", "entries of all tables that one question makes"),
+    (
+        read_units,
+        "MAX_PRODUCTS",
+        "products of position sets for a few units; more are looked up in tables",
+    ),
     (states, "MAX_STATES", "states of paths that are told apart"),
     (states, "MAX_PATTERNS", "entries of the tables of paths without a closed form"),
     (counting, "MAX_SIZES", "sizes of a histogram that is listed without `--full`"),
