@@ -24,7 +24,7 @@ from rfgraph.domains.movement import (
 from rfgraph.domains.periodic import PeriodicMap, join_spans
 from rfgraph.domains.regions import clipped
 from rfgraph.errors import BoundError
-from rfgraph.relations.graph import shape_of
+from rfgraph.relations.graph import input_shape, shape_of
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -87,7 +87,8 @@ def _middle(
     axes = tuple(table.axes)
     if len(axes) != 1:
         return None
-    found = repeating(table, axes[0], source.shape[axis], rates)
+    length = input_shape(model.graph, source.name)[axis]
+    found = repeating(table, axes[0], length, rates)
     return None if found is None else _Middle(axes[0], *found)
 
 

@@ -11,10 +11,11 @@ from onnx import helper, numpy_helper
 
 from rfgraph.errors import ModelError
 from rfgraph.onnxfile.reading.source import open_source, read_whole
+from rfgraph.onnxfile.reading.tensors import is_available, stored_tensors
 from rfgraph.onnxfile.reading.textual import parse_text, text_format
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
 # Of weights that are drawn at random.
 MAX_DRAWN = 1 << 29
@@ -23,14 +24,15 @@ MAX_DRAWN = 1 << 29
 def runnable(path: str, tensor: str, source: str, opened: Collection[int]) -> tuple[bytes, bool]:
     """Return the file with `tensor` as its output, and whether weights were drawn at random.
 
-    Those are whose values lie in other files, none of which is opened. The lengths of `source` on
-    the axes `opened` are left open. Raises ModelError for more than MAX_DRAWN of them.
+    Those are whose values are not there, or lie in other files, none of which is opened. The
+    lengths of `source` on the axes `opened` are left open. Raises ModelError where more are to be
+    drawn than MAX_DRAWN.
     """
     data = open_source(path)
     form = text_format(data.name)
     content = read_whole(data)
     proto = onnx.ModelProto.FromString(content) if form is None else parse_text(content, form)
-    elsewhere = [stored for stored in _tensors(proto) if _is_elsewhere(stored)]
+    elsewhere = [stored for stored in stored_tensors(proto) if not is_available(stored)]
     count = sum(math.prod(stored.dims) for stored in elsewhere)
     if count > MAX_DRAWN:
         raise ModelError(f"{count} weights lie in other files, more than MAX_DRAWN ({MAX_DRAWN})")
@@ -53,30 +55,6 @@ def _open(graph: onnx.GraphProto, source: str, axes: Collection[int]) -> None:
                 value.type.tensor_type.shape.dim[axis].dim_param = f"length_{axis}"
 
 
-def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Yield all tensors of a model, those of attributes and subgraphs too."""
-    graphs = [proto.graph]
-    nodes = [node for function in proto.functions for node in function.node]
-    while graphs or nodes:
-        if graphs:
-            graph = graphs.pop()
-            yield from graph.initializer
-            for sparse in graph.sparse_initializer:
-                yield from (sparse.values, sparse.indices)
-            nodes.extend(graph.node)
-            continue
-        for attribute in nodes.pop().attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                yield from (sparse.values, sparse.indices)
-            graphs.extend((*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])))
-
-
-def _is_elsewhere(tensor: onnx.TensorProto) -> bool:
-    external: bool = tensor.data_location == onnx.TensorProto.EXTERNAL
-    return external
-
-
 def _draw(tensor: onnx.TensorProto, random: np.random.Generator) -> None:
     """Fill a tensor: weights so that sums keep their size, what has one axis near 1."""
     shape = tuple(tensor.dims)
@@ -87,4 +65,5 @@ def _draw(tensor: onnx.TensorProto, random: np.random.Generator) -> None:
         values = random.uniform(0.5, 1.5, shape)
     else:
         values = random.normal(0, math.prod(shape[1:]) ** -0.5 if math.prod(shape) else 1, shape)
-    tensor.CopyFrom(numpy_helper.from_array(values.astype(dtype), tensor.name))
+    name = tensor.name
+    tensor.CopyFrom(numpy_helper.from_array(values.astype(dtype), name))

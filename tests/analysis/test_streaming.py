@@ -274,3 +274,11 @@ def test_a_band_of_attention_keeps_its_keys_and_values():
     found = rfgraph.stream(nets.chunked(320, 1, 10, layers=1), masks=True)
     first = next(cache for cache in found.caches if "matmul" in cache.node)
     assert first.values == 10 * 2
+
+
+def test_a_mask_that_a_graph_computes_is_the_same_at_other_lengths():
+    """An export whose length is open: the mask is made for each."""
+    path = FIXTURES / "exports" / "attending_ts_dynamic.onnx"
+    found = rfgraph.stream(str(path), masks=True)
+    assert (found.breakers, found.causal, found.lookahead) == ((), True, 1)
+    assert {(chunk.delay, chunk.context) for chunk in found.chunks} == {(0, None)}

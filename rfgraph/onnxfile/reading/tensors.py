@@ -72,7 +72,7 @@ def has_payload(tensor: TensorProto) -> bool:
 def external_files(proto: ModelProto) -> tuple[str, ...]:
     """Return the files in which tensors of a model lie, as it names them, each once."""
     found: dict[str, None] = {}
-    for tensor in _tensors(proto):
+    for tensor in stored_tensors(proto):
         if tensor.data_location == TensorProto.EXTERNAL:
             found.update(
                 (item.value, None) for item in tensor.external_data if item.key == "location"
@@ -80,7 +80,7 @@ def external_files(proto: ModelProto) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _tensors(proto: ModelProto) -> Iterator[TensorProto]:
+def stored_tensors(proto: ModelProto) -> Iterator[TensorProto]:
     """Yield the stored tensors of a model, of its subgraphs and functions."""
     graphs = [proto.graph]
     nodes = [node for function in proto.functions for node in function.node]
@@ -94,7 +94,7 @@ def _tensors(proto: ModelProto) -> Iterator[TensorProto]:
             continue
         for attribute in nodes.pop().attribute:
             graphs += (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else ()))
-            yield from (attribute.t, *attribute.tensors)
+            yield from (*([attribute.t] if attribute.HasField("t") else ()), *attribute.tensors)
 
 
 def is_available(tensor: TensorProto) -> bool:
