@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap
-from rfgraph.domains.tables import Table
+from rfgraph.domains.tables import NOTHING, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 PROBES = 24
 BLOCK = 1 << 16
 MAX_COMPARED = 1 << 28
+# Larger than any position that is tabulated lies from another.
+WIDE = 1 << 61
 
 
 def folded(table: Table, axes: Iterable[int]) -> Table:
@@ -75,7 +78,28 @@ def fit(table: Table, axis: int) -> PeriodicMap | None:
     as well where so many periods are refuted late that comparing would exceed MAX_COMPARED.
     """
     lo, hi = table.lo.reshape(-1), table.hi.reshape(-1)
-    length = table.lo.shape[axis]
+    there = lo <= hi
+    first = int(there.argmax())
+    if table.lo.shape[axis] > MAX_PERIOD:
+        period = _period(lo, hi)
+    else:
+        # Single paths mostly differ by where they read, and by how much, alone.
+        moved = np.where(there, lo - lo[first], 0), np.where(there, hi - hi[first], 0)
+        period = _known_period(there.tobytes(), moved[0].tobytes(), moved[1].tobytes())
+    return None if period is None else _map_of(lo, hi, first, period)
+
+
+@lru_cache(maxsize=256)
+def _known_period(there: bytes, lo: bytes, hi: bytes) -> int | None:
+    """Return the period of a table that reads first from 0 to 0, and nothing where not `there`."""
+    reads = np.frombuffer(there, dtype=bool)
+    low, high = (np.frombuffer(side, dtype=np.int64) for side in (lo, hi))
+    return _period(np.where(reads, low, NOTHING), np.where(reads, high + WIDE, -NOTHING))
+
+
+def _period(lo: Ints, hi: Ints) -> int | None:
+    """Return the least number of units after which a table repeats, moved on; None if none fits."""
+    length = len(lo)
     empty = lo > hi
     first = int(empty.argmin())
     last = max(2, min((length + 1) // 2, MAX_PERIOD + 1))
@@ -89,7 +113,7 @@ def fit(table: Table, axis: int) -> PeriodicMap | None:
     while len(periods) and compared <= MAX_COMPARED:
         misfit = _misfit(lo, hi, first, int(periods[0]))
         if misfit is None:
-            return _map_of(lo, hi, first, int(periods[0]))
+            return int(periods[0])
         # The unit that refutes one period mostly refutes the next ones too.
         periods = _unrefuted(lo, hi, first, periods[1:], misfit)
         compared += misfit

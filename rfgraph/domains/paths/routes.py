@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.domains.joined import Joined
+    from rfgraph.domains.paths.tracks import Track
     from rfgraph.relations.axis_rules import Shape
 
 
@@ -87,7 +88,8 @@ class Arrival:
 class Plan:
     """The arrivals of every relevant tensor in topological order; origins number `numbered`.
 
-    `left_out` has, by identity, the edges that traces leave out.
+    `left_out` has, by identity, the edges that traces leave out. `carried` is what relations, held
+    beside it, make of single tracks: the same however many are followed at once.
     """
 
     tensors: Sequence[str]
@@ -95,6 +97,9 @@ class Plan:
     numbered: Sequence[Origin]
     edges: Entering
     left_out: Mapping[int, Reduced]
+    carried: dict[object, tuple[Relation, tuple[Track, int] | None]] = field(
+        default_factory=dict, repr=False
+    )
 
 
 Entering: TypeAlias = "Mapping[str, Sequence[Edge]]"

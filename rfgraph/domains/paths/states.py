@@ -160,7 +160,6 @@ class _Folder:
         # Whether a state's tracks read nothing at some positions, which a tensor may not need.
         self.partial: list[bool] = []
         self.cache: dict[object, tuple[Track, int] | None] = {}
-        self.kept: list[object] = []
         self.patterns: dict[object, Track] = {}
         self.entries = 0
         self.walks = Walks(plan)
@@ -285,8 +284,10 @@ class _Folder:
         key = (id(relation), needed, track.same())
         if key in self.cache:
             return self.cache[key]
-        self.kept.append(relation)
-        result = carry_track(track, relation, needed)
+        known = self.plan.carried.get(key)
+        if known is None:
+            known = self.plan.carried[key] = relation, carry_track(track, relation, needed)
+        result = known[1]
         if result is not None:
             result = self._only(result[0]), result[1]
         self.cache[key] = result
@@ -314,17 +315,19 @@ class _Folder:
 
     def _only(self, track: Track) -> Track:
         """Return the one track of its pattern: tables that are the same are held once."""
-        same = self.patterns.setdefault(track.same(), track)
-        if same is track and isinstance(track.piece, Tabled):
-            self._spend(track.piece.table.lo.size)
-        return same
+        key = track.same()
+        known = self.patterns.get(key)
+        if known is None:
+            known = self.patterns[key] = track
+            if isinstance(track.piece, Tabled):
+                self._spend(track.piece.table.lo.size)
+        return known
 
     def _from_origins(self, name: str, here: dict[object, int]) -> None:
         """Carry the own paths of origins over the transparent walks that lead from them."""
         for number, walk in self.walks.to(name).items():
             steps = [step for edge in walk for step in edge.relation.steps]
             relation = Relation(walk[0].relation.in_shape, tuple(steps))
-            self.kept.append(relation)
             origin = self.plan.numbered[number].edge
             self._follow(self.origins[id(origin)], relation, walk, name, here)
 
