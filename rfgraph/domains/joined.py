@@ -23,7 +23,7 @@ from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Gathered, Permute, Pointwise, Regroup, Select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.relations.axis_rules import Outside, SelectRule
     from rfgraph.relations.graph import Graph, Operator
@@ -78,17 +78,24 @@ def joined_by_axis(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
 
 
 class Joining(Domain[Value]):
-    """A domain that follows as one edge what is one rearrangement by several."""
+    """A domain that follows as one edge what is one rearrangement by several.
 
-    def __init__(self, joins: Mapping[str, Joined]) -> None:
-        self._joins = joins
+    `continued` are tensors that are followed over others which have their first parts already.
+    """
+
+    def __init__(
+        self, joins: Mapping[str, Joined], continued: Mapping[str, Sequence[Edge]] | None = None
+    ) -> None:
+        self._joins, self._continued = joins, continued or {}
 
     def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
         """Return the one edge, or those of the graph."""
-        return edges_over(graph, tensor, self._joins)
+        return self._continued.get(tensor) or edges_over(graph, tensor, self._joins)
 
     def sources(self, graph: Graph, tensor: str) -> Iterable[str]:
         """Return from where these edges come."""
+        if tensor in self._continued:
+            return (edge.source for edge in self._continued[tensor])
         return sources_over(graph, tensor, self._joins)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rfgraph.domains import tables
+from rfgraph.domains.continued import continued
 from rfgraph.domains.joined import Joining, joined
 from rfgraph.domains.regions import (
     Held,
@@ -161,7 +162,8 @@ def touched(graph: Graph, source: str, axis: int, tensor: str) -> Touched | None
     start = _Value(Table(zero, zero), frozenset((axis,)))
     within = ancestors(graph, [tensor])
     joins = joined(graph, (name for name in graph if name in within))
-    for name, value in _Padding(joins).from_source(graph, source, start, [tensor]):
+    over = continued(graph, (name for name in graph if name not in joins))
+    for name, value in _Padding(joins, over).from_source(graph, source, start, [tensor]):
         if name == tensor:
             table = standing(value.table)
             return Touched(table.lo == -1, table.hi == 1)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from rfgraph.domains.continued import continued
+from rfgraph.domains.joined import Joining
 from rfgraph.domains.positions import ends, flags, is_within, positions, read_by, union
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, product
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.graph import input_shape
-from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def boxes_read(
             (min(ends(one[axis])[0] for one in read), max(ends(one[axis])[1] for one in read))
             for axis in range(len(read[0]))
         )
-        for name, read in _ReadUnits().from_target(graph, target, (chosen,))
+        for name, read in _ReadUnits({}, continued(graph, graph)).from_target(
+            graph, target, (chosen,)
+        )
     }
 
 
@@ -65,10 +68,10 @@ def _chosen(at: int | tuple[int, int] | None, length: int) -> range:
 
 def carry_back(products: Products, relation: Relation) -> Products:
     """Return which elements of the relation's input the given ones of its output read."""
-    return _ReadUnits().carry(products, relation)
+    return _ReadUnits({}).carry(products, relation)
 
 
-class _ReadUnits(Domain[Products]):
+class _ReadUnits(Joining[Products]):
     backward = True
 
     def pointwise(self, value: Products, old: Shape, new: Shape) -> Products:

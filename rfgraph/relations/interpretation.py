@@ -156,7 +156,7 @@ class Domain(Generic[Value]):
 
         A value is let go once it is carried on to all that its tensor reads.
         """
-        within = ancestors(graph, [target])
+        within = self.ancestors(graph, [target])
         alive = {target: value}
         for name in reversed(list(graph)):
             if name not in within or name not in alive:

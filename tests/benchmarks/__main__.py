@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m benchmarks [startup|weights|analysis|paths|farm|scale|all]` in tests/.
+"""Benchmarks: `python -m benchmarks [PART ...]` in tests/; the parts are the functions below, or all.
 
 `python -m benchmarks peers --help` is the comparison with other tools, which it installs apart.
 
@@ -143,7 +143,29 @@ def scale() -> None:
         )
 
 
-PARTS = {part.__name__: part for part in (startup, weights, analysis, paths, farm, scale)}
+def units() -> None:
+    """What single units read: the first question on a tensor, and fifteen more."""
+    import rfgraph
+    from rfgraph.relations.graph import shape_of
+
+    sources: dict[str, bytes] = {
+        "densenet201": (FIXTURES / "densenet201.onnx").read_bytes(),
+        "detector_ts": (FIXTURES / "exports" / "detector_ts.onnx").read_bytes(),
+        "cells 18": networks.cells(18).SerializeToString(),
+        "inception 20": networks.inception(20).SerializeToString(),
+    }
+    for name, data in sources.items():
+        result = rfgraph.analyze(rfgraph.load(data))
+        tensor = result.model.outputs[-1]
+        index = [length // 2 for length in shape_of(result.graph, tensor) or ()]
+        first = timing.call(lambda r=result, t=tensor, i=index: rfgraph.unit(r, t, i), 1)
+        more = timing.call(
+            lambda r=result, t=tensor, i=index: [rfgraph.unit(r, t, i) for _ in range(15)], 3
+        )
+        say(f"{name:15}", f"first {first * 1000:7.1f} ms", f"15 more {more * 1000:7.1f} ms")
+
+
+PARTS = {part.__name__: part for part in (startup, weights, analysis, units, paths, farm, scale)}
 
 
 def main() -> None:
