@@ -204,7 +204,7 @@ def test_all_that_is_ever_tabulated_is_bounded_too(monkeypatch):
             zeros(11)
 
 
-def test_the_tables_of_a_unit_are_released_behind_their_last_reader(monkeypatch):
+def test_tables_are_released_behind_their_last_reader(monkeypatch):
     build, x = builder(1, 1, 1000)
     y = x
     for _ in range(9):
@@ -218,11 +218,13 @@ def test_the_tables_of_a_unit_are_released_behind_their_last_reader(monkeypatch)
     monkeypatch.setattr(bounds, "SMALL_TABLE", 10)
     # Of a chain: a tensor's table, that of its reader, and what is joined in between.
     monkeypatch.setattr(bounds, "MAX_TABLED", 3000)
-    (region,) = rfgraph.unit(result, y, (0, 0, 1)).regions
-    assert region.clipped[2] == (1, 19)
+    tables = regions.clipped(result.graph, x, [y])[y]
+    assert regions.region(tables, (0, 0, 1))[2] == (1, 19)
     monkeypatch.setattr(bounds, "MAX_TABLED", 1900)
     with pytest.raises(BoundError, match=r"MAX_TABLED \(1900\)"):
-        rfgraph.unit(result, y, (0, 0, 1))
+        regions.clipped(result.graph, x, [y])
+    # A single unit takes none.
+    assert rfgraph.unit(result, y, (0, 0, 1)).regions[0].clipped[2] == (1, 19)
 
 
 # -- periods ---------------------------------------------------------------------------------------
