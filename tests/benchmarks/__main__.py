@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m benchmarks [PART ...]` in tests/; the parts are the functions below, or all.
+"""Benchmarks: `python -m benchmarks [PART ...]` in tests/; the parts are functions below, or all.
 
 `python -m benchmarks peers --help` is the comparison with other tools, which it installs apart.
 
