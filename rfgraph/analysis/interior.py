@@ -84,12 +84,13 @@ def _middle(
         table = clipped(model.graph, source.name, [tensor])[tensor][axis]
     except BoundError:
         return None
-    axes = tuple(table.axes)
-    if len(axes) != 1:
-        return None
     length = input_shape(model.graph, source.name)[axis]
-    found = repeating(table, axes[0], length, rates)
-    return None if found is None else _Middle(axes[0], *found)
+    found = [
+        _Middle(along, *repeated)
+        for along in sorted(table.axes)
+        if (repeated := repeating(table, along, length, rates)) is not None
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _needs(reads: PeriodicMap, known: PeriodicMap, step: int) -> PeriodicMap:
