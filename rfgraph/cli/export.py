@@ -56,10 +56,14 @@ def run(options: argparse.Namespace) -> int:
         metric=options.metric,
         condensed=options.condensed,
     )
-    if external and not options.quiet:
+    if external:
         files = some_quoted(external)
-        print(
-            f"rfgraph: weights are not copied from {files}: keep them beside the written file",
-            file=sys.stderr,
-        )
+        _tell(options, f"weights are not copied from {files}: keep them beside the written file")
+    if options.to == "netron" and not options.output.lower().endswith(".json"):
+        _tell(options, "Netron takes an attachment whose name ends in .json")
     return 0
+
+
+def _tell(options: argparse.Namespace, text: str) -> None:
+    if not options.quiet and sys.stderr is not None:
+        print(f"rfgraph: {text}", file=sys.stderr)

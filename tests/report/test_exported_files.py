@@ -61,6 +61,13 @@ def test_netron_shows_the_field_of_nodes_and_values(tmp_path):
     assert set(data) == {"signature", "metrics"}
 
 
+def test_a_name_that_netron_does_not_open_is_told(tmp_path, capsys):
+    for name, said in {"a.json": "", "a.txt": "rfgraph: Netron takes an attachment"}.items():
+        assert main(["export", str(RESNET), "--to", "netron", "-o", str(tmp_path / name)]) == 0
+        assert capsys.readouterr().err.startswith(said)
+        assert (tmp_path / name).exists()
+
+
 def test_netron_is_not_told_what_it_would_show_in_the_wrong_place(tmp_path):
     nodes = [
         node("Relu", "x", ["a\nfirst"], "twice"),

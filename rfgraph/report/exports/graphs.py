@@ -28,13 +28,13 @@ def valued_graph(result: Analysis) -> Graph:
     `input`, `axis`, `size`, `stride`, `start`, `scope` and `effective` are of the first input that
     reaches the tensor and of its spatial axis with the largest size; absent where not known.
     """
-    graph = simple_graph(result)
+    simple = simple_graph(result)
     every = values_of(result)
-    names = dict(zip(result.graph, graph, strict=True))
+    names = dict(zip(result.graph, simple, strict=True))
     for name, values in every.items():
         if values:
-            graph.nodes[names[name]].update(values[0].attributes())
-    return graph
+            simple.nodes[names[name]].update(values[0].attributes())
+    return simple
 
 
 def condensed_graph(result: Analysis) -> Graph:
@@ -64,17 +64,17 @@ def graphml(graph: Graph) -> bytes:
     return data.getvalue()
 
 
-def dot(graph: Graph) -> str:
+def dot(simple: Graph) -> str:
     """Return a graph of scalar attributes as DOT; each tensor is a box that says what makes it."""
-    number = {name: f"n{place}" for place, name in enumerate(graph)}
+    number = {name: f"n{place}" for place, name in enumerate(simple)}
     lines = ["digraph {", '  node [shape=box fontname="sans-serif"];']
-    for name, data in graph.nodes(data=True):
+    for name, data in simple.nodes(data=True):
         attributes = {**data, "label": _label(name, data), "tensor": name}
         # What a drawing calls a shape is the outline.
         lengths = attributes.pop("shape", None)
         attributes |= {} if lengths is None else {"lengths": lengths}
         lines.append(f"  {number[name]} [{_pairs(attributes)}];")
-    for before, after, data in graph.edges(data=True):
+    for before, after, data in simple.edges(data=True):
         lines.append(f"  {number[before]} -> {number[after]} [{_pairs(data)}];")
     return "\n".join([*lines, "}"]) + "\n"
 
