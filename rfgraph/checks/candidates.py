@@ -15,7 +15,7 @@ from rfgraph.analysis.lossy import is_lossy
 from rfgraph.analysis.paths import paths
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.errors import BoundError
-from rfgraph.relations.axis_rules import Blocks, Shift
+from rfgraph.relations.axis_rules import Blocks, Shift, Transposed, Window
 from rfgraph.relations.graph import between, edges_from, edges_into, producer_of
 from rfgraph.relations.steps import Reduce, Select, Taps
 
@@ -67,13 +67,14 @@ class Move:
     """A kind of change to one layer or to several alike: steps that make the field larger.
 
     `padding` are the Pad nodes in front of them; with `causal`, all that is padded more is padded
-    at the beginning.
+    at the beginning. `padded`: what windows span more is padded though they have no pads.
     """
 
     kind: Kind
     layers: tuple[Layer, ...]
     padding: Mapping[str, Padding]
     causal: bool = False
+    padded: bool = False
 
     @property
     def first(self) -> Layer:
@@ -125,9 +126,21 @@ class Move:
         padding = self.padding.get(layer.address)
         if padding is not None:
             made[padding.address, "pads"] = padding.wider(more, causal=self.causal)
-        elif self.causal and {rule.stride for rule in layer.rules} == {1}:
-            made[layer.address, "pads"] = _causal_pads(layer, more)
+        elif (self.causal or self.padded) and {rule.stride for rule in layer.rules} == {1}:
+            made[layer.address, "pads"] = _wider_pads(layer, more, causal=self.causal)
         return made
+
+    @property
+    def with_pads(self) -> Move | None:
+        """The same with pads for what windows span more, which have none; None where it has some.
+
+        It keeps the lengths, which what comes behind may need.
+        """
+        if self.kind not in ("dilation", "kernel") or self.causal or self.padded or self.padding:
+            return None
+        ends = [padding_behind(rule) for layer in self.layers for rule in layer.rules]
+        begins = [rule.pad_begin for layer in self.layers for rule in layer.rules]
+        return replace(self, padded=True) if {*begins, *ends} == {0} else None
 
     def growth(self, place: int) -> Fraction:
         """Return by how many positions one step should make the field larger, by arithmetic."""
@@ -159,13 +172,19 @@ class Move:
         return dict.fromkeys(found, 1) if self.kind == "stride" else found
 
 
-def _causal_pads(layer: Layer, more: Mapping[int, int]) -> tuple[int, ...]:
-    """Return the pads of a window of stride 1, with what it spans more at the beginning."""
+def _wider_pads(layer: Layer, more: Mapping[int, int], *, causal: bool) -> tuple[int, ...]:
+    """Return the pads of a window of stride 1, what it spans more among them."""
     begins, ends = [], []
     for place, rule in enumerate(layer.rules):
-        begins.append(rule.pad_begin + more.get(place, 0))
-        ends.append(rule.out_len - 1 + rule.extent - rule.pad_begin - rule.in_len)
+        first = more[place] if causal else more[place] // 2
+        begins.append(rule.pad_begin + first)
+        ends.append(padding_behind(rule) + more[place] - first)
     return (*begins, *ends)
+
+
+def padding_behind(rule: Window | Transposed) -> int:
+    """Return how many positions behind its input a window reads."""
+    return (rule.out_len - 1) * rule.stride + rule.extent - rule.pad_begin - rule.in_len
 
 
 def moves(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.analysis.layers import layers_of
 from rfgraph.analysis.what_if import revised_here
-from rfgraph.checks.candidates import padding_of
+from rfgraph.checks.candidates import padding_behind, padding_of
 from rfgraph.checks.suggestion import Suggestion
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.graph import between
@@ -91,7 +91,7 @@ def _changes(gate: Gate, layers: Sequence[Layer], place: int) -> Made:
         begins, ends = [], []
         for number, rule in enumerate(layer.rules):
             before = rule.pad_begin
-            after = (rule.out_len - 1) * rule.stride + rule.extent - before - rule.in_len
+            after = padding_behind(rule)
             moves = number == layer.places[place]
             # What is not padded at all gets longer then.
             wanted = before + max(after, 0) or rule.extent - 1

@@ -138,7 +138,8 @@ def _wider(gate: Gate, short: _Shortfall) -> Iterator[Suggestion | str]:
         found.extend(_smallest_of(gate, short, same))
     yield from (item for _, item in sorted(found, key=lambda it: (KINDS.index(it[0]), it[1].cost)))
     if not found and layers:
-        yield f"no change of one of these is enough: {some_quoted([it.address for it in layers])}"
+        names = some_quoted([layer.address for layer in layers])
+        yield f"no change of one of these is enough, or the shapes refuse it: {names}"
     elif not layers and not every:
         yield f"no layer with a window lies on a largest path to {quoted(short.tensor)}"
 
@@ -187,6 +188,9 @@ def _smallest_of(
     for move in sorted(candidates, key=lambda move: _expected(move, short))[:MOST_TRIED]:
         guess = move.guess(short.gaps, short.places)
         steps = smallest(gate, move, guess, short.places)
+        if steps is None and move.with_pads is not None:
+            move = move.with_pads
+            steps = smallest(gate, move, guess, short.places)
         if steps is None:
             continue
         suggestion = _suggestion(gate, short, move, steps)
@@ -240,7 +244,8 @@ def _text(move: Move, changes: Made) -> str:
     ]
     if len(move.layers) > 1:
         names = some_quoted([layer.address for layer in move.layers], 3)
-        padded = ", padded more at the beginning" if pads else ""
+        where = "at the beginning" if move.causal else "on both sides"
+        padded = f", padded more {where}" if pads else ""
         return f"{names}, all of one kernel: {change}{padded}"
     return f"{quoted(first.address)}: {change}{''.join(f' with {pad}' for pad in pads)}"
 

@@ -162,6 +162,17 @@ def test_a_pad_node_follows_the_window_that_it_feeds():
     assert value == (0, 0, 8, 0, 0, 0)
 
 
+def test_what_has_no_pads_gets_some_where_lengths_must_stay():
+    net = Net("valid", "arithmetic only")
+    x = net.input("x", [1, 1, 40])
+    y = net.conv(x, "c", 1, 3, 1, 0)
+    crop = net.node("Slice", [x, *(net.constant(name, [value]) for name, value in
+                    (("starts", 1), ("ends", 39), ("axes", 2)))], "crop")  # fmt: skip
+    net.output(net.add(y, crop, "sum"), [1, 1, 38])
+    found = by_kind(judged(net.model(), min_rf=7, stat="union"))
+    assert dict(found["kernel"][0].changes) == {("c", "kernel_shape"): (7,), ("c", "pads"): (2, 2)}
+
+
 def test_nothing_that_helps_is_said():
     node = helper.make_node("MaxPool", ["x"], ["y"], name="p", kernel_shape=[2], strides=[2])
     model = models.model([node], {"x": [1, 1, 4]}, {"y": None})
