@@ -1,5 +1,7 @@
 """Benchmarks: `python -m benchmarks [PART ...]` in tests/; the parts are functions below, or all.
 
+Another revision is measured with PYTHONPATH set to its tree.
+
 `python -m benchmarks peers --help` is the comparison with other tools, which it installs apart.
 
 Every figure is a time of this run or a ratio of two; there are no limits that fail.
@@ -7,6 +9,7 @@ Every figure is a time of this run or a ratio of two; there are no limits that f
 
 from __future__ import annotations
 
+import compileall
 import sys
 import tempfile
 from itertools import islice
@@ -23,10 +26,13 @@ def say(*cells: object) -> None:
 
 
 def startup() -> None:
-    """Whole processes against the floor of importing what they need."""
+    """Whole processes against the floor of importing what they need, byte code compiled."""
+    import rfgraph
+
+    compileall.compile_dir(str(Path(rfgraph.__file__).parent), quiet=1)
     floor = timing.process([sys.executable, "-c", "import onnx, networkx, numpy"], 9)
     say("import onnx, networkx, numpy", f"{floor.wall:.3f} s", f"{floor.peak:.0f} MB")
-    for name in ("resnet50", "densenet201", "unet_nearest"):
+    for name in ("resnet50", "densenet201", "unet_nearest", "exports/unet_ts"):
         model = str(FIXTURES / f"{name}.onnx")
         run = timing.process([sys.executable, "-m", "rfgraph", model, "--format", "json"], 9)
         times = f"{run.wall / floor.wall:.2f} times the floor"
@@ -165,7 +171,34 @@ def units() -> None:
         say(f"{name:15}", f"first {first * 1000:7.1f} ms", f"15 more {more * 1000:7.1f} ms")
 
 
-PARTS = {part.__name__: part for part in (startup, weights, analysis, units, paths, farm, scale)}
+def reports() -> None:
+    """Whole reports of long networks, and of those with many inputs and outputs."""
+    cases = (
+        ("chain", (10_000, 100_000), ["--format", "json"]),
+        ("side_by_side", (1_000, 10_000), []),
+        ("crossed", (300, 3_000), []),
+        ("crossed", (300, 3_000), ["check", "--exit-zero"]),
+        ("crossed", (3_000,), ["--format", "json"]),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for network, sizes, words in cases:
+            for size in sizes:
+                path = Path(folder) / f"{network}{size}.onnx"
+                path.write_bytes(getattr(networks, network)(size).SerializeToString())
+                command = [sys.executable, "-m", "rfgraph", *words, str(path)]
+                run = timing.process(command, 1)
+                what = f"{network} {size} {' '.join(words) or 'text'}"
+                say(
+                    f"{what:40}",
+                    f"{run.wall:.2f} s",
+                    f"{run.cpu:.2f} s of processors",
+                    f"{run.peak:.0f} MB",
+                )
+
+
+PARTS = {
+    part.__name__: part for part in (startup, weights, analysis, units, paths, farm, scale, reports)
+}
 
 
 def main() -> None:

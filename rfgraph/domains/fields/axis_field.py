@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains import tables
@@ -70,7 +71,16 @@ def carry_field(field: AxisField, relation: Relation) -> tuple[tuple[AxisField, 
         ):
             pieces = merge_pieces(made, step_shape(step, shape))
         spread = carry_spread(spread, step, shape)
+    if pieces is field.pieces and _is_same(spread, field.spread):
+        return (field,), lost
     return _by_sides(AxisField(pieces, spread)), lost
+
+
+def _is_same(spread: Spread, before: Spread) -> bool:
+    """Whether a spread has the very extents that there were before."""
+    if spread is None or before is None:
+        return spread is before
+    return spread.keys() == before.keys() and all(map(is_, spread.values(), before.values()))
 
 
 def _by_sides(field: AxisField) -> tuple[AxisField, ...]:

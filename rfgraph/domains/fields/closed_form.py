@@ -89,6 +89,9 @@ class _Walk:
         self.windowed: set[frozenset[int]] = set()
         # By the identity of what is held with the answer, so that nothing else takes its place.
         self._carried: dict[tuple[int, int], tuple[Classes, Relation, Carried]] = {}
+        self._fields: dict[
+            tuple[int, int], tuple[AxisField, Relation, tuple[AxisField, ...], Scope]
+        ] = {}
         self._merged: dict[tuple[object, ...], tuple[list[Classes], Classes]] = {}
 
     def forms(self) -> ClosedForms:
@@ -170,7 +173,7 @@ class _Walk:
         key = id(classes), id(relation)
         known = self._carried.get(key)
         if known is None:
-            ways = [_carry_class(layout, fields, relation) for layout, fields in classes.items()]
+            ways = [self._carry_class(*one, relation) for one in classes.items()]
             made = ways[0]
             if len(ways) > 1:
                 lossy = tuple({axis: None for way in ways for axis in way.lossy})
@@ -178,6 +181,31 @@ class _Walk:
                 made = Carried(together, lossy)
             known = self._carried[key] = classes, relation, made
         return known[2]
+
+    def _carry_class(self, layout: Layout, fields: Fields, relation: Relation) -> Carried:
+        ways: list[list[AxisField | Scope]] = []
+        for field, scope in zip(fields, layout.scopes, strict=True):
+            kept, lost = ((), scope) if field is None else self._carry_field(field, relation)
+            ways.append([*kept, *([] if lost is Scope.NONE else [lost])])
+        if not all(ways):
+            return Carried({}, ())
+        classes: dict[Layout, Fields] = {}
+        # The paths that stay most local on one axis do so on the others.
+        for k in range(max(map(len, ways), default=1)):
+            taken = [way[min(k, len(way) - 1)] for way in ways]
+            fields = tuple(item if isinstance(item, AxisField) else None for item in taken)
+            classes[_layout_of(taken)] = fields
+        return Carried(classes, _lossy(layout, classes))
+
+    def _carry_field(
+        self, field: AxisField, relation: Relation
+    ) -> tuple[tuple[AxisField, ...], Scope]:
+        """Return what a relation leaves of a field: of an axis that it leaves alone, made once."""
+        key = id(field), id(relation)
+        known = self._fields.get(key)
+        if known is None:
+            known = self._fields[key] = field, relation, *carry_field(field, relation)
+        return known[2:]
 
     def _mark_spatial(self, group: Group, windowed: tuple[int, ...]) -> None:
         """Note which axes of its inputs a group carries to axes that an operator moves along."""
@@ -256,22 +284,6 @@ def _mend_classes(classes: Classes, lengths: Shape, shape: Shape) -> Classes:
     ):
         return classes
     return mended
-
-
-def _carry_class(layout: Layout, fields: Fields, relation: Relation) -> Carried:
-    ways: list[list[AxisField | Scope]] = []
-    for field, scope in zip(fields, layout.scopes, strict=True):
-        kept, lost = ((), scope) if field is None else carry_field(field, relation)
-        ways.append([*kept, *([] if lost is Scope.NONE else [lost])])
-    if not all(ways):
-        return Carried({}, ())
-    classes: dict[Layout, Fields] = {}
-    # The paths that stay most local on one axis do so on the others.
-    for k in range(max(map(len, ways), default=1)):
-        taken = [way[min(k, len(way) - 1)] for way in ways]
-        fields = tuple(item if isinstance(item, AxisField) else None for item in taken)
-        classes[_layout_of(taken)] = fields
-    return Carried(classes, _lossy(layout, classes))
 
 
 def _layout_of(taken: Iterable[AxisField | Scope]) -> Layout:
