@@ -144,7 +144,7 @@ def test_what_the_answer_says():
 
 def test_beyond_the_bound_the_fields_of_ends_stay(monkeypatch):
     monkeypatch.setattr("rfgraph.report.html.data.MAX_RESULT", 1000)
-    held = page_data(result("exports/detector_ts"), (), {})["result"]
+    held = page_data(result("exports/detector_ts"), (), {}, ())["result"]
     whole = result("exports/detector_ts").to_dict()
     kept = held.pop("receptive_fields")
     assert held.pop("left_out") == {"receptive_fields": len(whole["receptive_fields"]) - len(kept)}

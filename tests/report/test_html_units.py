@@ -40,7 +40,7 @@ def interval(written_, shape, index):
 
 
 def page_of(result):
-    return json.loads(json.dumps(page_data(result, (), {})["page"]))
+    return json.loads(json.dumps(page_data(result, (), {}, ())["page"]))
 
 
 def told(page, source, tensor, index):

@@ -30,6 +30,7 @@ from rfgraph.domains.effective.factors import (
 )
 from rfgraph.domains.effective.functions import Curves, curves_of, fused
 from rfgraph.domains.joined import joined
+from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.graph import Edge, ancestors, edges_into
 from rfgraph.relations.how import SELECT
@@ -53,7 +54,10 @@ class Counted(NamedTuple):
 
 
 def weigh(graph: Graph, targets: Collection[str], kind: Kind) -> Counted:
-    """Return how much each edge counts that leads to `targets`."""
+    """Return how much each edge counts that leads to `targets`.
+
+    BoundError where expected values grow past what a float holds, as over a thousand sums.
+    """
     within = ancestors(graph, targets)
     names = [name for name in graph if name in within]
     edges, programs, unknown = _edges(graph, names)
@@ -67,7 +71,11 @@ def weigh(graph: Graph, targets: Collection[str], kind: Kind) -> Counted:
                 if spreads(edge.relation)
             }
         return Counted(Weighing(kind, edges, factors, {}), tuple(unknown), (), ())
-    walk = _Expectations(names, edges, programs)
+    try:
+        walk = _Expectations(names, edges, programs)
+    except OverflowError:
+        said = "values expected at initialisation exceed what a float holds"
+        raise BoundError(f"{said}: ask for the map uniform or paths") from None
     weighing = Weighing(kind, walk.edges, walk.factors, walk.fading)
     return Counted(weighing, tuple(unknown), tuple(walk.assumed), tuple(walk.approximate))
 

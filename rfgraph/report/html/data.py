@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis.distributions import alike_axes, pairs, quick_distribution
+from rfgraph.analysis.distributions import alike_axes, pairs
 from rfgraph.analysis.document import contents
 from rfgraph.analysis.paths import walks_by_size
-from rfgraph.analysis.view import View, input_lengths
+from rfgraph.analysis.view import View
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.errors import BoundError
 from rfgraph.relations.graph import producer_of, shape_of
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.distributions import Distribution
     from rfgraph.analysis.effective_field import ERF
     from rfgraph.analysis.field import Finding, ReceptiveField
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.relations.graph import ModelInput
+    from rfgraph.report.layers.rows import Layer
 
 # Of the fields of all tensors, in bytes; beyond it the page has those of its first tensors only.
 MAX_RESULT = 1_500_000
@@ -50,11 +52,14 @@ class _Listed:
 
 
 def page_data(
-    result: Analysis, findings: Sequence[Finding], effective: Mapping[tuple[str, str], ERF]
+    result: Analysis,
+    findings: Sequence[Finding],
+    effective: Mapping[tuple[str, str], ERF],
+    counted: Sequence[Distribution],
 ) -> dict[str, Any]:
     """Return the data of the page: `result` as by `Result.to_dict`, and `page`, which it draws.
 
-    `effective` are the fields by input and tensor.
+    `effective` are the fields by input and tensor, `counted` the distributions of all pairs.
     """
     view = View(result, tuple(item.name for item in result.model.inputs))
     numbers_ = {name: number for number, name in enumerate(result.graph)}
@@ -70,7 +75,7 @@ def page_data(
         "inputs": [_input(view, item, numbers_, effective) for item in result.model.inputs],
         "graph": drawings(result, numbers_),
         "findings": [_place(item, numbers_, result) for item in findings],
-        "walks": _walks(view, numbers_),
+        "walks": _walks(result, counted, numbers_),
     }
     return {"result": _bounded(view), "page": page}
 
@@ -78,14 +83,22 @@ def page_data(
 def _bounded(view: View) -> dict[str, Any]:
     """Return the result, without the fields of most tensors where they would fill the page."""
     whole = contents(view)
-    fields = whole["receptive_fields"]
-    sizes = [len(script_json(field)) for field in fields]
-    if sum(sizes) > MAX_RESULT:
+    fields, counted = whole["receptive_fields"], whole["paths"]
+    if sum(len(script_json(one)) for one in counted) > MAX_RESULT:
+        whole["paths"] = [_unlisted(one) for one in counted]
+    if sum(len(script_json(field)) for field in fields) > MAX_RESULT:
         ends = {name for _, name in pairs(view)}
         kept = [field for field in fields if field["tensor"] in ends]
         whole["receptive_fields"] = kept
         whole["left_out"] = {"receptive_fields": len(fields) - len(kept)}
     return whole
+
+
+def _unlisted(counted: dict[str, Any]) -> dict[str, Any]:
+    """Return a distribution without its sizes, as where there are too many to list."""
+    absent = dict.fromkeys(("histogram", "median", "covering"))
+    axes = [{**axis, **absent} for axis in counted["axes"] or ()]
+    return {**counted, "listed": False, "axes": axes, "depth": None}
 
 
 def _label(result: Analysis, name: str) -> str | int:
@@ -125,7 +138,7 @@ def _input(
              "open": sorted(item.probed)}  # fmt: skip
     return {
         **found,
-        "layers": [[places[row.field.tensor], safe(row.label)] for row in rows],
+        "layers": [_layer(places, row) for row in rows],
         **_fields(view, item, names, places),
         **_units(result, source, names, places),
         "effective": [
@@ -134,6 +147,12 @@ def _input(
             if on == source
         ],
     }
+
+
+def _layer(places: dict[str, int], row: Layer) -> list[Any]:
+    """Return the tensor of a row, and its label where that is not the name of its node."""
+    place, field = places[row.field.tensor], row.field
+    return [place] if row.label in (field.node, field.tensor) else [place, safe(row.label)]
 
 
 def _fields(
@@ -206,32 +225,32 @@ def _sizes(found: ERF) -> list[Any]:
 # -- paths -----------------------------------------------------------------------------------------
 
 
-def _walks(view: View, places: dict[str, int]) -> list[list[Any]]:
+def _walks(
+    result: Analysis, counted: Sequence[Distribution], places: dict[str, int]
+) -> list[list[Any]]:
     """Return for each distribution, by groups of axes alike, a path of each size.
 
     A group is `[axes, {size: tensors}]`; tensors are bits in base 64, six in a character.
     """
     found = []
     left = MAX_WALK_BYTES
-    for source, tensor in pairs(view):
-        shown = quick_distribution(view, source, tensor)
+    for shown in counted:
         groups: list[Any] = []
-        lengths = input_lengths(next(i for i in view.model_inputs if i.name == source))
         for alike_ in alike_axes(shown):
             most = min(MAX_WALKS, max(left * 6 // len(places), 2))
-            walks = _lit(view.result, tensor, source, alike_[0].axis, most, places)
+            walks = _lit(result, shown, alike_[0].axis, most, places)
             left -= sum(map(len, walks.values()))
             axes = [axis.axis for axis in alike_]
-            groups.append([axes, walks, lengths[axes[0]]])
-        found.append([places[tensor], groups])
+            groups.append([axes, walks, shown.lengths[axes[0]]])
+        found.append([places[shown.tensor], groups])
     return found
 
 
 def _lit(
-    result: Analysis, tensor: str, source: str, axis: int, most: int, places: dict[str, int]
+    result: Analysis, shown: Distribution, axis: int, most: int, places: dict[str, int]
 ) -> dict[str, str]:
     try:
-        walks = walks_by_size(result, tensor, source, axis, most)
+        walks = walks_by_size(result, shown.tensor, shown.input, axis, most)
     except BoundError:
         return {}
     return {str(size): bits(places[name] for name in walk) for size, walk in walks.items()}

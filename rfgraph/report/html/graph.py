@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.condensed import Condensed, condensed, unfolded
-from rfgraph.relations.graph import producer_of
 from rfgraph.report.formats.layered import layered
 from rfgraph.wording.names import safe
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 # What stands in a block's drawing for all that comes before it, and for all that follows.
 BEFORE, AFTER = -1, -2
-MAX_TYPES = 3
 
 
 @dataclass(slots=True)
@@ -52,19 +50,11 @@ class _Pages:
 
     def _add(self, box: Box) -> int:
         self._box_of[id(box)] = len(self.boxes)
-        entry: dict[str, Any] = {"label": safe(box.label), "types": " ".join(self._types(box))}
-        if not box.parts:
-            entry["tensors"] = [self.numbers[name] for name in box.tensors]
-        self.boxes.append(entry)
+        if box.parts:
+            self.boxes.append({"label": safe(box.label)})
+        else:
+            self.boxes.append({"tensors": [self.numbers[name] for name in box.tensors]})
         return len(self.boxes) - 1
-
-    def _types(self, box: Box) -> Iterator[str]:
-        """Yield the kinds of operators in a box, the first few of them."""
-        makers = (producer_of(self.result.graph, name) for name in box.tensors)
-        kinds = list(dict.fromkeys(safe(maker.op_type) for maker in makers if maker is not None))
-        yield from kinds[:MAX_TYPES]
-        if len(kinds) > MAX_TYPES:
-            yield "…"
 
     def _scene(
         self, block: Box | None, shown: Condensed, parent: int, numbers: list[int]

@@ -70,7 +70,7 @@ def _tile_parts(found: Tiles) -> Iterator[str]:
         for axis in found.axes
     ]
     yield _scrolled(
-        "Tiles",
+        "Table of tiles",
         html_table(
             "By axis of the input, in positions",
             ("axis", "halo", "grid", "lengths", "output"),
@@ -122,7 +122,9 @@ def _stream_parts(found: Stream) -> Iterator[str]:
     yield f"<p>{for_html(verdict(found))}</p><dl><dt>look-ahead</dt><dd>{lookahead_text(found)}"
     yield f"</dd><dt>rate</dt><dd>{rate_text(found)}</dd></dl>"
     yield _timeline(found)
-    yield _scrolled("Chunks", html_table("By length of the chunk", CHUNKS, chunk_rows(found)))
+    yield _scrolled(
+        "Table of chunks", html_table("By length of the chunk", CHUNKS, chunk_rows(found))
+    )
 
 
 def _timeline(found: Stream) -> str:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rfgraph.analysis.distributions import pairs, quick_distribution
 from rfgraph.analysis.result import Result
 from rfgraph.analysis.view import View
 from rfgraph.checks.registry import all_codes, check_of
@@ -49,11 +50,12 @@ def html_report(result: Result) -> str:
     view = View(result, tuple(item.name for item in model.inputs))
     effective = _effective(view)
     findings = all_findings(result)
-    data = page_data(result, findings, effective)
+    counted = [quick_distribution(view, *pair) for pair in pairs(view)]
+    data = page_data(result, findings, effective, counted)
     body = template(
         file=for_html(model.file),
         facts=facts(model),
-        answer="".join(answers(view, effective)),
+        answer="".join(answers(view, effective, counted)),
         more=other_lengths(result),
         findings=findings_list(findings, data["page"]["findings"]),
         version=__version__,

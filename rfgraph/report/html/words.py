@@ -11,8 +11,6 @@ from rfgraph.analysis.distributions import (
     covering_text,
     noun,
     other_scopes,
-    pairs,
-    quick_distribution,
 )
 from rfgraph.analysis.view import input_lengths, open_lengths
 from rfgraph.domains.fields.axis import numbers
@@ -53,17 +51,15 @@ def _input_text(item: ModelInput) -> str:
     return f"{item.name} {shape_text(item.shape)}" + (f" ({taken})" if taken else "")
 
 
-def answers(view: View, effective: Mapping[tuple[str, str], ERF]) -> Iterator[str]:
-    """Yield an article for each pair of input and tensor, those of a global output before it."""
-    seen: set[tuple[str, str]] = set()
-    told = list(pairs(view))
+def answers(
+    view: View, effective: Mapping[tuple[str, str], ERF], counted: Sequence[Distribution]
+) -> Iterator[str]:
+    """Yield an article for each pair of input and tensor, what is global said before them."""
     for output in view.result.model.outputs[:MAX_ANSWERS]:
         yield from _global_output(view, output)
-    for source, tensor in told[:MAX_ANSWERS]:
-        if (source, tensor) not in seen:
-            seen.add((source, tensor))
-            yield _answer(view, source, tensor, effective.get((source, tensor)))
-    left = max(len(told), len(view.result.model.outputs)) - MAX_ANSWERS
+    for shown in counted[:MAX_ANSWERS]:
+        yield _answer(view, shown, effective.get((shown.input, shown.tensor)))
+    left = max(len(counted), len(view.result.model.outputs)) - MAX_ANSWERS
     if left > 0:
         yield f'<p class="note">{left} more: choose them in the graph or in the table.</p>'
 
@@ -96,10 +92,10 @@ def _name(tensor: str) -> str:
     return f"<strong>{for_html(tensor)}</strong>"
 
 
-def _answer(view: View, source: str, tensor: str, found: ERF | None) -> str:
+def _answer(view: View, shown: Distribution, found: ERF | None) -> str:
+    source, tensor = shown.input, shown.tensor
     (field,) = (one for one in view.fields_of(tensor) if one.input == source)
     item = next(item for item in view.model_inputs if item.name == source)
-    shown = quick_distribution(view, source, tensor)
     spatial = view.spatial_axes(field)
     kind, verdict = _verdict(field, spatial, item, shown, found)
     rows = [

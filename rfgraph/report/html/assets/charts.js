@@ -29,7 +29,7 @@ function chartFrame(xs, ys, xName, yName, yTicks, yText) {
 // -- growth ---------------------------------------------------------------------------------------
 
 function growthRows(input) {
-  return input.layers.map(([tensor, label], at) => {
+  return input.layers.map(([tensor, label = nodeName(tensor)], at) => {
     const field = fieldOf(input, tensor);
     const found = effectiveOf(input, tensor);
     return { at, tensor, label, size: largest(field.axes.map((axis) => axis.size)),
@@ -178,7 +178,7 @@ function bars(local, walks, length, light, where) {
         for (const bar of drawn) bar.classList.toggle("chosen", bar === event.currentTarget);
         light(size);
       } },
-    svg("title", {}, `size ${size}: ${amount(digits)}`),
+    svg("title", { "aria-hidden": "true" }, `size ${size}: ${amount(digits)}`),
     svg("rect", { class: "room", x: x(sizes[k]) - width / 2, y: CHART.top, width, height: bottom - CHART.top }),
     svg("rect", { x: x(sizes[k]) - width / 2, y: bottom - tall, width, height: tall }));
   });

@@ -3,6 +3,7 @@
 const COLUMN = 37;
 const LAYER = 60;
 const BOX = [132, 40];
+const MOST_TYPES = 3;
 const boxTensors = new Map();
 
 // All tensors in a box, those of the drawings in it included.
@@ -18,6 +19,14 @@ function tensorsIn(box) {
 
 const roots = new Map(page.graph.boxes.flatMap(({ tensors }) =>
   (tensors || []).map((tensor) => [tensor, tensors[0]])));
+
+const labelOf = ({ label, tensors }) => (tensors ? nodeName(tensors[0]) : label);
+
+// The kinds of operators in a box, the first few of them.
+function typesIn(box) {
+  const kinds = new Set([...tensorsIn(box)].map((tensor) => page.types[tensor]).filter(Boolean));
+  return [...kinds].slice(0, MOST_TYPES).join(" ") + (kinds.size > MOST_TYPES ? " …" : "");
+}
 
 // The tensor that the box of another begins with: what follows it there reads as it does.
 const rootOf = (tensor) => roots.get(tensor);
@@ -98,7 +107,7 @@ function lineOf(scene, [before, after, ...bends]) {
 
 function boxLabel(scene, box) {
   if (box < 0) return box === -1 ? "what comes before" : "what follows";
-  const { label } = page.graph.boxes[box];
+  const label = labelOf(page.graph.boxes[box]);
   const block = scene.label;
   return block && label.startsWith(block) && label.length > block.length
     ? label.slice(block.length).replace(/^[./]/, "") : label;
@@ -134,22 +143,25 @@ function drawBox(state, scene, box, place, most) {
     svg("rect", { width: BOX[0], height: BOX[1], rx: 20 }),
     svg("text", { x: BOX[0] / 2, y: 25 }, label));
   }
-  const { scene: inner, types, label: whole } = page.graph.boxes[box];
+  const { scene: inner } = page.graph.boxes[box];
+  const [whole, types] = [labelOf(page.graph.boxes[box]), typesIn(box)];
   const tensor = shownBy(box);
   const { text, kind } = coloured(state.metric, state.input, tensor, most);
   const folds = inner !== undefined;
   const act = folds ? () => { state.select(tensor); openScene(state, inner); } : () => state.select(tensor);
+  const name = tail(label, 19);
+  const value = `${folds ? `▸ ${tensorsIn(box).size} tensors` : tail(types.split(" ")[0] || "input", 14)} · ${text}`;
   return svg("g", {
     class: `box ${kind}${folds ? " folds" : ""}`, role: "button", transform: `translate(${x} ${y})`,
-    "aria-label": `${whole}, ${types}, ${METRICS[state.metric].text} ${text}${folds ? ", opens" : ""}`,
+    // What is seen comes first, as who speaks to a machine says what they see.
+    "aria-label": `${name} ${value}, ${METRICS[state.metric].text} of ${whole}${folds ? ", opens" : ""}`,
     click: act,
   },
   folds ? svg("rect", { class: "behind", x: 4, y: 4, width: BOX[0], height: BOX[1], rx: 5 }) : null,
   svg("rect", { width: BOX[0], height: BOX[1], rx: 5 }),
-  svg("title", {}, `${whole}\n${types}`),
-  svg("text", { class: "name", x: BOX[0] / 2, y: 16 }, tail(label, 19)),
-  svg("text", { class: "value", x: BOX[0] / 2, y: 31 },
-    `${folds ? `▸ ${tensorsIn(box).size} tensors` : tail(types.split(" ")[0] || "input", 14)} · ${text}`));
+  svg("title", { "aria-hidden": "true" }, `${whole}\n${types}`),
+  svg("text", { class: "name", x: BOX[0] / 2, y: 16 }, `${name} `),
+  svg("text", { class: "value", x: BOX[0] / 2, y: 31 }, value));
 }
 
 // The box that lies next in the direction of an arrow.
@@ -205,7 +217,7 @@ function boxTable(state) {
   for (let k = 0; k < scene.left.length; k += 2) pairs.push([scene.left[k], scene.left[k + 1]]);
   for (const [before, after] of pairs) from[after].push(boxLabel(scene, scene.boxes[before]));
   const rows = scene.boxes.map((box, k) => [boxLabel(scene, box),
-    box < 0 ? "" : page.graph.boxes[box].types, from[k].join(", ")]);
+    box < 0 ? "" : typesIn(box), from[k].join(", ")]);
   return table(["box", "operators", "reads"], rows);
 }
 

@@ -25,7 +25,7 @@ function rowsOf(state) {
   const every = state.everyTensor
     ? page.tensors.map((name, tensor) => [tensor, name]).filter(([tensor]) => input.fields[tensor])
     : input.layers;
-  return every.map(([tensor, label], at) => ({ tensor, label, at, field: fieldOf(input, tensor), effective: effectiveOf(input, tensor) }));
+  return every.map(([tensor, label = nodeName(tensor)], at) => ({ tensor, label, at, field: fieldOf(input, tensor), effective: effectiveOf(input, tensor) }));
 }
 
 function drawTable(state) {

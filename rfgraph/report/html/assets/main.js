@@ -81,6 +81,7 @@ function begin() {
   fit();
   window.addEventListener("resize", fit);
   document.documentElement.classList.add("ready");
+  performance.mark("ready");
 }
 
 begin();
