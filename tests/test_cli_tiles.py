@@ -246,6 +246,22 @@ def test_a_range_of_units_reads_the_hull_of_what_they_read(run):
     assert "0 * 32:48 0:388" in run("unit", path, "--index", "0,*,32:48,:", "--format", "csv")
 
 
+def test_a_unit_says_where_padding_touches_it(run, tmp_path):
+    """Two windows of 5: units 0 to 3 from the start, of 20 the last 4 from the end."""
+    path = tmp_path / "two.onnx"
+    onnx.save(nets.two_centered(), path)
+    shape = ("--input-shape", "1,1,20")
+    assert "padding touches it at the start of axis 2\n" in run(
+        "unit", path, *shape, "--index", "0,0,3"
+    )
+    assert "padding touches it at the end of axis 2\n" in run(
+        "unit", path, *shape, "--index", "0,0,16"
+    )
+    assert "padding touches" not in run("unit", path, *shape, "--index", "0,0,4:16")
+    text = run("unit", path, *shape, "--index", "0,0,:", "--format", "markdown")
+    assert "Padding touches it at the start of axis 2 and at the end of axis 2." in text
+
+
 @pytest.mark.parametrize("index", ["0,*,48:32,0", "0,*,0:400,0", "0,*,5:5,0"])
 def test_a_range_without_units_is_an_error(run, index):
     path = FIXTURES / "unet_transposed.onnx"

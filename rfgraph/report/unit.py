@@ -10,7 +10,7 @@ from rfgraph.report.formats.csv import cell, csv_text
 from rfgraph.report.formats.markdown import table
 from rfgraph.report.formats.table import lay_out
 from rfgraph.wording.names import for_csv, for_markdown, markdown_text, safe
-from rfgraph.wording.numbers import fraction
+from rfgraph.wording.numbers import axes_text, fraction, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,9 @@ def unit_markdown(file: str, unit: Unit) -> str:
         elif not region.scopes:
             parts.append(f"Reads input {name}, which has no axes.")
         else:
+            touched = _padding(region)
             parts.extend((f"Of input {name}:", table(HEADER, _rows(region))))
+            parts.extend([f"{touched[0].upper()}{touched[1:]}."] if touched else [])
     if not unit.regions:
         parts.append("Reads no input: it is constant.")
     return "\n\n".join(parts) + "\n"
@@ -87,6 +89,19 @@ def _region(region: Region, style: Style) -> Iterator[str]:
     yield f"  of input {name}"
     rows = [(f"    {axis}", *cells) for axis, *cells in _rows(region)]
     yield from lay_out((f"    {HEADER[0]}", *HEADER[1:]), rows, style)
+    touched = _padding(region)
+    if touched:
+        yield from style.wrapped(touched, "    ", "      ")
+
+
+def _padding(region: Region) -> str:
+    """Say at which ends of which axes padding enters, at any depth; nothing where it does not."""
+    ends = []
+    for side, end in enumerate(("start", "end")):
+        axes = [at for at, sides in enumerate(region.padding) if sides is not None and sides[side]]
+        if axes:
+            ends.append(f"at the {end} of {axes_text(axes)}")
+    return f"padding touches it {joined(ends)}" if ends else ""
 
 
 def _rows(region: Region) -> Iterator[tuple[str, ...]]:
