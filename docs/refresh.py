@@ -17,11 +17,15 @@ ROOT = Path(__file__).resolve().parents[1]
 def refreshed(block: re.Match[str]) -> str:
     """Return a block of commands with what they print."""
     parts = []
-    for command in re.findall(r"^\$ rfgraph (.*)$", block[1], re.MULTILINE):
+    for part in re.split(r"^\$ rfgraph ", block[1], flags=re.MULTILINE)[1:]:
+        command, _, shown = part.partition("\n")
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             main(shlex.split(command))
-        parts.append(f"$ rfgraph {command}\n{out.getvalue().rstrip()}\n")
+        lines = out.getvalue().rstrip().splitlines()
+        if shown.endswith("\n...\n"):
+            lines = [*lines[: shown.count("\n") - 1], "..."]
+        parts.append("\n".join([f"$ rfgraph {command}", *lines, ""]))
     return f"```console\n{''.join(parts)}```"
 
 

@@ -176,14 +176,14 @@ def geometry(
 
     Or of other `axes` of the input.
 
-    Without them, at the lengths of the result or, where these lose positions, at the next that lose
-    none. UsageError where the network refuses `whole`.
+    Without them, at lengths that were bound; at those of the result where they were not or, where
+    these lose positions, at the next that lose none. UsageError where the network refuses `whole`.
     """
     spatial = result.forms[source].spatial_axes if axes is None else tuple(axes)
     item = _item(result.model, source)
     found = _accepted(result.model, item, tensor, spatial)
     shape = None if whole is None else _whole_shape(result.model, item, tensor, found, whole)
-    model = _measured_at(result.model, item, found.lengths, whole)
+    model = _measured_at(result.model, item, found.lengths, whole or _bound(item, spatial))
     item = _item(model, source)
     known = found.moves if model is result.model else {}
     moves = {axis: moving(model, item, axis, tensor, known.get(axis)) for axis in spatial}
@@ -214,14 +214,12 @@ def _measured_at(
     model: Model,
     item: ModelInput,
     lengths: Mapping[int, Lengths],
-    whole: Sequence[int] | None,
+    whole: Sequence[int | None],
 ) -> Model:
-    """Return the model at lengths that tiles have."""
+    """Return the model at lengths that tiles of the whole have."""
     at = {
         axis: _base(item.shape[axis], found, length)
-        for (axis, found), length in zip(
-            lengths.items(), whole or (None,) * len(lengths), strict=True
-        )
+        for (axis, found), length in zip(lengths.items(), whole, strict=True)
     }
     if all(item.shape[axis] == length for axis, length in at.items()):
         return model
@@ -229,6 +227,12 @@ def _measured_at(
     if made is None:
         raise _refused(item, at, lengths)
     return made
+
+
+def _bound(item: ModelInput, axes: Sequence[int]) -> list[int | None]:
+    """Return the lengths of axes that are open in the file and were not chosen for it."""
+    bound = item.symbolic.keys() - item.probed.keys() - item.determined.keys()
+    return [item.shape[axis] if axis in bound else None for axis in axes]
 
 
 def _item(model: Model, source: str) -> ModelInput:
@@ -254,7 +258,7 @@ def _base(declared: int, lengths: Lengths, whole: int | None) -> int:
     if lengths.step is None or not even:
         return declared
     residue = 0 if 0 in even else even[0]
-    if whole is not None and lengths.loses(whole):
+    if whole is not None and (lengths.residues is None or lengths.loses(whole)):
         residue = whole
     least = max(declared, lengths.least)
     return least + (residue - least) % lengths.step

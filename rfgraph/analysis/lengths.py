@@ -51,9 +51,14 @@ class Lengths:
         """Return the residues to build upon: those that lose nothing, else those accepted."""
         return self.lossless or self.residues or ()
 
+    @property
+    def loses_some(self) -> bool:
+        """Whether of the lengths that are accepted some are known to lose positions."""
+        return self.residues is not None and self.lossless not in (None, (), self.residues)
+
     def loses(self, length: int) -> bool:
         """Whether positions are known to be lost at a length that is accepted."""
-        if self.step is None or not self.lossless or self.residues is None:
+        if self.step is None or self.lossless is None or not self.loses_some:
             return False
         return length % self.step not in self.lossless
 

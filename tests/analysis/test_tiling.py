@@ -101,6 +101,27 @@ def test_an_image_that_loses_positions_has_tiles_that_lose_the_same():
     np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)
 
 
+def test_a_length_that_is_bound_is_the_one_that_is_meant():
+    """At odd lengths the skip's length, to which is resized, is no multiple of what is resized."""
+    path = str(FIXTURES / "unet_nearest.onnx")
+    for length in (500, 513):
+        assert not rfgraph.tiles(path, image=length).exact
+        bound = rfgraph.tiles(path, input_shapes={"": (1, 1, length, length)})
+        assert {item.why for item in bound.blockers} == {"its sampling depends on the length"}
+    assert rfgraph.tiles(path, input_shapes={"": (1, 1, 512, 512)}).exact
+    found = rfgraph.check(path, select="RF008", halo=112, input_shapes={"": (1, 1, 513, 513)})
+    assert [item.code for item in found] == ["RF008"]
+
+
+def test_a_bound_length_that_loses_positions_may_be_exact():
+    model = nets.twice_down()  # accepts any length, strides by 4
+    plan = rfgraph.tiles(model, image=103, tile=40)
+    assert rfgraph.tiles(model, input_shapes={"": (1, 1, 103)}).exact
+    net, x = network(model), image_of((1, 1, 103))
+    whole = net(x)
+    np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)
+
+
 def test_a_union_does_not_hide_the_period_of_a_part():
     """The convolution of 7 covers what pooling and upsampling read, whose grid remains."""
     net = nets.line()

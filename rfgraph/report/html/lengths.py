@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.streaming import stream
 from rfgraph.analysis.tiling import tiles
 from rfgraph.errors import RfgraphError
+from rfgraph.report.formats.exact import exact_text
 from rfgraph.report.stream.words import CHUNKS, chunk_rows, lookahead_text, rate_text, verdict
 from rfgraph.report.tiles.words import halo_text, lengths_text, output_text
 from rfgraph.wording.html import html_table
@@ -58,7 +59,7 @@ def _tiles(result: Analysis, name: str, source: str) -> Iterator[str]:
 
 def _tile_parts(found: Tiles) -> Iterator[str]:
     yield f"<h3>{for_html(found.tensor)}</h3>"
-    yield "<p>Tiles are exact: put together, they are the whole, bit for bit.</p>"
+    yield f"<p>{for_html(exact_text(found))}</p>"
     rows = [
         (
             str(axis.axis),

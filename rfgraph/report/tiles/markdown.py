@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.blockers import blocked
+from rfgraph.report.formats.exact import exact_text
 from rfgraph.report.formats.markdown import table
 from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.tiles.words import halo_text, lengths_text, output_text, plan_rows
@@ -27,7 +28,7 @@ def tiles_markdown(file: str, found: Sequence[Tiles]) -> str:
 
 
 def _parts(item: Tiles) -> Iterator[str]:
-    yield "Tiles are exact." if item.exact else "Tiles are not exact:"
+    yield exact_text(item) if item.exact else "Tiles are not exact:"
     if item.blockers:
         yield "\n".join(f"- {for_markdown(line)}" for line in blocked(item.blockers))
     before = item.geometry.before_blockers

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.blockers import blocked
+from rfgraph.report.formats.exact import exact_text
 from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.formats.table import lay_out
 from rfgraph.report.tiles.words import (
@@ -66,7 +67,7 @@ def _geometry_lines(item: Tiles, style: Style) -> Iterator[str]:
 
 def _verdict(item: Tiles, style: Style) -> Iterator[str]:
     if item.exact:
-        yield from _wrap("Tiles are exact: put together, they are the whole, bit for bit.", style)
+        yield from _wrap(exact_text(item), style)
         return
     yield from _wrap("Tiles are not exact, whatever the halo:", style)
     for line in blocked(item.blockers):

@@ -29,7 +29,7 @@ def lengths_text(lengths: Lengths) -> str:
     if lengths.is_fixed:
         return f"{lengths.least}, fixed in the file"
     said = accepted(lengths)
-    if lengths.residues is not None and lengths.lossless not in (None, (), lengths.residues):
+    if lengths.loses_some:
         return f"{said}; {lossless(lengths)} lose nothing to strides"
     return said
 
