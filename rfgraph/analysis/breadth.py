@@ -25,9 +25,9 @@ def breadths(result: Analysis, source: str) -> dict[str, dict[int, int]]:
     """Return by tensor and spatial axis of an input about how many positions hold 95 % of a map.
 
     The map is that of `rfgraph.erf` ("random"), without borders and over local paths; what is
-    returned follows from four moments of its squares, so it is within a tenth of what the map
-    itself gives, and often less (`rfgraph.erf` draws the map). An axis is left out where the
-    tensor has no local path, or paths whose strides differ.
+    returned follows from four moments of its squares. For the networks of `fixtures/` it is within
+    a tenth of what the map itself gives, or one position. An axis is left out where the tensor has
+    no local path, or paths whose strides differ.
     """
     form = result.forms[source]
     if not form.spatial_axes:

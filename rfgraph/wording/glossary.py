@@ -60,6 +60,9 @@ GLOSSARY = {
     "effective field": """The part of the receptive field that carries a share (95 %) of what
         counts: the expected gradient of a unit with respect to each input position (Luo et al.,
         2016). See `rfgraph explain erf`.""",
+    "erf95": """The size of the effective field without borders: how many positions hold 95 % of
+        what counts. In the table of `--layers`, and where fields are exported, about: from four
+        moments. `rfgraph erf MODEL --layers` gives the sizes of the maps themselves.""",
     "map": """How much each input position counts for a unit; `rfgraph erf -o map.png` draws it.""",
     "sigma": "The spread of a map: the standard deviation of positions weighed by it.",
     "halo": """What a tile must read beyond its core, before and after, so that the core is exactly
