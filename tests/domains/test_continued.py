@@ -6,7 +6,7 @@ import pytest
 from onnx import parser
 
 import rfgraph
-from rfgraph.domains import continued
+from rfgraph.domains import continued, padding, read_units
 from rfgraph.domains.fields import closed_form
 from rfgraph.relations.graph import edges_into
 
@@ -57,3 +57,12 @@ def test_fields_are_those_of_all_parts_one_by_one(monkeypatch):
     for tensor in ("ab", "abc", "y"):
         assert folded.receptive_field(tensor).axes == apart.receptive_field(tensor).axes
     assert len(list(edges_into(folded.graph, "y"))) == 4
+
+
+@pytest.mark.parametrize("unit", [(0, None, 0), (0, 5, 4), (0, 6, 8), (0, 1, 7)], ids=str)
+def test_units_are_those_of_all_parts_one_by_one(unit, monkeypatch):
+    result = rfgraph.analyze(parser.parse_model(DENSE))
+    folded = rfgraph.unit(result, "y", unit)
+    for module in (padding, read_units):
+        monkeypatch.setattr(module, "continued", lambda graph, tensors: {})
+    assert rfgraph.unit(rfgraph.analyze(parser.parse_model(DENSE)), "y", unit) == folded

@@ -28,9 +28,10 @@ def union(*spans):
     return (min(ends), max(ends)) if ends else None
 
 
-@pytest.mark.parametrize(("p", "q"), [(1, 1), (2, 3), (4, 6), (63, 64)])
-def test_a_union_reads_what_either_map_reads(p, q):
-    first, second = bumpy(p, 1), bumpy(q, 2)
+@pytest.mark.parametrize("far", [0, 1 << 61], ids=["near", "far"])
+@pytest.mark.parametrize(("p", "q"), [(1, 1), (2, 3), (4, 6), (7, 9), (63, 64)])
+def test_a_union_reads_what_either_map_reads(p, q, far):
+    first, second = (bumpy(length, length).moved(far, far) for length in (p, q))
     united = join(first, second)
     for o in range(-p * q, p * q):
         assert united.at(o) == union(first.at(o), second.at(o))

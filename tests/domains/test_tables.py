@@ -230,6 +230,13 @@ def test_tables_are_released_behind_their_last_reader(monkeypatch):
 # -- periods ---------------------------------------------------------------------------------------
 
 
+def test_a_long_table_repeats_as_a_short_one_does():
+    spans = [(0, 1), None, (3, 3)] * 2000
+    moved = [None if span is None else (span[0] + o, span[1] + o) for o, span in enumerate(spans)]
+    found = fitting.fit(table.from_spans(moved, 1, 0), 0)
+    assert (found.p, found.q, tuple(found.spans)) == (3, 3, ((0, 1), None, (5, 5)))
+
+
 @pytest.mark.parametrize(
     "spans", [[None] * 5, [(3, 4)], [(0, 1), None, None], [(0, 0), (5, 5), (6, 6)]], ids=str
 )
