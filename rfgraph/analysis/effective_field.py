@@ -5,9 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rfgraph.domains.effective.statistics import Area, area, as_floats, luo_size, radial
+import numpy as np
+
+from rfgraph.domains.effective.statistics import (
+    Area,
+    area,
+    as_floats,
+    coarse_means,
+    luo_size,
+    radial,
+)
 from rfgraph.version import __version__
 from rfgraph.wording.html import html_table
+from rfgraph.wording.pictures import shades
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +30,8 @@ if TYPE_CHECKING:
     from rfgraph.domains.scope import Word
 
 SHARE = 0.95
+# Of a picture, along each axis.
+CELLS = 24
 AREAS = (0.2, 0.3, 0.5, 0.99)
 # Those of OpenERF.
 RADII = (5, 10, 20, 30, 40, 60, 80)
@@ -181,7 +193,17 @@ class ERF:
             for cells in [(axis.axis, axis.theoretical, axis.size, rounded(axis.sigma))]
         ]
         head = ("axis", "theoretical", f"effective {self.axes_share:g}", "sigma")
-        return html_table(f"{self.tensor} on input {self.input}", head, rows)
+        return html_table(f"{self.tensor} on input {self.input}", head, rows) + self._picture()
+
+    def _picture(self) -> str:
+        """Return the map along the last two axes over the input, of at most CELLS cells a side."""
+        if self.empty:
+            return ""
+        values = as_floats(self.map)
+        values = values.sum(axis=tuple(range(max(values.ndim - 2, 0))))
+        for place in range(values.ndim):
+            values = coarse_means(values, place, CELLS)
+        return shades(np.atleast_2d(values).tolist(), "how much each position of the input counts")
 
     @property
     def axes_share(self) -> float:

@@ -24,6 +24,7 @@ from rfgraph.errors import BoundError
 from rfgraph.frozen import FrozenDict
 from rfgraph.wording.html import html_table
 from rfgraph.wording.numbers import decimal, span
+from rfgraph.wording.pictures import bars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -243,4 +244,9 @@ def histogram_html(histogram: PathHistogram) -> str:
     caption = (
         f"{decimal(histogram.total)} {histogram.count} from {histogram.input} to {histogram.tensor}"
     )
-    return html_table(caption, ("axis", "local", "sizes", *(item.column for item in told)), rows)
+    header = ("axis", "local", "sizes", *(item.column for item in told))
+    drawn: dict[str, None] = {}
+    for axis in histogram.axes.values():
+        if axis.counts:
+            drawn[bars(axis.counts, f"paths by size, {span(axis.min, axis.max)}")] = None
+    return html_table(caption, header, rows) + "".join(drawn)

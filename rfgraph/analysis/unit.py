@@ -19,6 +19,7 @@ from rfgraph.version import __version__
 from rfgraph.wording.html import html_table
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import rational, span
+from rfgraph.wording.pictures import boxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,6 +90,16 @@ class Region:
         for axis, ends in enumerate(zip(clipped, self.unclipped, strict=True)):
             yield str(axis), self.scopes[axis], *map(_span, ends)
 
+    def picture(self) -> str:
+        """Return a drawing of what is read along the last two spatial axes; "" where nothing is."""
+        spatial = [axis for axis, sides in enumerate(self.padding) if sides is not None][-2:]
+        if self.clipped is None or not spatial:
+            return ""
+        spans = self._spans()
+        wide = [spans[axis] or self.clipped[axis] for axis in spatial]
+        said = "what is read inside the input; dashed what is read without borders"
+        return boxes([self.clipped[axis] for axis in spatial], wide, said)
+
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
         return {
@@ -132,6 +143,7 @@ class Unit:
                 ("axis", "scope", "reads", "unclipped"),
                 region.cells(),
             )
+            + region.picture()
             for region in self.regions
         )
 

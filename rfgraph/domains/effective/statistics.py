@@ -123,3 +123,12 @@ def positions(values: NDArray[Any]) -> Iterator[tuple[tuple[int, ...], Any]]:
     """Yield each position of a map with its value."""
     for index in itertools.product(*map(range, values.shape)):
         yield index, values[index]
+
+
+def coarse_means(values: NDArray[np.float64], place: int, cells: int) -> NDArray[np.float64]:
+    """Return the means of at most `cells` parts along an axis, as even as whole positions allow."""
+    length = values.shape[place]
+    ends = np.linspace(0, length, min(cells, length) + 1).round().astype(int)
+    sums = np.add.reduceat(values, ends[:-1], axis=place)
+    counts = np.diff(ends).reshape([-1 if axis == place else 1 for axis in range(values.ndim)])
+    return np.asarray(sums / counts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rfgraph.analysis.erf import candidates, erf
-from rfgraph.domains.effective.statistics import as_floats
+from rfgraph.domains.effective.statistics import as_floats, coarse_means
 from rfgraph.errors import RfgraphError
 
 if TYPE_CHECKING:
@@ -40,11 +40,16 @@ def effective_fields(
         if left < 0:
             return
         try:
-            found = erf(result, name, input=source, local=True)
+            found = erf(result, name, input=source, local=not _is_local(result, source, name))
         except RfgraphError:
             continue
         if not found.empty:
             yield name, found
+
+
+def _is_local(result: Analysis, source: str, name: str) -> bool:
+    field = result.receptive_field(name, source)
+    return all(field.axes[axis].scope == "local" for axis in result.forms[source].spatial_axes)
 
 
 def _positions(result: Analysis, source: str, name: str) -> int:
@@ -75,7 +80,7 @@ def coarse_map(found: ERF) -> dict[str, Any]:
     box = [_extent(values, place) for place in range(values.ndim)]
     inside = values[tuple(slice(first, last + 1) for first, last in box)]
     for place in range(inside.ndim):
-        inside = _means(inside, place)
+        inside = coarse_means(inside, place, CELLS)
     levels = np.rint(np.sqrt(inside / inside.max()) * (len(LEVELS) - 1)).astype(int)
     text = "".join(LEVELS[level] for level in levels.ravel())
     return {"axes": axes, "box": box, "cells": list(levels.shape), "levels": text}
@@ -85,12 +90,3 @@ def _extent(values: NDArray[np.float64], place: int) -> list[int]:
     others = tuple(axis for axis in range(values.ndim) if axis != place)
     read = np.flatnonzero(values.any(axis=others))
     return [int(read[0]), int(read[-1])]
-
-
-def _means(values: NDArray[np.float64], place: int) -> NDArray[np.float64]:
-    """Return the means of at most CELLS parts along an axis, as even as whole positions allow."""
-    length = values.shape[place]
-    ends = np.linspace(0, length, min(CELLS, length) + 1).round().astype(int)
-    sums = np.add.reduceat(values, ends[:-1], axis=place)
-    counts = np.diff(ends).reshape([-1 if axis == place else 1 for axis in range(values.ndim)])
-    return np.asarray(sums / counts)

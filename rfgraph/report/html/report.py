@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.distributions import pairs, quick_distribution
@@ -52,15 +52,16 @@ def html_report(result: Result) -> str:
     findings = all_findings(result)
     counted = [quick_distribution(view, *pair) for pair in pairs(view)]
     data = page_data(result, findings, effective, counted)
+    name = PurePath(model.file).name or model.file
     body = template(
-        file=for_html(model.file),
+        file=for_html(name),
         facts=facts(model),
         answer="".join(answers(view, effective, counted)),
         more=other_lengths(result),
         findings=findings_list(findings, data["page"]["findings"]),
         version=__version__,
     )
-    return page(f"rfgraph report: {model.file}", body, data)
+    return page(f"rfgraph report: {name}", body, data)
 
 
 def _effective(view: View) -> dict[tuple[str, str], ERF]:

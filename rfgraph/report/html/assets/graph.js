@@ -149,7 +149,7 @@ function drawBox(state, scene, box, place, most) {
   const { text, kind } = coloured(state.metric, state.input, tensor, most);
   const folds = inner !== undefined;
   const act = folds ? () => { state.select(tensor); openScene(state, inner); } : () => state.select(tensor);
-  const name = tail(label, 19);
+  const name = tail(label, 18);
   const value = `${folds ? `▸ ${tensorsIn(box).size} tensors` : tail(types.split(" ")[0] || "input", 14)} · ${text}`;
   return svg("g", {
     class: `box ${kind}${folds ? " folds" : ""}`, role: "button", transform: `translate(${x} ${y})`,
