@@ -32,6 +32,10 @@ def commands(model: str, plot: str) -> Iterator[list[str]]:
         yield ["unit", model, "--index", "0", "--format", form]
     for form in CHECKED:
         yield ["check", model, "--select", "all", "--format", form]
+    yield ["check", model, "--min-rf", "99", "--suggest"]
+    for form in ("text", "markdown"):
+        yield ["diff", model, model, "--format", form]
+    yield ["whatif", model, "--set", "a node that there is not.pads=1"]
     yield ["plot", model, "-o", plot]
     for what in ("effective", "growth", "field", "graph", "joint"):
         yield ["plot", model, "--what", what, "-o", plot]
