@@ -339,6 +339,7 @@ class Walks:
         """Return a walk for each place that is wanted, searched backward."""
         came: set[tuple[str, Reduced, tuple[int, ...]]] = set()
         found: dict[_Place, tuple[Edge, ...]] = {}
+        ends = {place.tensor for place in wanted}
         pending: deque[_Way | None] = deque([None])
         while len(found) < len(wanted):
             way = pending.popleft()
@@ -351,9 +352,10 @@ class Walks:
                 if key in came:
                     continue
                 came.add(key)
-                place = _Place(edge.source, made.reduced, made.shape())
-                if place in wanted:
-                    found.setdefault(place, made.edges())
+                if edge.source in ends:
+                    place = _Place(edge.source, made.reduced, made.shape())
+                    if place in wanted:
+                        found.setdefault(place, made.edges())
                 if edge.source not in self._named:
                     pending.append(made)
         return found
@@ -378,8 +380,10 @@ class _Way(NamedTuple):
     @classmethod
     def through(cls, edge: Edge, taken: Reduced, rest: _Way | None) -> _Way:
         """Return the walk that goes over an edge before the rest."""
-        after = Reduced() if rest is None else rest.reduced
-        both = Reduced(after.spatial | taken.spatial, after.others or taken.others)
+        both = taken
+        if rest is not None:
+            after = rest.reduced
+            both = Reduced(after.spatial | taken.spatial, after.others or taken.others)
         reshapes = () if rest is None else rest.reshapes
         return cls(edge, rest, both, (edge, *reshapes) if _reshaped(edge) else reshapes)
 
