@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from rfgraph.analysis.layers import FIELD, WINDOW, Layer, layers_of
 from rfgraph.analysis.measurement import WITHOUT_END, Measured, MeasuredAxis, measured
 from rfgraph.analysis.names import pick_input, pick_tensor
-from rfgraph.analysis.pairing import matched, paired_layers
+from rfgraph.analysis.pairing import Pair, matched, paired_layers
 from rfgraph.analysis.result import analyze
 from rfgraph.arguments import mapping, text
 from rfgraph.errors import RfgraphError, UsageError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import ModelInput
 
 
+Names: TypeAlias = tuple["str | None", "str | None"]
 Kind: TypeAlias = Literal["smaller", "global", "unaligned", "lookahead", "missing"]
 
 # What a pipeline may be asked to fail on; a tensor without a partner counts as each of them.
@@ -249,7 +250,8 @@ def diff(
 ) -> Diff:
     """Return what differs between two models in what is read, in input positions.
 
-    Outputs are paired by name, else in order; where an output is global, the tensors before it are
+    Outputs are paired by name, else in order, inputs by name, else by shape or rank in order: what
+    has no partner is missing, or new. Where an output is global, the tensors before it are
     compared as well. `tensors` names pairs (old to new) to compare in place of the outputs, `input`
     the only input (of the new model) to compare on. Layers are paired by name or by their windows
     in order, whichever leaves less that differs. Lengths that one file leaves open are those of the
@@ -269,7 +271,10 @@ def diff(
         if _is_reached(before, after, pair, source)
     )
     layers = tuple(
-        layer for one, other in sources for layer in _layer_diffs(before, after, one, other)
+        layer
+        for one, other in sources
+        if one is not None and other is not None
+        for layer in _layer_diffs(before, after, one, other)
     )
     worse = tuple(chain.from_iterable(_worse(item) for item in found))
     better = tuple(_turned(it) for item in found for it in _worse(_reversed(item)))
@@ -293,7 +298,8 @@ def _named(
 
 def _at_same_lengths(old: Analysis, new: Analysis) -> tuple[Analysis, Analysis]:
     """Return both models with lengths that one leaves open as the other states them."""
-    pairs = _paired_inputs(old.model, new.model)
+    both = _paired_inputs(old.model, new.model)
+    pairs = [(one, other) for one, other in both if one is not None and other is not None]
     return _at_lengths_of(old, new, pairs), _at_lengths_of(
         new, old, [(other, one) for one, other in pairs]
     )
@@ -325,26 +331,29 @@ def _filled(item: ModelInput, other: ModelInput) -> Shape:
     )
 
 
-def _paired_inputs(old: Model, new: Model) -> list[tuple[str, str]]:
-    """Return inputs of the same name, and of as many others those in the same place."""
-    names = [item.name for item in old.inputs], [item.name for item in new.inputs]
-    same = [name for name in names[0] if name in names[1]]
-    rest = [[name for name in side if name not in same] for side in names]
-    more = list(zip(*rest, strict=True)) if len(rest[0]) == len(rest[1]) else []
-    return [(name, name) for name in same] + [(one, other) for one, other in more]
+def _paired_inputs(old: Model, new: Model) -> list[Names]:
+    """Return inputs of the same name, the others by shape, else by rank, in order."""
+    names = [{item.name for item in model.inputs} for model in (old, new)]
+    same = [item.name for item in old.inputs if item.name in names[1]]
+    left = [item for item in old.inputs if item.name not in names[1]]
+    right = [item for item in new.inputs if item.name not in names[0]]
+    pairs: list[Pair[ModelInput]] = matched(left, right, lambda item: item.shape)
+    left = [one for one, other in pairs if one is not None and other is None]
+    right = [other for one, other in pairs if one is None and other is not None]
+    others: list[Pair[ModelInput]] = matched(left, right, lambda item: len(item.shape))
+    return [(name, name) for name in same] + [
+        (None if one is None else one.name, None if other is None else other.name)
+        for one, other in (*(pair for pair in pairs if None not in pair), *others)
+    ]
 
 
-Names: TypeAlias = tuple["str | None", "str | None"]
-
-
-def _outputs(
-    old: Analysis, new: Analysis, source: tuple[str, str]
-) -> Iterator[tuple[Names, str | None]]:
+def _outputs(old: Analysis, new: Analysis, source: Names) -> Iterator[tuple[Names, str | None]]:
     """Yield the pairs of tensors to compare, and the output that one feeds."""
     for one, other in _paired(old, new, old.model.outputs, new.model.outputs):
         yield (one, other), None
-        before = () if one is None else old.before_global(one, source[0])
-        after = () if other is None else new.before_global(other, source[1])
+        if one is None or other is None or source[0] is None or source[1] is None:
+            continue
+        before, after = old.before_global(one, source[0]), new.before_global(other, source[1])
         if before and after:
             for pair in _paired(old, new, before, after):
                 yield pair, other
@@ -366,22 +375,24 @@ def _paired(
         yield None if one is None else one[0], None if other is None else other[0]
 
 
-def _is_reached(old: Analysis, new: Analysis, pair: Names, source: tuple[str, str]) -> bool:
+def _is_reached(old: Analysis, new: Analysis, pair: Names, source: Names) -> bool:
     """Whether either tensor reads the input."""
-    return any(
-        name in it.forms[at].states for it, name, at in zip((old, new), pair, source, strict=True)
-    )
+    return any(map(_reads, (old, new), pair, source))
+
+
+def _reads(result: Analysis, tensor: str | None, source: str | None) -> bool:
+    return None not in (tensor, source) and tensor in result.forms[source or ""].states
 
 
 def _tensor_diff(
     old: Analysis,
     new: Analysis,
     pair: Names,
-    source: tuple[str, str],
+    source: Names,
     feeds: str | None,
 ) -> TensorDiff:
     sides = [
-        measured(it, name, at) if name is not None and name in it.forms[at].states else None
+        measured(it, name, at) if name and at and _reads(it, name, at) else None
         for it, name, at in zip((old, new), pair, source, strict=True)
     ]
     before, after = sides

@@ -272,8 +272,38 @@ def test_an_output_without_a_partner_counts_for_each(capsys, tmp_path):
     (gone,) = found.worse
     assert (gone.kind, gone.tensor) == ("missing", "y2")
     for word in ("smaller", "global", "unaligned", "lookahead"):
-        assert "y2 is gone" in said(old, new, capsys, tmp_path, "--fail-on", word, code=1)
-    assert "y2 is new" in said(new, old, capsys, tmp_path, "--fail-on", "smaller,global")
+        assert "y2 on input x is gone" in said(
+            old, new, capsys, tmp_path, "--fail-on", word, code=1
+        )
+    assert "y2 on input x is new" in said(new, old, capsys, tmp_path, "--fail-on", "smaller,global")
+
+
+def test_inputs_without_a_partner_are_missing_and_never_the_same(capsys, tmp_path):
+    def net(inputs, shape=(1, 2, 30)):
+        made = Net("sum", "arithmetic only")
+        parts = [made.conv(made.input(name, shape), f"c{name}", 2, 3, 1, 1) for name in inputs]
+        made.output(made.add(*parts, "y") if parts[1:] else parts[0], shape)
+        return made.model()
+
+    both, one, far = net("ab"), net("x"), net("x", (1, 2, 30, 30))
+    found = rfgraph.diff(both, one)
+    assert [
+        (it.before and it.before.input, it.after and it.after.input) for it in found.outputs
+    ] == [
+        ("a", "x"),
+        ("b", None),
+    ]
+    assert not found.same
+    assert [item.input for item in found.worse] == ["b"]
+    assert {item.kind for item in rfgraph.diff(one, both).better} == {"added"}
+    for word in ("smaller", "global", "unaligned", "lookahead"):
+        assert "y on input b is gone" in said(
+            both, one, capsys, tmp_path, "--fail-on", word, code=1
+        )
+    # Of no rank in common: nothing has a partner.
+    found = rfgraph.diff(both, far)
+    assert not found.same
+    assert {item.input for item in found.worse} == {"a", "b"}
 
 
 # -- what is paired --------------------------------------------------------------------------------

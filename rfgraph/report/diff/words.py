@@ -108,13 +108,16 @@ def groups(item: TensorDiff) -> Iterator[tuple[str, list[Row]]]:
 def title(item: TensorDiff) -> str:
     """Return which tensor is compared, on which input."""
     known = item.after or item.before
-    old = None if item.before is None else item.before.tensor
-    new = None if item.after is None else item.after.tensor
-    if known is None or new is None or old is None:
-        return f"{safe(str(new or old))} is {'gone' if new is None else 'new'}"
+    if known is None:
+        return ""
+    source = safe(known.input)
+    if item.before is None or item.after is None:
+        change = "gone" if item.after is None else "new"
+        return f"{safe(known.tensor)} on input {source} is {change}"
+    old, new = item.before.tensor, item.after.tensor
     name = safe(new) if old == new else f"{safe(old)}, now {safe(new)}"
     feeds = "" if item.feeds is None else f", which feeds {safe(item.feeds)}"
-    return f"{name}{feeds}, on input {safe(known.input)}"
+    return f"{name}{feeds}, on input {source}"
 
 
 def layer_rows(diff: Diff) -> Iterator[Row]:
@@ -170,18 +173,19 @@ def verdict(diff: Diff) -> str | None:
 
 def said(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """Yield what got worse or better, each tensor and way once."""
-    same: dict[tuple[str, str], dict[str, None]] = {}
-    axes: dict[tuple[str, str], dict[int, None]] = {}
+    same: dict[tuple[str, str, str], dict[str, None]] = {}
+    axes: dict[tuple[str, str, str], dict[int, None]] = {}
     for item in verdicts:
-        key = item.tensor, item.kind
+        alone = item.kind in ("missing", "added") and item.input is not None
+        key = item.tensor, f" on input {safe(item.input or '')}" if alone else "", item.kind
         same.setdefault(key, {})[_key_text(item.key)] = None
         if item.axis is not None:
             axes.setdefault(key, {})[item.axis] = None
-    for (tensor, kind), keys in same.items():
-        on = axes.get((tensor, kind))
+    for (tensor, source, kind), keys in same.items():
+        on = axes.get((tensor, source, kind))
         where = "" if on is None else f" on {axes_text(list(on))}"
         why = f" ({joined(list(keys))})" if kind in ("smaller", "larger") else ""
-        yield f"{safe(tensor)} {_KINDS[kind]}{where}{why}"
+        yield f"{safe(tensor)}{source} {_KINDS[kind]}{where}{why}"
 
 
 def _key_text(key: str) -> str:
