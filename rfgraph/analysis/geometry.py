@@ -129,12 +129,11 @@ class Geometry:
 
     def why_not(self) -> str:
         """Say what blocks it, in part."""
-        named = [
-            f"{quoted(item.node)} ({printable(item.op_type)}) {item.why}"
-            for item in self.blockers[:3]
-        ]
-        more = f" and {len(self.blockers) - 3} more" if len(self.blockers) > 3 else ""
-        return "; ".join(named) + more
+        said = dict.fromkeys(
+            f"{quoted(item.node)} ({printable(item.op_type)}) {item.why}" for item in self.blockers
+        )
+        more = f" and {len(said) - 3} more" if len(said) > 3 else ""
+        return "; ".join([*said][:3]) + more
 
     def to_dict(self) -> Json:
         """Return the entries of the JSON report."""

@@ -1,9 +1,10 @@
-"""More is read ahead than allowed, or anything at all.
+"""More is read ahead than allowed, or past a unit's own step.
 
-Asked with --causal (no unit of an output reads past its own step of the grid: nothing is waited
-for) or with --max-lookahead N (input positions past a unit's own; 40ms with --rate, positions per
-second). What pads read is counted as the graph has it, and all paths count: one gate that pools
-over time reads ahead without end. The axis is the input's only spatial one, or --axis.
+Asked with --causal (no unit of an output reads past its own step, the positions up to where the
+next one begins: nothing is waited for; at stride 3 a look-ahead of 2 is causal) or with
+--max-lookahead N (input positions past a unit's own; 40ms with --rate, positions per second). What
+pads read is counted as the graph has it, and all paths count: one gate that pools over time reads
+ahead without end. The axis is the input's only spatial one, or --axis.
 
 Why it matters: a stream waits for what is read ahead. A network that was trained with it can not
 do without, and a convolution padded on both sides looks the same in every test of shapes.
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 CHECK = Check(
-    "RF009", "error", "More is read ahead than allowed, or anything at all", needs="ahead"
+    "RF009", "error", "More is read ahead than allowed, or past a unit's own step", needs="ahead"
 )
 
 
@@ -76,7 +77,7 @@ def _streams(subject: Subject) -> Iterator[tuple[ModelInput, Stream, str | None]
 def _broken(found: Stream, asked: Ahead) -> str | None:
     """Return what is wrong, None if nothing is."""
     if asked.causal and found.causal is not True:
-        return f"required causal, found {_found(found)}"
+        return f"required causal (nothing past a unit's own step), found {_found(found)}"
     if asked.positions is not None:
         limit = asked.positions
         if found.lookahead is None or found.lookahead > limit:
@@ -91,7 +92,7 @@ def _found(found: Stream) -> str:
         return f"a look-ahead of {_lasting(found.lookahead, found)}"
     if found.breakers:
         first = found.breakers[0]
-        return f"{printable(first.op_type)} {quoted(first.node)}, which {first.why}"
+        return f"{printable(first.op_type)} {quoted(first.node)}: {first.why}"
     return "a look-ahead that is not known"
 
 

@@ -65,7 +65,12 @@ def add_arguments(parser: Parser) -> None:
     )
     add("--halo", metavar="N[,N]", help="the halo in use is enough, and on the grid: adds RF008")
     add("--rdf", metavar="FILE", help="a bioimage.io description has that halo: adds RF008")
-    add("--causal", action="store_true", default=None, help="nothing is read ahead: adds RF009")
+    add(
+        "--causal",
+        action="store_true",
+        default=None,
+        help="nothing past a unit's own step is read: adds RF009",
+    )
     add("--max-lookahead", metavar="N|40ms", help="so many positions (with --rate: ms) at most")
     add("--rate", metavar="HZ", help="positions per second")
     add("--axis", metavar="A", type=int, help="the input axis that is time; default: the only")

@@ -12,6 +12,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from rfgraph.cli.options import add_model, load_model
+from rfgraph.cli.output import emit
+from rfgraph.errors import UsageError
 from rfgraph.report.exports.values import METRICS
 from rfgraph.report.exports.write import FORMATS
 from rfgraph.wording.names import some_quoted
@@ -26,16 +28,19 @@ def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph export`."""
     add_model(parser)
     parser.add_argument(
-        "--to", choices=FORMATS, required=True, help="the tool, or the kind of file"
+        "--to",
+        dest="format",
+        choices=FORMATS,
+        required=True,
+        help="the tool, or the kind of file",
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", required=True, help="where to write it; not the model"
+        "-o", "--output", metavar="FILE", required=True, help="where to write it; - is stdout"
     )
     parser.add_argument(
         "--metric",
         choices=METRICS,
-        default="size",
-        help="with --to model-explorer: the number of a node (default: %(default)s)",
+        help="with --to model-explorer: the number of a node (default: size)",
     )
     parser.add_argument(
         "--condensed",
@@ -47,14 +52,18 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Analyse the model and write the file."""
-    from rfgraph.report.exports.write import export
+    from rfgraph.report.exports.write import export, exported_text
 
+    if options.metric is not None and options.format != "model-explorer":
+        raise UsageError(f"--metric requires --to model-explorer, found --to {options.format}")
+    metric = options.metric or "size"
+    model = load_model(options)
+    if options.output == "-":
+        said = exported_text(model, options.format, metric, condensed=options.condensed)
+        emit(options, said)
+        return 0
     external = export(
-        load_model(options),
-        options.output,
-        options.to,
-        metric=options.metric,
-        condensed=options.condensed,
+        model, options.output, options.format, metric=metric, condensed=options.condensed
     )
     if external:
         files = some_quoted(external)

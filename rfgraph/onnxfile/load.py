@@ -108,7 +108,7 @@ class Reading:
 
     def item_sizes(self) -> dict[str, int]:
         """Return the bytes of an element of each tensor of the file, as far as ONNX can tell."""
-        typed = onnx.shape_inference.infer_shapes(self.file.proto).graph
+        typed = _typed(self.file.proto)
         sizes = {}
         for value in (*typed.input, *typed.value_info, *typed.output):
             kind = value.type.tensor_type.elem_type
@@ -179,6 +179,24 @@ def _loaded(file: StoredModel, binding: Binding, changes: Changes) -> Model:
     model = reading.model(inputs, choice.built)
     longer = None if binding.masks else _longer_shapes(declared, shapes, open_dims, choice)
     return model if longer is None else replace(model, longer=partial(reading.or_none, longer))
+
+
+def _typed(proto: onnx.ModelProto) -> onnx.GraphProto:
+    """Return the graph with the types that ONNX infers; as it is, where ONNX refuses it.
+
+    It would for a domain that the file does not import, which does not matter here.
+    """
+    absent = {node.domain for node in proto.graph.node}
+    absent -= {"", *(item.domain for item in proto.opset_import)}
+    if absent:
+        whole = onnx.ModelProto()
+        whole.CopyFrom(proto)
+        whole.opset_import.extend(onnx.helper.make_opsetid(name, 1) for name in sorted(absent))
+        proto = whole
+    try:
+        return onnx.shape_inference.infer_shapes(proto).graph
+    except (onnx.shape_inference.InferenceError, RuntimeError):
+        return proto.graph
 
 
 def _encoded(file: StoredModel, edits: tuple[Edit, ...], beside: bool) -> bytes:

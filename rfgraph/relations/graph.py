@@ -221,15 +221,16 @@ Changes: TypeAlias = "Mapping[tuple[str, str], Setting]"
 
 @dataclass(frozen=True, slots=True)
 class AttributeChange:
-    """An attribute of a node with another value than in the file; `before` is None without one.
+    """An attribute of a node with another value than in the file; None where it has none.
 
-    `follows` says that it was not asked for: pads that keep up with the extent of their window.
+    `follows` says that it was not asked for: pads that keep up with the extent of their window, or
+    that are left out where `auto_pad` gives them.
     """
 
     node: str
     attribute: str
     before: Setting | None
-    after: Setting
+    after: Setting | None
     follows: bool = False
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from oracle.local_models import local_model
 from report import models
 from rfgraph.analysis.what_if import encoded
 from rfgraph.cli import main
+from rfgraph.errors import UsageError
 from sweeps import at_length
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -74,6 +76,29 @@ def test_no_pads_and_those_of_auto_pad_stay(given):
     assert [change.attribute for change in model.revision.changes] == ["dilations"]
     assert axis(model).size == 7
     assert axis(model).start == (-3 if "auto_pad" in given else 0)
+
+
+def test_a_node_has_pads_or_auto_pad_never_both():
+    def attributes(given, asked):
+        model = rfgraph.what_if(
+            conv(**given), {("c", name): value for name, value in asked.items()}
+        )
+        written = onnx.ModelProto.FromString(encoded(model, Path("x.onnx")))
+        (node,) = (node for node in written.graph.node if node.name == "c")
+        onnxruntime.InferenceSession(written.SerializeToString())
+        return {it.name: helper.get_attribute_value(it) for it in node.attribute}, [
+            (it.attribute, it.before, it.after) for it in model.revision.changes if it.follows
+        ]
+
+    found, said = attributes({"pads": (1, 1)}, {"auto_pad": "SAME_UPPER"})
+    assert found["auto_pad"] == b"SAME_UPPER"
+    assert "pads" not in found
+    assert said == [("pads", (1, 1), None)]
+    found, said = attributes({"auto_pad": "SAME_UPPER"}, {"pads": (2, 0)})
+    assert (found["auto_pad"], found["pads"]) == (b"NOTSET", [2, 0])
+    assert said == [("auto_pad", "SAME_UPPER", "NOTSET")]
+    with pytest.raises(UsageError, match="a node has one of them"):
+        attributes({}, {"pads": (1, 1), "auto_pad": "VALID"})
 
 
 def test_pads_that_are_given_do_not_follow():

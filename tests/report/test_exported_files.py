@@ -220,7 +220,7 @@ def test_a_condensed_graph_has_few_boxes(tmp_path):
     assert all(nx.has_path(tensors, a, b) for a, b in found.edges())
     nodes, edges = read_dot(written(source, tmp_path, "dot", condensed=True).read_text())
     assert (len(nodes), len(edges)) == (len(found), found.number_of_edges())
-    with pytest.raises(rfgraph.UsageError, match="condensed requires to one of dot, graphml"):
+    with pytest.raises(rfgraph.UsageError, match="condensed requires the format dot or graphml"):
         rfgraph.export(source, path, "netron", condensed=True)
 
 
@@ -518,3 +518,21 @@ def test_the_same_bytes_each_time(tmp_path):
     for to in FORMATS:
         first = written(RESNET, tmp_path, to).read_bytes()
         assert written(io.BytesIO(RESNET.read_bytes()), tmp_path, to).read_bytes() == first
+
+
+def test_stdout_is_where_the_texts_go(capsysbinary, tmp_path, monkeypatch):
+    model = str(FIXTURES / "toy_aligned.onnx")
+    monkeypatch.chdir(tmp_path)
+    for form in ("netron", "model-explorer", "dot", "graphml"):
+        rfgraph.export(model, tmp_path / "written", to=form)
+        assert main(["export", model, "--to", form, "-o", "-"]) == 0
+        assert capsysbinary.readouterr().out == (tmp_path / "written").read_bytes()
+    assert main(["export", model, "--to", "onnx", "-o", "-"]) == 2
+    assert b"requires a file name, found '-'" in capsysbinary.readouterr().err
+    assert not (tmp_path / "-").exists()
+
+
+def test_what_no_format_has_is_refused(capsys, tmp_path):
+    model, file = str(FIXTURES / "toy_aligned.onnx"), str(tmp_path / "written")
+    assert main(["export", model, "--to", "netron", "--metric", "size", "-o", file]) == 2
+    assert "--metric requires --to model-explorer, found --to netron" in capsys.readouterr().err

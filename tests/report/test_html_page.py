@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from functools import cache
@@ -9,9 +10,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from onnx import helper
 
 import rfgraph
 from hostile.names import NAMES, everywhere
+from report import models
 from report.models import hostile
 from rfgraph.report.html.data import page_data
 from rfgraph.report.html.report import html_report
@@ -130,16 +133,34 @@ def test_every_name_an_attack():
 
 
 def test_what_the_answer_says():
-    said = re.sub("<[^>]*>", " ", page("resnet50"))
-    assert (
-        "In theory: a unit reads 427 \u00d7 427 positions, of an input of 224 \u00d7 224." in said
-    )
+    said = html.unescape(re.sub("<[^>]*>", " ", page("resnet50")))
+    assert "In theory: its field is 427 \u00d7 427, more than the input's 224 \u00d7 224." in said
     assert "47.55 % cover the input" in said
     said = re.sub("<[^>]*>", " ", page("unet_transposed"))
     assert (
         "Not all of it: a unit reads 188..204 \u00d7 188..204 of 572 \u00d7 572 positions." in said
     )
     assert "Tiles are exact" in said
+
+
+def test_an_output_that_not_all_inputs_reach():
+    nodes = [
+        helper.make_node("Relu", ["a"], ["first"]),
+        helper.make_node("Relu", ["b"], ["second"]),
+        helper.make_node("Shape", ["a"], ["constant"]),
+    ]
+    shape = [1, 1, 8, 8]
+    outputs = {"first": shape, "second": shape, "constant": [4]}
+    said = html_report(rfgraph.analyze(models.model(nodes, {"a": shape, "b": shape}, outputs)))
+    cards = re.findall(r"<h3>(.*?) <button", said)
+    assert [card.split(",")[0] for card in cards] == ["first", "second"]
+    assert "Constant: no input reaches it." in said
+
+
+def test_a_card_has_the_rows_of_the_text():
+    said = page("resnet50")
+    assert "<dt>off-centre</dt>" in said
+    assert "<dt>padding touches</dt>" in said
 
 
 def test_beyond_the_bound_the_fields_of_ends_stay(monkeypatch):

@@ -9,8 +9,11 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
+import rfgraph
 from report import models
 from report.published import FOLDER
 from rfgraph.cli import main
@@ -43,6 +46,20 @@ def test_each_model_is_a_row_and_a_broken_one_stops_no_other(fleet, capsys):
     assert {name: by_name[name]["size"].split() for name in SIZES} == SIZES
     assert by_name["broken"]["error"]
     assert by_name["broken"]["size"] == ""
+
+
+def test_a_domain_that_the_file_does_not_import_is_no_obstacle(tmp_path, capsys):
+    """The values before its node still have the width of the file: 2 values of 2 bytes."""
+    nodes = [helper.make_node("Conv", ["x", "w"], ["a"]), helper.make_node("Foo", ["a"], ["y"])]
+    nodes[1].domain = "my"
+    made = models.model(nodes, {"x": [1, 1, 16]}, {"y": None})
+    made.graph.initializer.append(numpy_helper.from_array(np.ones((1, 1, 3), np.float16), "w"))
+    made.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    file = models.saved(made, tmp_path / "custom.onnx")
+    code, (row,), _ = records(capsys, file)
+    assert (code, row["tensors"], row["findings"]) == (0, "a", "RF005")
+    (cache,) = rfgraph.stream(file, "a").caches
+    assert (cache.values, cache.bytes) == (2, 4)
 
 
 def test_what_is_said_of_a_model_of_one_axis_by_arithmetic(fleet, capsys):

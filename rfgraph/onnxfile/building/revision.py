@@ -134,6 +134,7 @@ class _Revised:
         for name in asked:
             new = attributes[name] if name in attributes else inputs[self._known.slots[name]]
             self._note(name, self._known.current(name, self._window), plain(new))
+        attributes |= self._without(asked, attributes)
         edit = Edit(call.node, call.node, inputs)
         if self._window is not None:
             window = self._window.over({**self._before, **attributes})
@@ -150,8 +151,24 @@ class _Revised:
         self._reviser.edits.append(replace(edit, revised=node))
         return replace(call, node=node, entries=entries)
 
-    def _note(self, name: str, old: Setting | None, new: Setting, *, follows: bool = False) -> None:
+    def _note(
+        self, name: str, old: Setting | None, new: Setting | None, *, follows: bool = False
+    ) -> None:
         self._reviser.note(AttributeChange(self._address, name, old, new, follows))
+
+    def _without(self, asked: Mapping[str, Setting], attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return pads or `auto_pad` taken away where the other is asked for: no node has both."""
+        auto = (attributes.get("auto_pad") or "NOTSET") != "NOTSET"
+        if auto and "pads" in asked:
+            raise UsageError("'pads' and 'auto_pad' are asked for, and a node has one of them")
+        if auto and self._before.get("pads"):
+            self._note("pads", plain(self._before["pads"]), None, follows=True)
+            return {"pads": None}
+        stored = self._before.get("auto_pad") or "NOTSET"
+        if stored != "NOTSET" and "pads" in asked and "auto_pad" not in asked:
+            self._note("auto_pad", stored, "NOTSET", follows=True)
+            return {"auto_pad": "NOTSET"}
+        return {}
 
     def _pads(self, old: WindowShape, new: WindowShape) -> dict[str, Any]:
         """Return the pads where they keep up with the extent."""

@@ -143,12 +143,14 @@ class Settable:
         return None if window is None else window.default(name)
 
     def with_attributes(self, attributes: Mapping[str, Any]) -> onnx.NodeProto:
-        """Return a copy of the node with some attributes of other values."""
+        """Return a copy of the node with some attributes of other values, without those of None."""
         node = onnx.NodeProto()
         node.CopyFrom(self._node)
         del node.attribute[:]
         node.attribute.extend(it for it in self._node.attribute if it.name not in attributes)
         for name, value in attributes.items():
+            if value is None:
+                continue
             made = onnx.helper.make_attribute(name, value, attr_type=self._kinds.get(name))
             node.attribute.append(made)
         return node

@@ -44,18 +44,35 @@ def export(
     copied. A source is analysed first. Raises UsageError for an unknown format or metric and where
     `path` is the model itself, RfgraphError where it cannot be written.
     """
-    if to not in FORMATS:
-        raise UsageError(f"to requires one of {', '.join(FORMATS)}, found {described(to)}")
-    if metric not in METRICS:
-        raise UsageError(f"metric requires one of {', '.join(METRICS)}, found {described(metric)}")
-    if condensed and to not in GRAPHS:
-        raise UsageError(f"condensed requires to one of {', '.join(GRAPHS)}, found {quoted(to)}")
-    known = result if isinstance(result, Analysis) else analyze(result)
+    known = _analysed(result, to, metric, condensed=condensed)
     _refuse_itself(known, path)
     _write(path, _content(known, to, metric, condensed=condensed))
     if to != "onnx" or known.model.file_graph is None:
         return ()
     return known.model.file_graph().external
+
+
+def exported_text(
+    result: Analysis | Model | Source, to: str, metric: str, *, condensed: bool
+) -> str:
+    """Return what `export` writes; UsageError for "onnx", which is no text."""
+    if to == "onnx":
+        raise UsageError(f"the format {to} is no text: it requires a file name, found '-'")
+    known = _analysed(result, to, metric, condensed=condensed)
+    return b"".join(_content(known, to, metric, condensed=condensed)).decode()
+
+
+def _analysed(
+    result: Analysis | Model | Source, to: str, metric: str, *, condensed: bool
+) -> Analysis:
+    """Return the analysis; UsageError for what no format has."""
+    if to not in FORMATS:
+        raise UsageError(f"to requires one of {', '.join(FORMATS)}, found {described(to)}")
+    if metric not in METRICS:
+        raise UsageError(f"metric requires one of {', '.join(METRICS)}, found {described(metric)}")
+    if condensed and to not in GRAPHS:
+        raise UsageError(f"condensed requires the format {' or '.join(GRAPHS)}, found {quoted(to)}")
+    return result if isinstance(result, Analysis) else analyze(result)
 
 
 def _content(result: Analysis, to: str, metric: str, *, condensed: bool) -> Iterable[bytes]:

@@ -50,7 +50,11 @@ def html_report(result: Result) -> str:
     view = View(result, tuple(item.name for item in model.inputs))
     effective = _effective(view)
     findings = all_findings(result)
-    counted = [quick_distribution(view, *pair) for pair in pairs(view)]
+    counted = [
+        quick_distribution(view, source, tensor)
+        for source, tensor in pairs(view)
+        if tensor in result.forms[source].states
+    ]
     data = page_data(result, findings, effective, counted)
     name = PurePath(model.file).name or model.file
     body = template(

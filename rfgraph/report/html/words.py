@@ -17,7 +17,9 @@ from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.relations.graph import shape_of
 from rfgraph.report.formats.effective import endless_sizes, ratio_text, sizes_text
+from rfgraph.report.model.padding import padding_rows
 from rfgraph.report.model.rows import field_rows, scope_sentence, unread
+from rfgraph.report.model.shift import shift_rows
 from rfgraph.wording.names import for_html, safe
 from rfgraph.wording.numbers import axes_text, count_of, shape_text, short, span, times
 
@@ -102,6 +104,8 @@ def _answer(view: View, shown: Distribution, found: ERF | None) -> str:
         *field_rows(field, spatial, item),
         *_effective_rows(found),
         *_path_rows(shown),
+        *padding_rows(view, field),
+        *shift_rows(view, field, item),
     ]
     many = f" on input {for_html(source)}" if len(view.inputs) > 1 else ""
     shape = shape_text(shape_of(view.result.graph, tensor))
@@ -141,7 +145,8 @@ def _verdict(
     whole = times([lengths[axis] for axis in spatial])
     if not all(axis.covers_input for axis in local):
         return "no", f"Not all of it: a unit reads {read} of {whole} positions."
-    said = f"a unit reads {read} positions, of an input of {whole}"
+    more = all((axis.size_min or 0) > (lengths[axis.axis] or 0) for axis in local)
+    said = f"its field is {read}, {'more than' if more else 'at least'} the input's {whole}"
     return _beyond_theory(spatial, lengths, shown, found, said)
 
 
