@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     if external:
         files = some_quoted(external)
         _tell(options, f"weights are not copied from {files}: keep them beside the written file")
-    if options.to == "netron" and not options.output.lower().endswith(".json"):
+    if options.format == "netron" and not options.output.lower().endswith(".json"):
         _tell(options, "Netron takes an attachment whose name ends in .json")
     return 0
 
