@@ -49,8 +49,12 @@ def _parts(graph: Graph, tensor: str) -> list[Edge]:
     """Return the edges into a tensor by the places of what they bring; none if it is no Concat."""
     if graph.in_degree(tensor) < 2:
         return []
-    parts = [edge for edge in edges_into(graph, tensor) if not edge.relation.is_void]
-    if not all(map(_is_part, parts)) or len(set(map(_axis, parts))) > 1:
+    parts = []
+    for edge in (edge for edge in edges_into(graph, tensor) if not edge.relation.is_void):
+        if not _is_part(edge):
+            return []
+        parts.append(edge)
+    if len(set(map(_axis, parts))) > 1:
         return []
     return sorted(parts, key=lambda edge: -_rule(edge).start)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Outside, SelectRule
     from rfgraph.relations.graph import Graph, Operator
     from rfgraph.relations.reading import Ints
+    from rfgraph.relations.steps import Step
 
 
 # So many moves are followed back from each part.
@@ -110,12 +111,18 @@ def _is_put_together(graph: Graph, tensor: str) -> bool:
     """Whether several edges each fill a part of the tensor."""
     if graph.in_degree(tensor) < 2:
         return False
-    parts = [relation for _, relation in _edges(graph, tensor)]
-    return len(parts) > 1 and all(
-        isinstance(step, Select)
-        and all(isinstance(rule, Shift) and rule.outside == "absent" for _, rule in step.rules)
-        for relation in parts
-        for step in relation.steps or (None,)
+    count = 0
+    for _, relation in _edges(graph, tensor):
+        if not relation.steps or not all(map(_fills_part, relation.steps)):
+            return False
+        count += 1
+    return count > 1
+
+
+def _fills_part(step: Step) -> bool:
+    """Whether a step puts what it reads among what others bring."""
+    return isinstance(step, Select) and all(
+        isinstance(rule, Shift) and rule.outside == "absent" for _, rule in step.rules
     )
 
 
