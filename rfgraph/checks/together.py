@@ -33,7 +33,8 @@ def together(result: Analysis) -> Together:
         return Together(dict.fromkeys(inputs, 1), dict.fromkeys(outputs, 1))
     parts = {output: result.alike_inputs(output) for output in outputs}
     said: dict[str, list[tuple[int, int]]] = {name: [] for name in inputs}
-    for number, alike in enumerate({id(alike): alike for alike in parts.values()}.values()):
+    kinds = {tuple(map(id, alike)): alike for alike in parts.values()}
+    for number, alike in enumerate(kinds.values()):
         for place, names in enumerate(alike):
             for name in names:
                 said[name].append((number, place))
