@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.analysis import Analysis, forms_of
+from rfgraph.analysis.distributions import pairs, quick_distribution
 from rfgraph.analysis.document import contents
 from rfgraph.analysis.loading import load, refuse_binding
 from rfgraph.analysis.names import pick_input, pick_tensor, pick_tensors
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Json
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
+
+
+# Distributions that a notebook shows of a result.
+MAX_SHOWN = 4
 
 
 class Result(Analysis):
@@ -44,12 +49,15 @@ class Result(Analysis):
         return contents(View(self, inputs, names))
 
     def _repr_html_(self) -> str:
-        """Return the tables of the outputs, or of what comes before a global one."""
+        """Return tables of the outputs, or of what comes before a global one, and of the paths."""
         names: dict[str, None] = {}
         for output in self.outputs:
             names.update(dict.fromkeys(output.before_global or (output.name,)))
         tables = (field._repr_html_() for field in self.receptive_fields(list(names)))
-        return "".join([f"<p>{for_html(self.model.file)}</p>", *tables])
+        view = View(self, tuple(item.name for item in self.model.inputs))
+        counted = [quick_distribution(view, *pair).histogram for pair in pairs(view)[:MAX_SHOWN]]
+        paths = [histogram._repr_html_() for histogram in counted if histogram is not None]
+        return "".join([f"<p>{for_html(self.model.file)}</p>", *tables, *paths])
 
 
 @keywords_named

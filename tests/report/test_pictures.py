@@ -38,6 +38,13 @@ def test_a_histogram_has_a_bar_for_each_size():
     assert heights == pytest.approx(np.maximum(counts / counts.max() * 110, 1), abs=0.06)
 
 
+def test_a_result_shows_the_distributions_of_its_outputs():
+    result = rfgraph.analyze(FIXTURES / "highres3dnet.onnx")
+    html = rfgraph.path_histogram(result)._repr_html_()
+    assert html in result._repr_html_()
+    assert len(pictures(result)) == 1
+
+
 def test_counts_over_many_decades_are_drawn_by_their_logarithm():
     found = rfgraph.path_histogram(rfgraph.analyze(FIXTURES / "densenet121.onnx"))
     heights = [float(one["height"]) for one in rects(pictures(found)[0])]

@@ -210,12 +210,15 @@ function lightWalk(state, walks, size, said, chosen) {
   state.walk = tensorsOfWalk(walks[size]);
   const passed = [...state.walk].sort((a, b) => a - b);
   said.textContent = `Lit in the graph: a path of size ${size} through ${passed.length - 1} operators. `;
-  chosen.replaceChildren(html("button", { type: "button", click: () => {
+  const show_ = () => $("graph").scrollIntoView();
+  const putOut = () => {
     state.walk = null;
     said.textContent = "";
     chosen.replaceChildren();
     markGraph(state);
-  } }, "put it out"), html("ol", { class: "path", tabindex: 0, "aria-label": `Operators of a path of size ${size}` },
+  };
+  chosen.replaceChildren(html("button", { type: "button", click: show_ }, "go to the graph"), " ",
+    html("button", { type: "button", click: putOut }, "put it out"), html("ol", { class: "path", tabindex: 0, "aria-label": `Operators of a path of size ${size}` },
     passed.slice(1).map((tensor) => html("li", {}, nodeName(tensor)))));
   markGraph(state);
 }
