@@ -132,6 +132,7 @@ function drawGraph(state) {
   $("graph-note").textContent = noteOf(scene);
   $("graph-tables").replaceChildren(folded("Boxes of this drawing as a table", () => boxTable(state)));
   markGraph(state);
+  holder.scrollLeft = middle(scene.at[0]) - holder.clientWidth / 2;
 }
 
 function drawBox(state, scene, box, place, most) {
@@ -207,7 +208,19 @@ function openScene(state, scene) {
   drawGraph(state);
   const first = state.drawn.boxes[0];
   if (first) first.focus({ preventScroll: true });
-  $("graph-picture").scrollTo(0, 0);
+  $("graph-picture").scrollTop = 0;
+}
+
+// Move the drawing in its frame, not the page, so that what is chosen can be seen.
+function reveal(state) {
+  const { scene } = state.drawn;
+  const holder = $("graph-picture");
+  const place = scene.boxes.findIndex((box) => box >= 0 && tensorsIn(box).has(state.tensor));
+  if (place < 0) return;
+  const [x, y] = [middle(scene.at[2 * place]), top(scene.at[2 * place + 1])];
+  const inside = (at, from, room) => at > from + BOX[0] / 2 && at < from + room - BOX[0] / 2;
+  if (!inside(x, holder.scrollLeft, holder.clientWidth)) holder.scrollLeft = x - holder.clientWidth / 2;
+  if (!inside(y, holder.scrollTop, holder.clientHeight)) holder.scrollTop = y - holder.clientHeight / 2;
 }
 
 function boxTable(state) {

@@ -7,6 +7,7 @@ const state = {
     state.tensor = tensor;
     drawLayer(state);
     markGraph(state);
+    reveal(state);
     markGrowth(state);
     markTable(state);
   },
