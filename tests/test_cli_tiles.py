@@ -346,12 +346,22 @@ def test_what_to_paste(run, library, said):
     assert said in run("tiles", UNET, "--tile", 1040, "--for", library)
 
 
-def test_one_halo_for_both_sides_of_a_valid_net(run, tmp_path):
-    """188 positions behind: 192 on the grid, where one number serves both sides."""
+@pytest.mark.parametrize("library", ["torchgeo", "gdal", "bioimageio", "spandrel"])
+def test_tiles_of_a_length_that_the_file_fixes(run, library):
+    """Only 572 is accepted; a halo of 192 on both sides would leave a core of 176 on the grid."""
+    said = {
+        "torchgeo": "size=(572, 572), stride=(384, 384)",
+        "gdal": "-ps 572 572 -overlap 396",
+        "bioimageio": "input axis 2: size: 572",
+        "spandrel": "SizeRequirements(minimum=572, multiple_of=572)",
+    }
+    assert said[library] in run("tiles", FIXTURES / "unet_transposed.onnx", "--for", library)
+
+
+def test_the_halo_of_what_a_valid_net_gives(run, tmp_path):
+    """The output lacks 184: of a halo of 188 behind, 4 units are there."""
     path = tmp_path / "valid.onnx"
     onnx.save(nets.valid_unet(), path)
-    assert "tile_overlap=(384, 384)" in run("tiles", path, "--for", "careamics")
-    # The output lacks 184: of a halo of 188 behind, 4 units are there.
     assert "offset: -184}, scale: 1, halo: 4" in run("tiles", path, "--for", "bioimageio")
 
 
@@ -359,6 +369,9 @@ def test_one_halo_for_both_sides_of_a_valid_net(run, tmp_path):
     ("name", "library", "said"),
     [
         ("espcn", "dask", "dask.array.map_overlap keeps lengths, and axis 2 does not"),
+        ("unet_transposed", "monai", "axis 2 of the output is 184 shorter"),
+        ("unet_transposed", "careamics", "CAREamics keeps lengths, and axis 2 does not"),
+        ("espcn", "tiler", "tiler keeps lengths, and axis 2 does not"),
         ("se_gate", "monai", "no tiles are exact: 'se.avgpool'"),
         ("tcn", "gdal", "gdal_retile takes 2 spatial axes, found 1"),
         ("exports/unet_ts", "tiler", "leave no room beside the halos"),

@@ -389,7 +389,6 @@ def _axis(
     behind = max(0, max(hi for _, hi in there) - (step - 1))
     size, units = item.shape[axis], shape[value.axis]
     # A tile begins on the grid and is as long as what was measured here, but for steps.
-    rest = 0 if lengths.is_fixed else size
-    grid = -(-before // step) * step, behind + (rest - behind) % step
+    grid = -(-before // step) * step, behind + (size - behind) % step
     halo = before, behind
     return AxisGeometry(axis, value.axis, needed, halo, grid, size, units, lengths, moving.mirrored)

@@ -38,20 +38,48 @@ def _both(axis: AxisGeometry) -> int:
     return -(-max(axis.halo) // step) * step
 
 
+def _symmetric(axes: Sequence[AxisGeometry], core: Sequence[int]) -> list[tuple[int, int]]:
+    """Return tile and core of each axis where both halos are alike.
+
+    UsageError where the network does not take tiles of that length.
+    """
+    return [_one_halo(axis, length) for axis, length in zip(axes, core, strict=True)]
+
+
+def _one_halo(axis: AxisGeometry, core: int) -> tuple[int, int]:
+    step, halos = axis.period[1], 2 * _both(axis)
+    if axis.lengths.is_fixed:
+        size = axis.lengths.least
+        core = (size - halos) // step * step
+        if core > 0:
+            return size, core
+        raise UsageError(
+            f"axis {axis.axis} requires more than {halos} positions for a halo of {halos // 2} on "
+            f"both sides, and the file fixes it at {size}: use the plan (--image)"
+        )
+    if axis.lengths.residues is not None and (core + halos) % step not in axis.lengths.residues:
+        raise UsageError(
+            f"axis {axis.axis} accepts {accepted(axis.lengths)}, which halos of {halos // 2} on "
+            "both sides do not give: use the plan (--image)"
+        )
+    return core + halos, core
+
+
+def _require_kept_lengths(axes: Sequence[AxisGeometry], what: str) -> None:
+    """Raise UsageError where the output is not as long as the input, or on another axis."""
+    for axis in axes:
+        if axis.scale != 1 or axis.offset or axis.carrier != axis.axis:
+            raise UsageError(
+                f"{what} keeps lengths, and axis {axis.axis} does not: use the plan (--image)"
+            )
+
+
 def _tuple(values: Sequence[Any]) -> str:
     return f"({', '.join(map(str, values))}{',' if len(values) == 1 else ''})"
 
 
-def _tiles(axes: Sequence[AxisGeometry], core: Sequence[int]) -> list[int]:
-    return [length + 2 * _both(axis) for axis, length in zip(axes, core, strict=True)]
-
-
 def _dask(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
-    for axis in axes:
-        if axis.scale != 1 or axis.offset or axis.carrier != axis.axis:
-            raise UsageError(
-                f"dask.array.map_overlap keeps lengths, and axis {axis.axis} does not: use the plan"
-            )
+    _require_kept_lengths(axes, "dask.array.map_overlap")
     chunks = {axis.axis: length for axis, length in zip(axes, core, strict=True)}
     depth = {axis.axis: axis.grid_halo for axis in axes}
     steps = ", ".join(f"{axis.period[1]} on axis {axis.axis}" for axis in axes)
@@ -65,8 +93,16 @@ def _dask(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> st
 
 
 def _monai(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
-    roi = _tiles(axes, core)
-    overlap = [_overlap(size, length) for size, length in zip(roi, core, strict=True)]
+    for axis in axes:
+        if axis.offset:
+            raise UsageError(
+                f"MONAI lays each window of the output where that of the input lies, and axis "
+                f"{axis.axis} of the output is {rational(abs(axis.offset))} "
+                f"{'longer' if axis.offset > 0 else 'shorter'}: use the plan (--image)"
+            )
+    pairs = _symmetric(axes, core)
+    roi = [size for size, _ in pairs]
+    overlap = [_overlap(size, length) for size, length in pairs]
     return (
         "# Not exact: MONAI blends where windows overlap. The halo keeps seams small.\n"
         "y = monai.inferers.sliding_window_inference(\n"
@@ -90,7 +126,9 @@ def _bioimageio(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int])
         step = axis.period[1]
         before, behind = (side * axis.scale for side in axis.grid_halo)
         halo = max(before, behind + axis.offset)
-        lines.append(f"input axis {axis.axis}: size: {{min: {axis.lengths.least}, step: {step}}}")
+        least = axis.lengths.least
+        accepts = f"{least}" if axis.lengths.is_fixed else f"{{min: {least}, step: {step}}}"
+        lines.append(f"input axis {axis.axis}: size: {accepts}")
         size = (
             f"size: {{tensor_id: {printable(found.input)}, axis_id: {axis.axis}, "
             f"offset: {rational(axis.offset)}}}"
@@ -102,21 +140,25 @@ def _bioimageio(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int])
 
 
 def _careamics(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
-    overlap = [2 * _both(axis) for axis in axes]
-    return f"tile_size={_tuple(_tiles(axes, core))}, tile_overlap={_tuple(overlap)}\n"
+    _require_kept_lengths(axes, "CAREamics")
+    pairs = _symmetric(axes, core)
+    overlap = [size - length for size, length in pairs]
+    return f"tile_size={_tuple([size for size, _ in pairs])}, tile_overlap={_tuple(overlap)}\n"
 
 
 def _tiler(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
-    overlap = [2 * _both(axis) for axis in axes]
+    _require_kept_lengths(axes, "tiler")
+    pairs = _symmetric(axes, core)
+    overlap = [size - length for size, length in pairs]
     return (
-        f"tiler = Tiler(data_shape=shape, tile_shape={_tuple(_tiles(axes, core))}, "
+        f"tiler = Tiler(data_shape=shape, tile_shape={_tuple([size for size, _ in pairs])}, "
         f"overlap={_tuple(overlap)})\n"
         'merger = Merger(tiler, window="overlap-tile")\n'
     )
 
 
 def _torchgeo(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
-    size = [n + sum(axis.grid_halo) for axis, n in zip(axes, core, strict=True)]
+    size = found.recommended.tile if found.recommended else ()
     return (
         f"sampler = GridGeoSampler(\n    dataset, size={_tuple(size)}, stride={_tuple(core)}, "
         "units=Units.PIXELS\n)\n"
@@ -126,15 +168,16 @@ def _torchgeo(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -
 def _gdal(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
     if len(axes) != 2:
         raise UsageError(f"gdal_retile takes 2 spatial axes, found {len(axes)}")
-    height, width = _tiles(axes, core)
-    overlap = 2 * max(map(_both, axes))
+    (height, _), (width, _) = pairs = _symmetric(axes, core)
+    overlap = max(size - length for size, length in pairs)
     return f"gdal_retile.py -ps {width} {height} -overlap {overlap} -targetDir tiles image.tif\n"
 
 
 def _spandrel(found: Tiles) -> str:
     tiling = "SUPPORTED" if found.exact else "DISCOURAGED"
     least = max((lengths.least for lengths in found.geometry.lengths.values()), default=1)
-    step = max((lengths.step or 1 for lengths in found.geometry.lengths.values()), default=1)
+    steps = (lengths.step or lengths.least for lengths in found.geometry.lengths.values())
+    step = max(steps, default=1)
     said = "; ".join(
         f"axis {axis} accepts {accepted(lengths)}"
         for axis, lengths in found.geometry.lengths.items()
