@@ -142,7 +142,7 @@ def _input(
         **_fields(view, item, names, places),
         **_units(result, source, names, places),
         "effective": [
-            [places[name], _sizes(one), round(one.global_share, 4), coarse_map(one)]
+            _effective(places[name], one)
             for (on, name), one in sorted(effective.items(), key=lambda entry: places[entry[0][1]])
             if on == source
         ],
@@ -215,6 +215,12 @@ def _units(
     for name in names:
         units[places[name]] = kinds[same[name]]
     return {"tables": tables.items, "units": units}
+
+
+def _effective(place: int, found: ERF) -> list[Any]:
+    """Return sizes and map of a field, and what arrives beside local paths if only they count."""
+    beside = round(found.global_share, 4) if found.local else 0
+    return [place, _sizes(found), beside, coarse_map(found)]
 
 
 def _sizes(found: ERF) -> list[Any]:

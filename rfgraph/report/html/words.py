@@ -170,18 +170,18 @@ def _beyond_theory(
     axes = [] if shown.histogram is None else list(shown.histogram.axes.values())
     known = [axis for axis in axes if axis.covering is not None and axis.local]
     least = min(known, key=lambda axis: Fraction(axis.covering or 0, axis.local), default=None)
+    if least is None and not counts:
+        return "yes", f"Yes: {read}."
     if least is None:
-        return (
-            ("partly", f"In theory: {read}. But {counts[0]}.")
-            if counts
-            else ("yes", f"Yes: {read}.")
-        )
+        return "partly", f"In theory: {read}. But {counts[0]}."
     covering = least.covering or 0
     said = covering_text(covering, least.local).replace("none covers", "no path covers")
     said = f"of single paths {said}" if covering else said
-    if not counts and 2 * covering > least.local:
-        return "yes", f"Yes: {read}, and {said}."
-    return "partly", f"In theory: {read}. But {', and '.join([*counts, said])}."
+    if 2 * covering <= least.local:
+        return "partly", f"In theory: {read}. But {', and '.join([*counts, said])}."
+    if counts:
+        return "partly", f"In theory: {read}, and {said}. But {counts[0]}."
+    return "yes", f"Yes: {read}, and {said}."
 
 
 def _effective_rows(found: ERF | None) -> Iterator[Row]:
@@ -197,7 +197,7 @@ def _effective_rows(found: ERF | None) -> Iterator[Row]:
             endless_sizes(axes),
             f"{ratio_text(axes)} of it; {inside} inside the input",
         )
-    if found.global_share:
+    if found.local and found.global_share:
         yield (
             "beside local paths",
             f"{found.global_share:.1%}".replace("%", " %"),
