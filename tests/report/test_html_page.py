@@ -188,9 +188,10 @@ def test_it_is_written_where_it_is_asked_for(tmp_path):
 
 def test_where_all_paths_are_local_none_is_said_to_be_beside_them():
     assert "beside local paths" not in page("exports/detector_ts")
-    assert "beside local paths" in page("efficientnet_b0")
+    assert "beside local paths" in page("se_gate")
 
 
+@pytest.mark.slow
 def test_what_counts_is_set_against_paths_that_cover():
     said = re.sub("<[^>]*>", " ", page("efficientnet_b0"))
     assert "and of single paths all cover the input. But 95 % of what counts lies within" in said
