@@ -35,7 +35,8 @@ def in_order_of(graph: Graph, names: Collection[str]) -> tuple[str, ...]:
 def before_global(graph: Graph, form: ClosedForm, output: str) -> list[str]:
     """Return the last tensors with a local path on the way to an output that has none.
 
-    A tensor that only flattens its spatial axes together stands for the feature map before it.
+    A tensor that only flattens its spatial axes together stands for the feature map before it. The
+    input itself is none: it is no layer's.
     """
     if output not in form.states or has_local_path(form, output):
         return []
@@ -51,7 +52,7 @@ def before_global(graph: Graph, form: ClosedForm, output: str) -> list[str]:
                 last[_unflattened(graph, form, before)] = None
             else:
                 stack.append(before)
-    return list(last)
+    return [name for name in last if name != form.input]
 
 
 def _unflattened(graph: Graph, form: ClosedForm, tensor: str) -> str:

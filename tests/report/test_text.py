@@ -150,7 +150,7 @@ def test_an_output_that_nothing_reaches_is_constant():
 
 def test_an_output_right_behind_its_input_has_no_feature_map():
     text = text_of(rfgraph.analyze(models.dense()))
-    assert "The last local feature map before it is x, an input." in text
+    assert "No feature map lies before it: the input itself feeds it." in text
 
 
 def test_many_outputs_alike_are_one():

@@ -48,6 +48,37 @@ def test_each_model_is_a_row_and_a_broken_one_stops_no_other(fleet, capsys):
     assert by_name["broken"]["size"] == ""
 
 
+def test_an_output_without_a_feature_map_stands_for_itself(tmp_path, capsys):
+    """A dense layer on the input reads all of it: no local path, so no size, halo or effective."""
+    dense = models.model(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        {"x": [1, 8]},
+        {"y": None},
+        {"w": models.weights(8, 4)},
+    )
+    file = models.saved(dense, tmp_path / "dense.onnx")
+    _, (row,), _ = records(capsys, file)
+    assert (row["tensors"], row["size"], row["covers_input"]) == ("y", "global", "true")
+    assert (row["effective"], row["halo"]) == ("", "")
+    assert rfgraph.analyze(file).outputs[0].before_global == ()
+    (found,) = rfgraph.check(file)
+    assert "tensor 'y' on input 'x', axis 1: required 8, found no local path (min)" in found.message
+    assert rfgraph.erf(file).tensor == rfgraph.path_histogram(file).tensor == "y"
+    assert rfgraph.path_histogram(file).axes[1].local == 0
+
+
+def test_covers_is_open_only_where_a_length_is(tmp_path, capsys):
+    def covers(shape, kind, domain=""):
+        nodes = [helper.make_node(kind, ["x"], ["y"], domain=domain)]
+        file = models.saved(models.model(nodes, {"x": shape}, {"y": shape}), tmp_path / "m.onnx")
+        assert main(["zoo", file]) == 0
+        header, row, *_ = capsys.readouterr().out.splitlines()
+        return row.split()[header.split().index("covers")]
+
+    assert covers([1, 1, "L"], "Relu") == "open"
+    assert covers([1, 1, 9], "Relu") == "no"
+
+
 def test_a_domain_that_the_file_does_not_import_is_no_obstacle(tmp_path, capsys):
     """The values before its node still have the width of the file: 2 values of 2 bytes."""
     nodes = [helper.make_node("Conv", ["x", "w"], ["a"]), helper.make_node("Foo", ["a"], ["y"])]

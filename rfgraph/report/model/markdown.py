@@ -66,12 +66,8 @@ def _shown(view: View) -> Iterator[tuple[str, ReceptiveField]]:
         names = dict.fromkeys(view.tensors)
     else:
         outputs = view.result.outputs
-        inputs = {item.name for item in view.result.model.inputs}
         names = dict.fromkeys(
-            name
-            for item in outputs
-            for name in item.before_global or (item.name,)
-            if not (item.before_global and name in inputs)
+            name for item in outputs for name in item.before_global or (item.name,)
         )
     for name in names:
         for field in view.fields_of(name):

@@ -112,7 +112,7 @@ def _heading(kind: str, name: str, shape: str, style: Style, indent: str = "") -
 
 def _outputs(view: View, style: Style) -> Iterator[list[str]]:
     """Give the outputs, those alike once; of many different ones the first."""
-    shown = {item.name for item in view.result.model.inputs}
+    shown: set[str] = set()
     answers = Answers(view, style, LABEL + 6)
     names = view.result.model.outputs
     kinds = group_by(names, answers.fields_key)
@@ -169,13 +169,15 @@ def _why_not_local(fields: Sequence[Alike], view: View) -> str:
 def _before_global(
     view: View, fields: Sequence[ReceptiveField], answers: Answers, shown: set[str]
 ) -> Iterator[str]:
-    """Give the last feature maps with local paths, those alike once; each once, inputs never."""
+    """Give the last feature maps with local paths, those alike once; each once."""
     result, style = view.result, answers.style
     names = list(
         dict.fromkeys(
             name for field in fields for name in result.before_global(field.tensor, field.input)
         )
     )
+    if not names:
+        yield from style.wrapped("No feature map lies before it: the input itself feeds it.", "  ")
     new = [name for name in names if name not in shown]
     known = [name for name in names if name in shown]
     shown.update(new)
@@ -186,15 +188,12 @@ def _before_global(
         yield from _heading("", alike[0], shape_text(same[0][0].shape), style, "  ")
         yield from _fields_lines(view, same, answers)
     said = bool(new)
-    for alike in group_by(known, lambda name: (_is_local(view, name), name in result.forms)):
-        where = "shown above"
-        if alike[0] in result.forms:
-            where = "an input" if len(alike) == 1 else "inputs"
+    for alike in group_by(known, lambda name: _is_local(view, name)):
         verb = "is" if len(alike) == 1 else "are"
         subject = f"The {_kind(view, alike)} before it {verb} {some_names(alike)}"
         if said:
             subject = f"So {verb} {some_names(alike)}"
-        yield from style.wrapped(f"{subject}, {where}.", "  ")
+        yield from style.wrapped(f"{subject}, shown above.", "  ")
         said = True
 
 

@@ -12,6 +12,7 @@ from rfgraph.analysis.tiling import tiles
 from rfgraph.checks.run import error_line, file_name, findings
 from rfgraph.checks.settings import make_settings
 from rfgraph.domains.fields.axis import numbers
+from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.wording.names import some_names
 from rfgraph.wording.numbers import rational, times, whole_up
@@ -33,10 +34,11 @@ class Row:
     """What one tensor of one model reads of one input, along its spatial axes, in positions.
 
     `tensors` are alike in all that is said here. A `size` is that of the local paths, or the word
-    for an axis without one. `effective` holds 95 % of what counts. `halo` is before and after, None
-    where no tiles are exact; `lookahead` None for an input with several axes, and without end.
-    `codes` are what `rfgraph check --select all` finds but RF001, whose question is `covers`: None
-    where a length is open, as is a code with a "?". With an `error` there is nothing else.
+    for an axis without one, and `effective` holds 95 % of what counts over them. `covers` is None
+    where that is not known, or `is_open`: a length that the file leaves open. `halo` is before and
+    after, None where no tiles are exact; `lookahead` None for an input with several axes, and
+    without end. `codes` are what `rfgraph check --select all` finds but RF001, whose question is
+    `covers`; one with a "?" asks for a length that is open. With an `error` there is nothing else.
     """
 
     file: str
@@ -46,6 +48,7 @@ class Row:
     size: tuple[int | str, ...] = ()
     effective: tuple[int, ...] | None = None
     covers: bool | None = None
+    is_open: bool = False
     halo: tuple[tuple[int, int], ...] | None = None
     lookahead: Fraction | None = None
     codes: tuple[str, ...] = ()
@@ -85,8 +88,8 @@ def cells_of(row: Row) -> tuple[str, ...]:
         times(row.lengths),
         times(row.size) or "-",
         "-" if row.effective is None else times(row.effective),
-        {True: "yes", False: "no", None: "open"}[row.covers],
-        "not exact" if halo is None else halo,
+        {True: "yes", False: "no", None: "open" if row.is_open else "-"}[row.covers],
+        halo or ("not exact" if row.input else "-"),
         "-" if row.lookahead is None else whole_up(row.lookahead),
         " ".join(row.codes) or "-",
     )
@@ -141,18 +144,19 @@ def _row(file: str, result: Result, field: ReceptiveField, codes: tuple[str, ...
     axes = [field.axes[axis] for axis in result.forms[field.input].spatial_axes]
     shown = [numbers(axis) for axis in axes]
     covers = {axis.covers_input for axis in axes}
-    inputs = {item.name: item.shape for item in result.model.inputs}
+    item = result.input(field.input)
     return Row(
         file,
         (field.tensor,),
         field.input,
-        tuple(inputs[field.input][axis.axis] for axis in axes),
+        tuple(item.shape[axis.axis] for axis in axes),
         tuple(
             axis.scope if local is None or local.size is None else local.size
             for axis, local in zip(axes, shown, strict=True)
         ),
         _effective(result, field),
         False if False in covers else None if None in covers else True,
+        any(axis.covers_input is None and axis.axis in item.probed for axis in axes),
         _halo(result, field),
         _lookahead(result, field, len(axes)),
         codes,
@@ -160,8 +164,10 @@ def _row(file: str, result: Result, field: ReceptiveField, codes: tuple[str, ...
 
 
 def _effective(result: Result, field: ReceptiveField) -> tuple[int, ...] | None:
+    if not has_local_path(result.forms[field.input], field.tensor):
+        return None
     try:
-        axes = erf(result, field.tensor, input=field.input).axes.values()
+        axes = erf(result, field.tensor, input=field.input, local=True).axes.values()
     except RfgraphError:
         return None
     sizes = tuple(axis.size for axis in axes if axis.size is not None)
