@@ -533,8 +533,12 @@ def test_the_format_that_is_asked_for_comes_before_the_ending(run, tmp_path):
     target = tmp_path / "report.json"
     assert run(ALEXNET, "-o", target, "--format", "csv") == (0, "", "")
     assert target.read_bytes().decode() == run(ALEXNET, "--format", "csv")[1]
-    # An ending that says nothing, or that of a format that this command lacks, is text.
-    for name, command in (("report", ALEXNET), ("report.log", ALEXNET), ("a.sarif", ALEXNET)):
+    # An ending that says nothing is text, one of another format is refused.
+    for name in ("report", "report.log"):
         target = tmp_path / name
-        assert run(command, "-o", target) == (0, "", "")
+        assert run(ALEXNET, "-o", target) == (0, "", "")
         assert target.read_bytes().decode() == run(ALEXNET)[1]
+    for name in ("a.sarif", "a.xyz"):
+        for command in ((ALEXNET,), ("erf", ALEXNET)):
+            assert refused(run(*command, "-o", tmp_path / name), "ends in .csv, .json, .md, .txt")
+        assert not (tmp_path / name).exists()

@@ -24,11 +24,17 @@ def pick_input(model: Model, name: str | None) -> str:
     names = [item.name for item in model.inputs]
     if name is None:
         if len(names) != 1:
-            raise UsageError(f"the model has {len(names)} inputs ({some_quoted(names)}): name one")
+            raise UsageError(_not_one(names, "input"))
         return names[0]
     if text("input", name) not in names:
         raise UsageError(f"no input {quoted(name)}; the inputs are {some_quoted(names)}")
     return name
+
+
+def _not_one(names: Sequence[str], noun: str) -> str:
+    if not names:
+        return f"the model has no {noun}"
+    return f"the model has {len(names)} {noun}s ({some_quoted(names)}): name one"
 
 
 def pick_tensor(model: Model, name: str | None) -> str:
@@ -39,8 +45,7 @@ def pick_tensor(model: Model, name: str | None) -> str:
     """
     if name is None:
         if len(model.outputs) != 1:
-            outputs = some_quoted(model.outputs)
-            raise UsageError(f"the model has {len(model.outputs)} outputs ({outputs}): name one")
+            raise UsageError(_not_one(model.outputs, "output"))
         return model.outputs[0]
     if text("tensor", name) in model.graph:
         return name

@@ -196,6 +196,8 @@ def _time_axis(result: Analysis, source: str, axis: int | None) -> int:
     count = len(input_shape(result.graph, source))
     if axis is None:
         if len(spatial) != 1:
+            if not count:
+                raise UsageError(f"input {quoted(source)} has no axes, and so none that is time")
             listed = ", ".join(map(str, spatial)) or "none"
             raise UsageError(f"the spatial axes of input {quoted(source)} are {listed}: name one")
         return spatial[0]

@@ -15,7 +15,7 @@ from rfgraph.cli.options import add_model, add_output, load_model
 from rfgraph.cli.output import emit, save, style_of
 from rfgraph.cli.unit import index
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +129,9 @@ def fields_of(result: Result, options: argparse.Namespace) -> list[ERF]:
         if tensor in result.forms[source].states
     ]
     if not pairs:
-        raise UsageError("no input that is asked for reaches a tensor that is")
+        named = some_quoted(asked or result.model.outputs) or "an output"
+        whence = f"input {some_quoted(sources)}" if sources else "input"
+        raise UsageError(f"nothing is read: no {whence} reaches {named}")
     return [
         erf(result, tensor, options.unit, source, options.map, options.share, options.local)
         for tensor, source in pairs

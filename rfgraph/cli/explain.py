@@ -83,10 +83,13 @@ def _word(word: str) -> list[tuple[str, str]]:
     """Return what a word of the reports means; nothing for any other, and for an operator."""
     import inspect
 
-    from rfgraph.wording.glossary import GLOSSARY
+    from rfgraph.wording.glossary import ALIASES, GLOSSARY
 
-    text = GLOSSARY.get(word, GLOSSARY.get(word.replace("-", " ")))
-    return [] if text is None else [(word, " ".join(inspect.cleandoc(text).split()))]
+    for name in (word, word.replace("-", " ")):
+        title = ALIASES.get(name, name)
+        if title in GLOSSARY:
+            return [(title, " ".join(inspect.cleandoc(GLOSSARY[title]).split()))]
+    return []
 
 
 def _finding(code: str) -> list[tuple[str, str]]:
@@ -106,13 +109,14 @@ def _operator(name: str) -> list[tuple[str, str]]:
     entries = rfgraph.ops.registry.all_rules().values()
     named = [entry for entry in entries if name in _names(entry)]
     if not named:
-        from rfgraph.wording.glossary import GLOSSARY
+        from rfgraph.wording.glossary import ALIASES, GLOSSARY
 
-        known = [*sorted({entry.op_type for entry in entries}), *GLOSSARY]
+        known = [*sorted({entry.op_type for entry in entries}), *GLOSSARY, *ALIASES]
         near = difflib.get_close_matches(name, known, n=3)
         hint = f"; the nearest names are {', '.join(map(quoted, near))}" if near else ""
         raise UsageError(
-            f"no rule for an operator, and no word {quoted(name)}{hint} (rfgraph ops lists all)"
+            f"no rule for an operator, and no word {quoted(name)}{hint} (rfgraph ops lists the "
+            f"operators; words are {', '.join(sorted(GLOSSARY))})"
         )
     titles: dict[str, list[str]] = {}
     for entry in sorted(named, key=lambda entry: entry.domain):

@@ -41,12 +41,16 @@ COMMANDS = {
 MODEL = "model"
 ENDINGS = {
     ".csv": "csv",
+    ".html": "html",
     ".json": "json",
     ".md": "markdown",
     ".sarif": "sarif",
     ".txt": "text",
     ".xml": "junit",
 }
+
+# Endings that say nothing.
+PLAIN = ("", ".log", ".txt")
 
 _NEGATIVE = re.compile(r"-\d")
 
@@ -81,9 +85,22 @@ class Parser(argparse.ArgumentParser):
         if self.formats and options.format is None:
             ending = Path(options.output or "").suffix.lower()
             if ending.removeprefix(".") not in self.files:
-                form = ENDINGS.get(ending)
-                options.format = form if form in self.formats else self.default_format
+                options.format = self._format_of(ending)
         return options
+
+    def _format_of(self, ending: str) -> str | None:
+        """Return the format that the ending of a file says; UsageError for one that says none."""
+        form = ENDINGS.get(ending)
+        if form in self.formats:
+            return form
+        if ending not in PLAIN and self.default_format is not None:
+            known = [name for name, form in ENDINGS.items() if form in self.formats]
+            known.extend(f".{name}" for name in self.files if f".{name}" not in known)
+            self.error(
+                f"--output requires a file that ends in {', '.join(known)}, or --format, found "
+                f"{quoted(ending)}"
+            )
+        return self.default_format
 
     def _require_options(self, words: Sequence[str]) -> None:
         """Raise UsageError, with the nearest, for a long option that there is not."""

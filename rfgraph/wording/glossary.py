@@ -86,4 +86,43 @@ GLOSSARY = {
     "unproductive layer": """One that gathers nothing new: the field before it already covers the
         input, or all taps of its window but one lie outside the map: RF004. Richter et al. (2021)
         take the wider rule that any layer past the first is unproductive.""",
+    "local paths cover": """Whether the field of the local paths alone is at least as long as the
+        input, where others read the whole of it. See `rfgraph explain cover`.""",
+    "local paths": """The paths that are local on an axis which others, through a gate or a norm,
+        read whole: their field still has a size.""",
+    "single paths": """The least and the greatest field that one path has by itself. Their union is
+        the receptive field of a unit, which is as large as the largest, or larger where paths are
+        not aligned.""",
+    "alignment": "Whether local paths agree in stride and centre: see `rfgraph explain aligned`.",
+    "padding touches": """How many units at each end read a value that padding made, at any depth:
+        their numbers depend on positions that do not exist.""",
+    "positions": "Where a field lies that does not move: all units read the same of the input.",
+    "lengths": """Which lengths of the input the file accepts, and at which of them strides leave
+        positions unread or sampling falls otherwise.""",
+    "latency": """What passes between the arrival of an input position and that of the output which
+        needs it, in positions or, with a rate, in ms: the least and the greatest over a chunk.""",
+    "rate": "How many output steps of a stream come for how many steps of its input.",
+    "tail": "Positions at the end that no unit reads: no window fits there any more.",
+    "output": "Of tiles: how the length of the output follows from that of the input.",
+    "chunk": "As many input positions as a stream is fed at once, a multiple of its input period.",
+    "layout": """How a class of paths stands to the axes of the input: along which tensor axis each
+        is still read position by position, and which are read whole.""",
+    "carrier": """The axis of a tensor along which the field moves over an input axis; a transpose
+        changes it, a flatten merges several.""",
+}
+
+# Other words of the reports for what has an entry.
+ALIASES = {
+    "field": "receptive field",
+    "covers the input": "cover",
+    "covers": "cover",
+    "stride (jump)": "stride",
+    "jump": "stride",
+    "size_min": "size",
+    "reach there": "reach",
+    "effective": "effective field",
+    "effective 95 %": "effective field",
+    "paths": "path",
+    "routes": "route",
+    "axis": "spatial axis",
 }

@@ -29,7 +29,7 @@ def printable(text: str, limit: int = MAX_NAME) -> str:
 
 def shown_path(path: str, limit: int = MAX_PATH) -> str:
     """Return a path as by `printable`; of a long one the end, which names the file."""
-    return printable(path if len(path) <= limit else "…" + path[1 - limit :], limit)
+    return printable(path if len(path) <= limit else "…" + path[1 - limit :], limit) or "''"
 
 
 def _escape(char: str) -> str:

@@ -1,5 +1,7 @@
 """The summary for a person: its numbers are the expected ones, and it fits a terminal."""
 
+import re
+
 import onnx.parser
 import pytest
 
@@ -7,6 +9,7 @@ import rfgraph
 from report import models
 from report.published import FILES, FOLDER, analysed, expected
 from rfgraph.analysis.view import view
+from rfgraph.cli import main
 from rfgraph.report.formats.style import Style
 from rfgraph.report.model.text import summary
 from rfgraph.wording.names import cells
@@ -151,6 +154,38 @@ def test_an_output_that_nothing_reaches_is_constant():
 def test_an_output_right_behind_its_input_has_no_feature_map():
     text = text_of(rfgraph.analyze(models.dense()))
     assert "No feature map lies before it: the input itself feeds it." in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["resnet18"],
+        ["se_gate"],
+        ["unet_bilinear"],
+        ["tcn"],
+        ["tiles", "unet_nearest"],
+    ],
+)
+def test_every_label_of_a_report_is_explained(arguments, capsys):
+    *command, name = arguments
+    assert main([*command, str(FOLDER / f"{name}.onnx")]) == 0
+    labels = re.findall(r"^ {4,6}([a-z][a-z0-9 %()-]*?)(?: {2,}|$)", capsys.readouterr().out, re.M)
+    assert labels
+    for label in dict.fromkeys(labels):
+        assert main(["explain", label]) == 0, label
+
+
+@pytest.mark.parametrize(
+    "word",
+    "rate tail chunk delay context latency size_min effective layout carrier field".split(),
+)
+def test_other_words_of_the_reports_are_explained(word):
+    assert main(["explain", word]) == 0
+
+
+def test_an_unknown_word_is_told_which_there_are(capsys):
+    assert main(["explain", "zzzz"]) == 2
+    assert "words are aligned, alignment" in capsys.readouterr().err
 
 
 def test_many_outputs_alike_are_one():

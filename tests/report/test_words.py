@@ -20,8 +20,8 @@ from rfgraph.analysis.view import view
 from rfgraph.report.formats.style import Style
 from rfgraph.report.model import markdown
 from rfgraph.report.model.text import summary
-from rfgraph.report.paths import panels as plot_panels
 from rfgraph.report.paths.text import paths_text
+from rfgraph.report.pictures import panels as plot_panels
 from rfgraph.wording.numbers import fraction, whole_up
 
 VIT = FOLDER / "exports" / "vit_ts.onnx"

@@ -151,6 +151,8 @@ def _too_long(size: int) -> ModelError:
 
 
 def _file_source(name: str) -> FileSource:
+    if not name:
+        raise UsageError("a model is required, found an empty file name")
     path = str(Path(name).absolute())
     descriptor = _open_regular(path)
     try:

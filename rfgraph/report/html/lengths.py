@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.streaming import stream
 from rfgraph.analysis.tiling import tiles
 from rfgraph.errors import RfgraphError
-from rfgraph.report.formats.exact import exact_text
+from rfgraph.report.formats.exact import cost_text, exact_text
 from rfgraph.report.stream.words import CHUNKS, chunk_rows, lookahead_text, rate_text, verdict
 from rfgraph.report.tiles.words import halo_text, lengths_text, output_text
 from rfgraph.wording.html import html_table
 from rfgraph.wording.names import for_html
-from rfgraph.wording.numbers import figure, times
+from rfgraph.wording.numbers import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -87,10 +87,7 @@ def _scrolled(label: str, table: str) -> str:
 
 
 def _tile_picture(found: Tiles, one: Recommended) -> str:
-    said = (
-        f"A tile of {times(one.tile)} keeps a core of {times(one.core)}: "
-        f"{figure(one.overhead, 3)} positions are read for each kept."
-    )
+    said = f"A tile of {times(one.tile)} keeps a core of {times(one.core)}: {cost_text(one)}."
     high, wide = (one.tile[-2], one.tile[-1]) if len(one.tile) > 1 else (None, one.tile[-1])
     scale = TALL / high if high else WIDE / wide
     scale = min(scale, WIDE / wide)

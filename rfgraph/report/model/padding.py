@@ -8,7 +8,7 @@ from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.fields.layout import carriers
 from rfgraph.domains.padding import touched, touched_counts
 from rfgraph.errors import BoundError
-from rfgraph.wording.numbers import axes_text
+from rfgraph.wording.numbers import axes_text, count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ def padding_rows(view: View, field: ReceptiveField) -> Iterator[tuple[str, str, 
             said.setdefault(found, []).append(axis)
     for (left, right, length), axes in said.items():
         where = "" if len(axes) == len(view.spatial_axes(field)) else f" ({axes_text(axes)})"
-        text = f"{left} units at the start, {right} at the end of {length}{where}"
+        text = f"{count_of(left, 'unit')} at the start, {right} at the end of {length}{where}"
         yield "padding touches", text, ""
 
 

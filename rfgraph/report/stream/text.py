@@ -13,6 +13,7 @@ from rfgraph.report.stream.words import (
     CHUNKS,
     cache_rows,
     chunk_rows,
+    dropped_text,
     lookahead_text,
     rate_text,
     verdict,
@@ -46,8 +47,7 @@ def _lines(item: Stream, style: Style) -> Iterator[str]:
     yield from _labelled("look-ahead", lookahead_text(item), style)
     if item.period is not None:
         yield from _labelled("rate", rate_text(item), style)
-    dropped = "none" if not item.dropped else f"{item.dropped} positions at the end are never read"
-    yield from _labelled("tail", dropped, style)
+    yield from _labelled("tail", dropped_text(item), style)
     if item.proof is not None:
         for number, line in enumerate(proof_lines(item.proof, "chunk")):
             yield from _labelled("" if number else "verified", line, style)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.wording.names import shortened
-from rfgraph.wording.numbers import figure, fraction
+from rfgraph.wording.numbers import count_of, figure, fraction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,3 +69,11 @@ def cache_rows(item: Stream) -> Iterator[tuple[str, ...]]:
     for cache in item.caches:
         values = "no end, or not known" if cache.values is None else str(cache.values)
         yield shortened(cache.node, NAME), values, "-" if cache.bytes is None else str(cache.bytes)
+
+
+def dropped_text(item: Stream) -> str:
+    """Say how many positions at the end of the input no unit reads."""
+    if not item.dropped:
+        return "none"
+    verb = "is" if item.dropped == 1 else "are"
+    return f"{count_of(item.dropped, 'position')} at the end {verb} never read"

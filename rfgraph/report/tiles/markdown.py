@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.blockers import blocked
-from rfgraph.report.formats.exact import exact_text
+from rfgraph.report.formats.exact import cost_text, exact_text
 from rfgraph.report.formats.markdown import table
 from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.tiles.words import halo_text, lengths_text, output_text, plan_rows
 from rfgraph.wording.names import for_markdown, some_names
-from rfgraph.wording.numbers import figure, times
+from rfgraph.wording.numbers import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,10 +40,9 @@ def _parts(item: Tiles) -> Iterator[str]:
     ]
     if rows:
         yield table(("axis", "grid", "halo", "lengths", "output"), rows)
-    if item.recommended is not None:
+    if item.recommended is not None and item.axes:
         core, tile = times(item.recommended.core), times(item.recommended.tile)
-        cost = figure(item.recommended.overhead, 3)
-        yield f"Tile: {tile}, which keeps {core}; {cost} positions are read for each kept."
+        yield f"Tile: {tile}, which keeps {core}; {cost_text(item.recommended)}."
     if item.proof is not None:
         yield "\n".join(f"- {for_markdown(line)}" for line in proof_lines(item.proof, "tile"))
     if item.plan is not None:

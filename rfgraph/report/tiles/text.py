@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.blockers import blocked
-from rfgraph.report.formats.exact import exact_text
+from rfgraph.report.formats.exact import cost_text, exact_text
 from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.formats.table import lay_out
 from rfgraph.report.tiles.words import (
@@ -16,7 +16,7 @@ from rfgraph.report.tiles.words import (
     plan_rows,
 )
 from rfgraph.wording.names import safe, shortened, some_names
-from rfgraph.wording.numbers import axes_text, figure, shape_text, times
+from rfgraph.wording.numbers import axes_text, shape_text, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ def _tensor_lines(item: Tiles, style: Style) -> Iterator[str]:
     yield from _wrap(f"{name} from input {source}, axes numbered as the input's", style)
     yield from _verdict(item, style)
     yield from _geometry_lines(item, style)
-    if item.exact:
+    if item.exact and item.axes:
         yield from _wrap(f"{'tile':<{LABEL + 2}}{_tile(item)}", style, "    ", LABEL + 2)
     for number, line in enumerate(() if item.proof is None else proof_lines(item.proof, "tile")):
         yield from _wrap(
@@ -83,8 +83,7 @@ def _tile(item: Tiles) -> str:
     if item.recommended is None:
         return "none: the lengths that the file fixes leave no room beside the halos"
     core, tile = times(item.recommended.core), times(item.recommended.tile)
-    cost = figure(item.recommended.overhead, 3)
-    said = f"{tile}, which keeps {core}: {cost} positions are read for each kept"
+    said = f"{tile}, which keeps {core}: {cost_text(item.recommended)}"
     if item.recommended.activations is None:
         return said
     return f"{said}; {item.recommended.activations} bytes of activations at once, no workspace"
