@@ -17,6 +17,7 @@ import rfgraph
 from report import models
 from report.published import FOLDER
 from rfgraph.cli import main
+from rfgraph.report.zoo.rows import HEADER, cells_of, rows_of
 
 # Sizes as published (tests/test_published.py has the sources); lengths and names as in the file.
 SIZES = {"alexnet": ["355", "355"], "resnet50": ["427", "427"], "vgg16": ["212", "212"]}
@@ -67,16 +68,16 @@ def test_an_output_without_a_feature_map_stands_for_itself(tmp_path, capsys):
     assert rfgraph.path_histogram(file).axes[1].local == 0
 
 
-def test_covers_is_open_only_where_a_length_is(tmp_path, capsys):
+def test_covers_is_open_only_where_a_length_is(tmp_path):
     def covers(shape, kind, domain=""):
         nodes = [helper.make_node(kind, ["x"], ["y"], domain=domain)]
         file = models.saved(models.model(nodes, {"x": shape}, {"y": shape}), tmp_path / "m.onnx")
-        assert main(["zoo", file]) == 0
-        header, row, *_ = capsys.readouterr().out.splitlines()
-        return row.split()[header.split().index("covers")]
+        (row,) = rows_of(file)
+        return cells_of(row)[HEADER.index("covers")]
 
     assert covers([1, 1, "L"], "Relu") == "open"
     assert covers([1, 1, 9], "Relu") == "no"
+    assert covers([1, 1, 9], "Foo", "my") == "-"
 
 
 def test_a_domain_that_the_file_does_not_import_is_no_obstacle(tmp_path, capsys):
