@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rfgraph.analysis.result import Result, analyze
     from rfgraph.analysis.scalar_graph import simple_graph
     from rfgraph.analysis.statistics import AxisHistogram
-    from rfgraph.analysis.streaming import Stream, stream
-    from rfgraph.analysis.tiling import Tile, Tiles, tiles
+    from rfgraph.analysis.streaming import Streaming, stream
+    from rfgraph.analysis.tiling import Tile, Tiling, tiles
     from rfgraph.analysis.unit import Region, Unit, unit
     from rfgraph.analysis.what_if import what_if
     from rfgraph.checks.run import Report, check, check_many
@@ -129,11 +129,11 @@ _HOMES = {
     "Source": "rfgraph.onnxfile.reading.model_source",
     "Step": "rfgraph.relations.steps",
     "StoredMasks": "rfgraph.relations.graph",
-    "Stream": "rfgraph.analysis.streaming",
+    "Streaming": "rfgraph.analysis.streaming",
     "Suggestion": "rfgraph.checks.suggestion",
     "Taps": "rfgraph.relations.steps",
     "Tile": "rfgraph.analysis.tiling",
-    "Tiles": "rfgraph.analysis.tiling",
+    "Tiling": "rfgraph.analysis.tiling",
     "Transposed": "rfgraph.relations.axis_rules",
     "Unanalysed": "rfgraph.relations.graph",
     "Unit": "rfgraph.analysis.unit",
@@ -217,11 +217,11 @@ __all__ = [
     "Source",
     "Step",
     "StoredMasks",
-    "Stream",
+    "Streaming",
     "Suggestion",
     "Taps",
     "Tile",
-    "Tiles",
+    "Tiling",
     "Transposed",
     "Unanalysed",
     "Unit",

@@ -13,7 +13,7 @@ from rfgraph.analysis.measurement import WITHOUT_END, Measured, MeasuredAxis, me
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.pairing import Pair, matched, paired_layers
 from rfgraph.analysis.result import analyze
-from rfgraph.arguments import mapping, text
+from rfgraph.arguments import keywords_named, mapping, text
 from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.relations.graph import Model, shape_of
 from rfgraph.version import __version__
@@ -240,13 +240,13 @@ def _equal(before: object, after: object) -> bool:
 # -- comparing -------------------------------------------------------------------------------------
 
 
+@keywords_named
 def diff(
     old: Model | Analysis | Source,
     new: Model | Analysis | Source,
     *,
     tensors: Mapping[str, str] | None = None,
     input: str | None = None,
-    **binding: Any,
 ) -> Diff:
     """Return what differs between two models in what is read, in input positions.
 
@@ -255,10 +255,10 @@ def diff(
     compared as well. `tensors` names pairs (old to new) to compare in place of the outputs, `input`
     the only input (of the new model) to compare on. Layers are paired by name or by their windows
     in order, whichever leaves less that differs. Lengths that one file leaves open are those of the
-    other, where it has some. A source is loaded with `binding` as by `load`. Raises UsageError for
-    a tensor that does not exist.
+    other, where it has some. A source whose inputs are to be bound is loaded first (`load`). Raises
+    UsageError for a tensor that does not exist.
     """
-    before, after = _at_same_lengths(_analysed(old, binding), _analysed(new, binding))
+    before, after = _at_same_lengths(_analysed(old), _analysed(new))
     sources = _paired_inputs(before.model, after.model)
     if input is not None:
         named = pick_input(after.model, input)
@@ -281,12 +281,12 @@ def diff(
     return Diff(before.model, after.model, found, layers, worse, better)
 
 
-def _analysed(model: Model | Analysis | Source, binding: Mapping[str, Any]) -> Analysis:
+def _analysed(model: Model | Analysis | Source) -> Analysis:
     from rfgraph.analysis.analysis import Analysis
 
     if isinstance(model, Analysis):
         return model
-    return analyze(model, **binding)
+    return analyze(model)
 
 
 def _named(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.geometry import AxisGeometry, Geometry
     from rfgraph.analysis.lengths import Lengths
-    from rfgraph.analysis.streaming import Stream
+    from rfgraph.analysis.streaming import Streaming
     from rfgraph.analysis.tiling import Tile
     from rfgraph.relations.graph import ModelInput
 
@@ -144,7 +144,7 @@ def _placed(found: Geometry, places: Sequence[tuple[AxisGeometry, tuple[int, int
     return Part(tuple(read), tuple(write), tuple(write))
 
 
-def chunk_parts(item: Stream, *, within: bool) -> Question:
+def chunk_parts(item: Streaming, *, within: bool) -> Question:
     """Return the first chunks of a stream, and those whose context is there."""
     (axis,), source = item.geometry.axes, item_of(item.geometry)
     chunk, context, delay = item.chunks[0].chunk, item.chunks[0].context, item.chunks[0].delay
@@ -175,7 +175,7 @@ def _accepted_above(axis: AxisGeometry, length: int) -> int:
     return max(length, axis.size) if axis.lengths.is_fixed else _accepted(axis.lengths, length)
 
 
-def _chunk(item: Stream, number: int, context: int | None, delay: int, within: bool) -> Part:
+def _chunk(item: Streaming, number: int, context: int | None, delay: int, within: bool) -> Part:
     """Return a chunk with the context before it, and the units that it completes."""
     (axis,), found = item.geometry.axes, item.geometry
     (p, q), size = axis.period, item.chunks[0].chunk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rfgraph.analysis.analysis import Analysis, forms_of
 from rfgraph.analysis.distributions import pairs, quick_distribution
@@ -100,15 +100,10 @@ def analyze(
 
 
 def reached(
-    model: Model | Analysis | Source, tensor: str | None, input: str | None, **binding: Any
+    model: Model | Analysis | Source, tensor: str | None, input: str | None
 ) -> tuple[Analysis, str, str]:
-    """Return the analysis, the input and the tensor meant; UsageError where it is not reached.
-
-    A source is loaded with `binding` as by `load`.
-    """
-    if isinstance(model, Analysis):
-        refuse_binding(**binding)
-    result = model if isinstance(model, Analysis) else analyze(model, **binding)
+    """Return the analysis, the input and the tensor meant; UsageError where it is not reached."""
+    result = model if isinstance(model, Analysis) else analyze(model)
     source = pick_input(result.model, input)
     name = pick_tensor(result.model, tensor)
     if name not in result.forms[source].states:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rfgraph.analysis.caches import Cache, caches
 from rfgraph.analysis.geometry import Geometry, geometry
 from rfgraph.analysis.result import reached
+from rfgraph.arguments import keywords_named
 from rfgraph.domains.movement import AFTER, BEFORE, UNKNOWN, WHOLE
 from rfgraph.domains.read_positions import read_positions
 from rfgraph.errors import UsageError
@@ -79,7 +80,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class Streaming:
     """How a tensor follows an input axis that is time.
 
     `causal` is whether nothing past a grid step is read by its units, None where that is not known;
@@ -149,6 +150,7 @@ class Stream:
         return {"schema": 1, "version": __version__, **self.entry()}
 
 
+@keywords_named
 def stream(
     model: Model | Analysis | Source,
     tensor: str | None = None,
@@ -157,15 +159,15 @@ def stream(
     axis: int | None = None,
     rate: float | Fraction | None = None,
     chunk: int | None = None,
-    **binding: Any,
-) -> Stream:
+) -> Streaming:
     """Return how `tensor` follows `axis` of `input`, by default its only spatial one, as time.
 
     `rate` is in positions per second, `chunk` in positions: a multiple of the grid, by default 1,
-    2, 4 and 8 times. A source is loaded with `binding` as by `load`. Raises UsageError for names
-    that do not exist, an axis, a rate or a chunk that cannot be, saying what can.
+    2, 4 and 8 times. A source whose inputs are to be bound is loaded first (`load`). Raises
+    UsageError for names that do not exist, an axis, a rate or a chunk that cannot be, saying what
+    can.
     """
-    result, source, name = reached(model, tensor, input, **binding)
+    result, source, name = reached(model, tensor, input)
     time = _time_axis(result, source, axis)
     speed = None if rate is None else _rate(rate)
     found = geometry(result, name, source, axes=(time,))
@@ -175,7 +177,7 @@ def stream(
         _check_chunk(chunk, moved)
     whys = {item.why for item in found.moves[time].breaks}
     needs = None if moved is None or breakers else moved.map
-    return Stream(
+    return Streaming(
         name,
         source,
         time,

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.analysis.activations import fitting_core
 from rfgraph.analysis.geometry import AxisGeometry, Blocker, Geometry, geometry
 from rfgraph.analysis.result import reached
+from rfgraph.arguments import keywords_named
 from rfgraph.errors import UsageError
 from rfgraph.version import __version__
 
@@ -84,7 +85,7 @@ class Recommended:
 
 
 @dataclass(frozen=True, slots=True)
-class Tiles:
+class Tiling:
     """How an input is cut into tiles whose outputs are those of the whole, bit for bit.
 
     `exact` is whether that can be; `blockers` says which operators prevent it. `recommended` is
@@ -149,6 +150,7 @@ class Tiles:
         return {"schema": 1, "version": __version__, **self.entry()}
 
 
+@keywords_named
 def tiles(
     model: Model | Analysis | Source,
     tensor: str | None = None,
@@ -157,26 +159,25 @@ def tiles(
     tile: int | Sequence[int] | None = None,
     image: int | Sequence[int] | None = None,
     memory: int | None = None,
-    **binding: Any,
-) -> Tiles:
+) -> Tiling:
     """Return how `input` is cut into tiles that give `tensor` as the whole input would.
 
     `tile` is the most that a tile may read and `image` the lengths of the whole input, in input
     positions: one number for all spatial axes, or one for each. `memory` are the bytes that the
-    activations of a tile may take: instead of `tile`, it decides the core. A source is loaded with
-    `binding` as by `load`. Raises UsageError for names that do not exist, a tile that is too small
-    for its halos (the message has the least), and an image whose lengths the network refuses, or
-    for which tiles of the length that the file fixes give no exact plan.
+    activations of a tile may take: instead of `tile`, it decides the core. A source whose inputs
+    are to be bound is loaded first (`load`). Raises UsageError for names that do not exist, a tile
+    that is too small for its halos (the message has the least), and an image whose lengths the
+    network refuses, or for which tiles of the length that the file fixes give no exact plan.
     """
-    result, source, name = reached(model, tensor, input, **binding)
+    result, source, name = reached(model, tensor, input)
     count = len(result.forms[source].spatial_axes)
     whole = None if image is None else per_axis("image", image, count)
     found = geometry(result, name, source, whole)
     if not found.exact:
-        return Tiles(found, None, None, None)
+        return Tiling(found, None, None, None)
     reads = None if tile is None else per_axis("tile", tile, count)
     if reads is None and whole is None and not all(map(_has_core, found.axes)):
-        return Tiles(found, None, None, None)
+        return Tiling(found, None, None, None)
     taken = None
     if memory is not None and reads is None:
         core, taken = fitting_core(found, memory)
@@ -184,11 +185,11 @@ def tiles(
         core = _cores(found, reads, whole)
     recommended = replace(_recommended(found, core), activations=taken)
     if whole is None:
-        return Tiles(found, recommended, None, None)
+        return Tiling(found, recommended, None, None)
     plan = tuple(planned(found, core, whole))
     if reads is not None:
         _fits(found, plan, reads)
-    return Tiles(found, recommended, plan, found.shape)
+    return Tiling(found, recommended, plan, found.shape)
 
 
 def per_axis(name: str, value: int | Sequence[int], count: int, least: int = 1) -> tuple[int, ...]:

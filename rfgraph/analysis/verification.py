@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.geometry import Geometry
     from rfgraph.analysis.parts import Part, Question
-    from rfgraph.analysis.streaming import Stream
-    from rfgraph.analysis.tiling import Tiles
+    from rfgraph.analysis.streaming import Streaming
+    from rfgraph.analysis.tiling import Tiling
 
 MAX_SECONDS = 600
 MAX_BYTES = 1 << 33
 
 
 def prove_tiles(
-    result: Analysis, item: Tiles, file: str, values: Mapping[str, Any] | None = None
+    result: Analysis, item: Tiling, file: str, values: Mapping[str, Any] | None = None
 ) -> Proof:
     """Return what the tiles of an image give beside the whole, run by onnxruntime.
 
@@ -67,7 +67,7 @@ def prove_tiles(
     return proof
 
 
-def prove_stream(item: Stream, file: str, values: Mapping[str, Any] | None = None) -> Proof:
+def prove_stream(item: Streaming, file: str, values: Mapping[str, Any] | None = None) -> Proof:
     """Return what a stream in its first length of chunk gives beside the whole.
 
     Run by onnxruntime on each chunk and the context before it. UsageError without onnxruntime.

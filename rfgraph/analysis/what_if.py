@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from rfgraph.analysis.loading import load, refuse_binding
-from rfgraph.arguments import described, mapping, text
+from rfgraph.analysis.loading import load
+from rfgraph.arguments import described, keywords_named, mapping, text
 from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.relations.graph import Model
 from rfgraph.wording.names import quoted, shown_path
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 Given: TypeAlias = "Mapping[tuple[str, str], int | float | str | Sequence[Any]]"
 
 
-def what_if(model: Model | Source, changes: Given, **binding: Any) -> Model:
+@keywords_named
+def what_if(model: Model | Source, changes: Given) -> Model:
     """Return the model with other attributes, as {("conv5", "dilations"): (2, 2)}.
 
     A node is named as in the file, or by a tensor that it makes. A constant that the operator takes
@@ -31,13 +32,12 @@ def what_if(model: Model | Source, changes: Given, **binding: Any) -> Model:
     the node so often in a row, the copies with stride 1 and padded to keep the length. Where the
     extent of a window changes, that is added to its pads in proportion to those there, unless they
     are given: all on the left stays so, none stays none. Stored weights need not fit: they are not
-    read. `Model.revision` says what is changed, and warns of separate Pad nodes. A source is loaded
-    with `binding` as by `load`. Raises UsageError, listing what there is, for an unknown node or
-    attribute and for a wrong number of values, ModelError where the graph then contradicts itself.
+    read. `Model.revision` says what is changed, and warns of separate Pad nodes. A source whose
+    inputs are to be bound is loaded first (`load`). Raises UsageError, listing what there is, for
+    an unknown node or attribute and for a wrong number of values, ModelError where the graph then
+    contradicts itself.
     """
-    if isinstance(model, Model):
-        refuse_binding(**binding)
-    loaded = model if isinstance(model, Model) else load(model, **binding)
+    loaded = model if isinstance(model, Model) else load(model)
     if loaded.revise is None:
         raise UsageError("a model that was built by hand has no file whose attributes could differ")
     checked = {

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.field import Finding
     from rfgraph.analysis.geometry import AxisGeometry
-    from rfgraph.analysis.tiling import Tiles
+    from rfgraph.analysis.tiling import Tiling
     from rfgraph.checks.description import Described
     from rfgraph.checks.subject import Subject
 
@@ -71,12 +71,12 @@ def findings(subject: Subject) -> Iterator[Finding]:
                 yield from subject.along(CHECK, tensor, item, (*_impossible(found), *said))
 
 
-def _impossible(found: Tiles) -> Iterator[Said]:
+def _impossible(found: Tiling) -> Iterator[Said]:
     for at in sorted({blocker.axis for blocker in found.blockers}):
         yield Said(at, f"no halo is enough: {found.geometry.why_not()}")
 
 
-def _wrong(found: Tiles, halo: tuple[int, ...]) -> Iterator[Said]:
+def _wrong(found: Tiling, halo: tuple[int, ...]) -> Iterator[Said]:
     """Yield what is wrong along which axes."""
     if not found.exact:
         return
@@ -86,7 +86,7 @@ def _wrong(found: Tiles, halo: tuple[int, ...]) -> Iterator[Said]:
             yield Said(axis.axis, text, required=least, found=used)
 
 
-def _wrongly_described(found: Tiles, halo: Described, output: int, input: int) -> Iterator[Said]:
+def _wrongly_described(found: Tiling, halo: Described, output: int, input: int) -> Iterator[Said]:
     """Yield what is wrong of a description of an output and an input."""
     for axis in found.axes if found.exact else ():
         before, behind = (side * axis.scale for side in axis.grid_halo)

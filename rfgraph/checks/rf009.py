@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.streaming import Stream, stream
+from rfgraph.analysis.streaming import Streaming, stream
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Measurement, Said
 from rfgraph.errors import UsageError
@@ -59,7 +59,7 @@ def measurements(subject: Subject) -> Iterator[Measurement]:
         yield Measurement(*pair, 0, found.lookahead, holds=message is None)
 
 
-def _streams(subject: Subject) -> Iterator[tuple[ModelInput, Stream, str | None]]:
+def _streams(subject: Subject) -> Iterator[tuple[ModelInput, Streaming, str | None]]:
     """Yield each output that reads an input as time, and what is wrong with it."""
     asked = subject.settings.ahead
     if asked is None:
@@ -74,7 +74,7 @@ def _streams(subject: Subject) -> Iterator[tuple[ModelInput, Stream, str | None]
                 yield item, found, _broken(found, asked)
 
 
-def _broken(found: Stream, asked: Ahead) -> str | None:
+def _broken(found: Streaming, asked: Ahead) -> str | None:
     """Return what is wrong, None if nothing is."""
     if asked.causal and found.causal is not True:
         return f"required causal (nothing past a unit's own step), found {_found(found)}"
@@ -87,7 +87,7 @@ def _broken(found: Stream, asked: Ahead) -> str | None:
     return None
 
 
-def _found(found: Stream) -> str:
+def _found(found: Streaming) -> str:
     if found.lookahead is not None:
         return f"a look-ahead of {_lasting(found.lookahead, found)}"
     if found.breakers:
@@ -96,7 +96,7 @@ def _found(found: Stream) -> str:
     return "a look-ahead that is not known"
 
 
-def _lasting(positions: Fraction | int, found: Stream) -> str:
+def _lasting(positions: Fraction | int, found: Streaming) -> str:
     ms = found.milliseconds(positions)
     said = f"{fraction(positions)} position{'' if positions == 1 else 's'}"
     return said if ms is None else f"{said} ({figure(ms)} ms)"

@@ -18,7 +18,7 @@ from rfgraph.wording.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.analysis.streaming import Stream
+    from rfgraph.analysis.streaming import Streaming
     from rfgraph.cli.parser import Parser
 
 FORMATS = ("text", "json", "csv", "markdown")
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _render(file: str, found: Sequence[Stream], options: argparse.Namespace) -> str:
+def _render(file: str, found: Sequence[Streaming], options: argparse.Namespace) -> str:
     match options.format:
         case "json":
             from rfgraph.report.formats.json import results

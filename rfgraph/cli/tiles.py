@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rfgraph.analysis.analysis import Analysis
-    from rfgraph.analysis.tiling import Tiles
+    from rfgraph.analysis.tiling import Tiling
     from rfgraph.cli.parser import Parser
 
 FORMATS = ("text", "json", "csv", "markdown")
@@ -137,7 +137,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _render(file: str, found: Sequence[Tiles], options: argparse.Namespace) -> str:
+def _render(file: str, found: Sequence[Tiling], options: argparse.Namespace) -> str:
     if options.library is not None:
         from rfgraph.report.tiles.snippets import snippet
 

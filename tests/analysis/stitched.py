@@ -40,7 +40,9 @@ def stitched(plan: Iterable[tiling.Tile], net: Net, x: np.ndarray, like: np.ndar
     return out
 
 
-def narrower(plan: tiling.Tiles, image: Sequence[int], number: int, side: int) -> list[tiling.Tile]:
+def narrower(
+    plan: tiling.Tiling, image: Sequence[int], number: int, side: int
+) -> list[tiling.Tile]:
     """Return the plan of an image with one grid step less of a halo."""
     axis = plan.axes[number]
     halos = [list(axis.halo), list(axis.grid_halo)]

@@ -231,7 +231,7 @@ def test_attention_in_chunks_streams(chunk, left, ahead, lookahead, delay):
     """By a run of the file, whose length the mask fixes, on what has arrived and noise."""
     frames = 4 * max(16 * chunk, 60)
     model = nets.chunked(frames, chunk, left, ahead=ahead)
-    found = rfgraph.stream(model, masks=True)
+    found = rfgraph.stream(rfgraph.load(model, masks=True))
     (least, *_) = found.chunks
     assert found.breakers == ()
     assert lookahead is None or (found.lookahead, least.delay) == (lookahead, delay)
@@ -258,20 +258,20 @@ def test_attention_in_chunks_streams(chunk, left, ahead, lookahead, delay):
 
 def test_attention_without_a_mask_is_named_and_nothing_else():
     model = nets.chunked(160, None)
-    found = rfgraph.stream(model, masks=True)
+    found = rfgraph.stream(rfgraph.load(model, masks=True))
     assert {item.op_type for item in found.breakers} == {"MatMul"}
     assert {item.why for item in found.breakers} == {"reads the whole axis"}
 
 
 def test_what_masked_attention_keeps_is_not_known():
-    found = rfgraph.stream(nets.chunked(320, 5), masks=True)
+    found = rfgraph.stream(rfgraph.load(nets.chunked(320, 5), masks=True))
     assert found.state_bytes is None
     assert {cache.values for cache in found.caches if "matmul" in cache.node} == {None}
 
 
 def test_a_band_of_attention_keeps_its_keys_and_values():
     """Ten tokens back, of 2 values each."""
-    found = rfgraph.stream(nets.chunked(320, 1, 10, layers=1), masks=True)
+    found = rfgraph.stream(rfgraph.load(nets.chunked(320, 1, 10, layers=1), masks=True))
     first = next(cache for cache in found.caches if "matmul" in cache.node)
     assert first.values == 10 * 2
 
@@ -279,6 +279,6 @@ def test_a_band_of_attention_keeps_its_keys_and_values():
 def test_a_mask_that_a_graph_computes_is_the_same_at_other_lengths():
     """An export whose length is open: the mask is made for each."""
     path = FIXTURES / "exports" / "attending_ts_dynamic.onnx"
-    found = rfgraph.stream(str(path), masks=True)
+    found = rfgraph.stream(rfgraph.load(str(path), masks=True))
     assert (found.breakers, found.causal, found.lookahead) == ((), True, 1)
     assert {(chunk.delay, chunk.context) for chunk in found.chunks} == {(0, None)}

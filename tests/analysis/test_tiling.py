@@ -106,9 +106,9 @@ def test_a_length_that_is_bound_is_the_one_that_is_meant():
     path = str(FIXTURES / "unet_nearest.onnx")
     for length in (500, 513):
         assert not rfgraph.tiles(path, image=length).exact
-        bound = rfgraph.tiles(path, input_shapes={"": (1, 1, length, length)})
+        bound = rfgraph.tiles(rfgraph.load(path, input_shapes={"": (1, 1, length, length)}))
         assert {item.why for item in bound.blockers} == {"its sampling depends on the length"}
-    assert rfgraph.tiles(path, input_shapes={"": (1, 1, 512, 512)}).exact
+    assert rfgraph.tiles(rfgraph.load(path, input_shapes={"": (1, 1, 512, 512)})).exact
     found = rfgraph.check(path, select="RF008", halo=112, input_shapes={"": (1, 1, 513, 513)})
     assert [item.code for item in found] == ["RF008"]
 
@@ -116,7 +116,7 @@ def test_a_length_that_is_bound_is_the_one_that_is_meant():
 def test_a_bound_length_that_loses_positions_may_be_exact():
     model = nets.twice_down()  # accepts any length, strides by 4
     plan = rfgraph.tiles(model, image=103, tile=40)
-    assert rfgraph.tiles(model, input_shapes={"": (1, 1, 103)}).exact
+    assert rfgraph.tiles(rfgraph.load(model, input_shapes={"": (1, 1, 103)})).exact
     net, x = network(model), image_of((1, 1, 103))
     whole = net(x)
     np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)
@@ -220,7 +220,7 @@ def test_what_no_halo_mends_is_named(model, blocker):
 
 def test_masked_shifted_windows_are_tiles_on_the_grid_of_a_window():
     """The whole is the same network in a file of another length, with the mask of that."""
-    plan = rfgraph.tiles(nets.shifted_windows(48), image=96, masks=True)
+    plan = rfgraph.tiles(rfgraph.load(nets.shifted_windows(48), masks=True), image=96)
     assert plan.exact
     (axis,) = plan.axes
     assert (axis.period, axis.grid_halo) == ((4, 4), (8, 8))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.wording.numbers import figure
 
 if TYPE_CHECKING:
-    from rfgraph.analysis.tiling import Recommended, Tiles
+    from rfgraph.analysis.tiling import Recommended, Tiling
 
 
 def cost_text(tile: Recommended) -> str:
@@ -16,7 +16,7 @@ def cost_text(tile: Recommended) -> str:
     return f"{cost} position{' is' if cost == '1' else 's are'} read for each kept"
 
 
-def exact_text(item: Tiles) -> str:
+def exact_text(item: Tiling) -> str:
     """Say that tiles are exact, and at which lengths where others are accepted too."""
     if not item.axes:
         return "The input has no axis along which it could be cut."

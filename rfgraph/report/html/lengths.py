@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rfgraph.analysis.analysis import Analysis
-    from rfgraph.analysis.streaming import Stream
-    from rfgraph.analysis.tiling import Recommended, Tiles
+    from rfgraph.analysis.streaming import Streaming
+    from rfgraph.analysis.tiling import Recommended, Tiling
 
 MAX_PAIRS = 4
 WIDE, TALL = 420, 150
@@ -57,7 +57,7 @@ def _tiles(result: Analysis, name: str, source: str) -> Iterator[str]:
         yield "".join(_tile_parts(found))
 
 
-def _tile_parts(found: Tiles) -> Iterator[str]:
+def _tile_parts(found: Tiling) -> Iterator[str]:
     yield f"<h3>{for_html(found.tensor)}</h3>"
     yield f"<p>{for_html(exact_text(found))}</p>"
     rows = [
@@ -86,7 +86,7 @@ def _scrolled(label: str, table: str) -> str:
     return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{table}</div>'
 
 
-def _tile_picture(found: Tiles, one: Recommended) -> str:
+def _tile_picture(found: Tiling, one: Recommended) -> str:
     said = f"A tile of {times(one.tile)} keeps a core of {times(one.core)}: {cost_text(one)}."
     high, wide = (one.tile[-2], one.tile[-1]) if len(one.tile) > 1 else (None, one.tile[-1])
     scale = TALL / high if high else WIDE / wide
@@ -115,7 +115,7 @@ def _stream(result: Analysis, name: str, source: str) -> Iterator[str]:
         yield "".join(_stream_parts(found))
 
 
-def _stream_parts(found: Stream) -> Iterator[str]:
+def _stream_parts(found: Streaming) -> Iterator[str]:
     yield f"<h3>{for_html(found.tensor)}, axis {found.axis} as time</h3>"
     yield f"<p>{for_html(verdict(found))}</p><dl><dt>look-ahead</dt><dd>{lookahead_text(found)}"
     yield f"</dd><dt>rate</dt><dd>{rate_text(found)}</dd></dl>"
@@ -125,7 +125,7 @@ def _stream_parts(found: Stream) -> Iterator[str]:
     )
 
 
-def _timeline(found: Stream) -> str:
+def _timeline(found: Streaming) -> str:
     """Return what must be there for a chunk: positions of the past, the chunk, look-ahead."""
     chunks = [chunk for chunk in found.chunks if chunk.context is not None]
     if not chunks:

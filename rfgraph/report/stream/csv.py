@@ -11,7 +11,7 @@ from rfgraph.wording.numbers import rational
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rfgraph.analysis.streaming import Stream
+    from rfgraph.analysis.streaming import Streaming
 
 HEADER = (
     *("tensor", "input", "axis", "causal", "lookahead", "chunk", "delay", "context"),
@@ -19,12 +19,12 @@ HEADER = (
 )
 
 
-def stream_records(found: Sequence[Stream]) -> str:
+def stream_records(found: Sequence[Streaming]) -> str:
     """Return a row for each chunk; of a stream that breaks, one row without a chunk."""
     return csv_text(HEADER, (row for item in found for row in _rows(item)))
 
 
-def _rows(item: Stream) -> Iterator[list[str]]:
+def _rows(item: Streaming) -> Iterator[list[str]]:
     start = [
         for_csv(item.tensor),
         for_csv(item.input),

@@ -21,10 +21,10 @@ from rfgraph.wording.names import for_markdown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rfgraph.analysis.streaming import Stream
+    from rfgraph.analysis.streaming import Streaming
 
 
-def stream_markdown(file: str, found: Sequence[Stream]) -> str:
+def stream_markdown(file: str, found: Sequence[Streaming]) -> str:
     """Return the report of `rfgraph stream`."""
     parts = [f"# {for_markdown(file)}"]
     for item in found:
@@ -34,7 +34,7 @@ def stream_markdown(file: str, found: Sequence[Stream]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _parts(item: Stream) -> Iterator[str]:
+def _parts(item: Streaming) -> Iterator[str]:
     yield verdict(item)
     if item.breakers:
         yield "\n".join(f"- {for_markdown(line)}" for line in blocked(item.breakers))

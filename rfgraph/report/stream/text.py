@@ -23,14 +23,14 @@ from rfgraph.wording.names import safe, shortened
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rfgraph.analysis.streaming import Stream
+    from rfgraph.analysis.streaming import Streaming
     from rfgraph.report.formats.style import Style
 
 LABEL = 13
 MOST_CACHES = 30
 
 
-def stream_text(file: str, found: Sequence[Stream], style: Style) -> str:
+def stream_text(file: str, found: Sequence[Streaming], style: Style) -> str:
     """Return the report of `rfgraph stream`."""
     parts = [style.bold(safe(file))]
     for item in found:
@@ -38,7 +38,7 @@ def stream_text(file: str, found: Sequence[Stream], style: Style) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _lines(item: Stream, style: Style) -> Iterator[str]:
+def _lines(item: Streaming, style: Style) -> Iterator[str]:
     name, source = shortened(item.tensor, style.width // 2), shortened(item.input, style.width // 2)
     yield from _wrap(f"{name} from input {source}, axis {item.axis} as time", style)
     yield from _wrap(verdict(item), style)

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-    from rfgraph.analysis.streaming import Stream
+    from rfgraph.analysis.streaming import Streaming
 
 CHUNKS = ("chunk", "delay", "context", "latency", "ms")
 CACHES = ("kept by", "values", "bytes")
 NAME = 60
 
 
-def verdict(item: Stream) -> str:
+def verdict(item: Streaming) -> str:
     """Say whether it streams, and whether it waits for anything."""
     if item.breakers:
         return "Does not stream:"
@@ -29,7 +29,7 @@ def verdict(item: Stream) -> str:
     return "Streams with a delay: units need positions past their own step."
 
 
-def lookahead_text(item: Stream) -> str:
+def lookahead_text(item: Streaming) -> str:
     """Say how far past a unit's own position is read."""
     if item.lookahead is None:
         return "without end, or not known"
@@ -37,12 +37,12 @@ def lookahead_text(item: Stream) -> str:
     return f"{fraction(item.lookahead)} {noun}{_ms(item, item.lookahead)}"
 
 
-def _ms(item: Stream, positions: Fraction | int) -> str:
+def _ms(item: Streaming, positions: Fraction | int) -> str:
     lasting = item.milliseconds(positions)
     return "" if lasting is None else f", {figure(lasting)} ms"
 
 
-def rate_text(item: Stream) -> str:
+def rate_text(item: Streaming) -> str:
     """Say how many units come out for how many positions."""
     units, positions = item.period or (0, 0)
     said = f"{units} out for {positions} in"
@@ -51,7 +51,7 @@ def rate_text(item: Stream) -> str:
     return f"{said}: {figure(item.unit_rate)} a second at {figure(item.rate)} Hz"
 
 
-def chunk_rows(item: Stream) -> Iterator[tuple[str, ...]]:
+def chunk_rows(item: Streaming) -> Iterator[tuple[str, ...]]:
     """Yield a row for each length of the chunk; latencies from best to worst."""
     for chunk in item.chunks:
         latency, ms = chunk.latency, chunk.latency.ms
@@ -64,14 +64,14 @@ def chunk_rows(item: Stream) -> Iterator[tuple[str, ...]]:
         )
 
 
-def cache_rows(item: Stream) -> Iterator[tuple[str, ...]]:
+def cache_rows(item: Streaming) -> Iterator[tuple[str, ...]]:
     """Yield a row for each cache."""
     for cache in item.caches:
         values = "no end, or not known" if cache.values is None else str(cache.values)
         yield shortened(cache.node, NAME), values, "-" if cache.bytes is None else str(cache.bytes)
 
 
-def dropped_text(item: Stream) -> str:
+def dropped_text(item: Streaming) -> str:
     """Say how many positions at the end of the input no unit reads."""
     if not item.dropped:
         return "none"

@@ -10,7 +10,7 @@ from rfgraph.wording.names import for_csv
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rfgraph.analysis.tiling import Tiles
+    from rfgraph.analysis.tiling import Tiling
 
 RANGES = ("read", "keep", "write", "crop")
 PLAN = (
@@ -22,14 +22,14 @@ LENGTHS = ("least", "step", "residues", "lossless")
 AXES = ("tensor", "input", "exact", "axis", *NUMBERS, *LENGTHS)
 
 
-def tiles_records(found: Sequence[Tiles]) -> str:
+def tiles_records(found: Sequence[Tiling]) -> str:
     """Return the plan, a row for each tile and axis; without an image, a row for each axis."""
     if any(item.plan is not None for item in found):
         return csv_text(PLAN, (row for item in found for row in _plan(item)))
     return csv_text(AXES, (row for item in found for row in _axes(item)))
 
 
-def _plan(item: Tiles) -> Iterator[list[str]]:
+def _plan(item: Tiling) -> Iterator[list[str]]:
     for number, tile in enumerate(item.plan or ()):
         entry = tile.to_dict()
         for place, axis in enumerate(item.axes):
@@ -37,7 +37,7 @@ def _plan(item: Tiles) -> Iterator[list[str]]:
             yield [for_csv(item.tensor), for_csv(item.input), str(number), str(axis.axis), *ranges]
 
 
-def _axes(item: Tiles) -> Iterator[list[str]]:
+def _axes(item: Tiling) -> Iterator[list[str]]:
     for entry in item.geometry.to_dict()["axes"]:
         numbers = [cell(entry[key]) for key in NUMBERS]
         lengths = [cell(entry["lengths"][key]) for key in LENGTHS]

@@ -15,10 +15,10 @@ from rfgraph.wording.numbers import times
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rfgraph.analysis.tiling import Tiles
+    from rfgraph.analysis.tiling import Tiling
 
 
-def tiles_markdown(file: str, found: Sequence[Tiles]) -> str:
+def tiles_markdown(file: str, found: Sequence[Tiling]) -> str:
     """Return the report of `rfgraph tiles`."""
     parts = [f"# {for_markdown(file)}"]
     for item in found:
@@ -27,7 +27,7 @@ def tiles_markdown(file: str, found: Sequence[Tiles]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _parts(item: Tiles) -> Iterator[str]:
+def _parts(item: Tiling) -> Iterator[str]:
     yield exact_text(item) if item.exact else "Tiles are not exact:"
     if item.blockers:
         yield "\n".join(f"- {for_markdown(line)}" for line in blocked(item.blockers))

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rfgraph.analysis.geometry import AxisGeometry
-    from rfgraph.analysis.tiling import Tiles
+    from rfgraph.analysis.tiling import Tiling
 
 
-def snippet(found: Tiles, library: str) -> str:
+def snippet(found: Tiling, library: str) -> str:
     """Return lines for a library of LIBRARIES; UsageError, saying why, where none can be exact."""
     if library == "spandrel":
         return _spandrel(found)
@@ -78,7 +78,7 @@ def _tuple(values: Sequence[Any]) -> str:
     return f"({', '.join(map(str, values))}{',' if len(values) == 1 else ''})"
 
 
-def _dask(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+def _dask(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
     _require_kept_lengths(axes, "dask.array.map_overlap")
     chunks = {axis.axis: length for axis, length in zip(axes, core, strict=True)}
     depth = {axis.axis: axis.grid_halo for axis in axes}
@@ -92,7 +92,7 @@ def _dask(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> st
     )
 
 
-def _monai(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+def _monai(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
     for axis in axes:
         if axis.offset:
             raise UsageError(
@@ -120,7 +120,7 @@ def _overlap(size: int, core: int) -> float:
     return share
 
 
-def _bioimageio(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+def _bioimageio(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
     lines = ["# bioimage.io 0.5: the entries of these axes, for input and output tensor."]
     for axis in axes:
         step = axis.period[1]
@@ -139,14 +139,14 @@ def _bioimageio(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int])
     return "\n".join(lines) + "\n"
 
 
-def _careamics(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+def _careamics(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
     _require_kept_lengths(axes, "CAREamics")
     pairs = _symmetric(axes, core)
     overlap = [size - length for size, length in pairs]
     return f"tile_size={_tuple([size for size, _ in pairs])}, tile_overlap={_tuple(overlap)}\n"
 
 
-def _tiler(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+def _tiler(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
     _require_kept_lengths(axes, "tiler")
     pairs = _symmetric(axes, core)
     overlap = [size - length for size, length in pairs]
@@ -157,7 +157,7 @@ def _tiler(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> s
     )
 
 
-def _torchgeo(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+def _torchgeo(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
     size = found.recommended.tile if found.recommended else ()
     return (
         f"sampler = GridGeoSampler(\n    dataset, size={_tuple(size)}, stride={_tuple(core)}, "
@@ -165,7 +165,7 @@ def _torchgeo(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -
     )
 
 
-def _gdal(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+def _gdal(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
     if len(axes) != 2:
         raise UsageError(f"gdal_retile takes 2 spatial axes, found {len(axes)}")
     (height, _), (width, _) = pairs = _symmetric(axes, core)
@@ -173,7 +173,7 @@ def _gdal(found: Tiles, axes: Sequence[AxisGeometry], core: Sequence[int]) -> st
     return f"gdal_retile.py -ps {width} {height} -overlap {overlap} -targetDir tiles image.tif\n"
 
 
-def _spandrel(found: Tiles) -> str:
+def _spandrel(found: Tiling) -> str:
     tiling = "SUPPORTED" if found.exact else "DISCOURAGED"
     least = max((lengths.least for lengths in found.geometry.lengths.values()), default=1)
     steps = (lengths.step or lengths.least for lengths in found.geometry.lengths.values())
@@ -189,7 +189,7 @@ def _spandrel(found: Tiles) -> str:
     )
 
 
-LIBRARIES: dict[str, Callable[[Tiles, Sequence[AxisGeometry], Sequence[int]], str]] = {
+LIBRARIES: dict[str, Callable[[Tiling, Sequence[AxisGeometry], Sequence[int]], str]] = {
     "dask": _dask,
     "monai": _monai,
     "bioimageio": _bioimageio,

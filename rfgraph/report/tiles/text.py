@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rfgraph.analysis.geometry import AxisGeometry
-    from rfgraph.analysis.tiling import Tiles
+    from rfgraph.analysis.tiling import Tiling
     from rfgraph.report.formats.style import Style
 
 LABEL = 13
@@ -30,7 +30,7 @@ MOST_TILES = 50
 HEADER = ("tile", "axis", "read", "keep", "write", "crop")
 
 
-def tiles_text(file: str, found: Sequence[Tiles], style: Style) -> str:
+def tiles_text(file: str, found: Sequence[Tiling], style: Style) -> str:
     """Return the report of `rfgraph tiles`."""
     parts = [style.bold(safe(file))]
     for item in found:
@@ -38,7 +38,7 @@ def tiles_text(file: str, found: Sequence[Tiles], style: Style) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _tensor_lines(item: Tiles, style: Style) -> Iterator[str]:
+def _tensor_lines(item: Tiling, style: Style) -> Iterator[str]:
     name, source = shortened(item.tensor, style.width // 2), shortened(item.input, style.width // 2)
     yield from _wrap(f"{name} from input {source}, axes numbered as the input's", style)
     yield from _verdict(item, style)
@@ -53,7 +53,7 @@ def _tensor_lines(item: Tiles, style: Style) -> Iterator[str]:
         yield from _plan_lines(item, style)
 
 
-def _geometry_lines(item: Tiles, style: Style) -> Iterator[str]:
+def _geometry_lines(item: Tiling, style: Style) -> Iterator[str]:
     for axes, lines in _same(item.axes):
         yield f"    {axes}"
         for label, value in lines:
@@ -65,7 +65,7 @@ def _geometry_lines(item: Tiles, style: Style) -> Iterator[str]:
             yield from _wrap(f"axis {axis}  {value}", style, "    ", LABEL)
 
 
-def _verdict(item: Tiles, style: Style) -> Iterator[str]:
+def _verdict(item: Tiling, style: Style) -> Iterator[str]:
     if item.exact:
         yield from _wrap(exact_text(item), style)
         return
@@ -79,7 +79,7 @@ def _verdict(item: Tiles, style: Style) -> Iterator[str]:
         yield from _wrap("The paths that move with the input have:", style)
 
 
-def _tile(item: Tiles) -> str:
+def _tile(item: Tiling) -> str:
     if item.recommended is None:
         return "none: the lengths that the file fixes leave no room beside the halos"
     core, tile = times(item.recommended.core), times(item.recommended.tile)
@@ -105,7 +105,7 @@ def _axis_lines(axis: AxisGeometry) -> Iterator[tuple[str, str]]:
     yield "output", output_text(axis)
 
 
-def _plan_lines(item: Tiles, style: Style) -> Iterator[str]:
+def _plan_lines(item: Tiling, style: Style) -> Iterator[str]:
     count = len(item)
     shape = shape_text(item.shape)
     yield ""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.geometry import AxisGeometry
     from rfgraph.analysis.lengths import Lengths
-    from rfgraph.analysis.tiling import Tiles
+    from rfgraph.analysis.tiling import Tiling
 
 
 def halo_text(axis: AxisGeometry) -> str:
@@ -49,7 +49,7 @@ def output_text(axis: AxisGeometry) -> str:
     return f"{said}, {more}"
 
 
-def plan_rows(item: Tiles) -> Iterator[tuple[str, ...]]:
+def plan_rows(item: Tiling) -> Iterator[tuple[str, ...]]:
     """Yield a row for each tile and spatial axis: its number, the axis, and four ranges."""
     for number, tile in enumerate(item.plan or ()):
         entry = tile.to_dict()
