@@ -542,3 +542,21 @@ def test_the_format_that_is_asked_for_comes_before_the_ending(run, tmp_path):
         for command in ((ALEXNET,), ("erf", ALEXNET)):
             assert refused(run(*command, "-o", tmp_path / name), "ends in .csv, .json, .md, .txt")
         assert not (tmp_path / name).exists()
+
+
+def test_what_would_be_ignored_is_refused(run):
+    assert refused(run("paths", ALEXNET, "--order", "smallest"), "--order says which paths")
+    command = ("tiles", ALEXNET, "--for", "dask", "--format", "json")
+    assert refused(run(*command), "--for prints lines to paste, and not json")
+
+
+def test_where_nothing_is_read_it_is_said(run, tmp_path):
+    file = models.saved(models.constant(), tmp_path / "constant.onnx")
+    for command in ("tiles", "stream"):
+        for form in ("text", "markdown"):
+            assert "Nothing is read" in run(command, file, "--format", form)[1]
+    picture = tmp_path / "picture.png"
+    assert refused(run("plot", file, "-o", picture), "nothing is read")
+    assert refused(run("erf", file), "nothing is read: no input reaches 'y'")
+    assert refused(run("erf", file, "--layers"), "nothing is read")
+    assert not picture.exists()

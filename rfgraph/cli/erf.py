@@ -179,6 +179,8 @@ def _layers(result: Result, options: argparse.Namespace) -> str:
 
     chosen = view(result, options.input, options.tensor)
     rows = layers.rows(chosen, options.map, options.share)
+    if not rows:
+        raise UsageError("nothing is read along an axis: there is no layer to list")
     match options.format:
         case "json":
             return layers.as_json(rows, options.map)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.cli.options import add_model, add_output, load_model
 from rfgraph.cli.output import emit, style_of
+from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--order",
         choices=("largest", "smallest"),
-        default="largest",
-        help="which paths are the first (default: %(default)s)",
+        help="with --list: which paths are the first (default: largest)",
     )
     _add_filters(parser)
     add_output(parser, FORMATS)
@@ -102,6 +102,8 @@ def run(options: argparse.Namespace) -> int:
     """Count the paths and write the report."""
     from rfgraph.analysis.result import analyze
 
+    if options.order is not None and options.list is None:
+        raise UsageError("--order says which paths --list N lists, and it is not given")
     result = analyze(load_model(options))
     view = target(result, options)
     entries = _entries(view, options)
@@ -132,7 +134,7 @@ def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Pa
     ordered = paths(
         result,
         **pair,
-        order=options.order,
+        order=options.order or "largest",
         count=options.count,
         through=options.through,
         avoiding=options.avoiding,

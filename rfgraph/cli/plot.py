@@ -183,7 +183,10 @@ def _distributions(
     from rfgraph.analysis.histogram import path_histogram
 
     count = partial(path_histogram, count=options.count, joint=joint)
-    return all_distributions(target(model.result, options), count)
+    found = all_distributions(target(model.result, options), count)
+    if not any(item.histogram is None or item.histogram.total for item in found):
+        raise UsageError("nothing is read: no path leads to the tensors")
+    return found
 
 
 def _histograms(model: Drawn, options: argparse.Namespace) -> list[Part]:

@@ -121,6 +121,8 @@ def run(options: argparse.Namespace) -> int:
     refuse_silence(options, TOLD)
     if options.verify and options.library is not None:
         raise UsageError("--verify is told in the report, and --for asks for lines instead of it")
+    if options.library is not None and options.format != "text":
+        raise UsageError(f"--for prints lines to paste, and not {options.format}")
     result = analyze(load_model(options))
     found = [
         tiles(result, tensor, source, tile=options.tile, image=options.image, memory=options.memory)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Positions of the field times edges of the graph, which take a laptop some 50 ms; an edge takes as
 # long as LEAST positions, however few it has.
-MAX_GLANCED = 1 << 24
+MAX_GLANCED = 1 << 25
 LEAST = 256
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 def stream_markdown(file: str, found: Sequence[Streaming]) -> str:
     """Return the report of `rfgraph stream`."""
     parts = [f"# {for_markdown(file)}"]
+    if not found:
+        parts.append("Nothing is read: no input reaches the tensors.")
     for item in found:
         name, source = for_markdown(item.tensor), for_markdown(item.input)
         parts.append(f"## {name} from input {source}, axis {item.axis}")

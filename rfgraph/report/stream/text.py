@@ -33,6 +33,8 @@ MOST_CACHES = 30
 def stream_text(file: str, found: Sequence[Streaming], style: Style) -> str:
     """Return the report of `rfgraph stream`."""
     parts = [style.bold(safe(file))]
+    if not found:
+        parts.extend(("", *_wrap("Nothing is read: no input reaches the tensors.", style)))
     for item in found:
         parts.extend(("", *_lines(item, style)))
     return "\n".join(parts) + "\n"

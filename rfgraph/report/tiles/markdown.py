@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 def tiles_markdown(file: str, found: Sequence[Tiling]) -> str:
     """Return the report of `rfgraph tiles`."""
     parts = [f"# {for_markdown(file)}"]
+    if not found:
+        parts.append("Nothing is read: no input reaches the tensors.")
     for item in found:
         parts.append(f"## {for_markdown(item.tensor)} from input {for_markdown(item.input)}")
         parts.extend(_parts(item))

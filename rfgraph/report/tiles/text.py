@@ -33,6 +33,8 @@ HEADER = ("tile", "axis", "read", "keep", "write", "crop")
 def tiles_text(file: str, found: Sequence[Tiling], style: Style) -> str:
     """Return the report of `rfgraph tiles`."""
     parts = [style.bold(safe(file))]
+    if not found:
+        parts.extend(("", *_wrap("Nothing is read: no input reaches the tensors.", style)))
     for item in found:
         parts.extend(("", *_tensor_lines(item, style)))
     return "\n".join(parts) + "\n"
