@@ -551,12 +551,14 @@ def test_what_would_be_ignored_is_refused(run):
 
 
 def test_where_nothing_is_read_it_is_said(run, tmp_path):
-    file = models.saved(models.constant(), tmp_path / "constant.onnx")
+    shape = models.helper.make_node("Shape", ["x"], ["y"])
+    made = models.model([shape], {"x": [1, 8, 8]}, {"y": [3]})
+    file = models.saved(made, tmp_path / "constant.onnx")
     for command in ("tiles", "stream"):
         for form in ("text", "markdown"):
             assert "Nothing is read" in run(command, file, "--format", form)[1]
     picture = tmp_path / "picture.png"
     assert refused(run("plot", file, "-o", picture), "nothing is read")
-    assert refused(run("erf", file), "nothing is read: no input reaches 'y'")
+    assert refused(run("erf", file), "nothing is read: no input 'x' reaches 'y'")
     assert refused(run("erf", file, "--layers"), "nothing is read")
     assert not picture.exists()

@@ -184,7 +184,7 @@ def _distributions(
 
     count = partial(path_histogram, count=options.count, joint=joint)
     found = all_distributions(target(model.result, options), count)
-    if not any(item.histogram is None or item.histogram.total for item in found):
+    if found and not any(item.histogram is None or item.histogram.total for item in found):
         raise UsageError("nothing is read: no path leads to the tensors")
     return found
 
