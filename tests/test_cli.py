@@ -560,5 +560,6 @@ def test_where_nothing_is_read_it_is_said(run, tmp_path):
     picture = tmp_path / "picture.png"
     assert refused(run("plot", file, "-o", picture), "nothing is read")
     assert refused(run("erf", file), "nothing is read: no input 'x' reaches 'y'")
-    assert refused(run("erf", file, "--layers"), "nothing is read")
+    scalar = models.saved(models.scalar(), tmp_path / "scalar.onnx")
+    assert refused(run("erf", scalar, "--layers"), "nothing is read along an axis")
     assert not picture.exists()
