@@ -301,8 +301,6 @@ def _reduce_ranges(
     for level, (rows, begin, end) in enumerate(doubled):
         if level:
             offset = step << level - 1
-            if offset >= len(source):
-                return
             source = reducer(source[:-offset], source[offset:])
         if len(rows):
             out[rows] = reducer(source[begin], source[end])
