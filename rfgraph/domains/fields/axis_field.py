@@ -30,7 +30,7 @@ from rfgraph.relations.steps import step_shape
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rfgraph.domains.fields.spread import Spread
+    from rfgraph.domains.fields.spread import Patterns, Spread
     from rfgraph.domains.phases import Span
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.relation import Relation
@@ -48,7 +48,9 @@ class AxisField(NamedTuple):
     spread: Spread
 
 
-def carry_field(field: AxisField, relation: Relation) -> tuple[tuple[AxisField, ...], Scope]:
+def carry_field(
+    field: AxisField, relation: Relation, patterns: Patterns
+) -> tuple[tuple[AxisField, ...], Scope]:
     """Return what is left of a field after a relation, and how the paths of the rest stand.
 
     What became one-sided is a field of its own, after the one that stays local.
@@ -70,7 +72,7 @@ def carry_field(field: AxisField, relation: Relation) -> tuple[tuple[AxisField, 
             len(made) < len(pieces)
         ):
             pieces = merge_pieces(made, step_shape(step, shape))
-        spread = carry_spread(spread, step, shape)
+        spread = carry_spread(spread, step, shape, patterns)
     if pieces is field.pieces and _is_same(spread, field.spread):
         return (field,), lost
     return _by_sides(AxisField(pieces, spread)), lost

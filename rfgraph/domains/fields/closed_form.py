@@ -28,7 +28,7 @@ from rfgraph.domains.fields.layout import (
     united,
 )
 from rfgraph.domains.fields.pieces import own_position, scope_of
-from rfgraph.domains.fields.spread import begin
+from rfgraph.domains.fields.spread import Patterns, begin
 from rfgraph.domains.joined import edges_over, joined
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
@@ -92,6 +92,7 @@ class _Walk:
         self._fields: dict[
             tuple[int, int], tuple[AxisField, Relation, tuple[AxisField, ...], Scope]
         ] = {}
+        self._patterns = Patterns()
         self._merged: dict[tuple[object, ...], tuple[list[Classes], Classes]] = {}
 
     def forms(self) -> ClosedForms:
@@ -138,6 +139,8 @@ class _Walk:
         ]
         if not entering:
             return ()
+        if len(entering) == 1 and _passes_on(entering[0][1]):
+            return entering[0][0]
         own = shape_of(self.graph, tensor) or ()
         made: dict[tuple[int, Shape], list[Group]] = {}
         for inputs, parts in _apart(entering):
@@ -204,7 +207,11 @@ class _Walk:
         key = id(field), id(relation)
         known = self._fields.get(key)
         if known is None:
-            known = self._fields[key] = field, relation, *carry_field(field, relation)
+            known = self._fields[key] = (
+                field,
+                relation,
+                *carry_field(field, relation, self._patterns),
+            )
         return known[2:]
 
     def _mark_spatial(self, group: Group, windowed: tuple[int, ...]) -> None:
@@ -244,6 +251,11 @@ def _by_number(marked: Mapping[frozenset[int], set[int]]) -> dict[int, set[int]]
         for number in inputs:
             found.setdefault(number, set()).update(axes)
     return found
+
+
+def _passes_on(relation: Relation) -> bool:
+    """Whether a tensor has by a relation, as its only one, what the one before it has."""
+    return relation.is_identity and not relation.is_void and not relation.spatial
 
 
 def _apart(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.carry import carry_step
 from rfgraph.domains.fields.parts import Lines, uncut
-from rfgraph.domains.fields.pattern import BASE, Key, normal
+from rfgraph.domains.fields.pattern import BASE, Key, Pattern, normal
 from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Regrouped
 from rfgraph.domains.scope import Scope
 
@@ -36,44 +36,57 @@ class Extent(NamedTuple):
 Spread: TypeAlias = "dict[Key, Extent] | None"
 
 
+class Patterns:
+    """What steps make of patterns: these come again and again, and those of maps are made once."""
+
+    def __init__(self) -> None:
+        # By the identity of a step that is held with the answer.
+        self._maps: dict[tuple[Mapped, int, Shape], tuple[Step, Pattern | Scope | None]] = {}
+
+    def behind(self, piece: Piece, step: Step, shape: Shape) -> Pattern | Scope | None:
+        """Return what `step` makes of a tensor of `shape`: None if it leaves the piece alone."""
+        if not isinstance(piece, Mapped):
+            return _behind(piece, step, shape)
+        key = piece, id(step), shape
+        known = self._maps.get(key)
+        if known is None:
+            known = self._maps[key] = step, _behind(piece, step, shape)
+        return known[1]
+
+
+def _behind(piece: Piece, step: Step, shape: Shape) -> Pattern | Scope | None:
+    made = carry_step(piece, step, shape)
+    if made is piece:
+        return None
+    return made if isinstance(made, Scope) else normal(made)
+
+
 def begin(piece: Piece) -> Spread:
     """Return the spread of a graph input's own positions: one path."""
-    key, extent = _normal(piece, BASE, BASE, BASE)
-    return {key: extent}
-
-
-def _normal(piece: Piece, least: int, largest: int, twice: int | None) -> tuple[Key, Extent]:
-    """Return the pattern of a piece, with the translations taken out added to its numbers."""
     pattern = normal(piece)
-    lo, hi = pattern.lo, pattern.hi
-    exact = twice is not None and not isinstance(piece, Blur)
-    return pattern.key, Extent(
-        pattern.piece,
-        least + hi - lo,
-        largest + hi - lo,
-        twice + lo + hi if exact and twice is not None else None,
-    )
+    return {pattern.key: _moved(Extent(piece, BASE, BASE, BASE), pattern)}
 
 
-def carry_spread(spread: Spread, step: Step, shape: Shape) -> Spread:
+def _moved(extent: Extent, pattern: Pattern) -> Extent:
+    """Return the paths with a pattern, and the translations taken out added to their numbers."""
+    _, piece, lo, hi = pattern
+    twice = None if isinstance(piece, Blur) else extent.twice
+    if twice is not None:
+        twice += lo + hi
+    return Extent(piece, extent.least + hi - lo, extent.largest + hi - lo, twice)
+
+
+def carry_spread(spread: Spread, step: Step, shape: Shape, patterns: Patterns) -> Spread:
     """Return the spread after one step of a tensor of `shape`."""
     if spread is None:
         return None
     made: dict[Key, Extent] = {}
     for before, extent in spread.items():
-        piece = extent.piece
-        result = carry_step(piece, step, shape)
-        if isinstance(result, Scope):
-            continue
-        if result is piece:
+        pattern = patterns.behind(extent.piece, step, shape)
+        if pattern is None:
             _add_extent(made, before, extent)
-            continue
-        if isinstance(result, Mapped) and isinstance(piece, Mapped) and result.map is piece.map:
-            # Only the axes changed: a pattern it was, a pattern it is.
-            _add_extent(made, result, Extent(result, *extent[1:]))
-            continue
-        key, moved = _normal(result, extent.least, extent.largest, extent.twice)
-        _add_extent(made, key, moved)
+        elif not isinstance(pattern, Scope):
+            _add_extent(made, pattern.key, _moved(extent, pattern))
     return _kept(made)
 
 
