@@ -299,17 +299,20 @@ def _mend_classes(classes: Classes, lengths: Shape, shape: Shape) -> Classes:
 
 
 def _layout_of(taken: Iterable[AxisField | Scope]) -> Layout:
-    scopes, along = [], []
+    scopes: list[Scope] = []
+    along: list[frozenset[int]] = []
     for item in taken:
         scope = item if isinstance(item, Scope) else scope_of(item.pieces[0])
         pieces = item.pieces if isinstance(item, AxisField) and scope is Scope.LOCAL else ()
         scopes.append(scope)
-        along.append(frozenset[int]().union(*(piece.axes for piece in pieces)))
+        along.append(frozenset().union(*(piece.axes for piece in pieces)))
     return Layout(tuple(scopes), tuple(along))
 
 
 def _lossy(layout: Layout, classes: Classes) -> tuple[int, ...]:
     """Return the axes on which paths that were local or one-sided before are less so now."""
+    if all(after.scopes == layout.scopes for after in classes):
+        return ()
     return tuple(
         axis
         for axis, before in enumerate(layout.scopes)
