@@ -77,7 +77,7 @@ def check_numbers(model):
 
 
 @given(random_models.models().filter(comparable))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_numbers_are_those_of_brute_force(model):
     check_numbers(model)
 
@@ -192,7 +192,7 @@ def check_moved(model):
 
 
 @given(random_models.wide_models())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_fields_of_moved_elements_hold_what_their_units_read(model):
     check_moved(model)
 
