@@ -170,7 +170,7 @@ def _is_move(step: object) -> bool:
             not isinstance(rule, Shift) or rule.outside == "absent" or rule.is_inside
             for _, rule in step.rules
         )
-    return isinstance(step, Pointwise | Permute | Regroup)
+    return isinstance(step, (Pointwise, Permute, Regroup))
 
 
 def _between(graph: Graph, source: str, tensor: str) -> dict[str, None]:

@@ -149,7 +149,7 @@ class _KeptAxes(Domain[Kept]):
         if is_identity(rule):
             return value
         # A copied position is still the only one of its axis.
-        moved = () if isinstance(rule, Repeat | Pick) else (axis,)
+        moved = () if isinstance(rule, (Repeat, Pick)) else (axis,)
         pairs = ((other, other) for other in range(len(shape)) if other != axis)
         unknown = (axis,) if isinstance(rule, Whole) and rule.unknown else ()
         return value.then(Kept(_with_nowhere(pairs, shape, moved), frozenset(unknown)))

@@ -235,7 +235,7 @@ class _Movement(Joining[Value]):
             return self._band(value, rule)
         if isinstance(rule, Pick) and _is_roll(rule):
             return PARTS
-        if not isinstance(rule, Window | Transposed | Resample | Shift):
+        if not isinstance(rule, (Window, Transposed, Resample, Shift)):
             return LISTED if isinstance(rule, Listed) else PICKED
         return self._taps(value, rule)
 

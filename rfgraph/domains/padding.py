@@ -142,7 +142,7 @@ def _ends(rule: AxisRule) -> Table | None:
     if isinstance(rule, Shift):
         first = rule.start + rule.step * np.arange(rule.out_len, dtype=np.int64)
         last = first
-    elif isinstance(rule, Window | Transposed | Resample):
+    elif isinstance(rule, (Window, Transposed, Resample)):
         first, step, count = progressions(rule, rule.out_len)
         last = np.where(count > 0, first + (count - 1) * step, 0)
         first = np.where(count > 0, first, 0)

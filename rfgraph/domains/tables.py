@@ -156,7 +156,7 @@ def _along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
         return _blocks(table, axis, rule)
     if isinstance(rule, Band) and (rule.before is None or rule.after is None):
         return _prefix(table, axis, rule)
-    if isinstance(rule, Shift | Repeat | Pick):
+    if isinstance(rule, (Shift, Repeat, Pick)):
         return _take(table, axis, indices(rule))
     if isinstance(rule, Listed):
         return _listed(table, axis, rule)

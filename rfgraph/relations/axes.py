@@ -120,7 +120,7 @@ def moves(rule: AxisRule) -> bool:
     if isinstance(rule, Shift):
         # What stands side by side in a Concat is not moved along it.
         return rule.outside != "absent"
-    return isinstance(rule, Transposed | Resample | Listed | Pick | Rows | Band)
+    return isinstance(rule, (Transposed, Resample, Listed, Pick, Rows, Band))
 
 
 def may_move(relation: Relation, *, selects: bool) -> bool:

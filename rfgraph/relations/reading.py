@@ -44,10 +44,10 @@ def reads_any(rule: OwnRule, *, clipped: bool) -> NDArray[np.bool_] | None:
     """
     if not clipped:
         return reads_endlessly(rule)
-    if isinstance(rule, Whole | Blocks | Repeat) or _plainly_reads(rule):
+    if isinstance(rule, (Whole, Blocks, Repeat)) or _plainly_reads(rule):
         return None
     bounded(rule.out_len)
-    if isinstance(rule, Shift | Pick):
+    if isinstance(rule, (Shift, Pick)):
         return indices(rule) >= 0
     if isinstance(rule, Listed):
         return np.array([any(0 <= tap < rule.in_len for tap in taps) for taps in rule.lists])
@@ -203,7 +203,7 @@ def positions_read(rule: OwnRule, mask: Mask) -> Mask:
             read[there] = True
     elif isinstance(rule, Band):
         _read_band(rule, chosen, read)
-    elif isinstance(rule, Window | Transposed) or (isinstance(rule, Resample) and not rule.crop):
+    elif isinstance(rule, (Window, Transposed)) or (isinstance(rule, Resample) and not rule.crop):
         _read_progressions(rule, chosen, read)
     else:
         _read_single(rule, chosen, read)

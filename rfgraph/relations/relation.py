@@ -82,7 +82,7 @@ class Relation:
     def is_window(self) -> bool:
         """Whether it counts for `depth`: a window with extent > 1."""
         return any(
-            isinstance(rule, Window | Transposed) and rule.extent > 1
+            isinstance(rule, (Window, Transposed)) and rule.extent > 1
             for step in self.steps
             if isinstance(step, Taps)
             for _, rule in step.rules

@@ -151,7 +151,7 @@ Step: TypeAlias = Pointwise | Move | Along | Everything
 
 def step_shape(step: Step, shape: Shape) -> Shape:
     """Return the shape after `step` of a tensor of `shape`."""
-    if isinstance(step, Pointwise | Regroup | Gathered | Everything):
+    if isinstance(step, (Pointwise, Regroup, Gathered, Everything)):
         return step.shape
     if isinstance(step, Permute):
         return tuple(shape[axis] for axis in step.perm)

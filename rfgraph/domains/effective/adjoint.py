@@ -276,7 +276,7 @@ class Adjoint(Domain[Mass]):
         if not value.lags:
             return 1.0, None
         lag = value.lags[axis]
-        if self._averaging and isinstance(rule, Window | Resample) and smooths(rule):
+        if self._averaging and isinstance(rule, (Window, Resample)) and smooths(rule):
             return smoothed(rule, lag)
         if isinstance(rule, Shift) and abs(rule.step) == 1:
             return 1.0, lag
@@ -337,7 +337,7 @@ class Adjoint(Domain[Mass]):
             return spreading.blocks(rule, values)
         if isinstance(rule, Band):
             return spreading.band(rule, values)
-        assert isinstance(rule, Shift | Repeat | Pick)
+        assert isinstance(rule, (Shift, Repeat, Pick))
         return spreading.single(rule, values)
 
     def _taps(self, rule: Resample) -> interpolation.Taps:

@@ -48,7 +48,7 @@ class State(NamedTuple):
 
 def _rules(relation: Relation) -> Iterator[AxisRule]:
     for step in relation.steps:
-        if isinstance(step, Taps | Reduce | Prefix):
+        if isinstance(step, (Taps, Reduce, Prefix)):
             yield from (rule for _, rule in step.rules)
 
 

@@ -59,7 +59,7 @@ def _comparable(extents: list[Extent], shape: Shape) -> list[Extent]:
         return extents
     return [
         extent
-        if isinstance(extent.piece, Tabled | Blur)
+        if isinstance(extent.piece, (Tabled, Blur))
         else extent._replace(piece=to_table(extent.piece, shape))
         for extent in extents
     ]

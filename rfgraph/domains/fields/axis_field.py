@@ -182,7 +182,7 @@ def _merged(pieces: Iterable[Piece], *, masked: bool = True) -> tuple[Piece, ...
         before = merged.get(key)
         if before is None:
             merged[key] = piece
-        elif before != piece if isinstance(piece, Mapped | Blur) else before is not piece:
+        elif before != piece if isinstance(piece, (Mapped, Blur)) else before is not piece:
             united = _unite(before, with_cut(piece, _cut_of_both(before, piece)))
             if united is None:
                 merged[key, id(piece)] = piece
@@ -214,7 +214,7 @@ def _unite(first: Piece, second: Piece) -> Piece | None:
     if isinstance(first, Regrouped) and isinstance(second, Regrouped):
         inner = _unite(first.piece, second.piece)
         axes = first.axes | second.axes
-        return Regrouped(inner, first.shape, axes) if isinstance(inner, Mapped | Tabled) else None
+        return Regrouped(inner, first.shape, axes) if isinstance(inner, (Mapped, Tabled)) else None
     if isinstance(first, Tabled) and isinstance(second, Tabled):
         try:
             table = tables.join(first.table, second.table)

@@ -72,7 +72,7 @@ class _Pieces(Domain["Piece | Scope"]):
     """What is read along one input axis; once its paths are lost, how they stand to it."""
 
     def step(self, value: Piece | Scope, step: Step, shape: Shape) -> Piece | Scope:
-        if isinstance(value, Mapped) and isinstance(step, Taps | Reduce):
+        if isinstance(value, Mapped) and isinstance(step, (Taps, Reduce)):
             beside = _beside(value, step.rules)
             if beside is not None:
                 return beside
@@ -116,7 +116,7 @@ _PIECES = _Pieces()
 def _beside(piece: Mapped, rules: Iterable[tuple[int, AxisRule]]) -> Mapped | None:
     """Return a map behind rules of which it only notices where it is restricted; None else."""
     for axis, rule in rules:
-        if axis == piece.carrier or not isinstance(rule, Window | Whole):
+        if axis == piece.carrier or not isinstance(rule, (Window, Whole)):
             return None
         if support.of(piece.support, axis) is not None:
             if not isinstance(rule, Whole):
@@ -228,7 +228,7 @@ def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Stan
     carrier = (
         axis if piece.axes == {axis} and (rule.out_len == 1 or isinstance(rule, Whole)) else None
     )
-    axes = piece.axes - {axis} if isinstance(rule, Whole | Rows) else piece.axes
+    axes = piece.axes - {axis} if isinstance(rule, (Whole, Rows)) else piece.axes
     if isinstance(rule, Rows) and axis in piece.axes:
         axes = axes.union(rule.axes)
     return settle(opened._replace(table=table, axes=axes), carrier)
@@ -245,7 +245,7 @@ def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> St
     if isinstance(rule, Rows) and rule.band and piece.cut is None and not piece.support:
         return _banded_rows(piece, axis, rule, shape)
     if (
-        not isinstance(rule, Pick | Listed | Rows | Band)
+        not isinstance(rule, (Pick, Listed, Rows, Band))
         and not _absent(rule)
         and not piece.map.stays
     ):
@@ -319,7 +319,7 @@ def _opens(rule: Band, way: int) -> tuple[bool, bool]:
 
 def _tabulate(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
     """Take the rule's taps from the map itself where it can, else from a table of what exists."""
-    by_units = isinstance(rule, Pick | Listed | Shift | Rows | Band) or piece.map.stays
+    by_units = isinstance(rule, (Pick, Listed, Shift, Rows, Band)) or piece.map.stays
     made = to_table(piece, shape) if by_units else _evaluated(piece, axis, rule, shape)
     if isinstance(made, Blur):
         return _along_blur(made, axis, rule)
@@ -355,7 +355,7 @@ def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Stan
     bits = support.of(piece.support, axis)
     if isinstance(rule, Rows):
         return _along_rows(piece, axis, rule, shape, bits)
-    if bits is None and isinstance(rule, Window | Resample | Blocks | Whole):
+    if bits is None and isinstance(rule, (Window, Resample, Blocks, Whole)):
         return piece
     kept = support.after(bits, rule)
     if kept == bits:

@@ -132,7 +132,7 @@ def _gathered(piece: Standing, step: Gathered, shape: Shape) -> Standing | Scope
     if isinstance(piece, Mapped) and piece.carrier is not None and step.keeps(piece.carrier, shape):
         # The position stays; what restricts it moves.
         there = _gathered(Mapped(None, constant((0, 0)), piece.support), step, shape)
-        if not isinstance(there, Tabled | Blur):
+        if not isinstance(there, (Tabled, Blur)):
             return there if isinstance(there, Scope) else piece._replace(support=there.support)
     made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
     axes = frozenset(

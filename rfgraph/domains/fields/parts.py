@@ -40,7 +40,7 @@ def cut_by(piece: Piece, axis: int, rule: AxisRule, shape: Shape) -> Span:
     """
     if piece.cut is not None or axis not in piece.axes:
         return piece.cut
-    if not isinstance(rule, Shift | Pick | Listed):
+    if not isinstance(rule, (Shift, Pick, Listed)):
         return None
     first, last = _existing(piece, axis, rule.in_len)
     taken = _taken(rule)

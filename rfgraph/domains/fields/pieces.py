@@ -183,7 +183,7 @@ def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
     """Return the union over the units that exist; None where they are too many to tell."""
     united: Table | None = None
     for piece in pieces:
-        made = to_table(piece, shape) if isinstance(piece, Mapped | Regrouped) else piece
+        made = to_table(piece, shape) if isinstance(piece, (Mapped, Regrouped)) else piece
         if isinstance(made, Blur):
             return None
         try:
