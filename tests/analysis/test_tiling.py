@@ -237,7 +237,7 @@ def test_masked_shifted_windows_are_tiles_on_the_grid_of_a_window():
 @pytest.mark.parametrize(("masked", "masks"), [(True, False), (False, True)])
 def test_shifted_windows_that_wrap_are_not(masked, masks):
     """Without a mask, or where it is not looked at, the first windows read the other end."""
-    found = blocked(nets.shifted_windows(48, masked=masked), masks=masks)
+    found = blocked(rfgraph.load(nets.shifted_windows(48, masked=masked), masks=masks))
     assert ("Concat", "puts parts of the axis side by side") in found
 
 

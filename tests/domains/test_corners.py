@@ -10,13 +10,16 @@ import rfgraph
 from report import models
 from rfgraph.domains import regions, tables
 from rfgraph.domains.fields import meter
-from rfgraph.domains.fields.axis_field import MAX_APART, merge_pieces
+from rfgraph.domains.fields.axis_field import MAX_APART, AxisField, carry_field, merge_pieces
 from rfgraph.domains.fields.layout import Group, united
 from rfgraph.domains.fields.pieces import Mapped, Tabled, to_table
-from rfgraph.domains.periodic import constant
+from rfgraph.domains.fields.spread import Patterns
+from rfgraph.domains.periodic import affine, constant
 from rfgraph.domains.regroup import regroup
+from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table
 from rfgraph.errors import BoundError
+from rfgraph.relations.graph import edges_into
 from rfgraph.relations.steps import Select
 
 # -- pieces of one field -----------------------------------------------------------------------
@@ -44,6 +47,20 @@ def test_many_maps_of_single_units_become_one_table():
     assert len(merged) < len(pieces)
     for before, after in zip(hull(pieces, shape), hull(merged, shape), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_a_sum_along_one_axis_leaves_what_lies_along_another_local():
+    """On 4 x 4 units, the row and the column of each; then all up to one's own along axis 0."""
+    total = helper.make_node("CumSum", ["x", "axis"], ["y"])
+    proto = models.model([total], {"x": [4, 4]}, {"y": None}, {"axis": np.array(0)})
+    (edge,) = edges_into(rfgraph.load(proto).graph, "y")
+    own = [Mapped(axis, affine(1, 0, 0)) for axis in (0, 1)]
+    fields, lost = carry_field(AxisField(tuple(own), None), edge.relation, Patterns())
+    assert lost is Scope.NONE
+    assert [[(p.carrier, p.open_lo, p.open_hi) for p in one.pieces] for one in fields] == [
+        [(1, False, False)],
+        [(0, True, False)],
+    ]
 
 
 # -- inputs that are followed as one ------------------------------------------------------------

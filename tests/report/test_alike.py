@@ -137,4 +137,4 @@ def test_maps_that_were_shown_are_named_together():
     stored = {"w": models.weights(1, 1, 3), "v": models.weights(1, 1, 5)}
     text = text_of(models.model(steps, {"x": shape, "o": shape}, outputs, stored))
     assert "The last local feature maps before it are f, g, shown above." in text
-    assert "The last local feature maps before it are x, o, inputs." in text
+    assert "No feature map lies before it: the input itself feeds it." in text
