@@ -36,10 +36,10 @@ settings.register_profile(
 settings.register_profile(
     "explore", settings.get_profile("fixed"), derandomize=False, max_examples=2000
 )
-settings.register_profile("sample", settings.get_profile("explore"), max_examples=30)
+settings.register_profile("sample", settings.get_profile("explore"), max_examples=20)
 
 # The profile `sample` takes so many of the numbered cases of each sweep, drawn by its seed.
-SAMPLED = 20
+SAMPLED = 15
 
 
 def pytest_configure(config):

@@ -46,7 +46,13 @@ def field(result, tensor, source, kind):
     return rfgraph.erf(result, tensor, input=source, map=kind)
 
 
-@pytest.mark.parametrize("name", FILES)
+# Whole networks of hundreds of tensors, or of three axes, take seconds each.
+LARGE = {"densenet121", "densenet201", "highres3dnet", "inception_v3"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in FILES]
+)
 def test_a_map_lies_where_unit_says_it_reads(name):
     check_support(rfgraph.analyze(FIXTURES / f"{name}.onnx"))
 
