@@ -410,6 +410,29 @@ def test_the_largest_tile_that_fits(run, tmp_path):
     assert "required bytes as 2GiB" in run("tiles", path, "--memory", "2 gigs", code=2)
 
 
+def test_a_length_that_the_file_fixes_is_the_only_one_whatever_fits(run, tmp_path):
+    """16 positions, of which a halo of 4 on either side leaves 8."""
+    path = tmp_path / "fixed.onnx"
+    onnx.save(nets.two_centered(length=16), path)
+    text = run("tiles", path, "--memory", "1GiB", "--format", "json")
+    assert json.loads(text)["recommended"] == {
+        "core": [16 - 8],
+        "tile": [16],
+        "overhead": 2,
+        "activations": 2 * 16 * 4,
+    }
+    assert "takes 128 bytes" in run("tiles", path, "--memory", 127, code=2)
+    short = tmp_path / "short.onnx"
+    onnx.save(nets.two_centered(length=8), short)
+    said = "found 8 as the file's own length"
+    assert said in run("tiles", short, "--image", 64, "--memory", "1GiB", code=2)
+
+
+def test_tile_and_memory_are_not_both_taken(run):
+    said = "tile and memory both say how large a tile is: give one of them"
+    assert said in run("tiles", UNET, "--tile", 512, "--memory", "1GiB", code=2)
+
+
 def test_a_skip_stays_alive(run, tmp_path):
     net = nets.line()
     path = tmp_path / "skip.onnx"

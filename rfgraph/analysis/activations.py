@@ -10,6 +10,8 @@ from rfgraph.errors import UsageError
 from rfgraph.relations.graph import shape_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rfgraph.analysis.geometry import Geometry
     from rfgraph.relations.graph import Model
 
@@ -39,41 +41,45 @@ def activation_bytes(model: Model) -> int:
     return most
 
 
-def fitting_core(found: Geometry, budget: int) -> tuple[tuple[int, ...], int]:
+def fitting_core(found: Geometry, own: Sequence[int], budget: int) -> tuple[tuple[int, ...], int]:
     """Return the largest core, of as many grid steps on each axis, that fits, and its bytes.
 
+    An axis whose length the file fixes keeps its `own` core, since its tiles have one length only.
     UsageError where the least tile does not fit, with what it takes.
     """
     low, high = 1, MOST_STEPS
-    least = _bytes(found, low)
+    least = _bytes(found, own, low)
     if least is None or least > budget:
         needs = "cannot be built" if least is None else f"takes {least} bytes"
         raise UsageError(f"memory of {budget} bytes is too little: the least tile {needs}")
     best = least
     while low < high:
         middle = (low + high + 1) // 2
-        taken = _bytes(found, middle)
+        taken = _bytes(found, own, middle)
         if taken is None or taken > budget:
             high = middle - 1
         else:
             low, best = middle, taken
-    return _core(found, low), best
+    return _core(found, own, low), best
 
 
-def _core(found: Geometry, steps: int) -> tuple[int, ...]:
+def _core(found: Geometry, own: Sequence[int], steps: int) -> tuple[int, ...]:
     cores = []
-    for axis in found.axes:
+    for axis, length in zip(found.axes, own, strict=True):
+        if axis.lengths.is_fixed:
+            cores.append(length)
+            continue
         step = axis.period[1]
         least = -(-(axis.lengths.least - sum(axis.grid_halo)) // step)
         cores.append((max(least, 1) + steps - 1) * step)
     return tuple(cores)
 
 
-def _bytes(found: Geometry, steps: int) -> int | None:
+def _bytes(found: Geometry, own: Sequence[int], steps: int) -> int | None:
     item = next(item for item in found.model.inputs if item.name == found.input)
     lengths = {
         axis.axis: axis.lengths.least if axis.lengths.is_fixed else core + sum(axis.grid_halo)
-        for axis, core in zip(found.axes, _core(found, steps), strict=True)
+        for axis, core in zip(found.axes, _core(found, own, steps), strict=True)
     }
     made = at_lengths(found.model, item, lengths)
     return None if made is None else activation_bytes(made)

@@ -164,11 +164,13 @@ def tiles(
 
     `tile` is the most that a tile may read and `image` the lengths of the whole input, in input
     positions: one number for all spatial axes, or one for each. `memory` are the bytes that the
-    activations of a tile may take: instead of `tile`, it decides the core. A source whose inputs
-    are to be bound is loaded first (`load`). Raises UsageError for names that do not exist, a tile
-    that is too small for its halos (the message has the least), and an image whose lengths the
-    network refuses, or for which tiles of the length that the file fixes give no exact plan.
+    activations of a tile may take, in place of `tile`. A source whose inputs are to be bound is
+    loaded first (`load`). Raises UsageError for names that do not exist, both `tile` and `memory`,
+    a tile that is too small for its halos (the message has the least), and an image whose lengths
+    the network refuses, or for which tiles of the length that the file fixes give no exact plan.
     """
+    if tile is not None and memory is not None:
+        raise UsageError("tile and memory both say how large a tile is: give one of them")
     result, source, name = reached(model, tensor, input)
     count = len(result.forms[source].spatial_axes)
     whole = None if image is None else per_axis("image", image, count)
@@ -178,11 +180,9 @@ def tiles(
     reads = None if tile is None else per_axis("tile", tile, count)
     if reads is None and whole is None and not all(map(_has_core, found.axes)):
         return Tiling(found, None, None, None)
-    taken = None
-    if memory is not None and reads is None:
-        core, taken = fitting_core(found, memory)
-    else:
-        core = _cores(found, reads, whole)
+    core, taken = _cores(found, reads, whole), None
+    if memory is not None:
+        core, taken = fitting_core(found, core, memory)
     recommended = replace(_recommended(found, core), activations=taken)
     if whole is None:
         return Tiling(found, recommended, None, None)

@@ -168,8 +168,8 @@ def twice_down_and_up() -> onnx.ModelProto:
     return net.model(net.up(net.up(x, 4, 2, 1), 4, 2, 1))
 
 
-def two_centered() -> onnx.ModelProto:
-    net = line()
+def two_centered(length: int | str = "n") -> onnx.ModelProto:
+    net = line(length=length)
     return net.model(net.conv(net.conv("x", 5), 5))
 
 
