@@ -104,6 +104,19 @@ def test_a_long_grid_says_which_lengths_were_tried(run, tmp_path):
     assert "multiples of 3000, which lose nothing to strides; others were not tried" in text
 
 
+@pytest.mark.parametrize(
+    "asked", [("--image", 64), ("--tile", 32), ("--memory", "1GiB")], ids=lambda asked: asked[0]
+)
+def test_that_no_plan_is_made_is_said_where_one_was_asked_for(run, asked):
+    said = "No plan is made and no tile is chosen, because tiles are not exact."
+    for form in ("text", "markdown"):
+        assert said not in run("tiles", FIXTURES / "se_gate.onnx", "--format", form)
+        text = run("tiles", FIXTURES / "se_gate.onnx", *asked, "--format", form)
+        assert said in " ".join(text.split())
+    with_three = run("tiles", FIXTURES / "se_gate.onnx", "--tile", "1,2,3", code=2)
+    assert "tile requires one length or 2" in with_three
+
+
 def test_what_is_not_exact_is_named(run):
     text = run("tiles", FIXTURES / "se_gate.onnx")
     assert "GlobalAveragePool at se.avgpool: reads the whole axis (axes 2, 3)" in text

@@ -92,6 +92,7 @@ class Tiling:
     None where the length that the file fixes leaves no room for a core beside its halos. `plan` are
     the tiles of an image, which iterating gives; None where none was asked for, or none is exact.
     `shape` is that of the whole image's output. `proof` is what a run gave, if one was asked for.
+    `refused` is whether an image, a tile or a memory was given to no use, because none is exact.
     """
 
     geometry: Geometry
@@ -99,6 +100,7 @@ class Tiling:
     plan: tuple[Tile, ...] | None
     shape: tuple[int, ...] | None
     proof: Proof | None = None
+    refused: bool = False
 
     @property
     def tensor(self) -> str:
@@ -174,10 +176,11 @@ def tiles(
     result, source, name = reached(model, tensor, input)
     count = len(result.forms[source].spatial_axes)
     whole = None if image is None else per_axis("image", image, count)
+    reads = None if tile is None else per_axis("tile", tile, count)
     found = geometry(result, name, source, whole)
     if not found.exact:
-        return Tiling(found, None, None, None)
-    reads = None if tile is None else per_axis("tile", tile, count)
+        refused = any(it is not None for it in (tile, image, memory))
+        return Tiling(found, None, None, None, refused=refused)
     if reads is None and whole is None and not all(map(_has_core, found.axes)):
         return Tiling(found, None, None, None)
     core, taken = _cores(found, reads, whole), None

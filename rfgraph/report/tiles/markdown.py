@@ -8,7 +8,7 @@ from rfgraph.report.formats.blockers import blocked
 from rfgraph.report.formats.exact import cost_text, exact_text
 from rfgraph.report.formats.markdown import table
 from rfgraph.report.formats.proof import proof_lines
-from rfgraph.report.tiles.words import halo_text, lengths_text, output_text, plan_rows
+from rfgraph.report.tiles.words import NO_PLAN, halo_text, lengths_text, output_text, plan_rows
 from rfgraph.wording.names import for_markdown, some_names
 from rfgraph.wording.numbers import times
 
@@ -36,6 +36,8 @@ def _parts(item: Tiling) -> Iterator[str]:
     before = item.geometry.before_blockers
     if before:
         yield f"Exact as far as {for_markdown(some_names(before))} (`--tensor`)."
+    if item.refused:
+        yield NO_PLAN
     rows = [
         (str(a.axis), str(a.period[1]), halo_text(a), lengths_text(a.lengths), output_text(a))
         for a in item.axes

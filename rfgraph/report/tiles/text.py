@@ -10,6 +10,7 @@ from rfgraph.report.formats.exact import cost_text, exact_text
 from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.formats.table import lay_out
 from rfgraph.report.tiles.words import (
+    NO_PLAN,
     halo_text,
     lengths_text,
     output_text,
@@ -77,6 +78,8 @@ def _verdict(item: Tiling, style: Style) -> Iterator[str]:
     before = item.geometry.before_blockers
     if before:
         yield from _wrap(f"Exact as far as {some_names(before)} (--tensor).", style)
+    if item.refused:
+        yield from _wrap(NO_PLAN, style)
     if item.axes:
         yield from _wrap("The paths that move with the input have:", style)
 

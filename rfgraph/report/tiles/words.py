@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rfgraph.analysis.tiling import Tiling
 
 
+NO_PLAN = "No plan is made and no tile is chosen, because tiles are not exact."
+
+
 def halo_text(axis: AxisGeometry) -> str:
     """Say what a core needs around it, and what tiles on the grid read."""
     needed = f"{axis.halo[0]} before, {axis.halo[1]} after"
