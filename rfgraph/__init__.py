@@ -8,7 +8,8 @@ from rfgraph.errors import BoundError, ModelError, RfgraphError, UsageError
 from rfgraph.version import __version__
 
 if TYPE_CHECKING:
-    from rfgraph.analysis.diff import Diff, diff
+    from rfgraph.analysis.diff import diff
+    from rfgraph.analysis.differences import Diff
     from rfgraph.analysis.effective_field import ERF
     from rfgraph.analysis.erf import erf
     from rfgraph.analysis.field import Finding, Output, ReceptiveField
@@ -84,7 +85,7 @@ _HOMES = {
     "Band": "rfgraph.relations.axis_rules",
     "Blocks": "rfgraph.relations.axis_rules",
     "Chain": "rfgraph.ops.node",
-    "Diff": "rfgraph.analysis.diff",
+    "Diff": "rfgraph.analysis.differences",
     "Everything": "rfgraph.relations.steps",
     "ExporterProgram": "rfgraph.onnxfile.reading.model_source",
     "FileGraph": "rfgraph.relations.graph",

@@ -1,39 +1,31 @@
-"""What differs between two models in what is read."""
+"""Two models compared in what is read: inputs, outputs and layers in pairs, each pair measured."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rfgraph.analysis.layers import FIELD, WINDOW, Layer, layers_of
-from rfgraph.analysis.measurement import WITHOUT_END, Measured, MeasuredAxis, measured
+from rfgraph.analysis.differences import AxisDiff, Diff, Kind, LayerDiff, TensorDiff, Verdict
+from rfgraph.analysis.layers import FIELD, WINDOW, layers_of
+from rfgraph.analysis.measurement import WITHOUT_END, measured
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.pairing import Pair, matched, paired_layers
 from rfgraph.analysis.result import analyze
 from rfgraph.arguments import keywords_named, mapping, text
-from rfgraph.errors import RfgraphError, UsageError
+from rfgraph.errors import RfgraphError
 from rfgraph.relations.graph import Model, shape_of
-from rfgraph.version import __version__
-from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.comparison import Change
-    from rfgraph.domains.fields.axis import Json
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import ModelInput
 
 
 Names: TypeAlias = tuple["str | None", "str | None"]
-Kind: TypeAlias = Literal["smaller", "global", "unaligned", "lookahead", "missing"]
 
-# What a pipeline may be asked to fail on; a tensor without a partner counts as each of them.
-KINDS: tuple[Kind, ...] = ("smaller", "global", "unaligned", "lookahead")
 _BETTER = {
     "smaller": "larger",
     "global": "local",
@@ -42,202 +34,6 @@ _BETTER = {
     "missing": "added",
 }
 _SMALLER = ("size", "size_min", "paths_min", "paths_median")
-# What is not read differently where only these are.
-_HOW = ("effective",)
-
-
-def kinds_of(words: Sequence[str]) -> tuple[Kind, ...]:
-    """Return ways to be worse; UsageError for a word that is none, with those that are."""
-    found = tuple(kind for kind in KINDS if kind in words)
-    for word in words:
-        if word not in KINDS:
-            raise UsageError(f"fail-on requires some of {', '.join(KINDS)}, found {quoted(word)}")
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One way in which an output got worse or better; `axis` is the new model's, None for all."""
-
-    kind: str
-    tensor: str
-    input: str | None
-    axis: int | None
-    key: str
-    before: Any
-    after: Any
-
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        return {
-            "kind": self.kind,
-            "tensor": self.tensor,
-            "input": self.input,
-            "axis": self.axis,
-            "key": self.key,
-            "before": _plain(self.before),
-            "after": _plain(self.after),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class AxisDiff:
-    """One spatial axis of an input in both models, and what differs on it."""
-
-    before: MeasuredAxis
-    after: MeasuredAxis
-    changes: tuple[Change, ...]
-
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        return {
-            "axis": self.after.axis,
-            "old": _values(self.before),
-            "new": _values(self.after),
-            "changes": {
-                change.key: [_plain(change.before), _plain(change.after)] for change in self.changes
-            },
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class TensorDiff:
-    """A tensor on an input in both models; None in the one that lacks it.
-
-    `feeds` is the output that the tensor feeds, where that is global itself.
-    """
-
-    before: Measured | None
-    after: Measured | None
-    axes: tuple[AxisDiff, ...]
-    feeds: str | None = None
-
-    @property
-    def aligned(self) -> tuple[bool | None, bool | None]:
-        """Whether its paths are aligned, before and after."""
-        old, new = self.before, self.after
-        return None if old is None else old.aligned, None if new is None else new.aligned
-
-    @property
-    def routes(self) -> tuple[int | None, int | None]:
-        """How many routes lead to it, before and after; None where that is not counted."""
-        old, new = self.before, self.after
-        return None if old is None else old.routes, None if new is None else new.routes
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing that is read differs."""
-        return (
-            self.before is not None
-            and self.after is not None
-            and len(self.before.axes) == len(self.after.axes)
-            and all(change.key in _HOW for axis in self.axes for change in axis.changes)
-            and _equal(*self.aligned)
-            and _equal(*self.routes)
-        )
-
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        old, new = self.before, self.after
-        return {
-            "old": None if old is None else old.tensor,
-            "new": None if new is None else new.tensor,
-            "input": [None if it is None else it.input for it in (old, new)],
-            "feeds": self.feeds,
-            "aligned": list(self.aligned),
-            "routes": [None if count is None else str(count) for count in self.routes],
-            "axes": [axis.to_dict() for axis in self.axes],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class LayerDiff:
-    """A layer in both models, None in the one that lacks it; `changes` by key, per spatial axis."""
-
-    before: Layer | None
-    after: Layer | None
-    changes: Mapping[str, tuple[Any, Any]]
-
-    @property
-    def own(self) -> bool:
-        """Whether the layer itself is another, not only what it is fed with."""
-        return None in (self.before, self.after) or any(key in self.changes for key in _OWN)
-
-    @property
-    def has_window(self) -> bool:
-        """Whether either has a window: what else there is may be written in many ways."""
-        return any(layer is not None and layer.window for layer in (self.before, self.after))
-
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        changes = {key: [_plain(was), _plain(now)] for key, (was, now) in self.changes.items()}
-        return {
-            "old": None if self.before is None else self.before.label,
-            "new": None if self.after is None else self.after.label,
-            "changes": changes,
-        }
-
-
-_OWN = ("kind", *WINDOW)
-
-
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """What differs between two models; `worse` and `better` are ways in which outputs do."""
-
-    old: Model
-    new: Model
-    outputs: tuple[TensorDiff, ...]
-    layers: tuple[LayerDiff, ...]
-    worse: tuple[Verdict, ...]
-    better: tuple[Verdict, ...]
-
-    @property
-    def same(self) -> bool:
-        """Whether there is no difference in what is read, at the outputs and on the way."""
-        return self.same_outputs and not any(it.own and it.has_window for it in self.layers)
-
-    @property
-    def same_outputs(self) -> bool:
-        """Whether there is no difference in what the outputs read."""
-        return all(item.same for item in self.outputs)
-
-    def failing(self, kinds: Sequence[str] = KINDS) -> tuple[Verdict, ...]:
-        """Return what got worse in one of some ways; UsageError for a word that is none."""
-        wanted = {*kinds_of(kinds), "missing"} if kinds else set()
-        return tuple(item for item in self.worse if item.kind in wanted)
-
-    def to_dict(self) -> Json:
-        """Return the JSON report."""
-        return {
-            "schema": 1,
-            "version": __version__,
-            "old": {"file": self.old.file, "nodes": self.old.nodes},
-            "new": {"file": self.new.file, "nodes": self.new.nodes},
-            "same": self.same,
-            "outputs": [item.to_dict() for item in self.outputs],
-            "layers": [item.to_dict() for item in self.layers],
-            "worse": [item.to_dict() for item in self.worse],
-            "better": [item.to_dict() for item in self.better],
-        }
-
-
-def _values(axis: MeasuredAxis) -> Json:
-    return {"axis": axis.axis, **{key: _plain(value) for key, value in axis.values().items()}}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return rational(value) if isinstance(value, Fraction) else value
-
-
-def _equal(before: object, after: object) -> bool:
-    return None in (before, after) or before == after
-
-
-# -- comparing -------------------------------------------------------------------------------------
 
 
 @keywords_named

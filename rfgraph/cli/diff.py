@@ -13,7 +13,7 @@ from rfgraph.cli.options import add_bindings, add_output, add_override, load_fil
 from rfgraph.cli.output import emit, style_of
 
 if TYPE_CHECKING:
-    from rfgraph.analysis.diff import Diff
+    from rfgraph.analysis.differences import Diff
     from rfgraph.cli.parser import Parser
 
 FORMATS = ("text", "json", "markdown")
@@ -50,7 +50,8 @@ def renamed(text: str) -> tuple[str, str]:
 
 def run(options: argparse.Namespace) -> int:
     """Write what differs, and fail where it is worse in a way that was asked for."""
-    from rfgraph.analysis.diff import diff, kinds_of
+    from rfgraph.analysis.diff import diff
+    from rfgraph.analysis.differences import kinds_of
 
     asked = kinds_of(() if options.fail_on is None else options.fail_on.split(","))
     refuse_to_overwrite(options.output, [options.old, options.new])

@@ -11,7 +11,7 @@ from rfgraph.wording.names import for_markdown, markdown_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rfgraph.analysis.diff import Diff, TensorDiff
+    from rfgraph.analysis.differences import Diff, TensorDiff
 
 
 def diff_markdown(diff: Diff) -> str:

@@ -20,7 +20,7 @@ from rfgraph.wording.numbers import count_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rfgraph.analysis.diff import Diff, TensorDiff
+    from rfgraph.analysis.differences import Diff, TensorDiff
     from rfgraph.report.formats.style import Style
 
 

@@ -10,7 +10,7 @@ from rfgraph.wording.names import safe
 from rfgraph.wording.numbers import axes_text, count_of, figure, fraction, joined, span, times
 
 if TYPE_CHECKING:
-    from rfgraph.analysis.diff import AxisDiff, Diff, LayerDiff, TensorDiff, Verdict
+    from rfgraph.analysis.differences import AxisDiff, Diff, LayerDiff, TensorDiff, Verdict
     from rfgraph.analysis.layers import Layer
 
 
