@@ -72,8 +72,8 @@ def diff(
         if one is not None and other is not None
         for layer in _layer_diffs(before, after, one, other)
     )
-    worse = tuple(chain.from_iterable(_worse(item) for item in found))
-    better = tuple(_turned(it) for item in found for it in _worse(_reversed(item)))
+    worse = tuple(chain.from_iterable(map(_worse, found)))
+    better = tuple(chain.from_iterable(map(_better, found)))
     return Diff(before.model, after.model, found, layers, worse, better)
 
 
@@ -254,15 +254,20 @@ def _kind(change: Change) -> Kind | None:
     return None
 
 
+def _better(item: TensorDiff) -> Iterator[Verdict]:
+    """Yield the ways in which a tensor got better: it would be worse the other way round."""
+    new = item.after
+    if new is None:
+        return
+    axes = {axis.before.axis: axis.after.axis for axis in item.axes}
+    for it in _worse(_reversed(item)):
+        axis = None if it.axis is None else axes[it.axis]
+        yield Verdict(_BETTER[it.kind], new.tensor, new.input, axis, it.key, it.after, it.before)
+
+
 def _reversed(item: TensorDiff) -> TensorDiff:
     axes = tuple(
         AxisDiff(axis.after, axis.before, tuple(axis.after.changes(axis.before)))
         for axis in item.axes
     )
     return TensorDiff(item.after, item.before, axes, item.feeds)
-
-
-def _turned(item: Verdict) -> Verdict:
-    return Verdict(
-        _BETTER[item.kind], item.tensor, item.input, item.axis, item.key, item.after, item.before
-    )

@@ -226,6 +226,29 @@ def test_group_norm_for_batch_norm(capsys, tmp_path):
     assert kinds(rfgraph.diff(new, old).better) == {"local", "lookahead"}
 
 
+def test_both_ways_are_named_as_in_the_new_model():
+    """The same windows in another layout, under other names, the middle one wider."""
+
+    def net(last, dilation, source, output):
+        made = Net("layout", "arithmetic only")
+        shape = [1, 20, 20, 3]
+        x = made.nhwc(source, shape) if last else made.input(source, [1, 3, 20, 20])
+        made.output(made.conv(x, output, 2, 3, 1, dilation, d=dilation), [1, 2, 20, 20])
+        return made.model()
+
+    found = rfgraph.diff(net(True, 1, "x", "y"), net(False, 2, "signal", "map"))
+    assert {(it.tensor, it.input, it.axis, it.kind) for it in found.better} == {
+        ("map", "signal", 2, "larger"),
+        ("map", "signal", 3, "larger"),
+    }
+    assert {(it.before, it.after) for it in found.better} == {(3, 5)}
+    back = rfgraph.diff(net(False, 2, "signal", "map"), net(True, 1, "x", "y"))
+    assert {(it.tensor, it.input, it.axis, it.kind) for it in back.worse} == {
+        ("y", "x", 1, "smaller"),
+        ("y", "x", 2, "smaller"),
+    }
+
+
 def test_causal_and_not():
     found = rfgraph.diff(residual(False, pads=(2, 0)), residual(False, pads=(1, 1)))
     # The stem reads one ahead; so does the second window then.

@@ -23,7 +23,7 @@ _KINDS = {
     "lookahead": "reads further ahead",
     "missing": "is gone",
     "larger": "reads more",
-    "local": "is not global any more",
+    "local": "is not global any more, or is known now",
     "aligned": "became aligned",
     "added": "is new",
 }
