@@ -179,8 +179,6 @@ def check_one(model: Source, settings: Settings) -> Report:
         said = tuple(findings(result, settings))
         advice = _advice(result, settings) if settings.suggest else None
     except Exception as error:
-        if os.environ.get("RFGRAPH_DEBUG") == "1" and not isinstance(error, RfgraphError):
-            raise
         return _error_report(model, error_line(model, error), settings)
     return Report(name, said, None, settings.select, loaded.masks, settings.fail_on, advice)
 
@@ -199,7 +197,12 @@ def file_name(source: Source) -> str:
 
 
 def error_line(source: Source, error: Exception) -> str:
-    """Return what went wrong with a model in one line that begins with its name."""
+    """Return what went wrong with a model in one line that begins with its name.
+
+    What should not happen is raised under RFGRAPH_DEBUG=1.
+    """
+    if os.environ.get("RFGRAPH_DEBUG") == "1" and not isinstance(error, RfgraphError):
+        raise error
     message = _message(error)
     prefix = f"{source_name(source)}: "
     return message if message.startswith(prefix) else prefix + message

@@ -49,6 +49,45 @@ def test_each_model_is_a_row_and_a_broken_one_stops_no_other(fleet, capsys):
     assert by_name["broken"]["size"] == ""
 
 
+def test_a_row_says_what_the_commands_say_of_the_model(capsys):
+    """A gate beside local paths: sizes are of these alone, and no tiles are exact."""
+    gated, plain = str(FOLDER / "se_gate.onnx"), str(FOLDER / "unet_bilinear.onnx")
+    _, (gate, net), _ = records(capsys, gated, plain)
+    local = rfgraph.erf(gated, local=True)
+    assert gate["effective"] == " ".join(str(axis.size) for axis in local.axes.values())
+    assert gate["effective"] != " ".join(str(a.size) for a in rfgraph.erf(gated).axes.values())
+    assert (gate["size"], gate["halo"], gate["lookahead"]) == ("5 5", "", "")
+    assert net["halo"] == " ".join(
+        f"{axis.halo[0]}+{axis.halo[1]}" for axis in rfgraph.tiles(plain).axes
+    )
+    assert (
+        net["findings"]
+        == ""
+        == "".join(finding.code for finding in rfgraph.check(plain, select="all", ignore="RF001"))
+    )
+
+
+def test_what_cannot_be_told_is_not_said_to_be_inexact(monkeypatch, capsys):
+    def refuse(*_):
+        raise rfgraph.BoundError("too large")
+
+    monkeypatch.setattr("rfgraph.report.zoo.rows.tiles", refuse)
+    assert main(["zoo", str(FOLDER / "tcn.onnx"), "--format", "markdown"]) == 0
+    assert "not exact" not in capsys.readouterr().out
+
+
+def test_what_should_not_happen_can_be_seen(monkeypatch):
+    def broken(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("rfgraph.report.zoo.rows.analyze", broken)
+    (row,) = rows_of(str(FOLDER / "tcn.onnx"))
+    assert "internal error: ZeroDivisionError" in row.error
+    monkeypatch.setenv("RFGRAPH_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        rows_of(str(FOLDER / "tcn.onnx"))
+
+
 def test_an_output_without_a_feature_map_stands_for_itself(tmp_path, capsys):
     """A dense layer on the input reads all of it: no local path, so no size, halo or effective."""
     dense = models.model(

@@ -36,9 +36,10 @@ class Row:
     `tensors` are alike in all that is said here. A `size` is that of the local paths, or the word
     for an axis without one, and `effective` holds 95 % of what counts over them. `covers` is None
     where that is not known, or `is_open`: a length that the file leaves open. `halo` is before and
-    after, None where no tiles are exact; `lookahead` None for an input with several axes, and
-    without end. `codes` are what `rfgraph check --select all` finds but RF001, whose question is
-    `covers`; one with a "?" asks for a length that is open. With an `error` there is nothing else.
+    after, empty where no tiles are exact and None where that cannot be told; `lookahead` None for
+    an input with several axes, and without end. `codes` are what `rfgraph check --select all` finds
+    but RF001, whose question is `covers`; one with a "?" asks for a length that is open. With an
+    `error` there is nothing else.
     """
 
     file: str
@@ -65,7 +66,7 @@ class Row:
             "size": list(self.size),
             "effective": None if self.effective is None else list(self.effective),
             "covers_input": self.covers,
-            "halo": None if self.halo is None else [list(pair) for pair in self.halo],
+            "halo": [list(pair) for pair in self.halo] if self.halo else None,
             "lookahead": rational(self.lookahead),
             "findings": list(self.codes),
         }
@@ -81,7 +82,7 @@ def cells_of(row: Row) -> tuple[str, ...]:
     """Return a row as words, in the order of `HEADER`; names as they are in the file."""
     if row.error is not None:
         return (row.file, "error", *("",) * (len(HEADER) - 3), row.error)
-    halo = None if row.halo is None else times([_sides(pair) for pair in row.halo])
+    halo = "-" if row.halo is None else times(list(map(_sides, row.halo))) or "not exact"
     return (
         row.file,
         some_names(row.tensors, 1),
@@ -89,7 +90,7 @@ def cells_of(row: Row) -> tuple[str, ...]:
         times(row.size) or "-",
         "-" if row.effective is None else times(row.effective),
         {True: "yes", False: "no", None: "open" if row.is_open else "-"}[row.covers],
-        halo or ("not exact" if row.input else "-"),
+        halo,
         "-" if row.lookahead is None else whole_up(row.lookahead),
         " ".join(row.codes) or "-",
     )
@@ -179,7 +180,9 @@ def _halo(result: Result, field: ReceptiveField) -> tuple[tuple[int, int], ...] 
         cut = tiles(result, field.tensor, field.input)
     except RfgraphError:
         return None
-    return tuple(axis.halo for axis in cut.axes) if cut.exact and cut.axes else None
+    if not cut.axes and cut.exact:
+        return None
+    return tuple(axis.halo for axis in cut.axes) if cut.exact else ()
 
 
 def _lookahead(result: Result, field: ReceptiveField, axes: int) -> Fraction | None:
