@@ -30,9 +30,12 @@ def commands(model: str, plot: str) -> Iterator[list[str]]:
         yield ["erf", model, "--layers", "--map", "paths", "--format", form]
     for form in ("text", "json"):
         yield ["unit", model, "--index", "0", "--format", form]
+        yield ["tiles", model, "--format", form]
+        yield ["stream", model, "--format", form]
     for form in CHECKED:
         yield ["check", model, "--select", "all", "--format", form]
     yield ["check", model, "--min-rf", "99", "--suggest"]
+    yield ["zoo", model, "--format", "html"]
     for form in ("text", "markdown"):
         yield ["diff", model, model, "--format", form]
     yield ["whatif", model, "--set", "a node that there is not.pads=1"]
@@ -62,7 +65,7 @@ def run(arguments: list[str]) -> tuple[int, str, str]:
 
 def problems(arguments: list[str], code: int, out: str, err: str) -> list[str]:
     """Return what is not as promised about how a command ended; nothing if all is."""
-    checks = arguments[0] == "check"
+    checks = arguments[0] in ("check", "zoo")  # one line for each model, beside the report
     whole = {"json", "sarif"} & set(arguments)  # in which names are not clipped
     wrong = []
     if code not in ((0, 1, 2) if checks else (0, 2)):
