@@ -10,9 +10,6 @@ from rfgraph.domains.periodic import PeriodicMap, joined
 if TYPE_CHECKING:
     from rfgraph.domains.phases import Span
 
-if TYPE_CHECKING:
-    from rfgraph.domains.phases import Span
-
 
 class Moved(NamedTuple):
     """A tensor that moves along `axis`: position i is that of `i // inner % length`.

@@ -42,7 +42,7 @@ def taps(rule: Resample) -> Taps:
     bounded(rule.out_len * width)
     index = first[:, None] + np.arange(width) * step
     there = np.arange(width) < count[:, None]
-    point = np.array([float(rule.coordinate(o)) for o in range(rule.out_len)])
+    point = np.array(_coordinates(rule))
     weight = _kernel(rule, index - point[:, None]) * there if width > 1 else there.astype(float)
     top = rule.in_len - 1
     if rule.crop:
@@ -58,6 +58,13 @@ def taps(rule: Resample) -> Taps:
         weight[:, tap] += np.where(same, weight[:, tap + 1], 0)
         weight[same, tap + 1] = 0
     return Taps(index, weight)
+
+
+def _coordinates(rule: Resample) -> list[float]:
+    """Return where each output position lies on the input axis."""
+    parts = math.lcm(rule.ratio.denominator, rule.offset.denominator)
+    jump, begin = int(rule.ratio * parts), int(rule.offset * parts)
+    return [(o * jump + begin) / parts for o in range(rule.out_len)]
 
 
 def _kernel(rule: Resample, distance: Floats) -> Floats:

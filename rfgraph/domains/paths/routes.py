@@ -332,16 +332,16 @@ class Walks:
             number: _Place(edge.target, Reduced(reduced, numbers[number]), shape)
             for number, (edge, reduced, shape) in ((k, self._plan.numbered[k]) for k in numbers)
         }
-        found = self._search(name, set(starts.values()))
-        return {number: found[place] for number, place in starts.items()}
+        walks = self._search(name, set(starts.values()))
+        return {number: walks[place] for number, place in starts.items()}
 
     def _search(self, name: str, wanted: set[_Place]) -> dict[_Place, tuple[Edge, ...]]:
         """Return a walk for each place that is wanted, searched backward."""
         came: set[tuple[str, Reduced, tuple[int, ...]]] = set()
-        found: dict[_Place, tuple[Edge, ...]] = {}
+        walks: dict[_Place, tuple[Edge, ...]] = {}
         ends = {place.tensor for place in wanted}
         pending: deque[_Way | None] = deque([None])
-        while len(found) < len(wanted):
+        while len(walks) < len(wanted):
             way = pending.popleft()
             for edge in self._plan.edges[name if way is None else way.edge.source]:
                 taken = self._plan.left_out.get(id(edge))
@@ -355,10 +355,10 @@ class Walks:
                 if edge.source in ends:
                     place = _Place(edge.source, made.reduced, made.shape())
                     if place in wanted:
-                        found.setdefault(place, made.edges())
+                        walks.setdefault(place, made.edges())
                 if edge.source not in self._named:
                     pending.append(made)
-        return found
+        return walks
 
 
 class _Place(NamedTuple):
@@ -380,11 +380,8 @@ class _Way(NamedTuple):
     @classmethod
     def through(cls, edge: Edge, taken: Reduced, rest: _Way | None) -> _Way:
         """Return the walk that goes over an edge before the rest."""
-        both = taken
-        if rest is not None:
-            after = rest.reduced
-            both = Reduced(after.spatial | taken.spatial, after.others or taken.others)
-        reshapes = () if rest is None else rest.reshapes
+        after, reshapes = (Reduced(), ()) if rest is None else (rest.reduced, rest.reshapes)
+        both = Reduced(after.spatial | taken.spatial, after.others or taken.others)
         return cls(edge, rest, both, (edge, *reshapes) if _reshaped(edge) else reshapes)
 
     def shape(self) -> Shape | None:
@@ -394,8 +391,8 @@ class _Way(NamedTuple):
     def edges(self) -> tuple[Edge, ...]:
         """Return the edges of the walk in order."""
         way: _Way | None = self
-        found: list[Edge] = []
+        edges: list[Edge] = []
         while way is not None:
-            found.append(way.edge)
+            edges.append(way.edge)
             way = way.rest
-        return tuple(found)
+        return tuple(edges)
