@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import rfgraph
 from rfgraph.cli import main
-from rfgraph.wording.numbers import amount, times
+from rfgraph.wording.numbers import amount, figure, share, times
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -101,8 +101,20 @@ def card(entry: dict[str, Any], picture: str) -> str:
         ("halo of a tile", halo),
     ]
     lines = "\n".join(f"| {label} | {value} |" for label, value in rows)
+    teaches = entry["teaches"].format(
+        smallest=routes.min,
+        largest=routes.max,
+        mean=figure(routes.mean, 4),
+        routes=amount(histogram.total),
+        covering=share(routes.covering or 0, histogram.total),
+        length=result.input(field.input).shape[axes[0]],
+        effective=inside,
+        stride=field.axes[axes[0]].stride,
+        halo=halo,
+        grid=cut.axes[0].period[1] if cut.axes else None,
+    )
     return (
-        f"## {entry['title']}\n\n{entry['teaches']}\n\n"
+        f"## {entry['title']}\n\n{teaches}\n\n"
         f"![{entry['title']}]({picture}){{ width=640 }}\n\n"
         f"| `{entry['file']}` | |\n|---|---|\n{lines}"
     )
