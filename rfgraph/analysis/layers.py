@@ -143,7 +143,7 @@ def _windows_along(
 ) -> tuple[Rules, tuple[int, ...]]:
     """Return the windows of an operator, and which of them each spatial axis of the input has."""
     for edge in edges:
-        windows = list(_windows(edge))
+        windows = list(windows_of(edge))
         at = [axis for axis, _ in windows]
         classes = result.forms[source].states[edge.source].classes
         places = []
@@ -184,7 +184,7 @@ def _kind(
     return " and ".join(sorted(scopes)) or "resample"
 
 
-def _windows(edge: Edge) -> Iterator[tuple[int, Window | Transposed]]:
+def windows_of(edge: Edge) -> Iterator[tuple[int, Window | Transposed]]:
     """Yield the windows of an edge, by the axis of the tensor that they slide along."""
     axes = list(range(len(edge.relation.in_shape)))
     for step in edge.relation.steps:

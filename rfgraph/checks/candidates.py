@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import networkx as nx
 
-from rfgraph.analysis.layers import Layer, layers_of
+from rfgraph.analysis.layers import Layer, layers_of, windows_of
 from rfgraph.analysis.lossy import is_lossy
 from rfgraph.analysis.paths import paths
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Blocks, Shift, Transposed, Window
 from rfgraph.relations.graph import between, edges_from, edges_into, producer_of
-from rfgraph.relations.steps import Reduce, Select, Taps
+from rfgraph.relations.steps import Reduce, Select
 
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Analysis
@@ -30,7 +30,6 @@ Kind: TypeAlias = Literal["dilation", "kernel", "layer", "stride"]
 KINDS: tuple[Kind, ...] = ("dilation", "kernel", "layer", "stride")
 # The most steps of each kind.
 MOST: Mapping[Kind, int] = {"dilation": 1 << 16, "kernel": 1 << 12, "layer": 64, "stride": 7}
-_PARTS = {"dilation": "dilation", "kernel": "kernel", "stride": "stride"}
 _ATTRIBUTE = {"dilation": "dilations", "kernel": "kernel_shape", "stride": "strides"}
 
 
@@ -111,13 +110,13 @@ class Move:
 
     def _changes(self, layer: Layer, steps: Vector) -> Made:
         name = _ATTRIBUTE[self.kind]
-        part, each = _PARTS[self.kind], 2 if self.kind == "kernel" else 1
-        values = layer.enlarged(part, steps, each)
+        values = layer.enlarged(self.kind, steps, 2 if self.kind == "kernel" else 1)
         made: Made = {(layer.address, name): values}
         if self.kind == "stride":
             return made
         wider = [
-            replace(rule, **{part: value}) for rule, value in zip(layer.rules, values, strict=True)
+            replace(rule, **{self.kind: value})
+            for rule, value in zip(layer.rules, values, strict=True)
         ]
         more = {
             place: new.extent - old.extent
@@ -216,7 +215,8 @@ def padding_of(result: Analysis, layer: Layer) -> Padding | None:
     for edge in edges_into(graph, layer.tensor):
         maker = producer_of(graph, edge.source)
         rank = len(edge.relation.in_shape)
-        if maker is None or maker.op_type != "Pad" or rank != len(layer.rules) + 2:
+        slid = [axis for axis, _ in windows_of(edge)]
+        if maker is None or maker.op_type != "Pad" or len(slid) != len(layer.rules):
             continue
         pads = [0] * (2 * rank)
         for inner in edges_into(graph, edge.source):
@@ -225,10 +225,7 @@ def padding_of(result: Analysis, layer: Layer) -> Padding | None:
                     if isinstance(rule, Shift):
                         pads[axis] -= rule.start
                         pads[axis + rank] += rule.out_len + rule.start - rule.in_len
-        first = next(axis for step in edge.relation.steps if isinstance(step, Taps)
-                     for axis, _ in step.rules)  # fmt: skip
-        axes = {place: first + place for place in range(len(layer.rules))}
-        return Padding(maker.name or edge.source, tuple(pads), axes)
+        return Padding(maker.name or edge.source, tuple(pads), dict(enumerate(slid)))
     return None
 
 

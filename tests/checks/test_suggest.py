@@ -257,6 +257,21 @@ def test_auto_pad_and_pad_nodes_become_causal():
     assert passes(model, found.changes, causal=True, select="RF009")
 
 
+def test_a_pad_of_computed_weights_is_none_of_the_window():
+    """The kernel of `dynamic` is a mean, padded to 3 taps: what is widened is the other's input."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], name="plain", pads=[1, 1]),
+        helper.make_node("GlobalAveragePool", ["a"], ["m"], name="mean"),
+        helper.make_node("Pad", ["m", "p"], ["k"], name="pad"),
+        helper.make_node("Conv", ["a", "k"], ["y"], name="dynamic", pads=[1, 1]),
+    ]
+    given = {"p": np.array([0, 0, 1, 0, 0, 1]), "w": models.weights(1, 1, 3)}
+    model = models.model(nodes, {"x": [1, 1, 40]}, {"y": None}, given)
+    found = judged(model, min_rf=9)
+    assert {key for item in found for key in item.changes} >= {("plain", "dilations")}
+    assert not any(node == "pad" for item in found for node, _ in item.changes)
+
+
 def test_what_no_padding_can_make_causal_is_said():
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["a"], name="c", pads=[1, 1]),
