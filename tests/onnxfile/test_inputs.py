@@ -31,6 +31,13 @@ def test_an_open_length_is_probed_and_reported(open_dim):
     entry = rfgraph.analyze(model([1, 1, open_dim], (1, 1, 3))).to_dict()["inputs"][0]
     assert (entry["shape"], entry["probed"]) == ([1, 1, 256], {"2": 256})
     assert entry["symbolic"] == {"2": "L" if open_dim == "L" else "?"}
+    assert entry["reasons"] == ({"2": "the file declares 0"} if open_dim == 0 else {})
+
+
+def test_that_0_is_declared_is_said_beside_what_fixes_the_length():
+    entry = rfgraph.analyze(model([1, 0, 16], (1, 5, 3))).to_dict()["inputs"][0]
+    assert (entry["shape"], entry["probed"], entry["determined"]) == ([1, 5, 16], {}, {"1": 5})
+    assert entry["reasons"] == {"1": "the file declares 0; fixed by node 'last' (Conv)"}
 
 
 @pytest.mark.parametrize(("part", "taken"), [(8, 256), (7, 224), (13, 247)])

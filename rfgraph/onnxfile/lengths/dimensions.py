@@ -26,13 +26,15 @@ class Declared:
     """A graph input as the file declares it.
 
     `dims` has an integer or a symbol for each axis; it is None where no shape is declared.
-    `replaced` are the declared lengths, by axis, in whose place others stand in `dims`.
+    `replaced` are the declared lengths, by axis, in whose place others stand in `dims`. `empty` are
+    the axes whose declared length is 0, which is taken as none.
     """
 
     name: str
     dims: tuple[int | str, ...] | None
     is_tensor: bool = True
     replaced: dict[int, int] = field(default_factory=dict)
+    empty: frozenset[int] = frozenset()
 
     def named_dims(self) -> Iterator[tuple[int, str]]:
         """Yield the axes without a length, with their names."""

@@ -39,7 +39,13 @@ def _declared_input(value: onnx.ValueInfoProto) -> Declared:
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
         return Declared(value.name, None)
-    return Declared(value.name, tuple(_dim(dim) for dim in tensor.shape.dim))
+    dims = tensor.shape.dim
+    empty = frozenset(axis for axis, dim in enumerate(dims) if _is_empty(dim))
+    return Declared(value.name, tuple(map(_dim, dims)), empty=empty)
+
+
+def _is_empty(dim: onnx.TensorShapeProto.Dimension) -> bool:
+    return dim.HasField("dim_value") and dim.dim_value == 0
 
 
 def _dim(dim: onnx.TensorShapeProto.Dimension) -> int | str:
@@ -107,9 +113,10 @@ def _input_with_lengths(
         keys = dimensions.keys(item.name, axis, dim)
         if not all(_is_determined(key, dimensions, reasons) for key in keys):
             probed[axis] = length
-        text = _why_that_length(dim, keys, dimensions, lengths, reasons)
-        if text:
-            why[axis] = text
+        said = ["the file declares 0"] if axis in item.empty else []
+        said += _why_that_length(dim, keys, dimensions, lengths, reasons)
+        if said:
+            why[axis] = "; ".join(said)
     return ModelInput(item.name, tuple(shape), dict(item.named_dims()), probed, why)
 
 
@@ -127,7 +134,7 @@ def _why_that_length(
     dimensions: Dimensions,
     lengths: Lengths,
     reasons: Mapping[Dimension, Reason],
-) -> str:
+) -> list[str]:
     """Say why an axis has its length: what its symbols are, and why they are that."""
     said = [reasons[key].text for key in keys if key in reasons]
     said += [why for key, why in dimensions.loose.items() if key in keys]
@@ -136,4 +143,4 @@ def _why_that_length(
         said.insert(
             0, ", ".join(f"{printable(key)} is {known[key]}" for key in known if key in keys)
         )
-    return "; ".join(dict.fromkeys(said))
+    return list(dict.fromkeys(said))
