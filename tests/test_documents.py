@@ -120,6 +120,16 @@ def test_the_loop_over_tiles_puts_the_whole_together(monkeypatch):
     assert len(names["plan"]) > 1
 
 
+def test_what_if_in_python(monkeypatch):
+    """The last of three convolutions of 3 at stride 16, twice as wide: 2 * 16 positions more."""
+    monkeypatch.chdir(ROOT)
+    (example,) = [block for block in blocks("python") if "what_if(" in block]
+    *lines, last = example.splitlines()
+    names = {"rfgraph": rfgraph}
+    exec("\n".join(lines), names)
+    assert eval(last, names) == 212 + 2 * 16
+
+
 def labels(svg):
     return re.findall(r"<text[^>]*>([^<]*)", svg)
 

@@ -85,7 +85,7 @@ GLOSSARY = {
         with `--masks` a score 87.34 below its row's highest has no weight.""",
     "unproductive layer": """One that gathers nothing new: the field before it already covers the
         input, or all taps of its window but one lie outside the map: RF004. Richter et al. (2021)
-        take the wider rule that any layer past the first is unproductive.""",
+        find that layers behind this border no longer improve the prediction.""",
     "local paths cover": """Whether the field of the local paths alone is at least as long as the
         input, where others read the whole of it. See `rfgraph explain cover`.""",
     "local paths": """The paths that are local on an axis which others, through a gate or a norm,
