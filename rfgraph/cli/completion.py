@@ -87,12 +87,12 @@ def _option(action: argparse.Action) -> Option:
 def bash() -> str:
     """Return the script for bash and zsh."""
     options, values, names = [], [], []
-    for name, _, found in commands():
+    for name, _, known in commands():
         case = name or "*"
-        words = " ".join(option for item in found for option in item.names)
+        words = " ".join(option for item in known for option in item.names)
         options.append(f"                {case}) chosen={shlex.quote(words)} ;;")
         names.append(name)
-        for item in found:
+        for item in known:
             if item.choices:
                 case_of = "|".join(f"{case}:{option}" for option in item.names)
                 words = shlex.quote(" ".join(item.choices))
@@ -107,11 +107,11 @@ def fish() -> str:
     lines = []
     every = list(commands())
     others = " ".join(name for name, _, _ in every if name)
-    for name, text, found in every:
+    for name, text, known in every:
         at = f"{'' if name else 'not '}__fish_seen_subcommand_from {name or others}"
         if name:
             lines.append(f"complete -c rfgraph -n __fish_use_subcommand -a {name} -d {_fish(text)}")
-        lines.extend(f"complete -c rfgraph -n {_fish(at)} {_fish_option(item)}" for item in found)
+        lines.extend(f"complete -c rfgraph -n {_fish(at)} {_fish_option(item)}" for item in known)
     return "\n".join(lines) + "\n"
 
 
