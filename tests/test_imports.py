@@ -60,6 +60,13 @@ def test_printing_the_version_needs_no_dependency():
     assert loaded.isdisjoint({"onnx", "networkx", "numpy", "matplotlib", "rich"})
 
 
+def test_the_parsers_of_all_commands_need_no_dependency():
+    """A shell asks for the completion at its start, and each command for its parser."""
+    loaded = modules_loaded_by("from rfgraph.cli.completion import commands\nlist(commands())")
+    assert "rfgraph.cli.export" in loaded
+    assert loaded.isdisjoint({"onnx", "networkx", "numpy", "matplotlib", "rich"})
+
+
 @pytest.mark.parametrize(
     ("body", "families"),
     [

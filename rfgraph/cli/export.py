@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from rfgraph.cli.options import add_model, load_model
 from rfgraph.cli.output import emit
 from rfgraph.errors import UsageError
-from rfgraph.report.exports.values import METRICS
-from rfgraph.report.exports.write import FORMATS
+from rfgraph.report.exports import FORMATS, METRICS
 from rfgraph.wording.names import some_quoted
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from rfgraph.analysis.breadth import breadths
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import producer_of
+from rfgraph.report.exports import METRICS
 from rfgraph.wording.names import printable
 from rfgraph.wording.numbers import fraction
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 PREFIX = "rfgraph."
 KEYS = ("size", "stride", "start", "scope", "effective")
-METRICS = ("size", "stride", "start", "effective")
 # Up to here every reader of a number has it exactly.
 _EXACT = 1 << 53
 

@@ -11,7 +11,7 @@ from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.result import analyze
 from rfgraph.arguments import described, keywords_named
 from rfgraph.errors import RfgraphError, UsageError
-from rfgraph.report.exports.values import METRICS
+from rfgraph.report.exports import FORMATS, GRAPHS, METRICS
 from rfgraph.wording.names import quoted, shown_path
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.relations.graph import Model
-
-GRAPHS = ("dot", "graphml")
-FORMATS = ("netron", "model-explorer", *GRAPHS, "onnx")
 
 
 @keywords_named
