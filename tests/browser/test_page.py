@@ -37,6 +37,23 @@ def test_nothing_is_said_and_nothing_leaves(browser, pages, name, width, scheme)
     browser.shot(f"{name.replace('/', '-')}-{width}-{scheme}")
 
 
+@pytest.mark.parametrize("name", ["resnet50", "tcn", "exports/detector_ts"])
+def test_what_a_box_says_fits_into_it(browser, pages, name):
+    _, path = pages.of(name)
+    browser.open(path)
+    assert (
+        browser.run(
+            """
+        return [...document.querySelectorAll(".box")].flatMap((box) => {
+          const room = box.querySelector("rect").getBBox().width;
+          return [...box.querySelectorAll("text")].filter((text) => text.getBBox().width > room);
+        }).map((text) => text.textContent);
+        """
+        )
+        == []
+    )
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["unet_transposed", "tcn"])

@@ -125,6 +125,7 @@ function drawGraph(state) {
   const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` }, lines, boxes);
   const holder = $("graph-picture");
   holder.replaceChildren(picture);
+  squeeze(picture);
   roving(boxes, (at, key) => beside(scene, at, key));
   boxes.forEach((box, at) => box.setAttribute("tabindex", at ? -1 : 0));
   state.drawn = { scene, lines, boxes };
@@ -133,6 +134,13 @@ function drawGraph(state) {
   $("graph-tables").replaceChildren(folded("Boxes of this drawing as a table", () => boxTable(state)));
   markGraph(state);
   holder.scrollLeft = middle(scene.at[0]) - holder.clientWidth / 2;
+}
+
+// What is wider than its box, in the font and script that it has here, is set closer.
+function squeeze(picture) {
+  const room = BOX[0] - 8;
+  const wide = [...picture.querySelectorAll(".box text")].filter((text) => text.getComputedTextLength() > room);
+  for (const text of wide) fill(text, { textLength: room, lengthAdjust: "spacingAndGlyphs" }, []);
 }
 
 function drawBox(state, scene, box, place, most) {
