@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import html
 import io
 import json
@@ -192,6 +194,10 @@ def test_the_page_holds_every_cell_and_the_order_of_each_column(fleet, capsys):
     sizes = {html.unescape(row[3][1]): int(row[3][0]) for row in cells}
     assert sizes["61"] < sizes["212 x 212"] < sizes["355 x 355"] < sizes["427 x 427"]
     assert not re.search(r"(src|href)=", page)
+    for tag in ("style", "script"):
+        (source,) = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in page
 
 
 def test_a_folder_without_models_is_told(tmp_path, capsys):

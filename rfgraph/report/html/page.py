@@ -38,7 +38,7 @@ def page(title: str, body: str, data: Mapping[str, Any]) -> str:
     style = _asset("report.css")
     script = f'"use strict";{{{"".join(map(_asset, SCRIPTS))}}}'
     policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        f"default-src 'none'; script-src {source_hash(script)}; style-src {source_hash(style)}; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     return "".join(
@@ -64,6 +64,7 @@ def _asset(name: str) -> str:
     return (files("rfgraph") / "report" / "html" / "assets" / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def source_hash(text: str) -> str:
+    """Return a script or a style as the policy of a page allows it."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"

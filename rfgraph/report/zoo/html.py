@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import TYPE_CHECKING
 
+from rfgraph.report.html.page import source_hash
 from rfgraph.report.zoo.rows import HEADER, cells_of, sort_key
 from rfgraph.wording.names import for_html
 from rfgraph.wording.numbers import count_of
@@ -60,8 +59,7 @@ def zoo_page(rows: Sequence[Row]) -> str:
         _row(row, [place[number] for place in places]) for number, row in enumerate(rows)
     )
     models = count_of(len({row.file for row in rows}), "model")
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    policy = f"default-src 'none'; style-src {source_hash(STYLE)}; script-src {source_hash(SCRIPT)}"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
