@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.report.html.page import source_hash
-from rfgraph.report.zoo.rows import HEADER, cells_of, sort_key
+from rfgraph.report.zoo.rows import HEADER, NOTE, cells_of, sort_key
 from rfgraph.wording.names import for_html
 from rfgraph.wording.numbers import count_of
 
@@ -26,7 +26,7 @@ th button { font: inherit; font-weight: 600; background: none; border: 0; paddin
   cursor: pointer; color: inherit; }
 th[aria-sort=ascending] button::after { content: " \\25b2"; }
 th[aria-sort=descending] button::after { content: " \\25bc"; }
-td:last-child { white-space: normal; }
+td:last-child { white-space: normal; min-width: 12rem; }
 p { max-width: 60rem; }
 """
 
@@ -41,12 +41,6 @@ heads.forEach((head, column) => head.firstChild.addEventListener("click", () => 
   body.append(...rows);
 }));
 """
-
-NOTE = (
-    "Sizes in input positions. effective: what holds 95 % of what counts, inside the input. "
-    "halo: of a tile, before+after where they differ. A global output is shown by what comes "
-    "before it. Click on a column to sort."
-)
 
 
 def zoo_page(rows: Sequence[Row]) -> str:
@@ -65,9 +59,11 @@ def zoo_page(rows: Sequence[Row]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Receptive fields of {models}</title><style>{STYLE}</style></head>"
-        f"<body><main><h1>Receptive fields of {models}</h1><div><table>"
+        f"<body><main><h1>Receptive fields of {models}</h1>"
+        '<div role="region" aria-label="Table of models" tabindex="0"><table>'
         f"<thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div><p>{NOTE}</p></main>"
+        f"<tbody>{body}</tbody></table></div>"
+        f"<p>Lengths in input positions. {for_html(NOTE)} Click on a column to sort.</p></main>"
         f"<script>{SCRIPT}</script></body></html>\n"
     )
 

@@ -76,6 +76,17 @@ HEADER = (
     *("model", "tensor", "input", "size", "effective", "covers"),
     *("halo", "look-ahead", "findings"),
 )
+# What the columns say, for people.
+NOTE = (
+    "size: of the receptive field of local paths, or the word for an axis without one. effective: "
+    "what holds 95 % of what counts over them, inside the input. covers: the field is at least as "
+    "long as the input, or global and leaves nothing out (RF001 asks this of each path); open "
+    "where the file leaves the length open. halo: of a tile, before+after where they differ. "
+    "look-ahead: past a unit's own position, where one axis is spatial. findings: what rfgraph "
+    "check --select all finds beside RF001; rfgraph explain CODE says what each means; with a ?, "
+    "an open length must be bound first. An output that is global is shown by what comes before "
+    "it, if anything does."
+)
 
 
 def cells_of(row: Row) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.table import lay_out
-from rfgraph.report.zoo.rows import HEADER, cells_of
+from rfgraph.report.zoo.rows import HEADER, NOTE, cells_of
 from rfgraph.wording.names import safe
 from rfgraph.wording.numbers import count_of
 
@@ -14,17 +14,6 @@ if TYPE_CHECKING:
 
     from rfgraph.report.formats.style import Style
     from rfgraph.report.zoo.rows import Row
-
-NOTE = (
-    "size: of the receptive field of local paths, or the word for an axis without one. effective: "
-    "what holds 95 % of what counts over them, inside the input. covers: the field is at least as "
-    "long as the input, or global and leaves nothing out (RF001 asks this of each path); open "
-    "where the file leaves the length open. halo: of a tile, before+after where they differ. "
-    "look-ahead: past a unit's own position, where one axis is spatial. findings: what rfgraph "
-    "check --select all finds beside RF001; rfgraph explain CODE says what each means; with a ?, "
-    "an open length must be bound first. An output that is global is shown by what comes before "
-    "it, if anything does."
-)
 
 
 def zoo_text(rows: Sequence[Row], style: Style) -> str:
