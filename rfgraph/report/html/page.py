@@ -6,13 +6,12 @@ script shows names as text only, and the policy lets nothing load and no other s
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from rfgraph.report.formats.policy import source_hash
 from rfgraph.wording.names import for_html
 
 if TYPE_CHECKING:
@@ -62,9 +61,3 @@ def script_json(data: Mapping[str, Any]) -> str:
 @cache
 def _asset(name: str) -> str:
     return (files("rfgraph") / "report" / "html" / "assets" / name).read_text(encoding="utf-8")
-
-
-def source_hash(text: str) -> str:
-    """Return a script or a style as the policy of a page allows it."""
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return f"'sha256-{digest}'"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.report.html.page import source_hash
+from rfgraph.report.formats.policy import source_hash
 from rfgraph.report.zoo.rows import HEADER, NOTE, cells_of, sort_key
 from rfgraph.wording.names import for_html
 from rfgraph.wording.numbers import count_of
