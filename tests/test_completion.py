@@ -35,6 +35,7 @@ ASKED = [
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("completion")
     (made / "model.onnx").touch()
+    (made / "a net.onnx").touch()
     return made
 
 
@@ -69,6 +70,11 @@ def test_a_shell_completes(shell, line, there, absent, folder, capsys):
     words = completed(shell, line, folder, capsys)
     assert there <= words
     assert not absent & words
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_name_with_a_space_is_one(shell, folder, capsys):
+    assert "a net.onnx" in completed(shell, "rfgraph tiles a", folder, capsys)
 
 
 def test_the_shell_must_be_known(capsys):

@@ -42,7 +42,10 @@ _rfgraph() {{
     for word in $chosen; do
         case "$word" in "$current"*) COMPREPLY+=("$word") ;; esac
     done
-    [ ${{#COMPREPLY[@]}} -gt 0 ] || COMPREPLY=( $(compgen -f -- "$current") )
+    if [ ${{#COMPREPLY[@]}} -eq 0 ]; then
+        local IFS=$'\\n'
+        COMPREPLY=( $(compgen -f -- "$current") )
+    fi
 }}
 complete -o filenames -F _rfgraph rfgraph
 """
