@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
 
 # What is off by so many units in the last place of the largest value is rounding.
 ROUNDING = 256
+
+
+def _finite(difference: float | None) -> float | None:
+    """Return a difference as JSON has it, which has no number for an infinite one."""
+    return None if difference is None or math.isinf(difference) else difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Less:
         return {
             "axis": self.axis,
             "what": self.what,
-            "difference": self.difference,
+            "difference": _finite(self.difference),
             "why": self.why or None,
         }
 
@@ -35,9 +41,10 @@ class Less:
 class Proof:
     """What a run of parts gave beside a run of the whole.
 
-    `parts` were run beside an input of `shape`, whose output's values are at most `scale`;
-    `difference` is the largest. `within`: parts had the length of the whole, and other noise where
-    they read nothing, because the file runs at its own lengths only. `why` there was no run.
+    `parts` were run beside an input of `shape`, whose output's finite values are at most `scale`;
+    `difference` is the largest, infinite where one alone is no finite number. `within`: parts had
+    the length of the whole, and other noise where they read nothing, because the file runs at its
+    own lengths only. `why` there was no run.
     """
 
     parts: int = 0
@@ -65,7 +72,7 @@ class Proof:
         return {
             "parts": self.parts,
             "shape": list(self.shape),
-            "difference": self.difference,
+            "difference": _finite(self.difference),
             "holds": self.holds if self.difference is not None else None,
             "scale": self.scale,
             "random_weights": self.random_weights,

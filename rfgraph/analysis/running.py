@@ -68,8 +68,9 @@ def _run(job: Mapping[str, Any]) -> dict[str, Any]:
     if job["out"] and list(whole.shape) != job["out"]:
         raise RfgraphError(f"the output of the whole is {list(whole.shape)}, not {job['out']}")
     within = noise if job["within"] else None
+    sizes = np.abs(whole.astype(np.float64))
     return {
-        "scale": float(np.abs(whole.astype(np.float64)).max(initial=0)),
+        "scale": float(sizes.max(initial=0, where=np.isfinite(sizes))),
         "epsilon": float(np.finfo(whole.dtype).eps) if whole.dtype.kind == "f" else 0.0,
         "random_weights": is_random,
         "plans": [_compared(plan, net, x, whole, within) for plan in job["plans"]],
@@ -130,10 +131,16 @@ def _compared(
             return {"error": "refused: " + " ".join(str(error).split())}
         if made.shape != there.shape:
             return {"error": "its output ends before that"}
-        if not np.array_equal(made, there, equal_nan=there.dtype.kind == "f"):
-            apart = np.abs(made.astype(np.float64) - there.astype(np.float64))
-            largest = max(largest, float(np.nan_to_num(apart, nan=np.inf).max()))
+        largest = max(largest, difference(made, there))
     return {"difference": largest}
+
+
+def difference(one: Array, other: Array) -> float:
+    """Return the largest difference, infinite where one alone is no number or is infinite."""
+    left, right = one.astype(np.float64), other.astype(np.float64)
+    differs = (left != right) & ~(np.isnan(left) & np.isnan(right))
+    apart = np.abs(left[differs] - right[differs])
+    return float(np.nan_to_num(apart, nan=np.inf, posinf=np.inf).max(initial=0))
 
 
 _RANGES = ("read", "write", "crop")

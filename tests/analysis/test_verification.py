@@ -10,7 +10,8 @@ from onnx import numpy_helper
 
 import rfgraph
 from analysis import nets
-from rfgraph.analysis import verification
+from rfgraph.analysis import running, verification
+from rfgraph.analysis.proof import Less
 from rfgraph.analysis.tiling import planned
 from rfgraph.analysis.verification import prove_stream, prove_tiles
 from rfgraph.cli import main
@@ -39,6 +40,35 @@ def test_tiles_are_the_whole_and_less_is_not(saved):
     assert proof.parts > 2
     assert [item.what for item in proof.less] == ["before", "after"]
     assert min(item.difference for item in proof.less) > 1e-2
+
+
+@pytest.mark.parametrize("kinds", [("Log",), ("Relu", "Reciprocal")], ids=["nan", "inf"])
+def test_values_that_are_no_numbers_are_the_same_where_both_have_them(kinds, saved, capsys):
+    """The logarithm and the inverse of random sums, of which some are below 0."""
+    net = nets.line()
+    x = net.conv("x", 9)
+    for kind in kinds:
+        x = net.op(kind, x)
+    path = saved(net.model(x))
+    proof = prove_tiles(*of_tiles(path), path)
+    assert proof.holds
+    assert 0 < proof.scale < 100
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    assert main(["tiles", path, "--verify", "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert said["verified"]["holds"]
+
+
+def test_a_number_and_none_are_infinitely_far_apart():
+    one, other = np.array([1.0, np.nan, np.inf]), np.array([1.0, 2.0, np.inf])
+    assert running.difference(one, one) == 0
+    assert running.difference(one, other) == np.inf
+    assert running.difference(other, other + np.array([0.5, 0.25, 0])) == 0.5
+    entry = Less(2, "before", np.inf).to_dict()
+    assert entry["difference"] is None
 
 
 def test_a_halo_that_is_too_small_is_shown_to_be(saved):
