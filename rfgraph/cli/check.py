@@ -15,9 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.cli.files import files, jobs, refuse_to_overwrite
+from rfgraph.cli.files import files, jobs
 from rfgraph.cli.options import add_bindings, add_output, once
-from rfgraph.cli.output import emit, style_of
+from rfgraph.cli.output import emit, refuse_to_overwrite, style_of
 from rfgraph.cli.progress import Progress
 from rfgraph.errors import UsageError
 

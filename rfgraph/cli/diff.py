@@ -8,9 +8,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.files import refuse_to_overwrite
 from rfgraph.cli.options import add_bindings, add_output, add_override, load_file
-from rfgraph.cli.output import emit, style_of
+from rfgraph.cli.output import emit, refuse_to_overwrite, style_of
 
 if TYPE_CHECKING:
     from rfgraph.analysis.differences import Diff

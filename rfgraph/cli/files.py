@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import glob
 import os
 from pathlib import Path
@@ -45,14 +44,6 @@ def _files(argument: str) -> list[str]:
 def _models_of(name: str) -> list[str]:
     path = Path(name)
     return sorted(map(str, path.rglob("*.onnx"))) if path.is_dir() else [name]
-
-
-def refuse_to_overwrite(output: str | None, models: Sequence[str]) -> None:
-    """Raise UsageError where the report would be written over one of the models."""
-    for model in models if output not in (None, "-") else ():
-        with contextlib.suppress(OSError, ValueError):
-            if Path(str(output)).samefile(model):
-                raise UsageError(f"--output is the model {shown_path(model)} itself")
 
 
 def jobs(text: str) -> int:

@@ -87,18 +87,24 @@ def save(options: argparse.Namespace, data: bytes) -> None:
 
 
 def _save(options: argparse.Namespace, blocks: Iterable[bytes]) -> None:
-    path = Path(options.output)
     given = [options.model] if hasattr(options, "model") else getattr(options, "models", [])
-    for model in given:
-        with contextlib.suppress(OSError, ValueError):
-            if path.samefile(model):
-                raise UsageError("--output is the model itself, which is not overwritten")
+    refuse_to_overwrite(options.output, given)
     try:
-        with path.open("wb") as file:
+        with Path(options.output).open("wb") as file:
             file.writelines(blocks)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
         raise RfgraphError(f"--output {shown_path(options.output)}: {reason}") from None
+
+
+def refuse_to_overwrite(output: str | None, models: Iterable[str]) -> None:
+    """Raise UsageError where the report would be written over one of the models."""
+    for model in models if output not in (None, "-") else ():
+        with contextlib.suppress(OSError, ValueError):
+            if Path(str(output)).samefile(model):
+                raise UsageError(
+                    f"--output is the model itself, {shown_path(model)}, which is not overwritten"
+                )
 
 
 def _print(blocks: Iterable[str], form: str) -> None:

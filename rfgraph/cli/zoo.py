@@ -9,9 +9,9 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.files import files, jobs, refuse_to_overwrite
+from rfgraph.cli.files import files, jobs
 from rfgraph.cli.options import add_output
-from rfgraph.cli.output import emit, style_of
+from rfgraph.cli.output import emit, refuse_to_overwrite, style_of
 from rfgraph.cli.progress import Progress
 from rfgraph.wording.names import one_line
 
