@@ -275,6 +275,52 @@ def test_a_look_ahead_without_end():
     assert kinds(rfgraph.diff(net(gated=True), net(gated=False)).better) == {"local", "lookahead"}
 
 
+def in_a_row(op, domain, shape=(1, 1, 30)):
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], name="c"),
+        helper.make_node(op, ["a"], ["y"], name="last", domain=domain),
+    ]
+    window = {"w": models.weights(1, 1, *[3] * (len(shape) - 2))}
+    made = models.model(nodes, {"x": list(shape)}, {"y": None}, window)
+    made.opset_import.append(helper.make_opsetid("odd", 1))
+    return made
+
+
+def test_what_is_no_longer_known_is_worse():
+    known, unknown, whole = (
+        in_a_row(*op) for op in (("Relu", ""), ("Odd", "odd"), ("GlobalAveragePool", ""))
+    )
+    for model in (known, whole):
+        (worse,) = rfgraph.diff(model, unknown).failing(["global"])
+        assert (worse.kind, worse.tensor, worse.after) == ("global", "y", "unknown")
+    assert not rfgraph.diff(unknown, known).failing(["global"])
+
+
+def test_an_axis_that_is_gone_is_missing():
+    plane, line = in_a_row("Relu", "", (1, 1, 30, 30)), in_a_row("Relu", "")
+    (worse,) = rfgraph.diff(plane, line).worse
+    assert (worse.kind, worse.tensor, worse.axis) == ("missing", "y", None)
+    assert kinds(rfgraph.diff(line, plane).better) == {"added"}
+    assert not rfgraph.diff(line, plane).same
+
+
+def test_another_number_of_routes_is_a_difference():
+    """Two windows of one size beside each other read what one does."""
+
+    def net(many):
+        made = Net("beside", "arithmetic only")
+        x = made.input("x", [1, 2, 30])
+        parts = [made.conv(x, name, 2, 3, 1, 1) for name in "ab"[:many]]
+        made.output(made.relu(made.add(*parts, "sum") if many > 1 else parts[0], "y"), [1, 2, 30])
+        return made.model()
+
+    found = rfgraph.diff(net(1), net(2))
+    (output,) = found.outputs
+    assert output.routes == (1, 2)
+    assert not any(axis.changes for axis in output.axes)
+    assert not found.same_outputs
+
+
 def test_merged_paths_that_are_no_longer_aligned():
     def net(pads):
         made = Net("branches", "arithmetic only")
@@ -287,6 +333,21 @@ def test_merged_paths_that_are_no_longer_aligned():
     assert found.outputs[0].aligned == (True, False)
     assert kinds(found.worse) == {"unaligned"}
     assert kinds(rfgraph.diff(net((2, 0)), net(1)).better) == {"aligned"}
+
+
+def test_alignment_alone_is_a_difference():
+    """A 3-wide window within a 5-wide one, in its middle or at its beginning."""
+
+    def net(pads):
+        made = Net("within", "arithmetic only")
+        x = made.input("x", [1, 2, 30])
+        wide, narrow = made.conv(x, "a", 2, 5, 1, 2), made.conv(x, "b", 2, 3, 1, pads)
+        made.output(made.add(wide, narrow, "y"), [1, 2, 30])
+        return made.model()
+
+    found = rfgraph.diff(net(1), net((2, 0)))
+    assert set(axis_changes(found)) <= {"effective"}
+    assert not found.same_outputs
 
 
 def test_an_output_without_a_partner_counts_for_each(capsys, tmp_path):

@@ -238,6 +238,17 @@ def test_what_must_become_causal():
     assert rfgraph.suggest(rfgraph.analyze(model), max_lookahead=4) == []
 
 
+def test_weights_are_those_of_each_group():
+    """8 maps in 4 groups: weights of 8 x 2 x 3, 32 more where they are 5 wide, 48 in a layer."""
+    node = helper.make_node("Conv", ["x", "w"], ["y"], name="c", pads=[1, 1], group=4)
+    model = models.model(
+        [node], {"x": [1, 8, 40]}, {"y": None}, {"w": np.zeros((8, 2, 3), np.float32)}
+    )
+    found = {item.kind: item.cost for item in judged(model, min_rf=5)}
+    assert found["kernel"] == 8 * 2 * 5 - 8 * 2 * 3
+    assert found["layer"] == 8 * 2 * 3
+
+
 def test_auto_pad_and_pad_nodes_become_causal():
     nodes = [
         helper.make_node("Pad", ["x", "p"], ["a"], name="pad"),
