@@ -17,7 +17,23 @@ UNITS = 24
 def plain_carrier(graph, tensor, name, axis):
     """The tensor's axis that alone carries an input axis, None where there are others or none."""
     carriers = [a for a, labels in enumerate(graph.labels[tensor]) if (name, axis) in labels]
-    return carriers[0] if len(carriers) == 1 else None
+    if len(carriers) != 1 or is_rearranged(graph, tensor, name, axis, carriers[0]):
+        return None
+    return carriers[0]
+
+
+def is_rearranged(graph, tensor, name, axis, carrier):
+    """Whether units read one position each, and other ones at other places of other axes.
+
+    So does a Concat of Slices of one tensor: its channels carry as well, as those of a
+    SpaceToDepth do, for which no label stands.
+    """
+    places = {}
+    for index, pair in hulls(graph, tensor, name, axis).items():
+        if pair is not None:
+            places.setdefault(index[carrier], set()).add(pair)
+    pairs = [pair for found in places.values() for pair in found]
+    return all(lo == hi for lo, hi in pairs) and len(pairs) > len(places)
 
 
 def has_holes(model):
