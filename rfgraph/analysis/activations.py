@@ -70,7 +70,7 @@ def _core(found: Geometry, own: Sequence[int], steps: int) -> tuple[int, ...]:
             cores.append(length)
             continue
         step = axis.period[1]
-        least = -(-(axis.lengths.least - sum(axis.grid_halo)) // step)
+        least = -(-(axis.least - sum(axis.grid_halo)) // step)
         cores.append((max(least, 1) + steps - 1) * step)
     return tuple(cores)
 

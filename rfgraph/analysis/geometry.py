@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.before_global import before_stops
 from rfgraph.analysis.interior import moving
-from rfgraph.analysis.lengths import MAX_STEP, Lengths, accepted_lengths, at_lengths, dependent
+from rfgraph.analysis.lengths import (
+    MAX_STEP,
+    Lengths,
+    accepted,
+    accepted_lengths,
+    at_lengths,
+    common,
+    dependent,
+    least_alike,
+    sharing,
+)
 from rfgraph.domains.moved import Moved, flattened
 from rfgraph.domains.movement import (
     BEFORE,
@@ -57,7 +67,8 @@ class AxisGeometry:
     which positions must exist for a unit to be that of an endless input. `halo` is what a core on
     the grid needs before and behind it, `grid_halo` what a tile reads there. `units` are those of
     the tensor at the length `size`. `mirrored` is how many positions the first tile, and the last,
-    must have at least for padding by their own positions to be that of the whole.
+    must have at least for padding by their own positions to be that of the whole, `least` how many
+    each must have for operators to do what they do there.
     """
 
     axis: int
@@ -69,6 +80,7 @@ class AxisGeometry:
     units: int
     lengths: Lengths
     mirrored: tuple[int, int] = (0, 0)
+    least: int = 1
 
     @property
     def period(self) -> tuple[int, int]:
@@ -193,6 +205,11 @@ def geometry(
         if (made := _axis(own_shape, tensor, item, axis, moves[axis], found.lengths[axis]))
     )
     blockers = _all_blockers(model, tensor, item, moves, found, {made.axis for made in measured})
+    if not blockers:
+        measured = tuple(
+            replace(made, least=least_alike(model, item, made.axis, moves[made.axis], made.lengths))
+            for made in measured
+        )
     if whole is not None and shape is None and not blockers:
         shape = _longer(own_shape, measured, whole)
     return Geometry(
@@ -220,6 +237,8 @@ def _measured_at(
         axis: _base(item.shape[axis], found, length)
         for (axis, found), length in zip(lengths.items(), whole, strict=True)
     }
+    for axes in sharing(item, at):
+        at.update(dict.fromkeys(axes, common(at, lengths, axes)))
     if all(item.shape[axis] == length for axis, length in at.items()):
         return model
     made = at_lengths(model, item, at)
@@ -288,31 +307,6 @@ def _refused(item: ModelInput, at: Mapping[int, int], lengths: Mapping[int, Leng
     said = [f"axis {axis} accepts {accepted(lengths[axis])}" for axis in at]
     found = ", ".join(map(str, at.values()))
     return UsageError(f"input {quoted(item.name)} refuses lengths of {found}; {'; '.join(said)}")
-
-
-def accepted(lengths: Lengths) -> str:
-    """Say which lengths an axis accepts."""
-    if lengths.step is None:
-        return str(lengths.least)
-    if lengths.residues is None:
-        even = f"{lossless(lengths)}, which lose nothing to strides" if lengths.lossless else ""
-        return f"{even or lengths.least}; others were not tried"
-    return _series(lengths.least, lengths.step, lengths.residues)
-
-
-def lossless(lengths: Lengths) -> str:
-    """Say which of the lengths that an axis accepts lose no position to strides."""
-    return _series(lengths.least, lengths.step or 1, lengths.lossless or ())
-
-
-def _series(least: int, step: int, residues: Sequence[int]) -> str:
-    if len(residues) == step:
-        return "any length" if least == 1 else f"any length from {least} on"
-    first = sorted(least + (residue - least) % step for residue in residues)
-    if len(first) == 1 and first[0] == step:
-        return f"multiples of {step}"
-    named = ", ".join(f"{n} + {step}k" for n in first[:4])
-    return named if len(first) <= 4 else f"{named} and {len(first) - 4} more such series"
 
 
 # -- what blocks -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,7 @@ from rfgraph.relations.graph import edges_from, producer_of, shape_of
 from rfgraph.relations.steps import Prefix, Reduce, Select, Taps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.movement import Movement
@@ -26,6 +27,8 @@ UNEVEN = "its length does not follow that of the input"
 MAX_BUILT = 8_000
 # A longer period is not tried.
 MAX_STEP = 1 << 14
+# So many lengths at least are tried where steps do not tell what repeats.
+FEW = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,8 @@ def accepted_lengths(
 ) -> tuple[Lengths, tuple[Dependent, ...]]:
     """Return the lengths that an axis accepts, and what differs between those that lose nothing.
 
-    Shapes are evaluated at each length of one period, as many as MAX_BUILT operators allow.
+    Shapes are evaluated at each length of one period, as many as MAX_BUILT operators allow; of a
+    few periods where some tensors change with the length but do not move.
     """
     length = source.shape[axis]
     if axis not in source.symbolic or model.at is None:
@@ -120,40 +124,97 @@ def accepted_lengths(
     if step > MAX_STEP:
         return Lengths(length, step, None, ()), ()
     trials = max(MAX_BUILT // max(model.nodes, 1), 2)
-    tried = range(length, length + step)
+    takes = _Taking(model, source, axis, moving)
     few = step + length.bit_length() > trials
+    tried = range(length, length + step)
     if few:
         tried = range(length + -length % step, length + -length % step + 1)
-    found = {n: made for n in tried if (made := at_lengths(model, source, {axis: n})) is not None}
+    elif takes.not_followed(length + step):
+        step = _repeated(takes, range(length, length + min(max(2 * step, FEW), trials)), step)
+        if not step:
+            return Lengths(length, moving.step, None, ()), ()
+        tried = range(length, length + step)
+    found = {n: made for n in tried if (made := takes(n)) is not None}
     lossless = [n for n, made in found.items() if not loses_positions(made.graph, moving)]
-    residues = tuple(sorted(n % step for n in found))
+    residues = (0,) if few else tuple(sorted(n % step for n in found))
     known = tuple(sorted(n % step for n in lossless))
     differing = {
         one: None
         for n in lossless[1:]
         for one in dependent(found[lossless[0]], found[n], moving, n - lossless[0])
     }
-    if few:
-        least = _least(model, source, axis, step, (0,)) if found else length
-        return Lengths(least, step, None, known), tuple(differing)
-    least = _least(model, source, axis, step, residues)
-    return Lengths(least, step, residues, known), tuple(differing)
+    least = _least(takes, length, step, residues) if found or not few else length
+    return Lengths(least, step, None if few else residues, known), tuple(differing)
 
 
-def _least(
-    model: Model, source: ModelInput, axis: int, step: int, residues: tuple[int, ...]
-) -> int:
-    """Return the least accepted length, by bisection of those of the residues up to its own."""
-    below = [n for n in range(1, source.shape[axis] + 1) if n % step in residues]
-    below.append(source.shape[axis])
+class _Taking:
+    """The model at other lengths of an axis, where it accepts them and nothing becomes empty."""
+
+    def __init__(self, model: Model, source: ModelInput, axis: int, moving: Movement) -> None:
+        self._model, self._source, self._axis = model, source, axis
+        self._values = moving.values
+        self._full = [n for n in moving.values if 0 not in (shape_of(model.graph, n) or ())]
+
+    def __call__(self, length: int) -> Model | None:
+        made = at_lengths(self._model, self._source, {self._axis: length})
+        if made is None or any(0 in (shape_of(made.graph, n) or ()) for n in self._full):
+            return None
+        return made
+
+    def not_followed(self, longer: int) -> bool:
+        """Whether a tensor that does not move with the axis is another at a `longer` length."""
+        stuck = [name for name, value in self._values.items() if not isinstance(value, Moved)]
+        made = at_lengths(self._model, self._source, {self._axis: longer}) if stuck else None
+        return bool(stuck) and (
+            made is None
+            or any(shape_of(made.graph, n) != shape_of(self._model.graph, n) for n in stuck)
+        )
+
+
+def _repeated(takes: _Taking, tried: range, step: int) -> int:
+    """Return the least multiple of a step by which what is accepted repeats; 0 if none is seen."""
+    taken = [takes(length) is not None for length in tried]
+    for period in range(step, len(taken) // 2 + 1, step):
+        if taken[period:] == taken[:-period]:
+            return period
+    return 0
+
+
+def _least(takes: _Taking, length: int, step: int, residues: tuple[int, ...]) -> int:
+    """Return the least accepted length, by bisection of those of the residues up to `length`."""
+    below = [n for n in range(1, length + 1) if n % step in residues]
+    below.append(length)
     low, high = 0, len(below) - 1
     while low < high:
         middle = (low + high) // 2
-        if at_lengths(model, source, {axis: below[middle]}) is None:
+        if takes(below[middle]) is None:
             low = middle + 1
         else:
             high = middle
     return below[high]
+
+
+def least_alike(
+    model: Model, source: ModelInput, axis: int, moving: Movement, lengths: Lengths
+) -> int:
+    """Return the least length, whole steps from the source's own, at which all does the same.
+
+    A Resize to one position may sample it elsewhere.
+    """
+    own, step = source.shape[axis], moving.step
+    if lengths.is_fixed:
+        return own
+    below = range(lengths.least + (own - lengths.least) % step, own + 1, step)
+    low, high = 0, len(below) - 1
+    middle = 0
+    while low < high:
+        made = at_lengths(model, source, {axis: below[middle]})
+        if made is None or any(dependent(model, made, moving, below[middle] - own)):
+            low = middle + 1
+        else:
+            high = middle
+        middle = (low + high) // 2
+    return below[high] if below else own
 
 
 def loses_positions(graph: Graph, moving: Movement) -> bool:
@@ -179,6 +240,53 @@ def _rests(edge: Edge, axis: int) -> Iterator[int]:
                 gap = max(rule.stride - rule.extent, 0)
                 last = (rule.out_len - 1) * rule.stride - rule.pad_begin + rule.extent - 1
                 yield rule.in_len - 1 - last - gap
+
+
+def sharing(item: ModelInput, axes: Iterable[int]) -> Iterator[list[int]]:
+    """Yield axes of one length in the file, where there are several."""
+    by_symbol: dict[str, list[int]] = {}
+    for axis in axes:
+        by_symbol.setdefault(item.symbolic.get(axis, "?"), []).append(axis)
+    by_symbol.pop("?", None)
+    yield from (alike for alike in by_symbol.values() if len(alike) > 1)
+
+
+def common(at: Mapping[int, int], lengths: Mapping[int, Lengths], axes: Sequence[int]) -> int:
+    """Return one length for axes in place of those `at` which each would be measured."""
+    steps = {axis: lengths[axis].step or 1 for axis in axes}
+    least = max(at[axis] for axis in axes)
+    every = range(least, least + math.lcm(*steps.values()))[:MAX_STEP]
+    fitting = (n for n in every if all((n - at[axis]) % steps[axis] == 0 for axis in axes))
+    even = (n for n in every if all(n % steps[axis] in lengths[axis].even() for axis in axes))
+    return next(fitting, None) or next(even, least)
+
+
+# -- in words -------------------------------------------------------------------------------------
+
+
+def accepted(lengths: Lengths) -> str:
+    """Say which lengths an axis accepts."""
+    if lengths.step is None:
+        return str(lengths.least)
+    if lengths.residues is None:
+        even = f"{lossless(lengths)}, which lose nothing to strides" if lengths.lossless else ""
+        return f"{even or lengths.least}; others were not tried"
+    return _series(lengths.least, lengths.step, lengths.residues)
+
+
+def lossless(lengths: Lengths) -> str:
+    """Say which of the lengths that an axis accepts lose no position to strides."""
+    return _series(lengths.least, lengths.step or 1, lengths.lossless or ())
+
+
+def _series(least: int, step: int, residues: Sequence[int]) -> str:
+    if len(residues) == step:
+        return "any length" if least == 1 else f"any length from {least} on"
+    first = sorted(least + (residue - least) % step for residue in residues)
+    if len(first) == 1 and first[0] == step:
+        return f"multiples of {step}"
+    named = ", ".join(f"{n} + {step}k" for n in first[:4])
+    return named if len(first) <= 4 else f"{named} and {len(first) - 4} more such series"
 
 
 # -- what depends on the length --------------------------------------------------------------------

@@ -97,9 +97,7 @@ def least_image(axis: AxisGeometry, core: int) -> int:
     """Return a length with tiles that have both halos inside it, or a file's own and a core."""
     if axis.lengths.is_fixed:
         return axis.lengths.least + core + 2 * axis.period[1]
-    length = max(
-        sum(axis.grid_halo) + core + 2 * axis.period[1], axis.lengths.least, *axis.mirrored
-    )
+    length = max(sum(axis.grid_halo) + core + 2 * axis.period[1], axis.least, *axis.mirrored)
     return _accepted(axis.lengths, length)
 
 

@@ -232,7 +232,7 @@ def _core(axis: AxisGeometry, most: int | None, length: int | None) -> int:
             raise UsageError(f"the file fixes axis {axis.axis} at {fixed}: a tile reads no less")
         most = fixed
     if most is None:
-        least = max(LEAST_CORE, TIMES_HALO * halos, axis.lengths.least - halos)
+        least = max(LEAST_CORE, TIMES_HALO * halos, axis.least - halos)
         return -(-least // step) * step
     core = (most - halos) // step * step
     if core > 0 or (length is not None and length <= most):
@@ -322,7 +322,7 @@ def _along(axis: AxisGeometry, core: int, whole: int, units: int) -> Iterator[_S
             end = first + (fixed - axis.halo[1]) // step * step
         stop = end + behind if fixed is None else first + fixed
         if fixed is None:
-            least = max(axis.lengths.least, 0 if first else axis.mirrored[0])
+            least = max(axis.least, 0 if first else axis.mirrored[0])
             stop += -(-max(least - (stop - first), 0) // step) * step
         if stop >= whole:
             first, stop, end = _last(axis, first, whole), whole, whole
@@ -335,7 +335,7 @@ def _along(axis: AxisGeometry, core: int, whole: int, units: int) -> Iterator[_S
 def _last(axis: AxisGeometry, first: int, whole: int) -> int:
     """Return where a tile that ends with the image begins, so that the network takes its length."""
     step = axis.period[1]
-    least = axis.lengths.least
+    least = axis.least
     missing = max(least - (whole - first), axis.mirrored[1] - (whole - first), 0)
     return max(first - -(-missing // step) * step, 0)
 

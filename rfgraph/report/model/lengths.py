@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.geometry import lossless
-from rfgraph.analysis.lengths import accepted_lengths, loses_positions
+from rfgraph.analysis.lengths import accepted_lengths, loses_positions, lossless
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.movement import STRETCHED, Movement, movement
 from rfgraph.wording.names import some_names

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis.geometry import accepted
+from rfgraph.analysis.lengths import accepted
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import printable
 from rfgraph.wording.numbers import rational

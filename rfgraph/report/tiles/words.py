@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.geometry import accepted, lossless
+from rfgraph.analysis.lengths import accepted, lossless
 from rfgraph.wording.numbers import fraction
 
 if TYPE_CHECKING:

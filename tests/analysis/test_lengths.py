@@ -1,0 +1,114 @@
+"""Which lengths are accepted, beside onnxruntime; and what a tile of the least one gives."""
+
+import numpy as np
+import pytest
+
+import rfgraph
+from analysis import nets
+from analysis.stitched import image_of, network, stitched
+from rfgraph.errors import UsageError
+
+
+def turned_in_threes():
+    """An axis that runs backward, where its steps are lost, and then in threes."""
+    return turned_in_groups(3)
+
+
+def turned_in_groups(size):
+    net = nets.line()
+    x = net.part(net.conv("x", 1), -1, -(1 << 40), -1)
+    groups = net.op("Reshape", x, net.constant([1, 1, -1, size]))
+    return net.model(net.op("ReduceMax", groups, axes=[3], keepdims=0))
+
+
+def turned_beside_its_half():
+    """An axis that runs backward beside itself down and up again, which is even."""
+    net = nets.line()
+    x = net.part("x", -1, -(1 << 40), -1)
+    return net.model(net.concat(net.up(net.halved(x), 2, 2), x))
+
+
+def down_beside_a_wrap():
+    """A period of 12 of which the steps tell 2."""
+    net = nets.line()
+    x = net.conv(net.pad(net.conv("x", 1, s=2), 1, 1, "wrap"), 5, s=3, pads=4)
+    model = net.model(net.concat(net.up(net.halved(x), 2, 2), x))
+    model.opset_import[0].version = 19
+    return model
+
+
+def emptied():
+    """A window, and less two positions at each end: of a length of 7 nothing is left."""
+    net = nets.line()
+    return net.model(net.pad(net.conv("x", 4, pads=0), -2, -2))
+
+
+def emptied_on_the_way():
+    """What a crop leaves nothing of is no map to pool, whatever its padding."""
+    net = nets.line()
+    x = net.cut("x", 5, 1 << 40)
+    return net.model(net.op("MaxPool", x, kernel_shape=[2], pads=[1, 1]))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [turned_in_threes, turned_beside_its_half, down_beside_a_wrap, emptied, emptied_on_the_way],
+)
+def test_lengths_are_those_that_onnxruntime_runs(make):
+    model = make()
+    (lengths,) = rfgraph.tiles(model).geometry.lengths.values()
+    net = network(model)
+    for length in range(1, 60):
+        try:
+            runs = net(image_of((1, 1, length))).size > 0
+        except Exception:
+            runs = False
+        said = length >= lengths.least and length % lengths.step in lengths.residues
+        assert said == runs, length
+
+
+def test_lengths_whose_repetition_is_not_seen_are_not_said():
+    """Backward, then in groups of 23: more than half of the lengths that are tried."""
+    model = turned_in_groups(23)
+    (lengths,) = rfgraph.tiles(rfgraph.load(model, dims={"n": 230})).geometry.lengths.values()
+    assert (lengths.residues, lengths.lossless) == (None, ())
+
+
+def down():
+    net = nets.line()
+    made = net.resized("x", 0.5, mode="linear", coordinate_transformation_mode="pytorch_half_pixel")
+    return net.model(made)
+
+
+def test_a_resize_to_one_position_samples_elsewhere():
+    """It takes the first of two positions, where longer ones have the mean of each two."""
+    model = down()
+    net, x = network(model), image_of((1, 1, 8))
+    assert not np.array_equal(net(x[:, :, :2]), net(x)[:, :, :1])
+    with pytest.raises(UsageError, match="requires tiles of at least 4"):
+        rfgraph.tiles(model, image=8, tile=2)
+    plan = rfgraph.tiles(model, image=10, tile=4)
+    whole = net(image_of((1, 1, 10)))
+    assert max(tile.read[2].stop - tile.read[2].start for tile in plan) == 4
+    np.testing.assert_array_equal(stitched(plan, net, image_of((1, 1, 10)), whole), whole)
+
+
+def squares(strides, kernel):
+    """A window over two axes of one length."""
+    net = nets.plane("n", "n")
+    weight = net.weight(1, 1, *kernel)
+    return net.model(net.op("Conv", "x", weight, strides=strides))
+
+
+@pytest.mark.parametrize(
+    ("strides", "kernel"),
+    [([2, 2], (2, 3)), ([2, 3], (2, 3)), ([2, 3], (5, 4)), ([2, 4], (2, 3))],
+)
+def test_axes_of_one_length_are_measured_at_one(strides, kernel):
+    """Though each by itself would lose nothing at others."""
+    model = squares(strides, kernel)
+    plan = rfgraph.tiles(model, image=40)
+    net, x = network(model), image_of((1, 1, 40, 40))
+    whole = net(x)
+    np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)
+    assert rfgraph.tiles(model).exact
