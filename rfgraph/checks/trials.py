@@ -92,6 +92,8 @@ class Gate:
             found = list(self.rule.measurements(self.subject(result)))
         except RfgraphError:
             return None
+        if not found:
+            return None  # nothing is read any more, of which nothing is asked
         numbers = [item.found for item in found if item.found is not None]
         short = tuple(item for item in found if not item.holds)
         return Answer(short, min(numbers) if numbers else None)
