@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -15,6 +14,7 @@ from rfgraph.analysis.input_values import value_of
 from rfgraph.checks import settings
 from rfgraph.checks.ahead import positions, positive
 from rfgraph.errors import UsageError
+from rfgraph.frozen import frozen
 from rfgraph.wording.names import printable, quoted, shown_path
 
 if sys.version_info >= (3, 11):
@@ -30,7 +30,7 @@ Values: TypeAlias = dict[str, Any]
 Reader: TypeAlias = Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Config:
     """What a configuration file says: settings, and further ones for models that match a pattern.
 

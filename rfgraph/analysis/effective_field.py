@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ from rfgraph.domains.effective.statistics import (
     luo_size,
     radial,
 )
+from rfgraph.frozen import frozen
 from rfgraph.version import __version__
 from rfgraph.wording.html import html_table
 from rfgraph.wording.pictures import shades
@@ -50,7 +51,7 @@ class Endless(NamedTuple):
 UnitIndex: TypeAlias = "tuple[int | None, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EffectiveAxis:
     """What counts along one input axis, in positions.
 
@@ -108,7 +109,7 @@ class EffectiveAxis:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ERF:
     """The effective receptive field of the units of `tensor` at `index` on one input.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Json
@@ -18,7 +19,7 @@ def _finite(difference: float | None) -> float | None:
     return None if difference is None or math.isinf(difference) else difference
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Less:
     """The same with one grid step less of `what` on an axis: how far off it is, or why no run."""
 
@@ -37,7 +38,7 @@ class Less:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proof:
     """What a run of parts gave beside a run of the whole.
 

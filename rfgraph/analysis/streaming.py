@@ -7,7 +7,7 @@ the chunk q, padding on the way counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from rfgraph.arguments import keywords_named
 from rfgraph.domains.movement import AFTER, BEFORE, UNKNOWN, WHOLE
 from rfgraph.domains.read_positions import read_positions
 from rfgraph.errors import UsageError
+from rfgraph.frozen import frozen
 from rfgraph.relations.graph import input_shape
 from rfgraph.version import __version__
 from rfgraph.wording.names import quoted
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 STEPS = (1, 2, 4, 8)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Latency:
     """How old the newest position of a chunk is beside a unit's own, at best and at worst.
 
@@ -56,7 +57,7 @@ class Latency:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chunk:
     """A stream in chunks of so many positions.
 
@@ -79,7 +80,7 @@ class Chunk:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Streaming:
     """How a tensor follows an input axis that is time.
 

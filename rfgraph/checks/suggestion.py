@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from rfgraph.frozen import FrozenDict
+from rfgraph.frozen import FrozenDict, frozen
 from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["dilation", "kernel", "layer", "stride", "causal", "removal"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Suggestion:
     """The smallest change of its kind with which the gate holds, tried on the model.
 

@@ -11,7 +11,6 @@ if it reads none of the input there. What follows for the input is kept beside.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy as np
 from rfgraph.domains.joined import Joining, joined_by_axis
 from rfgraph.domains.moved import Moved, flattened, in_blocks, on_axes, with_itself
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, affine, joined
+from rfgraph.frozen import frozen
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
@@ -76,7 +76,7 @@ class Break(NamedTuple):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Movement:
     """How the tensors on the way to a target move with an input axis, and what breaks that.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rfgraph.frozen import frozen
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import summing
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole, Window
@@ -109,7 +110,7 @@ def channel_rule(group: int, channels: int, maps: int) -> Whole | Blocks:
     return Whole(channels, maps) if group == 1 else Blocks(group, channels, maps)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Convolution:
     """A convolution's geometry: axes of data and result, windows, groups, the result's shape."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from numpy.typing import NDArray
 
 from rfgraph.errors import ModelError, RfgraphError
+from rfgraph.frozen import frozen
 from rfgraph.relations.steps import Step, step_shape
 from rfgraph.wording.names import quoted
 
@@ -46,7 +47,7 @@ class Marks:
     zero: Array | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Value:
     """What is known of an input before the model runs.
 
@@ -71,7 +72,7 @@ class Value:
         return self.data
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """What output number `output` reads of input number `input`, as steps from input to output.
 
@@ -85,7 +86,7 @@ class Link:
     how: How | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """The shape of each output (None: not determined) and the links that feed it.
 

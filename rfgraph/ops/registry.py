@@ -6,9 +6,10 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from rfgraph.frozen import frozen
 from rfgraph.ops.index import OPERATORS
 from rfgraph.ops.node import OpNode, Outcome
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Rule: TypeAlias = Callable[[OpNode], Outcome]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RuleEntry:
     """A rule with the operator it speaks for.
 

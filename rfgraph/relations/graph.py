@@ -9,8 +9,10 @@ is read enters the result (None where no rule says).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 Graph: TypeAlias = "nx.MultiDiGraph[str]"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Operator:
     """One operator node of the file: its place in file order, its name, its type and domain."""
 
@@ -137,7 +139,7 @@ def between(graph: Graph, source: str, target: str) -> set[str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModelInput:
     """A graph input: its shape as analysed.
 
@@ -165,7 +167,7 @@ class ModelInput:
         return {axis: self.shape[axis] for axis in self.reasons if axis not in self.probed}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unanalysed:
     """An operator that could not be followed exactly: why, and the tensors it made."""
 
@@ -174,7 +176,7 @@ class Unanalysed:
     tensors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MaskCut:
     """An operator in which a stored mask cut what is read.
 
@@ -186,7 +188,7 @@ class MaskCut:
     highest: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredMasks:
     """What stored masks were taken to cut.
 
@@ -219,7 +221,7 @@ Setting: TypeAlias = "int | float | str | tuple[int, ...] | tuple[float, ...] | 
 Changes: TypeAlias = "Mapping[tuple[str, str], Setting]"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttributeChange:
     """An attribute of a node with another value than in the file; None where it has none.
 
@@ -248,7 +250,7 @@ def _listed(value: Setting | None) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Revision:
     """What a model has instead of what its file says, and what its author should know of that."""
 
@@ -264,7 +266,7 @@ class FileNode(NamedTuple):
     outputs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileGraph:
     """The main graph as it stands in the file, nodes in order.
 
@@ -276,7 +278,7 @@ class FileGraph:
     external: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
 

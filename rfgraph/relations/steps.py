@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from rfgraph.frozen import frozen
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -57,28 +59,28 @@ def _group(
     return i, j, (tuple(range(start_i, i)), tuple(range(start_j, j)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pointwise:
     """The same index, by numpy broadcasting to `shape`; a broadcast axis reads index 0."""
 
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Permute:
     """Output axis a is input axis perm[a]."""
 
     perm: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Regroup:
     """The same elements in row-major order under another shape (Reshape)."""
 
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Taps:
     """Along some axes a list of positions per output position, separable over the axes.
 
@@ -88,7 +90,7 @@ class Taps:
     rules: tuple[tuple[int, TapRule], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Select:
     """Along some axes at most one position per output position."""
 
@@ -118,7 +120,7 @@ class Gathered:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reduce:
     """All of some axes, of one's own block, or what a mask leaves of one's own row.
 
@@ -129,14 +131,14 @@ class Reduce:
     weighted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prefix:
     """Everything up to, from, or in a band around one's own position."""
 
     rules: tuple[tuple[int, Band], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Everything:
     """All elements; `unknown` if that is for want of knowledge."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import onnx
 
 from rfgraph.errors import ModelError
+from rfgraph.frozen import frozen
 from rfgraph.onnxfile.building.attributes import decode_all, resolve
 from rfgraph.onnxfile.building.scope import Entry, Scope
 from rfgraph.ops.node import Link, OpNode, Value
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Walk: TypeAlias = Callable[[Sequence[onnx.NodeProto], Scope], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """A node in its scope, with what its inputs stand for, the graph's writer and the walker."""
 

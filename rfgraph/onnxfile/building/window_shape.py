@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ PER_AXIS = {
 _DEFAULT = {"strides": 1, "dilations": 1, "output_padding": 0, "pads": 0}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WindowShape:
     """Kernel, dilations and pads of a node, None for pads that it leaves to `auto_pad`.
 

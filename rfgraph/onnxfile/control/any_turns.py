@@ -7,13 +7,14 @@ its outputs keep of these, followed until it no longer changes, bounds what the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains import kept
 from rfgraph.domains.kept import Facts, Kept
 from rfgraph.errors import BoundError, ModelError
+from rfgraph.frozen import frozen
 from rfgraph.onnxfile.building.budget import MAX_TRIED, MAX_UNROLLED
 from rfgraph.onnxfile.building.order import names_read
 from rfgraph.onnxfile.building.scope import Entry, Scope
@@ -37,7 +38,7 @@ Arranged: TypeAlias = Callable[[list[Entry], list[Entry]], list[Entry]]
 Stacking: TypeAlias = "Callable[[list[int]], list[Stacked]]"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stacked:
     """An output that stacks a slice of every turn: its axis, and whether the last comes first."""
 
@@ -45,7 +46,7 @@ class Stacked:
     backward: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """An input that a turn sees, by its number; a scanned one without `axis`."""
 
@@ -72,7 +73,7 @@ class Part:
         return kept.of(Relation(whole, step))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repeated:
     """A Loop or Scan that is not unrolled, and why.
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import operator
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,7 +68,7 @@ _FUNCTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expression:
     """What a dimension's name says as arithmetic, in postfix order; a name alone is one, too."""
 

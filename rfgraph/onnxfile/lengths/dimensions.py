@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import NamedTuple, TypeAlias
 
 from rfgraph.errors import ModelError, UsageError
+from rfgraph.frozen import frozen
 from rfgraph.onnxfile.lengths.arithmetic import Expression, parse_expression
 from rfgraph.wording.names import nearest, printable, quoted
 
@@ -21,7 +22,7 @@ Lengths: TypeAlias = Mapping[Dimension, int]
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Declared:
     """A graph input as the file declares it.
 
@@ -65,7 +66,7 @@ class Equation(NamedTuple):
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dimensions:
     """What is known of the lengths of named dimensions.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from rfgraph.errors import ModelError
+from rfgraph.frozen import frozen
 from rfgraph.onnxfile.lengths.refusal import Refusal
 from rfgraph.wording.names import quoted
 
@@ -39,7 +40,7 @@ class Reason(NamedTuple):
     fixed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice(Generic[Built]):
     """What was built, with which lengths of the open dimensions, and why with those."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from rfgraph.errors import ModelError
+from rfgraph.frozen import frozen
 from rfgraph.onnxfile.reading.scan import (
     FIXED32,
     FIXED64,
@@ -75,7 +76,7 @@ _SINGULAR = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dropped:
     """A tensor whose payload was left in the source: where the whole TensorProto lies there."""
 
@@ -84,7 +85,7 @@ class Dropped:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stripped:
     """The bytes of a ModelProto without large payloads, and the tensors that lost theirs, in order.
 

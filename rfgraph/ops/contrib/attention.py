@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rfgraph.frozen import frozen
 from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
@@ -35,7 +36,7 @@ SCALES = ("mask_filter_value", "scale")
 Q, K, V = range(3)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slots:
     """The inputs beside query, key and value; `shared` says that old and new caches are one."""
 
@@ -46,7 +47,7 @@ class Slots:
     shared: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """Where an operand lies: the input, and the way from it to (batch, length, heads * size)."""
 

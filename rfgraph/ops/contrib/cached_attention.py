@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rfgraph.frozen import frozen
 from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
@@ -29,7 +30,7 @@ QUANTIZED = ("k_quant_type", "v_quant_type", "kv_cache_bit_width")
 ROTARY = ("do_rotary", "rotary_interleaved")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grouped:
     """Grouped heads over a cache: the new positions come after `start` old ones, if that is known.
 

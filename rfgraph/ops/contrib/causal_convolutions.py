@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rfgraph.frozen import frozen
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 MAX_STATES = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Causal:
     """A causal convolution: the axis of time in the data, the kernel, what is kept.
 

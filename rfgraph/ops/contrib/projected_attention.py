@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rfgraph.frozen import frozen
 from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
@@ -30,7 +31,7 @@ ORDERS = ("order_input", "order_output", "order_weight")
 NONE = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slots:
     """Where the inputs lie: merged weights and biases, or one of each for query, key and value."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
+from rfgraph.frozen import frozen
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Chain, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import pick_steps
@@ -20,7 +21,7 @@ ML = "ai.onnx.ml"
 APART = ("NONE", "LOGISTIC", "PROBIT", 0, 4)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ensemble:
     """The features that each tree compares, and the trees that each target has leaves in."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from rfgraph.frozen import frozen
 from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
@@ -19,7 +18,7 @@ MAX_EINSUM_RANK = 1 << 10
 Letter = str | int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Equation:
     """The letters of each operand and of the result, the ellipsis spelt out."""
 
@@ -83,7 +82,7 @@ def _letter_lengths(equation: _Equation, shapes: list[Shape]) -> dict[Letter, in
     return lengths
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Attention:
     """A product as of weights (batch, rows, keys) and values (batch, keys, columns), in letters.
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from rfgraph.frozen import frozen
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
@@ -159,7 +158,7 @@ def _box(shape: Shape, lists: list[Array], combined: bool) -> Outcome:
     return Outcome((shape,), tuple(links))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _View:
     """Data and updates under shapes in which an update goes to one position of one axis."""
 

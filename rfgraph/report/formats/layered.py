@@ -11,8 +11,9 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_right, insort
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ STRAIGHT = (1, 2, 8)
 NARROW, BESIDE = 2, 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drawing:
     """Column and layer of each box, both from 0; boxes side by side are BESIDE columns apart.
 
