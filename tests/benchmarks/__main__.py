@@ -2,7 +2,8 @@
 
 Another revision is measured with PYTHONPATH set to its tree.
 
-`python -m benchmarks peers --help` is the comparison with other tools, which it installs apart.
+`python -m benchmarks peers --help` is the comparison with other tools, which it installs apart,
+`python -m benchmarks public --help` what is asked of networks of public libraries.
 
 Every figure is a time of this run or a ratio of two; there are no limits that fail.
 """
@@ -208,6 +209,10 @@ def main() -> None:
 
         run.main(sys.argv[2:])
         return
+    if sys.argv[1:2] == ["public"]:
+        from benchmarks.public import run as public
+
+        raise SystemExit(public.main(sys.argv[2:]))
     for name in sys.argv[1:] or PARTS:
         if name not in (*PARTS, "all"):
             raise SystemExit(f"no part {name}; there are {', '.join(PARTS)}")

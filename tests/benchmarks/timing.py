@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,6 +62,13 @@ def call(function: Callable[[], object], repeats: int = 5) -> float:
         function()
         best = min(best, time.perf_counter() - start)
     return best
+
+
+def once(function: Callable[[], T]) -> tuple[float, T]:
+    """Return the processor time of one call, and what it returned."""
+    start = time.process_time()
+    made = function()
+    return time.process_time() - start, made
 
 
 def apart(module: str, *arguments: str) -> dict[str, float]:
