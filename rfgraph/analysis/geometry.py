@@ -262,8 +262,15 @@ def _accepted(model: Model, item: ModelInput, tensor: str, spatial: Sequence[int
     lengths: dict[int, Lengths] = {}
     differing: dict[int, tuple[Dependent, ...]] = {}
     moves = {axis: movement(model.graph, item.name, axis, tensor) for axis in spatial}
+    shared = {
+        axis: math.lcm(*(moves[each].step for each in axes))
+        for axes in sharing(item, moves)
+        for axis in axes
+    }
     for axis, along in moves.items():
-        lengths[axis], differing[axis] = accepted_lengths(model, item, axis, along)
+        lengths[axis], differing[axis] = accepted_lengths(
+            model, item, axis, along, shared.get(axis, 1)
+        )
     return _Found(lengths, differing, moves)
 
 

@@ -110,17 +110,18 @@ def at_lengths(model: Model, source: ModelInput, lengths: Mapping[int, int]) -> 
 
 
 def accepted_lengths(
-    model: Model, source: ModelInput, axis: int, moving: Movement
+    model: Model, source: ModelInput, axis: int, moving: Movement, shared: int = 1
 ) -> tuple[Lengths, tuple[Dependent, ...]]:
     """Return the lengths that an axis accepts, and what differs between those that lose nothing.
 
-    Shapes are evaluated at each length of one period, as many as MAX_BUILT operators allow; of a
-    few periods where some tensors change with the length but do not move.
+    Axes of the same length move in steps of `shared`. Shapes are evaluated at each length of one
+    period, as many as MAX_BUILT operators allow; of a few periods where some tensors change with
+    the length but do not move.
     """
     length = source.shape[axis]
     if axis not in source.symbolic or model.at is None:
         return Lengths(length), ()
-    step = moving.step
+    step = math.lcm(moving.step, shared)
     if step > MAX_STEP:
         return Lengths(length, step, None, ()), ()
     trials = max(MAX_BUILT // max(model.nodes, 1), 2)
@@ -132,7 +133,7 @@ def accepted_lengths(
     elif takes.not_followed(length + step):
         step = _repeated(takes, range(length, length + min(max(2 * step, FEW), trials)), step)
         if not step:
-            return Lengths(length, moving.step, None, ()), ()
+            return Lengths(length, math.lcm(moving.step, shared), None, ()), ()
         tried = range(length, length + step)
     found = {n: made for n in tried if (made := takes(n)) is not None}
     lossless = [n for n, made in found.items() if not loses_positions(made.graph, moving)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.caches import Cache, caches
 from rfgraph.analysis.geometry import Geometry, geometry
@@ -17,7 +17,8 @@ from rfgraph.analysis.result import reached
 from rfgraph.arguments import keywords_named
 from rfgraph.domains.movement import AFTER, BEFORE, UNKNOWN, WHOLE
 from rfgraph.domains.read_positions import read_positions
-from rfgraph.errors import UsageError
+from rfgraph.domains.regions import clipped
+from rfgraph.errors import BoundError, UsageError
 from rfgraph.frozen import frozen
 from rfgraph.relations.graph import input_shape
 from rfgraph.version import __version__
@@ -177,12 +178,13 @@ def stream(
     if moved is not None and chunk is not None:
         _check_chunk(chunk, moved)
     whys = {item.why for item in found.moves[time].breaks}
+    reading = None if moved is None else _Reading(result, source, name, moved)
     needs = None if moved is None or breakers else moved.map
     return Streaming(
         name,
         source,
         time,
-        _causal(moved, breakers, whys),
+        _causal(reading, breakers, whys),
         lookahead(result, found, time),
         None if moved is None else moved.period,
         speed,
@@ -223,15 +225,35 @@ def _check_chunk(chunk: int, axis: AxisGeometry) -> None:
         raise UsageError(f"chunk requires a multiple of {step}, found {chunk}")
 
 
-def _causal(
-    moved: AxisGeometry | None, breakers: tuple[Blocker, ...], whys: set[str]
-) -> bool | None:
-    """Return whether no path is unbounded ahead, and no unit needs what follows its grid step."""
+class _Reading(NamedTuple):
+    """How `tensor` moves with an axis of `source`, and the result in which to ask what it reads."""
+
+    result: Analysis
+    source: str
+    tensor: str
+    moved: AxisGeometry
+
+    def last_read(self) -> dict[int, int] | None:
+        """Return by unit that reads any the last position that it reads; None beyond a bound."""
+        try:
+            tables = clipped(self.result.graph, self.source, [self.tensor])[self.tensor]
+        except BoundError:
+            return None
+        last, at = tables[self.moved.axis].hi, self.moved.carrier
+        last = last.max(axis=tuple(axis for axis in range(last.ndim) if axis != at))
+        return {unit: int(hi) for unit, hi in enumerate(last) if hi >= 0}
+
+
+def _causal(reading: _Reading | None, breakers: tuple[Blocker, ...], whys: set[str]) -> bool | None:
+    """Return whether no path is unbounded ahead, and no unit reads what follows its grid step."""
     if whys & {AFTER, WHOLE}:
         return False
-    if moved is None or UNKNOWN in whys or breakers:
+    if reading is None or UNKNOWN in whys or breakers:
         return None if UNKNOWN in whys else False
-    return moved.halo[1] == 0
+    if reading.moved.halo[1] == 0:
+        return True
+    last, (p, q) = reading.last_read(), reading.moved.period
+    return last is not None and all(hi < (unit // p + 1) * q for unit, hi in last.items())
 
 
 def lookahead(result: Analysis, found: Geometry, time: int) -> Fraction | None:
@@ -242,8 +264,12 @@ def lookahead(result: Analysis, found: Geometry, time: int) -> Fraction | None:
     axis = result.receptive_field(found.tensor, found.input).axes[time]
     if axis.after is not None:
         return axis.after
-    p, q, spans = moved.map
-    return max(span[1] - Fraction(q * at, p) for at, span in enumerate(spans) if span is not None)
+    p, q = moved.period
+    last = _Reading(result, found.input, found.tensor, moved).last_read()
+    if last is None:
+        # What must exist is no less than what is read.
+        last = {at: span[1] for at, span in enumerate(moved.map.spans) if span is not None}
+    return max((hi - Fraction(q * unit, p) for unit, hi in last.items()), default=None)
 
 
 def _chunks(

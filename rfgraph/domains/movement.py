@@ -11,6 +11,7 @@ if it reads none of the input there. What follows for the input is kept beside.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -64,6 +65,7 @@ WRAPPED = "reads the other end of the axis"
 MIXED = "mixes the axis with another"
 CROSSED = "pairs positions of the axis"
 STRETCHED = "samples at a ratio that depends on the length"
+ROUNDED = "rounds points that lie between two positions, as errors of arithmetic fall out"
 MERGED = "merges paths of different strides"
 PARTS = "puts parts of the axis side by side"
 LONG = f"has a period of more than {MAX_PERIOD} units"
@@ -279,6 +281,8 @@ class _Movement(Joining[Value]):
             return STRETCHED
         if any(padded) and isinstance(rule, Shift) and rule.outside == "absent":
             self._is_part = True
+        if isinstance(rule, Resample) and _is_rounded(rule):
+            self._opened = ROUNDED
         self._mirror(value.needs, rule, padded)
         value = with_itself(value)
         needs, ends = value.needs, value.ends
@@ -334,6 +338,22 @@ def _pins_both_ends(rule: Resample) -> bool:
     if rule.offset or 2 * rule.ratio.numerator < distance:
         return False
     return rule.in_len != rule.out_len and rule.ratio * (rule.out_len - 1) == distance > 0
+
+
+def _is_rounded(rule: Resample) -> bool:
+    """Whether points lie where two positions are as near, and fall to the other one by chance.
+
+    A scale that no float32 is has an error, so that points lie too low, or too high, or just there:
+    of less than half a unit in the last place a division leaves nothing.
+    """
+    scale = 1 / rule.ratio
+    error = Fraction(float(np.float32(float(scale)))) - scale
+    falls = ("floor", "round_prefer_ceil") if error > 0 else ("ceil", "round_prefer_floor")
+    if abs(error) < scale / (1 << 25) or rule.filter not in falls:
+        return False
+    between = Fraction(1, 2) if rule.filter.startswith("round") else Fraction(0)
+    points = (o * rule.ratio + rule.offset for o in range(rule.period()[0]))
+    return any((point - between).denominator == 1 for point in points)
 
 
 def _last_needed(rule: Taps, count: int) -> list[int]:

@@ -1,11 +1,14 @@
 """Which lengths are accepted, beside onnxruntime; and what a tile of the least one gives."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 import rfgraph
 from analysis import nets
 from analysis.stitched import image_of, network, stitched
+from rfgraph.domains.movement import ROUNDED
 from rfgraph.errors import UsageError
 
 
@@ -102,7 +105,7 @@ def squares(strides, kernel):
 
 @pytest.mark.parametrize(
     ("strides", "kernel"),
-    [([2, 2], (2, 3)), ([2, 3], (2, 3)), ([2, 3], (5, 4)), ([2, 4], (2, 3))],
+    [([2, 2], (2, 3)), ([2, 3], (2, 3)), ([2, 3], (5, 4)), ([2, 4], (2, 3)), ([4, 3], (1, 1))],
 )
 def test_axes_of_one_length_are_measured_at_one(strides, kernel):
     """Though each by itself would lose nothing at others."""
@@ -112,3 +115,61 @@ def test_axes_of_one_length_are_measured_at_one(strides, kernel):
     whole = net(x)
     np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)
     assert rfgraph.tiles(model).exact
+
+
+def test_axes_of_one_length_accept_what_both_do():
+    """One that is even, and one in threes."""
+    net, x = nets.plane("n", "n"), "x"
+    for each in ([2, 1], [1, 3]):
+        low = net.op("MaxPool", x, kernel_shape=each, strides=each)
+        up = net.op("ConvTranspose", low, net.weight(net.channels[low], 1, *each), strides=each)
+        net.channels[up] = 1
+        x = net.concat(up, x)
+    model, found = net.model(x), []
+    runtime = network(model)
+    for length in range(1, 30):
+        with contextlib.suppress(Exception):
+            runtime(image_of((1, 1, length, length)))
+            found.append(length)
+    for lengths in rfgraph.tiles(model).geometry.lengths.values():
+        said = [n for n in range(1, 30) if n % lengths.step in lengths.residues]
+        assert said == found
+
+
+def rounded(scale, transform="asymmetric", nearest="floor"):
+    net = nets.line()
+    attributes = {"coordinate_transformation_mode": transform, "nearest_mode": nearest}
+    return net.model(net.resized("x", scale, mode="nearest", **attributes))
+
+
+@pytest.mark.parametrize(("scale", "nearest"), [(0.6, "floor"), (1.3, "ceil")])
+def test_points_between_two_positions_fall_to_either(scale, nearest):
+    """0.6 is no float: unit 9 lies at 15 or a bit before it, and unit 0 of a tile at 0."""
+    model = rounded(scale, nearest=nearest)
+    found = rfgraph.tiles(model, image=200)
+    assert [(item.op_type, item.why) for item in found.blockers] == [("Resize", ROUNDED)]
+    (axis,) = found.axes
+    step = axis.period[1]
+    net, x = network(model), np.arange(200, dtype=np.float32).reshape(1, 1, 200)
+    whole = net(x)
+    parts = [net(x[:, :, start : start + step]) for start in range(0, 200, step)]
+    assert not np.array_equal(np.concatenate(parts, axis=2), whole)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        rounded(1.5),
+        rounded(0.6, nearest="ceil"),
+        rounded(1.3, nearest="floor"),
+        rounded(0.7, nearest="ceil"),
+        rounded(3, "half_pixel"),
+        rounded(0.6, "half_pixel", "round_prefer_floor"),
+        rounded(0.5, "half_pixel", "round_prefer_floor"),
+    ],
+)
+def test_points_on_one_side_or_at_a_scale_that_is_a_float_are_not(model):
+    plan = rfgraph.tiles(model, image=200, tile=20)
+    net, x = network(model), np.arange(200, dtype=np.float32).reshape(1, 1, 200)
+    whole = net(x)
+    np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)

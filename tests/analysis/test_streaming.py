@@ -14,6 +14,7 @@ import rfgraph
 from analysis import nets
 from analysis.stitched import image_of, network
 from oracle.local_models import local_model, whole_numbers
+from rfgraph.report.stream.words import verdict
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -71,6 +72,52 @@ def test_a_causal_strided_encoder_looks_ahead_and_has_no_delay():
     found = rfgraph.stream(net.model(net.conv("x", 4, s=2, pads=(2, 0))))
     assert (found.causal, found.lookahead) == (True, 1)
     assert {chunk.delay for chunk in found.chunks} == {0}
+
+
+def test_what_is_cut_off_at_the_end_is_not_read_ahead():
+    """Units that only read the past are causal, though a part of the input ends before them."""
+    net = nets.line()
+    found = rfgraph.stream(net.model(net.part(net.conv("x", 3, pads=(2, 0)), 0, -2)))
+    assert (found.causal, found.lookahead, found.chunks[0].delay) == (True, 0, 2)
+    assert "reads past its own step of 1. In chunks some come late" in verdict(found)
+    net = nets.line()
+    found = rfgraph.stream(net.model(net.part(net.conv("x", 3, pads=(1, 0)), 0, -2)))
+    assert (found.causal, found.lookahead, found.chunks[0].delay) == (False, 1, 3)
+
+
+def ahead(net, x, rate):
+    """Return the furthest past its own position that a unit reads, by changing each position."""
+    whole = net(x)
+    found = [
+        at - rate * unit
+        for at in range(x.shape[2])
+        for changed in [np.where(np.arange(x.shape[2]) == at, 1000.0, x).astype(np.float32)]
+        for unit in np.flatnonzero((net(changed) != whole).any(axis=(0, 1)))
+    ]
+    return max(found)
+
+
+def frames(shift):
+    """Frames of three windows of 2 with stride 2, `shift` frames late: a phase in each channel."""
+    net = nets.line(length=60)
+    x = net.op("Reshape", net.conv("x", 2, s=2, pads=(1, 0)), net.constant([1, 1, -1, 3]))
+    x = net.op("Reshape", net.op("Transpose", x, perm=[0, 3, 1, 2]), net.constant([1, 3, -1]))
+    return net.model(net.pad(x, shift, -shift))
+
+
+def sum_cut_off():
+    """A sum of all that came before, of windows that reach 1 ahead, without its last units."""
+    net = nets.line(length=60)
+    return net.model(net.part(net.op("CumSum", net.conv("x", 3), net.constant(2)), 0, -2))
+
+
+@pytest.mark.parametrize(
+    ("model", "rate", "furthest"),
+    [(frames(1), 6, -2), (frames(0), 6, 4), (sum_cut_off(), 1, 1)],
+)
+def test_the_look_ahead_of_units_that_differ_is_what_they_read(model, rate, furthest):
+    assert ahead(network(model), image_of((1, 1, 60)), rate) == furthest
+    assert rfgraph.stream(model).lookahead == furthest
 
 
 def emits(net, x, whole, chunk, units, delay, first):

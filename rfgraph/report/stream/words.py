@@ -24,6 +24,11 @@ def verdict(item: Streaming) -> str:
         return "Does not stream:"
     if item.period is None:
         return "Does not stream: the tensor does not keep the axis."
+    if item.causal and any(chunk.delay for chunk in item.chunks):
+        return (
+            f"Causal: no unit reads past its own step of {item.period[1]}. In chunks some come "
+            "late all the same: at the end of one they are cut off, or padding spoils them."
+        )
     if item.causal:
         return f"Causal: no unit needs more than its own step of {item.period[1]}."
     return "Streams with a delay: units need positions past their own step."
