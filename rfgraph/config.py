@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -14,7 +15,6 @@ from rfgraph.analysis.input_values import value_of
 from rfgraph.checks import settings
 from rfgraph.checks.ahead import positions, positive
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.wording.names import printable, quoted, shown_path
 
 if sys.version_info >= (3, 11):
@@ -30,7 +30,7 @@ Values: TypeAlias = dict[str, Any]
 Reader: TypeAlias = Callable[[Any], Any]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Config:
     """What a configuration file says: settings, and further ones for models that match a pattern.
 

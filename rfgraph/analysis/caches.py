@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.domains.moved import Moved, flattened
-from rfgraph.frozen import frozen
 from rfgraph.relations.axis_rules import Band, Resample, Rows, Transposed, Window
 from rfgraph.relations.graph import edges_into, shape_of
 from rfgraph.relations.steps import Pointwise, Prefix, Reduce, Taps
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _STATES = {"LSTM": 2, "GRU": 1, "RNN": 1, "CumSum": 1}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Cache:
     """What one operator keeps: `values` and their bytes, None without end or where not known."""
 

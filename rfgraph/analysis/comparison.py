@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.scope import WORDS
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ REACH = ("before", "after")
 SIZES = ("size", "size_min", "shortest")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ComparedAxis:
     """One axis of a field: its scope, its numbers, those of its local paths, whether it covers."""
 

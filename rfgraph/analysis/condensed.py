@@ -8,11 +8,11 @@ path, so many in a row. Between boxes there is never a circle.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from rfgraph.domains.paths.routes import is_transparent
-from rfgraph.frozen import frozen
 from rfgraph.relations.graph import edges_into, producer_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ MAX_BOXES = 150
 MAX_LINES, MAX_PARTS = 2, 12
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Box:
     """Tensors that are shown as one, in topological order; all of them are read from the first on.
 
@@ -39,7 +39,7 @@ class Box:
     parts: tuple[Box, ...] = ()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Condensed:
     """Boxes in topological order, and the distinct pairs of them that data goes between."""
 

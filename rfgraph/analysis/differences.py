@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rfgraph.analysis.layers import WINDOW
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.version import __version__
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import rational
@@ -38,7 +38,7 @@ def kinds_of(words: Sequence[str]) -> tuple[Kind, ...]:
     return found
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One way in which an output got worse or better; `axis` is the new model's, None for all."""
 
@@ -63,7 +63,7 @@ class Verdict:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class AxisDiff:
     """One spatial axis of an input in both models, and what differs on it."""
 
@@ -83,7 +83,7 @@ class AxisDiff:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class TensorDiff:
     """A tensor on an input in both models; None in the one that lacks it.
 
@@ -133,7 +133,7 @@ class TensorDiff:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class LayerDiff:
     """A layer in both models, None in the one that lacks it; `changes` by key, per spatial axis."""
 
@@ -164,7 +164,7 @@ class LayerDiff:
 _OWN = ("kind", *WINDOW)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Diff:
     """What differs between two models; `worse` and `better` are ways in which outputs do."""
 

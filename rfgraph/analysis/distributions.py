@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.view import input_lengths
 from rfgraph.errors import BoundError
-from rfgraph.frozen import frozen
 from rfgraph.relations.graph import shape_of
 from rfgraph.wording.numbers import share, short
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_BESIDE = 1 << 20
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Distribution:
     """One distribution and what to show beside it.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,7 +15,6 @@ from rfgraph.domains.effective.statistics import (
     luo_size,
     radial,
 )
-from rfgraph.frozen import frozen
 from rfgraph.version import __version__
 from rfgraph.wording.html import html_table
 from rfgraph.wording.pictures import shades
@@ -51,7 +50,7 @@ class Endless(NamedTuple):
 UnitIndex: TypeAlias = "tuple[int | None, ...]"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class EffectiveAxis:
     """What counts along one input axis, in positions.
 
@@ -109,7 +108,7 @@ class EffectiveAxis:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ERF:
     """The effective receptive field of the units of `tensor` at `index` on one input.
 

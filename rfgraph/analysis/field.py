@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rfgraph.domains.fields.axis import Axis, Json, numbers
-from rfgraph.frozen import frozen
 from rfgraph.wording.html import html_table
 from rfgraph.wording.numbers import fraction, rational, shape_text, span, whole_up
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _HEADER = ("axis", "scope", "size", "stride", "start", "center", "before", "after", "paths")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ReceptiveField:
     """The receptive field of one tensor on one graph input; `axes` by the input's axis number.
 
@@ -59,7 +59,7 @@ class ReceptiveField:
         return html_table(caption, _HEADER, map(_axis_cells, self.axes.values()))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that a check, or the analysis itself, has to say about a model.
 
@@ -102,7 +102,7 @@ class Finding:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Output:
     """A graph output; `before_global` are the last tensors on the way that have a local path."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,7 +30,6 @@ from rfgraph.domains.movement import (
     movement,
 )
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.wording.names import printable, quoted
 from rfgraph.wording.numbers import rational
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Model, ModelInput, Operator
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Blocker:
     """An operator for which a part of the input does not give what the whole gives, and why."""
 
@@ -60,7 +59,7 @@ class Blocker:
         return {"node": self.node, "op_type": self.op_type, "axis": self.axis, "why": self.why}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class AxisGeometry:
     """One spatial axis of an input, and the axis of the tensor that moves with it.
 
@@ -111,7 +110,7 @@ class AxisGeometry:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Geometry:
     """How a tensor moves with an input: the axes along which it does, and what blocks others.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +21,7 @@ from rfgraph.domains.paths.states import (
 )
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
-from rfgraph.frozen import FrozenDict, frozen
+from rfgraph.frozen import FrozenDict
 from rfgraph.wording.html import html_table
 from rfgraph.wording.numbers import decimal, span
 from rfgraph.wording.pictures import bars
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class PathHistogram:
     """The distribution over the paths from one input to one tensor; `axes` by input axis number.
 

@@ -8,10 +8,10 @@ Pad, a crop) or computes element by element does not, however an exporter or a r
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rfgraph.domains.fields.axis import numbers
-from rfgraph.frozen import frozen
 from rfgraph.relations.axis_rules import Transposed, Window
 from rfgraph.relations.graph import ancestors, edges_into, producer_of
 from rfgraph.relations.steps import Permute, Taps
@@ -30,7 +30,7 @@ WINDOW = ("kernel_shape", "strides", "dilations")
 _PARTS = {"kernel_shape": "kernel", "strides": "stride", "dilations": "dilation"}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Layer:
     """An operator that changes what is read.
 

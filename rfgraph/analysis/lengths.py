@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains.joined import edges_over, joined_by_axis
 from rfgraph.domains.moved import Moved
 from rfgraph.errors import RfgraphError
-from rfgraph.frozen import frozen
 from rfgraph.relations.axis_rules import Band, Blocks, Resample, Shift, Transposed, Window
 from rfgraph.relations.graph import edges_from, producer_of, shape_of
 from rfgraph.relations.steps import Prefix, Reduce, Select, Taps
@@ -31,7 +31,7 @@ MAX_STEP = 1 << 14
 FEW = 32
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Lengths:
     """The lengths that an open axis accepts: from `least` on, those of `residues` modulo `step`.
 

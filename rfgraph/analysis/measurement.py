@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.streaming import lookahead
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.errors import BoundError, RfgraphError
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ PATHS = ("paths_min", "paths_median")
 WITHOUT_END = "without end"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class MeasuredAxis:
     """One spatial axis: its field, and further numbers by key; None where they do not exist.
 
@@ -68,7 +68,7 @@ class MeasuredAxis:
                 yield Change(key, was, now, key in PATHS and now < was)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What is measured of a tensor on an input; `axes` are the spatial ones."""
 

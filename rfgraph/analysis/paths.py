@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from rfgraph.analysis.analysis import Analysis
@@ -13,7 +13,7 @@ from rfgraph.arguments import described, keywords_named, texts
 from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.domains.paths.states import Question, state_graph
 from rfgraph.errors import UsageError
-from rfgraph.frozen import FrozenDict, frozen
+from rfgraph.frozen import FrozenDict
 from rfgraph.relations.graph import Model
 from rfgraph.wording.names import quoted, some_quoted
 
@@ -30,7 +30,7 @@ Count: TypeAlias = Literal["routes", "paths"]
 Order: TypeAlias = Literal["largest", "smallest"]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Path:
     """One path: the operators it passes, in order, and its sizes on the spatial axes of the input.
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Json
@@ -19,7 +18,7 @@ def _finite(difference: float | None) -> float | None:
     return None if difference is None or math.isinf(difference) else difference
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Less:
     """The same with one grid step less of `what` on an axis: how far off it is, or why no run."""
 
@@ -38,7 +37,7 @@ class Less:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Proof:
     """What a run of parts gave beside a run of the whole.
 

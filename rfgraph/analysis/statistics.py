@@ -6,12 +6,12 @@ has the rows, a picture has those that it has room for. CSV has the distribution
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rfgraph.arguments import described, fraction
 from rfgraph.domains.paths.statistics import quantile, root
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.wording.numbers import decimal, figure, short, whole
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Json
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class AxisHistogram:
     """The distribution along one input axis.
 

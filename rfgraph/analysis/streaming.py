@@ -7,7 +7,7 @@ the chunk q, padding on the way counted.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +19,6 @@ from rfgraph.domains.movement import AFTER, BEFORE, UNKNOWN, WHOLE
 from rfgraph.domains.read_positions import read_positions
 from rfgraph.domains.regions import clipped
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.frozen import frozen
 from rfgraph.relations.graph import input_shape
 from rfgraph.version import __version__
 from rfgraph.wording.names import quoted
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 STEPS = (1, 2, 4, 8)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Latency:
     """How old the newest position of a chunk is beside a unit's own, at best and at worst.
 
@@ -58,7 +57,7 @@ class Latency:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A stream in chunks of so many positions.
 
@@ -81,7 +80,7 @@ class Chunk:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Streaming:
     """How a tensor follows an input axis that is time.
 

@@ -8,7 +8,7 @@ q*P_i + s_f to q*P_i + e_f, padding on the way counted. A core that begins on th
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.analysis.activations import fitting_core
@@ -16,7 +16,6 @@ from rfgraph.analysis.geometry import AxisGeometry, Blocker, Geometry, geometry
 from rfgraph.analysis.result import reached
 from rfgraph.arguments import keywords_named
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.version import __version__
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ Ranges: TypeAlias = "tuple[tuple[int, int], ...]"
 Slices: TypeAlias = "tuple[slice, ...]"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Tile:
     """One tile: what of the input it reads, and what of its output goes where.
 
@@ -62,7 +61,7 @@ class Tile:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Recommended:
     """A core and the tile that is read for it, per spatial axis, and the cost of the halos.
 
@@ -85,7 +84,7 @@ class Recommended:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Tiling:
     """How an input is cut into tiles whose outputs are those of the whole, bit for bit.
 

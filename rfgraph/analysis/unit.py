@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,7 +14,6 @@ from rfgraph.domains.fields.numbers import unclipped_span
 from rfgraph.domains.read_units import boxes_read
 from rfgraph.domains.regions import region
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.frozen import frozen
 from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.version import __version__
 from rfgraph.wording.html import html_table
@@ -48,7 +48,7 @@ Entry: TypeAlias = "int | tuple[int, int] | None"
 Index: TypeAlias = "tuple[Entry, ...]"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Region:
     """What the units read of one graph input, per input axis, in positions.
 
@@ -114,7 +114,7 @@ class Region:
         }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Unit:
     """The regions of the units of `tensor` at `index`.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.names import pick_input, pick_tensors
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.frozen import frozen
 from rfgraph.wording.names import quoted, some_names, some_quoted
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_FIELDS = 1 << 21
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class View:
     """A result and what was asked of it; `tensors` is None where the default is meant."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.wording.names import printable, quoted
 
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?|\d{1,15}/[1-9]\d{0,14}", re.ASCII)
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Ahead:
     """How far may be read ahead along `axis` (None: the only spatial one).
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.comparison import ComparedAxis
 from rfgraph.domains.scope import WORDS
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.wording.names import quoted, shown_path
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _INTEGERS = ("size", "size_min", "shortest", "longest")
 _RATIONALS = ("before", "after")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """The stored fields by tensor and input, the outputs, and the inputs' spatial axes."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -15,7 +15,6 @@ from rfgraph.analysis.lossy import is_lossy
 from rfgraph.analysis.paths import paths
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.errors import BoundError
-from rfgraph.frozen import frozen
 from rfgraph.relations.axis_rules import Blocks, Shift, Transposed, Window
 from rfgraph.relations.graph import between, edges_from, edges_into, producer_of
 from rfgraph.relations.steps import Reduce, Select
@@ -34,7 +33,7 @@ MOST: Mapping[Kind, int] = {"dilation": 1 << 16, "kernel": 1 << 12, "layer": 64,
 _ATTRIBUTE = {"dilation": "dilations", "kernel": "kernel_shape", "stride": "strides"}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Padding:
     """A Pad node of its own in front of a window: its pads, and the tensor axis of each place."""
 
@@ -62,7 +61,7 @@ class Padding:
         return tuple(pads)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Move:
     """A kind of change to one layer or to several alike: steps that make the field larger.
 

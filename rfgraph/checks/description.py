@@ -7,17 +7,17 @@ place, as the file has its inputs and outputs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.wording.names import printable, shown_path
 
 MAX_DESCRIPTION = 1 << 20
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Described:
     """What a description says, by the place of a tensor and the number of its axis.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.loading import load, refuse_binding, source_name
@@ -14,7 +15,6 @@ from rfgraph.checks.settings import Settings, make_settings
 from rfgraph.checks.subject import Subject
 from rfgraph.checks.together import together
 from rfgraph.errors import RfgraphError, UsageError
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 AHEAD = 256
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Report:
     """What the checks of `codes` say of one model; `error` is the one line if it cannot be told.
 

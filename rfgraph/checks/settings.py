@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
@@ -22,7 +22,6 @@ from rfgraph.checks.registry import (
     codes_that_need,
 )
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
@@ -44,7 +43,7 @@ _SHARE = re.compile(r"\d{1,20}(\.\d{0,20})?|\.\d{1,20}|\d{1,18}/\d{1,18}", re.AS
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What to ask of a model; made by `make_settings`, which validates.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.effective_field import SHARE
@@ -12,7 +12,6 @@ from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
 from rfgraph.domains.fields.layout import local_layouts
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.frozen import frozen
 from rfgraph.relations.graph import producer_of
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import count_of, joined
@@ -51,7 +50,7 @@ class Measurement(NamedTuple):
     holds: bool
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Subject:
     """One analysed model, the settings of the check, and the inputs and outputs to name."""
 

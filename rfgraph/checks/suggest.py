@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,6 @@ from rfgraph.checks.streams import causal_suggestions
 from rfgraph.checks.suggestion import Suggestion, setting_text
 from rfgraph.checks.trials import Gate, smallest
 from rfgraph.checks.unproductive import removable
-from rfgraph.frozen import frozen
 from rfgraph.wording.names import printable, quoted, some_quoted
 from rfgraph.wording.numbers import count_of, fraction
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MOST_SUGGESTED, MOST_TRIED = 2, 4
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Advice:
     """What would make the gates hold, the cheapest first, and why other things would not."""
 
@@ -112,7 +112,7 @@ def advise(result: Result, settings: Settings) -> Advice:
 # -- a field that falls short ----------------------------------------------------------------------
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Shortfall:
     """What falls short at one tensor: the gap by axis, and its place among the spatial ones."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from rfgraph.frozen import FrozenDict, frozen
+from rfgraph.frozen import FrozenDict
 from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["dilation", "kernel", "layer", "stride", "causal", "removal"]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """The smallest change of its kind with which the gate holds, tried on the model.
 

@@ -12,7 +12,6 @@ from rfgraph.analysis.what_if import revised_here
 from rfgraph.checks.subject import Subject
 from rfgraph.checks.together import together
 from rfgraph.errors import RfgraphError
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -50,7 +49,7 @@ class Steps(Protocol):
         """Return what `what_if` takes."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What falls short of a changed model, and the least that the statistic is anywhere."""
 

@@ -11,6 +11,7 @@ if it reads none of the input there. What follows for the input is kept beside.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -19,7 +20,6 @@ import numpy as np
 from rfgraph.domains.joined import Joining, joined_by_axis
 from rfgraph.domains.moved import Moved, flattened, in_blocks, on_axes, with_itself
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, affine, joined
-from rfgraph.frozen import frozen
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
@@ -78,7 +78,7 @@ class Break(NamedTuple):
     why: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Movement:
     """How the tensors on the way to a target move with an input axis, and what breaks that.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ import networkx as nx
 import onnx
 
 from rfgraph.errors import ModelError, RfgraphError, UsageError
-from rfgraph.frozen import frozen
 from rfgraph.onnxfile.builder import Builder, initial_constants
 from rfgraph.onnxfile.building.scope import opsets_of
 from rfgraph.onnxfile.lengths.dimensions import dimensions, relengthened
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Changes, Graph, ModelInput, StoredMasks, Unanalysed
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Binding:
     """What the caller says of a file: lengths and values of inputs, own rules, masks or not."""
 
@@ -55,7 +54,7 @@ class Binding:
     masks: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Reading:
     """A file that was read, with all but the lengths of its inputs decided.
 
@@ -276,7 +275,7 @@ def _bindings(
     return shapes
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Built:
     """The graph of a model for some lengths of its inputs."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import summing
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole, Window
@@ -110,7 +109,7 @@ def channel_rule(group: int, channels: int, maps: int) -> Whole | Blocks:
     return Whole(channels, maps) if group == 1 else Blocks(group, channels, maps)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Convolution:
     """A convolution's geometry: axes of data and result, windows, groups, the result's shape."""
 

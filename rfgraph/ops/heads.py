@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.steps import is_unlistable
 from rfgraph.relations.axis_rules import Band, Whole
 from rfgraph.relations.steps import Prefix, Reduce
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rfgraph.ops.node import Array, Chain
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Lengths:
     """The lengths of an attention: `groups` of heads share keys and values."""
 
@@ -34,7 +34,7 @@ class Lengths:
         return self.past + self.keys
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Reach:
     """The keys that query i may attend to: [i + lower, i + upper], below `limit`.
 

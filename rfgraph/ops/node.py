@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from numpy.typing import NDArray
 
 from rfgraph.errors import ModelError, RfgraphError
-from rfgraph.frozen import frozen
 from rfgraph.relations.steps import Step, step_shape
 from rfgraph.wording.names import quoted
 
@@ -47,7 +46,7 @@ class Marks:
     zero: Array | None = None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Value:
     """What is known of an input before the model runs.
 
@@ -72,7 +71,7 @@ class Value:
         return self.data
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Link:
     """What output number `output` reads of input number `input`, as steps from input to output.
 
@@ -86,7 +85,7 @@ class Link:
     how: How | None = None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The shape of each output (None: not determined) and the links that feed it.
 

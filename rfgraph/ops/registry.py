@@ -6,10 +6,9 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.index import OPERATORS
 from rfgraph.ops.node import OpNode, Outcome
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 Rule: TypeAlias = Callable[[OpNode], Outcome]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class RuleEntry:
     """A rule with the operator it speaks for.
 

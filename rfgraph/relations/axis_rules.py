@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 
 from rfgraph.errors import BoundError
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +40,7 @@ class PeriodicRule(Protocol):
         ...
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Window:
     """Position o reads o*stride - pad_begin + t*dilation for t in [0, kernel).
 
@@ -74,7 +74,7 @@ class Window:
         return range(first, first + self.extent, self.dilation)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Transposed:
     """Position o reads every i with o + pad_begin - i*stride = t*dilation, t in [0, kernel)."""
 
@@ -115,7 +115,7 @@ class Transposed:
         return range(last - (count - 1) * dilation, last + 1, dilation)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Resample:
     """Position o reads around the coordinate o*ratio + offset, as `filter` says.
 
@@ -165,7 +165,7 @@ class Resample:
         return range(at, at + 1) if x == at else range(at - 1, at + 3)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Shift:
     """Position o reads start + o*step, and `outside` says what that means beyond the input.
 
@@ -202,7 +202,7 @@ class Shift:
         return range(at, at + 1)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Repeat:
     """Position o reads o modulo the input's length (Tile)."""
 
@@ -219,7 +219,7 @@ class Repeat:
         return range(at, at + 1)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Pick:
     """Position o reads indices[o]; a negative index reads nothing."""
 
@@ -232,7 +232,7 @@ class Pick:
         return len(self.indices)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Listed:
     """Position o reads every position of lists[o] (a constant scatter or sampling grid)."""
 
@@ -245,7 +245,7 @@ class Listed:
         return len(self.lists)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Whole:
     """Every position reads the whole axis; `unknown` where that is for want of knowledge."""
 
@@ -254,7 +254,7 @@ class Whole:
     unknown: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Blocks:
     """The axis falls into `groups` equal blocks on both sides; a position reads its whole block."""
 
@@ -263,7 +263,7 @@ class Blocks:
     out_len: int
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Rows:
     """One position is left of the axis; each row of the tensor reads what `kept` leaves it of it.
 
@@ -290,7 +290,7 @@ class Rows:
         return bits.reshape(rows, self.in_len).astype(np.bool_)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Band:
     """Position o reads [o - before, o + after]; None is without end on that side."""
 

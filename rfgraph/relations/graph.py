@@ -9,10 +9,8 @@ is read enters the result (None where no rule says).
 from __future__ import annotations
 
 import math
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
-
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 Graph: TypeAlias = "nx.MultiDiGraph[str]"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Operator:
     """One operator node of the file: its place in file order, its name, its type and domain."""
 
@@ -139,7 +137,7 @@ def between(graph: Graph, source: str, target: str) -> set[str]:
     return found
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ModelInput:
     """A graph input: its shape as analysed.
 
@@ -167,7 +165,7 @@ class ModelInput:
         return {axis: self.shape[axis] for axis in self.reasons if axis not in self.probed}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Unanalysed:
     """An operator that could not be followed exactly: why, and the tensors it made."""
 
@@ -176,7 +174,7 @@ class Unanalysed:
     tensors: tuple[str, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class MaskCut:
     """An operator in which a stored mask cut what is read.
 
@@ -188,7 +186,7 @@ class MaskCut:
     highest: float
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class StoredMasks:
     """What stored masks were taken to cut.
 
@@ -221,7 +219,7 @@ Setting: TypeAlias = "int | float | str | tuple[int, ...] | tuple[float, ...] | 
 Changes: TypeAlias = "Mapping[tuple[str, str], Setting]"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class AttributeChange:
     """An attribute of a node with another value than in the file; None where it has none.
 
@@ -250,7 +248,7 @@ def _listed(value: Setting | None) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Revision:
     """What a model has instead of what its file says, and what its author should know of that."""
 
@@ -266,7 +264,7 @@ class FileNode(NamedTuple):
     outputs: tuple[str, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class FileGraph:
     """The main graph as it stands in the file, nodes in order.
 
@@ -278,7 +276,7 @@ class FileGraph:
     external: tuple[str, ...] = ()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
-
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +27,7 @@ Word: TypeAlias = Literal[
 ]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class How:
     """One word for how what an edge reads enters the result, and the parameters of that.
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from rfgraph.frozen import frozen
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -59,28 +57,28 @@ def _group(
     return i, j, (tuple(range(start_i, i)), tuple(range(start_j, j)))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Pointwise:
     """The same index, by numpy broadcasting to `shape`; a broadcast axis reads index 0."""
 
     shape: Shape
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Permute:
     """Output axis a is input axis perm[a]."""
 
     perm: tuple[int, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Regroup:
     """The same elements in row-major order under another shape (Reshape)."""
 
     shape: Shape
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Taps:
     """Along some axes a list of positions per output position, separable over the axes.
 
@@ -90,7 +88,7 @@ class Taps:
     rules: tuple[tuple[int, TapRule], ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Select:
     """Along some axes at most one position per output position."""
 
@@ -120,7 +118,7 @@ class Gathered:
         )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Reduce:
     """All of some axes, of one's own block, or what a mask leaves of one's own row.
 
@@ -131,14 +129,14 @@ class Reduce:
     weighted: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Prefix:
     """Everything up to, from, or in a band around one's own position."""
 
     rules: tuple[tuple[int, Band], ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Everything:
     """All elements; `unknown` if that is for want of knowledge."""
 

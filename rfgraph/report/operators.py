@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.frozen import frozen
 from rfgraph.report.formats.csv import csv_text
 from rfgraph.report.formats.json import dumps
 from rfgraph.report.formats.markdown import table
@@ -25,7 +25,7 @@ HEADER = ("operator", "domain", "modelled", "versions")
 _EXACTNESS = re.compile(r"(?<!\w)(Exact|Upper bound|Unknown)(?=[.,:;\s]|$)")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class OperatorRow:
     """One operator: how exactly it is modelled, the versions covered, and its rule's own words."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
-
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +47,7 @@ class Moments(NamedTuple):
 ONE_PATH = Moments(1, 0, 0, 0, 0)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Survey:
     """The moments of one column at the end states, and what bounds a histogram of it.
 

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.layout import carriers
 from rfgraph.domains.joined import edges_over, sources_over
-from rfgraph.frozen import frozen
 from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.graph import Edge, Graph, Operator, ancestors, producer_of
 from rfgraph.relations.relation import Relation
@@ -85,7 +84,7 @@ class Arrival:
     origins: dict[int, bool] = field(default_factory=dict)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The arrivals of every relevant tensor in topological order; origins number `numbered`.
 

@@ -21,7 +21,6 @@ from rfgraph.domains.paths.tracks import Track, carry_track, presence, support_o
 from rfgraph.domains.periodic import constant
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
-from rfgraph.frozen import frozen
 from rfgraph.relations.bounds import allowance
 from rfgraph.relations.graph import producer_of
 from rfgraph.relations.relation import Relation
@@ -78,7 +77,7 @@ class StateGraph:
         )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Question:
     """Paths from a graph input to a tensor; `through` and `avoiding` name operators or tensors.
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import onnx
 
 from rfgraph.errors import ModelError
-from rfgraph.frozen import frozen
 from rfgraph.onnxfile.building.attributes import decode_all, resolve
 from rfgraph.onnxfile.building.scope import Entry, Scope
 from rfgraph.ops.node import Link, OpNode, Value
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 Walk: TypeAlias = Callable[[Sequence[onnx.NodeProto], Scope], None]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Call:
     """A node in its scope, with what its inputs stand for, the graph's writer and the walker."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import onnx
 
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.onnxfile.building.attributes import decode_all
 from rfgraph.onnxfile.building.scope import Entry
 from rfgraph.onnxfile.building.settable import REPEAT, Settable, plain
@@ -34,7 +33,7 @@ MAX_REPEATED = 256
 MAX_COMPARED = 20_000
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Edit:
     """A node as in the file and as it is instead, `turns` times in a row.
 

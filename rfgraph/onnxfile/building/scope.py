@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import ModelError
-from rfgraph.frozen import frozen
 from rfgraph.ops.registry import normal_domain
 from rfgraph.wording.names import quoted
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from rfgraph.ops.node import Value
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A named value: its tensor in the graph being built, None for constants, and what is known.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ PER_AXIS = {
 _DEFAULT = {"strides": 1, "dilations": 1, "output_padding": 0, "pads": 0}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class WindowShape:
     """Kernel, dilations and pads of a node, None for pads that it leaves to `auto_pad`.
 

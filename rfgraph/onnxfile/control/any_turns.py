@@ -7,14 +7,13 @@ its outputs keep of these, followed until it no longer changes, bounds what the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains import kept
 from rfgraph.domains.kept import Facts, Kept
 from rfgraph.errors import BoundError, ModelError
-from rfgraph.frozen import frozen
 from rfgraph.onnxfile.building.budget import MAX_TRIED, MAX_UNROLLED
 from rfgraph.onnxfile.building.order import names_read
 from rfgraph.onnxfile.building.scope import Entry, Scope
@@ -38,7 +37,7 @@ Arranged: TypeAlias = Callable[[list[Entry], list[Entry]], list[Entry]]
 Stacking: TypeAlias = "Callable[[list[int]], list[Stacked]]"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Stacked:
     """An output that stacks a slice of every turn: its axis, and whether the last comes first."""
 
@@ -46,7 +45,7 @@ class Stacked:
     backward: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Part:
     """An input that a turn sees, by its number; a scanned one without `axis`."""
 
@@ -73,7 +72,7 @@ class Part:
         return kept.of(Relation(whole, step))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Repeated:
     """A Loop or Scan that is not unrolled, and why.
 

@@ -6,12 +6,12 @@ all of it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rfgraph.errors import ModelError
-from rfgraph.frozen import frozen
 from rfgraph.onnxfile.building.budget import MAX_TURNS
 from rfgraph.onnxfile.building.scope import Entry
 from rfgraph.onnxfile.control import any_turns
@@ -131,7 +131,7 @@ def _stack(call: Call, number: int, slices: Sequence[Entry], axis: int = 0) -> E
 # -- Scan ------------------------------------------------------------------------------------------
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Scan:
     """What a Scan carries, and along which axes it goes: `states` of its inputs come first."""
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 import operator
 import re
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,7 +67,7 @@ _FUNCTIONS = {
 }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Expression:
     """What a dimension's name says as arithmetic, in postfix order; a name alone is one, too."""
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 from rfgraph.errors import ModelError, UsageError
-from rfgraph.frozen import frozen
 from rfgraph.onnxfile.lengths.arithmetic import Expression, parse_expression
 from rfgraph.wording.names import nearest, printable, quoted
 
@@ -22,7 +21,7 @@ Lengths: TypeAlias = Mapping[Dimension, int]
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Declared:
     """A graph input as the file declares it.
 
@@ -66,7 +65,7 @@ class Equation(NamedTuple):
     by: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Dimensions:
     """What is known of the lengths of named dimensions.
 

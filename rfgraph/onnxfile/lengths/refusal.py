@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 MAX_STATED = 16
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """The error of a build, how many operators were built before it, and the node at which.
 

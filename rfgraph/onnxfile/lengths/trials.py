@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from rfgraph.errors import ModelError
-from rfgraph.frozen import frozen
 from rfgraph.onnxfile.lengths.refusal import Refusal
 from rfgraph.wording.names import quoted
 
@@ -40,7 +39,7 @@ class Reason(NamedTuple):
     fixed: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Choice(Generic[Built]):
     """What was built, with which lengths of the open dimensions, and why with those."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from rfgraph.arguments import described
 from rfgraph.errors import ModelError, UsageError
-from rfgraph.frozen import frozen
 from rfgraph.wording.names import printable
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _SPECIAL = (
 )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Reader:
     """An open source: its `size` in bytes and `read(offset, length)`, which returns just that."""
 
@@ -56,7 +56,7 @@ class Source(Protocol):
         """Open it."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class BytesSource:
     """Bytes in memory."""
 
@@ -69,7 +69,7 @@ class BytesSource:
         return nullcontext(Reader(len(data), lambda offset, length: data[offset : offset + length]))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class StreamSource:
     """A seekable file object, from the position it had; each reader puts it back there."""
 
@@ -95,7 +95,7 @@ class StreamSource:
         return _exactly(length, lambda _, count: _chunk(self.stream, count))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class FileSource:
     """A regular file, opened anew by each reader and refused once it has changed."""
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from onnx import TensorProto
 
 from rfgraph.errors import ModelError
-from rfgraph.frozen import frozen
 from rfgraph.onnxfile.reading.scan import (
     FIXED32,
     FIXED64,
@@ -76,7 +75,7 @@ _SINGULAR = {
 }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """A tensor whose payload was left in the source: where the whole TensorProto lies there."""
 
@@ -85,7 +84,7 @@ class Dropped:
     length: int
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Stripped:
     """The bytes of a ModelProto without large payloads, and the tensors that lost theirs, in order.
 

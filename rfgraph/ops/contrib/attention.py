@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
@@ -36,7 +35,7 @@ SCALES = ("mask_filter_value", "scale")
 Q, K, V = range(3)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Slots:
     """The inputs beside query, key and value; `shared` says that old and new caches are one."""
 
@@ -47,7 +46,7 @@ class Slots:
     shared: bool
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where an operand lies: the input, and the way from it to (batch, length, heads * size)."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
@@ -30,7 +29,7 @@ QUANTIZED = ("k_quant_type", "v_quant_type", "kv_cache_bit_width")
 ROTARY = ("do_rotary", "rotary_interleaved")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Grouped:
     """Grouped heads over a cache: the new positions come after `start` old ones, if that is known.
 

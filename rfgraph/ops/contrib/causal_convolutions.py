@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 MAX_STATES = 8
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Causal:
     """A causal convolution: the axis of time in the data, the kernel, what is kept.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.contrib.packed_heads import everything_links, take_part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TAPS = 4
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Mixer:
     """The lengths of a mixer: a token's features lie as gate, what is convolved, time steps."""
 

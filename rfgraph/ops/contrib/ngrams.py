@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import BoundError
-from rfgraph.frozen import frozen
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_ORDERS = 64
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Orders:
     """The n-gram orders from 2 on and the number of hashes of each; tokens lie on `axis`."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, UnresolvedError, Value
 from rfgraph.ops.registry import find_rule
 from rfgraph.ops.steps import expect_broadcast, parameter_links
@@ -23,7 +22,7 @@ DOMAIN = "com.microsoft"
 STANDARD = 22
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Operand:
     """An input of the node as a standard operator takes it: `steps` lead from it to `value`."""
 

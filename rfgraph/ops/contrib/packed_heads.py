@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.heads import Lengths, add_band
 from rfgraph.ops.masked_scores import taken_steps
 from rfgraph.ops.node import Array, Chain, Link, OpNode, RuleError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class PackedHeads(Lengths):
     """The lengths of an attention whose operands lie as (batch, length, heads * size).
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
@@ -31,7 +30,7 @@ ORDERS = ("order_input", "order_output", "order_weight")
 NONE = 1 << 16
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Slots:
     """Where the inputs lie: merged weights and biases, or one of each for query, key and value."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.contrib.operands import (
     DOMAIN,
     Operand,
@@ -26,7 +26,7 @@ LSTM = tuple("activation_alpha activation_beta activations clip input_forget".sp
 RULES = ("linear", "gated", "delta", "gated_delta")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Linear:
     """The lengths of linear attention: heads of queries and of keys, size of a key and a value."""
 

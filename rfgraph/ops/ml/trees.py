@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Chain, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import pick_steps
@@ -21,7 +20,7 @@ ML = "ai.onnx.ml"
 APART = ("NONE", "LOGISTIC", "PROBIT", 0, 4)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Ensemble:
     """The features that each tree compares, and the trees that each target has leaves in."""
 

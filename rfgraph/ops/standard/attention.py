@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.heads import Lengths, Reach, add_band
 from rfgraph.ops.masked_scores import compact, kept_by_mask, taken_steps
 from rfgraph.ops.node import (
@@ -42,7 +41,7 @@ RAW, CAPPED, BIASED, NORMALIZED = range(4)
 SCORED = (Q, K, PAST_KEY, MASK)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Heads(Lengths):
     """The lengths of an attention node: `packed` inputs hold the heads within the last axis."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rfgraph.frozen import frozen
+from dataclasses import dataclass
+
 from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
@@ -18,7 +19,7 @@ MAX_EINSUM_RANK = 1 << 10
 Letter = str | int
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Equation:
     """The letters of each operand and of the result, the ellipsis spelt out."""
 
@@ -82,7 +83,7 @@ def _letter_lengths(equation: _Equation, shapes: list[Shape]) -> dict[Letter, in
     return lengths
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Attention:
     """A product as of weights (batch, rows, keys) and values (batch, keys, columns), in letters.
 

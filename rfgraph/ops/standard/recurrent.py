@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
@@ -31,7 +31,7 @@ X, W, R, B, LENGTHS, INITIAL_H, INITIAL_C, P = range(8)
 Y, Y_H, Y_C = range(3)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Sequence:
     """The geometry of a recurrent node.
 

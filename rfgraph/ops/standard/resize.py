@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axes
 from rfgraph.ops.registry import rule
 from rfgraph.relations.axis_rules import Filter, Resample, Shape, Whole
@@ -36,7 +36,7 @@ HALF = Fraction(1, 2)
 Roi = tuple[Fraction, Fraction]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Target:
     """What one axis is resized to: its scale, and its length after it."""
 
@@ -44,7 +44,7 @@ class Target:
     length: int
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """How positions are sampled, the same on every axis."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.convolutions import Convolution, channel_links, channel_rule, convolution, groups
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
@@ -177,7 +177,7 @@ def _grid_lines(grid: Array | None) -> list[Array] | None:
     return vectors
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Sampler:
     """How a grid of coordinates in [-1, 1] samples an axis."""
 

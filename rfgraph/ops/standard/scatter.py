@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
@@ -158,7 +159,7 @@ def _box(shape: Shape, lists: list[Array], combined: bool) -> Outcome:
     return Outcome((shape,), tuple(links))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _View:
     """Data and updates under shapes in which an update goes to one position of one axis."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.frozen import frozen
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # -- rotary embedding ------------------------------------------------------------------------------
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Rotation:
     """The lengths of a rotary embedding: of each head's `size`, `turned` are turned in pairs."""
 
@@ -150,7 +150,7 @@ QUERY, KEY, VALUE, PAST, DECAY, BETA = range(6)
 UPDATES = {"linear": (), "gated": (DECAY,), "delta": (BETA,), "gated_delta": (DECAY, BETA)}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Recurrence:
     """The lengths of a linear attention; `mixed` where an update reads the whole state."""
 

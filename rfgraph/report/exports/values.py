@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.breadth import breadths
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.relations.graph import producer_of
 from rfgraph.report.exports import METRICS
 from rfgraph.wording.names import printable
@@ -41,7 +41,7 @@ class Along(NamedTuple):
     effective: int | None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Values:
     """The field of a tensor on `input`, along each of its spatial axes."""
 

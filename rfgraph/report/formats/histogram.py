@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from rfgraph.frozen import frozen
 from rfgraph.wording.numbers import decimal
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ ASCII_DENSITY = " .:-=+*#@"
 MOST_REPEATED = 3
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Bins:
     """Counts by column: column k holds the sizes from `least + k * width` on, `width` of them."""
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_right, insort
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
-
-from rfgraph.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +29,7 @@ STRAIGHT = (1, 2, 8)
 NARROW, BESIDE = 2, 4
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Drawing:
     """Column and layer of each box, both from 0; boxes side by side are BESIDE columns apart.
 

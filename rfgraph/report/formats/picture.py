@@ -7,10 +7,10 @@ import math
 import warnings
 from bisect import bisect_right
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.errors import RfgraphError, UsageError
-from rfgraph.frozen import frozen
 from rfgraph.wording.names import safe
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _fits(text: str, inches: float, size: float) -> bool:
 # -- parts of a picture ----------------------------------------------------------------------------
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Frame:
     """A rectangle of a figure, in inches."""
 
@@ -166,7 +166,7 @@ class Frame:
         self.figure.text((self.left + x) / wide, (self.below + y) / tall, text, size=size, **how)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Part:
     """A picture that may stand beside others: its width where it is free, and its height at one."""
 

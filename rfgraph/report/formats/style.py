@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 
-from rfgraph.frozen import frozen
 from rfgraph.wording.names import cells, safe, shortened, without_middle
 
 LONGEST_WORD = 40
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Style:
     """How to render text for people: with colour or without, in how many columns.
 

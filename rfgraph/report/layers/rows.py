@@ -6,10 +6,10 @@ that of everything it reads from (merges, pads, crops, gates).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.domains.fields.axis import numbers
-from rfgraph.frozen import frozen
 from rfgraph.relations.graph import edges_into, producer_of
 from rfgraph.wording.numbers import fraction, span, whole_up
 
@@ -31,7 +31,7 @@ Cells: TypeAlias = tuple[str, ...]
 Sizes: TypeAlias = "Mapping[str, Mapping[int, int]]"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Layer:
     """One row: the tensor's field, what to call it, and the cells of each spatial axis."""
 

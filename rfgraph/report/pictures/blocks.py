@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.condensed import Box, Condensed, condensed, unfolded
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.relations.graph import producer_of
 from rfgraph.report.formats.layered import BESIDE, layered
 from rfgraph.report.formats.picture import GREY, INK, Part, fitting
@@ -113,7 +113,7 @@ def _size(result: Analysis, box: Box) -> int | None:
     return None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Picture:
     """Boxes at places, each with its name, whether it is folded, and its size; in inches."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ from rfgraph.analysis.breadth import breadths
 from rfgraph.analysis.erf import endless_fields
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.relations.graph import ancestors, edges_into
 from rfgraph.report.formats.picture import COLOURS, GREY, Part, fitting
 
@@ -30,7 +30,7 @@ NEAR = 2.5
 STYLES = ("o", "s", "^", "D")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Level:
     """The largest field behind so many windows: sizes of it, of single paths, of what counts."""
 
@@ -41,7 +41,7 @@ class Level:
     effective: int | None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Growth:
     """The levels of one model, and the length of its input along the axis, if that is known."""
 

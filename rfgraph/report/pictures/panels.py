@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.distributions import alike_axes, covering_text, noun, other_scopes
 from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.errors import UsageError
-from rfgraph.frozen import frozen
 from rfgraph.report.formats.histogram import bins_of
 from rfgraph.wording.numbers import axes_text, log10, short, whole
 
@@ -35,7 +35,7 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MOST_SIZE = 10**15
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Bars:
     """Bars by their left edges, in input positions, and exact counts; `sizes` to a bar."""
 
@@ -45,7 +45,7 @@ class Bars:
     sizes: int = 1
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Panel:
     """One histogram: where it comes from, its bars (None: `facts` say why not), and its marks.
 
@@ -187,7 +187,7 @@ def _width(sizes: Sequence[int], gaps: Sequence[int]) -> float:
 # -- counts as heights -----------------------------------------------------------------------------
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Heights:
     """Bar heights that floats hold, from `bottom` up, and the ticks of their axis."""
 

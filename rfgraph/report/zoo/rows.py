@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.erf import erf
@@ -14,7 +14,6 @@ from rfgraph.checks.settings import make_settings
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.errors import RfgraphError, UsageError
-from rfgraph.frozen import frozen
 from rfgraph.wording.names import some_names
 from rfgraph.wording.numbers import rational, times, whole_up
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Row:
     """What one tensor of one model reads of one input, along its spatial axes, in positions.
 
