@@ -34,6 +34,7 @@ REPORTS = [
     ),
     ("erf", "erf", str(FOLDER / "resnet18.onnx")),
     ("erf", "erf", str(FOLDER / "rpn_zf.onnx")),
+    ("erf", "erf", str(FOLDER / "toy_aligned.onnx"), "--map", "stored"),
     ("erf_layers", "erf", str(FOLDER / "vgg16.onnx"), "--layers"),
     ("tiles", "tiles", str(FOLDER / "unet_nearest.onnx"), "--image", "640"),
     ("tiles", "tiles", str(FOLDER / "efficientnet_b0.onnx")),

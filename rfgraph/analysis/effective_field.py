@@ -115,7 +115,8 @@ class ERF:
     `map` lies over the input's spatial axes, inside the input: float64, or Python integers where
     `kind` is "paths". `axes` are by input axis. `global_share` is the part that arrives over paths
     that are not local. `approximate` and `assumed` name the kinds of operators whose share is not
-    exact, or only taken for even; `unknown` the operators whose part is left out.
+    exact, or only taken for even (where `kind` is "stored", as at initialisation); `unknown` the
+    operators whose part is left out.
     """
 
     tensor: str

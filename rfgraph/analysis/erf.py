@@ -3,8 +3,9 @@
 The theoretical receptive field is what a unit can read; the effective one is what counts. Luo, Li,
 Urtasun and Zemel ("Understanding the Effective Receptive Field in Deep Convolutional Neural
 Networks", NIPS 2016) measure it by the gradient of a unit with respect to the input, and find that
-it is Gaussian, and grows with the square root of the depth. Here no gradient is run and no weight
-is read: what is expected over random initialisations follows from the graph.
+it is Gaussian, and grows with the square root of the depth. Here no gradient is run and, but for
+the map stored, no weight is read: what is expected over random initialisations follows from the
+graph.
 
 random (the default): the root of the expected square of the gradient, for independent weights of
 mean zero at the scale that keeps variances at one. Exact for convolutions, dense layers, Relu,
@@ -16,6 +17,13 @@ gets all of it. The total is the number of routes.
 
 paths: how many sequences of a route and a tap in each of its windows lead to a position: the
 gradient with all weights one and every activation the identity. Exact integers.
+
+stored: as random, by the squares of the file's own weights, channel by channel: the expectation is
+over their signs alone. Normalizations count with the parameters of the file, so that it does not
+matter whether one is folded into the convolution before it. Activations, maxima, gates and
+attention are as in random. This map alone reads weights, one tensor at a time and never external
+data; what has no numbers in the file, or only quantized ones that are not dequantized there, counts
+as in random and is named.
 
 Approximate: maxima (one tap wins, each as likely), statistics of a normalization, gates and
 attention (factors are taken for independent), a skip around a Relu. Their shares weigh paths
@@ -72,9 +80,9 @@ if TYPE_CHECKING:
     from rfgraph.analysis.effective_field import UnitIndex
     from rfgraph.analysis.unit import Index
     from rfgraph.onnxfile.reading.model_source import Source
-    from rfgraph.relations.graph import Edge, Model
+    from rfgraph.relations.graph import Edge, Fetch, Model
 
-KINDS: tuple[Kind, ...] = ("random", "uniform", "paths")
+KINDS: tuple[Kind, ...] = ("random", "uniform", "paths", "stored")
 
 Asked: TypeAlias = "Sequence[int | None] | Literal['center']"
 
@@ -89,13 +97,14 @@ def erf(
     share: float = SHARE,
     local: bool = False,
 ) -> ERF:
-    """Return how much each position of an input counts for a unit, without reading weights.
+    """Return how much each position of an input counts for a unit.
 
     `map` "random": the expected magnitude of the gradient over random initialisations (Luo et al.
     2016); "uniform": each operator shares evenly what reaches it; "paths": how many sequences of
-    routes and taps lead there. `unit` is an index as for `rfgraph.unit`, or "center": n // 2 on
-    each axis that descends from a spatial one, all of the others. `share` is what the intervals of
-    the axes hold. With `local` only paths count that are local on every spatial axis. By default
+    routes and taps lead there; "stored": as random, by the squares of the file's own weights, which
+    are read for it alone. `unit` is an index as for `rfgraph.unit`, or "center": n // 2 on each
+    axis that descends from a spatial one, all of the others. `share` is what the intervals of the
+    axes hold. With `local` only paths count that are local on every spatial axis. By default
     the tensor is the output, or the one before it becomes global. Raises UsageError for unknown
     names, and where there are several candidates; BoundError where the map grows too large.
     """
@@ -116,7 +125,7 @@ def erf(
     is_center = isinstance(unit, str) and unit == "center"
     index = _center(result, source, name) if is_center else sequence("the index", unit)
     at = _one_unit(name, normal_index(name, shape, index))
-    with allowance():
+    with allowance(channels=map == "stored"):
         return _Question(result, source, name, at, map).answer(float(part), local=local)
 
 
@@ -136,7 +145,7 @@ def endless_fields(
     Without borders, over local paths; axes are left out where that has no meaning.
     """
     form = result.forms[source]
-    counted = weigh(result.graph, tensors, kind)
+    counted = weigh(result.graph, tensors, kind, _fetch(result, kind))
     weighing = without_lossy(form, counted.weighing)
     found: dict[str, Mapping[int, Endless]] = {}
     for tensor in tensors:
@@ -166,6 +175,15 @@ def _default(result: Analysis, source: str) -> str:
     return found[0]
 
 
+def _fetch(result: Analysis, kind: Kind) -> Fetch | None:
+    """Return what gives numbers of the file, where the map takes these."""
+    if kind != "stored":
+        return None
+    if result.model.weights is None:
+        raise UsageError("map stored requires a model with its file")
+    return result.model.weights()
+
+
 def _center(result: Analysis, source: str, tensor: str) -> UnitIndex:
     """Return n // 2 on the axes of a tensor that descend from a spatial axis, None on others."""
     form = result.forms[source]
@@ -187,7 +205,7 @@ class _Question:
 
     def answer(self, share: float, *, local: bool) -> ERF:
         """Return the field."""
-        counted = weigh(self.result.graph, [self.tensor], self.kind)
+        counted = weigh(self.result.graph, [self.tensor], self.kind, _fetch(self.result, self.kind))
         on_way = self.on_way
         every = _restricted(counted.weighing, on_way)
         kept, lossy = self._local(every)
@@ -310,4 +328,6 @@ def _kinds(counted: Counted, names: Iterable[str]) -> tuple[tuple[str, ...], tup
         on_way = (e for e in edges if e.source in within and e.target in within)
         return tuple(sorted({edge.operator.op_type for edge in on_way}))
 
-    return kinds(counted.approximate), kinds(counted.assumed)
+    numbers = counted.weighing.numbers
+    missing = () if numbers is None else numbers.missing.values()
+    return kinds(counted.approximate), kinds((*counted.assumed, *missing))

@@ -54,10 +54,11 @@ def add_question(parser: Parser) -> None:
     parser.add_argument("--input", metavar="NAME", help="on this input only")
     parser.add_argument(
         "--map",
-        choices=("random", "uniform", "paths"),
+        choices=("random", "uniform", "paths", "stored"),
         default="random",
         help="random (default): the gradient that is expected at initialisation; uniform: even "
-        "shares; paths: how many paths lead there",
+        "shares; paths: how many paths lead there; stored: as random, by the file's own weights, "
+        "which it reads",
     )
     parser.add_argument(
         "--share",

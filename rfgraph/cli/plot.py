@@ -75,7 +75,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--map",
-        choices=("random", "uniform", "paths"),
+        choices=("random", "uniform", "paths", "stored"),
         default="random",
         help="effective, growth: what counts (default: %(default)s)",
     )

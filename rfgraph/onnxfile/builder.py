@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     import onnx
 
+    from rfgraph.onnxfile.building.fetching import ConstantFetcher
     from rfgraph.onnxfile.building.revision import Reviser
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.ops.registry import Rule
@@ -51,10 +52,12 @@ class Builder:
         rules: Mapping[tuple[str, str], Rule],
         masks: MaskTracker | None = None,
         changes: Changes | None = None,
+        constants: ConstantFetcher | None = None,
     ) -> None:
         self.reviser = _reviser(changes, proto) if changes else None
         self.writer = Writer()
         self.masks = masks
+        self.constants = constants
         self.operators = 0
         # The last node that was refused, the lengths that data gave it, and those that it states.
         self.refused: tuple[str, tuple[int, ...], tuple[int, ...]] = ("", (), ())
@@ -117,7 +120,8 @@ class Builder:
         self.operators += 1
         entries = [scope.find(name) if name else None for name in node.input]
         call = Call(
-            operator, node, entries, scope, self.writer, self.walk, self._expansion, self.masks
+            *(operator, node, entries, scope, self.writer, self.walk, self._expansion),
+            *(self.masks, self.constants),
         )
         reviser = self.reviser
         made = self._follow(call) if reviser is None else reviser.follow(call, self._follow)
@@ -182,14 +186,16 @@ def _functions_of(proto: onnx.ModelProto) -> dict[tuple[str, str, str], onnx.Fun
     return functions
 
 
-def initial_constants(graph: onnx.GraphProto, masks: MaskTracker | None = None) -> dict[str, Value]:
+def initial_constants(
+    graph: onnx.GraphProto, constants: ConstantFetcher | None = None
+) -> dict[str, Value]:
     """Return the graph's stored tensors by name."""
     values: dict[str, Value] = {}
     for tensor in graph.initializer:
         if tensor.name in values:
             raise ModelError(f"initializer {quoted(tensor.name)} is given twice")
         value = tensor_value(tensor)
-        values[tensor.name] = value if masks is None else masks.constants.with_stored(tensor, value)
+        values[tensor.name] = value if constants is None else constants.with_stored(tensor, value)
     for sparse in graph.sparse_initializer:
         values[sparse.values.name] = sparse_value(sparse)
     return values

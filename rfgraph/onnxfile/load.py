@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rfgraph.onnxfile.building.fetching import ConstantFetcher
+    from rfgraph.onnxfile.building.operands import Operands
     from rfgraph.onnxfile.building.revision import Edit, Reviser
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.onnxfile.lengths.dimensions import Declared, Dimensions, Lengths
@@ -69,25 +71,44 @@ class Reading:
     given: Mapping[str, Value]
     changes: Changes
 
-    def builder(self, inputs: Iterable[ModelInput], tracker: MaskTracker | None) -> Builder:
+    def builder(
+        self,
+        inputs: Iterable[ModelInput],
+        constants: ConstantFetcher | None,
+        tracker: MaskTracker | None,
+    ) -> Builder:
         """Return what builds the graph for some lengths of its inputs."""
-        return Builder(self.file.proto, inputs, self.binding.rules, tracker, self.changes)
+        own = self.binding.rules
+        return Builder(self.file.proto, inputs, own, tracker, self.changes, constants)
 
     def at(self, shapes: Mapping[str, Shape]) -> Model:
         """Return the model at other lengths of its inputs, declared ones among them.
 
         Raises RfgraphError where the graph refuses them.
         """
+        return self.model(*self._at(shapes, _fetcher(self.file) if self.binding.masks else None))
+
+    def weights(self, shapes: Mapping[str, Shape]) -> Operands:
+        """Return what fetches constant operands of the nodes, at some lengths of the inputs."""
+        from rfgraph.onnxfile.building.operands import Operands
+
+        operands = Operands(partial(_restored, self.file))
+        self._at(shapes, operands)
+        return operands
+
+    def _at(
+        self, shapes: Mapping[str, Shape], constants: ConstantFetcher | None
+    ) -> tuple[tuple[ModelInput, ...], Built]:
         declared = [relengthened(item, shapes.get(item.name)) for item in self.declared]
         inputs = concrete_inputs(declared, shapes, dimensions(declared, shapes, {}), {}, {})
-        tracker = _mask_tracker(self.file) if self.binding.masks else None
         stored = self.stored
-        if tracker is not None:
-            stored = initial_constants(self.file.proto.graph, tracker)
-        built = _built(self.builder(inputs, tracker), self.file.proto, {**stored, **self.given})
+        if constants is not None:
+            stored = initial_constants(self.file.proto.graph, constants)
+        builder = self.builder(inputs, constants, _tracker(constants, self.binding))
+        built = _built(builder, self.file.proto, {**stored, **self.given})
         if isinstance(built, Refusal):
             raise built.error
-        return self.model(inputs, built)
+        return tuple(inputs), built
 
     def or_none(self, shapes: Mapping[str, Shape]) -> Model | None:
         """Return the model at other lengths of its inputs, None where the graph refuses them."""
@@ -143,6 +164,7 @@ class Reading:
             encoded=partial(_encoded, self.file, built.edits),
             file_graph=self.file_graph,
             annotated=partial(_annotated, self.file, built.edits),
+            weights=partial(self.weights, {item.name: item.shape for item in inputs}),
         )
 
 
@@ -153,11 +175,12 @@ def load(source: Source, binding: Binding) -> Model:
 
 def _loaded(file: StoredModel, binding: Binding, changes: Changes) -> Model:
     proto, graph = file.proto, file.proto.graph
-    tracker = _mask_tracker(file) if binding.masks else None
-    stored = initial_constants(graph, tracker)
+    constants = _fetcher(file) if binding.masks else None
+    tracker = _tracker(constants, binding)
+    stored = initial_constants(graph, constants)
     given = _given_constants(graph, binding.input_values)
-    constants = stored | given
-    declared = declared_inputs(graph, constants)
+    known = stored | given
+    declared = declared_inputs(graph, known)
     kept = {} if binding.masks else stored
     reading = Reading(file, binding, tuple(declared), kept, given, changes)
     others = _bindings(graph, declared, binding.override_shapes, binding.input_values)
@@ -170,7 +193,7 @@ def _loaded(file: StoredModel, binding: Binding, changes: Changes) -> Model:
             inputs = concrete_inputs(declared, shapes, open_dims, lengths, {})
         except ModelError as error:
             return Refusal(error, 0)
-        return _built(reading.builder(inputs, tracker), proto, constants)
+        return _built(reading.builder(inputs, constants, tracker), proto, known)
 
     stated = {length for value in stored.values() for length in stated_by(value)}
     search = Search(build, open_dims, stated)
@@ -215,10 +238,23 @@ def _annotated(
     return annotated(source, notes, prefix)
 
 
-def _mask_tracker(file: StoredModel) -> MaskTracker:
+def _fetcher(file: StoredModel) -> ConstantFetcher:
+    from rfgraph.onnxfile.building.fetching import ConstantFetcher
+
+    return ConstantFetcher(partial(_restored, file))
+
+
+def _restored(file: StoredModel, tensor: onnx.TensorProto) -> NDArray[Any] | None:
+    return stored_value(file.restore(tensor))
+
+
+def _tracker(constants: ConstantFetcher | None, binding: Binding) -> MaskTracker | None:
+    """Return what follows stored masks, where these are asked for."""
+    if constants is None or not binding.masks:
+        return None
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
 
-    return MaskTracker(lambda tensor: stored_value(file.restore(tensor)))
+    return MaskTracker(constants)
 
 
 def _longer_shapes(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import summing
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole, Window
-from rfgraph.relations.how import PRODUCT, WEIGHTED, How
+from rfgraph.relations.how import PRODUCT, WEIGHTED, How, Kernel
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Taps, step_shape
 from rfgraph.wording.names import quoted
 
@@ -127,6 +127,11 @@ class Convolution:
         reduce = Reduce(((self.channel, channels),), weighted=True)
         return Link(slot, (taps, reduce), spatial=self.spatial, how=how)
 
+    def kernel(self, slot: int, weight: Shape) -> Kernel:
+        """Return how stored weights (maps, channels of a group, kernel...) lie."""
+        shape = (self.group, weight[0] // self.group, *weight[1:])
+        return Kernel(slot, shape, self.channel, self.channel)
+
     def weight_link(self, slot: int, weight: Shape) -> Link:
         """Return the link from weights (maps, channels, kernel...): a map reads its own, whole."""
         rank = len(weight)
@@ -167,7 +172,8 @@ def convolve(
 ) -> Outcome:
     """Return the outcome of a convolution; `per_channel` operands hold one value or one per map."""
     conv = convolution(node, data, weight, channels_last)
-    links = [conv.data_link(data, summing(node.value(weight).constant))]
+    kernel = conv.kernel(weight, node.shape(weight))
+    links = [conv.data_link(data, summing(node.value(weight).constant, kernel))]
     if not node.value(weight).constant:
         links.append(conv.weight_link(weight, node.shape(weight)))
     links.extend(channel_links(node, per_channel, conv.shape, conv.channel))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, Whole, product
-from rfgraph.relations.how import PRODUCT, WEIGHTED, How
+from rfgraph.relations.how import PRODUCT, WEIGHTED, How, Kernel, Scaling
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Step
 
 if TYPE_CHECKING:
@@ -89,10 +90,15 @@ def normalization_links(
     return own, Link(0, (*statistics, Pointwise(shape)), output, how=second)
 
 
-def norm_hows(count: int, *, by_channel: bool = False) -> tuple[How, How]:
-    """Return how `count` elements that are normalized together enter: own index, statistics."""
+def norm_hows(
+    count: int, *, by_channel: bool = False, stored: tuple[Scaling, ...] | None = None
+) -> tuple[How, How]:
+    """Return how `count` elements that are normalized together enter: own index, statistics.
+
+    `stored` are the parameters by which the result is multiplied; () if there are none.
+    """
     values = (count, int(by_channel))
-    return How("norm", "own", values), How("norm", "statistics", values)
+    return How("norm", "own", values, stored), How("norm", "statistics", values, stored)
 
 
 def softmax_hows(count: int) -> tuple[How, How]:
@@ -100,9 +106,29 @@ def softmax_hows(count: int) -> tuple[How, How]:
     return How("softmax", "own", (count,)), How("softmax", "statistics", (count,))
 
 
-def summing(constant: bool) -> How:
-    """Return how a sum of products enters, by whether the other factor is constant."""
-    return WEIGHTED if constant else PRODUCT
+def summing(constant: bool, kernel: Kernel | None = None) -> How:
+    """Return how a sum of products enters, by whether the other factor is constant.
+
+    `kernel` says how that lies in the file.
+    """
+    return replace(WEIGHTED, stored=kernel) if constant else PRODUCT
+
+
+def matrix_kernel(
+    slot: int, shape: Shape, reads: int, gives: int, transposed: bool, scale: float = 1.0
+) -> Kernel | None:
+    """Return how a matrix of weights lies that multiplies axis `reads`; None if it is no matrix.
+
+    It lies by result and what is read, or, `transposed`, the other way round.
+    """
+    if len(shape) < 2 or product(shape[:-2]) != 1:
+        return None
+    return Kernel(slot, (1, *shape[-2:]), reads, gives, transposed, scale)
+
+
+def scaling(node: OpNode, slot: int, shape: Shape, axis: int = 1) -> Scaling:
+    """Return how a vector that belongs to `axis` multiplies; one element goes for all."""
+    return Scaling(slot, (product(node.shape(slot)), *(1,) * (len(shape) - 1 - axis)))
 
 
 def broadcasts(found: Shape, shape: Shape) -> bool:

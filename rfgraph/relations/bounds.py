@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 MAX_TABLE = 1 << 22
+# The same, where each channel has entries of its own.
+MAX_CHANNELED = 1 << 24
 # Entries of all the tables of one question that live at once, and of all that it ever makes, of
 # which those of SMALL_TABLE count nothing.
 MAX_TABLED = 1 << 26
@@ -26,10 +28,14 @@ SMALL_TABLE = 1 << 12
 
 
 class _Tables:
-    """Counts the entries of tables: while they live, and all that were ever made."""
+    """Counts the entries of tables: while they live, and all that were ever made.
 
-    def __init__(self) -> None:
+    `bound` is the name of that on the entries of one of them.
+    """
+
+    def __init__(self, bound: str) -> None:
         self.alive = self.made = 0
+        self.bound = bound
         self._owners: dict[int, weakref.ref[NDArray[Any]]] = {}
 
     def hold(self, array: NDArray[Any]) -> None:
@@ -51,12 +57,15 @@ _tables: ContextVar[_Tables | None] = ContextVar("tables", default=None)
 
 
 @contextmanager
-def allowance() -> Iterator[None]:
-    """Bound what is tabulated inside to MAX_TABLED entries at once; one inside another is part."""
+def allowance(*, channels: bool = False) -> Iterator[None]:
+    """Bound what is tabulated inside to MAX_TABLED entries at once; one inside another is part.
+
+    With `channels` one table may have MAX_CHANNELED.
+    """
     if _tables.get() is not None:
         yield
         return
-    token = _tables.set(_Tables())
+    token = _tables.set(_Tables("MAX_CHANNELED" if channels else "MAX_TABLE"))
     try:
         yield
     finally:
@@ -72,9 +81,11 @@ def held(array: NDArray[Any]) -> None:
 
 def bounded(size: int) -> None:
     """Raise BoundError if a table of `size` entries, or all of them together, were too large."""
-    if size > MAX_TABLE:
-        raise BoundError(f"a table has {size} entries, more than MAX_TABLE ({MAX_TABLE})")
     tables = _tables.get()
+    bound = "MAX_TABLE" if tables is None else tables.bound
+    most = MAX_TABLE if bound == "MAX_TABLE" else MAX_CHANNELED
+    if size > most:
+        raise BoundError(f"a table has {size} entries, more than {bound} ({most})")
     if tables is None or size <= SMALL_TABLE:
         return
     tables.made += size

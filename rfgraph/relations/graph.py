@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import networkx as nx
+    from numpy.typing import NDArray
 
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.how import How
@@ -276,6 +277,10 @@ class FileGraph:
     external: tuple[str, ...] = ()
 
 
+# Gives the value of an operator's input.
+Fetch: TypeAlias = "Callable[[Operator, int], NDArray[Any] | None]"
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
@@ -288,7 +293,8 @@ class Model:
     bytes of a file that says what the model does, weights included (True: to lie beside its own).
     `file_graph` is its main graph as it stands there, and `annotated` gives its bytes with metadata
     (key and value) at nodes of that graph, by their number, in place of any whose key begins with a
-    prefix. They are None for a model that was built by hand.
+    prefix. `weights` gives what fetches the value of an operator's input, by its number, None where
+    that is no constant or not in the file. They are None for a model that was built by hand.
     """
 
     file: str
@@ -317,6 +323,7 @@ class Model:
     annotated: Callable[[Mapping[int, dict[str, str]], str], Iterator[bytes]] | None = field(
         default=None, repr=False, compare=False
     )
+    weights: Callable[[], Fetch] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)

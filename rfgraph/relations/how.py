@@ -28,6 +28,36 @@ Word: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class Scaling:
+    """Stored numbers that multiply what is read: those of the operator's input `slot`.
+
+    In `shape` they broadcast to the result; each counts with `plus` added, to the power `power`.
+    """
+
+    slot: int
+    shape: tuple[int, ...]
+    power: float = 1.0
+    plus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Stored weights of a sum: those of the operator's input `slot`, times `scale`.
+
+    In `shape` they lie by group, by channel of the result within it, by channel of what is read,
+    and by tap along each axis that has a window; `transposed` changes the two channels. These lie
+    on axis `reads` of what is read and on axis `gives` of the result; other axes keep their order.
+    """
+
+    slot: int
+    shape: tuple[int, ...]
+    reads: int
+    gives: int
+    transposed: bool = False
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class How:
     """One word for how what an edge reads enters the result, and the parameters of that.
 
@@ -44,11 +74,13 @@ class How:
     recurrent: a recurrence with stored weights. select: at most one element, unchanged.
     scale, shift: times, plus a number, `values[0]`; where that is none, by stored parameters.
     softmax: `name` is "own" or "statistics"; `values[0]` elements share a sum of one.
+    `stored` says where numbers that take part lie in the file; None where that is not said.
     """
 
     word: Word
     name: str = ""
     values: tuple[float, ...] = ()
+    stored: Kernel | tuple[Scaling, ...] | None = None
 
 
 SELECT, SUM, MEAN, MAX = How("select"), How("sum"), How("mean"), How("max")

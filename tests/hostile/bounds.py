@@ -5,10 +5,11 @@ from __future__ import annotations
 from rfgraph.analysis import verification, view
 from rfgraph.checks import description, rf004
 from rfgraph.domains import read_units
+from rfgraph.domains.effective import stored
 from rfgraph.domains.fields import closed_form
 from rfgraph.domains.paths import counting, states
 from rfgraph.onnxfile import runnable
-from rfgraph.onnxfile.building import budget, fold
+from rfgraph.onnxfile.building import budget, fold, operands
 from rfgraph.onnxfile.control import sequences
 from rfgraph.onnxfile.reading import source, tensors, wire
 from rfgraph.relations import bounds
@@ -16,7 +17,11 @@ from rfgraph.wording import names
 
 BOUNDS = [
     (wire, "MAX_NESTING", "protobuf messages inside each other"),
-    (source, "WHOLE_LIMIT", "bytes that are read whole (weights are not read)"),
+    (
+        source,
+        "WHOLE_LIMIT",
+        "bytes that are read whole (weights are not among them)",
+    ),
     (budget, "MAX_NESTING", "subgraphs and function calls inside each other"),
     (budget, "MAX_EXPANDED", "nodes that functions and subgraphs become"),
     (budget, "MAX_TURNS", "turns of a Loop or Scan that are unrolled; more are bounded from one"),
@@ -31,8 +36,12 @@ BOUNDS = [
     (budget, "MAX_LISTED", "elements of index lists"),
     (closed_form, "MAX_CLASSES", "kinds of paths to one tensor that are told apart"),
     (bounds, "MAX_TABLE", "entries of one table of regions"),
+    (bounds, "MAX_CHANNELED", "entries of one array of a map by stored weights"),
     (bounds, "MAX_TABLED", "entries of all tables that are needed at once"),
     (bounds, "MAX_TABULATED", "entries of all tables that one question makes"),
+    (operands, "MAX_OPERAND", "elements of one stored weight that `erf --map stored` reads"),
+    (operands, "MAX_OPERANDS", "elements of all that it reads for one map"),
+    (stored, "MAX_MULTIPLIED", "products of weights and values that it takes for one map"),
     (
         read_units,
         "MAX_PRODUCTS",

@@ -133,7 +133,7 @@ def _paths(result, source, target):
 
 
 def _effective(result, source, target):
-    for kind in ("random", "uniform", "paths"):
+    for kind in ("random", "uniform", "paths", "stored"):
         found = rfgraph.erf(result, target, input=source, map=kind)
         json.dumps(found.to_dict(), allow_nan=False)
 

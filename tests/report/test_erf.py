@@ -6,6 +6,7 @@ import json
 import xml.etree.ElementTree as ET
 
 import numpy as np
+import onnx
 import pytest
 
 import rfgraph
@@ -50,6 +51,28 @@ def test_the_first_screen_says_what_a_person_wants_to_know(file, run):
     assert "trained ResNets" in text
     assert "Approximate, at MaxPool" in text
     assert sum("█" in line for line in lines) >= 2
+
+
+def test_the_weights_of_the_file_are_said_to_be_read(file, run):
+    path = file(build("resnet18"))
+    text = " ".join(run("erf", path, "--map", "stored").split())
+    assert "by the file's own weights" in text
+    assert "signs of the weights count as random" in text
+    assert "no weights read" not in text
+    assert "trained ResNets" not in text
+    entry = json.loads(run("erf", path, "--map", "stored", "--format", "json"))
+    assert entry == rfgraph.erf(path, map="stored").to_dict()
+    assert (entry["map"], entry["assumed"]) == ("stored", [])
+    model = stack(5, [(1, 1)] * 2)
+    for tensor in model.graph.initializer:
+        tensor.float_data[:] = [0.0] * len(tensor.float_data)
+        tensor.raw_data = bytes(len(tensor.raw_data))
+    assert "lets nothing through" in run("erf", file(model), "--map", "stored")
+    for tensor in model.graph.initializer:
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="w.bin")
+    text = " ".join(run("erf", file(model), "--map", "stored").split())
+    assert "for want of numbers in the file or of a rule: Conv." in text
 
 
 def test_paths_of_two_windows(file, run):

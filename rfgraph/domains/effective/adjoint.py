@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ from rfgraph.domains.effective.mass import (
     Mass,
     added,
     expanded,
+    kept_rows,
     scaled,
     summed,
     total,
@@ -34,6 +35,7 @@ from rfgraph.relations.axis_rules import (
     Window,
 )
 from rfgraph.relations.graph import shape_of
+from rfgraph.relations.how import Kernel
 from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan
 
@@ -41,19 +43,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rfgraph.domains.effective.spreading import Line, Values
+    from rfgraph.domains.effective.stored import Numbers
     from rfgraph.relations.axis_rules import AxisRule, Shape
     from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything, Places
 
 Key: TypeAlias = tuple[str, str, int, int]
-# What a map counts: paths; equal shares; expected squares.
-Kind: TypeAlias = Literal["paths", "uniform", "random"]
+# What a map counts: paths; equal shares; squares expected over weights, or over their signs.
+Kind: TypeAlias = Literal["paths", "uniform", "random", "stored"]
 # Up to here a float holds every integer.
 EXACT = 1 << 53
 # Without borders, what counts less than 2 to minus this of the most is left out: in the map, which
 # holds the roots of squares, it changes no digit that is shown.
-NEGLIGIBLE: Mapping[Kind, int] = {"paths": 45, "uniform": 45, "random": 80}
+NEGLIGIBLE: Mapping[Kind, int] = {"paths": 45, "uniform": 45, "random": 80, "stored": 80}
 
 
 class InexactError(Exception):
@@ -65,13 +68,21 @@ class Weighing:
     """The edges that count, by the tensor that reads, and by how much each does.
 
     `factors` multiply what an edge passes on, one where it has none; `fading` is the share of the
-    correlation between neighbours that is left behind an edge.
+    correlation between neighbours that is left behind an edge. Where there are `numbers` of the
+    file for an edge, these count in place of its factor, and with them the one of `beside`.
     """
 
     kind: Kind
     edges: Mapping[str, Sequence[Edge]]
     factors: Mapping[Key, float]
     fading: Mapping[Key, float]
+    numbers: Numbers | None = None
+    beside: Mapping[Key, float] = field(default_factory=dict)
+
+    @property
+    def squares(self) -> bool:
+        """Whether squares are expected."""
+        return self.kind in ("random", "stored")
 
 
 def mass_on(
@@ -133,10 +144,7 @@ class Adjoint(Domain[Mass]):
 
     def across(self, value: Mass, edge: Edge) -> Mass:
         """Carry a mass over an edge and weigh it."""
-        averages = edge.how is not None and edge.how.word == "mean"
-        domain = self._means[edge.how.name or "all"] if edge.how and averages else self
-        mass = domain.carry(value, edge.relation)
-        factor = self._weighing.factors.get(edge.key, 1.0)
+        mass, factor = self._carried(self._with_lags(value), edge)
         if factor != 1.0:
             mass = mass._replace(values=mass.values * factor)
         if not self._clipped:
@@ -150,11 +158,27 @@ class Adjoint(Domain[Mass]):
             raise InexactError
         return mass
 
+    def _carried(self, value: Mass, edge: Edge) -> tuple[Mass, float]:
+        """Return a mass carried over an edge, and by what it is still to be multiplied."""
+        numbers = self._weighing.numbers
+        if numbers is not None:
+            passed = numbers.passed(value, edge, clipped=self._clipped)
+            if passed is not None:
+                done = edge.how is not None and isinstance(edge.how.stored, Kernel)
+                found = passed if done else self.carry(passed, edge.relation)
+                return found, self._weighing.beside.get(edge.key, 1.0)
+        averages = edge.how is not None and edge.how.word == "mean"
+        domain = self._means[edge.how.name or "all"] if edge.how and averages else self
+        return domain.carry(value, edge.relation), self._weighing.factors.get(edge.key, 1.0)
+
     def carry(self, value: Mass, relation: Relation) -> Mass:
         """Carry a mass over all steps of a relation."""
-        if self._weighing.kind == "random" and not value.lags:
-            value = value._replace(lags=lags.none_of(len(value.shape)))
-        return super().carry(value, relation)
+        return super().carry(self._with_lags(value), relation)
+
+    def _with_lags(self, value: Mass) -> Mass:
+        if self._weighing.squares and not value.lags:
+            return value._replace(lags=lags.none_of(len(value.shape)))
+        return value
 
     def is_nothing(self, value: Mass) -> bool:
         """Whether no element counts."""
@@ -284,7 +308,7 @@ class Adjoint(Domain[Mass]):
 
     def _spread(self, value: Mass, axis: int, rule: AxisRule) -> Mass:
         if isinstance(rule, Rows):
-            return _kept_rows(value, axis, rule)
+            return kept_rows(value, axis, rule)
         if value.origin[axis] is None:
             value = expanded(value, axis)
         if isinstance(rule, Window) and self._averaging == "inside":
@@ -304,7 +328,7 @@ class Adjoint(Domain[Mass]):
 
     def _shared_inside(self, value: Mass, axis: int, rule: Window) -> Mass:
         """Return a mass of which windows at a border pass on more, for they average fewer."""
-        if not self._clipped or self._weighing.kind != "random":
+        if not self._clipped or not self._weighing.squares:
             return value
         count = value.values.shape[axis]
         more = (rule.kernel / spreading.existing(rule, value.origin[axis] or 0, count)) ** 2
@@ -342,7 +366,7 @@ class Adjoint(Domain[Mass]):
 
     def _taps(self, rule: Resample) -> interpolation.Taps:
         found = interpolation.taps(rule)
-        if self._weighing.kind == "random":
+        if self._weighing.squares:
             return found._replace(weight=found.weight**2)
         if self._weighing.kind == "paths":
             return found._replace(weight=(found.weight != 0).astype(int))
@@ -369,22 +393,3 @@ def _covers(rule: Shift) -> bool:
     ends = (rule.start, rule.start + (rule.out_len - 1) * rule.step)
     inside = rule.outside in ("pad", "absent")
     return inside and min(ends) <= 0 and max(ends) >= rule.in_len - 1
-
-
-def _kept_rows(value: Mass, axis: int, rule: Rows) -> Mass:
-    """Return what each row passes on to the positions that are kept for it."""
-    for row in rule.axes:
-        value = expanded(value, row)
-    rank = len(value.shape)
-    order = sorted(range(len(rule.axes)), key=lambda place: rule.axes[place])
-    flags = rule.flags().reshape(*rule.lengths, rule.in_len)
-    flags = flags.transpose([*order, len(order)])
-    lengths = [1] * rank
-    for place in order:
-        lengths[rule.axes[place]] = rule.lengths[place]
-    last = max([*rule.axes, axis])
-    if axis != last:
-        flags = np.moveaxis(flags, -1, sum(row < axis for row in rule.axes))
-    lengths[axis] = rule.in_len
-    values = value.values * flags.reshape(lengths).astype(value.values.dtype)
-    return with_line(value, axis, values, 0)._replace(lost=value.lost | {*rule.axes, axis})

@@ -92,7 +92,7 @@ class Drifts(Domain[Drift]):
 
     def __init__(self, weighing: Weighing) -> None:
         self._weighing = weighing
-        self._power = 2 if weighing.kind == "random" else 1
+        self._power = 2 if weighing.squares else 1
 
     def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
         """Return the edges that count."""

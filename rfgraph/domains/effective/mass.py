@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.domains.effective.lags import Lags
-    from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.axis_rules import Rows, Shape
 
 
 Values: TypeAlias = NDArray[Any]
@@ -181,3 +181,22 @@ def _at_exponent(mass: Mass, exponent: int) -> Mass:
         return mass
     values = np.ldexp(mass.values, mass.exponent - exponent)
     return mass._replace(values=values, exponent=exponent)
+
+
+def kept_rows(value: Mass, axis: int, rule: Rows) -> Mass:
+    """Return what each row passes on to the positions that are kept for it."""
+    for row in rule.axes:
+        value = expanded(value, row)
+    rank = len(value.shape)
+    order = sorted(range(len(rule.axes)), key=lambda place: rule.axes[place])
+    flags = rule.flags().reshape(*rule.lengths, rule.in_len)
+    flags = flags.transpose([*order, len(order)])
+    lengths = [1] * rank
+    for place in order:
+        lengths[rule.axes[place]] = rule.lengths[place]
+    last = max([*rule.axes, axis])
+    if axis != last:
+        flags = np.moveaxis(flags, -1, sum(row < axis for row in rule.axes))
+    lengths[axis] = rule.in_len
+    values = value.values * flags.reshape(lengths).astype(value.values.dtype)
+    return with_line(value, axis, values, 0)._replace(lost=value.lost | {*rule.axes, axis})

@@ -6,7 +6,7 @@ position given beside it, and may lie outside the input.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,16 @@ if TYPE_CHECKING:
 
 Values: TypeAlias = NDArray[Any]
 Line: TypeAlias = tuple[Values, int]
+# For each tap, which positions of the values it puts where.
+Moves: TypeAlias = list[tuple[slice, slice]]
+
+
+class Taps(NamedTuple):
+    """Where the taps of a rule put values: into `length` positions that begin at `first`."""
+
+    first: int
+    length: int
+    moves: Moves
 
 
 def _zeros(values: Values, length: int) -> Values:
@@ -38,18 +48,30 @@ def _zeros(values: Values, length: int) -> Values:
     return np.zeros((length, *values.shape[1:]), dtype=values.dtype)
 
 
+def window_taps(rule: Window, first: int, count: int) -> Taps:
+    """Return where the taps of `count` positions from `first` on lie."""
+    span = (count - 1) * rule.stride + 1
+    starts = range(0, rule.extent, rule.dilation)
+    moves = [(slice(None), slice(start, start + span, rule.stride)) for start in starts]
+    return Taps(first * rule.stride - rule.pad_begin, span - 1 + rule.extent, moves)
+
+
 def window(rule: Window, values: Values, first: int) -> Line:
     """Return what the taps of each position add up to."""
     count, stride, step = len(values), rule.stride, rule.dilation
-    spread = _zeros(values, (count - 1) * stride + rule.extent)
     if rule.kernel <= count:
-        for tap in range(rule.kernel):
-            start = tap * step
-            spread[start : start + (count - 1) * stride + 1 : stride] += values
-    else:
-        for place in range(count):
-            spread[place * stride : place * stride + rule.extent : step] += values[place]
+        return _moved(window_taps(rule, first, count), values)
+    spread = _zeros(values, (count - 1) * stride + rule.extent)
+    for place in range(count):
+        spread[place * stride : place * stride + rule.extent : step] += values[place]
     return spread, first * stride - rule.pad_begin
+
+
+def _moved(taps: Taps, values: Values) -> Line:
+    spread = _zeros(values, taps.length)
+    for source, target in taps.moves:
+        spread[target] += values[source]
+    return spread, taps.first
 
 
 def existing(rule: Window, first: int, count: int) -> NDArray[np.float64]:
@@ -62,18 +84,24 @@ def existing(rule: Window, first: int, count: int) -> NDArray[np.float64]:
     return found
 
 
+def transposed_taps(rule: Transposed, first: int, count: int) -> Taps:
+    """Return where the taps lie that `count` positions from `first` on collect."""
+    stride, before = rule.stride, first + rule.pad_begin
+    low = -(-(before - rule.extent + 1) // stride)
+    length = max((before + count - 1) // stride - low + 1, 0)
+    moves: Moves = []
+    for tap in range(rule.kernel):
+        start = low * stride - before + tap * rule.dilation
+        least = max(-(start // stride), 0)
+        most = max(min((count - 1 - start) // stride + 1, length), least)
+        places = slice(start + least * stride, start + most * stride, stride)
+        moves.append((places if most > least else slice(0), slice(least, most)))
+    return Taps(low, length, moves)
+
+
 def transposed(rule: Transposed, values: Values, first: int) -> Line:
     """Return what each input position, spread by the kernel, collects."""
-    top = first + len(values) - 1 + rule.pad_begin
-    low = -(-(first + rule.pad_begin - rule.extent + 1) // rule.stride)
-    count = max(top // rule.stride - low + 1, 0)
-    spread = _zeros(values, count)
-    at = np.arange(low, low + count) * rule.stride - rule.pad_begin - first
-    for tap in range(rule.kernel):
-        place = at + tap * rule.dilation
-        there = (place >= 0) & (place < len(values))
-        spread[there] += values[place[there]]
-    return spread, low
+    return _moved(transposed_taps(rule, first, len(values)), values)
 
 
 def shift(rule: Shift, values: Values, first: int) -> Line:

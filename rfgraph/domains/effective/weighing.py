@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from rfgraph.domains.joined import Joined
-    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.graph import Fetch, Graph
     from rfgraph.relations.relation import Relation
 
 
@@ -53,15 +53,18 @@ class Counted(NamedTuple):
     approximate: tuple[Edge, ...]
 
 
-def weigh(graph: Graph, targets: Collection[str], kind: Kind) -> Counted:
+def weigh(
+    graph: Graph, targets: Collection[str], kind: Kind, fetch: Fetch | None = None
+) -> Counted:
     """Return how much each edge counts that leads to `targets`.
 
-    BoundError where expected values grow past what a float holds, as over a thousand sums.
+    `fetch` gives numbers of the file, which count in place of those that are expected. BoundError
+    where expected values grow past what a float holds, as over a thousand sums.
     """
     within = ancestors(graph, targets)
     names = [name for name in graph if name in within]
     edges, programs, unknown = _edges(graph, names)
-    if kind != "random":
+    if kind in ("uniform", "paths"):
         factors = {}
         if kind == "uniform":
             factors = {
@@ -76,7 +79,12 @@ def weigh(graph: Graph, targets: Collection[str], kind: Kind) -> Counted:
     except OverflowError:
         said = "values expected at initialisation exceed what a float holds"
         raise BoundError(f"{said}: ask for the map uniform or paths") from None
-    weighing = Weighing(kind, walk.edges, walk.factors, walk.fading)
+    numbers = None
+    if fetch is not None:
+        from rfgraph.domains.effective.stored import Numbers
+
+        numbers = Numbers(fetch)
+    weighing = Weighing(kind, walk.edges, walk.factors, walk.fading, numbers, walk.beside)
     return Counted(weighing, tuple(unknown), tuple(walk.assumed), tuple(walk.approximate))
 
 
@@ -145,6 +153,7 @@ class _Expectations:
         self.edges = dict(edges)
         self.factors: dict[Key, float] = {}
         self.fading: dict[Key, float] = {}
+        self.beside: dict[Key, float] = {}
         self.assumed: list[Edge] = []
         self.approximate: list[Edge] = []
         self._programs = programs
@@ -161,6 +170,8 @@ class _Expectations:
             factor = self._factor(read, reads)
             if factor != 1.0:
                 self.factors[read.edge.key] = factor
+            if read.word == "norm" and read.how.name != "stored":
+                self.beside[read.edge.key] = factor
             self._note(read, reads)
         word = next((read.word for read in reads if read.word), "")
         if word == "sum":

@@ -18,6 +18,7 @@ from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from rfgraph.onnxfile.building.expansion import Expansion
+    from rfgraph.onnxfile.building.fetching import ConstantFetcher
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.onnxfile.building.writer import Writer
     from rfgraph.relations.axis_rules import Shape
@@ -29,7 +30,10 @@ Walk: TypeAlias = Callable[[Sequence[onnx.NodeProto], Scope], None]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A node in its scope, with what its inputs stand for, the graph's writer and the walker."""
+    """A node in its scope, with what its inputs stand for, the graph's writer and the walker.
+
+    `constants` fetches the values of constants, where these are asked for.
+    """
 
     operator: Operator
     node: onnx.NodeProto
@@ -39,6 +43,7 @@ class Call:
     walk: Walk
     expansion: Expansion
     masks: MaskTracker | None
+    constants: ConstantFetcher | None
 
     @property
     def values(self) -> list[Value | None]:

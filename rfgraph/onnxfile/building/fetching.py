@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from rfgraph.onnxfile.building import fold
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.building.call import Call
     from rfgraph.ops.node import Value
     from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import Operator
 
 
 Array: TypeAlias = NDArray[Any]
@@ -31,9 +33,14 @@ MAX_FETCHED_IN_ALL = 1 << 27
 class ConstantFetcher:
     """Fetches constants: stored ones from the file by `restored`, computed ones by evaluation."""
 
+    foldable = fold.FOLDABLE
+
     def __init__(self, restored: Callable[[onnx.TensorProto], Array | None]) -> None:
         self._restored = restored
         self._fetched = 0
+
+    def note(self, operator: Operator, values: Sequence[Value | None]) -> None:
+        """Note what the inputs of a node stand for, where that is asked for."""
 
     def with_stored(self, tensor: onnx.TensorProto, value: Value) -> Value:
         """Return a stored tensor's value with the way to fetch what was not kept of it."""
@@ -49,7 +56,7 @@ class ConstantFetcher:
         if node.op_type == "Constant":
             values = [a for item in node.attribute if (a := resolve(item, call.scope.attributes))]
             return self.with_stored(values[0].t, value) if len(values) == 1 else value
-        if node.op_type not in fold.FOLDABLE or node.domain not in ("", "ai.onnx"):
+        if node.op_type not in self.foldable or node.domain not in ("", "ai.onnx"):
             return value
         sources = [source.stored for source in call.values if source is not None]
         return replace(value, stored=Deferred(lambda: self._compute(call), sources))
@@ -61,9 +68,12 @@ class ConstantFetcher:
                 return None
         if not self.affords(sum(array.size for array in inputs if array is not None)):
             return None
-        node, version = fold.plain(call.node, call.scope), call.scope.opsets.get("", 1)
-        made = fold.evaluate(node, version, inputs)
+        made = fold.evaluate(fold.plain(call.node, call.scope), self.version(call), inputs)
         return made[0] if made else None
+
+    def version(self, call: Call) -> int:
+        """Return the operator version by which a node is evaluated."""
+        return call.scope.opsets.get("", 1)
 
     def fits(self, shape: Shape | None) -> bool:
         """Whether there are elements, and few enough to be fetched."""
@@ -82,7 +92,8 @@ class Deferred:
     """Something that is got when it is first asked for, from others that may have to be got."""
 
     def __init__(self, make: Callable[[], Any], sources: Sequence[object] = ()) -> None:
-        self._make: Callable[[], Any] | None = make
+        self._make = make
+        self._made = False
         self._sources = [source for source in sources if isinstance(source, Deferred)]
         self._value: Any = None
 
@@ -90,11 +101,20 @@ class Deferred:
         """Return it, first getting what it waits for, without recursion."""
         stack = [self]
         while stack:
-            waiting = [source for source in stack[-1]._sources if source._make is not None]
+            waiting = [source for source in stack[-1]._sources if not source._made]
             if waiting:
                 stack.extend(waiting)
                 continue
             last = stack.pop()
-            if last._make is not None:
-                last._value, last._make, last._sources = last._make(), None, []
+            if not last._made:
+                last._value, last._made = last._make(), True
         return self._value
+
+    def forget(self, least: int) -> None:
+        """Let go arrays of more than `least` bytes, of this and of all that it was got from."""
+        stack = [self]
+        while stack:
+            last = stack.pop()
+            if isinstance(last._value, np.ndarray) and last._value.nbytes > least:
+                last._value, last._made = None, False
+                stack.extend(source for source in last._sources if source._made)

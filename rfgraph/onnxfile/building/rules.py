@@ -58,6 +58,8 @@ class Rules:
 
     def apply(self, call: Call) -> list[Entry]:
         """Add what the rule of a node says; without one, all of it is unknown."""
+        if call.constants is not None:
+            call.constants.note(call.operator, call.values)
         op_node, budget = call.op_node(), call.writer.budget
         listed = budget.listed
         outcome, reason = self._outcome(call, op_node)
@@ -164,6 +166,6 @@ def _constants(call: Call, outcome: Outcome, shapes: Sequence[Shape | None]) -> 
     for shape, array in zip(shapes, data, strict=False):
         known = shape if array is None else tuple(array.shape)
         made.append(Entry(Value(known, constant=True, data=array if kept else None)))
-    if call.masks is not None and made:
-        made[0] = replace(made[0], value=call.masks.constants.with_computed(call, made[0].value))
+    if call.constants is not None and made:
+        made[0] = replace(made[0], value=call.constants.with_computed(call, made[0].value))
     return made

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from rfgraph.onnxfile.building import fold
-from rfgraph.onnxfile.building.fetching import ConstantFetcher, Deferred
+from rfgraph.onnxfile.building.fetching import Deferred
 from rfgraph.ops.masked_scores import compact, masked_weights
 from rfgraph.ops.node import Marks, OpNode, Value
 from rfgraph.relations.axis_rules import product
@@ -25,9 +25,8 @@ from rfgraph.relations.graph import MaskCut, StoredMasks
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import onnx
-
     from rfgraph.onnxfile.building.call import Call
+    from rfgraph.onnxfile.building.fetching import ConstantFetcher
     from rfgraph.onnxfile.building.scope import Entry
     from rfgraph.relations.graph import Operator
 
@@ -48,10 +47,10 @@ _JOINS: dict[str, Callable[..., Array]] = {
 
 
 class MaskTracker:
-    """What stored masks make of one graph; `restored` gives a tensor its payload from the file."""
+    """What stored masks make of one graph; `constants` fetches the values of constants."""
 
-    def __init__(self, restored: Callable[[onnx.TensorProto], Array | None]) -> None:
-        self.constants = ConstantFetcher(restored)
+    def __init__(self, constants: ConstantFetcher) -> None:
+        self.constants = constants
         self._cut: list[MaskCut] = []
         self._uncut: dict[Operator, str] = {}
 

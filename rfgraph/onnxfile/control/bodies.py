@@ -110,8 +110,8 @@ def body_scope(call: Call, body: onnx.GraphProto) -> Scope:
     inner = _inner_scope(call, body)
     for tensor in body.initializer:
         value = tensor_value(tensor)
-        if call.masks is not None:
-            value = call.masks.constants.with_stored(tensor, value)
+        if call.constants is not None:
+            value = call.constants.with_stored(tensor, value)
         inner.define(tensor.name, Entry(value))
     return inner
 

@@ -95,7 +95,9 @@ def _link_from(operand: Operand, link: Link) -> Link:
         if isinstance(step, Permute):
             spatial = tuple(step.perm[axis] for axis in spatial)
     steps = (*operand.steps, *link.steps)
-    return Link(operand.slot, steps, link.output, tuple(sorted(spatial)), link.how)
+    # What is said of stored numbers is said of the standard operator's inputs.
+    how = link.how and replace(link.how, stored=None)
+    return Link(operand.slot, steps, link.output, tuple(sorted(spatial)), how)
 
 
 # -- channels last ---------------------------------------------------------------------------------

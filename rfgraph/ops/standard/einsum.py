@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, reshape_steps, summing
+from rfgraph.ops.steps import matrix_kernel, reduce_steps, reshape_steps, summing
 from rfgraph.relations.axis_rules import Shape, Shift, product
-from rfgraph.relations.how import SUM, How
+from rfgraph.relations.how import SUM, How, Kernel
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
 from rfgraph.wording.names import quoted
 
@@ -59,14 +59,35 @@ def einsum(node: OpNode) -> Outcome:
         )
         if chain.shape != spread:
             chain.add(*reshape_steps(chain.shape, spread))
-        links.append(chain.add(Pointwise(out)).link(slot, how=_how(node, slot)))
+        links.append(chain.add(Pointwise(out)).link(slot, how=_how(node, slot, equation)))
     return Outcome((out,), tuple(links))
 
 
-def _how(node: OpNode, slot: int) -> How:
+def _how(node: OpNode, slot: int, equation: _Equation | None = None) -> How:
     """Return how an operand enters: alone as a sum, else by whether the others are constant."""
-    others = [node.value(other) for other in node.data_inputs() if other != slot]
-    return summing(all(value.constant for value in others)) if others else SUM
+    others = [other for other in node.data_inputs() if other != slot]
+    if not others:
+        return SUM
+    kernel = None if equation is None or len(others) > 1 else _kernel(node, equation, slot)
+    return summing(all(node.value(other).constant for other in others), kernel)
+
+
+def _kernel(node: OpNode, equation: _Equation, slot: int) -> Kernel | None:
+    """Return how the other of two operands lies if it is a matrix that multiplies one letter."""
+    number = node.data_inputs().index(slot)
+    read, weight, result = equation.operands[number], equation.operands[1 - number], equation.result
+    summed = [letter for letter in read if letter not in result]
+    made = [letter for letter in result if letter not in read]
+    if len(summed) != 1 or len(made) != 1 or len(weight) != 2 or set(weight) != {*summed, *made}:
+        return None
+    reads, gives = read.index(summed[0]), result.index(made[0])
+    rest = [letter for letter in read if letter != summed[0]]
+    if rest != [letter for letter in result if letter != made[0]] or len({*rest}) < len(rest):
+        return None
+    other = node.data_inputs()[1 - number]
+    if node.shape(slot)[reads] != node.shape(other)[weight.index(summed[0])]:
+        return None
+    return matrix_kernel(other, node.shape(other), reads, gives, weight[0] == summed[0])
 
 
 def _letter_lengths(equation: _Equation, shapes: list[Shape]) -> dict[Letter, int]:

@@ -18,7 +18,7 @@ from rfgraph.ops.node import (
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import kept_steps, reduce_steps, reshape_steps, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, product
-from rfgraph.relations.how import GATE, MAX, SELECT, SUM, How
+from rfgraph.relations.how import GATE, MAX, SELECT, SUM, How, Scaling
 from rfgraph.relations.steps import Pointwise
 
 if TYPE_CHECKING:
@@ -122,10 +122,8 @@ def _operand(node: OpNode, slot: int) -> How | None:
         case "Div" if slot == 1:
             return How("activation", "Reciprocal")
         case "Div" | "Mul":
-            if number == 0 or number is None:
-                return How(
-                    "scale", values=() if number is None or node.op_type == "Div" else (0.0,)
-                )
+            if number is None or (number == 0 and node.op_type == "Div"):
+                return How("scale", stored=_scaling(node, 1 - slot))
             return How("scale", values=(number if node.op_type == "Mul" else 1 / number,))
         case "Pow" if slot == 0 and number is not None:
             return How("activation", "Pow", (number,))
@@ -133,6 +131,12 @@ def _operand(node: OpNode, slot: int) -> How | None:
 
 
 _SIDES = ("over", "under")
+
+
+def _scaling(node: OpNode, slot: int) -> tuple[Scaling, ...]:
+    """Return how a constant operand multiplies the other, or divides it."""
+    shape = _placed(node) if slot == 1 and node.version < 7 else node.shape(slot)
+    return (Scaling(slot, shape, -1.0 if node.op_type == "Div" else 1.0),)
 
 
 def _number(value: Value) -> float | None:
@@ -145,6 +149,22 @@ def _number(value: Value) -> float | None:
 
 def _limited_outcome(node: OpNode, first: Shape, second: Shape) -> Outcome:
     """Return the outcome under the limited broadcasting of the first operator sets."""
+    placed = _placed(node)
+    steps = (
+        (Pointwise(first),)
+        if placed == second
+        else (*reshape_steps(second, placed), Pointwise(first))
+    )
+    links = (
+        Link(0, (Pointwise(first),), how=_operand(node, 0)),
+        Link(1, steps, how=_operand(node, 1)),
+    )
+    return Outcome((first,), links)
+
+
+def _placed(node: OpNode) -> Shape:
+    """Return the shape in which the second operand broadcasts to the first."""
+    first, second = node.shape(0), node.shape(1)
     allowed = node.int("broadcast", 0) != 0
     at = node.attribute("axis")
     if first == second:
@@ -163,16 +183,7 @@ def _limited_outcome(node: OpNode, first: Shape, second: Shape) -> Outcome:
                 f"requires the shape of input 1 within that of input 0 from axis {start} on, "
                 f"found {list(second)} and {list(first)}"
             )
-    steps = (
-        (Pointwise(first),)
-        if placed == second
-        else (*reshape_steps(second, placed), Pointwise(first))
-    )
-    links = (
-        Link(0, (Pointwise(first),), how=_operand(node, 0)),
-        Link(1, steps, how=_operand(node, 1)),
-    )
-    return Outcome((first,), links)
+    return placed
 
 
 @rule("Max", "Min", "Sum", "Mean", ignores=("consumed_inputs",))

@@ -11,14 +11,15 @@ from rfgraph.ops.steps import (
     parameter_links,
     reduce_steps,
     reshape_steps,
+    scaling,
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole, product
-from rfgraph.relations.how import How
+from rfgraph.relations.how import How, Scaling
 from rfgraph.relations.steps import Pointwise, Reduce, Step
 
 
-@rule("BatchNormalization", ignores=("consumed_inputs", "epsilon", "momentum"))
+@rule("BatchNormalization", ignores=("consumed_inputs", "momentum"))
 def batch_normalization(node: OpNode) -> Outcome:
     """An output reads its own index, and the parameters of its channel.
 
@@ -38,7 +39,11 @@ def batch_normalization(node: OpNode) -> Outcome:
     training = _is_training(node)
     axes = [a for a in range(len(shape)) if a not in kept] if training else []
     count = product(shape[axis] for axis in axes)
-    hows = norm_hows(count, by_channel=True) if training else (How("norm", "stored"),) * 2
+    placed = (*own, *(1,) * (len(shape) - 1 - len(own)))
+    gain, spread = Scaling(1, placed), Scaling(4, placed, -0.5, node.float("epsilon", 1e-5))
+    hows = (How("norm", "stored", stored=(gain, spread)),) * 2
+    if training:
+        hows = norm_hows(count, by_channel=True, stored=(gain,))
     links = list(normalization_links(shape, axes, hows))
     for slot in (1, 2) if training else (1, 2, 3, 4):
         links.extend(_parameter_links(node, slot, shape, own))
@@ -81,7 +86,8 @@ def instance_normalization(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.ranked(0, 3)
-    hows = norm_hows(product(shape[2:]), by_channel=True)
+    gain = scaling(node, 1, shape)
+    hows = norm_hows(product(shape[2:]), by_channel=True, stored=(gain,))
     links = list(normalization_links(shape, range(2, len(shape)), hows))
     for slot in (1, 2):
         links.extend(parameter_links(node, slot, shape, 1))
@@ -102,7 +108,9 @@ def group_normalization(node: OpNode) -> Outcome:
         )
     rules: list[tuple[int, ReduceRule]] = [(1, Blocks(count, channels, channels))]
     rules.extend((axis, Whole(shape[axis], 1)) for axis in range(2, len(shape)))
-    own, statistics = norm_hows(product(shape[1:]) // count, by_channel=True)
+    by_group = node.version < 21 and node.shape(1) == (count,)
+    gain = None if by_group else (scaling(node, 1, shape),)
+    own, statistics = norm_hows(product(shape[1:]) // count, by_channel=True, stored=gain)
     links = [
         Link(0, (Pointwise(shape),), how=own),
         Link(0, (Reduce(tuple(rules)), Pointwise(shape)), how=statistics),
@@ -136,7 +144,8 @@ def layer_normalization(node: OpNode) -> Outcome:
     shape = node.ranked(0, 1)
     axis = node.axis("axis", -1, len(shape))
     axes = range(axis, len(shape))
-    links = list(normalization_links(shape, axes, norm_hows(product(shape[axis:]))))
+    gain = (Scaling(1, node.shape(1)),)
+    links = list(normalization_links(shape, axes, norm_hows(product(shape[axis:]), stored=gain)))
     for slot in (1, 2):
         if slot == 1 or node.has(slot):
             expect_broadcast(node, slot, shape)
@@ -157,5 +166,6 @@ def mean_variance_normalization(node: OpNode) -> Outcome:
     named = node.ints("axes")
     axes = [axis for axis in ([0, 2, 3] if named is None else named) if axis < len(shape)]
     axes = list(normal_axes(axes, len(shape)))
-    hows = norm_hows(product(shape[axis] for axis in axes), by_channel=1 not in axes)
+    count = product(shape[axis] for axis in axes)
+    hows = norm_hows(count, by_channel=1 not in axes, stored=())
     return Outcome((shape,), normalization_links(shape, axes, hows))

@@ -11,12 +11,13 @@ from rfgraph.ops.steps import (
     broadcasts,
     drop_axes,
     expect_broadcast,
+    matrix_kernel,
     reduce_steps,
     reshape_steps,
     summing,
 )
 from rfgraph.relations.axis_rules import Shape, product
-from rfgraph.relations.how import SUM
+from rfgraph.relations.how import SUM, Kernel
 from rfgraph.relations.steps import Permute, Pointwise
 
 # -- MatMul ----------------------------------------------------------------------------------------
@@ -32,9 +33,13 @@ def _product_shape(left: Shape, right: Shape) -> Shape:
 
 def _factor_links(node: OpNode, slots: tuple[int, int]) -> tuple[Link, Link]:
     """Return the links of both factors: all of the shared axis, then row or column."""
-    hows = [summing(node.value(slot).constant) for slot in reversed(slots)]
     left, right = (node.shape(slot) for slot in slots)
     shape = _product_shape(left, right)
+    kernels = _kernels(slots, left, right)
+    hows = [
+        summing(node.value(slot).constant, kernel)
+        for slot, kernel in zip(reversed(slots), kernels, strict=True)
+    ]
     rows = Chain(left).add(*reduce_steps(left, [len(left) - 1], weighted=True))
     if len(right) == 1:
         rows.add(*reshape_steps(rows.shape, drop_axes(rows.shape, [len(left) - 1])))
@@ -45,6 +50,20 @@ def _factor_links(node: OpNode, slots: tuple[int, int]) -> tuple[Link, Link]:
     rows.add(Pointwise(shape))
     columns.add(Pointwise(shape))
     return rows.link(slots[0], how=hows[0]), columns.link(slots[1], how=hows[1])
+
+
+def _kernels(
+    slots: tuple[int, int], left: Shape, right: Shape
+) -> tuple[Kernel | None, Kernel | None]:
+    """Return how the second factor lies for the first, and the first for the second, if stored.
+
+    None where it is no matrix that leaves the other's axes as they are.
+    """
+    own, other = len(left), len(right)
+    second = matrix_kernel(slots[1], right, own - 1, own - 1, transposed=True)
+    axis = max(other - 2, 0)
+    first = matrix_kernel(slots[0], left, axis, axis, transposed=False)
+    return second if other <= max(own, 2) else None, first if own <= max(other, 2) else None
 
 
 @rule("MatMul")
@@ -156,7 +175,7 @@ def _quantization_links(
 # -- Gemm ------------------------------------------------------------------------------------------
 
 
-@rule("Gemm", ignores=("alpha", "beta", "broadcast"))
+@rule("Gemm", ignores=("beta", "broadcast"))
 def gemm(node: OpNode) -> Outcome:
     """An output reads its row of the first factor, its column of the second, and the addend.
 
@@ -169,8 +188,12 @@ def gemm(node: OpNode) -> Outcome:
     shape = (rows, columns)
     left.add(*reduce_steps(left.shape, [1], weighted=True), Pointwise(shape))
     right.add(*reduce_steps(right.shape, [0], weighted=True), Pointwise(shape))
-    hows = [summing(node.value(slot).constant) for slot in (1, 0)]
-    links = [left.link(0, how=hows[0]), right.link(1, how=hows[1])]
+    turned = [bool(node.int(name, 0)) for name in ("transA", "transB")]
+    alpha = node.float("alpha", 1.0)
+    second = matrix_kernel(1, node.shape(1), int(not turned[0]), 1, not turned[1], alpha)
+    first = matrix_kernel(0, node.shape(0), int(turned[1]), 0, turned[0], alpha)
+    how, other = summing(node.value(1).constant, second), summing(node.value(0).constant, first)
+    links = [left.link(0, how=how), right.link(1, how=other)]
     if node.has(2):
         expect_broadcast(node, 2, shape)
         links.append(Link(2, (Pointwise(shape),), how=SUM))

@@ -129,7 +129,7 @@ def lp_normalization(node: OpNode) -> Outcome:
     """
     shape = node.shape(0)
     axis = node.axis("axis", -1, len(shape))
-    return Outcome((shape,), normalization_links(shape, [axis], norm_hows(shape[axis])))
+    return Outcome((shape,), normalization_links(shape, [axis], norm_hows(shape[axis], stored=())))
 
 
 @rule("TopK", ignores=("largest", "sorted"))

@@ -9,7 +9,7 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import summing
 from rfgraph.relations.axis_rules import Shape, Transposed, Whole
-from rfgraph.relations.how import PRODUCT
+from rfgraph.relations.how import PRODUCT, Kernel
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Taps
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def conv_transpose(node: OpNode) -> Outcome:
     spatial = tuple(range(2, len(shape)))
     taps = Taps(tuple(zip(spatial, rules, strict=True)))
     reduce = Reduce(((1, channel_rule(group, shape[1], maps)),), weighted=True)
-    how = summing(node.value(1).constant)
+    lying = (group, weights[0] // group, *weights[1:])
+    kernel = Kernel(1, lying, 1, 1, transposed=True)
+    how = summing(node.value(1).constant, kernel)
     links = [Link(0, (taps, reduce), spatial=spatial, how=how)]
     if not node.value(1).constant:
         links.append(_weight_link(weights, group, out))

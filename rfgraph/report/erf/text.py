@@ -51,7 +51,7 @@ def _field_lines(found: ERF, own: Shape, given: Shape, style: Style) -> Iterator
     source = f"input {shortened(found.input, 40)} {shape_text(given)}"
     yield from _wrap(f"{name}, {at}, of {source}: {KINDS[found.kind]}", style, "")
     if found.empty:
-        yield "  reads nothing"
+        yield "  lets nothing through" if found.kind == "stored" else "  reads nothing"
         return
     for label, value in _rows(found):
         yield from _row(label, value, style)

@@ -50,9 +50,19 @@ def caveats(found: ERF) -> Iterator[str]:
             "What training does to it is not known here: trained ResNets, ResNeXts and DenseNets "
             "were within 8 % of sigma on ImageNet, gated and attention networks within 11 %."
         )
+    if found.kind == "stored":
+        yield (
+            "The signs of the weights count as random, and activations let through what they do at "
+            "initialisation: what data does to it is not known here."
+        )
     if found.approximate:
         yield f"Approximate, at {some_names(found.approximate)}: see rfgraph explain erf."
-    if found.assumed:
+    if found.assumed and found.kind == "stored":
+        yield (
+            "Taken as at initialisation, for want of numbers in the file or of a rule: "
+            f"{some_names(found.assumed)}."
+        )
+    elif found.assumed:
         yield f"Assumed to share evenly, for want of a rule: {some_names(found.assumed)}."
     if found.unknown:
         yield (

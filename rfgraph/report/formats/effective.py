@@ -14,6 +14,7 @@ KINDS: Mapping[Kind, str] = {
     "random": "expected at initialisation, no weights read",
     "uniform": "each operator shares evenly, no weights read",
     "paths": "number of paths, no weights read",
+    "stored": "by the file's own weights, expected over their signs",
 }
 
 
