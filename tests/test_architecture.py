@@ -1,14 +1,20 @@
-"""ARCHITECTURE.md says what is there: the layers, paths, bounds, and where to change what."""
+"""ARCHITECTURE.md says what is there: the layers, paths, bounds, and where to change what.
+
+And what is there can be read: functions fit a screen, files a few of them.
+"""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import sys
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
+import rfgraph
 from rfgraph import config
 from rfgraph.cli import check as check_command
 from rfgraph.cli.parser import COMMANDS, MODEL
@@ -22,6 +28,32 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "rfgraph"
 TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 SOURCES = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
+
+
+# What users call takes what may be asked, by name: as many parameters as there are, a line each.
+VERBS = {
+    (getattr(rfgraph, name).__module__, name)
+    for name in rfgraph.__all__
+    if isinstance(getattr(rfgraph, name), FunctionType)
+} | {("rfgraph.pytest_plugin", "assert_receptive_field")}
+
+
+def functions(path, text):
+    """The functions of a source, but those for users to call."""
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    found = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef))
+    return [node for node in found if (module, node.name) not in VERBS]
+
+
+def lines_of(function):
+    first = function.body[0]
+    docstring = first.end_lineno - first.lineno + 1 if ast.get_docstring(function) else 0
+    return function.end_lineno - function.lineno + 1 - docstring
+
+
+def parameters_of(function):
+    known = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+    return [argument.arg for argument in known if argument.arg not in ("self", "cls")]
 
 
 def between(mark):
@@ -101,3 +133,19 @@ def test_a_format_of_the_findings_is_a_module():
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     assert set(check_command.FORMATS) == modules
     assert config.FORMATS == check_command.FORMATS
+
+
+def test_what_stands_in_a_file_can_be_read():
+    every = [(path, node) for path, text in SOURCES.items() for node in functions(path, text)]
+    assert [path for path, text in SOURCES.items() if len(text.splitlines()) > 400] == []
+    assert [(path, node.name) for path, node in every if lines_of(node) > 40] == []
+    assert [(path, node.name) for path, node in every if len(parameters_of(node)) > 6] == []
+
+
+def test_what_cannot_be_read_would_be_seen():
+    body = "\n".join(["    one = 1"] * 40)
+    text = f'def of(self, a, b, *, c, d, e, f, g):\n    """One.\n\n    Two."""\n{body}'
+    (long,) = functions(PACKAGE / "config.py", text)
+    assert lines_of(long) == 41
+    assert parameters_of(long) == list("abcdefg")
+    assert functions(PACKAGE / "analysis" / "erf.py", "def erf(result):\n    pass") == []

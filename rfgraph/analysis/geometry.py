@@ -212,18 +212,8 @@ def geometry(
         )
     if whole is not None and shape is None and not blockers:
         shape = _longer(own_shape, measured, whole)
-    return Geometry(
-        tensor,
-        source,
-        len(own_shape),
-        len(item.shape),
-        shape,
-        measured,
-        blockers,
-        found.lengths,
-        moves,
-        model,
-    )
+    ranks, lengths = (len(own_shape), len(item.shape)), found.lengths
+    return Geometry(tensor, source, *ranks, shape, measured, blockers, lengths, moves, model)
 
 
 def _measured_at(

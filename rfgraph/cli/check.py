@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.cli.files import files, jobs
 from rfgraph.cli.options import add_bindings, add_output, once
 from rfgraph.cli.output import emit, refuse_to_overwrite, style_of
-from rfgraph.cli.progress import Progress
+from rfgraph.cli.progress import told
 from rfgraph.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rfgraph.checks.run import Report
     from rfgraph.checks.settings import Settings
@@ -38,10 +38,24 @@ FAILS, UNANSWERED = 1, 2
 
 def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph check`."""
-    parser.add_argument(
-        "models", metavar="MODEL", nargs="+", help="an ONNX file, a folder of them, or a pattern"
-    )
     add = parser.add_argument
+    add("models", metavar="MODEL", nargs="+", help="an ONNX file, a folder of them, or a pattern")
+    _add_rules(add)
+    add_bindings(parser)
+    add("--config", metavar="FILE", help="TOML; default: [tool.rfgraph] of pyproject.toml")
+    add(
+        "--fail-on",
+        choices=("note", "warning", "error"),
+        help="the least severity that fails (warning); what is below it is reported all the same",
+    )
+    add("--exit-zero", action="store_true", default=None, help="exit code 0 though a rule fails")
+    add("--suggest", action="store_true", help="the smallest changes that would pass, each tried")
+    add("--jobs", metavar="N", type=jobs, help="processes that check models at once (1)")
+    add_output(parser, FORMATS, configured=True)
+
+
+def _add_rules(add: Callable[..., argparse.Action]) -> None:
+    """Add what the rules ask, and of what."""
     add("--min-rf", metavar="input|N[,N...]", help="what is required, in positions (input)")
     add(
         "--stat",
@@ -76,17 +90,6 @@ def add_arguments(parser: Parser) -> None:
     add("--axis", metavar="A", type=int, help="the input axis that is time; default: the only")
     add("--input", metavar="NAME", action="append", help="check this input only (repeatable)")
     add("--count", choices=("routes", "paths"), help="what the statistics count (routes)")
-    add_bindings(parser)
-    add("--config", metavar="FILE", help="TOML; default: [tool.rfgraph] of pyproject.toml")
-    add(
-        "--fail-on",
-        choices=("note", "warning", "error"),
-        help="the least severity that fails (warning); what is below it is reported all the same",
-    )
-    add("--exit-zero", action="store_true", default=None, help="exit code 0 though a rule fails")
-    add("--suggest", action="store_true", help="the smallest changes that would pass, each tried")
-    add("--jobs", metavar="N", type=jobs, help="processes that check models at once (1)")
-    add_output(parser, FORMATS, configured=True)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -192,16 +195,8 @@ def _reports(
 
     # To start a process takes as long as to check so many files.
     wanted = min(options.jobs or config.run.get("jobs", 1), len(models) // FILES_PER_PROCESS)
-    with ExitStack() as stack:
-        executor = None
-        if wanted > 1:
-            from rfgraph.cli.workers import pool
-
-            executor = stack.enter_context(pool(wanted))
-        progress = stack.enter_context(Progress(len(models), quiet=options.quiet))
-        for report in check_many(models, settings, executor):
-            progress.step()
-            yield report
+    many = partial(check_many, models, settings)
+    return told(many, wanted, len(models), quiet=options.quiet)
 
 
 def _tell_errors(reports: Sequence[Report], form: str) -> None:

@@ -35,15 +35,15 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--tensor", metavar="NAME", action="append", help="of this tensor (repeatable)"
     )
-    add_question(parser)
+    _add_question(parser)
     parser.add_argument(
         "--layers", action="store_true", help="how the field grows from layer to layer"
     )
     add_output(parser, FORMATS, files=MAPS)
 
 
-def add_question(parser: Parser) -> None:
-    """Add which unit, which input, which map; the plot shares these."""
+def _add_question(parser: Parser) -> None:
+    """Add which unit, which input, which map."""
     parser.add_argument(
         "--unit",
         metavar="0,*,3,3",

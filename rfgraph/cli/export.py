@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, load_model
+from rfgraph.cli.options import add_model, add_quiet, load_model
 from rfgraph.cli.output import emit
 from rfgraph.errors import UsageError
 from rfgraph.report.exports import FORMATS, METRICS
@@ -46,7 +46,7 @@ def add_arguments(parser: Parser) -> None:
         action="store_true",
         help="with --to dot or graphml: in at most 150 boxes, repeated blocks folded",
     )
-    parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
+    add_quiet(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_output, load_model
+from rfgraph.cli.options import add_model, add_names, add_output, load_model
 from rfgraph.cli.output import emit, style_of
 
 if TYPE_CHECKING:
@@ -26,13 +26,11 @@ def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph MODEL`."""
     add_model(parser)
     parser.add_argument("--layers", action="store_true", help="a table with a row for each layer")
-    parser.add_argument(
-        "--tensor",
-        metavar="NAME",
-        action="append",
-        help="this tensor, or what this node makes (repeatable)",
+    add_names(
+        parser,
+        "this tensor, or what this node makes (repeatable)",
+        "what is read of this input only",
     )
-    parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
     add_output(parser, FORMATS)
 
 

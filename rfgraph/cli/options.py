@@ -78,6 +78,17 @@ def add_bindings(parser: Parser) -> None:
     )
 
 
+def add_names(parser: Parser, tensor: str, source: str) -> None:
+    """Add of which tensors and which input is asked; the texts are what the help says of them."""
+    parser.add_argument("--tensor", metavar="NAME", action="append", help=tensor)
+    parser.add_argument("--input", metavar="NAME", help=source)
+
+
+def add_quiet(parser: Parser) -> None:
+    """Add that nothing is said but errors."""
+    parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
+
+
 def add_output(
     parser: Parser,
     formats: Sequence[str],
@@ -99,19 +110,14 @@ def add_output(
         choices=formats,
         help=f"default: what the ending of the output file says, else {formats[0]}",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help=written,
-    )
+    parser.add_argument("-o", "--output", metavar="FILE", help=written)
     parser.add_argument(
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
         help="auto: on a terminal, unless NO_COLOR is set",
     )
-    parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
+    add_quiet(parser)
 
 
 def named_shape(text: str) -> tuple[str, tuple[int, ...]]:

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_output, load_model
+from rfgraph.cli.options import add_model, add_names, add_output, load_model
 from rfgraph.cli.output import emit, style_of
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted
@@ -50,14 +50,12 @@ def add_arguments(parser: Parser) -> None:
 
 def add_target(parser: Parser) -> None:
     """Add between what to count, and how; the plot shares these."""
-    parser.add_argument(
-        "--tensor",
-        metavar="NAME",
-        action="append",
-        help="paths to this tensor, or to what this node makes (repeatable); default: the outputs, "
-        "or what is before a global",
+    add_names(
+        parser,
+        "paths to this tensor, or to what this node makes (repeatable); default: the outputs, or "
+        "what is before a global",
+        "paths from this input only",
     )
-    parser.add_argument("--input", metavar="NAME", help="paths from this input only")
     parser.add_argument(
         "--count",
         choices=("routes", "paths"),

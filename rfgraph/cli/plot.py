@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rfgraph.cli.erf import unit
-from rfgraph.cli.options import add_model, load_model
+from rfgraph.cli.options import add_model, add_quiet, load_model
 from rfgraph.cli.output import save
 from rfgraph.cli.paths import add_target, target
 from rfgraph.errors import RfgraphError, UsageError
@@ -67,6 +67,22 @@ def add_arguments(parser: Parser) -> None:
         help="as wide as one column of a journal (3.4 inches) or two (7.1)",
     )
     add_target(parser)
+    _add_kinds(parser)
+    parser.add_argument("--title", metavar="TEXT", help="a title, in place of a tensor's name")
+    parser.add_argument(
+        "--label",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help="what to call a model of several, in their order (default: the file's name)",
+    )
+    parser.add_argument("--erf", action="store_true", help="the same as --what effective")
+    parser.add_argument("--layers", action="store_true", help="with --erf: --what growth")
+    add_quiet(parser)
+
+
+def _add_kinds(parser: Parser) -> None:
+    """Add what only some kinds of picture take."""
     parser.add_argument(
         "--log",
         choices=("auto", "on", "off"),
@@ -87,17 +103,6 @@ def add_arguments(parser: Parser) -> None:
         help="effective, field: center (default), or an index as of rfgraph unit",
     )
     parser.add_argument("--block", metavar="NAME", help="graph: only what is folded in this block")
-    parser.add_argument("--title", metavar="TEXT", help="a title, in place of a tensor's name")
-    parser.add_argument(
-        "--label",
-        metavar="TEXT",
-        action="append",
-        default=[],
-        help="what to call a model of several, in their order (default: the file's name)",
-    )
-    parser.add_argument("--erf", action="store_true", help="the same as --what effective")
-    parser.add_argument("--layers", action="store_true", help="with --erf: --what growth")
-    parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
 
 
 def picture(text: str) -> str:

@@ -6,14 +6,33 @@ import contextlib
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Executor
     from types import TracebackType
 
+T = TypeVar("T")
 
 PATIENCE = 0.5
 INTERVAL = 0.1
+
+
+def told(
+    many: Callable[[Executor | None], Iterable[T]], workers: int, total: int, *, quiet: bool
+) -> Iterator[T]:
+    """Yield what `many` does of each of `total` models, by so many processes, or by this one."""
+    with contextlib.ExitStack() as stack:
+        executor = None
+        if workers > 1:
+            from rfgraph.cli.workers import pool
+
+            executor = stack.enter_context(pool(workers))
+        progress = stack.enter_context(Progress(total, quiet=quiet))
+        for item in many(executor):
+            progress.step()
+            yield item
 
 
 class Progress:

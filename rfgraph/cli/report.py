@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, load_model
+from rfgraph.cli.options import add_model, add_quiet, load_model
 from rfgraph.cli.output import emit
 from rfgraph.wording.names import quoted
 
@@ -32,7 +32,7 @@ def add_arguments(parser: Parser) -> None:
         required=True,
         help="where to write it: a file that ends in .html, or - for standard output",
     )
-    parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
+    add_quiet(parser)
 
 
 def html_file(text: str) -> str:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_output, input_values, load_model
+from rfgraph.cli.options import add_model, add_names, add_output, input_values, load_model
 from rfgraph.cli.output import emit, style_of
-from rfgraph.cli.tiles import TOLD, add_pair, add_verify, pairs, refuse_silence
+from rfgraph.cli.tiles import TOLD, add_verify, pairs, refuse_silence
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ FORMATS = ("text", "json", "csv", "markdown")
 def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph stream`."""
     add_model(parser)
-    add_pair(parser)
+    add_names(parser, "default: every output (repeatable)", "from this input only")
     parser.add_argument(
         "--axis", metavar="A", type=integer, help="the input axis that is time; default: the only"
     )

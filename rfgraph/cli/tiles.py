@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_output, input_values, load_model
+from rfgraph.cli.options import add_model, add_names, add_output, input_values, load_model
 from rfgraph.cli.output import emit, style_of
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted
@@ -34,7 +34,7 @@ _LENGTHS = re.compile(r"\d{1,12}(,\d{1,12})*", re.ASCII)
 def add_arguments(parser: Parser) -> None:
     """Add the options of `rfgraph tiles`."""
     add_model(parser)
-    add_pair(parser)
+    add_names(parser, "default: every output (repeatable)", "from this input only")
     parser.add_argument(
         "--tile",
         metavar="N[,N]",
@@ -74,14 +74,6 @@ def refuse_silence(options: argparse.Namespace, formats: Sequence[str]) -> None:
     """Raise UsageError where a run would be made of which the report says nothing."""
     if options.verify and options.format not in formats:
         raise UsageError(f"--verify is told as {' or '.join(formats)}, not as {options.format}")
-
-
-def add_pair(parser: Parser) -> None:
-    """Add which tensors, and from which input."""
-    parser.add_argument(
-        "--tensor", metavar="NAME", action="append", help="default: every output (repeatable)"
-    )
-    parser.add_argument("--input", metavar="NAME", help="from this input only")
 
 
 def lengths(text: str) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.cli.options import add_model, add_output, load_model
+from rfgraph.cli.options import add_model, add_names, add_output, load_model
 from rfgraph.cli.output import emit, save, style_of
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import Revision
@@ -46,13 +46,11 @@ def add_arguments(parser: Parser) -> None:
         required=True,
         help="an attribute of a node, or a constant that it takes, of another value (repeatable)",
     )
-    parser.add_argument(
-        "--tensor",
-        metavar="NAME",
-        action="append",
-        help="this tensor, or what this node makes (repeatable)",
+    add_names(
+        parser,
+        "this tensor, or what this node makes (repeatable)",
+        "what is read of this input only",
     )
-    parser.add_argument("--input", metavar="NAME", help="what is read of this input only")
     add_output(
         parser,
         FORMATS,

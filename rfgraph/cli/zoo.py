@@ -6,13 +6,14 @@ rfgraph zoo models/ -o fleet.html --sort size
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from rfgraph.cli.files import files, jobs
 from rfgraph.cli.options import add_output
 from rfgraph.cli.output import emit, refuse_to_overwrite, style_of
-from rfgraph.cli.progress import Progress
+from rfgraph.cli.progress import told
 from rfgraph.wording.names import one_line
 
 if TYPE_CHECKING:
@@ -54,17 +55,8 @@ def run(options: argparse.Namespace) -> int:
 def _rows(models: Sequence[str], options: argparse.Namespace) -> Iterator[Row]:
     from rfgraph.report.zoo.rows import rows_of_many
 
-    workers = min(options.jobs, len(models))
-    with ExitStack() as stack:
-        executor = None
-        if workers > 1:
-            from rfgraph.cli.workers import pool
-
-            executor = stack.enter_context(pool(workers))
-        progress = stack.enter_context(Progress(len(models), quiet=options.quiet))
-        for rows in rows_of_many(models, executor):
-            progress.step()
-            yield from rows
+    many, workers = partial(rows_of_many, models), min(options.jobs, len(models))
+    return chain.from_iterable(told(many, workers, len(models), quiet=options.quiet))
 
 
 def _render(rows: Sequence[Row], options: argparse.Namespace) -> str:

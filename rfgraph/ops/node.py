@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
@@ -101,11 +101,10 @@ class Outcome:
 class Attributes:
     """The attributes of a node: each is read by its type, and noted in `read`."""
 
-    __slots__ = ("attributes", "read")
+    __slots__ = ()
 
-    def __init__(self, attributes: Mapping[str, Any]) -> None:
-        self.attributes = attributes
-        self.read: set[str] = set()
+    attributes: Mapping[str, Any]
+    read: set[str]
 
     def attribute(self, name: str) -> Any:
         """Return an attribute as decoded (number, text, bytes, list, array, subgraph) or None."""
@@ -186,49 +185,33 @@ class Attributes:
         return normal_axis(self.int(name, default), rank)
 
 
+@dataclass(slots=True, repr=False, eq=False)
 class OpNode(Attributes):
-    """One operator node: its attributes, its inputs as far as they are known, its version."""
+    """One operator node: its attributes, its inputs as far as they are known, its version.
 
-    __slots__ = (
-        "cut",
-        "domain",
-        "inputs",
-        "masks",
-        "n_outputs",
-        "name",
-        "op_type",
-        "outputs",
-        "taken",
-        "uncut",
-        "version",
-    )
+    `outputs` says of each whether anything is made of it. Where stored masks cut (`masks`), `cut`
+    is by how much the least part of what cut here lies below the highest of its row, and `uncut`
+    why a constant that may be a mask cut nothing. `taken` counts the elements of constants.
+    """
 
-    def __init__(
-        self,
-        op_type: str,
-        inputs: Sequence[Value | None],
-        outputs: Sequence[bool] = (True,),
-        attributes: Mapping[str, Any] | None = None,
-        *,
-        version: int = 23,
-        domain: str = "",
-        name: str = "",
-        masks: bool = False,
-    ) -> None:
-        super().__init__(attributes or {})
-        self.op_type = op_type
-        self.domain = domain
-        self.name = name
-        self.version = version
-        self.inputs = tuple(inputs)
-        self.outputs = tuple(outputs)
-        self.n_outputs = len(self.outputs)
-        self.taken: int = 0
-        # Whether stored masks cut; by how much the least part of what cut here lies below the
-        # highest of its row, if any does; and why a constant that may be a mask cut nothing.
-        self.masks = masks
-        self.cut: float | None = None
-        self.uncut: str = ""
+    op_type: str
+    inputs: Sequence[Value | None]
+    outputs: Sequence[bool] = (True,)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    _: KW_ONLY
+    version: int = 23
+    domain: str = ""
+    name: str = ""
+    masks: bool = False
+    read: set[str] = field(default_factory=set, init=False)
+    taken: int = field(default=0, init=False)
+    cut: float | None = field(default=None, init=False)
+    uncut: str = field(default="", init=False)
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of outputs, with those that are not made."""
+        return len(self.outputs)
 
     def has(self, index: int) -> bool:
         """Whether optional input `index` is there."""

@@ -18,7 +18,7 @@ from onnx import TensorProto
 from rfgraph.onnxfile.building import fold
 from rfgraph.onnxfile.building.fetching import Deferred
 from rfgraph.ops.masked_scores import compact, masked_weights
-from rfgraph.ops.node import Marks, OpNode, Value
+from rfgraph.ops.node import Marks, Value
 from rfgraph.relations.axis_rules import product
 from rfgraph.relations.graph import MaskCut, StoredMasks
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.building.call import Call
     from rfgraph.onnxfile.building.fetching import ConstantFetcher
     from rfgraph.onnxfile.building.scope import Entry
+    from rfgraph.ops.node import OpNode
     from rfgraph.relations.graph import Operator
 
 
@@ -80,15 +81,7 @@ class MaskTracker:
     def without_masks(self, op: OpNode) -> OpNode:
         """Return a node as it is where stored masks cut nothing."""
         values = [None if value is None else replace(value, marks=None) for value in op.inputs]
-        made = OpNode(
-            op.op_type,
-            values,
-            op.outputs,
-            op.attributes,
-            version=op.version,
-            domain=op.domain,
-            name=op.name,
-        )
+        made = replace(op, inputs=values, masks=False)
         if op.cut is not None or any(value is not None and value.marks for value in op.inputs):
             made.uncut = "its mask is too large to list what it leaves"
         return made
