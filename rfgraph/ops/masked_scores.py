@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, OpNode, Value
-from rfgraph.ops.steps import kept_steps, reduce_steps
+from rfgraph.ops.steps import kept_steps
 from rfgraph.relations.axis_rules import Band, Listed, Rows, Shape, product
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Step, Taps
 
@@ -100,7 +100,8 @@ def summed_steps(kept: Array, shape: Shape, axis: int, weighted: bool = False) -
     others = tuple(a for a in range(len(shape)) if kept.shape[a] > 1 and a != axis)
     kept = _spread(kept, axis, shape[axis])
     if not others:
-        return (*(kept_steps(kept, shape) or ()), *reduce_steps(shape, [axis], weighted))
+        chain = Chain(shape).add(*(kept_steps(kept, shape) or ()))
+        return tuple(chain.reduce([axis], weighted).steps)
     perm = (*others, axis, *(a for a in range(len(shape)) if a not in (*others, axis)))
     flat = kept.transpose(perm).reshape(-1, shape[axis])
     lengths = tuple(shape[a] for a in others)
@@ -119,7 +120,7 @@ def taken_steps(kept: Array, shape: Shape, weighted: bool = False) -> tuple[Step
     rank = len(shape)
     keys = rank - 2
     if bool(kept.all()):
-        return reduce_steps(shape, [keys], weighted)
+        return tuple(Chain(shape).reduce([keys], weighted).steps)
     kept = _spread(kept, rank - 1, shape[keys])
     chain = Chain(shape)
     outer = [a for a in range(keys) if kept.shape[a] > 1]
@@ -128,7 +129,7 @@ def taken_steps(kept: Array, shape: Shape, weighted: bool = False) -> tuple[Step
         chain.add(Pointwise(spread))
     if kept.shape[keys] == 1:
         chain.add(*(kept_steps(np.moveaxis(kept, -1, -2), spread) or ()))
-        return tuple(chain.add(*reduce_steps(spread, [keys], weighted)).steps)
+        return tuple(chain.reduce([keys], weighted).steps)
     groups = product(kept.shape[a] for a in outer)
     flat = kept.transpose((*outer, *(a for a in range(rank) if a not in outer)))
     flat = flat.reshape(groups, *kept.shape[-2:])
@@ -137,7 +138,7 @@ def taken_steps(kept: Array, shape: Shape, weighted: bool = False) -> tuple[Step
         rule = Band(*band, kept.shape[-1], kept.shape[-2])
         return tuple(chain.add(Prefix(((keys, rule),))).steps)
     if flat.size > MAX_INDEX_ELEMENTS:
-        return reduce_steps(shape, [keys], weighted)
+        return tuple(Chain(shape).reduce([keys], weighted).steps)
     perm = (*outer, keys, *(a for a in range(rank) if a not in (*outer, keys)))
     moved = chain.add(Permute(perm)).shape
     rest = moved[len(outer) + 1 :]

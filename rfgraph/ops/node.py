@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from numpy.typing import NDArray
 
 from rfgraph.errors import ModelError, RfgraphError
-from rfgraph.relations.steps import Step, step_shape
+from rfgraph.relations.axis_rules import Whole
+from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Step, step_shape
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -289,6 +290,15 @@ class Chain:
             self.steps.append(step)
             self.shape = step_shape(step, self.shape)
         return self
+
+    def reshape(self, target: Shape) -> Chain:
+        """Append a Reshape to `target`; one that changes nothing is pointwise."""
+        return self.add(Pointwise(target) if self.shape == target else Regroup(target))
+
+    def reduce(self, axes: Iterable[int], weighted: bool = False) -> Chain:
+        """Append that each of `axes`, if there is any, is read as a whole, and is of length 1."""
+        rules = tuple((axis, Whole(self.shape[axis], 1)) for axis in axes)
+        return self.add(Reduce(rules, weighted)) if rules else self
 
     def link(
         self,

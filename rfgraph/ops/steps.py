@@ -10,9 +10,9 @@ import numpy as np
 
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, Whole, product
+from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, product
 from rfgraph.relations.how import PRODUCT, WEIGHTED, How, Kernel, Scaling
-from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Step
+from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,11 +42,6 @@ def is_unlistable(*lengths: int) -> bool:
     return product(max(length, 1) for length in lengths) > MAX_FLAT_ELEMENTS
 
 
-def reshape_steps(shape: Shape, target: Shape) -> tuple[Step, ...]:
-    """Return the steps of a Reshape; one that changes nothing is pointwise."""
-    return (Pointwise(shape),) if shape == target else (Regroup(target),)
-
-
 def select_steps(shape: Shape, shifts: Iterable[tuple[int, Shift]]) -> tuple[Step, ...]:
     """Return the steps of a slice, crop, pad or concat; one that changes nothing is pointwise."""
     rules = tuple((axis, shift) for axis, shift in shifts if not is_identity(shift))
@@ -61,12 +56,6 @@ def is_identity(shift: Shift) -> bool:
 def repeat_rule(count: int, groups: int) -> Resample:
     """Return the axis rule by which each of `groups` positions serves equally many of `count`."""
     return Resample(Fraction(groups, count), Fraction(0), "floor", groups, count)
-
-
-def reduce_steps(shape: Shape, axes: Iterable[int], weighted: bool = False) -> tuple[Step, ...]:
-    """Return the steps that reduce `axes` to length 1."""
-    rules = tuple((axis, Whole(shape[axis], 1)) for axis in axes)
-    return (Reduce(rules, weighted),) if rules else ()
 
 
 def drop_axes(shape: Shape, axes: Iterable[int]) -> Shape:
@@ -84,10 +73,10 @@ def normalization_links(
     """
     first, second = hows or (None, None)
     own = Link(0, (Pointwise(shape),), output, how=first)
-    statistics = reduce_steps(shape, axes)
-    if not statistics:
+    statistics = Chain(shape).reduce(axes)
+    if not statistics.steps:
         return (own,)
-    return own, Link(0, (*statistics, Pointwise(shape)), output, how=second)
+    return own, statistics.add(Pointwise(shape)).link(0, output, how=second)
 
 
 def norm_hows(
@@ -152,7 +141,7 @@ def scalar_link(node: OpNode, index: int, shape: Shape, output: int = 0) -> Link
     found = node.shape(index)
     if product(found) != 1:
         raise RuleError(f"input {index} requires one element, found shape {list(found)}")
-    steps = reshape_steps(found, ()) if len(found) > len(shape) else ()
+    steps = (Regroup(()),) if len(found) > len(shape) else ()
     return Link(index, (*steps, Pointwise(shape)), output)
 
 
@@ -176,7 +165,7 @@ def parameter_links(
     else:
         wanted = shape[axis] if axis < len(shape) else 1
         raise RuleError(f"input {index} requires {wanted} elements, found shape {list(found)}")
-    return (Chain(found).add(*reshape_steps(found, target), Pointwise(shape)).link(index, output),)
+    return (Chain(found).reshape(target).add(Pointwise(shape)).link(index, output),)
 
 
 # -- constant indices ------------------------------------------------------------------------------

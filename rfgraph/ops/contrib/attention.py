@@ -22,7 +22,7 @@ from rfgraph.ops.contrib.packed_heads import (
 from rfgraph.ops.masked_scores import compact, least_margin, masked_weights
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, reshape_steps, trim_outputs
+from rfgraph.ops.steps import broadcasts, trim_outputs
 from rfgraph.relations.steps import Pointwise, Regroup
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def multi_head_attention(node: OpNode) -> Outcome:
     """
     causal = node.int("unidirectional", 0) != 0
     outcome = _multi_head(node, Slots(4, 5, (6, 7), 3, node.has(8)), causal)
-    return _indirect(node, outcome, 9)
+    return _indirect(node, outcome)
 
 
 @rule("DecoderMaskedMultiHeadAttention", domain=DOMAIN, ignores=(*SCALES, "output_qk"))
@@ -96,12 +96,12 @@ def decoder_masked_attention(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     shared = node.int("past_present_share_buffer", 0) != 0
-    return _indirect(node, _multi_head(node, Slots(3, 4, (5, 6), 10, shared), False), 9)
+    return _indirect(node, _multi_head(node, Slots(3, 4, (5, 6), 10, shared), False))
 
 
-def _indirect(node: OpNode, found: Outcome, slot: int) -> Outcome:
+def _indirect(node: OpNode, found: Outcome) -> Outcome:
     """Return the outcome of beams whose caches data tells apart, if there are such."""
-    if not node.has(slot):
+    if not node.has(9):
         return found
     links = list(found.links)
     for output, shape in enumerate(found.shapes):
@@ -266,7 +266,7 @@ def _biases(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Chain]:
     shape = node.expect_shape(slots.projection, (2 * width + value,))
     for start, length in ((0, width), (width, width), (2 * width, value)):
         chain = take_part(Chain(shape), 0, start, length)
-        yield chain.add(*reshape_steps(chain.shape, (1, 1, length)))
+        yield chain.reshape((1, 1, length))
 
 
 def _projection(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Chain]:

@@ -17,7 +17,7 @@ from rfgraph.ops.contrib.packed_heads import (
 )
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshape_steps, trim_outputs
+from rfgraph.ops.steps import trim_outputs
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce
 
@@ -201,11 +201,7 @@ def _lengths(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
     found = node.ranked(slot, 1, 2)
     if product(found) != heads.batch:
         raise RuleError(f"input {slot} requires {heads.batch} lengths, found shape {list(found)}")
-    yield (
-        Chain(found)
-        .add(*reshape_steps(found, (heads.batch, 1, 1)), Pointwise(heads.shape))
-        .link(slot)
-    )
+    yield (Chain(found).reshape((heads.batch, 1, 1)).add(Pointwise(heads.shape)).link(slot))
 
 
 def _presents(node: OpNode, found: Grouped, pasts: tuple[int, int]) -> Iterator[Link]:

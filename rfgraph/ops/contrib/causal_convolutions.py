@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, reshape_steps, select_steps, trim_outputs
+from rfgraph.ops.steps import select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window, product
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Taps
 
@@ -195,11 +195,11 @@ def _weights(node: OpNode, conv: Causal, last: bool) -> Iterator[Link]:
     """Yield the links of weights and bias, which belong to a channel."""
     shape, kernel = conv.shape, node.shape(1)
     under = shape[2:] if last else (shape[1], *(1,) * (len(shape) - 2))
-    chain = Chain(kernel).add(*reduce_steps(kernel, range(1, len(kernel)), weighted=True))
-    yield chain.add(*reshape_steps(chain.shape, under), Pointwise(shape)).link(1)
+    chain = Chain(kernel).reduce(range(1, len(kernel)), weighted=True)
+    yield chain.reshape(under).add(Pointwise(shape)).link(1)
     if node.has(2):
         node.expect_shape(2, kernel[:1])
-        yield Chain(kernel[:1]).add(*reshape_steps(kernel[:1], under), Pointwise(shape)).link(2)
+        yield Chain(kernel[:1]).reshape(under).add(Pointwise(shape)).link(2)
 
 
 def _unknown_padding_outcome(node: OpNode, conv: Causal, links: list[Link]) -> Outcome:
@@ -272,10 +272,7 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
     start = Chain(state).add(Reduce(rules))
     links = [
         Link(0, (taps,), spatial=(0,)),
-        Chain(kernel)
-        .add(*reduce_steps(kernel, (1, 2)), *reshape_steps((channels, 1, 1), (channels,)))
-        .add(Pointwise(shape))
-        .link(1),
+        Chain(kernel).reduce((1, 2)).reshape((channels,)).add(Pointwise(shape)).link(1),
         Link(2, (Everything(shape),)),
         *vector_links(node, 3, shape),
         start.add(Regroup((1, channels)), Pointwise(shape)).link(4),
@@ -300,10 +297,7 @@ def _delta_links(node: OpNode, shape: Shape) -> Iterator[Link]:
             f"{shape[1]} channels in groups of {size}, found shape {[tokens, taps, groups]}"
         )
     chain = Chain((tokens, taps, groups))
-    chain.add(
-        *select_steps(chain.shape, [(1, Shift(first, 1, taps, 2))]),
-        *reduce_steps((tokens, 2, groups), [1]),
-    )
+    chain.add(*select_steps(chain.shape, [(1, Shift(first, 1, taps, 2))])).reduce([1])
     chain.add(Regroup((tokens, groups, 1)), Pointwise((tokens, groups, size)), Regroup(shape))
     yield chain.link(6)
     node.expect_shape(7, (tokens, 1))

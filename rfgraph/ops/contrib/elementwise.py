@@ -5,7 +5,7 @@ from __future__ import annotations
 from rfgraph.ops.contrib.operands import DOMAIN, broadcast_links, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, broadcast
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, reshape_steps, scalar_link, select_steps, trim_outputs
+from rfgraph.ops.steps import scalar_link, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
 from rfgraph.relations.how import How
 from rfgraph.relations.steps import Pointwise, Reduce
@@ -152,11 +152,10 @@ def gated_add(node: OpNode) -> Outcome:
     links = [_own_link(shape), _own_link(shape, 1)]
     if not node.has(3):
         return Outcome((shape,), (*links, _own_link(shape, 2)))
-    links.append(Link(2, (*reduce_steps(gate, [len(gate) - 1], weighted=True), Pointwise(shape))))
-    weights = Chain(node.expect_shape(3, (width, 1))).add(
-        *reduce_steps((width, 1), [0], weighted=True)
-    )
-    links.append(weights.add(*reshape_steps((1, 1), (1,)), Pointwise(shape)).link(3))
+    whole = Chain(gate).reduce([len(gate) - 1], weighted=True)
+    links.append(whole.add(Pointwise(shape)).link(2))
+    weights = Chain(node.expect_shape(3, (width, 1))).reduce([0], weighted=True)
+    links.append(weights.reshape((1,)).add(Pointwise(shape)).link(3))
     return Outcome((shape,), tuple(links))
 
 
@@ -202,8 +201,8 @@ def is_all_finite(node: OpNode) -> Outcome:
     links = []
     for slot in node.data_inputs():
         shape = node.shape(slot)
-        chain = Chain(shape).add(*reduce_steps(shape, range(len(shape))))
-        links.append(chain.add(*reshape_steps(chain.shape, ())).link(slot))
+        chain = Chain(shape).reduce(range(len(shape)))
+        links.append(chain.reshape(()).link(slot))
     return Outcome(((),), tuple(links))
 
 

@@ -8,7 +8,7 @@ from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import everything_links, take_part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, reshape_steps, trim_outputs
+from rfgraph.ops.steps import trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce
 
@@ -61,8 +61,8 @@ def _routing_link(node: OpNode, slot: int, shape: Shape) -> Link:
     tokens, experts = node.ranked(slot, 2, 2)
     if tokens != product(shape[:-1]):
         raise RuleError(f"input {slot} requires {product(shape[:-1])} tokens, found {tokens}")
-    chain = Chain((tokens, experts)).add(*reduce_steps((tokens, experts), [1]))
-    return chain.add(*reshape_steps((tokens, 1), (*shape[:-1], 1)), Pointwise(shape)).link(slot)
+    chain = Chain((tokens, experts)).reduce([1])
+    return chain.reshape((*shape[:-1], 1)).add(Pointwise(shape)).link(slot)
 
 
 # -- routers ---------------------------------------------------------------------------------------
@@ -95,23 +95,21 @@ def group_router(node: OpNode) -> Outcome:
             links.append(chain.add(Pointwise(shape)).link(slot, output))
             if output == 0:
                 every = Chain(node.shape(slot)).add(*before)
-                every.add(*reduce_steps(every.shape, [len(every.shape) - 1]), Pointwise(shape))
+                every.reduce([len(every.shape) - 1]).add(Pointwise(shape))
                 links.append(every.link(slot))
     return trim_outputs(node, (shape, shape, shape), links)
 
 
 def _logits(node: OpNode, found: Shape, shape: Shape) -> tuple[int, Chain]:
     """Return the input and a chain from it to its tokens' logits, or to what all of them read."""
-    chain = Chain(found).add(*reshape_steps(found, (shape[0], found[-1])))
-    return 0, chain.add(*(reduce_steps(chain.shape, [1], weighted=True) if node.has(2) else ()))
+    chain = Chain(found).reshape((shape[0], found[-1]))
+    return 0, chain.reduce([1] if node.has(2) else [], weighted=True)
 
 
 def _projection(node: OpNode, experts: int, width: int) -> Chain:
     """Return a chain from projection weights to the experts that they belong to."""
     shape = node.expect_shape(2, (experts, width))
-    return Chain(shape).add(
-        *reduce_steps(shape, [1], weighted=True), *reshape_steps((experts, 1), (experts,))
-    )
+    return Chain(shape).reduce([1], weighted=True).reshape((experts,))
 
 
 GATED = tuple("activation activation_alpha activation_beta limit".split())
@@ -137,8 +135,8 @@ def router_gate_up_projection(node: OpNode) -> Outcome:
     outs = ((*shape[:-1], logits), (*shape[:-1], half))
     links = [*_column_links(node, outs, ((0, 0), (1, logits), (1, logits + half)))]
     for output, to in enumerate(outs):
-        steps = (*reduce_steps(shape, [len(shape) - 1], weighted=True), Pointwise(to))
-        links.append(Link(0, steps, output))
+        row = Chain(shape).reduce([len(shape) - 1], weighted=True)
+        links.append(row.add(Pointwise(to)).link(0, output))
     return trim_outputs(node, outs, links)
 
 
@@ -149,7 +147,5 @@ def _column_links(
     for output, start in starts:
         count = outs[output][-1]
         chain = take_part(Chain(node.shape(1)), 1, start, count)
-        chain.add(
-            *reduce_steps(chain.shape, [0], weighted=True), *reshape_steps((1, count), (count,))
-        )
+        chain.reduce([0], weighted=True).reshape((count,))
         yield chain.add(Pointwise(outs[output])).link(1, output)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, reshape_steps
 from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.steps import Pointwise, Reduce
 
@@ -82,8 +81,8 @@ def ngram_repeat_block(node: OpNode) -> Outcome:
     tokens, shape = node.ranked(0, 2, 2), node.ranked(1, 2, 2)
     if tokens[0] != shape[0]:
         raise RuleError(f"input 0 requires {shape[0]} sequences, found {tokens[0]}")
-    history = (*reduce_steps(tokens, [1]), Pointwise(shape))
-    return Outcome((shape,), (Link(0, history), Link(1, (Pointwise(shape),))))
+    history = Chain(tokens).reduce([1]).add(Pointwise(shape))
+    return Outcome((shape,), (history.link(0), Link(1, (Pointwise(shape),))))
 
 
 @rule(
@@ -108,9 +107,9 @@ def word_conv_embedding(node: OpNode) -> Outcome:
             f"input 1 requires filters over embeddings of {features}, found {list(filters)}"
         )
     shape = (words, filters[0])
-    letters = (*reduce_steps((words, length), [1]), Pointwise(shape))
-    kernel = Chain(filters).add(*reduce_steps(filters, (1, 2, 3), weighted=True))
-    kernel.add(*reshape_steps(kernel.shape, (filters[0],)), Pointwise(shape))
+    letters = Chain((words, length)).reduce([1]).add(Pointwise(shape))
+    kernel = Chain(filters).reduce((1, 2, 3), weighted=True)
+    kernel.reshape((filters[0],)).add(Pointwise(shape))
     table = Reduce(((0, Whole(rows, 1, unknown=True)), (1, Whole(features, 1))))
-    links = (Link(0, letters), kernel.link(1), *vector_links(node, 2, shape))
+    links = (letters.link(0), kernel.link(1), *vector_links(node, 2, shape))
     return Outcome((shape,), (*links, Link(3, (table, Pointwise(shape)))))

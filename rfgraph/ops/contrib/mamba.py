@@ -9,7 +9,7 @@ from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.contrib.packed_heads import everything_links, take_part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, reshape_steps, scalar_link, trim_outputs
+from rfgraph.ops.steps import scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Band, Shape, Whole, Window
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Taps
 
@@ -85,7 +85,7 @@ def mamba2_verify(node: OpNode) -> Outcome:
     for output, start in ((0, 0), (4, mixer.inner)):
         chain = take_part(Chain(node.shape(0)), 1, start, mixer.width - start)
         chain.add(Prefix(((0, Band(None, 0, mixer.tokens, mixer.tokens)),)))
-        chain.add(*reduce_steps(chain.shape, [1], weighted=True), Pointwise(mixer.out))
+        chain.reduce([1], weighted=True).add(Pointwise(mixer.out))
         links.append(chain.link(0, output))
         links.extend(everything_links(node, (1, 2), mixer.out, output, unknown=True))
         links.extend(everything_links(node, (3, 4, 5, 6, 7, 9), mixer.out, output))
@@ -106,9 +106,7 @@ def _convolution_links(node: OpNode, mixer: Mixer) -> Iterator[Link]:
     yield before.link(1, 3, (2,))
     kernel = node.ranked(3, 2, 3)
     node.expect_shape(3, (channels, *(1,) * (len(kernel) - 2), TAPS))
-    weights = Chain(kernel).add(*reduce_steps(kernel, range(1, len(kernel)), weighted=True))
-    yield weights.add(*reshape_steps(weights.shape, (channels,)), Pointwise(mixer.convolved)).link(
-        3, 3
-    )
+    weights = Chain(kernel).reduce(range(1, len(kernel)), weighted=True)
+    yield weights.reshape((channels,)).add(Pointwise(mixer.convolved)).link(3, 3)
     yield from vector_links(node, 4, mixer.convolved, output=3)
     yield scalar_link(node, 9, mixer.convolved, 3)

@@ -22,8 +22,6 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     check_index_count,
     pick_steps,
-    reduce_steps,
-    reshape_steps,
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Band, Shape, Whole, product
@@ -154,7 +152,7 @@ def gather_block_quantized(node: OpNode) -> Outcome:
     shape = (*data[:-1], data[-1] * packed)
     out = (*shape[:axis], *where, *shape[axis + 1 :])
     spread = (*where, *(1,) * (len(shape) - axis - 1))
-    own = Chain(where).add(*reshape_steps(where, spread), Pointwise(out))
+    own = Chain(where).reshape(spread).add(Pointwise(out))
     anything = (Everything(out, unknown=True),)
     links = [Link(slot, anything) for slot in (0, 2, 3) if node.has(slot)]
     return Outcome((out,), (own.link(1), *links))
@@ -194,8 +192,8 @@ def gather_packed(node: OpNode) -> Outcome:
     if features < 1 or table[0] < 1:
         raise RuleError(f"requires rows of at least 1 number, found {features} in {list(table)}")
     out = (*where, features)
-    own = Chain(where).add(*reshape_steps(where, (*where, 1)), Pointwise(out))
-    rows = Chain(table).add(*reduce_steps(table, [1]))
+    own = Chain(where).reshape((*where, 1)).add(Pointwise(out))
+    rows = Chain(table).reduce([1])
     indices = node.value(1).data
     if indices is None:
         rows.add(Reduce(((0, Whole(table[0], 1, unknown=True)),)))
@@ -203,7 +201,7 @@ def gather_packed(node: OpNode) -> Outcome:
         check_index_count(indices.size, "input 1")
         flat = indices.reshape(-1)
         named = np.where((flat >= 0) & (flat < table[0]), flat, 0)
-        rows.add(*pick_steps(named, 0, table[0]), *reshape_steps((flat.size, 1), (*where, 1)))
+        rows.add(*pick_steps(named, 0, table[0])).reshape((*where, 1))
     return Outcome((out,), (own.link(1), rows.add(Pointwise(out)).link(0)))
 
 
@@ -276,7 +274,7 @@ def irfft(node: OpNode) -> Outcome:
     if found[-1] != 2:
         raise RuleError(f"input 0 requires a last axis of 2, found shape {list(found)}")
     shape, axes = _signal(node, found[:-1])
-    chain = Chain(found).add(*reduce_steps(found, [len(shape)]), Regroup(shape))
+    chain = Chain(found).reduce([len(shape)]).add(Regroup(shape))
     chain.add(*_spectrum(shape, axes, 2 * (shape[-1] - 1)))
     return Outcome((chain.shape,), (chain.link(0),))
 
@@ -313,9 +311,7 @@ def remove_padding(node: OpNode) -> Outcome:
     else:
         places = _tokens(counts, length)
         flat = (batch * length, features)
-        chain = Chain(shape).add(
-            *reshape_steps(shape, flat), *pick_steps(places, 0, batch * length)
-        )
+        chain = Chain(shape).reshape(flat).add(*pick_steps(places, 0, batch * length))
         out = chain.shape
         links = [chain.link(0)]
     shapes: tuple[Shape, ...] = ((batch, length), (batch + 1,), (1,))
@@ -353,5 +349,5 @@ def restore_padding(node: OpNode) -> Outcome:
     places = np.full(check_index_count(count, "RestorePadding"), -1)
     for token, offset in enumerate(offsets[:tokens]):
         places[normal_axis(offset, count)] = token
-    chain.add(*pick_steps(places, 0, tokens), *reshape_steps((count, features), out))
+    chain.add(*pick_steps(places, 0, tokens)).reshape(out)
     return Outcome((out,), (chain.link(0),))

@@ -9,7 +9,7 @@ from rfgraph.errors import BoundError
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, scalar_link, select_steps, trim_outputs
+from rfgraph.ops.steps import scalar_link, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Window
 from rfgraph.relations.steps import Everything, Pointwise, Regroup, Taps
 
@@ -71,7 +71,7 @@ def _tables(node: OpNode, orders: Orders, slots: tuple[int, ...], multipliers: i
         chain = Chain((count,)).add(
             *select_steps((count,), [(0, Shift(0, 1, count, min(order, count)))])
         )
-        chain.add(*reduce_steps(chain.shape, [0]), Pointwise(out[:-1]))
+        chain.reduce([0]).add(Pointwise(out[:-1]))
         links.append(orders.lead_to_order(chain, order).link(multipliers))
     return links
 

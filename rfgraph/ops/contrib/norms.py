@@ -10,15 +10,13 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     expect_broadcast,
     norm_hows,
-    reduce_steps,
-    reshape_steps,
     scalar_link,
     softmax_hows,
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Blocks, ReduceRule, Repeat, Shape, Whole, product
 from rfgraph.relations.how import SUM, How
-from rfgraph.relations.steps import Pointwise, Reduce, Select
+from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +27,6 @@ def _added_links(
     slot: int,
     shape: Shape,
     axes: Sequence[int],
-    output: int = 0,
     how: tuple[How, How] | None = None,
 ) -> tuple[Link, ...]:
     """Return the links of an optional input that broadcasts to `shape` before it is normalized.
@@ -40,12 +37,12 @@ def _added_links(
         return ()
     found = expect_broadcast(node, slot, shape)
     less = len(shape) - len(found)
-    statistics = reduce_steps(found, (axis - less for axis in axes if axis >= less))
+    statistics = Chain(found).reduce(axis - less for axis in axes if axis >= less)
     first, second = norm_hows(product(shape[axis] for axis in axes)) if how is None else how
-    own = Link(slot, (Pointwise(shape),), output, how=first)
-    if not statistics:
+    own = Link(slot, (Pointwise(shape),), how=first)
+    if not statistics.steps:
         return (own,)
-    return (own, Link(slot, (*statistics, Pointwise(shape)), output, how=second))
+    return own, statistics.add(Pointwise(shape)).link(slot, how=second)
 
 
 @rule(
@@ -81,8 +78,8 @@ def _statistics_links(node: OpNode, slot: int, shape: Shape) -> list[Link]:
     if not node.has(slot):
         return []
     own = node.shape(slot)
-    steps = (*reduce_steps(own, range(len(own))[-1:]), Pointwise((*shape[:-1], 1)))
-    return [Link(slot, steps, output) for output in (1, 2)]
+    whole = Chain(own).reduce(range(len(own))[-1:]).add(Pointwise((*shape[:-1], 1)))
+    return [whole.link(slot, output) for output in (1, 2)]
 
 
 @rule(
@@ -174,7 +171,7 @@ def _group_links(node: OpNode, slot: int, under: Shape, shape: Shape, channel: i
     channels = shape[channel]
     if slot == 4 and found != (channels,):
         raise RuleError(f"input 4 requires {channels} elements, found shape {list(found)}")
-    place = () if found == under else reshape_steps(found, under)
+    place = () if found == under else (Regroup(under),)
     rules: list[tuple[int, ReduceRule]] = [
         (axis, Whole(length, 1)) for axis, length in enumerate(under) if axis not in (0, channel)
     ]
@@ -192,25 +189,22 @@ def _group_links(node: OpNode, slot: int, under: Shape, shape: Shape, channel: i
 # -- root mean squares of blocks -------------------------------------------------------------------
 
 
-def _in_blocks(slot: int, shape: Shape, count: int) -> tuple[Link, Link]:
-    """Return the links of an input normalized in `count` blocks of its last axis."""
+def _in_blocks(shape: Shape, count: int) -> tuple[Link, Link]:
+    """Return the links of input 0, normalized in `count` blocks of its last axis."""
     length, axis = shape[-1], len(shape) - 1
     if count < 1 or length % count:
         raise RuleError(
             f"requires blocks that divide a last axis of {length}, found {count} blocks"
         )
-    blocks = (
-        Reduce(((axis, Blocks(count, length, length)),))
-        if count > 1
-        else reduce_steps(shape, [axis])[0]
-    )
-    return Link(slot, (Pointwise(shape),)), Link(slot, (blocks, Pointwise(shape)))
+    rule = Blocks(count, length, length) if count > 1 else Whole(length, 1)
+    blocks = Reduce(((axis, rule),))
+    return Link(0, (Pointwise(shape),)), Link(0, (blocks, Pointwise(shape)))
 
 
-def _repeated_link(slot: int, length: int, shape: Shape) -> Link:
-    """Return the link of a vector that is repeated along the last axis."""
+def _repeated_link(length: int, shape: Shape) -> Link:
+    """Return the link of the scale, a vector that is repeated along the last axis."""
     steps = () if length == shape[-1] else (Select(((0, Repeat(length, shape[-1])),)),)
-    return Link(slot, (*steps, Pointwise(shape)))
+    return Link(1, (*steps, Pointwise(shape)))
 
 
 @rule("GatedRMSNorm", domain=DOMAIN, ignores=("activation", "epsilon"))
@@ -228,7 +222,7 @@ def gated_rms_norm(node: OpNode) -> Outcome:
             f"requires a gate of shape {list(shape)} and a scale that divides its last axis, "
             f"found shape {list(node.shape(2))} and {block} elements"
         )
-    links = (*_in_blocks(0, shape, shape[-1] // block), _repeated_link(1, block, shape))
+    links = (*_in_blocks(shape, shape[-1] // block), _repeated_link(block, shape))
     return Outcome((shape,), (*links, Link(2, (Pointwise(shape),))))
 
 
@@ -242,7 +236,7 @@ def branchwise_rms_norm(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 1)
     count = node.int("num_branches", 0)
-    links: list[Link] = [*_in_blocks(0, shape, max(count, 1))]
+    links: list[Link] = [*_in_blocks(shape, max(count, 1))]
     if node.has(1):
         links.append(_branch_scale(node, shape, count))
     return Outcome((shape,), tuple(links))
@@ -254,11 +248,11 @@ def _branch_scale(node: OpNode, shape: Shape, count: int) -> Link:
     branches = count or (shape[-2] if len(shape) > 1 else 1)
     features = shape[-1] // max(count, 1)
     if found == (features,):
-        return _repeated_link(1, features, shape)
+        return _repeated_link(features, shape)
     if found not in ((branches, features), (branches * features,)):
         raise RuleError(
             f"input 1 requires {features} features or {branches} times as many, "
             f"found shape {list(found)}"
         )
     under = (branches * features,) if count or len(shape) < 2 else (branches, features)
-    return Chain(found).add(*reshape_steps(found, under), Pointwise(shape)).link(1)
+    return Chain(found).reshape(under).add(Pointwise(shape)).link(1)

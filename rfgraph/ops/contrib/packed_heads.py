@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rfgraph.ops.heads import Lengths, add_band
 from rfgraph.ops.masked_scores import taken_steps
 from rfgraph.ops.node import Array, Chain, Link, OpNode, RuleError
-from rfgraph.ops.steps import broadcasts, reduce_steps, reshape_steps, select_steps
+from rfgraph.ops.steps import broadcasts, select_steps
 from rfgraph.relations.axis_rules import Blocks, Shape, Shift
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup
 
@@ -62,9 +62,9 @@ class PackedHeads(Lengths):
         if self.groups == self.heads:
             return chain
         split = (self.batch, self.queries, self.groups, self.value_size)
-        chain.add(*reshape_steps(chain.shape, split))
+        chain.reshape(split)
         chain.add(Reduce(((2, Blocks(self.groups, self.groups, self.heads)),)))
-        return chain.add(*reshape_steps(chain.shape, self.shape))
+        return chain.reshape(self.shape)
 
     def lead(self, chain: Chain, number: int, start: int) -> Chain:
         """Lead a query (0), a key (1) or a value (2) to the result."""
@@ -82,26 +82,26 @@ class PackedHeads(Lengths):
 
     def lead_mask(self, chain: Chain) -> Chain:
         """Lead one number per key, (batch, total), to the queries within whose reach it lies."""
-        chain.add(*reshape_steps(chain.shape, (*chain.shape, 1)))
+        chain.reshape((*chain.shape, 1))
         return self.reach_queries(chain, 0).add(Pointwise(self.shape))
 
     def lead_bias(self, chain: Chain) -> Chain:
         """Lead numbers per head, query and key, some of them shared, to their queries."""
-        chain.add(*reduce_steps(chain.shape, [3]), Permute((0, 2, 1, 3)), Pointwise(self.apart))
-        return chain.add(*reshape_steps(self.apart, self.shape))
+        chain.reduce([3]).add(Permute((0, 2, 1, 3)), Pointwise(self.apart))
+        return chain.reshape(self.shape)
 
     def lead_per_head(self, chain: Chain) -> Chain:
         """Lead one number per head to the result."""
-        chain.add(*reshape_steps(chain.shape, (1, 1, self.heads, 1)), Pointwise(self.apart))
-        return chain.add(*reshape_steps(self.apart, self.shape))
+        chain.reshape((1, 1, self.heads, 1)).add(Pointwise(self.apart))
+        return chain.reshape(self.shape)
 
     def score_link(self, link: Link, shape: Shape, scores: Shape, output: int = 3) -> Link:
         """Return the link of the products behind a weighted sum: by head, along all keys.
 
         `link` leads to the result, from an input of `shape` that takes part in the products.
         """
-        chain = Chain(shape).add(*link.steps).add(*reshape_steps(self.shape, self.apart))
-        chain.add(*reduce_steps(self.apart, [3]), Permute((0, 2, 1, 3)), Pointwise(scores))
+        chain = Chain(shape).add(*link.steps).reshape(self.apart)
+        chain.reduce([3]).add(Permute((0, 2, 1, 3)), Pointwise(scores))
         return chain.link(link.input, output)
 
 
@@ -109,13 +109,13 @@ def from_cache(chain: Chain) -> Chain:
     """Lead a cache (batch, heads, length, size) to (batch, length, heads * size)."""
     batch, heads, length, size = chain.shape
     chain.add(Permute((0, 2, 1, 3)))
-    return chain.add(*reshape_steps(chain.shape, (batch, length, heads * size)))
+    return chain.reshape((batch, length, heads * size))
 
 
 def to_cache(chain: Chain, heads: int, start: int, total: int) -> Chain:
     """Lead (batch, length, heads * size) into a cache of length `total`, from `start` on."""
     batch, length, width = chain.shape
-    chain.add(*reshape_steps(chain.shape, (batch, length, heads, width // heads)))
+    chain.reshape((batch, length, heads, width // heads))
     chain.add(Permute((0, 2, 1, 3)))
     return into_cache(chain, start, total)
 
@@ -145,11 +145,11 @@ def mask_links(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
         if found[1] == heads.total:
             yield heads.lead_mask(chain).link(slot)
             return
-        chain.add(*reduce_steps(found, [1]), Regroup((found[0], 1, 1)), Pointwise(heads.shape))
+        chain.reduce([1]).add(Regroup((found[0], 1, 1)), Pointwise(heads.shape))
     elif len(found) == 3 and found[:2] == (heads.batch, heads.queries):
-        chain.add(*reduce_steps(found, [2]), Pointwise(heads.shape))
+        chain.reduce([2]).add(Pointwise(heads.shape))
     elif found == (heads.batch,):
-        chain.add(*reshape_steps(found, (heads.batch, 1, 1)), Pointwise(heads.shape))
+        chain.reshape((heads.batch, 1, 1)).add(Pointwise(heads.shape))
     elif len(found) in (1, 4):
         chain.add(Everything(heads.shape))
     else:

@@ -9,7 +9,7 @@ from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import PackedHeads, everything_links, take_part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, reshape_steps, trim_outputs
+from rfgraph.ops.steps import trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup
 
@@ -45,9 +45,9 @@ def packed_multi_head_attention(node: OpNode) -> Outcome:
     heads = PackedHeads(1, tokens, tokens, 0, count, count, width // count, value // count)
     links = []
     for number, (slot, chain) in enumerate(operands):
-        chain.add(*reshape_steps(chain.shape, (1, *chain.shape)))
+        chain.reshape((1, *chain.shape))
         heads.lead(chain, number, 0)
-        links.append(chain.add(*reshape_steps(heads.shape, heads.shape[1:])).link(slot))
+        links.append(chain.reshape(heads.shape[1:]).link(slot))
     links.extend(everything_links(node, (3, 4, 5, 6), heads.shape[1:]))
     return Outcome((heads.shape[1:],), tuple(links))
 
@@ -107,7 +107,7 @@ def _token_links(node: OpNode, heads: PackedHeads) -> Iterator[Link]:
     shape = heads.shape[1:]
     if not node.has(1):
         found = node.shape(0)
-        chain = Chain(found).add(Regroup((1, *found)), *reduce_steps((1, *found), [2]))
+        chain = Chain(found).add(Regroup((1, *found))).reduce([2])
         yield heads.reach_queries(chain, 0).add(Pointwise(heads.shape), Regroup(shape)).link(0)
         return
     own = Chain(node.shape(0)).add(Regroup((1, *node.shape(0))))
@@ -236,13 +236,13 @@ def packed_sparse_attention_indexer_merge(node: OpNode) -> Outcome:
         found = node.ranked(slot, 1, 2)
         if slot > 1 and found[0] != count:
             raise RuleError(f"input {slot} requires {count} rows, found shape {list(found)}")
-        row = Chain(found).add(*reduce_steps(found, range(1, len(found))))
+        row = Chain(found).reduce(range(1, len(found)))
         if slot < 2:
             row.add(Reduce(((0, Whole(base, 1, unknown=True)),)))
         length = row.shape[0]
         for output, to in enumerate(shapes):
             chain = Chain(found).add(*row.steps)
-            chain.add(*reshape_steps(row.shape, (length, *(1,) * (len(to) - 1))), Pointwise(to))
+            chain.reshape((length, *(1,) * (len(to) - 1))).add(Pointwise(to))
             links.append(chain.link(slot, output))
     return trim_outputs(node, shapes, links)
 

@@ -15,7 +15,7 @@ from rfgraph.ops.contrib.operands import (
 )
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, reshape_steps, scalar_link, trim_outputs
+from rfgraph.ops.steps import scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole, product
 from rfgraph.relations.how import WEIGHTED
 from rfgraph.relations.steps import Everything, Pointwise, Reduce
@@ -115,8 +115,8 @@ def dynamic_quantize_matmul(node: OpNode) -> Outcome:
     """
     outcome = apply_standard(node, "MatMul", operands_of(node, 0, 1))
     left, shape = node.shape(0), first_shape(outcome)
-    chain = Chain(left).add(*reduce_steps(left, range(len(left))))
-    chain.add(*reshape_steps(chain.shape, (1,) * len(shape)), Pointwise(shape))
+    chain = Chain(left).reduce(range(len(left)))
+    chain.reshape((1,) * len(shape)).add(Pointwise(shape))
     return _with_links(outcome, (chain.link(0),), _column_links(node, shape, 2, 3, 4))
 
 
@@ -224,8 +224,8 @@ def _repeated_row_links(
     if product(found) % count:
         raise RuleError(f"input {slot} requires {count} equal rows, found shape {list(found)}")
     rows = (count, product(found) // count)
-    chain = Chain(found).add(*reshape_steps(found, rows), *reduce_steps(rows, [1], weighted=True))
-    return (chain.add(*reshape_steps((count, 1), (count,)), Pointwise(shape)).link(slot, output),)
+    chain = Chain(found).reshape(rows).reduce([1], weighted=True)
+    return (chain.reshape((count,)).add(Pointwise(shape)).link(slot, output),)
 
 
 def _all_of(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:

@@ -16,7 +16,7 @@ from rfgraph.ops.contrib.packed_heads import (
 )
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, reshape_steps, select_steps, trim_outputs
+from rfgraph.ops.steps import select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
 from rfgraph.relations.steps import Pointwise, Prefix, Reduce, Regroup
 
@@ -104,12 +104,12 @@ def packed_attention(node: OpNode) -> Outcome:
     tokens = node.ranked(0, 2, 2)
     heads = _geometry(node, (1, *tokens), _widths(node, (1,)), 0)
     links = [
-        Link(link.input, (*link.steps, *reshape_steps(heads.shape, heads.shape[1:])))
+        Chain(node.shape(link.input)).add(*link.steps).reshape(heads.shape[1:]).link(link.input)
         for link in _weight_links(node, Slots((1,), (2,), NONE), heads)
     ]
     chain = Chain(tokens).add(Reduce(((1, Whole(tokens[1], 1)),), weighted=True))
     own = Chain(tokens).add(*chain.steps, Pointwise(heads.shape[1:]))
-    every = chain.add(*reduce_steps(chain.shape, [0], weighted=True), Pointwise(heads.shape[1:]))
+    every = chain.reduce([0], weighted=True).add(Pointwise(heads.shape[1:]))
     links += [own.link(0), every.link(0), every.link(0)]
     links.extend(everything_links(node, (3, 4, 5), heads.shape[1:]))
     return Outcome((heads.shape[1:],), tuple(links))
@@ -185,10 +185,10 @@ def _parameters(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[tupl
                 raise RuleError(
                     f"input {slot} requires widths {[width, width, value]}, found {list(found)}"
                 )
-            chain = Chain(found).add(*reduce_steps(found, range(rank - 1), weighted=True))
+            chain = Chain(found).reduce(range(rank - 1), weighted=True)
             if len(sources) == 1:
                 take_part(chain, rank - 1, start, length)
-            yield number, slot, chain.add(*reshape_steps(chain.shape, (1, 1, length)))
+            yield number, slot, chain.reshape((1, 1, length))
 
 
 def _weight_links(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
@@ -213,8 +213,8 @@ def _present(
 ) -> Iterator[Link]:
     """Yield the links of the new state: the past, then keys and values of the input."""
     shape = node.shape(0)
-    data = Chain(shape).add(*reduce_steps(shape, [2], weighted=True))
-    data.add(*reshape_steps(data.shape, (1, heads.batch, 1, heads.keys, 1)))
+    data = Chain(shape).reduce([2], weighted=True)
+    data.reshape((1, heads.batch, 1, heads.keys, 1))
     yield _append_to_state(data, heads, states).add(Pointwise(states)).link(0, 1)
     if node.has(slots.past):
         yield _append_to_state(Chain(node.shape(slots.past)), heads, states, 0).link(slots.past, 1)
@@ -223,7 +223,7 @@ def _present(
         return
     for number, slot, chain in _parameters(node, slots, heads):
         if number > 0:
-            chain.add(*reshape_steps(chain.shape, (1, 1, heads.heads, 1, heads.size)))
+            chain.reshape((1, 1, heads.heads, 1, heads.size))
             chain.add(Pointwise((1, *states[1:3], heads.keys, heads.size)))
             _append_to_state(chain, heads, states)
             shift = Shift(1 - number, 1, 1, 2, "absent")
@@ -293,17 +293,17 @@ def decoder_attention(node: OpNode) -> Outcome:
             f"found {count} and shape {list(key)}"
         )
     features = Reduce(((2, Whole(shape[2], shape[2])),), weighted=True)
-    every = Chain(key).add(*reduce_steps(key, [0], weighted=True), features, Pointwise(shape))
+    every = Chain(key).reduce([0], weighted=True).add(features, Pointwise(shape))
     links = [Link(0, (features,)), every.link(1)]
-    own = Chain(shape).add(*reduce_steps(shape, [0], weighted=True), features, Pointwise(shape))
+    own = Chain(shape).reduce([0], weighted=True).add(features, Pointwise(shape))
     links.append(own.link(0))
     for slot in (5, 6, 7):
         if node.has(slot):
             found = node.ranked(slot, 2, 4)
             if found[0] != shape[1]:
                 raise RuleError(f"input {slot} requires a batch of {shape[1]}, found {found[0]}")
-            chain = Chain(found).add(*reduce_steps(found, range(1, len(found))))
-            chain.add(*reshape_steps(chain.shape, (1, found[0], 1)), Pointwise(shape))
+            chain = Chain(found).reduce(range(1, len(found)))
+            chain.reshape((1, found[0], 1)).add(Pointwise(shape))
             links.append(chain.link(slot))
     links.extend(everything_links(node, (2, 3, 4, 8, 9, 10, 11), shape))
     for output in (1, 2):

@@ -14,7 +14,7 @@ from rfgraph.ops.contrib.operands import (
 )
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps, reshape_steps, select_steps, trim_outputs
+from rfgraph.ops.steps import select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Band, Blocks, Shape, Shift
 from rfgraph.relations.steps import Everything, Pointwise, Prefix, Reduce, Regroup
 
@@ -123,7 +123,7 @@ def linear_attention(node: OpNode) -> Outcome:
     links.extend(_gates(node, net))
     if node.has(3):
         node.expect_shape(3, net.states)
-        state = _state(net).add(*reduce_steps(net.state, [2]))
+        state = _state(net).reduce([2])
         state.add(Regroup((net.batch, 1, net.keys * net.value_size)))
         links.append(net.values(state).add(Pointwise(net.out)).link(3))
     return trim_outputs(node, (net.out, net.states), (*links, *_new_state(node, net)))
@@ -178,15 +178,15 @@ def _new_state(node: OpNode, net: Linear) -> Iterator[Link]:
     )
     for slot, size in sources.items():
         shape = node.shape(slot)
-        chain = Chain(shape).add(*reduce_steps(shape, [1]))
+        chain = Chain(shape).reduce([1])
         heads = net.keys if size else 1
         own = (1, size) if slot == 2 else (size or 1, 1)
-        chain.add(*reshape_steps(chain.shape, (net.batch, heads, *own)))
+        chain.reshape((net.batch, heads, *own))
         if slot != 2 and mixed and own[0] > 1:
-            chain.add(*reduce_steps(chain.shape, [2]))
+            chain.reduce([2])
         yield chain.add(Pointwise(net.states)).link(slot, 1)
     if node.has(3):
-        chain = _state(net).add(*(reduce_steps(net.state, [2]) if mixed else ()))
+        chain = _state(net).reduce([2] if mixed else [])
         yield chain.add(Pointwise(net.states)).link(3, 1)
 
 
@@ -219,8 +219,8 @@ def gated_delta_net(node: OpNode) -> Outcome:
             )
         if timed:
             rest = range(axis + 1, len(found))
-            chain = Chain(found).add(Prefix((tokens,)), *reduce_steps(found, rest))
-            chain.add(*reshape_steps(chain.shape, (*out[: axis + 1], 1, 1)), Pointwise(out))
+            chain = Chain(found).add(Prefix((tokens,))).reduce(rest)
+            chain.reshape((*out[: axis + 1], 1, 1)).add(Pointwise(out))
             links.append(chain.link(slot))
         elif slot < 9:
             links.append(Link(slot, (Everything(out),)))
@@ -325,6 +325,6 @@ def _memory(node: OpNode, slot: int, found: Outcome, batch: int) -> Iterator[Lin
     if shape[0] != batch:
         raise RuleError(f"input {slot} requires a batch of {batch}, found shape {list(shape)}")
     for output, to in enumerate(_known_shapes(found)):
-        chain = Chain(shape).add(*reduce_steps(shape, range(1, len(shape))))
-        chain.add(*reshape_steps(chain.shape, (batch, 1)), Pointwise(to))
+        chain = Chain(shape).reduce(range(1, len(shape)))
+        chain.reshape((batch, 1)).add(Pointwise(to))
         yield chain.link(slot, output)

@@ -9,8 +9,6 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     drop_axes,
-    reduce_steps,
-    reshape_steps,
     scalar_link,
     select_steps,
     trim_outputs,
@@ -37,15 +35,13 @@ def engram_gate(node: OpNode) -> Outcome:
     value = node.expect_shape(2, (batch, time, features))
     scale = (streams, features)
     own = Chain(value).add(Regroup((batch, time, 1, features)), Pointwise(shape))
-    every = Chain(value).add(
-        *reduce_steps(value, [2]), Regroup((batch, time, 1, 1)), Pointwise(shape)
-    )
+    every = Chain(value).reduce([2]).add(Regroup((batch, time, 1, 1)), Pointwise(shape))
     links = [own.link(2, 0), own.link(2, 1), every.link(2, 1)]
     for output in (0, 1):
         for slot in (0, 1, 3, 4):
             found = shape if slot < 2 else node.expect_shape(slot, scale)
-            steps = (*reduce_steps(found, [len(found) - 1]), Pointwise(shape))
-            links.append(Link(slot, steps, output))
+            whole = Chain(found).reduce([len(found) - 1]).add(Pointwise(shape))
+            links.append(whole.link(slot, output))
     links.extend(broadcast_links(node, 5, shape, 1))
     return trim_outputs(node, (shape, shape), links)
 
@@ -77,7 +73,7 @@ def _gate(node: OpNode, slot: int, grouped: Shape) -> Chain:
         raise RuleError(
             f"input {slot} requires gates for streams of shape {list(grouped)}, found {list(found)}"
         )
-    return Chain(found).add(*reshape_steps(found, under), Pointwise(grouped))
+    return Chain(found).reshape(under).add(Pointwise(grouped))
 
 
 @rule("HyperConnectionPreMix", domain=DOMAIN, ignores=("reduction_scale",))
@@ -90,8 +86,8 @@ def hyper_connection_pre_mix(node: OpNode) -> Outcome:
     out = (*grouped[:-2], grouped[-1])
     links = []
     for slot, chain in ((0, _group_chain(shape, grouped)), (1, _gate(node, 1, grouped))):
-        chain.add(*reduce_steps(grouped, [len(grouped) - 2], weighted=True))
-        links.append(chain.add(*reshape_steps(chain.shape, out)).link(slot))
+        chain.reduce([len(grouped) - 2], weighted=True)
+        links.append(chain.reshape(out).link(slot))
     return Outcome((out,), tuple(links))
 
 
@@ -119,12 +115,12 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
     if node.has(3):
         chains[0].add(Reduce(((axis, Whole(streams, streams)),), weighted=True))
         chains[3] = Chain(node.expect_shape(3, (*grouped[:-1], streams)))
-        chains[3].add(*reduce_steps(chains[3].shape, [axis], weighted=True))
-        chains[3].add(*reshape_steps(chains[3].shape, (*grouped[:-1], 1)), Pointwise(grouped))
+        chains[3].reduce([axis], weighted=True)
+        chains[3].reshape((*grouped[:-1], 1)).add(Pointwise(grouped))
     links = []
     for slot, chain in chains.items():
         if shape != grouped or not chain.steps:
-            chain.add(*reshape_steps(chain.shape, shape))
+            chain.reshape(shape)
         links.append(chain.link(slot))
     return Outcome((shape,), tuple(links))
 
@@ -151,9 +147,9 @@ def hyper_connection_low_rank_mix(node: OpNode) -> Outcome:
     links = [link for to in ((0, mixed), (1, gates)) for link in _every_stream(node, grouped, *to)]
     for slot, chain in _mixed_in(node, shape, grouped):
         own = Chain(node.shape(slot)).add(*chain.steps)
-        own.add(*reduce_steps(grouped, [lead], weighted=True))
-        links.append(own.add(*reshape_steps(own.shape, mixed)).link(slot))
-        links.append(chain.add(*reshape_steps(grouped, shape)).link(slot, 2))
+        own.reduce([lead], weighted=True)
+        links.append(own.reshape(mixed).link(slot))
+        links.append(chain.reshape(shape).link(slot, 2))
     links.extend(_low_rank_links(node, mixed, gates))
     return trim_outputs(node, (mixed, gates, shape), links)
 
@@ -174,10 +170,10 @@ def _every_stream(node: OpNode, grouped: Shape, output: int, to: Shape) -> Itera
     lead = len(grouped) - 2
     shape = (*grouped[:-2], grouped[-2] * grouped[-1])
     for slot, chain in _mixed_in(node, shape, grouped):
-        chain.add(*reduce_steps(grouped, [lead, lead + 1], weighted=True))
+        chain.reduce([lead, lead + 1], weighted=True)
         yield chain.add(Regroup((*grouped[:-2], 1)), Pointwise(to)).link(slot, output)
     scale = node.expect_shape(1, shape[-1:])
-    yield Link(1, (*reduce_steps(scale, [0]), Pointwise(to)), output)
+    yield Chain(scale).reduce([0]).add(Pointwise(to)).link(1, output)
 
 
 def _low_rank_links(node: OpNode, mixed: Shape, gates: Shape) -> Iterator[Link]:
@@ -185,17 +181,13 @@ def _low_rank_links(node: OpNode, mixed: Shape, gates: Shape) -> Iterator[Link]:
     features, count = mixed[-1], gates[-1]
     inner, rank = features * count, node.ranked(2, 2, 2)[1]
     down = Chain(node.expect_shape(2, (inner, rank)))
-    down.add(*reduce_steps(down.shape, [0, 1], weighted=True))
+    down.reduce([0, 1], weighted=True)
     yield down.add(Regroup((1,)), Pointwise(mixed)).link(2)
-    up = Chain(node.expect_shape(3, (rank, inner))).add(
-        *reduce_steps((rank, inner), [0], weighted=True)
-    )
-    up.add(Regroup((count, features)), *reduce_steps((count, features), [0]), Regroup((features,)))
+    up = Chain(node.expect_shape(3, (rank, inner))).reduce([0], weighted=True)
+    up.add(Regroup((count, features))).reduce([0]).add(Regroup((features,)))
     yield up.add(Pointwise(mixed)).link(3)
     third = Chain(node.expect_shape(4, (inner, count)))
-    third.add(
-        *reduce_steps((inner, count), [0], weighted=True), Regroup((count,)), Pointwise(gates)
-    )
+    third.reduce([0], weighted=True).add(Regroup((count,)), Pointwise(gates))
     yield third.link(4, 1)
 
 
@@ -245,7 +237,7 @@ def _embedding_outcome(
         links.extend(vector_links(node, slot, shape))
     if node.has(7):
         mask = node.expect_shape(7, (batch, length))
-        links.append(Link(7, (*reduce_steps(mask, [1]), *reshape_steps((batch, 1), (batch,))), 1))
+        links.append(Chain(mask).reduce([1]).reshape((batch,)).link(7, 1))
     return trim_outputs(node, (shape, (batch,), shape), links)
 
 
@@ -273,11 +265,10 @@ def _table_row_links(node: OpNode, ids: int | None, table: int, shape: Shape) ->
         raise RuleError(f"input {table} requires {shape[1]} positions, found {found[0]}")
     else:
         chain.add(*select_steps(found, [(0, Shift(0, 1, found[0], shape[1]))]))
-    rows = tuple(chain.steps)
-    every = (*rows, *reduce_steps(chain.shape, [1]), Pointwise(shape))
-    yield Link(table, (*rows, Pointwise(shape)))
-    yield Link(table, every)
-    yield Link(table, (*rows, Pointwise(shape)), 2)
+    own = (*chain.steps, Pointwise(shape))
+    yield Link(table, own)
+    yield chain.reduce([1]).add(Pointwise(shape)).link(table)
+    yield Link(table, own, 2)
 
 
 # -- positions -------------------------------------------------------------------------------------
@@ -295,7 +286,7 @@ def relative_position_bias(node: OpNode) -> Outcome:
     if len(lengths) != 2 or min(lengths) < 0:
         raise RuleError(f"inputs 1 and 2 require one length each, found {lengths[:8]}")
     shape = (1, heads, *lengths)
-    chain = Chain((buckets, heads)).add(*reduce_steps((buckets, heads), [0]))
+    chain = Chain((buckets, heads)).reduce([0])
     return Outcome((shape,), (chain.add(Regroup((1, heads, 1, 1)), Pointwise(shape)).link(0),))
 
 
@@ -320,23 +311,17 @@ def gated_relative_position_bias(node: OpNode) -> Outcome:
         )
     shape = (batch, heads, length, keys)
     split = (*query[:-1], heads, query[-1] // heads)
-    chain = Chain(query).add(Regroup(split), *reduce_steps(split, [len(split) - 1]))
+    chain = Chain(query).add(Regroup(split)).reduce([len(split) - 1])
     if packed:
         chain.add(Reduce(((0, Whole(query[0], 1, unknown=True)),)))
-    chain.add(*reshape_steps(chain.shape, (1, 1, heads, 1) if packed else (*query[:2], heads, 1)))
+    chain.reshape((1, 1, heads, 1) if packed else (*query[:2], heads, 1))
     chain.add(Permute((0, 2, 1, 3)), Pointwise(shape))
     links = [chain.link(0), *broadcast_links(node, 2, shape), *broadcast_links(node, 5, shape)]
-    bias = Chain(node.expect_shape(1, query[-1:])).add(
-        Regroup(split[-2:]), *reduce_steps(split[-2:], [1])
-    )
+    bias = Chain(node.expect_shape(1, query[-1:])).add(Regroup(split[-2:])).reduce([1])
     links.append(bias.add(Regroup((1, heads, 1, 1)), Pointwise(shape)).link(1))
     for slot in (3, 4, 6):
         if node.has(slot):
             own = node.shape(slot)
-            steps = (
-                *reduce_steps(own, range(len(own))),
-                Regroup((1, 1, 1, 1)),
-                Pointwise(shape),
-            )
-            links.append(Link(slot, steps))
+            every = Chain(own).reduce(range(len(own)))
+            links.append(every.add(Regroup((1, 1, 1, 1)), Pointwise(shape)).link(slot))
     return Outcome((shape,), tuple(links))

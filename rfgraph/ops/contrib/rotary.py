@@ -13,8 +13,6 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     check_index_count,
     pick_steps,
-    reduce_steps,
-    reshape_steps,
     scalar_link,
     select_steps,
     trim_outputs,
@@ -55,7 +53,7 @@ class Rotation:
         if self.split != self.shape:
             chain.add(Regroup(self.split))
         chain.add(*pick_steps(np.where(at < self.rotated, other, -1), 3, self.size))
-        return chain.add(*reshape_steps(self.split, self.shape) if self.split != self.shape else ())
+        return chain if self.split == self.shape else chain.reshape(self.shape)
 
 
 def _rotation(node: OpNode) -> Rotation:
@@ -84,9 +82,8 @@ def _tables(node: OpNode, rotation: Rotation) -> Iterator[Link]:
     shape = rotation.split
     for slot in (2, 3):
         own = node.ranked(slot, 2, 2)
-        steps = (*reduce_steps(own, [1]), Reduce(((0, Whole(own[0], 1, unknown=True)),)))
-        chain = Chain(own).add(*steps, Pointwise(shape))
-        yield chain.add(*reshape_steps(shape, rotation.shape)).link(slot)
+        chain = Chain(own).reduce([1]).add(Reduce(((0, Whole(own[0], 1, unknown=True)),)))
+        yield chain.add(Pointwise(shape)).reshape(rotation.shape).link(slot)
 
 
 @rule("RotaryEmbedding", domain=DOMAIN, ignores=("is_packed_batching", "scale"))
@@ -107,7 +104,7 @@ def rotary_embedding(node: OpNode) -> Outcome:
     else:
         tokens = (shape[0], shape[2] if len(shape) == 4 else shape[1])
         chain = Chain(node.expect_shape(1, tokens)).add(Regroup(rotation.places(tokens)))
-        chain.add(Pointwise(rotation.split), *reshape_steps(rotation.split, shape))
+        chain.add(Pointwise(rotation.split)).reshape(shape)
     links = [Link(0, (Pointwise(shape),)), rotation.partner().link(0), chain.link(1)]
     return Outcome((shape,), (*links, *_tables(node, rotation)))
 
@@ -128,9 +125,9 @@ def mrotary_embedding(node: OpNode) -> Outcome:
     rotation = _rotation(node)
     shape = rotation.shape
     tokens = (shape[0], shape[2] if len(shape) == 4 else shape[1])
-    chain = Chain(node.expect_shape(1, (3, *tokens))).add(*reduce_steps((3, *tokens), [0]))
+    chain = Chain(node.expect_shape(1, (3, *tokens))).reduce([0])
     chain.add(Regroup(rotation.places(tokens)), Pointwise(rotation.split))
-    chain.add(*reshape_steps(rotation.split, shape))
+    chain.reshape(shape)
     links = [Link(0, (Pointwise(shape),)), rotation.partner().link(0), chain.link(1)]
     return Outcome((shape,), (*links, *_tables(node, rotation)))
 
@@ -183,7 +180,7 @@ def rms_norm_rotary(node: OpNode) -> Outcome:
     out = (1, found[0] * found[1], merged[2]) if node.int("flatten_batch", 0) else merged
     links = []
     for slot, chain in _parts(node, apart, start):
-        links.append(chain.add(*reshape_steps(apart, out)).link(slot))
+        links.append(chain.reshape(out).link(slot))
     for slot, chain in [*_parts(node, apart, start)][:2]:
         links.append(chain.link(slot, 1))
     links.append(Link(1, (Pointwise(apart),), 1))
@@ -195,15 +192,15 @@ def _parts(node: OpNode, apart: Shape, start: int) -> Iterator[tuple[int, Chain]
     own = Shift(start, 1, node.shape(0)[3], apart[3])
     for axes in ((), (3,)):
         chain = Chain(node.shape(0)).add(*select_steps(node.shape(0), [(3, own)]))
-        yield 0, chain.add(*reduce_steps(apart, axes), Pointwise(apart))
+        yield 0, chain.reduce(axes).add(Pointwise(apart))
     scale = node.expect_shape(1, apart[3:])
-    yield 1, Chain(scale).add(*reduce_steps(scale, [0]), Pointwise(apart))
+    yield 1, Chain(scale).reduce([0]).add(Pointwise(apart))
     yield 2, _position_chain(node, apart)
     half = node.int("rotary_embedding_dim") // 2
     for slot in (3, 4):
         table = node.expect_shape(slot, (node.ranked(slot, 2, 2)[0], half))
         row = Reduce(((0, Whole(table[0], 1, unknown=True)),))
-        yield slot, Chain(table).add(*reduce_steps(table, [1]), row, Pointwise(apart))
+        yield slot, Chain(table).reduce([1]).add(row, Pointwise(apart))
     if node.has(5):
         yield 5, Chain(node.shape(5)).add(*scalar_link(node, 5, apart).steps)
 

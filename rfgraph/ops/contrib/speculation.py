@@ -8,7 +8,7 @@ from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import everything_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reshape_steps, trim_outputs
+from rfgraph.ops.steps import trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce
 
@@ -76,5 +76,5 @@ def _state_links(node: OpNode, slot: int, batch: int, to: Shape, output: int) ->
         raise RuleError(f"input {slot} requires {batch} requests, found shape {list(found)}")
     own, under = (batch, words), (batch, product(to) // batch)
     all_words = Reduce(((1, Whole(words, 1, unknown=slot == 5)),))
-    chain = Chain(found).add(*reshape_steps(found, own), all_words, Pointwise(under))
-    yield chain.add(*reshape_steps(under, to)).link(slot, output)
+    chain = Chain(found).reshape(own).add(all_words, Pointwise(under))
+    yield chain.reshape(to).link(slot, output)

@@ -8,7 +8,6 @@ from rfgraph.ops.steps import (
     normal_indices,
     normalization_links,
     pick_steps,
-    reshape_steps,
     select_steps,
 )
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
@@ -63,7 +62,7 @@ def one_hot_encoder(node: OpNode) -> Outcome:
     shape = node.shape(0)
     count = _labels(node, "cats_int64s", "cats_strings")
     out = (*shape, count)
-    return Outcome((out,), (Link(0, (*reshape_steps(shape, (*shape, 1)), Pointwise(out))),))
+    return Outcome((out,), (Link(0, (Regroup((*shape, 1)), Pointwise(out))),))
 
 
 def _labels(node: OpNode, *names: str) -> int:
@@ -102,8 +101,8 @@ def array_feature_extractor(node: OpNode) -> Outcome:
         chain.add(*pick_steps(normal_indices(indices, shape[axis]).reshape(-1), axis, shape[axis]))
     out = (*shape[:-1], count) if axis else (1, count)
     if chain.shape != out or not chain.steps:
-        chain.add(*reshape_steps(chain.shape, out))
-    own = Chain(where).add(*reshape_steps(where, (count,)), Pointwise(out))
+        chain.reshape(out)
+    own = Chain(where).reshape((count,)).add(Pointwise(out))
     return Outcome((out,), (chain.link(0), own.link(1)))
 
 

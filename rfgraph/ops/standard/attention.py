@@ -22,7 +22,6 @@ from rfgraph.ops.steps import (
     broadcasts,
     kept_steps,
     repeat_rule,
-    reshape_steps,
     select_steps,
     trim_outputs,
 )
@@ -195,7 +194,7 @@ def _is_computed(node: OpNode, slot: int) -> bool:
 def _mask(node: OpNode) -> Chain:
     """Return a chain from the mask to four axes."""
     shape = node.shape(MASK)
-    return Chain(shape).add(*reshape_steps(shape, (*(1,) * (4 - len(shape)), *shape)))
+    return Chain(shape).reshape((*(1,) * (4 - len(shape)), *shape))
 
 
 def _keep_allowed(chain: Chain, allowed: Array | None) -> bool:

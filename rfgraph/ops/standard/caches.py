@@ -13,8 +13,6 @@ from rfgraph.ops.steps import (
     is_unlistable,
     kept_steps,
     pick_steps,
-    reduce_steps,
-    reshape_steps,
     select_steps,
     trim_outputs,
 )
@@ -44,8 +42,8 @@ def causal_conv_with_state(node: OpNode) -> Outcome:
     for slot in (1, 2):
         if node.has(slot) and not node.value(slot).constant:
             own = node.shape(1) if slot == 1 else node.expect_shape(2, (channels,))
-            chain = Chain(own).add(*reduce_steps(own, range(1, len(own)), weighted=True))
-            chain.add(*reshape_steps(chain.shape, along_axis(channels, 1, 3)), Pointwise(shape))
+            chain = Chain(own).reduce(range(1, len(own)), weighted=True)
+            chain.reshape(along_axis(channels, 1, 3)).add(Pointwise(shape))
             links.append(chain.link(slot))
     return trim_outputs(node, (shape, state), links)
 
@@ -101,7 +99,7 @@ def tensor_scatter(node: OpNode) -> Outcome:
     starts = node.value(2).data
     if starts is None or is_unlistable(shape[0], length):
         placed = Reduce(((axis, Whole(count, length, unknown=True)),))
-        own = Chain(shape[:1]).add(*reshape_steps(shape[:1], along_axis(shape[0], 0, len(shape))))
+        own = Chain(shape[:1]).reshape(along_axis(shape[0], 0, len(shape)))
         links = (
             Link(0, (Pointwise(shape),)),
             Link(1, (placed,)),

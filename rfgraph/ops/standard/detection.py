@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rfgraph.ops.node import Chain, OpNode, Outcome, RuleError, UnresolvedError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import reduce_steps
 from rfgraph.relations.steps import Pointwise, Regroup
 
 
@@ -25,9 +24,7 @@ def affine_grid(node: OpNode) -> Outcome:
     if size[0] != batch:
         raise RuleError(f"requires a size of {batch} batches, found {size[0]}")
     shape = (batch, *size[2:], rows)
-    chain = Chain((batch, rows, columns)).add(
-        *reduce_steps((batch, rows, columns), [2], weighted=True)
-    )
+    chain = Chain((batch, rows, columns)).reduce([2], weighted=True)
     chain.add(Regroup((batch, *(1,) * rows, rows)), Pointwise(shape))
     return Outcome((shape,), (chain.link(0),))
 

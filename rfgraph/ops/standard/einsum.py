@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import matrix_kernel, reduce_steps, reshape_steps, summing
+from rfgraph.ops.steps import matrix_kernel, summing
 from rfgraph.relations.axis_rules import Shape, Shift, product
 from rfgraph.relations.how import SUM, How, Kernel
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
@@ -50,7 +50,7 @@ def einsum(node: OpNode) -> Outcome:
     for slot, letters, shape in zip(node.data_inputs(), equation.operands, shapes, strict=True):
         chain, left = _diagonals(Chain(shape), list(letters))
         summed = [axis for axis, letter in enumerate(left) if letter not in equation.result]
-        chain.add(*reduce_steps(chain.shape, summed, weighted=len(shapes) > 1))
+        chain.reduce(summed, weighted=len(shapes) > 1)
         order = [left.index(letter) for letter in equation.result if letter in left]
         chain.add(*_permute_steps([*summed, *order]))
         spread = tuple(
@@ -58,7 +58,7 @@ def einsum(node: OpNode) -> Outcome:
             for letter in equation.result
         )
         if chain.shape != spread:
-            chain.add(*reshape_steps(chain.shape, spread))
+            chain.reshape(spread)
         links.append(chain.add(Pointwise(out)).link(slot, how=_how(node, slot, equation)))
     return Outcome((out,), tuple(links))
 

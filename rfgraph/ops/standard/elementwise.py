@@ -16,10 +16,10 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import kept_steps, reduce_steps, reshape_steps, scalar_link, trim_outputs
+from rfgraph.ops.steps import kept_steps, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.how import GATE, MAX, SELECT, SUM, How, Scaling
-from rfgraph.relations.steps import Pointwise
+from rfgraph.relations.steps import Pointwise, Regroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,11 +150,7 @@ def _number(value: Value) -> float | None:
 def _limited_outcome(node: OpNode, first: Shape, second: Shape) -> Outcome:
     """Return the outcome under the limited broadcasting of the first operator sets."""
     placed = _placed(node)
-    steps = (
-        (Pointwise(first),)
-        if placed == second
-        else (*reshape_steps(second, placed), Pointwise(first))
-    )
+    steps = (*(() if placed == second else (Regroup(placed),)), Pointwise(first))
     links = (
         Link(0, (Pointwise(first),), how=_operand(node, 0)),
         Link(1, steps, how=_operand(node, 1)),
@@ -230,7 +226,7 @@ def prelu(node: OpNode) -> Outcome:
     found, slope = node.shape(0), node.shape(1)
     chain = Chain(slope)
     if node.version < 7 and len(slope) == 1 and len(found) > 2:
-        chain.add(*reshape_steps(slope, (*slope, *(1,) * (len(found) - 2))))
+        chain.reshape((*slope, *(1,) * (len(found) - 2)))
     shape = broadcast(found, chain.shape)
     # The slope is learned; 0.25 is where frameworks start.
     own = Link(0, (Pointwise(shape),), how=How("activation", "LeakyRelu", (0.25,)))
@@ -315,9 +311,9 @@ def one_hot(node: OpNode) -> Outcome:
     (values,) = node.ranked(2, 1, 1)
     if values != 2:
         raise RuleError(f"input 2 requires 2 elements, found {values}")
-    own = (*reshape_steps(indices, (*indices[:at], 1, *indices[at:])), Pointwise(shape))
-    both = (*reduce_steps((values,), [0]), Pointwise(shape))
-    return Outcome((shape,), (Link(0, own), Link(2, both)))
+    own = (Regroup((*indices[:at], 1, *indices[at:])), Pointwise(shape))
+    both = Chain((values,)).reduce([0]).add(Pointwise(shape))
+    return Outcome((shape,), (Link(0, own), both.link(2)))
 
 
 def _depth(node: OpNode) -> int:

@@ -14,7 +14,6 @@ from rfgraph.ops.steps import (
     lines_along,
     normal_indices,
     pick_steps,
-    reshape_steps,
     scalar_link,
     select_steps,
     separate_positions,
@@ -45,12 +44,10 @@ def gather(node: OpNode) -> Outcome:
         chain.add(*pick_steps(normal_indices(indices, shape[axis]).reshape(-1), axis, shape[axis]))
     out = (*shape[:axis], *where, *shape[axis + 1 :])
     if chain.shape != out or not chain.steps:
-        chain.add(*reshape_steps(chain.shape, out))
+        chain.reshape(out)
     spread = (*where, *(1,) * (len(shape) - axis - 1))
-    own = Chain(where).add(
-        *(reshape_steps(where, spread) if spread != where else ()), Pointwise(out)
-    )
-    return Outcome((out,), (chain.link(0), own.link(1)))
+    own = (*(() if spread == where else (Regroup(spread),)), Pointwise(out))
+    return Outcome((out,), (chain.link(0), Link(1, own)))
 
 
 @rule("GatherElements", how=SELECT)
@@ -127,14 +124,14 @@ def gather_nd(node: OpNode) -> Outcome:
     if indices is None or product(shape) >= MAX_FLAT_INDEX:
         count = product(where[batch:-1])
         flat = (*shape[:batch], product(shape[batch : batch + depth]), *rest)
-        chain.add(*reshape_steps(shape, flat))
+        chain.reshape(flat)
         chain.add(*_anywhere(chain.shape, batch, count))
     else:
         _pick_tuples(chain, indices, batch, batch + depth)
     if chain.shape != out or not chain.steps:
-        chain.add(*reshape_steps(chain.shape, out))
+        chain.reshape(out)
     own = Chain(where).add(Reduce(((len(where) - 1, Whole(depth, 1)),)))
-    own.add(*reshape_steps(own.shape, (*where[:-1], *(1,) * len(rest))), Pointwise(out))
+    own.reshape((*where[:-1], *(1,) * len(rest))).add(Pointwise(out))
     return Outcome((out,), (chain.link(0), own.link(1)))
 
 
@@ -157,7 +154,7 @@ def _pick_tuples(chain: Chain, indices: Array, batch: int, depth: int) -> None:
     flat = np.zeros(outer, dtype=np.int64)
     for place, length in zip(places, lead, strict=True):
         flat = flat * length + place
-    chain.add(*reshape_steps(chain.shape, (product(lead), *rest)))
+    chain.reshape((product(lead), *rest))
     chain.add(*pick_steps(flat.reshape(-1), 0, product(lead)))
 
 
@@ -174,7 +171,7 @@ def compress(node: OpNode) -> Outcome:
     chain = Chain(shape)
     axis = 0
     if node.attribute("axis") is None:
-        chain.add(*reshape_steps(shape, (product(shape),)))
+        chain.reshape((product(shape),))
     else:
         axis = node.axis("axis", 0, len(shape))
     length = chain.shape[axis]
@@ -203,7 +200,7 @@ def reverse_sequence(node: OpNode) -> Outcome:
     else:
         _reverse(chain, lengths, time)
     spread = along_axis(shape[batch], batch, len(shape))
-    own = Chain((shape[batch],)).add(*reshape_steps((shape[batch],), spread), Pointwise(shape))
+    own = Chain((shape[batch],)).reshape(spread).add(Pointwise(shape))
     return Outcome((shape,), (chain.link(0), own.link(1)))
 
 
@@ -223,7 +220,7 @@ def _reverse(chain: Chain, lengths: Array, time: int) -> None:
         total = steps * count
         chain.add(Regroup((total, *shape[2:])), *pick_steps(flat.reshape(-1), 0, total))
     if chain.shape != shape or not chain.steps:
-        chain.add(*reshape_steps(chain.shape, shape))
+        chain.reshape(shape)
 
 
 @rule("Trilu", how=SELECT)

@@ -9,14 +9,12 @@ from rfgraph.ops.steps import (
     norm_hows,
     normalization_links,
     parameter_links,
-    reduce_steps,
-    reshape_steps,
     scaling,
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole, product
 from rfgraph.relations.how import How, Scaling
-from rfgraph.relations.steps import Pointwise, Reduce, Step
+from rfgraph.relations.steps import Pointwise, Reduce, Regroup
 
 
 @rule("BatchNormalization", ignores=("consumed_inputs", "momentum"))
@@ -63,18 +61,15 @@ def _parameter_links(node: OpNode, slot: int, shape: Shape, own: Shape) -> list[
     """Return the link of parameters of shape `own`, which lies from axis 1 on."""
     found = node.expect_shape(slot, own)
     placed = (*own, *(1,) * (len(shape) - 1 - len(own)))
-    return [Chain(found).add(*_reshape_unless_same(found, placed), Pointwise(shape)).link(slot)]
-
-
-def _reshape_unless_same(found: Shape, placed: Shape) -> tuple[Step, ...]:
-    return () if found == placed else reshape_steps(found, placed)
+    steps = (*(() if found == placed else (Regroup(placed),)), Pointwise(shape))
+    return [Link(slot, steps)]
 
 
 def _statistics_links(node: OpNode, shape: Shape, kept: tuple[int, ...], own: Shape) -> list[Link]:
     """Return the links of the running and saved statistics: the channel whole, and the old ones."""
-    steps = reduce_steps(shape, [axis for axis in range(len(shape)) if axis not in kept])
-    reduced = tuple(length if axis in kept else 1 for axis, length in enumerate(shape))
-    links = [Link(0, (*steps, *reshape_steps(reduced, own)), output) for output in range(1, 5)]
+    whole = Chain(shape).reduce(axis for axis in range(len(shape)) if axis not in kept)
+    whole.reshape(own)
+    links = [whole.link(0, output) for output in range(1, 5)]
     links.extend(Link(s, (Pointwise(node.expect_shape(s, own)),), s - 2) for s in (3, 4))
     return links
 
@@ -118,11 +113,9 @@ def group_normalization(node: OpNode) -> Outcome:
     for slot in (1, 2):
         found = node.shape(slot)
         if node.version < 21 and found == (count,):
-            spread = Reduce(((0, Blocks(count, count, channels)),))
-            placed = (channels, *(1,) * (len(shape) - 2))
-            links.append(
-                Link(slot, (spread, *reshape_steps((channels,), placed), Pointwise(shape)))
-            )
+            chain = Chain(found).add(Reduce(((0, Blocks(count, count, channels)),)))
+            chain.reshape((channels, *(1,) * (len(shape) - 2)))
+            links.append(chain.add(Pointwise(shape)).link(slot))
         else:
             links.extend(parameter_links(node, slot, shape, 1))
     return Outcome((shape,), tuple(links))
@@ -150,7 +143,7 @@ def layer_normalization(node: OpNode) -> Outcome:
         if slot == 1 or node.has(slot):
             expect_broadcast(node, slot, shape)
             links.append(Link(slot, (Pointwise(shape),)))
-    links.extend(Link(0, reduce_steps(shape, axes), output) for output in (1, 2))
+    links.extend(Chain(shape).reduce(axes).link(0, output) for output in (1, 2))
     reduced = (*shape[:axis], *(1,) * len(axes))
     return trim_outputs(node, (shape, reduced, reduced), links)
 

@@ -12,8 +12,6 @@ from rfgraph.ops.steps import (
     drop_axes,
     expect_broadcast,
     matrix_kernel,
-    reduce_steps,
-    reshape_steps,
     summing,
 )
 from rfgraph.relations.axis_rules import Shape, product
@@ -40,13 +38,13 @@ def _factor_links(node: OpNode, slots: tuple[int, int]) -> tuple[Link, Link]:
         summing(node.value(slot).constant, kernel)
         for slot, kernel in zip(reversed(slots), kernels, strict=True)
     ]
-    rows = Chain(left).add(*reduce_steps(left, [len(left) - 1], weighted=True))
+    rows = Chain(left).reduce([len(left) - 1], weighted=True)
     if len(right) == 1:
-        rows.add(*reshape_steps(rows.shape, drop_axes(rows.shape, [len(left) - 1])))
+        rows.reshape(drop_axes(rows.shape, [len(left) - 1]))
     shared = max(len(right) - 2, 0)
-    columns = Chain(right).add(*reduce_steps(right, [shared], weighted=True))
+    columns = Chain(right).reduce([shared], weighted=True)
     if len(left) == 1:
-        columns.add(*reshape_steps(columns.shape, drop_axes(columns.shape, [shared])))
+        columns.reshape(drop_axes(columns.shape, [shared]))
     rows.add(Pointwise(shape))
     columns.add(Pointwise(shape))
     return rows.link(slots[0], how=hows[0]), columns.link(slots[1], how=hows[1])
@@ -169,7 +167,7 @@ def _quantization_links(
             f"input {slot} requires one value or one per {'row' if row else 'column'}, "
             f"found shape {list(found)}"
         )
-    return [Chain(found).add(*reshape_steps(found, placed), Pointwise(shape)).link(slot)]
+    return [Chain(found).reshape(placed).add(Pointwise(shape)).link(slot)]
 
 
 # -- Gemm ------------------------------------------------------------------------------------------
@@ -186,8 +184,8 @@ def gemm(node: OpNode) -> Outcome:
     if inner != depth:
         raise RuleError(f"requires factors that share an axis, found lengths {inner} and {depth}")
     shape = (rows, columns)
-    left.add(*reduce_steps(left.shape, [1], weighted=True), Pointwise(shape))
-    right.add(*reduce_steps(right.shape, [0], weighted=True), Pointwise(shape))
+    left.reduce([1], weighted=True).add(Pointwise(shape))
+    right.reduce([0], weighted=True).add(Pointwise(shape))
     turned = [bool(node.int(name, 0)) for name in ("transA", "transB")]
     alpha = node.float("alpha", 1.0)
     second = matrix_kernel(1, node.shape(1), int(not turned[0]), 1, not turned[1], alpha)

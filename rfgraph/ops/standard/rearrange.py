@@ -20,7 +20,6 @@ from rfgraph.ops.steps import (
     is_identity,
     is_unlistable,
     kept_steps,
-    reshape_steps,
     select_steps,
     trim_outputs,
 )
@@ -120,17 +119,17 @@ def _fill(
     found = node.shape(2)
     if product(found) != 1:
         raise RuleError(f"input 2 requires one element, found shape {list(found)}")
-    steps = (*reshape_steps(found, (1,) * len(out)), Pointwise(out))
+    fill = Chain(found).reshape((1,) * len(out)).add(Pointwise(out))
     sides = {a: (b, b + shape[a]) for a, b, e in pads if b > 0 or e > 0}
     if is_unlistable(*(out[axis] for axis in sides)):
-        return [Link(2, steps)]
+        return [fill.link(2)]
     inside = np.ones((1,) * len(out), dtype=bool)
     for axis, (start, stop) in sides.items():
         at = np.arange(out[axis])
         line = [-1 if a == axis else 1 for a in range(len(out))]
         inside = inside & ((at >= start) & (at < stop)).reshape(line)
     kept = kept_steps(~inside, out)
-    return [] if kept is None else [Link(2, (*steps, *kept))]
+    return [] if kept is None else [fill.add(*kept).link(2)]
 
 
 # -- slices ----------------------------------------------------------------------------------------

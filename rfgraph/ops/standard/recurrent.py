@@ -13,8 +13,6 @@ from rfgraph.ops.steps import (
     along_axis,
     is_unlistable,
     kept_steps,
-    reduce_steps,
-    reshape_steps,
     scalar_link,
     trim_outputs,
 )
@@ -96,7 +94,7 @@ class Sequence:
         """Return the link of a chain that has reached one direction, with time and batch first."""
         count, axis = len(self.directions), 1 if output == Y else 0
         if output == Y:
-            chain.add(*reshape_steps(chain.shape, (self.time, 1, self.batch, self.hidden)))
+            chain.reshape((self.time, 1, self.batch, self.hidden))
         if count > 1:
             chain.add(Select(((axis, Shift(-direction, 1, 1, count, "absent")),)))
         if self.batch_first:
@@ -215,9 +213,9 @@ def _operand_links(node: OpNode, seq: Sequence, output: int) -> Iterator[Link]:
         if not node.has(slot) or node.value(slot).constant:
             continue
         own = node.shape(slot)
-        chain = Chain(own).add(*reduce_steps(own, range(1, len(own)), weighted=slot != LENGTHS))
+        chain = Chain(own).reduce(range(1, len(own)), weighted=slot != LENGTHS)
         target = along_axis(own[0], seq.axis(output, what), len(shape))
-        yield chain.add(*reshape_steps(chain.shape, target), Pointwise(shape)).link(slot, output)
+        yield chain.reshape(target).add(Pointwise(shape)).link(slot, output)
 
 
 _IGNORED = ("activation_alpha", "activation_beta", "activations", "clip", "output_sequence")
@@ -280,15 +278,13 @@ def gru_unit(node: OpNode) -> Outcome:
     one, batch, hidden = shape
     node.expect_shape(0, (1, batch, hidden))
     node.expect_shape(1, (1, batch, 3 * hidden))
-    gates = Chain(node.shape(1)).add(*reshape_steps(node.shape(1), (one, batch, 3, hidden)))
-    gates.add(*reduce_steps(gates.shape, [2]), *reshape_steps((one, batch, 1, hidden), shape))
+    gates = Chain(node.shape(1)).reshape((one, batch, 3, hidden))
+    gates.reduce([2]).reshape(shape)
     links = [Link(0, (Pointwise(shape),)), gates.link(1)]
     if node.has(2):
         node.expect_shape(2, (batch,))
         target = along_axis(batch, 1, 3)
-        links.append(
-            Chain((batch,)).add(*reshape_steps((batch,), target), Pointwise(shape)).link(2)
-        )
+        links.append(Chain((batch,)).reshape(target).add(Pointwise(shape)).link(2))
     if node.has(3):
         links.append(scalar_link(node, 3, shape))
     return Outcome((shape,), tuple(links))

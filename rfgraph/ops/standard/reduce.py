@@ -11,8 +11,6 @@ from rfgraph.ops.steps import (
     drop_axes,
     norm_hows,
     normalization_links,
-    reduce_steps,
-    reshape_steps,
     scalar_link,
     select_steps,
     softmax_hows,
@@ -28,7 +26,7 @@ _HOWS = {"ReduceMean": MEAN, "ReduceSum": SUM, "ReduceMax": MAX, "ReduceMin": MA
 def _reduction_outcome(
     shape: Shape, axes: tuple[int, ...], keep: bool, how: How | None = None
 ) -> Outcome:
-    chain = Chain(shape).add(*reduce_steps(shape, axes))
+    chain = Chain(shape).reduce(axes)
     if axes and not keep:
         chain.add(Regroup(drop_axes(shape, axes)))
     if not chain.steps:
@@ -113,9 +111,8 @@ def _kept_weight_links(shape: Shape, left: Array, axes: range) -> tuple[Link, ..
         row = (*shape[:axis], product(shape[axis:]))
         left = np.broadcast_to(left, (*left.shape[:axis], *shape[axis:]))
         left = left.reshape((*left.shape[:axis], row[-1]))
-    one = (*row[:axis], 1, *row[axis + 1 :])
-    sums = Chain(shape).add(*reshape_steps(shape, row), *summed_steps(left, row, axis))
-    sums.add(*reshape_steps(one, (*shape[:axis], *(1,) * len(axes), *shape[axes.stop :])))
+    sums = Chain(shape).reshape(row).add(*summed_steps(left, row, axis))
+    sums.reshape((*shape[:axis], *(1,) * len(axes), *shape[axes.stop :]))
     own, statistics = softmax_hows(row[axis])
     sums.add(Pointwise(shape))
     return Link(0, (Pointwise(shape),), how=own), sums.link(0, how=statistics)
@@ -211,8 +208,8 @@ def dynamic_quantize_linear(node: OpNode) -> Outcome:
     shape = node.shape(0)
     axes = range(len(shape))
     links = list(normalization_links(shape, axes))
-    steps = (*reduce_steps(shape, axes), *reshape_steps((1,) * len(shape), ()))
-    links.extend(Link(0, steps, output) for output in (1, 2))
+    whole = Chain(shape).reduce(axes).reshape(())
+    links.extend(whole.link(0, output) for output in (1, 2))
     return trim_outputs(node, (shape, (), ()), links)
 
 
@@ -246,19 +243,15 @@ def _loss_outcome(node: OpNode, known: bool) -> Outcome:
     places = node.expect_shape(1, drop_axes(scores, (1,)))
     total = node.choice("reduction", "mean", ("none", "sum", "mean")) != "none"
     out = () if total else places
-    one = (scores[0], 1, *scores[2:])
     rules = [(1, Whole(scores[1], 1, unknown=not known))]
     if total:
         rules += [(axis, Whole(scores[axis], 1)) for axis in range(len(scores)) if axis != 1]
-        one = (1,) * len(scores)
-    links = [Link(0, (Reduce(tuple(rules)), *reshape_steps(one, out)))]
-    rest = range(len(places)) if total else ()
-    kept = (1,) * len(places) if total else places
-    links.append(Link(1, (*reduce_steps(places, rest), *reshape_steps(kept, out))))
+    links = [Chain(scores).add(Reduce(tuple(rules))).reshape(out).link(0)]
+    links.append(Chain(places).reduce(range(len(places)) if total else ()).reshape(out).link(1))
     if node.has(2):
         (classes,) = node.ranked(2, 1, 1)
-        weight = (Reduce(((0, Whole(classes, 1, unknown=True)),)), *reshape_steps((1,), ()))
-        links.append(Link(2, (*weight, Pointwise(out))))
+        weight = (Reduce(((0, Whole(classes, 1, unknown=True)),)), Regroup(()), Pointwise(out))
+        links.append(Link(2, weight))
     links.extend(normalization_links(scores, [1], output=1))
     return trim_outputs(node, (out, scores), links)
 

@@ -15,7 +15,6 @@ from rfgraph.ops.steps import (
     lines_along,
     normal_indices,
     pick_steps,
-    reshape_steps,
     separate_positions,
 )
 from rfgraph.relations.axis_rules import Listed, Shape, Shift, Whole, product
@@ -126,7 +125,7 @@ def scatter_nd(node: OpNode) -> Outcome:
 def _scattered_nd(shape: Shape, where: Shape) -> Outcome:
     rest = shape[where[-1] :]
     updates = Chain((*where[:-1], *rest))
-    updates.add(*reshape_steps(updates.shape, (product(where[:-1]), *rest)))
+    updates.reshape((product(where[:-1]), *rest))
     updates.add(Reduce(((0, Whole(updates.shape[0], 1, unknown=True)),)), Pointwise(shape))
     indices = Chain(where).add(Everything((1,) * len(shape)), Pointwise(shape))
     return Outcome((shape,), (Link(0, (Pointwise(shape),)), indices.link(1), updates.link(2)))
@@ -204,8 +203,8 @@ def _reshaped_link(
     """Return the link of input `slot` whose `steps` apply to it under another shape."""
     chain = Chain(node.shape(slot))
     if chain.shape != under:
-        chain.add(*reshape_steps(chain.shape, under))
+        chain.reshape(under)
     chain.add(*steps)
     if chain.shape != view.shape or not chain.steps:
-        chain.add(*reshape_steps(chain.shape, view.shape))
+        chain.reshape(view.shape)
     return chain.link(slot)

@@ -13,7 +13,7 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import drop_axes, reshape_steps
+from rfgraph.ops.steps import drop_axes
 from rfgraph.relations.axis_rules import Repeat, Shape, product
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
@@ -21,7 +21,7 @@ from rfgraph.wording.names import quoted
 
 
 def _as(shape: Shape, target: Shape) -> Outcome:
-    return Outcome((target,), (Link(0, reshape_steps(shape, target)),))
+    return Outcome((target,), (Chain(shape).reshape(target).link(0),))
 
 
 @rule("Reshape", ignores=("consumed_inputs",), how=SELECT)

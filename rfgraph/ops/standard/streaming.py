@@ -10,7 +10,6 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     normal_indices,
     pick_steps,
-    reduce_steps,
     repeat_rule,
     select_steps,
     trim_outputs,
@@ -244,12 +243,10 @@ def _output_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Iter
         chain = seq.tokens(node.shape(slot))
         chain.add(Prefix(((1, Band(None, 0, seq.length, seq.length)),)))
         if slot != VALUE:
-            chain.add(*reduce_steps(chain.shape, [3], weighted=True))
+            chain.reduce([3], weighted=True)
         yield seq.out(chain, slot)
     if node.has(PAST):
-        past = Chain(seq.state).add(
-            *reduce_steps(seq.state, [2], weighted=True), Permute((0, 2, 1, 3))
-        )
+        past = Chain(seq.state).reduce([2], weighted=True).add(Permute((0, 2, 1, 3)))
         yield seq.out(past, PAST)
 
 
@@ -258,7 +255,7 @@ def _state_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Itera
     rows = (Reduce(((2, Whole(seq.size, seq.size)),), weighted=True),) if seq.mixed else ()
     for slot in (KEY, VALUE, *gates):
         chain = seq.tokens(node.shape(slot))
-        chain.add(*reduce_steps(chain.shape, [1], weighted=True))
+        chain.reduce([1], weighted=True)
         chain.add(Permute((0, 2, 1, 3) if slot == VALUE else (0, 2, 3, 1)))
         if chain.shape[2] == seq.size:
             chain.add(*rows)
