@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 
 Count: TypeAlias = Literal["routes", "paths"]
-Order: TypeAlias = Literal["largest", "smallest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def paths(
     tensor: str | None = None,
     input: str | None = None,
     *,
-    order: Order = "largest",
+    order: Literal["largest", "smallest"] = "largest",
     count: Count = "routes",
     through: Sequence[str] = (),
     avoiding: Sequence[str] = (),

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 LEAST_CORE = 256
 TIMES_HALO = 4
 
-Ranges: TypeAlias = "tuple[tuple[int, int], ...]"
 Slices: TypeAlias = "tuple[slice, ...]"
 
 
@@ -47,7 +46,7 @@ class Tile:
     read: Slices
     write: Slices
     crop: Slices
-    keep: Ranges
+    keep: tuple[tuple[int, int], ...]
     spatial: tuple[tuple[int, ...], tuple[int, ...]]
 
     def to_dict(self) -> Json:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from rfgraph.arguments import dims as checked_dims
 from rfgraph.arguments import keywords_named, mapping, sequence, shapes, texts
@@ -24,11 +24,11 @@ from rfgraph.checks.registry import (
 from rfgraph.errors import UsageError
 
 if TYPE_CHECKING:
+    from rfgraph.analysis.paths import Count
     from rfgraph.checks.baseline import Baseline
     from rfgraph.checks.description import Described
 
 
-Count: TypeAlias = Literal["routes", "paths"]
 Stored: TypeAlias = "Baseline | str | os.PathLike[str] | Mapping[str, Any]"
 
 STATS = ("min", "max", "union", "median", "mean")

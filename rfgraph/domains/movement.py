@@ -34,7 +34,7 @@ from rfgraph.relations.axis_rules import (
     product,
 )
 from rfgraph.relations.graph import Edge, ancestors, input_shape
-from rfgraph.relations.steps import regroup_plan
+from rfgraph.relations.steps import is_own, regroup_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,11 +47,8 @@ if TYPE_CHECKING:
     from rfgraph.relations.steps import Everything, Places
 
 Taps: TypeAlias = Window | Transposed | Resample | Shift
-
-
-# Why a tensor does not move.
-Fixed: TypeAlias = str
-Value: TypeAlias = Moved | Fixed
+# How a tensor moves, or why it does not.
+Value: TypeAlias = Moved | str
 
 WHOLE = "reads the whole axis"
 UNKNOWN = "is not followed"
@@ -160,11 +157,11 @@ class _Movement(Joining[Value]):
         self._length = length
         self.first = self.last = 0
         # What the relation just carried over does beside moving a tensor.
-        self._opened: Fixed | None = None
+        self._opened: str | None = None
         self._is_part = False
         self.parted: set[str] = set()
 
-    def carried(self, value: Value, relation: Relation) -> tuple[Value, Fixed | None, bool]:
+    def carried(self, value: Value, relation: Relation) -> tuple[Value, str | None, bool]:
         """Return a value behind a relation, which open side that reads, and if it is a part."""
         self._opened, self._is_part = None, False
         return self.carry(value, relation), self._opened, self._is_part
@@ -321,11 +318,8 @@ def _own_axis(place: Ints, axis: int, length: int, shape: Shape) -> int | None:
     `axis`, if it is one: of axes of one position each is.
     """
     for behind in sorted(range(len(shape)), key=lambda at: at != axis):
-        if shape[behind] == place.shape[behind] == length:
-            line = [1] * len(shape)
-            line[behind] = length
-            if bool(((place == np.arange(length).reshape(line)) | (place < 0)).all()):
-                return behind
+        if shape[behind] == place.shape[behind] == length and is_own(place, behind, length):
+            return behind
     return None
 
 

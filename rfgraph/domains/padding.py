@@ -24,7 +24,7 @@ from rfgraph.domains.regions import (
     standing,
 )
 from rfgraph.domains.regroup import regrouped_axes
-from rfgraph.domains.tables import NOTHING, Table
+from rfgraph.domains.tables import Table
 from rfgraph.relations.axis_rules import (
     Band,
     Resample,
@@ -32,6 +32,7 @@ from rfgraph.relations.axis_rules import (
     Transposed,
     Whole,
     Window,
+    along_axis,
     progressions,
 )
 from rfgraph.relations.bounds import allowance, bounded
@@ -109,18 +110,13 @@ class _Padding(Joining[_Value]):
         part = self._has_parts and isinstance(rule, Shift) and rule.outside == "absent"
         ends = _ends(rule) if axis in value.carrying and not part else None
         if ends is not None:
-            dims = [1] * made.lo.ndim
-            dims[axis] = rule.out_len
-            outside = Table(*(side.reshape(dims) for side in ends))
-            made = tables.join(made, outside)
+            shape = along_axis(rule.out_len, axis, made.lo.ndim)
+            made = tables.join(made, Table(*(side.reshape(shape) for side in ends)))
         # What reads all of an axis has no position on it any more.
         return _Value(made, value.carrying - ({axis} if isinstance(rule, Whole) else set()))
 
     def everything(self, value: _Value, step: Everything, old: Shape) -> _Value:
-        dims = (1,) * len(step.shape)
-        table = own_table(value.table)
-        lo, hi = table.lo.min(initial=NOTHING), table.hi.max(initial=-NOTHING)
-        return _Value(Table(np.full(dims, lo), np.full(dims, hi)), frozenset())
+        return _Value(tables.hull(own_table(value.table), len(step.shape)), frozenset())
 
     def join(self, first: _Value, second: _Value) -> _Value:
         table = join_held(first.table, second.table)

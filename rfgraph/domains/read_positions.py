@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, Whole, product
+from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, Whole, inverse, product
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.relations.interpretation import Domain
@@ -73,7 +73,7 @@ class _ReadPositions(Domain[Masks]):
         )
 
     def permute(self, value: Masks, perm: tuple[int, ...], old: Shape) -> Masks:
-        return tuple(value[perm.index(axis)] for axis in range(len(perm)))
+        return tuple(value[axis] for axis in inverse(perm))
 
     def regroup(self, value: Masks, old: Shape, new: Shape) -> Masks:
         return _regroup_back(value, old, new)

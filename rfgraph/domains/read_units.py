@@ -16,7 +16,7 @@ from rfgraph.domains.continued import continued
 from rfgraph.domains.joined import Joining
 from rfgraph.domains.positions import ends, flags, is_within, positions, read_by, union
 from rfgraph.errors import BoundError
-from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, product
+from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, inverse, product
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.graph import input_shape
 from rfgraph.relations.steps import regroup_plan
@@ -36,12 +36,11 @@ MAX_PRODUCTS = 64
 
 Product: TypeAlias = "tuple[Positions, ...]"
 Products: TypeAlias = "tuple[Product, ...]"
-Box: TypeAlias = "tuple[tuple[int, int], ...]"
 
 
 def boxes_read(
     graph: Graph, target: str, index: Sequence[int | tuple[int, int] | None]
-) -> dict[str, Box]:
+) -> dict[str, tuple[tuple[int, int], ...]]:
     """Return the tight boxes that the units of `target` at `index` read of what leads to it.
 
     An entry is a unit, the first and the end of a range, or None for a whole axis. Raises
@@ -85,7 +84,7 @@ class _ReadUnits(Joining[Products]):
         )
 
     def permute(self, value: Products, perm: tuple[int, ...], old: Shape) -> Products:
-        return tuple(tuple(one[perm.index(axis)] for axis in range(len(perm))) for one in value)
+        return tuple(tuple(one[axis] for axis in inverse(perm)) for one in value)
 
     def regroup(self, value: Products, old: Shape, new: Shape) -> Products:
         return _united(made for one in value for made in _regrouped(one, old, new))

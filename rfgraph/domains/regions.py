@@ -67,7 +67,7 @@ class _Clipped(Domain[tuple[Held, ...]]):
         )
 
     def everything(self, value: tuple[Held, ...], step: Everything, old: Shape) -> tuple[Held, ...]:
-        return tuple(_hull(own_table(held), len(step.shape)) for held in value)
+        return tuple(tables.hull(own_table(held), len(step.shape)) for held in value)
 
     def join(self, first: tuple[Held, ...], second: tuple[Held, ...]) -> tuple[Held, ...]:
         return tuple(map(join_held, first, second))
@@ -137,12 +137,6 @@ def before_rule(held: Held, axis: int, rule: AxisRule) -> Table:
         old, new = slim_before(axis, held.shape, held.now, held.table.axes)
         return regroup(held.table, old, new)
     return standing(held)
-
-
-def _hull(table: Table, rank: int) -> Table:
-    dims = (1,) * rank
-    lo = table.lo.min(initial=NOTHING).reshape(dims)
-    return Table(np.asarray(lo), np.asarray(table.hi.max(initial=-NOTHING).reshape(dims)))
 
 
 def region(

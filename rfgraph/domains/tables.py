@@ -24,6 +24,8 @@ from rfgraph.relations.axis_rules import (
     Shape,
     Shift,
     Whole,
+    along_axis,
+    inverse,
     product,
 )
 from rfgraph.relations.bounds import bounded, held
@@ -69,8 +71,7 @@ def counted(table: Table) -> Table:
 def ramp(shape: Shape, axis: int) -> Table:
     """Return the table of a tensor that reads its own position along `axis`."""
     bounded(shape[axis])
-    dims = [1] * len(shape)
-    dims[axis] = shape[axis]
+    dims = along_axis(shape[axis], axis, len(shape))
     position = np.arange(shape[axis], dtype=np.int64).reshape(dims)
     return Table(position, position)
 
@@ -80,8 +81,7 @@ def from_spans(spans: Sequence[Span], rank: int, axis: int) -> Table:
     pairs = [(NOTHING, -NOTHING) if span is None else span for span in spans]
     if any(span is not None and max(map(abs, span)) > MAX_VALUE for span in spans):
         raise BoundError(f"a tabulated position exceeds MAX_VALUE ({MAX_VALUE})")
-    dims = [1] * rank
-    dims[axis] = len(spans)
+    dims = along_axis(len(spans), axis, rank)
     array = np.array(pairs, dtype=np.int64).reshape(len(spans), 2)
     return Table(array[:, 0].reshape(dims), array[:, 1].reshape(dims))
 
@@ -97,6 +97,13 @@ def masked(table: Table, mask: NDArray[np.bool_]) -> Table:
     """Return the table with nothing read where `mask` (broadcastable) is false."""
     bounded(product(np.broadcast_shapes(table.lo.shape, mask.shape)))
     return counted(Table(np.where(mask, table.lo, NOTHING), np.where(mask, table.hi, -NOTHING)))
+
+
+def hull(table: Table, rank: int) -> Table:
+    """Return the table of a tensor of `rank` whose units read what any of this one does."""
+    dims = (1,) * rank
+    lo = table.lo.min(initial=NOTHING).reshape(dims)
+    return Table(np.asarray(lo), np.asarray(table.hi.max(initial=-NOTHING).reshape(dims)))
 
 
 def permute(table: Table, perm: tuple[int, ...]) -> Table:
@@ -171,9 +178,7 @@ def _where_read(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Tab
     reads = reads_any(rule, clipped=clipped)
     if reads is None or bool(reads.all()):
         return table
-    dims = [1] * table.lo.ndim
-    dims[axis] = len(reads)
-    return masked(table, reads.reshape(dims))
+    return masked(table, reads.reshape(along_axis(len(reads), axis, table.lo.ndim)))
 
 
 def _take(table: Table, axis: int, places: Ints) -> Table:
@@ -181,9 +186,7 @@ def _take(table: Table, axis: int, places: Ints) -> Table:
     taken = Table(table.lo.take(there, axis=axis), table.hi.take(there, axis=axis))
     if (places >= 0).all():
         return taken
-    dims = [1] * table.lo.ndim
-    dims[axis] = len(places)
-    return masked(taken, (places >= 0).reshape(dims))
+    return masked(taken, (places >= 0).reshape(along_axis(len(places), axis, table.lo.ndim)))
 
 
 def _blocks(table: Table, axis: int, rule: Blocks) -> Table:
@@ -230,9 +233,8 @@ def _rows(table: Table, axis: int, rule: Rows) -> Table:
     numbers = np.broadcast_to(np.arange(product(own)).reshape(own), rule.lengths).reshape(-1)
     there = numbers[row] * rule.in_len + position
     counts = kept.sum(axis=1)
-    back = [perm.index(a) for a in range(len(perm))]
     lo, hi = (
-        reduced.reshape((*rule.lengths, 1, *rest)).transpose(back)
+        reduced.reshape((*rule.lengths, 1, *rest)).transpose(inverse(perm))
         for reduced in _reduced(permute(table, perm), (-1, product(rest)), there, counts)
     )
     return Table(lo, hi)

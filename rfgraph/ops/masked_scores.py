@@ -13,7 +13,7 @@ import numpy as np
 
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, OpNode, Value
 from rfgraph.ops.steps import kept_steps
-from rfgraph.relations.axis_rules import Band, Listed, Rows, Shape, product
+from rfgraph.relations.axis_rules import Band, Listed, Rows, Shape, inverse, product
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Step, Taps
 
 if TYPE_CHECKING:
@@ -110,17 +110,17 @@ def summed_steps(kept: Array, shape: Shape, axis: int, weighted: bool = False) -
     return (Reduce(((axis, rows),), weighted),)
 
 
-def taken_steps(kept: Array, shape: Shape, weighted: bool = False) -> tuple[Step, ...]:
+def taken_steps(kept: Array, shape: Shape) -> tuple[Step, ...]:
     """Return the steps from (..., keys, columns) to (..., queries, columns).
 
     A query reads the keys that `kept`, compacted and of shape (..., queries, keys), leaves it. The
     axis of the queries stays of length 1 where they all read the same; what is too large to list is
-    read as a whole.
+    read as a whole. Weights take part.
     """
     rank = len(shape)
     keys = rank - 2
     if bool(kept.all()):
-        return tuple(Chain(shape).reduce([keys], weighted).steps)
+        return tuple(Chain(shape).reduce([keys], weighted=True).steps)
     kept = _spread(kept, rank - 1, shape[keys])
     chain = Chain(shape)
     outer = [a for a in range(keys) if kept.shape[a] > 1]
@@ -129,7 +129,7 @@ def taken_steps(kept: Array, shape: Shape, weighted: bool = False) -> tuple[Step
         chain.add(Pointwise(spread))
     if kept.shape[keys] == 1:
         chain.add(*(kept_steps(np.moveaxis(kept, -1, -2), spread) or ()))
-        return tuple(chain.reduce([keys], weighted).steps)
+        return tuple(chain.reduce([keys], weighted=True).steps)
     groups = product(kept.shape[a] for a in outer)
     flat = kept.transpose((*outer, *(a for a in range(rank) if a not in outer)))
     flat = flat.reshape(groups, *kept.shape[-2:])
@@ -138,7 +138,7 @@ def taken_steps(kept: Array, shape: Shape, weighted: bool = False) -> tuple[Step
         rule = Band(*band, kept.shape[-1], kept.shape[-2])
         return tuple(chain.add(Prefix(((keys, rule),))).steps)
     if flat.size > MAX_INDEX_ELEMENTS:
-        return tuple(Chain(shape).reduce([keys], weighted).steps)
+        return tuple(Chain(shape).reduce([keys], weighted=True).steps)
     perm = (*outer, keys, *(a for a in range(rank) if a not in (*outer, keys)))
     moved = chain.add(Permute(perm)).shape
     rest = moved[len(outer) + 1 :]
@@ -146,7 +146,7 @@ def taken_steps(kept: Array, shape: Shape, weighted: bool = False) -> tuple[Step
     chain.add(Regroup((groups * shape[keys], *rest)))
     chain.add(Taps(((0, Listed(lists, groups * shape[keys])),)))
     chain.add(Regroup((*moved[: len(outer)], kept.shape[-2], *rest)))
-    return tuple(chain.add(Permute(_inverse(perm))).steps)
+    return tuple(chain.add(Permute(inverse(perm))).steps)
 
 
 def _spread(kept: Array, axis: int, length: int) -> Array:
@@ -178,7 +178,3 @@ def _lists(bits: bytes, groups: int, rows: int, keys: int) -> tuple[tuple[int, .
     return tuple(
         tuple((np.flatnonzero(flags[row]) + row // rows * keys).tolist()) for row in range(count)
     )
-
-
-def _inverse(perm: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(perm.index(axis) for axis in range(len(perm)))

@@ -10,12 +10,12 @@ import numpy as np
 
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, product
+from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, along_axis, inverse, product
 from rfgraph.relations.how import PRODUCT, WEIGHTED, How, Kernel, Scaling
-from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select, Step
+from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Select, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 MAX_FLAT_ELEMENTS = 1 << 20
@@ -145,9 +145,18 @@ def scalar_link(node: OpNode, index: int, shape: Shape, output: int = 0) -> Link
     return Link(index, (*steps, Pointwise(shape)), output)
 
 
-def along_axis(length: int, axis: int, rank: int) -> Shape:
-    """Return the shape in which a vector broadcasts along `axis` of a tensor of `rank`."""
-    return tuple(length if a == axis else 1 for a in range(rank))
+def scalar_links(node: OpNode, slots: Iterable[int], shape: Shape, output: int = 0) -> list[Link]:
+    """Return the links of optional inputs of one element that every output reads."""
+    return [scalar_link(node, slot, shape, output) for slot in slots if node.has(slot)]
+
+
+def everything_links(
+    node: OpNode, slots: Iterable[int], shape: Shape, output: int = 0, unknown: bool = False
+) -> Iterator[Link]:
+    """Yield links by which an output reads all of the given inputs."""
+    for slot in slots:
+        if node.has(slot):
+            yield Link(slot, (Everything(shape, unknown),), output)
 
 
 def parameter_links(
@@ -266,5 +275,4 @@ def _flat_kept(kept: Array, varying: list[int], shape: Shape) -> tuple[Step, ...
     moved = chain.shape
     flat = _own_positions(kept.reshape(-1))
     chain.add(Regroup((kept.size, *moved[len(varying) :])), *pick_steps(flat, 0, kept.size))
-    inverse = tuple(perm.index(axis) for axis in range(len(shape)))
-    return tuple(chain.add(Regroup(moved), Permute(inverse)).steps)
+    return tuple(chain.add(Regroup(moved), Permute(inverse(perm))).steps)

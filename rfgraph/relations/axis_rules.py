@@ -342,3 +342,13 @@ def _check(number: int, bound: int, name: str) -> None:
 def product(lengths: Iterable[int]) -> int:
     """Return the product as an exact integer."""
     return math.prod(lengths)
+
+
+def along_axis(length: int, axis: int, rank: int) -> Shape:
+    """Return the shape in which a vector broadcasts along `axis` of a tensor of `rank`."""
+    return tuple(length if a == axis else 1 for a in range(rank))
+
+
+def inverse(perm: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the permutation that undoes one."""
+    return tuple(perm.index(axis) for axis in range(len(perm)))

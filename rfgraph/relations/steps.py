@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from rfgraph.relations.axis_rules import along_axis
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -95,6 +97,12 @@ class Select:
     rules: tuple[tuple[int, SelectRule], ...]
 
 
+def is_own(place: NDArray[np.int64], axis: int, length: int) -> bool:
+    """Whether a place of `Gathered`, where it is one, is the position on an axis of `length`."""
+    own = np.arange(length).reshape(along_axis(length, axis, place.ndim))
+    return bool(((place == own) | (place < 0)).all())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Gathered:
     """Each element of `shape` is one of the input's, or nothing: any rearrangement.
@@ -110,12 +118,7 @@ class Gathered:
         """Whether all that reads an input of `shape` reads its own position on an axis."""
         if len(shape) != len(self.shape):
             return False
-        line = [1] * len(shape)
-        line[axis] = shape[axis]
-        own = np.arange(shape[axis]).reshape(line)
-        return self.shape[axis] == shape[axis] and bool(
-            ((self.places[axis] == own) | (self.places[axis] < 0)).all()
-        )
+        return self.shape[axis] == shape[axis] and is_own(self.places[axis], axis, shape[axis])
 
 
 @dataclass(frozen=True, slots=True)

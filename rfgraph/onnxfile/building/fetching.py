@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rfgraph.onnxfile.building import fold
 from rfgraph.onnxfile.building.attributes import resolve
@@ -18,12 +17,10 @@ if TYPE_CHECKING:
     import onnx
 
     from rfgraph.onnxfile.building.call import Call
-    from rfgraph.ops.node import Value
+    from rfgraph.ops.node import Array, Value
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Operator
 
-
-Array: TypeAlias = NDArray[Any]
 
 # Elements of a constant that is fetched, or of a level; and of all in one model.
 MAX_FETCHED = 1 << 24

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.errors import BoundError
 from rfgraph.onnxfile.building import fold
-from rfgraph.onnxfile.building.fetching import Array, ConstantFetcher, Deferred
+from rfgraph.onnxfile.building.fetching import ConstantFetcher, Deferred
 from rfgraph.relations.axis_rules import product
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import onnx
 
     from rfgraph.onnxfile.building.call import Call
-    from rfgraph.ops.node import Value
+    from rfgraph.ops.node import Array, Value
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Operator
 

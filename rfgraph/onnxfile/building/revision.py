@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import onnx
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Changes, Setting
 
-
-Follow: TypeAlias = Callable[["Call"], "list[Entry]"]
 
 # How often a node may be put in a row with itself.
 MAX_REPEATED = 256
@@ -67,7 +65,7 @@ class Reviser:
         self._met: dict[str, set[tuple[str, ...]]] = {}
         self._labels: dict[str, None] = {}
 
-    def follow(self, call: Call, follow: Follow) -> list[Entry]:
+    def follow(self, call: Call, follow: Callable[[Call], list[Entry]]) -> list[Entry]:
         """Return what the outputs of a node stand for, followed as it is asked to be."""
         address = self._address(call)
         if address is None:

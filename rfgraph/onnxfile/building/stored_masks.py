@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import reduce
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx import TensorProto
 
 from rfgraph.onnxfile.building import fold
 from rfgraph.onnxfile.building.fetching import Deferred
 from rfgraph.ops.masked_scores import compact, masked_weights
-from rfgraph.ops.node import Marks, Value
+from rfgraph.ops.node import Array, Marks, Value
 from rfgraph.relations.axis_rules import product
 from rfgraph.relations.graph import MaskCut, StoredMasks
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Operator
 
 
-Array: TypeAlias = NDArray[Any]
 # What is known of a level, and whether the value of a constant in it is missing.
 Found: TypeAlias = "tuple[Array | None, bool]"
 

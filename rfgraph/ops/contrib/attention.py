@@ -11,7 +11,6 @@ from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
     bias_links,
-    everything_links,
     from_cache,
     into_cache,
     mask_links,
@@ -22,7 +21,7 @@ from rfgraph.ops.contrib.packed_heads import (
 from rfgraph.ops.masked_scores import compact, least_margin, masked_weights
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, trim_outputs
+from rfgraph.ops.steps import broadcasts, everything_links, trim_outputs
 from rfgraph.relations.steps import Pointwise, Regroup
 
 if TYPE_CHECKING:

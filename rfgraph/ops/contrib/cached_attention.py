@@ -9,7 +9,6 @@ from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
     bias_links,
-    everything_links,
     from_cache,
     into_cache,
     take_part,
@@ -17,7 +16,7 @@ from rfgraph.ops.contrib.packed_heads import (
 )
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import trim_outputs
+from rfgraph.ops.steps import everything_links, trim_outputs
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce
 
@@ -67,7 +66,7 @@ class Grouped:
         return (self.heads.batch, self.heads.groups, length, self.width or self.heads.size)
 
 
-def _grouped_lengths(node: OpNode, total: int, lengths: int, past: int, less: int = 1) -> Grouped:
+def _grouped_lengths(node: OpNode, total: int, lengths: int, less: int = 1) -> Grouped:
     """Return the lengths of a node.
 
     Input `total` tells how many keys there are, input `lengths` by sequence, and `less`.
@@ -93,7 +92,7 @@ def _grouped_lengths(node: OpNode, total: int, lengths: int, past: int, less: in
     start = None if not known else max(known[0] - key[1], 0)
     ends = node.value(lengths).data
     exact = start is not None and ends is not None and bool((ends == start + key[1] - less).all())
-    cache = node.ranked(past, 4, 4)[2] if node.has(past) else 0
+    cache, width = node.ranked(3, 4, 4)[2:] if node.has(3) else (0, 0)
     causal = node.int("causal", 1) != 0 and key[1] == query[1]
     window = node.int("local_window_size", -1)
     old = min(cache, start) if exact and start is not None else cache
@@ -102,7 +101,6 @@ def _grouped_lengths(node: OpNode, total: int, lengths: int, past: int, less: in
         causal,
         window if window > 0 and causal else None,
     )
-    width = node.shape(past)[3] if node.has(past) else 0
     return Grouped(heads, packed, start, cache, exact, width)
 
 
@@ -130,7 +128,7 @@ def group_query_attention(node: OpNode) -> Outcome:
     all features of the head. Unknown: where the new positions go in a cache where data tells the
     lengths, and what stays in a sliding one. Versions: all (1).
     """
-    grouped = _grouped_lengths(node, 6, 5, 3)
+    grouped = _grouped_lengths(node, 6, 5)
     sliding = node.int("sliding_window_cache", 0) != 0
     if sliding or node.has(16):
         whole_cache = replace(grouped.heads, past=grouped.cache)
@@ -144,7 +142,7 @@ def group_query_attention(node: OpNode) -> Outcome:
     scoring.extend(everything_links(node, (6, 7, 8, 9, 12, 14, 15, 16), heads.shape))
     scoring.extend(_sink_links(node, heads))
     values.extend(everything_links(node, (13,), heads.shape))
-    links = [*scoring, *values, *_presents(node, grouped, (3, 4)), *_stored_by(node, grouped)]
+    links = [*scoring, *values, *_presents(node, grouped), *_stored_by(node, grouped)]
     shape = grouped.present
     scores = None
     if shape is not None and not grouped.sliding:
@@ -204,10 +202,10 @@ def _lengths(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
     yield (Chain(found).reshape((heads.batch, 1, 1)).add(Pointwise(heads.shape)).link(slot))
 
 
-def _presents(node: OpNode, found: Grouped, pasts: tuple[int, int]) -> Iterator[Link]:
+def _presents(node: OpNode, found: Grouped) -> Iterator[Link]:
     """Yield the links of the new caches: the past, then the new positions after `start`."""
     heads, shape = found.heads, found.present
-    for output, slot in enumerate(pasts, 1):
+    for output, slot in enumerate((3, 4), 1):
         source, chain = found.operand(node, output)
         if shape is None or found.sliding or shape[3] != heads.size:
             unknown = found.sliding or not found.exact
@@ -241,7 +239,7 @@ def sparse_attention(node: OpNode) -> Outcome:
     Upper bound: blocks that the block mask leaves out count as read, and all of the cache. Unknown:
     where the new positions go in the cache where data tells the lengths. Versions: all (1).
     """
-    grouped = _grouped_lengths(node, 7, 8, 3, less=0)
+    grouped = _grouped_lengths(node, 7, 8, less=0)
     grouped = replace(grouped, heads=replace(grouped.heads, window=None))
     cache = (grouped.heads.batch, grouped.heads.groups, grouped.cache, grouped.heads.size)
     if node.shape(3) != cache or node.shape(4) != cache:
@@ -252,7 +250,7 @@ def sparse_attention(node: OpNode) -> Outcome:
     links.extend(everything_links(node, (5, 6, 7, 8, 9, 10), grouped.heads.shape))
     if grouped.start is None or grouped.start + grouped.heads.keys > grouped.cache:
         grouped = replace(grouped, start=0, exact=False)
-    links.extend(_presents(node, grouped, (3, 4)))
+    links.extend(_presents(node, grouped))
     return trim_outputs(node, (grouped.heads.shape, cache, cache), links)
 
 
@@ -269,7 +267,7 @@ def dynamic_sparse_attention(node: OpNode) -> Outcome:
     Unknown: which keys and values, new, cached or auxiliary, and what the new caches hold.
     onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    grouped = _grouped_lengths(node, 10, 9, 3)
+    grouped = _grouped_lengths(node, 10, 9)
     heads = grouped.heads
     links = [] if grouped.packed else _own_links(node, grouped)[:1]
     sources = (0, *range(1, 7)) if grouped.packed else range(1, 7)

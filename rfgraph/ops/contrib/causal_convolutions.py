@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import select_steps, trim_outputs
+from rfgraph.ops.steps import everything_links, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window, product
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Taps
 
@@ -211,8 +211,7 @@ def _unknown_padding_outcome(node: OpNode, conv: Causal, links: list[Link]) -> O
     links.append(Link(0, (taps, Reduce(others)), spatial=spatial))
     for output, to in enumerate((shape, ())):
         slots = (3,) if output == 0 else (0, 3)
-        anything = (Everything(to, unknown=True),)
-        links.extend(Link(slot, anything, output) for slot in slots if node.has(slot))
+        links.extend(everything_links(node, slots, to, output, unknown=True))
     return trim_outputs(node, (shape, None), links)
 
 
@@ -280,8 +279,7 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
     ]
     updates = (state[0], max(node.int("state_update_capacity", 0), 0), channels)
     for output, to in ((1, state), (2, updates)):
-        anything = (Everything(to, unknown=True),)
-        links.extend(Link(slot, anything, output) for slot in (0, 2, 4, 5) if node.has(slot))
+        links.extend(everything_links(node, (0, 2, 4, 5), to, output, unknown=True))
     return trim_outputs(node, (shape, state, updates), links)
 
 

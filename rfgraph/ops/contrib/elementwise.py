@@ -5,7 +5,7 @@ from __future__ import annotations
 from rfgraph.ops.contrib.operands import DOMAIN, broadcast_links, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, broadcast
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import scalar_link, select_steps, trim_outputs
+from rfgraph.ops.steps import scalar_link, scalar_links, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
 from rfgraph.relations.how import How
 from rfgraph.relations.steps import Pointwise, Reduce
@@ -121,7 +121,7 @@ def dropout(node: OpNode) -> Outcome:
     mode = node.value(slots[1]) if node.has(slots[1]) else None
     if mode is not None and (mode.data is None or mode.data.any()):
         for output, to in enumerate((shape, mask)):
-            links.extend(scalar_link(node, slot, to, output) for slot in slots if node.has(slot))
+            links.extend(scalar_links(node, slots, to, output))
     return trim_outputs(node, (shape, mask), links)
 
 
@@ -132,8 +132,7 @@ def scaled_silu(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     shape = node.shape(0)
-    scale = [scalar_link(node, 1, shape)] if node.has(1) else []
-    return Outcome((shape,), (_own_link(shape), *scale))
+    return Outcome((shape,), (_own_link(shape), *scalar_links(node, [1], shape)))
 
 
 @rule("GatedAdd", domain=DOMAIN)
@@ -214,8 +213,7 @@ def qordered_gelu(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     shape = node.shape(0)
-    scales = [scalar_link(node, slot, shape) for slot in (1, 2) if node.has(slot)]
-    return Outcome((shape,), (_own_link(shape), *scales))
+    return Outcome((shape,), (_own_link(shape), *scalar_links(node, (1, 2), shape)))
 
 
 @rule(

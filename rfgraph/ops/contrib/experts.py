@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import DOMAIN
-from rfgraph.ops.contrib.packed_heads import everything_links, take_part
+from rfgraph.ops.contrib.packed_heads import take_part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import trim_outputs
+from rfgraph.ops.steps import everything_links, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce
 

@@ -13,6 +13,7 @@ from rfgraph.ops.contrib.operands import (
     operand_of,
     permuted_operand,
     with_channels_last,
+    with_links,
 )
 from rfgraph.ops.convolutions import channel_links, global_pool, pool
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
@@ -61,8 +62,7 @@ def qlinear_average_pool(node: OpNode) -> Outcome:
     """
     outcome = pool(node, channels_last=True)
     shape = first_shape(outcome)
-    scales = channel_links(node, range(1, 5), shape, len(shape) - 1)
-    return Outcome(outcome.shapes, (*outcome.links, *scales))
+    return with_links(outcome, channel_links(node, range(1, 5), shape, len(shape) - 1))
 
 
 @rule("QLinearConvTranspose", domain=NHWC)
@@ -76,8 +76,7 @@ def qlinear_conv_transpose(node: OpNode) -> Outcome:
     """
     outcome = with_channels_last(node, "ConvTranspose", (0, 3, 8))
     shape = first_shape(outcome)
-    scales = channel_links(node, (1, 2, 4, 5, 6, 7), shape, len(shape) - 1)
-    return Outcome(outcome.shapes, (*outcome.links, *scales))
+    return with_links(outcome, channel_links(node, (1, 2, 4, 5, 6, 7), shape, len(shape) - 1))
 
 
 @rule("Resize", domain=NHWC, ignores=("cubic_coeff_a", "extrapolation_value"))
@@ -166,8 +165,7 @@ def conv(node: OpNode) -> Outcome:
     added = _fill_channels(node, 3, weights[0])
     if added.value.shape != shape:
         raise RuleError(f"input 3 requires shape {list(shape)}, found {list(node.shape(3))}")
-    steps = added.steps or (Pointwise(shape),)
-    return Outcome(outcome.shapes, (*outcome.links, Link(3, steps)))
+    return with_links(outcome, [Link(3, added.steps or (Pointwise(shape),))])
 
 
 def _fill_channels(node: OpNode, slot: int, channels: int) -> Operand:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
-from rfgraph.ops.contrib.packed_heads import everything_links, take_part
+from rfgraph.ops.contrib.packed_heads import take_part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import scalar_link, trim_outputs
+from rfgraph.ops.steps import everything_links, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Band, Shape, Whole, Window
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Taps
 

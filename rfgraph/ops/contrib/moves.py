@@ -19,11 +19,7 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import (
-    check_index_count,
-    pick_steps,
-    trim_outputs,
-)
+from rfgraph.ops.steps import check_index_count, everything_links, pick_steps, trim_outputs
 from rfgraph.relations.axis_rules import Band, Shape, Whole, product
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Reduce, Regroup
 
@@ -153,8 +149,7 @@ def gather_block_quantized(node: OpNode) -> Outcome:
     out = (*shape[:axis], *where, *shape[axis + 1 :])
     spread = (*where, *(1,) * (len(shape) - axis - 1))
     own = Chain(where).reshape(spread).add(Pointwise(out))
-    anything = (Everything(out, unknown=True),)
-    links = [Link(slot, anything) for slot in (0, 2, 3) if node.has(slot)]
+    links = everything_links(node, (0, 2, 3), out, unknown=True)
     return Outcome((out,), (own.link(1), *links))
 
 

@@ -9,7 +9,7 @@ from rfgraph.errors import BoundError
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import scalar_link, select_steps, trim_outputs
+from rfgraph.ops.steps import everything_links, scalar_link, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Window
 from rfgraph.relations.steps import Everything, Pointwise, Regroup, Taps
 
@@ -126,12 +126,10 @@ def varlen_ngram_hash_mapping(node: OpNode) -> Outcome:
         links.append(scalar_link(node, 6, out))
     if node.has(7):
         links.extend(orders.windows(7, node.expect_shape(7, shape), 0))
-    past = (Everything(out, unknown=True),)
-    links.extend(Link(slot, past) for slot in (4, 8) if node.has(slot))
+    links.extend(everything_links(node, (4, 8), out, unknown=True))
     size, capacity = orders.largest - 1, max(node.int("state_update_capacity", 0), 0)
     states = ((batch, size), (batch, size), (batch, capacity, size))
     for output, state in enumerate(states, 1):
         sources = (7, 8, 3) if output == 2 else (0, 3, 4, 9)
-        anything = (Everything(state, unknown=True),)
-        links.extend(Link(slot, anything, output) for slot in sources if node.has(slot))
+        links.extend(everything_links(node, sources, state, output, unknown=True))
     return trim_outputs(node, (out, *states), links)

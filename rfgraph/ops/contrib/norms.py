@@ -10,7 +10,7 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     expect_broadcast,
     norm_hows,
-    scalar_link,
+    scalar_links,
     softmax_hows,
     trim_outputs,
 )
@@ -98,7 +98,7 @@ def qordered_layer_normalization(node: OpNode) -> Outcome:
     links = list(_added_links(node, 0, shape, range(axis, len(shape))))
     for slot in (2, 3):
         links.extend(broadcast_links(node, slot, shape))
-    links.extend(scalar_link(node, slot, shape) for slot in (1, 4) if node.has(slot))
+    links.extend(scalar_links(node, (1, 4), shape))
     return Outcome((shape,), tuple(links))
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, UnresolvedError, Value
 from rfgraph.ops.registry import find_rule
-from rfgraph.ops.steps import expect_broadcast, parameter_links
+from rfgraph.ops.steps import expect_broadcast, parameter_links, scalar_links
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Step, Taps
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rfgraph.relations.axis_rules import Shape
 
@@ -86,6 +86,16 @@ def first_shape(found: Outcome) -> Shape:
     if shape is None:
         raise UnresolvedError("the shape of the output is not known")
     return shape
+
+
+def with_links(found: Outcome, *links: Iterable[Link]) -> Outcome:
+    """Return the outcome with more links."""
+    return Outcome(found.shapes, (*found.links, *(link for more in links for link in more)))
+
+
+def with_scalars(node: OpNode, found: Outcome, slots: Iterable[int]) -> Outcome:
+    """Return the outcome with optional inputs of one element added, that every output reads."""
+    return with_links(found, scalar_links(node, slots, first_shape(found)))
 
 
 def _link_from(operand: Operand, link: Link) -> Link:

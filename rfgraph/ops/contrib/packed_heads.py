@@ -13,7 +13,7 @@ from rfgraph.relations.axis_rules import Blocks, Shape, Shift
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class PackedHeads(Lengths):
         """Lead keys or values to the queries to which `kept` (batch, heads, ...) leaves them."""
         batch, length, width = chain.shape
         chain.add(Regroup((batch, length, self.heads, width // self.heads)), Permute((0, 2, 1, 3)))
-        chain.add(*taken_steps(kept, chain.shape, weighted=True))
+        chain.add(*taken_steps(kept, chain.shape))
         chain.add(Pointwise((*chain.shape[:2], self.queries, chain.shape[3])))
         return chain.add(Permute((0, 2, 1, 3)), Regroup((batch, self.queries, width)))
 
@@ -183,12 +183,3 @@ def past_links(
             cache = node.expect_shape(slot, (heads.batch, heads.groups, length, size))
             chain = from_cache(Chain(cache))
             yield (heads.lead_values if number else heads.lead_keys)(chain, 0).link(slot)
-
-
-def everything_links(
-    node: OpNode, slots: Iterable[int], shape: Shape, output: int = 0, unknown: bool = False
-) -> Iterator[Link]:
-    """Yield links by which an output reads all of the given inputs."""
-    for slot in slots:
-        if node.has(slot):
-            yield Link(slot, (Everything(shape, unknown),), output)

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import DOMAIN
-from rfgraph.ops.contrib.packed_heads import PackedHeads, everything_links, take_part
+from rfgraph.ops.contrib.packed_heads import PackedHeads, take_part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import trim_outputs
+from rfgraph.ops.steps import everything_links, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup
 
@@ -85,7 +85,7 @@ def paged_attention(node: OpNode) -> Outcome:
     links = [*_token_links(node, heads)]
     links.extend(everything_links(node, (3, 4, 7), heads.shape[1:], unknown=True))
     links.extend(everything_links(node, (5, 6, *range(8, 17)), heads.shape[1:]))
-    return _with_caches(node, heads, links, (3, 4))
+    return _with_caches(node, heads, links)
 
 
 def _tokens(node: OpNode, causal: bool, window: int | None) -> PackedHeads:
@@ -124,16 +124,14 @@ def _token_links(node: OpNode, heads: PackedHeads) -> Iterator[Link]:
             yield heads.lead_keys(chain, 0).add(Regroup(shape)).link(slot)
 
 
-def _with_caches(
-    node: OpNode, heads: PackedHeads, links: list[Link], caches: tuple[int, int]
-) -> Outcome:
+def _with_caches(node: OpNode, heads: PackedHeads, links: list[Link]) -> Outcome:
     """Return the outcome with the caches that go out, of which data tells what is written."""
     shapes: list[Shape | None] = [heads.shape[1:]]
-    for output, slot in enumerate(caches, 1):
+    for output, slot in enumerate((3, 4), 1):
         shape = node.shape(slot) if node.has(slot) else None
         shapes.append(shape)
         if shape is not None:
-            links.extend(everything_links(node, (0, 1, 2, *caches), shape, output, unknown=True))
+            links.extend(everything_links(node, range(5), shape, output, unknown=True))
     return trim_outputs(node, shapes, links)
 
 
@@ -161,7 +159,7 @@ def sparse_paged_attention(node: OpNode) -> Outcome:
     )
     links.extend(everything_links(node, (1, 2, 3, 4, 7, 11, 12), heads.shape[1:], unknown=True))
     links.extend(everything_links(node, (5, 6, *range(8, 11), *range(13, 22)), heads.shape[1:]))
-    return _with_caches(node, heads, links, (3, 4))
+    return _with_caches(node, heads, links)
 
 
 INDEXER = tuple("epsilon head_weight_scale scale".split())

@@ -12,24 +12,17 @@ from rfgraph.ops.contrib.operands import (
     operands_of,
     permuted_operand,
     vector_links,
+    with_links,
 )
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import scalar_link, trim_outputs
+from rfgraph.ops.steps import everything_links, scalar_links, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole, product
 from rfgraph.relations.how import WEIGHTED
 from rfgraph.relations.steps import Everything, Pointwise, Reduce
 
 ACTIVATION = ("activation", "activation_alpha", "activation_beta", "activation_gamma", "alpha")
 WEIGHTS = ("accuracy_level", "bits", "block_size")
-
-
-def _with_links(found: Outcome, *links: tuple[Link, ...]) -> Outcome:
-    return Outcome(found.shapes, (*found.links, *(link for more in links for link in more)))
-
-
-def _scalar_links(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
-    return tuple(scalar_link(node, slot, shape) for slot in slots if node.has(slot))
 
 
 def _column_links(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
@@ -100,8 +93,8 @@ def matmul_integer_to_float(node: OpNode) -> Outcome:
     """
     outcome = apply_standard(node, "MatMul", operands_of(node, 0, 1))
     shape = first_shape(outcome)
-    return _with_links(
-        outcome, _scalar_links(node, shape, 2, 4), _column_links(node, shape, 3, 5, 6)
+    return with_links(
+        outcome, scalar_links(node, (2, 4), shape), _column_links(node, shape, 3, 5, 6)
     )
 
 
@@ -117,7 +110,7 @@ def dynamic_quantize_matmul(node: OpNode) -> Outcome:
     left, shape = node.shape(0), first_shape(outcome)
     chain = Chain(left).reduce(range(len(left)))
     chain.reshape((1,) * len(shape)).add(Pointwise(shape))
-    return _with_links(outcome, (chain.link(0),), _column_links(node, shape, 2, 3, 4))
+    return with_links(outcome, (chain.link(0),), _column_links(node, shape, 2, 3, 4))
 
 
 @rule("FusedGemm", domain=DOMAIN, ignores=(*ACTIVATION, "beta"))
@@ -136,7 +129,7 @@ def gemm_float8(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     outcome = apply_standard(node, "Gemm", operands_of(node, 0, 1, 2))
-    return _with_links(outcome, _scalar_links(node, first_shape(outcome), 3, 4, 5))
+    return with_links(outcome, scalar_links(node, (3, 4, 5), first_shape(outcome)))
 
 
 @rule("QGemm", domain=DOMAIN, ignores=("alpha",))
@@ -147,8 +140,8 @@ def qgemm(node: OpNode) -> Outcome:
     """
     outcome = apply_standard(node, "Gemm", operands_of(node, 0, 3, 6))
     shape = first_shape(outcome)
-    return _with_links(
-        outcome, _scalar_links(node, shape, 1, 2, 7, 8), _column_links(node, shape, 4, 5)
+    return with_links(
+        outcome, scalar_links(node, (1, 2, 7, 8), shape), _column_links(node, shape, 4, 5)
     )
 
 
@@ -159,7 +152,7 @@ def gemm_fast_gelu(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     outcome = apply_standard(node, "MatMul", operands_of(node, 0, 1))
-    return _with_links(outcome, vector_links(node, 2, first_shape(outcome)))
+    return with_links(outcome, vector_links(node, 2, first_shape(outcome)))
 
 
 @rule("QOrderedMatMul", domain=DOMAIN, ignores=("order_A", "order_B", "order_Y"))
@@ -171,8 +164,8 @@ def qordered_matmul(node: OpNode) -> Outcome:
     """
     outcome = apply_standard(node, "MatMul", operands_of(node, 0, 2))
     shape = first_shape(outcome)
-    scales = _scalar_links(node, shape, 1, 4, 7)
-    return _with_links(
+    scales = scalar_links(node, (1, 4, 7), shape)
+    return with_links(
         outcome, scales, _column_links(node, shape, 3, 5), broadcast_links(node, 6, shape)
     )
 
@@ -228,10 +221,6 @@ def _repeated_row_links(
     return (chain.reshape((count,)).add(Pointwise(shape)).link(slot, output),)
 
 
-def _all_of(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
-    return tuple(Link(slot, (Everything(shape),)) for slot in slots if node.has(slot))
-
-
 @rule("MatMulNBits", domain=DOMAIN, ignores=WEIGHTS)
 def matmul_n_bits(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, and the weights, scales and bias of its column.
@@ -246,8 +235,11 @@ def matmul_n_bits(node: OpNode) -> Outcome:
     if _is_empty(node, 1) and node.int("weight_prepacked", 0) == 0:
         return Outcome((shape,), vector_links(node, 5, shape))
     weights = (_repeated_row_links(node, slot, columns, shape) for slot in (1, 2, 3))
-    return _with_links(
-        Outcome((shape,), (link,)), *weights, _all_of(node, shape, 4), vector_links(node, 5, shape)
+    return with_links(
+        Outcome((shape,), (link,)),
+        *weights,
+        everything_links(node, [4], shape),
+        vector_links(node, 5, shape),
     )
 
 
@@ -270,7 +262,7 @@ def matmul_n_bits_qlora(node: OpNode) -> Outcome:
     up = () if _is_empty(node, 5) else (5, 6)
     down = (3, 4) if up and not _is_empty(node, 3) else ()
     weights = (_repeated_row_links(node, slot, columns, shape) for slot in (1, 2, *up))
-    return _with_links(Outcome((shape,), (link,)), *weights, _all_of(node, shape, *down))
+    return with_links(Outcome((shape,), (link,)), *weights, everything_links(node, down, shape))
 
 
 @rule("MatMulPacked", domain=DOMAIN, ignores=("activation_type", "packed_type"))
@@ -283,7 +275,7 @@ def matmul_packed(node: OpNode) -> Outcome:
     link = _projection_link(node, 0, node.int("K"), columns)
     shape = (*node.shape(0)[:-1], columns)
     weights = _repeated_row_links(node, 1, columns, shape)
-    return _with_links(Outcome((shape,), (link,)), weights, _scalar_links(node, shape, 2))
+    return with_links(Outcome((shape,), (link,)), weights, scalar_links(node, (2,), shape))
 
 
 @rule("MatMulBlockQuantizedFp8Weight", domain=DOMAIN, ignores=("block_size",))
@@ -312,8 +304,8 @@ def _block_quantized_outcome(
     shape = (*node.ranked(0, 1)[:-1], columns)
     outcome = Outcome((shape,), (_projection_link(node, 0, inner, columns),))
     weights = (_repeated_row_links(node, slot, columns, shape) for slot in (1, 2))
-    return _with_links(
-        outcome, *weights, _scalar_links(node, shape, *scales), vector_links(node, bias, shape)
+    return with_links(
+        outcome, *weights, scalar_links(node, scales, shape), vector_links(node, bias, shape)
     )
 
 
@@ -331,7 +323,7 @@ def matmul_bnb4(node: OpNode) -> Outcome:
         inner, columns = columns, inner
     shape = (*node.ranked(0, 1)[:-1], columns)
     link = _projection_link(node, 0, inner, columns)
-    return Outcome((shape,), (link, *_all_of(node, shape, 1, 2)))
+    return Outcome((shape,), (link, *everything_links(node, (1, 2), shape)))
 
 
 @rule("MatMulFpQ4", domain=DOMAIN, ignores=("blk_quant_type",))
@@ -345,7 +337,9 @@ def matmul_fpq4(node: OpNode) -> Outcome:
     if len(weights) != 2:
         raise RuleError(f"input 2 requires 2 integers, found {weights[:8]}")
     shape = (*node.ranked(0, 1)[:-1], weights[1])
-    return Outcome((shape,), (_projection_link(node, 0, *weights), *_all_of(node, shape, 1)))
+    return Outcome(
+        (shape,), (_projection_link(node, 0, *weights), *everything_links(node, [1], shape))
+    )
 
 
 @rule("MatMulNBitsMlp", domain=DOMAIN, ignores=(*WEIGHTS, "activation", "epsilon"))
@@ -361,7 +355,7 @@ def matmul_n_bits_mlp(node: OpNode) -> Outcome:
     links = [_projection_link(node, slot, node.int("K"), columns) for slot in _terms(node)]
     for slot in (3, 4, 5, 6, 7, 8):
         links.extend(_repeated_row_links(node, slot, columns, shape))
-    links.extend(_all_of(node, shape, 2))
+    links.extend(everything_links(node, [2], shape))
     return trim_outputs(node, (shape, node.shape(0)), (*links, *_residual_sum(node, 1)))
 
 

@@ -9,14 +9,13 @@ from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
     bias_links,
-    everything_links,
     from_cache,
     mask_links,
     take_part,
 )
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import select_steps, trim_outputs
+from rfgraph.ops.steps import everything_links, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
 from rfgraph.relations.steps import Pointwise, Prefix, Reduce, Regroup
 

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rfgraph.ops.contrib.operands import (
     DOMAIN,
     apply_standard,
-    first_shape,
     operand_of,
     operands_of,
+    with_scalars,
 )
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import scalar_link
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
 # The last versions of these operators in which the axes are an attribute.
 WITH_AXES = {"ReduceMean": 13, "ReduceSum": 11}
-
-
-def _with_scales(node: OpNode, found: Outcome, slots: Sequence[int]) -> Outcome:
-    """Return the outcome with optional inputs of one element added, that every output reads."""
-    shape = first_shape(found)
-    links = [scalar_link(node, slot, shape) for slot in slots if node.has(slot)]
-    return Outcome(found.shapes, (*found.links, *links))
 
 
 @rule("QLinearAdd", "QLinearMul", domain=DOMAIN)
@@ -37,7 +26,7 @@ def qlinear_binary(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     outcome = apply_standard(node, "Add", operands_of(node, 0, 3))
-    return _with_scales(node, outcome, (1, 2, 4, 5, 6, 7))
+    return with_scalars(node, outcome, (1, 2, 4, 5, 6, 7))
 
 
 @rule("MulInteger", domain=DOMAIN)
@@ -47,7 +36,7 @@ def mul_integer(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     outcome = apply_standard(node, "Mul", operands_of(node, 0, 2))
-    return _with_scales(node, outcome, (1, 3))
+    return with_scalars(node, outcome, (1, 3))
 
 
 @rule("QLinearSigmoid", "QLinearLeakyRelu", domain=DOMAIN, ignores=("alpha",))
@@ -56,7 +45,7 @@ def qlinear_unary(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    return _with_scales(node, apply_standard(node, "Sigmoid", operands_of(node, 0)), (1, 2, 3, 4))
+    return with_scalars(node, apply_standard(node, "Sigmoid", operands_of(node, 0)), (1, 2, 3, 4))
 
 
 @rule("QLinearWhere", domain=DOMAIN)
@@ -67,7 +56,7 @@ def qlinear_where(node: OpNode) -> Outcome:
     quantization of both. Versions: all (1).
     """
     outcome = apply_standard(node, "Where", operands_of(node, 0, 1, 4))
-    return _with_scales(node, outcome, (2, 3, 5, 6, 7, 8))
+    return with_scalars(node, outcome, (2, 3, 5, 6, 7, 8))
 
 
 @rule("QLinearConcat", domain=DOMAIN)
@@ -81,7 +70,7 @@ def qlinear_concat(node: OpNode) -> Outcome:
         raise RuleError(
             f"requires inputs in threes after the first two, found {len(node.inputs)} inputs"
         )
-    outcome = _with_scales(
+    outcome = with_scalars(
         node, apply_standard(node, "Concat", [operand_of(node, slot) for slot in slots]), (0, 1)
     )
     parts = {link.input: link.steps for link in outcome.links}
@@ -104,7 +93,7 @@ def qlinear_softmax(node: OpNode) -> Outcome:
     outcome = apply_standard(
         node, "Softmax", operands_of(node, 0), attributes, min(max(node.int("opset"), 1), 22)
     )
-    return _with_scales(node, outcome, (1, 2, 3, 4))
+    return with_scalars(node, outcome, (1, 2, 3, 4))
 
 
 @rule("QLinearReduceMean", "ReduceSumInteger", domain=DOMAIN)
@@ -119,7 +108,7 @@ def quantized_reduction(node: OpNode) -> Outcome:
         "keepdims": node.int("keepdims", 1),
     }
     outcome = apply_standard(node, op_type, operands_of(node, 0), attributes, WITH_AXES[op_type])
-    return _with_scales(node, outcome, (1, 2, 3, 4))
+    return with_scalars(node, outcome, (1, 2, 3, 4))
 
 
 @rule("QuantizeLinear", "DequantizeLinear", domain=DOMAIN)

@@ -14,7 +14,7 @@ from rfgraph.ops.contrib.operands import (
 )
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import select_steps, trim_outputs
+from rfgraph.ops.steps import everything_links, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Band, Blocks, Shape, Shift
 from rfgraph.relations.steps import Everything, Pointwise, Prefix, Reduce, Regroup
 
@@ -229,7 +229,7 @@ def gated_delta_net(node: OpNode) -> Outcome:
     decay = key if node.has(4) and len(node.shape(4)) == len(out) else 1
     updates = (batch, capacity * (heads * decay + shared * key + heads * value))
     for output, to in ((1, state), (2, updates)):
-        links.extend(Link(slot, (Everything(to),), output) for slot in node.data_inputs())
+        links.extend(everything_links(node, node.data_inputs(), to, output))
     return trim_outputs(node, (out, state, updates), links)
 
 
@@ -264,14 +264,10 @@ def _known_shapes(found: Outcome) -> list[Shape]:
     return [shape for shape in found.shapes if shape is not None]
 
 
-def _whole_into(node: OpNode, slot: int, found: Outcome) -> list[Link]:
-    """Return links by which every output reads all of an input."""
-    if not node.has(slot):
-        return []
-    return [
-        Link(slot, (Everything(shape),), output)
-        for output, shape in enumerate(_known_shapes(found))
-    ]
+def _whole_into(node: OpNode, slot: int, found: Outcome) -> Iterator[Link]:
+    """Yield links by which every output reads all of an input."""
+    for output, shape in enumerate(_known_shapes(found)):
+        yield from everything_links(node, [slot], shape, output)
 
 
 @rule("DynamicQuantizeLSTM", domain=DOMAIN, ignores=LSTM)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, broadcast_links, first_shape, vector_links
+from rfgraph.ops.contrib.operands import (
+    DOMAIN,
+    broadcast_links,
+    vector_links,
+    with_scalars,
+)
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     drop_axes,
-    scalar_link,
     select_steps,
     trim_outputs,
 )
@@ -208,7 +212,7 @@ def embed_layer_normalization(node: OpNode) -> Outcome:
     Exact but for computed tables: which rows are read depends on data (unknown), unless positions
     count from 0. Versions: all (1).
     """
-    return _embedding_outcome(node, ((0, 2), (1, 4), (8, 3)), (5, 6))
+    return _embedding_outcome(node, ((0, 2), (1, 4), (8, 3)))
 
 
 @rule("QEmbedLayerNormalization", domain=DOMAIN, ignores=("epsilon",))
@@ -217,15 +221,11 @@ def qembed_layer_normalization(node: OpNode) -> Outcome:
 
     Exact but for computed tables: which rows are read depends on data (unknown). Versions: all (1).
     """
-    outcome = _embedding_outcome(node, ((0, 2), (1, 4), (None, 3)), (5, 6))
-    shape = first_shape(outcome)
-    scales = [scalar_link(node, slot, shape) for slot in range(8, 17) if node.has(slot)]
-    return Outcome(outcome.shapes, (*outcome.links, *scales))
+    outcome = _embedding_outcome(node, ((0, 2), (1, 4), (None, 3)))
+    return with_scalars(node, outcome, range(8, 17))
 
 
-def _embedding_outcome(
-    node: OpNode, tables: Sequence[tuple[int | None, int]], parameters: Sequence[int]
-) -> Outcome:
+def _embedding_outcome(node: OpNode, tables: Sequence[tuple[int | None, int]]) -> Outcome:
     """Return the outcome of adding rows of tables, told by indices, and normalizing the sum."""
     batch, length = node.ranked(0, 2, 2)
     shape = (batch, length, node.ranked(2, 2, 2)[1])
@@ -233,7 +233,7 @@ def _embedding_outcome(
     for ids, table in tables:
         links.extend(_index_links(node, ids, shape))
         links.extend(_table_row_links(node, ids, table, shape))
-    for slot in parameters:
+    for slot in (5, 6):
         links.extend(vector_links(node, slot, shape))
     if node.has(7):
         mask = node.expect_shape(7, (batch, length))

@@ -8,28 +8,21 @@ from rfgraph.ops.contrib.operands import (
     broadcast_links,
     first_shape,
     operands_of,
+    with_links,
+    with_scalars,
 )
 from rfgraph.ops.convolutions import convolve, global_pool, pool
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import scalar_link
 from rfgraph.relations.axis_rules import product
 from rfgraph.relations.steps import Everything, Pointwise
 
 ACTIVATION = ("activation", "activation_params")
 
 
-def _residual(node: OpNode, found: Outcome, slot: int) -> Outcome:
-    """Return the outcome with an optional input added that has the shape of the output."""
-    shape = first_shape(found)
-    return Outcome(found.shapes, (*found.links, *broadcast_links(node, slot, shape)))
-
-
-def _scalars(node: OpNode, found: Outcome, slots: range) -> Outcome:
-    """Return the outcome with optional inputs of one element added, that every output reads."""
-    shape = first_shape(found)
-    links = [scalar_link(node, slot, shape) for slot in slots if node.has(slot)]
-    return Outcome(found.shapes, (*found.links, *links))
+def _with_residual(node: OpNode, found: Outcome) -> Outcome:
+    """Return the outcome with the optional input Z added, of the shape of the output."""
+    return with_links(found, broadcast_links(node, 3, first_shape(found)))
 
 
 @rule("FusedConv", domain=DOMAIN, ignores=ACTIVATION)
@@ -39,7 +32,7 @@ def fused_conv(node: OpNode) -> Outcome:
     Exact. At a border the weights that fall on padding count as read: there, an upper bound.
     Versions: all (1).
     """
-    return _residual(node, convolve(node, per_channel=(2,)), 3)
+    return _with_residual(node, convolve(node, per_channel=(2,)))
 
 
 @rule("NhwcConv", "NhwcFusedConv", domain=DOMAIN, ignores=ACTIVATION)
@@ -51,7 +44,7 @@ def nhwc_conv(node: OpNode) -> Outcome:
     Exact as the Conv it is defined by; onnxruntime has no CPU kernel to compare with. At a border
     the weights that fall on padding count as read: there, an upper bound. Versions: all (1).
     """
-    return _residual(node, convolve(node, per_channel=(2,), channels_last=True), 3)
+    return _with_residual(node, convolve(node, per_channel=(2,), channels_last=True))
 
 
 @rule("QLinearConv", domain=DOMAIN)
@@ -105,7 +98,7 @@ def qlinear_average_pool(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     outcome = pool(node, channels_last=node.int("channels_last", 0) != 0)
-    return _scalars(node, outcome, range(1, 5))
+    return with_scalars(node, outcome, range(1, 5))
 
 
 @rule("QLinearGlobalAveragePool", domain=DOMAIN)
@@ -117,7 +110,7 @@ def qlinear_global_average_pool(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     outcome = global_pool(node, channels_last=node.int("channels_last", 0) != 0)
-    return _scalars(node, outcome, range(1, 5))
+    return with_scalars(node, outcome, range(1, 5))
 
 
 @rule("MaxpoolWithMask", domain=DOMAIN, ignores=("storage_order",))

@@ -17,15 +17,8 @@ from rfgraph.ops.node import (
     UnresolvedError,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import (
-    along_axis,
-    broadcasts,
-    kept_steps,
-    repeat_rule,
-    select_steps,
-    trim_outputs,
-)
-from rfgraph.relations.axis_rules import Shape, Shift, Whole
+from rfgraph.ops.steps import broadcasts, kept_steps, repeat_rule, select_steps, trim_outputs
+from rfgraph.relations.axis_rules import Shape, Shift, Whole, along_axis
 from rfgraph.relations.how import How
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
 from rfgraph.wording.names import quoted
@@ -80,15 +73,16 @@ class Heads(Lengths):
         return chain.add(Taps(((1, repeat_rule(self.heads, self.groups)),)))
 
 
-def _crop_steps(shape: Shape, axis: int, start: int, length: int) -> tuple[Select, ...]:
-    shift = Shift(start, 1, shape[axis], length)
-    return () if length == shape[axis] else (Select(((axis, shift),)),)
+def _crop_steps(shape: Shape, start: int, length: int) -> tuple[Select, ...]:
+    """Return the steps that leave of axis 2 the positions from `start` on."""
+    shift = Shift(start, 1, shape[2], length)
+    return () if length == shape[2] else (Select(((2, shift),)),)
 
 
 def _reach_queries(chain: Chain, heads: Heads, reach: Reach, start: int, past: bool) -> Chain:
     """Lead keys that begin at `start`, on axis 2, to the queries that attend to them."""
     there = min(max(reach.limit - start, 0), chain.shape[2])
-    chain.add(*_crop_steps(chain.shape, 2, 0, there))
+    chain.add(*_crop_steps(chain.shape, 0, there))
     before = None if reach.lower is None else start - reach.lower
     after = None if reach.upper is None else reach.upper - start
     if past and after is not None and after >= there - 1:
@@ -149,7 +143,7 @@ def _result_links(node: OpNode, heads: Heads, reach: Reach, kept: Array | None) 
     first, last = reach.reached_queries(heads.queries)
     queries = heads.unpack(Q).add(Reduce((sizes,), weighted=True))
     if (first, last) != (0, heads.queries):
-        queries.add(*_crop_steps(queries.shape, 2, first, last - first))
+        queries.add(*_crop_steps(queries.shape, first, last - first))
         back = Shift(-first, 1, last - first, heads.queries, "absent")
         queries.add(Select(((2, back),)))
     yield heads.pack_again(queries).link(Q)
@@ -164,7 +158,7 @@ def _result_links(node: OpNode, heads: Heads, reach: Reach, kept: Array | None) 
             cut = kept if kept.shape[3] == 1 else kept[..., start : start + chain.shape[2]]
             if not cut.any():
                 continue
-            chain.add(*taken_steps(compact(cut), chain.shape, weighted=True))
+            chain.add(*taken_steps(compact(cut), chain.shape))
         if slot in (K, PAST_KEY):
             chain.add(Reduce((sizes,), weighted=True))
         yield heads.pack_again(chain.add(Pointwise(heads.shape))).link(slot)

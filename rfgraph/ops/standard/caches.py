@@ -8,15 +8,8 @@ import numpy as np
 
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import (
-    along_axis,
-    is_unlistable,
-    kept_steps,
-    pick_steps,
-    select_steps,
-    trim_outputs,
-)
-from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window
+from rfgraph.ops.steps import is_unlistable, kept_steps, pick_steps, select_steps, trim_outputs
+from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window, along_axis, inverse
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
 
 if TYPE_CHECKING:
@@ -162,4 +155,4 @@ def _scatter_rows(chain: Chain, axis: int, at: Array) -> None:
     rest = tuple(chain.shape[a] for a in perm[2:])
     chain.add(Permute(perm), Regroup((rows * count, *rest)))
     chain.add(*pick_steps(flat, 0, rows * count), Regroup((rows, length, *rest)))
-    chain.add(Permute(tuple(perm.index(a) for a in range(rank))))
+    chain.add(Permute(inverse(perm)))

@@ -153,7 +153,7 @@ def _masked_links(node: OpNode, found: _Attention, kept: Array, out: Shape) -> t
     right = Chain(node.shape(slots[other])).add(Permute(tuple(ordered)))
     columns = right.shape[len(found.batch) + 1 :]
     right.add(Regroup((*right.shape[: len(found.batch) + 1], product(columns))))
-    right.add(*taken_steps(kept, right.shape, weighted=True))
+    right.add(*taken_steps(kept, right.shape))
     right.add(Regroup((*right.shape[:-1], *columns)))
     reached = [*found.batch, found.row, *found.columns]
     back = Permute(tuple(reached.index(letter) for letter in found.result))

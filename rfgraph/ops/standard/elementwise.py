@@ -16,7 +16,7 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import kept_steps, scalar_link, trim_outputs
+from rfgraph.ops.steps import kept_steps, scalar_link, scalar_links, trim_outputs
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.how import GATE, MAX, SELECT, SUM, How, Scaling
 from rfgraph.relations.steps import Pointwise, Regroup
@@ -241,7 +241,7 @@ def clip(node: OpNode) -> Outcome:
     """
     shape = node.shape(0)
     links = [Link(0, (Pointwise(shape),), how=_clipping(node))]
-    links.extend(scalar_link(node, slot, shape) for slot in (1, 2) if node.has(slot))
+    links.extend(scalar_links(node, (1, 2), shape))
     return Outcome((shape,), tuple(links))
 
 

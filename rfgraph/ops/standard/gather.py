@@ -7,7 +7,6 @@ import numpy as np
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, UnresolvedError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
-    along_axis,
     check_index_count,
     is_unlistable,
     kept_steps,
@@ -18,7 +17,7 @@ from rfgraph.ops.steps import (
     select_steps,
     separate_positions,
 )
-from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
+from rfgraph.relations.axis_rules import Shape, Shift, Whole, along_axis, product
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Step
 

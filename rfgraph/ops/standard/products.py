@@ -104,7 +104,7 @@ def _masked_factors(
     own.add(Pointwise((*(1,) * (len(out) - len(own.shape)), *own.shape)))
     own.add(*summed_steps(kept, own.shape, len(out) - 1, weighted=True))
     other.add(Pointwise((*(1,) * (len(out) - len(other.shape)), *other.shape)))
-    other.add(*taken_steps(kept, other.shape, weighted=True))
+    other.add(*taken_steps(kept, other.shape))
     links = []
     for chain, number in ((own, slot), (other, 1 - slot)):
         chain.add(Pointwise(out))

@@ -9,14 +9,8 @@ import numpy as np
 
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import (
-    along_axis,
-    is_unlistable,
-    kept_steps,
-    scalar_link,
-    trim_outputs,
-)
-from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
+from rfgraph.ops.steps import is_unlistable, kept_steps, scalar_link, trim_outputs
+from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole, along_axis
 from rfgraph.relations.how import RECURRENT
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Select
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from rfgraph.ops.node import Array, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import is_unlistable, scalar_link
+from rfgraph.ops.steps import is_unlistable, scalar_links
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.wording.names import quoted
 
@@ -222,8 +222,7 @@ def mel_weight_matrix(node: OpNode) -> Outcome:
     """
     bands, length = _length(node, 0), _length(node, 1)
     shape = (length // 2 + 1, bands)
-    links = tuple(scalar_link(node, slot, shape) for slot in (2, 3, 4) if node.has(slot))
-    return Outcome((shape,), links)
+    return Outcome((shape,), tuple(scalar_links(node, (2, 3, 4), shape)))
 
 
 @rule("OptionalHasElement")

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import scalar_link
-from rfgraph.relations.steps import Everything, Pointwise
+from rfgraph.ops.steps import everything_links, scalar_link
+from rfgraph.relations.steps import Pointwise
 
 DOMAIN = "ai.onnx.preview.training"
 RATE, COUNT = 0, 1
@@ -95,8 +95,8 @@ def gradient(node: OpNode) -> Outcome:
         raise RuleError(f"attribute 'xs' requires 1 to {len(node.inputs)} names, found {count}")
     shapes = tuple(node.shape(slot) for slot in range(count))[: node.n_outputs]
     links = [
-        Link(slot, (Everything(shape, unknown=True),), output)
+        link
         for output, shape in enumerate(shapes)
-        for slot in node.data_inputs()
+        for link in everything_links(node, node.data_inputs(), shape, output, unknown=True)
     ]
     return Outcome(shapes, tuple(links))

@@ -17,6 +17,7 @@ from rfgraph.report.erf.words import (
 )
 from rfgraph.report.formats.effective import KINDS, endless_sizes, ratio_text, sizes_text
 from rfgraph.report.formats.histogram import ASCII_DENSITY
+from rfgraph.report.formats.lines import hanging
 from rfgraph.wording.names import safe, shortened
 from rfgraph.wording.numbers import shape_text
 
@@ -41,7 +42,7 @@ def erf_text(
     for found, (own, given) in zip(fields, shapes, strict=True):
         parts.append("\n".join(_field_lines(found, own, given, style)))
     notes = dict.fromkeys(note for found in fields for note in caveats(found))
-    parts.append("\n".join(line for note in notes for line in _wrap(note, style)))
+    parts.append("\n".join(line for note in notes for line in hanging(note, style, by=0)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -49,7 +50,7 @@ def _field_lines(found: ERF, own: Shape, given: Shape, style: Style) -> Iterator
     name = shortened(found.tensor, style.width)
     at = unit_text(found.index, own)
     source = f"input {shortened(found.input, 40)} {shape_text(given)}"
-    yield from _wrap(f"{name}, {at}, of {source}: {KINDS[found.kind]}", style, "")
+    yield from hanging(f"{name}, {at}, of {source}: {KINDS[found.kind]}", style, "")
     if found.empty:
         yield "  lets nothing through" if found.kind == "stored" else "  reads nothing"
         return
@@ -110,9 +111,3 @@ def _coloured(row: Floats) -> str:
     """Return a line of 24 shades of grey."""
     greys = 232 + np.ceil(row * 23).astype(int)
     return "".join(f"\x1b[48;5;{grey}m  " for grey in greys) + "\x1b[0m"
-
-
-def _wrap(text: str, style: Style, indent: str = "  ") -> list[str]:
-    return textwrap.wrap(
-        text, style.width, initial_indent=indent, subsequent_indent="  ", break_on_hyphens=False
-    )

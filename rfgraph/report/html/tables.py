@@ -22,15 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
-    from numpy.typing import NDArray
-
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.domains.fields.pieces import Piece
     from rfgraph.domains.tables import Table
     from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.reading import Ints
 
-Ints: TypeAlias = "NDArray[np.int64]"
 Written: TypeAlias = "list[Any]"
 
 # Runs of one axis of one tensor, beyond which the page says where to ask; units that are walked.

@@ -10,6 +10,7 @@ from rfgraph.errors import RfgraphError
 if TYPE_CHECKING:
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
+    from rfgraph.report.model.rows import Row
 
 # Positions of the field times edges of the graph, which take a laptop some 50 ms; an edge takes as
 # long as LEAST positions, however few it has.
@@ -17,7 +18,7 @@ MAX_GLANCED = 1 << 25
 LEAST = 256
 
 
-def glance(view: View, field: ReceptiveField) -> list[tuple[str, str, str]]:
+def glance(view: View, field: ReceptiveField) -> list[Row]:
     """Return the row (label, value, note) of the effective field, none where it would cost more.
 
     None, too, where a spatial axis has no theoretical size to compare with.

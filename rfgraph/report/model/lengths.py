@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
     from rfgraph.relations.graph import ModelInput
+    from rfgraph.report.model.rows import Row
 
 
-def lengths_rows(
-    view: View, field: ReceptiveField, item: ModelInput
-) -> Iterator[tuple[str, str, str]]:
+def lengths_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterator[Row]:
     """Yield a row where sampling depends on the length, or strides lose positions at an open one.
 
     Once for like axes.

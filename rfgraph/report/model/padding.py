@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
+    from rfgraph.report.model.rows import Row
 
 
-def padding_rows(view: View, field: ReceptiveField) -> Iterator[tuple[str, str, str]]:
+def padding_rows(view: View, field: ReceptiveField) -> Iterator[Row]:
     """Yield a row where padding touches units at any depth, once for like axes."""
     said: dict[tuple[int, int, int], list[int]] = {}
     for axis in view.spatial_axes(field):

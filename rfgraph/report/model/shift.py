@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
     from rfgraph.relations.graph import ModelInput
+    from rfgraph.report.model.rows import Row
 
 
-def shift_rows(
-    view: View, field: ReceptiveField, item: ModelInput
-) -> Iterator[tuple[str, str, str]]:
+def shift_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterator[Row]:
     """Yield a row where what is read is off-centre, as RF006 finds it, once for like axes."""
     said: dict[str, list[int]] = {}
     for axis in view.spatial_axes(field):

@@ -262,7 +262,7 @@ def _lines_apart(
         yield (*_row_lines([*first, *seen, *last], style), *distribution), names
 
 
-def _row_lines(rows: Iterable[tuple[str, str, str]], style: Style) -> Iterator[str]:
+def _row_lines(rows: Iterable[Row], style: Style) -> Iterator[str]:
     start = LABEL + 6
     for label, value, note in rows:
         lines = style.wrapped(value, f"    {label:<{LABEL}}  ", " " * start)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.blockers import blocked
+from rfgraph.report.formats.lines import hanging, labelled
 from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.formats.table import lay_out
 from rfgraph.report.stream.words import (
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from rfgraph.analysis.streaming import Streaming
     from rfgraph.report.formats.style import Style
 
-LABEL = 13
 MOST_CACHES = 30
 
 
@@ -34,7 +33,7 @@ def stream_text(file: str, found: Sequence[Streaming], style: Style) -> str:
     """Return the report of `rfgraph stream`."""
     parts = [style.bold(safe(file))]
     if not found:
-        parts.extend(("", *_wrap("Nothing is read: no input reaches the tensors.", style)))
+        parts.extend(("", *hanging("Nothing is read: no input reaches the tensors.", style)))
     for item in found:
         parts.extend(("", *_lines(item, style)))
     return "\n".join(parts) + "\n"
@@ -42,17 +41,17 @@ def stream_text(file: str, found: Sequence[Streaming], style: Style) -> str:
 
 def _lines(item: Streaming, style: Style) -> Iterator[str]:
     name, source = shortened(item.tensor, style.width // 2), shortened(item.input, style.width // 2)
-    yield from _wrap(f"{name} from input {source}, axis {item.axis} as time", style)
-    yield from _wrap(verdict(item), style)
+    yield from hanging(f"{name} from input {source}, axis {item.axis} as time", style)
+    yield from hanging(verdict(item), style)
     for line in blocked(item.breakers):
-        yield from _wrap(line, style, "    ")
-    yield from _labelled("look-ahead", lookahead_text(item), style)
+        yield from hanging(line, style, "    ")
+    yield from labelled("look-ahead", lookahead_text(item), style)
     if item.period is not None:
-        yield from _labelled("rate", rate_text(item), style)
-    yield from _labelled("tail", dropped_text(item), style)
+        yield from labelled("rate", rate_text(item), style)
+    yield from labelled("tail", dropped_text(item), style)
     if item.proof is not None:
         for number, line in enumerate(proof_lines(item.proof, "chunk")):
-            yield from _labelled("" if number else "verified", line, style)
+            yield from labelled("" if number else "verified", line, style)
     if item.chunks:
         yield ""
         rows = [(f"    {row[0]}", *row[1:]) for row in chunk_rows(item)]
@@ -60,20 +59,9 @@ def _lines(item: Streaming, style: Style) -> Iterator[str]:
     if item.caches:
         yield ""
         total = "" if item.state_bytes is None else f", {item.state_bytes} bytes in all"
-        yield from _wrap(f"Layer by layer, these are kept between chunks{total}:", style)
+        yield from hanging(f"Layer by layer, these are kept between chunks{total}:", style)
         rows = [(f"    {row[0]}", *row[1:]) for row in cache_rows(item)]
         header = (f"    {CACHES[0]}", *CACHES[1:])
         yield from lay_out(header, rows[:MOST_CACHES], style)
         if len(rows) > MOST_CACHES:
             yield f"    and {len(rows) - MOST_CACHES} more (--format json lists all)"
-
-
-def _labelled(label: str, value: str, style: Style) -> list[str]:
-    return _wrap(f"{label:<{LABEL}}{value}", style, "    ", LABEL)
-
-
-def _wrap(text: str, style: Style, indent: str = "  ", hanging: int = 2) -> list[str]:
-    later = indent + " " * hanging
-    return textwrap.wrap(
-        text, style.width, initial_indent=indent, subsequent_indent=later, break_on_hyphens=False
-    )

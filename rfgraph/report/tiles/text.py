@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.blockers import blocked
 from rfgraph.report.formats.exact import cost_text, exact_text
+from rfgraph.report.formats.lines import LABEL, hanging, labelled
 from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.formats.table import lay_out
 from rfgraph.report.tiles.words import (
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from rfgraph.analysis.tiling import Tiling
     from rfgraph.report.formats.style import Style
 
-LABEL = 13
 MOST_TILES = 50
 HEADER = ("tile", "axis", "read", "keep", "write", "crop")
 
@@ -35,7 +34,7 @@ def tiles_text(file: str, found: Sequence[Tiling], style: Style) -> str:
     """Return the report of `rfgraph tiles`."""
     parts = [style.bold(safe(file))]
     if not found:
-        parts.extend(("", *_wrap("Nothing is read: no input reaches the tensors.", style)))
+        parts.extend(("", *hanging("Nothing is read: no input reaches the tensors.", style)))
     for item in found:
         parts.extend(("", *_tensor_lines(item, style)))
     return "\n".join(parts) + "\n"
@@ -43,15 +42,13 @@ def tiles_text(file: str, found: Sequence[Tiling], style: Style) -> str:
 
 def _tensor_lines(item: Tiling, style: Style) -> Iterator[str]:
     name, source = shortened(item.tensor, style.width // 2), shortened(item.input, style.width // 2)
-    yield from _wrap(f"{name} from input {source}, axes numbered as the input's", style)
+    yield from hanging(f"{name} from input {source}, axes numbered as the input's", style)
     yield from _verdict(item, style)
     yield from _geometry_lines(item, style)
     if item.exact and item.axes:
-        yield from _wrap(f"{'tile':<{LABEL + 2}}{_tile(item)}", style, "    ", LABEL + 2)
+        yield from labelled("tile", _tile(item), style, width=LABEL + 2)
     for number, line in enumerate(() if item.proof is None else proof_lines(item.proof, "tile")):
-        yield from _wrap(
-            f"{'' if number else 'verified':<{LABEL + 2}}{line}", style, "    ", LABEL + 2
-        )
+        yield from labelled("" if number else "verified", line, style, width=LABEL + 2)
     if item.plan is not None:
         yield from _plan_lines(item, style)
 
@@ -60,28 +57,28 @@ def _geometry_lines(item: Tiling, style: Style) -> Iterator[str]:
     for axes, lines in _same(item.axes):
         yield f"    {axes}"
         for label, value in lines:
-            yield from _wrap(f"{label:<{LABEL}}{value}", style, "      ", LABEL)
+            yield from labelled(label, value, style, "      ")
     known = {axis.axis for axis in item.axes}
     for axis, lengths in item.geometry.lengths.items():
         if axis not in known:
             value = f"{'lengths':<{LABEL}}{lengths_text(lengths)}"
-            yield from _wrap(f"axis {axis}  {value}", style, "    ", LABEL)
+            yield from hanging(f"axis {axis}  {value}", style, "    ", LABEL)
 
 
 def _verdict(item: Tiling, style: Style) -> Iterator[str]:
     if item.exact:
-        yield from _wrap(exact_text(item), style)
+        yield from hanging(exact_text(item), style)
         return
-    yield from _wrap("Tiles are not exact, whatever the halo:", style)
+    yield from hanging("Tiles are not exact, whatever the halo:", style)
     for line in blocked(item.blockers):
-        yield from _wrap(line, style, "    ")
+        yield from hanging(line, style, "    ")
     before = item.geometry.before_blockers
     if before:
-        yield from _wrap(f"Exact as far as {some_names(before)} (--tensor).", style)
+        yield from hanging(f"Exact as far as {some_names(before)} (--tensor).", style)
     if item.refused:
-        yield from _wrap(NO_PLAN, style)
+        yield from hanging(NO_PLAN, style)
     if item.axes:
-        yield from _wrap("The paths that move with the input have:", style)
+        yield from hanging("The paths that move with the input have:", style)
 
 
 def _tile(item: Tiling) -> str:
@@ -115,20 +112,8 @@ def _plan_lines(item: Tiling, style: Style) -> Iterator[str]:
     shape = shape_text(item.shape)
     yield ""
     noun = "tile" if count == 1 else "tiles"
-    yield from _wrap(f"Plan: {count} {noun} for an output of {shape}; [first, end).", style)
+    yield from hanging(f"Plan: {count} {noun} for an output of {shape}; [first, end).", style)
     rows = list(plan_rows(item))[: MOST_TILES * len(item.axes)]
     yield from lay_out(("  tile", *HEADER[1:]), [(f"  {row[0]}", *row[1:]) for row in rows], style)
     if count > MOST_TILES:
         yield f"  and {count - MOST_TILES} more (--format json and csv list all)"
-
-
-def _wrap(text: str, style: Style, indent: str = "  ", hanging: int = 2) -> list[str]:
-    later = indent + " " * hanging
-    return textwrap.wrap(
-        text,
-        style.width,
-        initial_indent=indent,
-        subsequent_indent=later,
-        break_on_hyphens=False,
-        drop_whitespace=True,
-    )
