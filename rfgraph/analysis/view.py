@@ -68,6 +68,13 @@ class View:
             every = [tuple(filter(chosen.__contains__, names)) for names in every]
         return [(self.result.receptive_field(tensor, names[0]), names) for names in every if names]
 
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield the tensors asked for, else the outputs, with each input that reaches them."""
+        for tensor in self.tensors or self.result.model.outputs:
+            for source in self.inputs:
+                if tensor in self.result.forms[source].states:
+                    yield tensor, source
+
     def spatial_axes(self, field: ReceptiveField) -> tuple[int, ...]:
         """Return the spatial axes of the input that the field lies on."""
         return self.result.forms[field.input].spatial_axes

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Model
 
 
+# The formats that tell of a run.
+VERIFIED = ("text", "json", "markdown")
 _LENGTHS = re.compile(r"-?\d{1,19}(,-?\d{1,19})*", re.ASCII)
 
 
@@ -82,6 +84,22 @@ def add_names(parser: Parser, tensor: str, source: str) -> None:
     """Add of which tensors and which input is asked; the texts are what the help says of them."""
     parser.add_argument("--tensor", metavar="NAME", action="append", help=tensor)
     parser.add_argument("--input", metavar="NAME", help=source)
+
+
+def add_verify(parser: Parser) -> None:
+    """Add the run that proves the answer."""
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="run the model by onnxruntime, in parts and whole on random input, in a process with "
+        "limits of time and memory, and say by how much the parts differ",
+    )
+
+
+def refuse_silence(options: argparse.Namespace) -> None:
+    """Raise UsageError where a run would be made of which the report says nothing."""
+    if options.verify and options.format not in VERIFIED:
+        raise UsageError(f"--verify is told as {' or '.join(VERIFIED)}, not as {options.format}")
 
 
 def add_quiet(parser: Parser) -> None:

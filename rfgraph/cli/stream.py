@@ -10,9 +10,16 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_names, add_output, input_values, load_model
+from rfgraph.cli.options import (
+    add_model,
+    add_names,
+    add_output,
+    add_verify,
+    input_values,
+    load_model,
+    refuse_silence,
+)
 from rfgraph.cli.output import emit, style_of
-from rfgraph.cli.tiles import TOLD, add_verify, pairs, refuse_silence
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -62,12 +69,13 @@ def run(options: argparse.Namespace) -> int:
     """Write how the tensors follow time."""
     from rfgraph.analysis.result import analyze
     from rfgraph.analysis.streaming import stream
+    from rfgraph.analysis.view import view
 
-    refuse_silence(options, TOLD)
+    refuse_silence(options)
     result = analyze(load_model(options))
     found = [
         stream(result, tensor, source, axis=options.axis, rate=options.rate, chunk=options.chunk)
-        for tensor, source in pairs(result, options)
+        for tensor, source in view(result, options.input, options.tensor).pairs()
     ]
     if options.verify:
         from rfgraph.analysis.verification import prove_stream

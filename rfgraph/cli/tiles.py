@@ -10,20 +10,26 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_names, add_output, input_values, load_model
+from rfgraph.cli.options import (
+    add_model,
+    add_names,
+    add_output,
+    add_verify,
+    input_values,
+    load_model,
+    refuse_silence,
+)
 from rfgraph.cli.output import emit, style_of
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.tiling import Tiling
     from rfgraph.cli.parser import Parser
 
 FORMATS = ("text", "json", "csv", "markdown")
-TOLD = ("text", "json", "markdown")
 LIBRARIES = (
     *("dask", "monai", "bioimageio", "careamics", "tiler", "torchgeo", "spandrel", "gdal"),
 )
@@ -60,22 +66,6 @@ def add_arguments(parser: Parser) -> None:
     add_output(parser, FORMATS)
 
 
-def add_verify(parser: Parser) -> None:
-    """Add the run that proves the answer."""
-    parser.add_argument(
-        "--verify",
-        action="store_true",
-        help="run the model by onnxruntime, in parts and whole on random input, in a process with "
-        "limits of time and memory, and say by how much the parts differ",
-    )
-
-
-def refuse_silence(options: argparse.Namespace, formats: Sequence[str]) -> None:
-    """Raise UsageError where a run would be made of which the report says nothing."""
-    if options.verify and options.format not in formats:
-        raise UsageError(f"--verify is told as {' or '.join(formats)}, not as {options.format}")
-
-
 def lengths(text: str) -> tuple[int, ...]:
     """Return the lengths of 4096,4096."""
     if not _LENGTHS.fullmatch(text):
@@ -94,23 +84,13 @@ def memory(text: str) -> int:
     return int(found[1]) * (1 << 10 * power if found[3] else int(1000**power))
 
 
-def pairs(result: Analysis, options: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    """Yield the tensors asked for with each input that reaches them."""
-    from rfgraph.analysis.view import view
-
-    asked = view(result, options.input, options.tensor)
-    for tensor in asked.tensors or result.model.outputs:
-        for source in asked.inputs:
-            if tensor in result.forms[source].states:
-                yield tensor, source
-
-
 def run(options: argparse.Namespace) -> int:
     """Write how the input is cut into tiles."""
     from rfgraph.analysis.result import analyze
     from rfgraph.analysis.tiling import tiles
+    from rfgraph.analysis.view import view
 
-    refuse_silence(options, TOLD)
+    refuse_silence(options)
     if options.verify and options.library is not None:
         raise UsageError("--verify is told in the report, and --for asks for lines instead of it")
     if options.library is not None and options.format != "text":
@@ -118,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     result = analyze(load_model(options))
     found = [
         tiles(result, tensor, source, tile=options.tile, image=options.image, memory=options.memory)
-        for tensor, source in pairs(result, options)
+        for tensor, source in view(result, options.input, options.tensor).pairs()
     ]
     if options.verify:
         from rfgraph.analysis.verification import prove_tiles
