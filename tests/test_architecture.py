@@ -26,6 +26,7 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "rfgraph"
+DOCUMENTS = ("ARCHITECTURE.md", "CONTRIBUTING.md")
 TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 SOURCES = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
 
@@ -88,7 +89,7 @@ def test_the_layers_are_those_that_imports_are_held_to():
     assert [line.strip() for line in between("layers").splitlines()] == layers
 
 
-@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_path_exists(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     words = named(re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE))
@@ -100,6 +101,16 @@ def test_every_path_exists(document):
 def test_a_path_that_does_not_exist_would_be_seen():
     assert exists("checks/rfNNN.py")
     assert not exists("checks/found.py")
+
+
+def test_every_name_of_several_words_is_declared():
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS]
+    words = named(re.sub(r"^```.*?^```$", "", "".join(texts), flags=re.DOTALL | re.MULTILINE))
+    code = "\n".join(SOURCES.values())
+    names = [word for word in words if re.fullmatch(r"[a-z]+(_[a-z]+)+|([A-Z][a-z]+){2,}", word)]
+    declared = r"^ *(?:class |def )?{}\b.*[:=]"
+    assert len(names) > 8
+    assert [n for n in names if not re.search(declared.format(n), code, re.MULTILINE)] == []
 
 
 def test_every_bound_exists():
