@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import random
 from collections import defaultdict
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from rfgraph.analysis import histogram as distribution
+from rfgraph.cli import main
 
 CALLER_VARIABLES = (
     "CLICOLOR",
@@ -81,3 +83,22 @@ def _histograms_add_up():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distribution.PathHistogram, "__init__", checked)
         yield
+
+
+def _printed(capsys, *arguments):
+    code = main([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command line in this process: its exit code, stdout and stderr."""
+    return partial(_printed, capsys)
+
+
+@pytest.fixture
+def here(capsys, tmp_path, monkeypatch):
+    """Run `rfgraph check` in this process, in an empty folder: the same three."""
+    monkeypatch.chdir(tmp_path)
+    return partial(_printed, capsys, "check")

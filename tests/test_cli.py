@@ -24,18 +24,6 @@ RESNET = str(FOLDER / "resnet50.onnx")
 ESC = "\x1b"
 
 
-@pytest.fixture
-def run(capsys):
-    """Run a command line in this process: its exit code, stdout and stderr."""
-
-    def run_it(*arguments):
-        code = main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run_it
-
-
 def refused(outcome, *words):
     """One line on stderr that holds the words, nothing on stdout, exit code 2."""
     code, out, err = outcome

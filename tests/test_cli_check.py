@@ -16,7 +16,6 @@ import pytest
 
 import fixtures
 from checks import nets
-from rfgraph import cli
 from rfgraph.cli import check as command
 
 FOLDER = Path(fixtures.__file__).parent
@@ -47,19 +46,6 @@ def run(tmp_path):
             env=variables,
         )
         return done.returncode, done.stdout, done.stderr
-
-    return run_it
-
-
-@pytest.fixture
-def here(capsys, tmp_path, monkeypatch):
-    """Run a command line in this process, in an empty folder: the same three."""
-    monkeypatch.chdir(tmp_path)
-
-    def run_it(*arguments):
-        code = cli.main(["check", *map(str, arguments)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
 
     return run_it
 

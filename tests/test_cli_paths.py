@@ -13,23 +13,12 @@ import fixtures
 import rfgraph
 from fixtures.expected import load
 from report import models
-from rfgraph.cli import main
 from test_distribution import BINOMIAL_9, HIGHRES, doubling
 
 FOLDER = Path(fixtures.__file__).parent
 HIGHRES3D = FOLDER / "highres3dnet.onnx"
 SIAMESE = FOLDER / "siamese.onnx"
 PAIRS = [[size, str(count)] for size, count in HIGHRES.items()]
-
-
-@pytest.fixture
-def run(capsys):
-    def run_it(*arguments):
-        code = main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run_it
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 
 import rfgraph
 from checks import nets
-from rfgraph import cli
 from rfgraph.checks.registry import all_codes
 from rfgraph.domains.fields import spread
 
@@ -26,19 +25,6 @@ VERBS = (
     "paths",
     "unit",
 )
-
-
-@pytest.fixture
-def here(capsys, tmp_path, monkeypatch):
-    """Run a command line in an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run_it(*arguments):
-        code = cli.main(["check", *map(str, arguments)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run_it
 
 
 def saved(path, model):

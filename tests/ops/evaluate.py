@@ -251,6 +251,12 @@ def relations(case: Case, output: int = 0) -> dict[int, list[Relation]]:
     return found
 
 
+def read_at(case: Case, slot: int, index: Index, output: int = 0) -> set[Index]:
+    """Return what the output at `index` reads of one input."""
+    found = relations(case, output).get(slot, [])
+    return set[Index]().union(*(reads(relation, index) for relation in found))
+
+
 def one_node(case: Case) -> onnx.ModelProto:
     """Return the model that holds the node alone."""
     names = ["" if entry is None else f"x{slot}" for slot, entry in enumerate(case.inputs)]

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, one_node, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, one_node, outcome, read_at, relations
 from ops.probes import Steps
 from rfgraph.ops.node import RuleError
 from rfgraph.relations.steps import Everything
@@ -74,11 +74,6 @@ BOUNDED = [
 def test_a_mask_cuts_no_more_than_the_rule_says(case, slots):
     others = [slot for slot in case.data() if slot not in slots]
     assert mismatches(case, within=(*slots, *others), probe=Typed(case)) == []
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 def step(inputs, outputs=(True,), **attributes):

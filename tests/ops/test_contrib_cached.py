@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome, read_at, relations
 from ops.probes import Formula, Steps
 from rfgraph.ops.node import RuleError
 
@@ -15,11 +15,6 @@ TWO, THREE = (True, True), (True, True, True)
 
 def node(op, inputs, attributes=None, **rest):
     return Case(op, inputs, attributes or {}, 1, domain="com.microsoft", **rest)
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 # -- grouped heads ---------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome, read_at
 from ops.probes import Formula, Steps
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import RuleError
@@ -112,11 +112,6 @@ BOUNDED = [
 @pytest.mark.parametrize(("case", "slots"), BOUNDED, ids=str)
 def test_a_unit_reads_nothing_beyond_an_upper_bound(case, slots):
     assert mismatches(case, within=slots, probe=Steps(case)) == []
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 def test_states_after_each_of_the_last_steps():

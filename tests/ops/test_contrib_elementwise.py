@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome, read_at
 from ops.probes import Formula
 from rfgraph.ops.node import RuleError, UnresolvedError
 
@@ -80,11 +80,6 @@ def test_a_computed_condition_may_choose_either():
     case = node("QLinearWhere", [Data((2, 3), "bool"), *alternatives, ONE, ZERO])
     assert mismatches(case, within=(1, 4)) == []
     assert [read_at(case, slot, (1, 2)) for slot in (0, 1, 4)] == [{(1, 2)}, {(1, 0)}, {(2,)}]
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 def sigmoid(x):

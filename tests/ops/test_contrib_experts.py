@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome
 from ops.probes import Formula, Steps
 from rfgraph.ops.node import RuleError
 
@@ -16,11 +16,6 @@ def node(op, inputs, attributes=None, **rest):
 
 def filled(*shape, value=1):
     return np.full(shape, value, np.float32)
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 def test_a_token_reads_itself_and_its_routing():

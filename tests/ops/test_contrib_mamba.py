@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome, read_at, relations
 from ops.probes import Formula
 from rfgraph.ops.node import RuleError
 
@@ -69,11 +69,6 @@ def verify(tokens, slots, kernel=(CHANNELS, 4)):
 def test_a_token_reads_no_more_than_those_up_to_it(case):
     probe = Formula(case, mixed, starts=1)
     assert mismatches(case, within=tuple(range(10)), probe=probe) == []
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 def test_tokens_are_told_apart_exactly():

@@ -12,7 +12,7 @@ from ops.evaluate import (
     mismatches,
     one_node,
     outcome,
-    reads,
+    read_at,
     relations,
     responses,
 )
@@ -31,11 +31,6 @@ def node(op, inputs, attributes=None, **rest):
 
 def ints(*values, dtype=np.int64):
     return np.array(values, dtype)
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 EXACT = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.evaluate import Case, indices, mismatches, outcome, reads, relations
+from ops.evaluate import Case, indices, mismatches, outcome, read_at, relations
 from ops.probes import Steps
 from rfgraph.ops.node import RuleError
 
@@ -34,11 +34,6 @@ EXACT = [
 @pytest.mark.parametrize("case", EXACT, ids=str)
 def test_a_unit_reads_what_onnxruntime_shows(case):
     assert mismatches(case, probe=Steps(case)) == []
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 def test_statistics_that_no_cpu_gives_out():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome, read_at
 from ops.probes import Formula
 from rfgraph.ops.node import RuleError
 
@@ -77,11 +77,6 @@ def test_a_unit_reads_what_onnxruntime_shows(case):
 def test_an_element_of_an_inverse_reads_its_matrix():
     case = node("Inverse", [Data((2, 3, 3))])
     assert mismatches(case) == []
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 def test_products_without_a_kernel_by_hand():

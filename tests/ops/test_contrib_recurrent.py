@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome, read_at
 from ops.probes import Steps
 from rfgraph.ops.node import RuleError
 
@@ -52,11 +52,6 @@ def test_more_heads_of_keys_than_of_queries_by_hand():
     assert read_at(case, 0, (0, 1, 5)) == {(0, 1, 0), (0, 1, 1)}
     assert read_at(case, 1, (0, 1, 5)) == {(0, t, k) for t in (0, 1) for k in (2, 3)}
     assert read_at(case, 2, (0, 0, 5)) == {(0, 0, 5)}
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 def test_the_last_of_several_states_is_read():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome, read_at, relations
 from ops.probes import Formula
 from rfgraph.ops.node import RuleError
 
@@ -14,11 +14,6 @@ THREE = (True, True, True)
 
 def node(op, inputs, attributes=None, **rest):
     return Case(op, inputs, attributes or {}, 1, domain="com.microsoft", **rest)
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 def replayed(source, capture, destination, metadata):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome, read_at, relations
 from ops.probes import Formula, Steps
 from rfgraph.ops.node import RuleError, UnresolvedError
 
@@ -129,11 +129,6 @@ def test_a_quantized_embedding_reads_its_own_place():
         outputs=TWO,
     )
     assert mismatches(case, probe=Steps(case)) == []
-
-
-def read_at(case, slot, index, output=0):
-    found = relations(case, output).get(slot, [])
-    return set().union(*(reads(relation, index) for relation in found))
 
 
 def test_position_biases_by_hand():

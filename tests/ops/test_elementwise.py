@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome, read_at, relations
 from rfgraph.ops.node import RuleError, UnresolvedError
 from rfgraph.relations.steps import Pointwise
 
@@ -104,14 +104,6 @@ def test_nothing_more_against_onnxruntime(case, within):
 
 
 # --- by hand: what onnxruntime does not run ---------------------------------------------------
-
-
-def read_at(case, slot, index, output=0):
-    """What the output at `index` reads of one input."""
-    found = set()
-    for relation in relations(case, output).get(slot, []):
-        found |= reads(relation, index)
-    return found
 
 
 # The first operator sets place the second input at an axis of the first: index of B for C[1, 2, 3].

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome, read_at, relations
 from rfgraph.analysis.not_followed import has_unknown
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import RuleError, UnresolvedError
@@ -252,14 +252,6 @@ def test_a_computed_index_into_one_position_is_known(case):
 
 
 # --- by hand: what onnxruntime does not run ---------------------------------------------------
-
-
-def read_at(case, slot, index, output=0):
-    """What the output at `index` reads of one input."""
-    found = set()
-    for relation in relations(case, output).get(slot, []):
-        found |= reads(relation, index)
-    return found
 
 
 def test_first_versions():

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ops.evaluate import Case, Data, mismatches, outcome, reads, relations
+from ops.evaluate import Case, Data, mismatches, outcome, read_at, relations
 from rfgraph.ops.node import RuleError, UnresolvedError
 from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.steps import Everything, Reduce
@@ -190,14 +190,6 @@ def test_nothing_more_against_onnxruntime(case, within):
 
 
 # --- by hand: what onnxruntime does not run, or runs at random --------------------------------
-
-
-def read_at(case, slot, index, output=0):
-    """What the output at `index` reads of one input."""
-    found = set()
-    for relation in relations(case, output).get(slot, []):
-        found |= reads(relation, index)
-    return found
 
 
 def every(*ranges):

@@ -215,7 +215,7 @@ def _operand_links(node: OpNode, seq: Sequence, output: int) -> Iterator[Link]:
 _IGNORED = ("activation_alpha", "activation_beta", "activations", "clip", "output_sequence")
 
 
-@rule("RNN", ignores=_IGNORED, how=RECURRENT)
+@rule("RNN", "GRU", ignores=(*_IGNORED, "linear_before_reset"), how=RECURRENT)
 def rnn(node: OpNode) -> Outcome:
     """An output reads all features up to its own time, in reverse from it on, of its sequence.
 
@@ -226,21 +226,7 @@ def rnn(node: OpNode) -> Outcome:
     Exact; an upper bound for computed lengths, for computed weights at the first step, and beyond
     2^20 steps for constant lengths. Versions: since 14 attribute layout 1 puts the batch first.
     """
-    return recurrent(node, 1)
-
-
-@rule("GRU", ignores=(*_IGNORED, "linear_before_reset"), how=RECURRENT)
-def gru(node: OpNode) -> Outcome:
-    """An output reads all features up to its own time, in reverse from it on, of its sequence.
-
-    Y keeps the directions apart. Y_h reads the whole sequence. Each reads all of its initial state,
-    lengths that are computed, and weights that are computed: whole, by direction. Constant lengths
-    end the sequences.
-
-    Exact; an upper bound for computed lengths, for computed weights at the first step, and beyond
-    2^20 steps for constant lengths. Versions: since 14 attribute layout 1 puts the batch first.
-    """
-    return recurrent(node, 3)
+    return recurrent(node, 3 if node.op_type == "GRU" else 1)
 
 
 @rule("LSTM", ignores=(*_IGNORED, "input_forget"), how=RECURRENT)
