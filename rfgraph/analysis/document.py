@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import ModelInput
 
 
-def contents(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict[str, Any]:
-    """Return the JSON of `rfgraph MODEL`; `fields` are those asked for, where not all are."""
-    made = parts(view, fields)
+def contents(view: View) -> dict[str, Any]:
+    """Return the JSON of `rfgraph MODEL`."""
+    made = parts(view)
     return {key: list(part) if isinstance(part, Iterator) else part for key, part in made.items()}
 
 
 def parts(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict[str, Any]:
-    """Return the same with iterators over the entries of its long lists, made when taken."""
+    """Return the same with iterators over the entries of its long lists, made when taken.
+
+    `fields` are those asked for, where not all are.
+    """
     view.require_listable()
     result, model = view.result, view.result.model
     return {

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
-    from types import TracebackType
 
 T = TypeVar("T")
 
@@ -29,44 +28,27 @@ def told(
             from rfgraph.cli.workers import pool
 
             executor = stack.enter_context(pool(workers))
-        progress = stack.enter_context(Progress(total, quiet=quiet))
-        for item in many(executor):
-            progress.step()
+        shown = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        counted = shown and not quiet and total > 1
+        yield from _counted(many(executor), total) if counted else many(executor)
+
+
+def _counted(items: Iterable[T], total: int) -> Iterator[T]:
+    """Yield items; one line of the terminal, which is cleared at the end, says how many it were."""
+    due, dirty = time.monotonic() + PATIENCE, False
+    try:
+        for done, item in enumerate(items, 1):
+            now = time.monotonic()
+            if now >= due:
+                due, dirty = now + INTERVAL, True
+                _write(f"\r\x1b[K{done} of {total} models")
             yield item
+    finally:
+        if dirty:
+            _write("\r\x1b[K")
 
 
-class Progress:
-    """Counts models on one line of a terminal, which is cleared at the end."""
-
-    def __init__(self, total: int, *, quiet: bool) -> None:
-        terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._shown = terminal and not quiet and total > 1 and os.environ.get("TERM") != "dumb"
-        self._total, self._done = total, 0
-        self._next = time.monotonic() + PATIENCE
-        self._dirty = False
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._dirty:
-            self._write("\r\x1b[K")
-
-    def step(self) -> None:
-        """Count one more."""
-        self._done += 1
-        now = time.monotonic()
-        if self._shown and now >= self._next:
-            self._next = now + INTERVAL
-            self._dirty = True
-            self._write(f"\r\x1b[K{self._done} of {self._total} models")
-
-    def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(text)
-            sys.stderr.flush()
+def _write(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

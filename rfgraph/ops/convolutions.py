@@ -219,14 +219,12 @@ def pool(
     return Outcome((out,) * len(outputs), tuple(links))
 
 
-def global_pool(
-    node: OpNode, data: int = 0, channels_last: bool = False, how: How | None = None
-) -> Outcome:
+def global_pool(node: OpNode, channels_last: bool = False, how: How | None = None) -> Outcome:
     """Return the outcome of a global pool: an output reads its channel's every spatial position."""
-    shape = node.ranked(data, 3)
+    shape = node.ranked(0, 3)
     _, spatial = layout(len(shape), channels_last)
     reduce = Reduce(tuple((axis, Whole(shape[axis], 1)) for axis in spatial))
     return Outcome(
         (replace_lengths(shape, dict.fromkeys(spatial, 1)),),
-        (Link(data, (reduce,), spatial=spatial, how=how),),
+        (Link(0, (reduce,), spatial=spatial, how=how),),
     )
