@@ -201,11 +201,9 @@ def channel_links(node: OpNode, slots: Sequence[int], shape: Shape, channel: int
     return links
 
 
-def pool(
-    node: OpNode, data: int = 0, channels_last: bool = False, how: How | None = None
-) -> Outcome:
+def pool(node: OpNode, channels_last: bool = False, how: How | None = None) -> Outcome:
     """Return the outcome of a pool: every output reads the same windows of its own channel."""
-    shape = node.ranked(data, 3)
+    shape = node.ranked(0, 3)
     _, spatial = layout(len(shape), channels_last)
     if not node.ints("kernel_shape"):
         raise RuleError("requires attribute 'kernel_shape', which is missing")
@@ -215,7 +213,7 @@ def pool(
     taps = Taps(tuple(zip(spatial, rules, strict=True)))
     out = step_shape(taps, shape)
     outputs = range(node.n_outputs)
-    links = (Link(data, (taps,), o, spatial, how) for o in outputs)
+    links = (Link(0, (taps,), o, spatial, how) for o in outputs)
     return Outcome((out,) * len(outputs), tuple(links))
 
 
