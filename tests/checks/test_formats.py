@@ -71,6 +71,45 @@ def hostile(tmp_path_factory):
     return found
 
 
+@pytest.fixture(scope="module")
+def advised(tmp_path_factory):
+    """Reports that say what would do, of windows with names that would do harm."""
+    folder = tmp_path_factory.mktemp("advised")
+    found = []
+    for number, name in enumerate(HOSTILE):
+        model = nets.chain((1, 1))
+        model.graph.node[0].name = name
+        path = folder / f"{number}.onnx"
+        path.write_bytes(model.SerializeToString())
+        asked = rfgraph.make_settings(select="RF001", min_rf=7, stat="union")
+        found.extend(rfgraph.check_many([path], replace(asked, suggest=True)))
+    return found
+
+
+def advice_of(report):
+    """One line for each suggestion, of which a window alone has two: larger, or once more."""
+    kinds = {item.kind: item.text for item in report.advice.suggestions}
+    assert kinds.keys() == {"kernel", "layer"}
+    return [f"try: {item.text}" for item in report.advice.suggestions]
+
+
+def test_suggestions_stand_in_every_format(advised, sarif_schema):
+    xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd")).validate(junit.render(advised))
+    log = json.loads(sarif.render(advised))
+    sarif_schema.validate(log)
+    notices = log["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    suites = list(ElementTree.fromstring(junit.render(advised)))
+    said = [line for report in advised for line in advice_of(report)]
+    assert [item["level"] for item in notices] == ["note"] * len(said)
+    assert not any(re.search(r"(?<!\\)[][]", item["message"]["text"]) for item in notices)
+    written = [line for suite in suites for line in suite.find("system-out").text.split("\n")]
+    assert written == said
+    assert findings_text.render(advised, Style()).count("\n  try: ") == len(said)
+    found = commands(github.render(advised))
+    assert len(found) == len(said) + sum(len(report.findings) for report in advised)
+    assert sum("title=rfgraph suggests::try: " in line for line in found) == len(said)
+
+
 def every(ordinary, hostile):
     return [*ordinary, *hostile]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rfgraph.report.findings.text import located_message, summary
+from rfgraph.report.findings.text import advice_lines, located_message, summary
 from rfgraph.wording.names import printable
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ def render(reports: Sequence[Report]) -> str:
             lines.append(
                 _command(LEVELS[finding.severity], report.file, title, located_message(finding))
             )
-        if report.advice is not None:
-            texts = [item.text for item in report.advice.suggestions]
-            lines += [_command("notice", report.file, "rfgraph suggests", text) for text in texts]
+        lines += [
+            _command("notice", report.file, "rfgraph suggests", text)
+            for text in advice_lines(report)
+        ]
     return "\n".join([*lines, summary(reports)]) + "\n"
 
 

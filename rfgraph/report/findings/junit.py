@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from rfgraph.checks.registry import check_of
-from rfgraph.report.findings.text import located_message
+from rfgraph.report.findings.text import advice_lines, located_message
 from rfgraph.wording.names import printable
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def _suite(number: int, report: Report) -> Iterator[str]:
     yield "<properties/>"
     for case, inside in cases:
         yield f'<testcase name={quoteattr(case)} classname={name} time="0">{inside}</testcase>'
-    yield "<system-out/>"
+    advice = "\n".join(escape(_text(line)) for line in advice_lines(report))
+    yield f"<system-out>{advice}</system-out>" if advice else "<system-out/>"
     yield "<system-err/>"
     yield "</testsuite>"
 

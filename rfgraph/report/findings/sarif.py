@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from rfgraph.checks.registry import all_codes, check_of, explanation
-from rfgraph.report.findings.text import located_message
+from rfgraph.report.findings.text import advice_lines, located_message
 from rfgraph.version import __version__
 
 if TYPE_CHECKING:
@@ -67,18 +67,28 @@ def _rule(code: str) -> Json:
 
 
 def _invocation(reports: Sequence[Report], places: Mapping[str, Json]) -> Json:
-    broken = [report for report in reports if report.error is not None]
+    said = [
+        (level, text, places[report.file]) for report in reports for level, text in _notices(report)
+    ]
     return {
-        "executionSuccessful": not broken,
+        "executionSuccessful": all(report.error is None for report in reports),
         "toolExecutionNotifications": [
             {
-                "level": "error",
-                "message": {"text": _message(report.error or "")},
-                "locations": [{"physicalLocation": places[report.file]}],
+                "level": level,
+                "message": {"text": _message(text)},
+                "locations": [{"physicalLocation": place}],
             }
-            for report in broken
+            for level, text, place in said
         ],
     }
+
+
+def _notices(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield what is said of a model beside its findings, and how severe it is."""
+    if report.error is not None:
+        yield "error", report.error
+    for line in advice_lines(report):
+        yield "note", line
 
 
 def _results(report: Report, place: Json) -> Iterator[Json]:

@@ -30,9 +30,14 @@ def _report_lines(report: Report, style: Style) -> Iterator[str]:
     for finding in report.findings:
         severity = style.severity(finding.severity)
         yield f"{file}: {finding.code} {severity}: {located_message(finding)}"
+    yield from (f"  {line}" for line in advice_lines(report))
+
+
+def advice_lines(report: Report) -> Iterator[str]:
+    """Yield what would make the model pass, where that was asked for, after why others do not."""
     if report.advice is not None:
-        yield from (f"  note: {note}" for note in report.advice.notes)
-        yield from (f"  try: {item.text}" for item in report.advice.suggestions)
+        yield from (f"note: {note}" for note in report.advice.notes)
+        yield from (f"try: {item.text}" for item in report.advice.suggestions)
 
 
 def located_message(finding: Finding) -> str:
