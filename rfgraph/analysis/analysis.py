@@ -55,11 +55,15 @@ class Analysis:
         Raises UsageError, with the nearest names, for a name that does not exist, and where the
         input does not reach the tensor.
         """
-        source = pick_input(self.model, input)
-        name = pick_tensor(self.model, tensor)
+        source, name = self.pair(tensor, input)
+        return self._field(name, source)
+
+    def pair(self, tensor: str | None, input: str | None) -> tuple[str, str]:
+        """Return the input and the tensor meant; UsageError where it does not reach that."""
+        source, name = pick_input(self.model, input), pick_tensor(self.model, tensor)
         if name not in self.forms[source].states:
             raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
-        return self._field(name, source)
+        return source, name
 
     def receptive_fields(self, tensors: Sequence[str] | None = None) -> Iterator[ReceptiveField]:
         """Yield the fields of `tensors` (default: all) on every input that reaches them."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rfgraph.analysis.layers import WINDOW
 from rfgraph.errors import UsageError
-from rfgraph.version import __version__
+from rfgraph.version import HEAD
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import rational
 
@@ -193,8 +193,7 @@ class Diff:
     def to_dict(self) -> Json:
         """Return the JSON report."""
         return {
-            "schema": 1,
-            "version": __version__,
+            **HEAD,
             "old": {"file": self.old.file, "nodes": self.old.nodes},
             "new": {"file": self.new.file, "nodes": self.new.nodes},
             "same": self.same,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.distributions import pairs, quick_distribution
-from rfgraph.version import __version__
+from rfgraph.version import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,7 @@ def parts(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict[st
     view.require_listable()
     result, model = view.result, view.result.model
     return {
-        "schema": 1,
-        "version": __version__,
+        **HEAD,
         "model": {
             "file": model.file,
             "ir_version": model.ir_version,

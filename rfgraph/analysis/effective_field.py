@@ -15,7 +15,7 @@ from rfgraph.domains.effective.statistics import (
     luo_size,
     radial,
 )
-from rfgraph.version import __version__
+from rfgraph.version import HEAD
 from rfgraph.wording.html import html_table
 from rfgraph.wording.pictures import shades
 
@@ -157,7 +157,7 @@ class ERF:
 
     def to_dict(self) -> Json:
         """Return the JSON report."""
-        return {"schema": 1, "version": __version__, **self.entry()}
+        return {**HEAD, **self.entry()}
 
     def entry(self) -> Json:
         """Return the JSON report without its head."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.analysis import Analysis, forms_of
 from rfgraph.analysis.distributions import pairs, quick_distribution
 from rfgraph.analysis.document import contents
 from rfgraph.analysis.loading import load, refuse_binding
-from rfgraph.analysis.names import pick_input, pick_tensor, pick_tensors
+from rfgraph.analysis.names import pick_tensors
 from rfgraph.analysis.view import View
 from rfgraph.arguments import keywords_named
-from rfgraph.errors import UsageError
 from rfgraph.relations.graph import Model
-from rfgraph.wording.names import for_html, quoted
+from rfgraph.wording.names import for_html
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,27 +75,19 @@ def analyze(
     A source is loaded first, and the keywords are those of `load`. UsageError where one is given
     for a model that is loaded already.
     """
+    binding: dict[str, Any] = {
+        "input_shapes": input_shapes,
+        "input_values": input_values,
+        "dims": dims,
+        "rules": rules,
+        "masks": masks,
+        "override_shapes": override_shapes,
+    }
     if isinstance(model, Model):
-        refuse_binding(
-            input_shapes=input_shapes,
-            input_values=input_values,
-            dims=dims,
-            rules=rules,
-            masks=masks,
-            override_shapes=override_shapes,
-        )
-        loaded = model
+        refuse_binding(**binding)
     else:
-        loaded = load(
-            model,
-            input_shapes=input_shapes,
-            input_values=input_values,
-            dims=dims,
-            rules=rules,
-            masks=masks,
-            override_shapes=override_shapes,
-        )
-    return Result(loaded, forms_of(loaded))
+        model = load(model, **binding)
+    return Result(model, forms_of(model))
 
 
 def reached(
@@ -104,8 +95,4 @@ def reached(
 ) -> tuple[Analysis, str, str]:
     """Return the analysis, the input and the tensor meant; UsageError where it is not reached."""
     result = model if isinstance(model, Analysis) else analyze(model)
-    source = pick_input(result.model, input)
-    name = pick_tensor(result.model, tensor)
-    if name not in result.forms[source].states:
-        raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
-    return result, source, name
+    return result, *result.pair(tensor, input)

@@ -20,7 +20,7 @@ from rfgraph.domains.read_positions import read_positions
 from rfgraph.domains.regions import clipped
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import input_shape
-from rfgraph.version import __version__
+from rfgraph.version import HEAD
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import rational
 
@@ -148,7 +148,7 @@ class Streaming:
 
     def to_dict(self) -> Json:
         """Return the JSON report."""
-        return {"schema": 1, "version": __version__, **self.entry()}
+        return {**HEAD, **self.entry()}
 
 
 @keywords_named

@@ -16,7 +16,7 @@ from rfgraph.analysis.geometry import AxisGeometry, Blocker, Geometry, geometry
 from rfgraph.analysis.result import reached
 from rfgraph.arguments import keywords_named
 from rfgraph.errors import UsageError
-from rfgraph.version import __version__
+from rfgraph.version import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -148,7 +148,7 @@ class Tiling:
 
     def to_dict(self) -> Json:
         """Return the JSON report."""
-        return {"schema": 1, "version": __version__, **self.entry()}
+        return {**HEAD, **self.entry()}
 
 
 @keywords_named

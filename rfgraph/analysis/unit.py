@@ -15,7 +15,7 @@ from rfgraph.domains.read_units import boxes_read
 from rfgraph.domains.regions import region
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import input_shape, shape_of
-from rfgraph.version import __version__
+from rfgraph.version import HEAD
 from rfgraph.wording.html import html_table
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import rational, span
@@ -128,8 +128,7 @@ class Unit:
     def to_dict(self) -> Json:
         """Return the JSON report."""
         return {
-            "schema": 1,
-            "version": __version__,
+            **HEAD,
             "tensor": self.tensor,
             "index": [list(at) if isinstance(at, tuple) else at for at in self.index],
             "regions": [region.to_dict() for region in self.regions],

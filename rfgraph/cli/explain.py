@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rfgraph.cli.options import add_output
 from rfgraph.cli.output import emit, style_of
 from rfgraph.errors import UsageError
-from rfgraph.version import __version__
+from rfgraph.version import HEAD
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         from rfgraph.report.formats.json import dumps
 
         entries = [{"title": title, "text": text} for title, text in sections]
-        emit(options, dumps({"schema": 1, "version": __version__, "explanations": entries}))
+        emit(options, dumps({**HEAD, "explanations": entries}))
     else:
         style = style_of(options)
         parts = [f"{style.bold(title)}\n\n{_wrap(text, style.width)}" for title, text in sections]

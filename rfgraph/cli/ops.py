@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from rfgraph.cli.options import add_output
 from rfgraph.cli.output import emit, style_of
-from rfgraph.version import __version__
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
 
     rows = operators.operator_rows(rfgraph.ops.registry.all_rules().values())
     if options.format == "json":
-        text = operators.as_json(rows, __version__)
+        text = operators.as_json(rows)
     elif options.format == "csv":
         text = operators.as_csv(rows)
     elif options.format == "markdown":

@@ -63,10 +63,10 @@ def _render(rows: Sequence[Row], options: argparse.Namespace) -> str:
     match options.format:
         case "json":
             from rfgraph.report.formats.json import dumps
-            from rfgraph.version import __version__
+            from rfgraph.version import HEAD
 
             entries = [row.to_dict() for row in rows]
-            return dumps({"schema": 1, "version": __version__, "models": entries})
+            return dumps({**HEAD, "models": entries})
         case "csv":
             from rfgraph.report.zoo.csv import zoo_records
 

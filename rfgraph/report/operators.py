@@ -11,6 +11,7 @@ from rfgraph.report.formats.csv import csv_text
 from rfgraph.report.formats.json import dumps
 from rfgraph.report.formats.markdown import table
 from rfgraph.report.formats.table import lay_out
+from rfgraph.version import HEAD
 from rfgraph.wording.names import for_markdown
 
 if TYPE_CHECKING:
@@ -77,10 +78,9 @@ def text(rows: Iterable[OperatorRow], style: Style) -> str:
     return "\n".join([*table, "", *textwrap.wrap(note, style.width)]) + "\n"
 
 
-def as_json(rows: Iterable[OperatorRow], version: str) -> str:
+def as_json(rows: Iterable[OperatorRow]) -> str:
     """Return the operators as JSON."""
-    entries = [row.to_dict() for row in rows]
-    return dumps({"schema": 1, "version": version, "operators": entries})
+    return dumps({**HEAD, "operators": [row.to_dict() for row in rows]})
 
 
 def as_csv(rows: Iterable[OperatorRow]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.json import dumps
-from rfgraph.version import __version__
+from rfgraph.version import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,4 +16,4 @@ if TYPE_CHECKING:
 def render(reports: Sequence[Report]) -> str:
     """Return the JSON report, one model to a line."""
     models = [report.to_dict() for report in reports]
-    return dumps({"schema": 1, "version": __version__, "models": models})
+    return dumps({**HEAD, "models": models})

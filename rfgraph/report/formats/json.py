@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.version import __version__
+from rfgraph.version import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 
 def results(entries: Sequence[Mapping[str, Any]]) -> str:
     """Return the entry of the only pair of tensor and input as a report, or those of several."""
-    head = {"schema": 1, "version": __version__}
-    if len(entries) == 1:
-        return dumps({**head, **entries[0]})
-    return dumps({**head, "results": list(entries)})
+    return dumps({**HEAD, **(entries[0] if len(entries) == 1 else {"results": list(entries)})})
 
 
 def dumps(document: Mapping[str, Any]) -> str:

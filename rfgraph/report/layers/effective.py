@@ -12,7 +12,7 @@ from rfgraph.report.formats.json import dumps
 from rfgraph.report.formats.markdown import table
 from rfgraph.report.formats.table import lay_out
 from rfgraph.report.layers.rows import layers
-from rfgraph.version import __version__
+from rfgraph.version import HEAD
 from rfgraph.wording.names import for_csv, for_markdown, safe
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def as_json(found: Sequence[Row], kind: Kind) -> str:
     ]
     for entry in entries:
         entry["layer"] = entry.pop("label")
-    return dumps({"schema": 1, "version": __version__, "map": kind, "layers": entries})
+    return dumps({**HEAD, "map": kind, "layers": entries})
 
 
 def as_csv(found: Sequence[Row]) -> str:

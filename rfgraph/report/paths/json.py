@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.report.formats.json import dumps
-from rfgraph.version import __version__
+from rfgraph.version import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 def paths_json(count: str, shown: Sequence[Distribution], masks: StoredMasks | None = None) -> str:
     """Return the report of `rfgraph paths`; `masks` is what stored masks cut, if they may."""
     document = {
-        "schema": 1,
-        "version": __version__,
+        **HEAD,
         "count": count,
         "paths": [item.to_dict() for item in shown],
     }
