@@ -8,55 +8,38 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.before_global import before_stops
+from rfgraph.analysis.blocking import Blocker, all_blockers, blocker_of
 from rfgraph.analysis.interior import moving
 from rfgraph.analysis.lengths import (
-    MAX_STEP,
     Lengths,
     accepted,
     accepted_lengths,
     at_lengths,
     common,
-    dependent,
     least_alike,
     sharing,
 )
+from rfgraph.analysis.together import OTHERWISE, Together, together
 from rfgraph.domains.moved import Moved, flattened
 from rfgraph.domains.movement import (
     BEFORE,
-    CROSSED,
-    MERGED,
-    UNKNOWN,
     Movement,
     movement,
 )
 from rfgraph.errors import UsageError
-from rfgraph.relations.graph import producer_of, shape_of
+from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import printable, quoted
 from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.lengths import Dependent
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.periodic import PeriodicMap
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Model, ModelInput, Operator
-
-
-@dataclass(frozen=True, slots=True)
-class Blocker:
-    """An operator for which a part of the input does not give what the whole gives, and why."""
-
-    node: str
-    op_type: str
-    axis: int
-    why: str
-
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        return {"node": self.node, "op_type": self.op_type, "axis": self.axis, "why": self.why}
+    from rfgraph.relations.graph import Model, ModelInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +51,8 @@ class AxisGeometry:
     the grid needs before and behind it, `grid_halo` what a tile reads there. `units` are those of
     the tensor at the length `size`. `mirrored` is how many positions the first tile, and the last,
     must have at least for padding by their own positions to be that of the whole, `least` how many
-    each must have for operators to do what they do there.
+    each must have for operators to do what they do there. `inputs` are cut at the same positions,
+    each along an axis of its own.
     """
 
     axis: int
@@ -81,6 +65,7 @@ class AxisGeometry:
     lengths: Lengths
     mirrored: tuple[int, int] = (0, 0)
     least: int = 1
+    inputs: tuple[tuple[str, int], ...] = ()
 
     @property
     def period(self) -> tuple[int, int]:
@@ -107,6 +92,7 @@ class AxisGeometry:
             "scale": rational(self.scale),
             "offset": rational(self.offset),
             "lengths": self.lengths.to_dict(),
+            **({"cut_with": [list(pair) for pair in self.inputs]} if self.inputs else {}),
         }
 
 
@@ -204,7 +190,12 @@ def geometry(
         for axis in spatial
         if (made := _axis(own_shape, tensor, item, axis, moves[axis], found.lengths[axis]))
     )
-    blockers = _all_blockers(model, tensor, item, moves, found, {made.axis for made in measured})
+    blockers = all_blockers(
+        model, tensor, item, moves, found.differing, {made.axis for made in measured}
+    )
+    if all(one.why == BEFORE for one in blockers):
+        measured, more = _cut_together(model, item, tensor, measured)
+        blockers = tuple(dict.fromkeys((*blockers, *more)))
     if not blockers:
         measured = tuple(
             replace(made, least=least_alike(model, item, made.axis, moves[made.axis], made.lengths))
@@ -306,55 +297,6 @@ def _refused(item: ModelInput, at: Mapping[int, int], lengths: Mapping[int, Leng
     return UsageError(f"input {quoted(item.name)} refuses lengths of {found}; {'; '.join(said)}")
 
 
-# -- what blocks -----------------------------------------------------------------------------------
-
-
-def _blocker(operator: Operator | None, axis: int, why: str) -> Blocker:
-    if operator is None:
-        return Blocker("", "", axis, why)
-    return Blocker(operator.label, operator.op_type, axis, why)
-
-
-def _all_blockers(
-    model: Model,
-    tensor: str,
-    item: ModelInput,
-    moves: Mapping[int, Movement],
-    found: _Found,
-    measured: Collection[int],
-) -> tuple[Blocker, ...]:
-    """Return what keeps a tensor from moving along its axes, and what changes with length."""
-    blockers: list[Blocker] = []
-    for axis, along in moves.items():
-        ours = _blockers(model, item, axis, along, found.differing[axis])
-        if axis not in measured and not ours:
-            ours = [_blocker(producer_of(model.graph, tensor), axis, "does not keep the axis")]
-        blockers.extend(ours)
-    return tuple(dict.fromkeys(blockers))
-
-
-def _blockers(
-    model: Model, item: ModelInput, axis: int, moving: Movement, differing: Sequence[Dependent]
-) -> list[Blocker]:
-    step = moving.step
-    longer = None
-    if step <= MAX_STEP:
-        longer = at_lengths(model, item, {axis: item.shape[axis] + step})
-    changed = list(differing)
-    if longer is not None:
-        changed.extend(dependent(model, longer, moving, step))
-    reasons = {one.operator: one.reason for one in model.unanalysed}
-    blockers = [_blocker(one.operator, axis, one.why) for one in changed]
-    others = {item.why for item in moving.breaks} - {BEFORE, CROSSED}
-    for operator, why in moving.breaks:
-        # Strides that differ follow from a ratio that depends on the length, and scores of pairs
-        # are in the way only of what does not read them row by row.
-        if not ((why == MERGED and changed) or (why == CROSSED and others)):
-            said = reasons.get(operator, why) if why == UNKNOWN else why
-            blockers.append(_blocker(operator, axis, said))
-    return blockers
-
-
 # -- numbers ---------------------------------------------------------------------------------------
 
 
@@ -374,12 +316,41 @@ def _axis(
     needed = value.needs
     if value.length != shape[value.axis]:
         return None
+    size, units = item.shape[axis], shape[value.axis]
+    halo, grid = _halos(needed, size)
+    return AxisGeometry(axis, value.axis, needed, halo, grid, size, units, lengths, moving.mirrored)
+
+
+def _halos(needed: PeriodicMap, size: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the halo of a core, and that of a tile on the grid."""
     step = needed.q
     there = [span for span in needed.spans if span is not None]
     before = max(0, -min(lo for lo, _ in there))
     behind = max(0, max(hi for _, hi in there) - (step - 1))
-    size, units = item.shape[axis], shape[value.axis]
     # A tile begins on the grid and is as long as what was measured here, but for steps.
-    grid = -(-before // step) * step, behind + (size - behind) % step
-    halo = before, behind
-    return AxisGeometry(axis, value.axis, needed, halo, grid, size, units, lengths, moving.mirrored)
+    return (before, behind), (-(-before // step) * step, behind + (size - behind) % step)
+
+
+def _cut_together(
+    model: Model, item: ModelInput, tensor: str, measured: Sequence[AxisGeometry]
+) -> tuple[tuple[AxisGeometry, ...], tuple[Blocker, ...]]:
+    """Return the axes with what other inputs need that are cut with this, and what blocks it."""
+    made: list[AxisGeometry] = []
+    blockers: list[Blocker] = []
+    for axis in measured:
+        alone = Together(axis.map, axis.mirrored)
+        found = together(model, item, axis.axis, tensor, axis.carrier, alone)
+        halo, grid = _halos(found.needs, axis.size)
+        made.append(
+            replace(
+                axis,
+                map=found.needs,
+                halo=halo,
+                grid_halo=grid,
+                mirrored=found.mirrored,
+                inputs=found.inputs,
+            )
+        )
+        blockers.extend(Blocker(name, "Input", axis.axis, OTHERWISE) for name in found.otherwise)
+        blockers.extend(blocker_of(one.operator, axis.axis, one.why) for one in found.breaks)
+    return tuple(made), tuple(dict.fromkeys(blockers))

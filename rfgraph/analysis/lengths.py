@@ -130,7 +130,7 @@ def accepted_lengths(
     tried = range(length, length + step)
     if few:
         tried = range(length + -length % step, length + -length % step + 1)
-    elif takes.not_followed(length + step):
+    elif takes.otherwise(length + step):
         step = _repeated(takes, range(length, length + min(max(2 * step, FEW), trials)), step)
         if not step:
             return Lengths(length, math.lcm(moving.step, shared), None, ()), ()
@@ -162,13 +162,12 @@ class _Taking:
             return None
         return made
 
-    def not_followed(self, longer: int) -> bool:
-        """Whether a tensor that does not move with the axis is another at a `longer` length."""
-        stuck = [name for name, value in self._values.items() if not isinstance(value, Moved)]
-        made = at_lengths(self._model, self._source, {self._axis: longer}) if stuck else None
-        return bool(stuck) and (
-            made is None
-            or any(shape_of(made.graph, n) != shape_of(self._model.graph, n) for n in stuck)
+    def otherwise(self, longer: int) -> bool:
+        """Whether a `longer` length is refused, or changes what does not move with the axis."""
+        made = self(longer)
+        stuck = (name for name, value in self._values.items() if not isinstance(value, Moved))
+        return made is None or any(
+            shape_of(made.graph, n) != shape_of(self._model.graph, n) for n in stuck
         )
 
 

@@ -26,7 +26,8 @@ from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Analysis
-    from rfgraph.analysis.geometry import AxisGeometry, Blocker
+    from rfgraph.analysis.blocking import Blocker
+    from rfgraph.analysis.geometry import AxisGeometry
     from rfgraph.analysis.proof import Proof
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.periodic import PeriodicMap
@@ -177,6 +178,7 @@ def stream(
     if moved is not None and chunk is not None:
         _check_chunk(chunk, moved)
     whys = {item.why for item in found.moves[time].breaks}
+    endless = len(breakers) < len(found.blockers)
     reading = None if moved is None else _Reading(result, source, name, moved)
     needs = None if moved is None or breakers else moved.map
     return Streaming(
@@ -187,7 +189,7 @@ def stream(
         lookahead(result, found, time),
         None if moved is None else moved.period,
         speed,
-        () if needs is None else _chunks(needs, chunk, speed, endless=BEFORE in whys),
+        () if needs is None else _chunks(needs, chunk, speed, endless=endless),
         () if needs is None else caches(found.model, found.moves[time], name),
         breakers,
         _dropped(result, source, name, time),

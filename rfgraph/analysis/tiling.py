@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.analysis.activations import fitting_core
-from rfgraph.analysis.geometry import AxisGeometry, Blocker, Geometry, geometry
+from rfgraph.analysis.geometry import AxisGeometry, Geometry, geometry
 from rfgraph.analysis.result import reached
 from rfgraph.arguments import keywords_named
 from rfgraph.errors import UsageError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.blocking import Blocker
     from rfgraph.analysis.proof import Proof
     from rfgraph.domains.fields.axis import Json
     from rfgraph.onnxfile.reading.model_source import Source

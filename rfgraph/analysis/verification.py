@@ -143,11 +143,12 @@ def _beside(found: Geometry) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the other inputs; UsageError where they are cut as well."""
     own = item_of(found)
     cut = {own.symbolic[axis.axis] for axis in found.axes if own.symbolic.get(axis.axis)}
+    along = {name for axis in found.axes if not axis.lengths.is_fixed for name, _ in axis.inputs}
     shapes = {}
     for item in found.model.inputs:
         if item.name == found.input:
             continue
-        if cut.intersection(item.symbolic.values()):
+        if item.name in along or cut.intersection(item.symbolic.values()):
             raise UsageError(
                 f"--verify cuts input {quoted(found.input)} alone, and the lengths of input "
                 f"{quoted(item.name)} follow it"

@@ -10,7 +10,7 @@ from rfgraph.wording.numbers import axes_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rfgraph.analysis.geometry import Blocker
+    from rfgraph.analysis.blocking import Blocker
 
 
 def blocked(blockers: Sequence[Blocker]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.lengths import accepted
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import printable
+from rfgraph.wording.names import printable, quoted, some_names
 from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ def snippet(found: Tiling, library: str) -> str:
         raise UsageError(f"no tiles are exact: {found.geometry.why_not()}")
     if found.recommended is None:
         raise UsageError("the lengths that the file fixes leave no room beside the halos")
+    others = {name for axis in found.axes for name, _ in axis.inputs}
+    if others:
+        raise UsageError(
+            f"--for cuts input {quoted(found.input)} alone, and {some_names(sorted(others))} must "
+            "be cut with it: use the plan (--image)"
+        )
     return LIBRARIES[library](found, found.axes, found.recommended.core)
 
 

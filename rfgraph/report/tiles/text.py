@@ -11,6 +11,7 @@ from rfgraph.report.formats.proof import proof_lines
 from rfgraph.report.formats.table import lay_out
 from rfgraph.report.tiles.words import (
     NO_PLAN,
+    beside_text,
     halo_text,
     lengths_text,
     output_text,
@@ -105,6 +106,8 @@ def _axis_lines(axis: AxisGeometry) -> Iterator[tuple[str, str]]:
     yield "grid", "every position" if step == 1 else f"tiles and cores begin at multiples of {step}"
     yield "lengths", lengths_text(axis.lengths)
     yield "output", output_text(axis)
+    if axis.inputs:
+        yield "with", beside_text(axis)
 
 
 def _plan_lines(item: Tiling, style: Style) -> Iterator[str]:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.lengths import accepted, lossless
+from rfgraph.wording.names import safe
 from rfgraph.wording.numbers import fraction
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ def output_text(axis: AxisGeometry) -> str:
         return said
     more = f"and {fraction(offset)} more" if offset > 0 else f"less {fraction(-offset)}"
     return f"{said}, {more}"
+
+
+def beside_text(axis: AxisGeometry) -> str:
+    """Say which other inputs are cut at the same positions."""
+    named = (f"axis {at} of input {safe(name)}" for name, at in axis.inputs)
+    return f"{', '.join(named)}: cut at the same positions"
 
 
 def plan_rows(item: Tiling) -> Iterator[tuple[str, ...]]:

@@ -1,0 +1,79 @@
+"""What keeps parts of an input from giving what the whole gives: operators, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rfgraph.analysis.lengths import MAX_STEP, at_lengths, dependent
+from rfgraph.domains.movement import BEFORE, CROSSED, MERGED, UNKNOWN
+from rfgraph.relations.graph import producer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from rfgraph.analysis.lengths import Dependent
+    from rfgraph.domains.fields.axis import Json
+    from rfgraph.domains.movement import Movement
+    from rfgraph.relations.graph import Model, ModelInput, Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """An operator for which a part of the input does not give what the whole gives, and why."""
+
+    node: str
+    op_type: str
+    axis: int
+    why: str
+
+    def to_dict(self) -> Json:
+        """Return the entry of the JSON report."""
+        return {"node": self.node, "op_type": self.op_type, "axis": self.axis, "why": self.why}
+
+
+def blocker_of(operator: Operator | None, axis: int, why: str) -> Blocker:
+    """Return what an operator blocks along an axis, nameless where it is none."""
+    if operator is None:
+        return Blocker("", "", axis, why)
+    return Blocker(operator.label, operator.op_type, axis, why)
+
+
+def all_blockers(
+    model: Model,
+    tensor: str,
+    item: ModelInput,
+    moves: Mapping[int, Movement],
+    differing: Mapping[int, Sequence[Dependent]],
+    measured: Collection[int],
+) -> tuple[Blocker, ...]:
+    """Return what keeps a tensor from moving along its axes, and what changes with length."""
+    blockers: list[Blocker] = []
+    for axis, along in moves.items():
+        ours = _blockers(model, item, axis, along, differing[axis])
+        if axis not in measured and not ours:
+            ours = [blocker_of(producer_of(model.graph, tensor), axis, "does not keep the axis")]
+        blockers.extend(ours)
+    return tuple(dict.fromkeys(blockers))
+
+
+def _blockers(
+    model: Model, item: ModelInput, axis: int, moving: Movement, differing: Sequence[Dependent]
+) -> list[Blocker]:
+    step = moving.step
+    longer = None
+    if step <= MAX_STEP:
+        longer = at_lengths(model, item, {axis: item.shape[axis] + step})
+    changed = list(differing)
+    if longer is not None:
+        changed.extend(dependent(model, longer, moving, step))
+    reasons = {one.operator: one.reason for one in model.unanalysed}
+    blockers = [blocker_of(one.operator, axis, one.why) for one in changed]
+    others = {item.why for item in moving.breaks} - {BEFORE, CROSSED}
+    for operator, why in moving.breaks:
+        # Strides that differ follow from a ratio that depends on the length, and scores of pairs
+        # are in the way only of what does not read them row by row.
+        if not ((why == MERGED and changed) or (why == CROSSED and others)):
+            said = reasons.get(operator, why) if why == UNKNOWN else why
+            blockers.append(blocker_of(operator, axis, said))
+    return blockers

@@ -1,0 +1,92 @@
+"""Other inputs that must be cut where one is: their positions stand for the same units."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from rfgraph.domains.moved import Moved, flattened
+from rfgraph.domains.movement import movement
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, joined
+from rfgraph.errors import RfgraphError
+from rfgraph.relations.graph import ancestors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rfgraph.domains.movement import Break, Movement
+    from rfgraph.relations.graph import Model, ModelInput
+
+OTHERWISE = "must be cut as well, but in other steps"
+
+
+class Together(NamedTuple):
+    """What units need of an input and of those that are cut with it, along one axis.
+
+    `inputs` are these, with the axis of each; `otherwise` those that move with the same units but
+    at other lengths or steps, and `breaks` the operators behind which those no longer move.
+    """
+
+    needs: PeriodicMap
+    mirrored: tuple[int, int]
+    inputs: tuple[tuple[str, int], ...] = ()
+    otherwise: tuple[str, ...] = ()
+    breaks: tuple[Break, ...] = ()
+
+
+def together(
+    model: Model, source: ModelInput, axis: int, tensor: str, carrier: int, alone: Together
+) -> Together:
+    """Return what units along `carrier` of a tensor need where `source` is not cut `alone`."""
+    found = alone
+    for item, at, moving, value in _others(model, source, tensor, carrier):
+        if not _tied(model, source, axis, item, at, alone.needs.q):
+            continue
+        one, other = found.needs, value.needs
+        p = math.lcm(one.p, other.p)
+        if item.shape[at] != source.shape[axis] or one.rate != other.rate or p > MAX_PERIOD:
+            found = found._replace(otherwise=(*found.otherwise, item.name))
+            continue
+        first, last = (max(pair) for pair in zip(found.mirrored, moving.mirrored, strict=True))
+        found = found._replace(
+            needs=PeriodicMap(p, one.q * p // one.p, joined(one, other, p)),
+            mirrored=(first, last),
+            inputs=(*found.inputs, (item.name, at)),
+            breaks=(*found.breaks, *moving.breaks),
+        )
+    return found
+
+
+def _others(
+    model: Model, source: ModelInput, tensor: str, carrier: int
+) -> Iterator[tuple[ModelInput, int, Movement, Moved]]:
+    """Yield the axes of other inputs with which a tensor moves along its axis `carrier`."""
+    within = ancestors(model.graph, [tensor])
+    for item in model.inputs:
+        if item.name == source.name or item.name not in within:
+            continue
+        for at, length in enumerate(item.shape):
+            moving = movement(model.graph, item.name, at, tensor) if length > 1 else None
+            value = moving and moving.values.get(tensor)
+            if moving is not None and isinstance(value, Moved):
+                value = flattened(value)
+                if value.axis == carrier:
+                    yield item, at, moving, value
+
+
+def _tied(
+    model: Model, source: ModelInput, axis: int, item: ModelInput, at: int, step: int
+) -> bool:
+    """Whether an axis of another input has no length of its own: none that stays is accepted."""
+    symbol = source.symbolic.get(axis, "?")
+    if symbol != "?" and item.symbolic.get(at) == symbol:
+        return True
+    shapes = {each.name: each.shape for each in model.inputs}
+    own = list(source.shape)
+    own[axis] += step
+    try:
+        if model.at is not None:
+            model.at({**shapes, source.name: tuple(own)})
+    except RfgraphError:
+        return True
+    return False
