@@ -144,7 +144,7 @@ class ERF:
     def area_ratio(self, share: float) -> Area | None:
         """Return the smallest square of odd side around the middle of the input that holds `share`.
 
-        Its ratio is that of its area to the input's, at most one. None where nothing is read.
+        Its ratio is that of its area inside the input to the input's. None where nothing is read.
         """
         return None if self.empty else area(as_floats(self.map), share)
 

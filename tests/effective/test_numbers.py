@@ -13,6 +13,7 @@ import rfgraph
 from effective.nets import Net, stack
 from effective.numbers import FILES, STACKS
 from rfgraph.domains.effective.statistics import area, as_floats
+from rfgraph.report.erf.words import sides_text
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
@@ -183,3 +184,12 @@ def test_the_json_has_six_digits_and_no_weights():
     assert entry["axes"][0]["unclipped"]["ratio"] == 0.565517
     assert entry["area_ratio"][0] == {"share": 0.2, "side": 69, "ratio": 0.094886}
     assert entry["approximate"] == ["MaxPool"]
+
+
+def test_the_area_of_a_square_is_what_of_it_lies_inside():
+    """Of 8 x 2 the middle is at (4, 1): 5 rows of 2 are the first half or more, 10 of 16."""
+    found = area(np.ones((8, 2)), 0.5)
+    assert (found.side, found.ratio) == (5, 10 / 16)
+    net = Net((1, 1, 8, 2))
+    made = rfgraph.erf(net.model(net.node("GlobalAveragePool", "x")))
+    assert sides_text(made).startswith("within 5 x 2 (62 % of the input)")

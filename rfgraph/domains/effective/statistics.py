@@ -77,8 +77,8 @@ def area(values: Floats, share: float) -> Area:
         else:
             low = half + 1
     side = 2 * low + 1
-    ratio = min(side**values.ndim / math.prod(values.shape), 1.0)
-    return Area(share, side, ratio)
+    inside = math.prod(min(side, length) for length in values.shape)
+    return Area(share, side, inside / math.prod(values.shape))
 
 
 def _inside(values: Floats, half: int) -> float:

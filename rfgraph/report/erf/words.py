@@ -32,8 +32,7 @@ def sides_text(found: ERF) -> str:
     half = found.area_ratio(0.5)
     if half is None:
         return "-"
-    count = len(found.axes)
-    middle = " x ".join([str(half.side)] * count)
+    middle = " x ".join(str(min(half.side, length)) for length in found.map.shape)
     others = []
     for share in (0.2, 0.3, 0.99):
         area = found.area_ratio(share)

@@ -27,7 +27,7 @@ def verdict(item: Streaming) -> str:
     if item.causal and any(chunk.delay for chunk in item.chunks):
         return (
             f"Causal: no unit reads past its own step of {item.period[1]}. In chunks some come "
-            "late all the same: at the end of one they are cut off, or padding spoils them."
+            "late all the same: at the end of one they are missing, or padding spoils them."
         )
     if item.causal:
         return f"Causal: no unit needs more than its own step of {item.period[1]}."
