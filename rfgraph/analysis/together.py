@@ -6,7 +6,16 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains.moved import Moved, flattened
-from rfgraph.domains.movement import movement
+from rfgraph.domains.movement import (
+    LONG,
+    MERGED,
+    MIXED,
+    PARTS,
+    REVERSED,
+    STRETCHED,
+    WRAPPED,
+    movement,
+)
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, joined
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.graph import ancestors
@@ -17,6 +26,8 @@ if TYPE_CHECKING:
     from rfgraph.domains.movement import Break, Movement
     from rfgraph.relations.graph import Model, ModelInput
 
+# Behind these an axis is still one, though it does not move.
+_KEPT = frozenset((LONG, MERGED, MIXED, PARTS, REVERSED, STRETCHED, WRAPPED))
 OTHERWISE = "must be cut as well, but in other steps"
 
 
@@ -42,6 +53,9 @@ def together(
     for item, at, moving, value in _others(model, source, tensor, carrier):
         if not _tied(model, source, axis, item, at, alone.needs.q):
             continue
+        if value is None:
+            found = found._replace(breaks=(*found.breaks, *moving.breaks))
+            continue
         one, other = found.needs, value.needs
         p = math.lcm(one.p, other.p)
         if item.shape[at] != source.shape[axis] or one.rate != other.rate or p > MAX_PERIOD:
@@ -59,19 +73,26 @@ def together(
 
 def _others(
     model: Model, source: ModelInput, tensor: str, carrier: int
-) -> Iterator[tuple[ModelInput, int, Movement, Moved]]:
-    """Yield the axes of other inputs with which a tensor moves along its axis `carrier`."""
+) -> Iterator[tuple[ModelInput, int, Movement, Moved | None]]:
+    """Yield the axes of other inputs with which a tensor moves along its axis `carrier`.
+
+    Or would, but for what stops it: then there is no value.
+    """
     within = ancestors(model.graph, [tensor])
     for item in model.inputs:
         if item.name == source.name or item.name not in within:
             continue
         for at, length in enumerate(item.shape):
-            moving = movement(model.graph, item.name, at, tensor) if length > 1 else None
-            value = moving and moving.values.get(tensor)
-            if moving is not None and isinstance(value, Moved):
+            if length == 1:
+                continue
+            moving = movement(model.graph, item.name, at, tensor)
+            value = moving.values.get(tensor)
+            if isinstance(value, Moved):
                 value = flattened(value)
                 if value.axis == carrier:
                     yield item, at, moving, value
+            elif value in _KEPT:
+                yield item, at, moving, None
 
 
 def _tied(

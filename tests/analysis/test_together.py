@@ -12,6 +12,7 @@ import rfgraph
 from analysis import nets
 from analysis.stitched import image_of
 from rfgraph.cli import main
+from rfgraph.domains.movement import WRAPPED
 
 
 def line(length="n"):
@@ -90,6 +91,19 @@ def test_a_norm_of_the_other_is_in_the_way():
     model = with_second(net, net.op("Add", net.conv("x", 3), normed), [1, 1, "n"])
     found = rfgraph.tiles(model, input="x")
     assert [item.op_type for item in found.blockers] == ["InstanceNormalization"]
+
+
+def test_what_the_other_reads_at_its_own_ends_is_in_the_way():
+    """Its tiles go round at their own ends, not at those of the whole."""
+    net = line()
+    wrapped = net.conv(net.pad("b", 1, 1, "wrap"), 3, pads=0)
+    model = with_second(net, net.op("Add", net.conv("x", 3), wrapped), [1, 1, "n"])
+    model.opset_import[0].version = 19
+    found = rfgraph.tiles(model, input="x")
+    assert [(item.op_type, item.why) for item in found.blockers] == [("Pad", WRAPPED)]
+    cut = runs(model)
+    x, b = image_of((1, 1, 16)), np.arange(16, dtype=np.float32).reshape(1, 1, 16)
+    assert not np.array_equal(cut(x[:, :, :12], b[:, :, :12])[:, :, :8], cut(x, b)[:, :, :8])
 
 
 @pytest.mark.parametrize("kind", ["mean", "cache", "single"])

@@ -234,3 +234,11 @@ def test_what_a_map_steers_is_not_constant(form):
     )
     assert "It reads no input that is a tensor of known shape." in text
     assert "Constant" not in text
+
+
+def test_a_tensor_without_units_is_not_said_to_read_what_is_not_known():
+    build, x = builder(1, 1, 8)
+    x = build.same_conv(x, 1, 3)
+    text = said(build.model(build.slice(x, [2], [5], [5])))
+    assert "It has no units, and so reads nothing." in text
+    assert "known shape" not in text

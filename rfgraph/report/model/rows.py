@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.analysis.view import input_lengths
 from rfgraph.domains.fields.axis import numbers
+from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import safe
 from rfgraph.wording.numbers import axes_text, fraction, joined, span, times, whole_up
 
@@ -231,6 +232,8 @@ def _alignment(field: ReceptiveField) -> Row:
 
 def unread(view: View, tensor: str) -> str:
     """Return a sentence on a tensor that reads no position of any input."""
+    if 0 in (shape_of(view.result.graph, tensor) or ()):
+        return "It has no units, and so reads nothing."
     if view.result.graph.pred[tensor]:
         return "It reads no input that is a tensor of known shape."
     return "Constant: no input reaches it."
