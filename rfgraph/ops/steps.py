@@ -64,6 +64,11 @@ def drop_axes(shape: Shape, axes: Iterable[int]) -> Shape:
     return tuple(length for axis, length in enumerate(shape) if axis not in dropped)
 
 
+def own_link(shape: Shape, slot: int = 0, output: int = 0, how: How | None = None) -> Link:
+    """Return the link by which an output of `shape` reads its own index of an input."""
+    return Link(slot, (Pointwise(shape),), output, how=how)
+
+
 def normalization_links(
     shape: Shape, axes: Iterable[int], hows: tuple[How, How] | None = None, output: int = 0
 ) -> tuple[Link, ...]:
@@ -72,7 +77,7 @@ def normalization_links(
     `hows` say how the two parts enter the output.
     """
     first, second = hows or (None, None)
-    own = Link(0, (Pointwise(shape),), output, how=first)
+    own = own_link(shape, 0, output, how=first)
     statistics = Chain(shape).reduce(axes)
     if not statistics.steps:
         return (own,)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import everything_links, select_steps, trim_outputs
+from rfgraph.ops.steps import everything_links, own_link, select_steps, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window, product
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Taps
 
@@ -299,4 +299,4 @@ def _delta_links(node: OpNode, shape: Shape) -> Iterator[Link]:
     chain.add(Regroup((tokens, groups, 1)), Pointwise((tokens, groups, size)), Regroup(shape))
     yield chain.link(6)
     node.expect_shape(7, (tokens, 1))
-    yield Link(7, (Pointwise(shape),))
+    yield own_link(shape, 7)

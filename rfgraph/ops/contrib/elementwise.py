@@ -5,14 +5,10 @@ from __future__ import annotations
 from rfgraph.ops.contrib.operands import DOMAIN, broadcast_links, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, broadcast
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import scalar_link, scalar_links, select_steps, trim_outputs
-from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
+from rfgraph.ops.steps import own_link, scalar_link, scalar_links, select_steps, trim_outputs
+from rfgraph.relations.axis_rules import Shift, Whole, product
 from rfgraph.relations.how import How
 from rfgraph.relations.steps import Pointwise, Reduce
-
-
-def _own_link(shape: Shape, slot: int = 0, output: int = 0, how: How | None = None) -> Link:
-    return Link(slot, (Pointwise(shape),), output, how=how)
 
 
 @rule(*"Gelu QuickGelu SampleOp MurmurHash3".split(), domain=DOMAIN, ignores=("positive", "seed"))
@@ -25,7 +21,7 @@ def unary(node: OpNode) -> Outcome:
     how = How("activation", node.op_type)
     if node.op_type == "QuickGelu":
         how = How("activation", "Swish", (node.float("alpha", 1.702),))
-    return Outcome((shape,), (_own_link(shape, how=how),))
+    return Outcome((shape,), (own_link(shape, how=how),))
 
 
 @rule("BiasGelu", "FastGelu", domain=DOMAIN)
@@ -35,7 +31,7 @@ def with_bias(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     shape = node.ranked(0, 1)
-    own = _own_link(shape, how=How("activation", "Gelu"))
+    own = own_link(shape, how=How("activation", "Gelu"))
     return Outcome((shape,), (own, *vector_links(node, 1, shape)))
 
 
@@ -48,7 +44,7 @@ def bias_add(node: OpNode) -> Outcome:
     shape = node.ranked(0, 1)
     node.expect_shape(2, shape)
     bias = vector_links(node, 1, shape)
-    return Outcome((shape,), (_own_link(shape), *bias, _own_link(shape, 2)))
+    return Outcome((shape,), (own_link(shape), *bias, own_link(shape, 2)))
 
 
 @rule("BiasSplitGelu", domain=DOMAIN)
@@ -92,7 +88,7 @@ def swiglu(node: OpNode) -> Outcome:
     shape = node.ranked(0, 1)
     if node.has(1):
         node.expect_shape(1, shape)
-        return Outcome((shape,), (_own_link(shape), _own_link(shape, 1)))
+        return Outcome((shape,), (own_link(shape), own_link(shape, 1)))
     half, rest = divmod(shape[-1], 2)
     if rest:
         raise RuleError(f"input 0 requires an even last axis, found shape {list(shape)}")
@@ -112,7 +108,7 @@ def dropout(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     shape = node.shape(0)
-    links = [_own_link(shape)]
+    links = [own_link(shape)]
     biased = node.op_type != "BitmaskDropout"
     if biased:
         links.extend((*broadcast_links(node, 1, shape), *broadcast_links(node, 2, shape)))
@@ -132,7 +128,7 @@ def scaled_silu(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     shape = node.shape(0)
-    return Outcome((shape,), (_own_link(shape), *scalar_links(node, [1], shape)))
+    return Outcome((shape,), (own_link(shape), *scalar_links(node, [1], shape)))
 
 
 @rule("GatedAdd", domain=DOMAIN)
@@ -148,9 +144,9 @@ def gated_add(node: OpNode) -> Outcome:
     node.expect_shape(1, shape)
     width = node.ranked(2, 1)[-1] if node.has(3) else 1
     gate = node.expect_shape(2, (*shape[:-1], width))
-    links = [_own_link(shape), _own_link(shape, 1)]
+    links = [own_link(shape), own_link(shape, 1)]
     if not node.has(3):
-        return Outcome((shape,), (*links, _own_link(shape, 2)))
+        return Outcome((shape,), (*links, own_link(shape, 2)))
     whole = Chain(gate).reduce([len(gate) - 1], weighted=True)
     links.append(whole.add(Pointwise(shape)).link(2))
     weights = Chain(node.expect_shape(3, (width, 1))).reduce([0], weighted=True)
@@ -165,10 +161,10 @@ def linear_attention_gate(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     shape = node.ranked(0, 3, 3)
-    links = [_own_link(shape), *vector_links(node, 1, shape), *vector_links(node, 2, shape)]
+    links = [own_link(shape), *vector_links(node, 1, shape), *vector_links(node, 2, shape)]
     if node.has(3):
         node.expect_shape(3, shape)
-        links.append(_own_link(shape, 3, 1))
+        links.append(own_link(shape, 3, 1))
     return trim_outputs(node, (shape, shape), links)
 
 
@@ -213,7 +209,7 @@ def qordered_gelu(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     shape = node.shape(0)
-    return Outcome((shape,), (_own_link(shape), *scalar_links(node, (1, 2), shape)))
+    return Outcome((shape,), (own_link(shape), *scalar_links(node, (1, 2), shape)))
 
 
 @rule(
@@ -229,7 +225,7 @@ def with_order(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     shape = node.shape(0)
-    return Outcome((shape,), (_own_link(shape), scalar_link(node, 1, shape)))
+    return Outcome((shape,), (own_link(shape), scalar_link(node, 1, shape)))
 
 
 @rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError
 from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import own_link
 from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.steps import Pointwise, Reduce
 
@@ -82,7 +83,7 @@ def ngram_repeat_block(node: OpNode) -> Outcome:
     if tokens[0] != shape[0]:
         raise RuleError(f"input 0 requires {shape[0]} sequences, found {tokens[0]}")
     history = Chain(tokens).reduce([1]).add(Pointwise(shape))
-    return Outcome((shape,), (history.link(0), Link(1, (Pointwise(shape),))))
+    return Outcome((shape,), (history.link(0), own_link(shape, 1)))
 
 
 @rule(

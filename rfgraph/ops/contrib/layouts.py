@@ -18,7 +18,7 @@ from rfgraph.ops.contrib.operands import (
 from rfgraph.ops.convolutions import channel_links, global_pool, pool
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import select_steps
+from rfgraph.ops.steps import own_link, select_steps
 from rfgraph.relations.axis_rules import Shape, Shift
 from rfgraph.relations.steps import Everything, Permute, Pointwise
 
@@ -120,7 +120,7 @@ def reorder_input(node: OpNode) -> Outcome:
     shape = node.ranked(0, 3)
     perm = channels_first(len(shape))
     if not node.int("channels_last", 0):
-        return Outcome((shape,), (Link(0, (Pointwise(shape),)),))
+        return Outcome((shape,), (own_link(shape),))
     return Outcome((tuple(shape[a] for a in perm),), (Link(0, (Permute(perm),)),))
 
 

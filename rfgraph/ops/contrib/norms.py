@@ -10,6 +10,7 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     expect_broadcast,
     norm_hows,
+    own_link,
     scalar_links,
     softmax_hows,
     trim_outputs,
@@ -39,7 +40,7 @@ def _added_links(
     less = len(shape) - len(found)
     statistics = Chain(found).reduce(axis - less for axis in axes if axis >= less)
     first, second = norm_hows(product(shape[axis] for axis in axes)) if how is None else how
-    own = Link(slot, (Pointwise(shape),), how=first)
+    own = own_link(shape, slot, how=first)
     if not statistics.steps:
         return (own,)
     return own, statistics.add(Pointwise(shape)).link(slot, how=second)
@@ -198,7 +199,7 @@ def _in_blocks(shape: Shape, count: int) -> tuple[Link, Link]:
         )
     rule = Blocks(count, length, length) if count > 1 else Whole(length, 1)
     blocks = Reduce(((axis, rule),))
-    return Link(0, (Pointwise(shape),)), Link(0, (blocks, Pointwise(shape)))
+    return own_link(shape), Link(0, (blocks, Pointwise(shape)))
 
 
 def _repeated_link(length: int, shape: Shape) -> Link:
@@ -223,7 +224,7 @@ def gated_rms_norm(node: OpNode) -> Outcome:
             f"found shape {list(node.shape(2))} and {block} elements"
         )
     links = (*_in_blocks(shape, shape[-1] // block), _repeated_link(block, shape))
-    return Outcome((shape,), (*links, Link(2, (Pointwise(shape),))))
+    return Outcome((shape,), (*links, own_link(shape, 2)))
 
 
 @rule("BranchwiseRMSNorm", domain=DOMAIN, ignores=("epsilon",))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, UnresolvedError, Value
 from rfgraph.ops.registry import find_rule
-from rfgraph.ops.steps import expect_broadcast, parameter_links, scalar_links
+from rfgraph.ops.steps import expect_broadcast, own_link, parameter_links, scalar_links
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Step, Taps
 from rfgraph.wording.names import quoted
 
@@ -190,7 +190,7 @@ def broadcast_links(node: OpNode, slot: int, shape: Shape, output: int = 0) -> t
     if not node.has(slot):
         return ()
     expect_broadcast(node, slot, shape)
-    return (Link(slot, (Pointwise(shape),), output),)
+    return (own_link(shape, slot, output),)
 
 
 def vector_links(

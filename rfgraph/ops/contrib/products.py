@@ -16,7 +16,7 @@ from rfgraph.ops.contrib.operands import (
 )
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import everything_links, scalar_links, trim_outputs
+from rfgraph.ops.steps import everything_links, own_link, scalar_links, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole, product
 from rfgraph.relations.how import WEIGHTED
 from rfgraph.relations.steps import Everything, Pointwise, Reduce
@@ -391,4 +391,4 @@ def _terms(node: OpNode) -> list[int]:
 
 def _residual_sum(node: OpNode, output: int) -> list[Link]:
     shape = node.shape(0)
-    return [Link(slot, (Pointwise(shape),), output) for slot in _terms(node)]
+    return [own_link(shape, slot, output) for slot in _terms(node)]

@@ -12,6 +12,7 @@ from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     check_index_count,
+    own_link,
     pick_steps,
     scalar_link,
     select_steps,
@@ -105,7 +106,7 @@ def rotary_embedding(node: OpNode) -> Outcome:
         tokens = (shape[0], shape[2] if len(shape) == 4 else shape[1])
         chain = Chain(node.expect_shape(1, tokens)).add(Regroup(rotation.places(tokens)))
         chain.add(Pointwise(rotation.split)).reshape(shape)
-    links = [Link(0, (Pointwise(shape),)), rotation.partner().link(0), chain.link(1)]
+    links = [own_link(shape), rotation.partner().link(0), chain.link(1)]
     return Outcome((shape,), (*links, *_tables(node, rotation)))
 
 
@@ -128,7 +129,7 @@ def mrotary_embedding(node: OpNode) -> Outcome:
     chain = Chain(node.expect_shape(1, (3, *tokens))).reduce([0])
     chain.add(Regroup(rotation.places(tokens)), Pointwise(rotation.split))
     chain.reshape(shape)
-    links = [Link(0, (Pointwise(shape),)), rotation.partner().link(0), chain.link(1)]
+    links = [own_link(shape), rotation.partner().link(0), chain.link(1)]
     return Outcome((shape,), (*links, *_tables(node, rotation)))
 
 
@@ -144,7 +145,7 @@ def gemma_rotary_embedding(node: OpNode) -> Outcome:
     for output, slots in enumerate(((1, 2), (3, 4))):
         for slot in slots:
             node.expect_shape(slot, shape)
-            links.append(Link(slot, (Pointwise(shape),), output))
+            links.append(own_link(shape, slot, output))
         place = Regroup((shape[0], 1, *shape[2:]))
         links.append(Chain(angles).add(place, Pointwise(shape)).link(0, output))
     return Outcome((shape,) * min(node.n_outputs, 2), tuple(links))
@@ -183,7 +184,7 @@ def rms_norm_rotary(node: OpNode) -> Outcome:
         links.append(chain.reshape(out).link(slot))
     for slot, chain in [*_parts(node, apart, start)][:2]:
         links.append(chain.link(slot, 1))
-    links.append(Link(1, (Pointwise(apart),), 1))
+    links.append(own_link(apart, 1, 1))
     return trim_outputs(node, (out, apart), links)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import everything_links, trim_outputs
+from rfgraph.ops.steps import everything_links, own_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole, product
 from rfgraph.relations.steps import Pointwise, Reduce
 
@@ -29,7 +29,7 @@ def state_replay(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     shape = node.ranked(2, 1, 1)
-    links = [Link(2, (Pointwise(shape),)), *everything_links(node, (0, 1), shape, unknown=True)]
+    links = [own_link(shape, 2), *everything_links(node, (0, 1), shape, unknown=True)]
     return Outcome((shape,), (*links, *everything_links(node, (3,), shape)))
 
 

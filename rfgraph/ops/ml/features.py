@@ -7,6 +7,7 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     normal_indices,
     normalization_links,
+    own_link,
     pick_steps,
     select_steps,
 )
@@ -32,7 +33,7 @@ def numbers(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.shape(0)
-    return Outcome((shape,), (Link(0, (Pointwise(shape),)),))
+    return Outcome((shape,), (own_link(shape),))
 
 
 @rule(

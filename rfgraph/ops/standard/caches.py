@@ -8,7 +8,14 @@ import numpy as np
 
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import is_unlistable, kept_steps, pick_steps, select_steps, trim_outputs
+from rfgraph.ops.steps import (
+    is_unlistable,
+    kept_steps,
+    own_link,
+    pick_steps,
+    select_steps,
+    trim_outputs,
+)
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window, along_axis, inverse
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
 
@@ -94,7 +101,7 @@ def tensor_scatter(node: OpNode) -> Outcome:
         placed = Reduce(((axis, Whole(count, length, unknown=True)),))
         own = Chain(shape[:1]).reshape(along_axis(shape[0], 0, len(shape)))
         links = (
-            Link(0, (Pointwise(shape),)),
+            own_link(shape),
             Link(1, (placed,)),
             own.add(Pointwise(shape)).link(2),
         )

@@ -16,7 +16,7 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import kept_steps, scalar_link, scalar_links, trim_outputs
+from rfgraph.ops.steps import kept_steps, own_link, scalar_link, scalar_links, trim_outputs
 from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.how import GATE, MAX, SELECT, SUM, How, Scaling
 from rfgraph.relations.steps import Pointwise, Regroup
@@ -37,7 +37,7 @@ def unary(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.shape(0)
-    return Outcome((shape,), (Link(0, (Pointwise(shape),), how=_function(node)),))
+    return Outcome((shape,), (own_link(shape, how=_function(node)),))
 
 
 _MOVES = "BitCast Cast CastLike Identity MemcpyFromHost MemcpyToHost".split()
@@ -104,7 +104,7 @@ def binary(node: OpNode) -> Outcome:
     if node.version < 7:
         return _limited_outcome(node, first, second)
     shape = broadcast(first, second)
-    links = (Link(slot, (Pointwise(shape),), how=_operand(node, slot)) for slot in (0, 1))
+    links = (own_link(shape, slot, how=_operand(node, slot)) for slot in (0, 1))
     return Outcome((shape,), tuple(links))
 
 
@@ -152,7 +152,7 @@ def _limited_outcome(node: OpNode, first: Shape, second: Shape) -> Outcome:
     placed = _placed(node)
     steps = (*(() if placed == second else (Regroup(placed),)), Pointwise(first))
     links = (
-        Link(0, (Pointwise(first),), how=_operand(node, 0)),
+        own_link(first, how=_operand(node, 0)),
         Link(1, steps, how=_operand(node, 1)),
     )
     return Outcome((first,), links)
@@ -197,7 +197,7 @@ def variadic(node: OpNode) -> Outcome:
     shape = broadcast(*shapes)
     words = {"Max": MAX, "Min": MAX, "Sum": SUM, "Mean": How("mean", values=(len(slots),))}
     how = words[node.op_type]
-    return Outcome((shape,), tuple(Link(slot, (Pointwise(shape),), how=how) for slot in slots))
+    return Outcome((shape,), tuple(own_link(shape, slot, how=how) for slot in slots))
 
 
 def _shapes_text(shapes: Sequence[Shape]) -> str:
@@ -213,7 +213,7 @@ def swiglu(node: OpNode) -> Outcome:
     first, second = node.shape(0), node.shape(1)
     if first != second:
         raise RuleError(f"requires inputs of equal shape, found {_shapes_text([first, second])}")
-    return Outcome((first,), (Link(0, (Pointwise(first),)), Link(1, (Pointwise(first),))))
+    return Outcome((first,), (own_link(first), own_link(first, 1)))
 
 
 @rule("PRelu", ignores=("consumed_inputs",))
@@ -229,7 +229,7 @@ def prelu(node: OpNode) -> Outcome:
         chain.reshape((*slope, *(1,) * (len(found) - 2)))
     shape = broadcast(found, chain.shape)
     # The slope is learned; 0.25 is where frameworks start.
-    own = Link(0, (Pointwise(shape),), how=How("activation", "LeakyRelu", (0.25,)))
+    own = own_link(shape, how=How("activation", "LeakyRelu", (0.25,)))
     return Outcome((shape,), (own, chain.add(Pointwise(shape)).link(1)))
 
 
@@ -240,7 +240,7 @@ def clip(node: OpNode) -> Outcome:
     Exact. Versions: before 11 the bounds are attributes.
     """
     shape = node.shape(0)
-    links = [Link(0, (Pointwise(shape),), how=_clipping(node))]
+    links = [own_link(shape, how=_clipping(node))]
     links.extend(scalar_links(node, (1, 2), shape))
     return Outcome((shape,), tuple(links))
 
@@ -269,7 +269,7 @@ def dropout(node: OpNode) -> Outcome:
     Exact. Versions: since 12 ratio and training_mode are inputs.
     """
     shape = node.shape(0)
-    links = [Link(0, (Pointwise(shape),), how=SELECT)]
+    links = [own_link(shape, how=SELECT)]
     mode = node.value(2) if node.has(2) else None
     if mode is not None and (mode.data is None or mode.data.any()):
         slots = [slot for slot in (1, 2) if node.has(slot)]
@@ -287,7 +287,7 @@ def where(node: OpNode) -> Outcome:
     positions. All versions.
     """
     shape = broadcast(*(node.shape(slot) for slot in range(3)))
-    links = [Link(0, (Pointwise(shape),))]
+    links = [own_link(shape)]
     chosen = node.value(0).data
     if chosen is not None and chosen.dtype.kind != "b":
         raise RuleError(f"input 0 requires booleans, found {chosen.dtype}")

@@ -12,6 +12,7 @@ from rfgraph.ops.steps import (
     kept_steps,
     lines_along,
     normal_indices,
+    own_link,
     pick_steps,
     scalar_link,
     select_steps,
@@ -72,7 +73,7 @@ def gather_elements(node: OpNode) -> Outcome:
         chain.add(*_anywhere(chain.shape, axis, where[axis]))
     else:
         _pick_elements(chain, normal_indices(indices, shape[axis]), axis)
-    return Outcome((where,), (chain.link(0), Link(1, (Pointwise(where),))))
+    return Outcome((where,), (chain.link(0), own_link(where, 1)))
 
 
 def _anywhere(shape: Shape, axis: int, count: int) -> tuple[Step, ...]:
@@ -232,7 +233,7 @@ def trilu(node: OpNode) -> Outcome:
     shape = node.ranked(0, 2)
     rows, columns = shape[-2:]
     upper = node.int("upper", 1) != 0
-    own = Link(0, (Pointwise(shape),))
+    own = own_link(shape)
     if node.has(1) and node.value(1).data is None:
         return Outcome((shape,), (own, scalar_link(node, 1, shape)))
     offsets = node.known_ints(1)

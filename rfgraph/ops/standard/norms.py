@@ -8,6 +8,7 @@ from rfgraph.ops.steps import (
     expect_broadcast,
     norm_hows,
     normalization_links,
+    own_link,
     parameter_links,
     scaling,
     trim_outputs,
@@ -107,7 +108,7 @@ def group_normalization(node: OpNode) -> Outcome:
     gain = None if by_group else (scaling(node, 1, shape),)
     own, statistics = norm_hows(product(shape[1:]) // count, by_channel=True, stored=gain)
     links = [
-        Link(0, (Pointwise(shape),), how=own),
+        own_link(shape, how=own),
         Link(0, (Reduce(tuple(rules)), Pointwise(shape)), how=statistics),
     ]
     for slot in (1, 2):
@@ -142,7 +143,7 @@ def layer_normalization(node: OpNode) -> Outcome:
     for slot in (1, 2):
         if slot == 1 or node.has(slot):
             expect_broadcast(node, slot, shape)
-            links.append(Link(slot, (Pointwise(shape),)))
+            links.append(own_link(shape, slot))
     links.extend(Chain(shape).reduce(axes).link(0, output) for output in (1, 2))
     reduced = (*shape[:axis], *(1,) * len(axes))
     return trim_outputs(node, (shape, reduced, reduced), links)

@@ -12,6 +12,7 @@ from rfgraph.ops.steps import (
     drop_axes,
     expect_broadcast,
     matrix_kernel,
+    own_link,
     summing,
 )
 from rfgraph.relations.axis_rules import Shape, product
@@ -194,7 +195,7 @@ def gemm(node: OpNode) -> Outcome:
     links = [left.link(0, how=how), right.link(1, how=other)]
     if node.has(2):
         expect_broadcast(node, 2, shape)
-        links.append(Link(2, (Pointwise(shape),), how=SUM))
+        links.append(own_link(shape, 2, how=SUM))
     return Outcome((shape,), tuple(links))
 
 

@@ -6,10 +6,10 @@ from fractions import Fraction
 
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, normal_axis
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import parameter_links
+from rfgraph.ops.steps import own_link, parameter_links
 from rfgraph.relations.axis_rules import Resample, Shape, product
 from rfgraph.relations.how import SELECT
-from rfgraph.relations.steps import Pointwise, Taps
+from rfgraph.relations.steps import Taps
 from rfgraph.wording.names import quoted
 
 
@@ -21,7 +21,7 @@ def quantize_linear(node: OpNode) -> Outcome:
     of block_size positions.
     """
     shape = node.shape(0)
-    links = [Link(0, (Pointwise(shape),), how=SELECT)]
+    links = [own_link(shape, how=SELECT)]
     for slot in (1, 2) if node.has(2) else (1,):
         links.extend(_scale(node, slot, shape))
     return Outcome((shape,), tuple(links))

@@ -9,7 +9,7 @@ import numpy as np
 
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import is_unlistable, kept_steps, scalar_link, trim_outputs
+from rfgraph.ops.steps import is_unlistable, kept_steps, own_link, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole, along_axis
 from rfgraph.relations.how import RECURRENT
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Select
@@ -260,7 +260,7 @@ def gru_unit(node: OpNode) -> Outcome:
     node.expect_shape(1, (1, batch, 3 * hidden))
     gates = Chain(node.shape(1)).reshape((one, batch, 3, hidden))
     gates.reduce([2]).reshape(shape)
-    links = [Link(0, (Pointwise(shape),)), gates.link(1)]
+    links = [own_link(shape), gates.link(1)]
     if node.has(2):
         node.expect_shape(2, (batch,))
         target = along_axis(batch, 1, 3)

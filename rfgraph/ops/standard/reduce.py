@@ -11,6 +11,7 @@ from rfgraph.ops.steps import (
     drop_axes,
     norm_hows,
     normalization_links,
+    own_link,
     scalar_link,
     select_steps,
     softmax_hows,
@@ -115,7 +116,7 @@ def _kept_weight_links(shape: Shape, left: Array, axes: range) -> tuple[Link, ..
     sums.reshape((*shape[:axis], *(1,) * len(axes), *shape[axes.stop :]))
     own, statistics = softmax_hows(row[axis])
     sums.add(Pointwise(shape))
-    return Link(0, (Pointwise(shape),), how=own), sums.link(0, how=statistics)
+    return own_link(shape, how=own), sums.link(0, how=statistics)
 
 
 @rule("LpNormalization", ignores=("p",))

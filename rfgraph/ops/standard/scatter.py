@@ -14,6 +14,7 @@ from rfgraph.ops.steps import (
     kept_steps,
     lines_along,
     normal_indices,
+    own_link,
     pick_steps,
     separate_positions,
 )
@@ -76,7 +77,7 @@ def _flat(indices: Array, shape: Shape, axis: int) -> Array:
 
 def _anywhere_outcome(node: OpNode, shape: Shape, where: Shape, axis: int) -> Outcome:
     """Return the outcome of indices that depend on data: anywhere along `axis`."""
-    links = [Link(0, (Pointwise(shape),))]
+    links = [own_link(shape)]
     others = [(a, Shift(0, 1, where[a], shape[a], "absent")) for a in range(len(shape))]
     placed = tuple((a, s) for a, s in others if a != axis and where[a] != shape[a])
     for slot in (1, 2):
@@ -128,7 +129,7 @@ def _scattered_nd(shape: Shape, where: Shape) -> Outcome:
     updates.reshape((product(where[:-1]), *rest))
     updates.add(Reduce(((0, Whole(updates.shape[0], 1, unknown=True)),)), Pointwise(shape))
     indices = Chain(where).add(Everything((1,) * len(shape)), Pointwise(shape))
-    return Outcome((shape,), (Link(0, (Pointwise(shape),)), indices.link(1), updates.link(2)))
+    return Outcome((shape,), (own_link(shape), indices.link(1), updates.link(2)))
 
 
 def _distinct(lists: list[Array]) -> bool:

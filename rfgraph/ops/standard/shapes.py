@@ -13,7 +13,7 @@ from rfgraph.ops.node import (
     normal_axis,
 )
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import drop_axes
+from rfgraph.ops.steps import drop_axes, own_link
 from rfgraph.relations.axis_rules import Repeat, Shape, product
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
@@ -140,7 +140,7 @@ def expand(node: OpNode) -> Outcome:
     if wanted is None or min(wanted, default=0) < 0:
         raise RuleError(f"input 1 requires lengths of at least 0, found {wanted and wanted[:8]}")
     shape = broadcast(node.shape(0), tuple(wanted))
-    return Outcome((shape,), (Link(0, (Pointwise(shape),)),))
+    return Outcome((shape,), (own_link(shape),))
 
 
 @rule("Tile", how=SELECT)

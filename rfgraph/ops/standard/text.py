@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, UnresolvedError, broadcast
 from rfgraph.ops.registry import rule
+from rfgraph.ops.steps import own_link
 from rfgraph.relations.axis_rules import Whole
-from rfgraph.relations.steps import Everything, Pointwise, Reduce
+from rfgraph.relations.steps import Everything, Reduce
 
 
 @rule("StringConcat")
@@ -15,7 +16,7 @@ def string_concat(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = broadcast(node.shape(0), node.shape(1))
-    return Outcome((shape,), tuple(Link(slot, (Pointwise(shape),)) for slot in (0, 1)))
+    return Outcome((shape,), tuple(own_link(shape, slot) for slot in (0, 1)))
 
 
 @rule("RegexFullMatch", ignores=("pattern",))
@@ -25,7 +26,7 @@ def regex_full_match(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.shape(0)
-    return Outcome((shape,), (Link(0, (Pointwise(shape),)),))
+    return Outcome((shape,), (own_link(shape),))
 
 
 @rule("StringSplit", ignores=("delimiter", "maxsplit"))
@@ -36,7 +37,7 @@ def string_split(node: OpNode) -> Outcome:
     length. All versions.
     """
     shape = node.shape(0)
-    links = (Link(0, (Everything((), unknown=True),)), Link(0, (Pointwise(shape),), 1))
+    links = (Link(0, (Everything((), unknown=True),)), own_link(shape, 0, 1))
     return Outcome((None, shape), links[: node.n_outputs])
 
 
@@ -52,7 +53,7 @@ def string_normalizer(node: OpNode) -> Outcome:
         raise RuleError(f"input 0 requires one row, found shape {list(shape)}")
     if node.attribute("stopwords"):
         raise UnresolvedError("how many strings are left depends on data")
-    return Outcome((shape,), (Link(0, (Pointwise(shape),)),))
+    return Outcome((shape,), (own_link(shape),))
 
 
 _COUNTING = "max_gram_length max_skip_count min_gram_length mode ngram_counts pool_int64s"
