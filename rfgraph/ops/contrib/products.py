@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rfgraph.ops.contrib.operands import (
     DOMAIN,
     Operand,
@@ -20,6 +22,10 @@ from rfgraph.ops.steps import everything_links, own_link, scalar_links, trim_out
 from rfgraph.relations.axis_rules import Shape, Whole, product
 from rfgraph.relations.how import WEIGHTED
 from rfgraph.relations.steps import Everything, Pointwise, Reduce
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 ACTIVATION = ("activation", "activation_alpha", "activation_beta", "activation_gamma", "alpha")
 WEIGHTS = ("accuracy_level", "bits", "block_size")
@@ -207,18 +213,24 @@ def _projection_link(node: OpNode, slot: int, inner: int, outer: int, output: in
     return Link(slot, (reduce,), output, how=WEIGHTED)
 
 
-def _repeated_row_links(
-    node: OpNode, slot: int, count: int, shape: Shape, output: int = 0
-) -> tuple[Link, ...]:
-    """Return the link of an optional tensor of `count` equal rows, one per column."""
-    if not node.has(slot):
-        return ()
-    found = node.shape(slot)
-    if product(found) % count:
-        raise RuleError(f"input {slot} requires {count} equal rows, found shape {list(found)}")
-    rows = (count, product(found) // count)
-    chain = Chain(found).reshape(rows).reduce([1], weighted=True)
-    return (chain.reshape((count,)).add(Pointwise(shape)).link(slot, output),)
+def _projected(node: OpNode, inner: int, outer: int) -> tuple[Shape, Outcome]:
+    """Return the shape of input 0 with its last axis projected, and what that reads of it."""
+    link = _projection_link(node, 0, inner, outer)
+    shape = (*node.shape(0)[:-1], outer)
+    return shape, Outcome((shape,), (link,))
+
+
+def _row_links(node: OpNode, slots: Iterable[int], shape: Shape, output: int = 0) -> list[Link]:
+    """Return the links of optional tensors of equal rows, one per column of the output."""
+    count, links = shape[-1], []
+    for slot in filter(node.has, slots):
+        found = node.shape(slot)
+        if product(found) % count:
+            raise RuleError(f"input {slot} requires {count} equal rows, found shape {list(found)}")
+        rows = (count, product(found) // count)
+        chain = Chain(found).reshape(rows).reduce([1], weighted=True)
+        links.append(chain.reshape((count,)).add(Pointwise(shape)).link(slot, output))
+    return links
 
 
 @rule("MatMulNBits", domain=DOMAIN, ignores=WEIGHTS)
@@ -230,17 +242,11 @@ def matmul_n_bits(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     columns = node.int("N")
-    link = _projection_link(node, 0, node.int("K"), columns)
-    shape = (*node.shape(0)[:-1], columns)
+    shape, found = _projected(node, node.int("K"), columns)
     if _is_empty(node, 1) and node.int("weight_prepacked", 0) == 0:
         return Outcome((shape,), vector_links(node, 5, shape))
-    weights = (_repeated_row_links(node, slot, columns, shape) for slot in (1, 2, 3))
-    return with_links(
-        Outcome((shape,), (link,)),
-        *weights,
-        everything_links(node, [4], shape),
-        vector_links(node, 5, shape),
-    )
+    weights = (*_row_links(node, (1, 2, 3), shape), *everything_links(node, [4], shape))
+    return with_links(found, weights, vector_links(node, 5, shape))
 
 
 def _is_empty(node: OpNode, slot: int) -> bool:
@@ -257,12 +263,11 @@ def matmul_n_bits_qlora(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns = node.int("N")
-    link = _projection_link(node, 0, node.int("K"), columns)
-    shape = (*node.shape(0)[:-1], columns)
+    shape, found = _projected(node, node.int("K"), columns)
     up = () if _is_empty(node, 5) else (5, 6)
     down = (3, 4) if up and not _is_empty(node, 3) else ()
-    weights = (_repeated_row_links(node, slot, columns, shape) for slot in (1, 2, *up))
-    return with_links(Outcome((shape,), (link,)), *weights, everything_links(node, down, shape))
+    weights = _row_links(node, (1, 2, *up), shape)
+    return with_links(found, weights, everything_links(node, down, shape))
 
 
 @rule("MatMulPacked", domain=DOMAIN, ignores=("activation_type", "packed_type"))
@@ -272,10 +277,8 @@ def matmul_packed(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns = node.int("N")
-    link = _projection_link(node, 0, node.int("K"), columns)
-    shape = (*node.shape(0)[:-1], columns)
-    weights = _repeated_row_links(node, 1, columns, shape)
-    return with_links(Outcome((shape,), (link,)), weights, scalar_links(node, (2,), shape))
+    shape, found = _projected(node, node.int("K"), columns)
+    return with_links(found, _row_links(node, [1], shape), scalar_links(node, [2], shape))
 
 
 @rule("MatMulBlockQuantizedFp8Weight", domain=DOMAIN, ignores=("block_size",))
@@ -301,11 +304,10 @@ def matmul_fp4(node: OpNode) -> Outcome:
 def _block_quantized_outcome(
     node: OpNode, inner: int, columns: int, scales: tuple[int, ...], bias: int
 ) -> Outcome:
-    shape = (*node.ranked(0, 1)[:-1], columns)
-    outcome = Outcome((shape,), (_projection_link(node, 0, inner, columns),))
-    weights = (_repeated_row_links(node, slot, columns, shape) for slot in (1, 2))
+    shape, found = _projected(node, inner, columns)
+    weights = _row_links(node, (1, 2), shape)
     return with_links(
-        outcome, *weights, scalar_links(node, scales, shape), vector_links(node, bias, shape)
+        found, weights, scalar_links(node, scales, shape), vector_links(node, bias, shape)
     )
 
 
@@ -321,9 +323,8 @@ def matmul_bnb4(node: OpNode) -> Outcome:
     inner, columns = node.int("K"), node.int("N")
     if not node.int("transB", 1):
         inner, columns = columns, inner
-    shape = (*node.ranked(0, 1)[:-1], columns)
-    link = _projection_link(node, 0, inner, columns)
-    return Outcome((shape,), (link, *everything_links(node, (1, 2), shape)))
+    shape, found = _projected(node, inner, columns)
+    return with_links(found, everything_links(node, (1, 2), shape))
 
 
 @rule("MatMulFpQ4", domain=DOMAIN, ignores=("blk_quant_type",))
@@ -336,10 +337,8 @@ def matmul_fpq4(node: OpNode) -> Outcome:
     weights = node.known_ints(2) or []
     if len(weights) != 2:
         raise RuleError(f"input 2 requires 2 integers, found {weights[:8]}")
-    shape = (*node.ranked(0, 1)[:-1], weights[1])
-    return Outcome(
-        (shape,), (_projection_link(node, 0, *weights), *everything_links(node, [1], shape))
-    )
+    shape, found = _projected(node, *weights)
+    return with_links(found, everything_links(node, [1], shape))
 
 
 @rule("MatMulNBitsMlp", domain=DOMAIN, ignores=(*WEIGHTS, "activation", "epsilon"))
@@ -353,8 +352,7 @@ def matmul_n_bits_mlp(node: OpNode) -> Outcome:
     columns = node.int("N")
     shape = (*node.ranked(0, 1)[:-1], columns)
     links = [_projection_link(node, slot, node.int("K"), columns) for slot in _terms(node)]
-    for slot in (3, 4, 5, 6, 7, 8):
-        links.extend(_repeated_row_links(node, slot, columns, shape))
+    links.extend(_row_links(node, range(3, 9), shape))
     links.extend(everything_links(node, [2], shape))
     return trim_outputs(node, (shape, node.shape(0)), (*links, *_residual_sum(node, 1)))
 
@@ -374,8 +372,7 @@ def matmul_n_bits_qkv(node: OpNode) -> Outcome:
     for output, columns in enumerate(counts):
         shape = (*rows, columns)
         links.extend(_projection_link(node, slot, node.int("K"), columns, output) for slot in terms)
-        for slot in range(3 + 3 * output, 6 + 3 * output):
-            links.extend(_repeated_row_links(node, slot, columns, shape, output))
+        links.extend(_row_links(node, range(3 + 3 * output, 6 + 3 * output), shape, output))
         links.append(Link(2, (Everything(shape),), output))
     shapes = (*((*rows, columns) for columns in counts), node.shape(0))
     return trim_outputs(node, shapes, (*links, *_residual_sum(node, 3)))
