@@ -34,7 +34,9 @@ are left out and named.
 What training does is not known. Against maps of trained networks (OpenERF, ImageNet, 224 x 224) the
 deviation of random is off by -8, -5, -2 and +2 % (ResNet-18, 34, 50, 101), -1 and +3 % (ResNeXt-50,
 101), +6 and 0 % (DenseNet-121, 201), +5 % (Swin-S) and +11 % (EfficientNet-B0); that of uniform by
--14 to -44 %.
+-14 to -44 %. Beside measured gradients of two trained detectors, maps of stored correlate by .80 to
+.99, those of random by .53 to .93; the deviation of stored is too small where shallow paths meet
+deep ones, for the signs of trained weights are not random.
 
 The effective size is the shortest interval along an axis that holds a share (95 %) of the map,
 inside the input, and without borders where windows alone lead there. The squares around the middle

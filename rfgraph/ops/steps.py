@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import numpy as np
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, along_axis, inverse, product
-from rfgraph.relations.how import PRODUCT, WEIGHTED, How, Kernel, Scaling
+from rfgraph.relations.how import PRODUCT, How, Kernel, Scaling
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Select, Step
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def summing(constant: bool, kernel: Kernel | None = None) -> How:
 
     `kernel` says how that lies in the file.
     """
-    return replace(WEIGHTED, stored=kernel) if constant else PRODUCT
+    return How("weighted", stored=kernel) if constant else PRODUCT
 
 
 def matrix_kernel(

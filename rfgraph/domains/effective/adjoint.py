@@ -130,6 +130,7 @@ class Adjoint(Domain[Mass]):
         averaging: str = "",
     ) -> None:
         self._weighing = weighing
+        self._squares = weighing.squares
         self._clipped = clipped
         self._exact = exact
         self._averaging = averaging
@@ -144,7 +145,7 @@ class Adjoint(Domain[Mass]):
 
     def across(self, value: Mass, edge: Edge) -> Mass:
         """Carry a mass over an edge and weigh it."""
-        mass, factor = self._carried(self._with_lags(value), edge)
+        mass, factor = self._carried(value, edge)
         if factor != 1.0:
             mass = mass._replace(values=mass.values * factor)
         if not self._clipped:
@@ -162,7 +163,7 @@ class Adjoint(Domain[Mass]):
         """Return a mass carried over an edge, and by what it is still to be multiplied."""
         numbers = self._weighing.numbers
         if numbers is not None:
-            passed = numbers.passed(value, edge, clipped=self._clipped)
+            passed = numbers.passed(self._with_lags(value), edge, clipped=self._clipped)
             if passed is not None:
                 done = edge.how is not None and isinstance(edge.how.stored, Kernel)
                 found = passed if done else self.carry(passed, edge.relation)
@@ -176,7 +177,7 @@ class Adjoint(Domain[Mass]):
         return super().carry(self._with_lags(value), relation)
 
     def _with_lags(self, value: Mass) -> Mass:
-        if self._weighing.squares and not value.lags:
+        if self._squares and not value.lags:
             return value._replace(lags=lags.none_of(len(value.shape)))
         return value
 
@@ -328,7 +329,7 @@ class Adjoint(Domain[Mass]):
 
     def _shared_inside(self, value: Mass, axis: int, rule: Window) -> Mass:
         """Return a mass of which windows at a border pass on more, for they average fewer."""
-        if not self._clipped or not self._weighing.squares:
+        if not self._clipped or not self._squares:
             return value
         count = value.values.shape[axis]
         more = (rule.kernel / spreading.existing(rule, value.origin[axis] or 0, count)) ** 2
@@ -366,7 +367,7 @@ class Adjoint(Domain[Mass]):
 
     def _taps(self, rule: Resample) -> interpolation.Taps:
         found = interpolation.taps(rule)
-        if self._weighing.squares:
+        if self._squares:
             return found._replace(weight=found.weight**2)
         if self._weighing.kind == "paths":
             return found._replace(weight=(found.weight != 0).astype(int))

@@ -52,7 +52,8 @@ def caveats(found: ERF) -> Iterator[str]:
     if found.kind == "stored":
         yield (
             "The signs of the weights count as random, and activations let through what they do at "
-            "initialisation: what data does to it is not known here."
+            "initialisation: beside measured gradients of two trained detectors it lay right, but "
+            "was too narrow where shallow paths meet deep ones."
         )
     if found.approximate:
         yield f"Approximate, at {some_names(found.approximate)}: see rfgraph explain erf."
