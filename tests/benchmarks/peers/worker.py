@@ -27,9 +27,8 @@ def summed(sizes: list[int], paths: str | None = None) -> Answer:
 
 
 def use_rfgraph(name: str, file: str) -> Call:
-    import rfgraph.distribution
-
     import rfgraph
+    import rfgraph.analysis.histogram
     import rfgraph.onnxfile.load
 
     def call() -> Answer:
