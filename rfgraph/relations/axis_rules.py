@@ -41,11 +41,8 @@ class PeriodicRule(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Position o reads o*stride - pad_begin + t*dilation for t in [0, kernel).
-
-    `in_len` and `out_len`, here and in the other rules, are the axis's lengths before and after.
-    """
+class _Strided:
+    """What a window and a transposed one are given."""
 
     kernel: int
     stride: int
@@ -63,6 +60,15 @@ class Window:
     def is_identity(self) -> bool:
         """Whether every output position reads its own input position and no other."""
         return self.kernel == self.stride == 1 and not self.pad_begin
+
+
+class Window(_Strided):
+    """Position o reads o*stride - pad_begin + t*dilation for t in [0, kernel).
+
+    `in_len` and `out_len`, here and in the other rules, are the axis's lengths before and after.
+    """
+
+    __slots__ = ()
 
     def period(self) -> tuple[int, int]:
         """Return (p, q): output position o + p reads what o reads, q input positions further."""
@@ -74,26 +80,10 @@ class Window:
         return range(first, first + self.extent, self.dilation)
 
 
-@dataclass(frozen=True, slots=True)
-class Transposed:
+class Transposed(_Strided):
     """Position o reads every i with o + pad_begin - i*stride = t*dilation, t in [0, kernel)."""
 
-    kernel: int
-    stride: int
-    dilation: int
-    pad_begin: int
-    in_len: int
-    out_len: int
-
-    @property
-    def extent(self) -> int:
-        """The positions from the first tap to the last."""
-        return (self.kernel - 1) * self.dilation + 1
-
-    @property
-    def is_identity(self) -> bool:
-        """Whether every output position reads its own input position and no other."""
-        return self.kernel == self.stride == 1 and not self.pad_begin
+    __slots__ = ()
 
     def period(self) -> tuple[int, int]:
         """Return (p, q): output position o + p reads what o reads, q input positions further."""
