@@ -31,6 +31,8 @@ class ConstantFetcher:
     """Fetches constants: stored ones from the file by `restored`, computed ones by evaluation."""
 
     foldable = fold.FOLDABLE
+    # Whether values are let go once they were looked at, and got again.
+    again = False
 
     def __init__(self, restored: Callable[[onnx.TensorProto], Array | None]) -> None:
         self._restored = restored
@@ -43,7 +45,7 @@ class ConstantFetcher:
         """Return a stored tensor's value with the way to fetch what was not kept of it."""
         if value.data is not None or not self.fits(value.shape):
             return value
-        return replace(value, stored=Deferred(lambda: self._fetch(tensor)))
+        return replace(value, stored=Deferred(lambda: self._fetch(tensor), again=self.again))
 
     def with_computed(self, call: Call, value: Value) -> Value:
         """Return the value of a node of constants with the way to get what was not kept of it."""
@@ -56,7 +58,8 @@ class ConstantFetcher:
         if node.op_type not in self.foldable or node.domain not in ("", "ai.onnx"):
             return value
         sources = [source.stored for source in call.values if source is not None]
-        return replace(value, stored=Deferred(lambda: self._compute(call), sources))
+        made = Deferred(lambda: self._compute(call), sources, again=self.again)
+        return replace(value, stored=made)
 
     def _compute(self, call: Call) -> Array | None:
         inputs = [None if value is None else value.fetched() for value in call.values]
@@ -86,11 +89,16 @@ class ConstantFetcher:
 
 
 class Deferred:
-    """Something that is got when it is first asked for, from others that may have to be got."""
+    """Something that is got when it is first asked for, from others that may have to be got.
 
-    def __init__(self, make: Callable[[], Any], sources: Sequence[object] = ()) -> None:
-        self._make = make
-        self._made = False
+    With `again` it can be forgotten, and keeps from what it is got.
+    """
+
+    def __init__(
+        self, make: Callable[[], Any], sources: Sequence[object] = (), *, again: bool = False
+    ) -> None:
+        self._make: Callable[[], Any] | None = make
+        self._made, self._again = False, again
         self._sources = [source for source in sources if isinstance(source, Deferred)]
         self._value: Any = None
 
@@ -98,20 +106,34 @@ class Deferred:
         """Return it, first getting what it waits for, without recursion."""
         stack = [self]
         while stack:
-            waiting = [source for source in stack[-1]._sources if not source._made]
+            last = stack[-1]
+            waiting = [source for source in last._sources if not (last._made or source._made)]
             if waiting:
                 stack.extend(waiting)
                 continue
-            last = stack.pop()
-            if not last._made:
+            stack.pop()
+            if last._make is not None and not last._made:
                 last._value, last._made = last._make(), True
+            if not last._again:
+                last._settle()
         return self._value
 
     def forget(self, least: int) -> None:
-        """Let go arrays of more than `least` bytes, of this and of all that it was got from."""
+        """Let go arrays of more than `least` bytes, of this and of all that it was got from.
+
+        What is smaller is kept for good.
+        """
         stack = [self]
         while stack:
             last = stack.pop()
+            if not last._made:
+                continue
+            stack.extend(last._sources)
             if isinstance(last._value, np.ndarray) and last._value.nbytes > least:
                 last._value, last._made = None, False
-                stack.extend(source for source in last._sources if source._made)
+            else:
+                last._settle()
+
+    def _settle(self) -> None:
+        """Keep what was got, and nothing that it takes to get it again."""
+        self._make, self._sources = None, []

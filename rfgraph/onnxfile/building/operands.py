@@ -34,6 +34,7 @@ class Operands(ConstantFetcher):
     """The constant operands of the nodes of one graph, noted while it is built."""
 
     foldable = fold.FOLDABLE | _QUANTIZING
+    again = True
 
     def __init__(self, restored: Callable[[onnx.TensorProto], Array | None]) -> None:
         super().__init__(restored)
