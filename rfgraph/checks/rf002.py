@@ -28,7 +28,6 @@ from rfgraph.domains.fields.alignment import aligned, common_line
 from rfgraph.domains.fields.axis_field import AxisField, carry_field
 from rfgraph.domains.fields.layout import local_fields
 from rfgraph.domains.fields.pieces import Mapped
-from rfgraph.domains.fields.spread import Patterns
 from rfgraph.relations.graph import edges_into, shape_of
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import fraction, joined
@@ -113,12 +112,12 @@ def _finding(
 
 def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Iterator[str]:
     """Yield what each tensor that is merged brings along an axis, seen from the merge."""
-    form, patterns = subject.result.forms[item.name], Patterns()
+    form = subject.result.forms[item.name]
     for edge in edges_into(subject.result.graph, tensor):
         if edge.source not in form.states:
             continue
         for field in local_fields(form, edge.source, axis):
-            carried, _ = carry_field(field, edge.relation, patterns)
+            carried, _ = carry_field(field, edge.relation)
             for one in carried:
                 yield f"from {quoted(edge.source)} {_branch_text(one)}"
 

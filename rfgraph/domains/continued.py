@@ -9,54 +9,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.relations.axis_rules import Shift
-from rfgraph.relations.graph import Edge, edges_into, input_shape
+from rfgraph.relations.graph import Edge, input_shape
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
     from rfgraph.relations.graph import Graph
 
 
-def continued(graph: Graph, tensors: Iterable[str]) -> dict[str, tuple[Edge, ...]]:
-    """Return the edges into those of `tensors`, in topological order, whose first parts are one.
+def continued(graph: Graph, parts: Mapping[str, Sequence[Edge]]) -> dict[str, tuple[Edge, ...]]:
+    """Return the edges into tensors, in topological order, whose first parts are one.
 
-    The first edge stands for those of two parts or more, and comes from what has them alone.
+    `parts` are the edges into all that several put together. The first of the edges that are
+    returned stands for those of two parts or more, and comes from what has them alone.
     """
     found: dict[str, tuple[Edge, ...]] = {}
     # Parts one after the other have a number, and so the first tensor that is made of them.
     numbers: dict[tuple[int, str, int], int] = {}
     made: dict[int, str] = {}
-    for tensor in tensors:
-        parts = _parts(graph, tensor)
-        if not parts:
+    for tensor, edges in parts.items():
+        if not all(map(_is_part, edges)) or len(set(map(_axis, edges))) > 1:
             continue
-        axis, number = _axis(parts[0]), -1 - _axis(parts[0])
+        ordered = sorted(edges, key=lambda edge: -_rule(edge).start)
+        axis, number = _axis(ordered[0]), -1 - _axis(ordered[0])
         known = 0
-        for count, part in enumerate(parts, 1):
+        for count, part in enumerate(ordered, 1):
             key = number, part.source, _rule(part).start
             number = numbers.setdefault(key, len(numbers))
-            if 1 < count < len(parts) and number in made:
+            if 1 < count < len(ordered) and number in made:
                 known, source = count, made[number]
         made.setdefault(number, tensor)
         if known:
-            found[tensor] = (_first(graph, source, parts[0], axis), *parts[known:])
+            found[tensor] = (_first(graph, source, ordered[0], axis), *ordered[known:])
     return found
-
-
-def _parts(graph: Graph, tensor: str) -> list[Edge]:
-    """Return the edges into a tensor by the places of what they bring; none if it is no Concat."""
-    if graph.in_degree(tensor) < 2:
-        return []
-    parts = []
-    for edge in (edge for edge in edges_into(graph, tensor) if not edge.relation.is_void):
-        if not _is_part(edge):
-            return []
-        parts.append(edge)
-    if len(set(map(_axis, parts))) > 1:
-        return []
-    return sorted(parts, key=lambda edge: -_rule(edge).start)
 
 
 def _is_part(edge: Edge) -> bool:

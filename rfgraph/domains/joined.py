@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Outside, SelectRule
     from rfgraph.relations.graph import Graph, Operator
     from rfgraph.relations.reading import Ints
-    from rfgraph.relations.steps import Step
 
 
 # So many moves are followed back from each part.
@@ -45,14 +44,33 @@ class Joined(NamedTuple):
     passed: frozenset[str]
 
 
+def put_together(into: Mapping[str, Sequence[Edge]]) -> dict[str, list[Edge]]:
+    """Return the tensors that several edges each fill a part of, with these edges, in order.
+
+    Of all the edges `into` each; those that carry nothing are left out.
+    """
+    found = {}
+    for tensor, edges in into.items():
+        if len(edges) > 1:
+            parts = [edge for edge in edges if not edge.relation.is_void]
+            if len(parts) > 1 and all(_fills_part(edge.relation) for edge in parts):
+                found[tensor] = parts
+    return found
+
+
 def joined(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
     """Return which of `tensors`, in topological order, are one rearrangement by several edges."""
+    into = {tensor: tuple(edges_into(graph, tensor)) for tensor in tensors}
+    return rearranged(graph, put_together(into))
+
+
+def rearranged(graph: Graph, parts: Mapping[str, Sequence[Edge]]) -> dict[str, Joined]:
+    """Return which tensors, in topological order, are one rearrangement by edges of `parts`."""
     joins: dict[str, Joined] = {}
-    for tensor in tensors:
-        if _is_put_together(graph, tensor):
-            made = _join(graph, tensor, joins)
-            if made is not None:
-                joins[tensor] = made
+    for tensor, edges in parts.items():
+        made = _join(graph, tensor, edges, joins)
+        if made is not None:
+            joins[tensor] = made
     return joins
 
 
@@ -107,29 +125,23 @@ def _edges(graph: Graph, tensor: str) -> Iterator[tuple[str, Relation]]:
             yield edge.source, edge.relation
 
 
-def _is_put_together(graph: Graph, tensor: str) -> bool:
-    """Whether several edges each fill a part of the tensor."""
-    if graph.in_degree(tensor) < 2:
-        return False
-    count = 0
-    for _, relation in _edges(graph, tensor):
-        if not relation.steps or not all(map(_fills_part, relation.steps)):
+def _fills_part(relation: Relation) -> bool:
+    """Whether a relation puts what it reads among what others bring."""
+    for step in relation.steps:
+        if not isinstance(step, Select):
             return False
-        count += 1
-    return count > 1
+        for _, rule in step.rules:
+            if not isinstance(rule, Shift) or rule.outside != "absent":
+                return False
+    return bool(relation.steps)
 
 
-def _fills_part(step: Step) -> bool:
-    """Whether a step puts what it reads among what others bring."""
-    return isinstance(step, Select) and all(
-        isinstance(rule, Shift) and rule.outside == "absent" for _, rule in step.rules
-    )
-
-
-def _join(graph: Graph, tensor: str, joins: Mapping[str, Joined]) -> Joined | None:
+def _join(
+    graph: Graph, tensor: str, edges: Sequence[Edge], joins: Mapping[str, Joined]
+) -> Joined | None:
     """Return the one edge into a tensor from the nearest that all its parts are moved from."""
     common: dict[str, None] | None = None
-    for part in dict.fromkeys(before for before, _ in _edges(graph, tensor)):
+    for part in dict.fromkeys(edge.source for edge in edges):
         origins = _moved_from(graph, part, joins)
         common = origins if common is None else {name: None for name in common if name in origins}
         if not common:

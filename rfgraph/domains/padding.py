@@ -14,7 +14,7 @@ import numpy as np
 
 from rfgraph.domains import tables
 from rfgraph.domains.continued import continued
-from rfgraph.domains.joined import Joining, joined
+from rfgraph.domains.joined import Joining, put_together, rearranged
 from rfgraph.domains.regions import (
     Held,
     before_rule,
@@ -36,7 +36,7 @@ from rfgraph.relations.axis_rules import (
     progressions,
 )
 from rfgraph.relations.bounds import allowance, bounded
-from rfgraph.relations.graph import ancestors, input_shape
+from rfgraph.relations.graph import ancestors, edges_into, input_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -157,8 +157,9 @@ def touched(graph: Graph, source: str, axis: int, tensor: str) -> Touched | None
     zero = np.zeros((1,) * rank, dtype=np.int64)
     start = _Value(Table(zero, zero), frozenset((axis,)))
     within = ancestors(graph, [tensor])
-    joins = joined(graph, (name for name in graph if name in within))
-    over = continued(graph, (name for name in graph if name not in joins))
+    parts = put_together({name: tuple(edges_into(graph, name)) for name in graph if name in within})
+    joins = rearranged(graph, parts)
+    over = continued(graph, {name: edges for name, edges in parts.items() if name not in joins})
     for name, value in _Padding(joins, over).from_source(graph, source, start, [tensor]):
         if name == tensor:
             table = standing(value.table)

@@ -45,7 +45,7 @@ class PeriodicMap(_Fields):
 
     def __new__(cls, p: int, q: int, spans: Sequence[Span]) -> PeriodicMap:
         """Hold the intervals as so many are held."""
-        return super().__new__(cls, p, q, phases(spans))
+        return tuple.__new__(cls, (p, q, tuple(spans) if p == 1 else phases(spans)))
 
     @property
     def rate(self) -> Fraction:
@@ -68,16 +68,12 @@ class PeriodicMap(_Fields):
         """Whether no phase reads anything."""
         if isinstance(self.spans, Phases):
             return self.spans.table.is_empty
-        return all(span is None for span in self.spans)
+        return not any(self.spans)
 
     @property
     def first(self) -> tuple[int, int]:
         """The interval of the first phase that reads anything; there is one."""
-        if isinstance(self.spans, Phases):
-            lo, hi = self.spans.table
-            at = int((lo <= hi).argmax())
-            return lo.item(at), hi.item(at)
-        return next(span for span in self.spans if span is not None)
+        return self.spans[0] or next(filter(None, self.spans))
 
     @property
     def longest(self) -> int:
@@ -120,10 +116,10 @@ class PeriodicMap(_Fields):
 
     def hull(self, taps: range) -> Span:
         """Return the hull of the intervals read at the positions `taps`."""
-        if not taps:
-            return None
         if self.p == 1:
             return self._affine_hull(taps)
+        if not taps:
+            return None
         # Taps of one residue modulo p are affine in their number: only the outermost ones count.
         residues = self.p // math.gcd(self.p, taps.step)
         outer: Iterable[int] = taps
@@ -133,7 +129,7 @@ class PeriodicMap(_Fields):
 
     def _affine_hull(self, taps: range) -> Span:
         span = self.spans[0]
-        if span is None:
+        if span is None or not taps:
             return None
         first, last = taps[0] * self.q, taps[-1] * self.q
         if self.q < 0:
@@ -143,6 +139,8 @@ class PeriodicMap(_Fields):
     def through(self, rule: PeriodicRule) -> PeriodicMap | None:
         """Return the map of a tensor that reads this one by `rule`; None beyond MAX_PERIOD."""
         period, shift = rule.period()
+        if self.p == period == 1:
+            return PeriodicMap(1, self.q * shift, (self._affine_hull(rule.taps(0)),))
         turns = self.p // math.gcd(self.p, shift)
         if period * turns > MAX_PERIOD:
             return None
@@ -209,6 +207,8 @@ def join(first: PeriodicMap, second: PeriodicMap) -> PeriodicMap | None:
         return first
     if first.p == second.p == 1:
         span = _hull(first.spans[0], second.spans[0])
+        if span == second.spans[0]:
+            return second
         return first if span == first.spans[0] else PeriodicMap(1, first.q, (span,))
     p = math.lcm(first.p, second.p)
     if p > MAX_PERIOD:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from rfgraph.domains.joined import Joining
 from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, Whole, inverse, product
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.graph import input_shape, shape_of
-from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.reading import Mask, positions_read, rows_read
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything, Places
 
@@ -29,17 +29,21 @@ Masks: TypeAlias = tuple[Mask, ...]
 
 
 def read_positions(
-    graph: Graph, source: str, target: str, index: Sequence[int | None] | None = None
+    graph: Graph,
+    source: str,
+    target: str,
+    index: Sequence[int | None] | None = None,
+    continued: Mapping[str, Sequence[Edge]] | None = None,
 ) -> Masks | None:
     """Return per axis of graph input `source` which positions the units of `target` read.
 
-    `index` restricts the units (None on an axis: all of it). None if nothing is read. Raises
-    BoundError for axes too long to tabulate.
+    `index` restricts the units (None on an axis: all of it); `continued` are edges in place of the
+    graph's. None if nothing is read. Raises BoundError for axes too long to tabulate.
     """
     for length in input_shape(graph, source):
         bounded(length)
     chosen = _chosen(shape_of(graph, target) or (), index or ())
-    for name, masks in _ReadPositions().from_target(graph, target, chosen):
+    for name, masks in _ReadPositions({}, continued).from_target(graph, target, chosen):
         if name == source:
             return masks
     return None
@@ -58,10 +62,10 @@ def _chosen(shape: Shape, index: Sequence[int | None]) -> Masks:
 
 def carry_back(masks: Masks, relation: Relation) -> Masks:
     """Return which positions of the relation's input the given positions of its output read."""
-    return _ReadPositions().carry(masks, relation)
+    return _ReadPositions({}).carry(masks, relation)
 
 
-class _ReadPositions(Domain[Masks]):
+class _ReadPositions(Joining[Masks]):
     """Per axis of a tensor which of its positions are read."""
 
     backward = True

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from rfgraph.domains.continued import continued
-from rfgraph.domains.joined import Joining
+from rfgraph.domains.joined import Joining, put_together
 from rfgraph.domains.positions import ends, flags, is_within, positions, read_by, union
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, inverse, product
 from rfgraph.relations.bounds import bounded
-from rfgraph.relations.graph import input_shape
+from rfgraph.relations.graph import edges_into, input_shape
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
@@ -48,14 +48,13 @@ def boxes_read(
     """
     lengths = input_shape(graph, target)
     chosen = tuple(_chosen(at, length) for at, length in zip(index, lengths, strict=True))
+    over = continued(graph, put_together({name: tuple(edges_into(graph, name)) for name in graph}))
     return {
         name: tuple(
             (min(ends(one[axis])[0] for one in read), max(ends(one[axis])[1] for one in read))
             for axis in range(len(read[0]))
         )
-        for name, read in _ReadUnits({}, continued(graph, graph)).from_target(
-            graph, target, (chosen,)
-        )
+        for name, read in _ReadUnits({}, over).from_target(graph, target, (chosen,))
     }
 
 

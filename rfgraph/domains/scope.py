@@ -22,9 +22,12 @@ class Scope(Enum):
     GLOBAL = 0b0111
     UNKNOWN = 0b1111
 
+    # Members are compared by identity: a hash by name costs a call.
+    __hash__ = object.__hash__
+
     def join(self, other: Scope) -> Scope:
         """Return how the paths of both stand to the axis together."""
-        return Scope(self.value | other.value)
+        return self if self is other else Scope(self.value | other.value)
 
     @property
     def is_lost(self) -> bool:

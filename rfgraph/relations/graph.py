@@ -62,6 +62,10 @@ class Edge(NamedTuple):
         return self.source, self.target, self.slot, self.part
 
 
+# Those of an edge of the graph, in the order of an `Edge`.
+_ATTRIBUTES = Edge._fields[2:]
+
+
 def shape_of(graph: Graph, tensor: str) -> Shape | None:
     """Return the shape of a tensor, None if it could not be determined."""
     shape: Shape | None = graph.nodes[tensor]["shape"]
@@ -82,29 +86,16 @@ def producer_of(graph: Graph, tensor: str) -> Operator | None:
 
 def edges_into(graph: Graph, tensor: str) -> Iterator[Edge]:
     """Yield the edges into a tensor, in the order in which they were added."""
-    for before, parallel in graph.pred[tensor].items():
-        for data in parallel.values():
-            yield _edge(before, tensor, data)
+    for before in graph.predecessors(tensor):
+        for data in graph.get_edge_data(before, tensor).values():
+            yield Edge._make((before, tensor, *map(data.get, _ATTRIBUTES)))
 
 
 def edges_from(graph: Graph, tensor: str) -> Iterator[Edge]:
     """Yield the edges out of a tensor, in the order in which they were added."""
-    for after, parallel in graph.succ[tensor].items():
-        for data in parallel.values():
-            yield _edge(tensor, after, data)
-
-
-def _edge(source: str, target: str, data: Mapping[str, Any]) -> Edge:
-    return Edge(
-        source,
-        target,
-        data["relation"],
-        data["operator"],
-        data["slot"],
-        data["output"],
-        data["part"],
-        data.get("how"),
-    )
+    for after in graph.successors(tensor):
+        for data in graph.get_edge_data(tensor, after).values():
+            yield Edge._make((tensor, after, *map(data.get, _ATTRIBUTES)))
 
 
 def edges_of(graph: Graph) -> Iterator[Edge]:

@@ -11,7 +11,7 @@ import rfgraph
 from oracle import sets
 from oracle.examples import builder, output
 from rfgraph.domains.fields.carry import carry, carry_step
-from rfgraph.domains.fields.pattern import excess, normal
+from rfgraph.domains.fields.pattern import ends, excess, normal
 from rfgraph.domains.fields.pieces import (
     Blur,
     Mapped,
@@ -21,6 +21,8 @@ from rfgraph.domains.fields.pieces import (
     settle,
     to_table,
 )
+from rfgraph.domains.fields.sizes import path_sizes
+from rfgraph.domains.fields.spread import Extent
 from rfgraph.domains.periodic import affine, constant
 from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table
@@ -88,10 +90,19 @@ def test_a_table_is_lost_where_its_only_axis_is(rule, want):
         assert ends == want
 
 
+def test_a_table_is_as_it_was_on_the_last_axes_of_more():
+    piece = carry(own_position(1), Relation((2, 3), (SCATTERED,)))
+    made = carry_step(piece, Pointwise((5, 2, 4)), (2, 4))
+    assert made.axes == {axis + 1 for axis in piece.axes}
+    assert spans(made) == spans(piece)
+
+
 def test_a_blur_has_one_phase_and_is_its_own_pattern():
     blur = Blur(frozenset({0}), open_lo=True)
     assert normal(blur) == (blur, blur, 0, 0)
     assert excess(blur) == 0
+    assert ends(blur) == (0, 0)
+    assert path_sizes((Extent(blur),)) == (None, None)
 
 
 # -- what is too long or too large ---------------------------------------------------------------

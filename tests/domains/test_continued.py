@@ -8,6 +8,7 @@ from onnx import parser
 import rfgraph
 from rfgraph.domains import continued, padding, read_units
 from rfgraph.domains.fields import closed_form
+from rfgraph.domains.joined import put_together
 from rfgraph.relations.graph import edges_into
 
 DENSE = """
@@ -24,9 +25,10 @@ g (float[1, 2, 9] x) => (float[1, 8, 9] y) {
 
 def edges_by_concat(text):
     graph = rfgraph.load(parser.parse_model(text)).graph
+    parts = put_together({tensor: list(edges_into(graph, tensor)) for tensor in graph})
     return {
         tensor: [edge.source for edge in edges]
-        for tensor, edges in continued.continued(graph, graph).items()
+        for tensor, edges in continued.continued(graph, parts).items()
     }
 
 

@@ -13,7 +13,6 @@ from rfgraph.domains.fields import meter
 from rfgraph.domains.fields.axis_field import MAX_APART, AxisField, carry_field, merge_pieces
 from rfgraph.domains.fields.layout import Group, united
 from rfgraph.domains.fields.pieces import Mapped, Tabled, to_table
-from rfgraph.domains.fields.spread import Patterns
 from rfgraph.domains.periodic import affine, constant
 from rfgraph.domains.regroup import regroup
 from rfgraph.domains.scope import Scope
@@ -55,7 +54,7 @@ def test_a_sum_along_one_axis_leaves_what_lies_along_another_local():
     proto = models.model([total], {"x": [4, 4]}, {"y": None}, {"axis": np.array(0)})
     (edge,) = edges_into(rfgraph.load(proto).graph, "y")
     own = [Mapped(axis, affine(1, 0, 0)) for axis in (0, 1)]
-    fields, lost = carry_field(AxisField(tuple(own), None), edge.relation, Patterns())
+    fields, lost = carry_field(AxisField(tuple(own), None), edge.relation)
     assert lost is Scope.NONE
     assert [[(p.carrier, p.open_lo, p.open_hi) for p in one.pieces] for one in fields] == [
         [(1, False, False)],

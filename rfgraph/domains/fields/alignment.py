@@ -30,22 +30,17 @@ def aligned(spreads: Sequence[Spread], shape: Shape) -> bool | None:
     for spread in spreads:
         if spread is None:
             return None
-        extents.extend(spread.values())
+        extents.extend(spread)
     extents = _comparable(extents, shape)
-    if any(extent.twice is None for extent in extents):
-        return False
-    first = extents[0] if extents else None
-    if all(extent is first or _same_line(extent, first) for extent in extents):
-        return True
-    if any(not isinstance(extent.piece, Mapped) for extent in extents):
-        return _tables_agree(extents)
-    lines = (
-        _centre(extent.piece, extent.twice)
-        for extent in extents
-        if isinstance(extent.piece, Mapped) and extent.twice is not None
-    )
-    line = next(lines)
-    return all(other == line for other in lines)
+    lines: set[tuple[Fraction | int, Fraction | int]] = set()
+    for piece, twice in [(extent.piece, extent.twice) for extent in extents]:
+        if twice is None:
+            return False
+        if isinstance(piece, Mapped):
+            lines.add(_line(piece, twice))
+    if all(isinstance(extent.piece, Mapped) for extent in extents):
+        return len(lines) < 2
+    return len(extents) == 1 or _tables_agree(extents)
 
 
 def _comparable(extents: list[Extent], shape: Shape) -> list[Extent]:
@@ -70,31 +65,21 @@ def common_line(spread: Spread) -> tuple[Fraction, Fraction] | None:
 
     In input positions. None where they disagree or have no period.
     """
-    lines: set[tuple[Fraction, Fraction]] = set()
-    for extent in (spread or {}).values():
+    lines: set[tuple[Fraction | int, Fraction | int]] = set()
+    for extent in spread or ():
         if extent.twice is None or not isinstance(extent.piece, Mapped):
             return None
-        rate, twice = _centre(extent.piece, extent.twice)
-        lines.add((rate, twice / 2))
-    return lines.pop() if len(lines) == 1 else None
+        lines.add(_line(extent.piece, extent.twice))
+    if len(lines) != 1:
+        return None
+    ((rate, twice),) = lines
+    return Fraction(rate), Fraction(twice) / 2
 
 
-def _same_line(extent: Extent, first: Extent | None) -> bool:
-    """Whether two affine maps have one rate and centre, which is cheap to tell."""
-    if first is None or extent.twice != first.twice:
-        return False
-    one, other = extent.piece, first.piece
-    if not isinstance(one, Mapped) or not isinstance(other, Mapped):
-        return False
-    return one.map.p == other.map.p == 1 and one.map.q == other.map.q
-
-
-def _centre(piece: Mapped, twice: int) -> tuple[Fraction, Fraction]:
+def _line(piece: Mapped, twice: int) -> tuple[Fraction | int, Fraction | int]:
     """Return stride and twice the mean of centre - stride * o over the phases that read."""
     mapped = piece.map
-    if mapped.p == 1:
-        return Fraction(mapped.q), Fraction(twice)
-    return mapped.rate, twice + mapped.lag
+    return (mapped.q, twice) if mapped.p == 1 else (mapped.rate, twice + mapped.lag)
 
 
 def _tables_agree(extents: list[Extent]) -> bool:
@@ -108,10 +93,7 @@ def _tables_agree(extents: list[Extent]) -> bool:
             return False
         lo, hi = extent.piece.table
         there = lo <= hi
-        total = np.where(there, lo + hi, 0)
-        first = int(np.argmax(there))
-        moved = total - int(total.reshape(-1)[first]) + extent.twice
-        centres.append((extent.piece.axes, there, moved))
+        centres.append((extent.piece.axes, there, np.where(there, lo + hi, 0)))
     for axes, there, total in centres:
         base = next(item for item in centres if not axes or item[0] & axes)
         shared = there & base[1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from operator import is_
+from functools import reduce
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains import tables
@@ -18,9 +19,8 @@ from rfgraph.domains.fields.pieces import (
     blurred,
     settle,
     to_table,
-    with_cut,
 )
-from rfgraph.domains.fields.spread import carry_spread, mend_spread, merge_spreads
+from rfgraph.domains.fields.spread import by_pattern, carry_spread, mend_spread, merge_spreads
 from rfgraph.domains.fields.stacking import spliced
 from rfgraph.domains.periodic import join, join_spans
 from rfgraph.domains.scope import Scope
@@ -28,9 +28,9 @@ from rfgraph.errors import BoundError
 from rfgraph.relations.steps import step_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-    from rfgraph.domains.fields.spread import Patterns, Spread
+    from rfgraph.domains.fields.spread import Spread
     from rfgraph.domains.phases import Span
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.relation import Relation
@@ -40,6 +40,8 @@ MAX_STATES = 4096
 # So many maps that are restricted on several axes are kept apart, more become a table.
 MAX_APART = 4
 
+_CUT = attrgetter("cut")
+
 
 class AxisField(NamedTuple):
     """What the paths of a class read along one input axis, united, and how single ones spread."""
@@ -48,41 +50,28 @@ class AxisField(NamedTuple):
     spread: Spread
 
 
-def carry_field(
-    field: AxisField, relation: Relation, patterns: Patterns
-) -> tuple[tuple[AxisField, ...], Scope]:
+def carry_field(field: AxisField, relation: Relation) -> tuple[tuple[AxisField, ...], Scope]:
     """Return what is left of a field after a relation, and how the paths of the rest stand.
 
     What became one-sided is a field of its own, after the one that stays local.
     """
-    pieces = field.pieces
-    spread = field.spread
+    pieces, spread = field
     lost = Scope.NONE
     for step, shape in relation.plan:
-        made: list[Piece] = []
-        for piece in pieces:
-            result = carry_step(piece, step, shape)
-            if isinstance(result, Scope):
-                lost = lost.join(result)
-            else:
-                made.append(result)
+        ways = [carry_step(piece, step, shape) for piece in pieces]
+        spread = carry_spread(spread, step, shape, dict(zip(map(id, pieces), ways, strict=True)))
+        if all(map(is_, ways, pieces)):
+            continue
+        made = [way for way in ways if not isinstance(way, Scope)]
+        lost = reduce(Scope.join, (way for way in ways if isinstance(way, Scope)), lost)
         if not made:
             return (), lost
-        if any(now is not before for now, before in zip(made, pieces, strict=False)) or (
-            len(made) < len(pieces)
-        ):
-            pieces = merge_pieces(made, step_shape(step, shape))
-        spread = carry_spread(spread, step, shape, patterns)
-    if pieces is field.pieces and _is_same(spread, field.spread):
+        pieces = merge_pieces(made, step_shape(step, shape))
+        if len(pieces) < len(made):
+            spread = spread and by_pattern(spread, pieces)
+    if pieces is field.pieces and spread is field.spread:
         return (field,), lost
     return _by_sides(AxisField(pieces, spread)), lost
-
-
-def _is_same(spread: Spread, before: Spread) -> bool:
-    """Whether a spread has the very extents that there were before."""
-    if spread is None or before is None:
-        return spread is before
-    return spread.keys() == before.keys() and all(map(is_, spread.values(), before.values()))
 
 
 def _by_sides(field: AxisField) -> tuple[AxisField, ...]:
@@ -95,7 +84,7 @@ def _by_sides(field: AxisField) -> tuple[AxisField, ...]:
             tuple(piece for piece in field.pieces if _sides(piece) == side),
             None
             if field.spread is None
-            else {key: one for key, one in field.spread.items() if _sides(one.piece) == side},
+            else tuple(extent for extent in field.spread if _sides(extent.piece) == side),
         )
         for side in sides
     )
@@ -113,13 +102,21 @@ def merge_fields(fields: Iterable[AxisField | None], shape: Shape) -> AxisField 
     first = there[0]
     if all(field is first for field in there):
         return first
-    pieces = merge_pieces((piece for field in there for piece in field.pieces), shape)
-    return AxisField(pieces, merge_spreads([field.spread for field in there]))
+    pieces = merge_pieces([piece for field in there for piece in field.pieces], shape)
+    spread = merge_spreads([field.spread for field in there], pieces)
+    return first if _is_made_of(first, pieces, spread) else AxisField(pieces, spread)
+
+
+def _is_made_of(field: AxisField, pieces: tuple[Piece, ...], spread: Spread) -> bool:
+    """Whether a field has the very same pieces and extents."""
+    made = *pieces, *(spread or (None,))
+    before = *field.pieces, *(field.spread or (None,))
+    return len(made) == len(before) and all(map(is_, made, before))
 
 
 def mended_field(field: AxisField, length: int, shape: Shape) -> AxisField:
     """Return a field of a tensor of `shape`, as whole where it reads all of an axis of `length`."""
-    if all(piece.cut is None for piece in field.pieces):
+    if not any(map(_CUT, field.pieces)):
         return field
     whole = [covering(piece, length, shape) for piece in field.pieces]
     wholes = whole_lines(whole)
@@ -138,15 +135,22 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     if len(listed) == 1:
         return listed
     merged = _merged(spliced(listed, shape))
+    if not all(isinstance(piece, Mapped) and len(piece.support) < 2 for piece in merged):
+        merged = _settled_together(merged, set(map(id, listed)), shape)
+    return merged if len(merged) <= MAX_STATES else _merged(map(blurred, merged))
+
+
+def _settled_together(
+    merged: tuple[Piece, ...], known: Collection[int], shape: Shape
+) -> tuple[Piece, ...]:
+    """Return pieces in fewer words, but those that are `known`, by identity, as they are."""
     if len(merged) > MAX_APART:
         merged = _together(merged, shape)
         if sum(isinstance(_before_reshape(piece), Tabled) for piece in merged) > MAX_APART:
             merged = _merged(merged, masked=False)
-    known = set(map(id, listed))
     settled = tuple(piece if id(piece) in known else _settled(piece) for piece in merged)
     same = list(map(_merge_key, settled)) == list(map(_merge_key, merged))
-    merged = settled if same else _merged(settled)
-    return merged if len(merged) <= MAX_STATES else _merged(map(blurred, merged))
+    return settled if same else _merged(settled)
 
 
 def _before_reshape(piece: Piece) -> Standing:
@@ -176,18 +180,12 @@ def _merged(pieces: Iterable[Piece], *, masked: bool = True) -> tuple[Piece, ...
     merged: dict[object, Piece] = {}
     for piece in pieces:
         key = _merge_key(piece)
-        standing = _before_reshape(piece)
-        if masked and isinstance(standing, Tabled):
+        if masked and isinstance(standing := _before_reshape(piece), Tabled):
             key = key, mask_of(standing)
-        before = merged.get(key)
-        if before is None:
-            merged[key] = piece
-        elif before != piece if isinstance(piece, (Mapped, Blur)) else before is not piece:
-            united = _unite(before, with_cut(piece, _cut_of_both(before, piece)))
-            if united is None:
-                merged[key, id(piece)] = piece
-            else:
-                merged[key] = united
+        before = merged.setdefault(key, piece)
+        if before is not piece:
+            united = _unite(before, piece)
+            merged[key if united else (key, id(piece))] = united or piece
     return tuple(merged.values())
 
 
@@ -208,17 +206,26 @@ def _cut_of_both(first: Piece, second: Piece) -> Span:
 
 
 def _unite(first: Piece, second: Piece) -> Piece | None:
+    """Return the union of two pieces of one key, None if it is none or too large."""
     if isinstance(first, Mapped) and isinstance(second, Mapped):
-        united = join(first.map, second.map)
-        return None if united is None else second._replace(map=united)
+        return _unite_maps(first, second)
+    axes, cut = first.axes | second.axes, _cut_of_both(first, second)
     if isinstance(first, Regrouped) and isinstance(second, Regrouped):
         inner = _unite(first.piece, second.piece)
-        axes = first.axes | second.axes
         return Regrouped(inner, first.shape, axes) if isinstance(inner, (Mapped, Tabled)) else None
     if isinstance(first, Tabled) and isinstance(second, Tabled):
         try:
             table = tables.join(first.table, second.table)
         except BoundError:
             return None
-        return second._replace(table=table, axes=first.axes | second.axes)
-    return blurred(second)._replace(depends=first.axes | second.axes)
+        return Tabled(table, axes, second.open_lo, second.open_hi, cut)
+    return Blur(axes, second.open_lo, second.open_hi, cut)
+
+
+def _unite_maps(first: Mapped, second: Mapped) -> Mapped | None:
+    """Return the union of two maps: one of them, if it has what the other reads."""
+    united, cut = join(first.map, second.map), _cut_of_both(first, second)
+    for one in (first, second):
+        if united is one.map and cut == one.cut:
+            return one
+    return None if united is None else Mapped(first.carrier, united, *first[2:5], cut)

@@ -46,12 +46,21 @@ from rfgraph.relations.axis_rules import (
     product,
 )
 from rfgraph.relations.bounds import bounded
-from rfgraph.relations.interpretation import Domain
-from rfgraph.relations.steps import Everything, Gathered, Places, Reduce, Step, Taps
+from rfgraph.relations.steps import (
+    Along,
+    Everything,
+    Gathered,
+    Permute,
+    Pointwise,
+    Prefix,
+    Reduce,
+    Regroup,
+    Select,
+    Step,
+    Taps,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from rfgraph.relations.relation import Relation
 
 # A position that is evaluated on its own costs as much as so many that are taken from a table.
@@ -60,75 +69,32 @@ EVALUATED = 16
 
 def carry(piece: Piece, relation: Relation) -> Piece | Scope:
     """Return what a tensor reads that reads the piece's tensor by `relation`."""
-    return Scope.NONE if relation.is_void else _PIECES.carry(piece, relation)
+    made: Piece | Scope = Scope.NONE if relation.is_void else piece
+    for step, shape in relation.plan:
+        if isinstance(made, Scope):
+            break
+        made = carry_step(made, step, shape)
+    return made
 
 
 def carry_step(piece: Piece, step: Step, shape: Shape) -> Piece | Scope:
     """Return what is read after `step` from a tensor of `shape`."""
-    return _PIECES.step(piece, step, shape)
+    if isinstance(step, (Taps, Reduce, Select, Prefix)):
+        return _along_all(piece, step, shape)
+    if isinstance(step, Everything):
+        return _everything(piece, step, shape)
+    if isinstance(step, (Pointwise, Regroup)) and step.shape == shape:
+        return piece
+    if isinstance(step, Regroup):
+        return regroup_piece(piece, shape, step.shape)
+    here = settled(piece, shape) if isinstance(piece, Regrouped) else piece
+    return here if isinstance(here, Scope) else _moved(here, step, shape)
 
 
-class _Pieces(Domain["Piece | Scope"]):
-    """What is read along one input axis; once its paths are lost, how they stand to it."""
-
-    def step(self, value: Piece | Scope, step: Step, shape: Shape) -> Piece | Scope:
-        if isinstance(value, Mapped) and isinstance(step, (Taps, Reduce)):
-            beside = _beside(value, step.rules)
-            if beside is not None:
-                return beside
-        if isinstance(value, Regrouped) and isinstance(step, Reduce) and len(step.rules) == 1:
-            axis, rule = step.rules[0]
-            if isinstance(rule, Whole):
-                return _whole_regrouped(value, axis, rule, shape)
-        return super().step(value, step, shape)
-
-    def pointwise(self, value: Piece | Scope, old: Shape, new: Shape) -> Piece | Scope:
-        here = _here(value, old)
-        return here if isinstance(here, Scope) else broadcast(here, old, new)
-
-    def permute(self, value: Piece | Scope, perm: tuple[int, ...], old: Shape) -> Piece | Scope:
-        here = _here(value, old)
-        return here if isinstance(here, Scope) else permute(here, perm)
-
-    def regroup(self, value: Piece | Scope, old: Shape, new: Shape) -> Piece | Scope:
-        return value if isinstance(value, Scope) else regroup_piece(value, old, new)
-
-    def gathered(
-        self, value: Piece | Scope, places: Places, old: Shape, new: Shape
-    ) -> Piece | Scope:
-        here = _here(value, old)
-        return here if isinstance(here, Scope) else gather(here, Gathered(new, places), old)
-
-    def along(self, value: Piece | Scope, axis: int, rule: AxisRule, shape: Shape) -> Piece | Scope:
-        here = _here(value, shape)
-        return here if isinstance(here, Scope) else _along(here, axis, rule, shape)
-
-    def everything(self, value: Piece | Scope, step: Everything, old: Shape) -> Piece | Scope:
-        return value if isinstance(value, Scope) else _everything(value, step, old)
-
-    def is_nothing(self, value: Piece | Scope) -> bool:
-        return isinstance(value, Scope)
-
-
-_PIECES = _Pieces()
-
-
-def _beside(piece: Mapped, rules: Iterable[tuple[int, AxisRule]]) -> Mapped | None:
-    """Return a map behind rules of which it only notices where it is restricted; None else."""
-    for axis, rule in rules:
-        if axis == piece.carrier or not isinstance(rule, (Window, Whole)):
-            return None
-        if support.of(piece.support, axis) is not None:
-            if not isinstance(rule, Whole):
-                return None
-            kept = tuple(pair for pair in piece.support if pair[0] != axis)
-            piece = piece._replace(support=kept)
-    return piece
-
-
-def _here(value: Piece | Scope, shape: Shape) -> Standing | Scope:
-    """Return a piece as it stands under the shape that its tensor has now."""
-    return settled(value, shape) if isinstance(value, Regrouped) else value
+def _moved(piece: Standing, step: Pointwise | Permute | Gathered, shape: Shape) -> Standing | Scope:
+    if isinstance(step, Pointwise):
+        return broadcast(piece, shape, step.shape)
+    return permute(piece, step.perm) if isinstance(step, Permute) else gather(piece, step, shape)
 
 
 def _everything(piece: Piece, step: Everything, shape: Shape) -> Piece | Scope:
@@ -162,29 +128,39 @@ def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> 
 # -- along an axis -----------------------------------------------------------------------------
 
 
+def _along_all(piece: Piece, step: Along, shape: Shape) -> Standing | Scope:
+    if isinstance(piece, Regrouped):
+        axis, rule = step.rules[0]
+        if isinstance(rule, Whole) and isinstance(step, Reduce) and len(step.rules) == 1:
+            return _whole_regrouped(piece, axis, rule, shape)
+        here = settled(piece, shape)
+    else:
+        here = piece
+    for axis, rule in step.rules:
+        if isinstance(here, Scope):
+            break
+        here = _along(here, axis, rule, shape)
+        shape = (*shape[:axis], rule.out_len, *shape[axis + 1 :])
+    return here
+
+
 def _along(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
+    if isinstance(piece, Mapped) and axis != piece.carrier:
+        return _along_other(piece, axis, rule, shape)
     if isinstance(rule, Blocks) and rule.groups == 1:
         rule = Whole(rule.in_len, rule.out_len)
-    if isinstance(rule, Whole) and axis in piece.axes:
-        if rule.unknown:
-            return Scope.UNKNOWN
-        if is_whole(piece, axis):
-            return Scope.GLOBAL
-    made = _along_piece(piece, axis, rule, shape)
-    if isinstance(made, Scope):
+    if isinstance(rule, Whole) and axis in piece.axes and (rule.unknown or is_whole(piece, axis)):
+        return Scope.UNKNOWN if rule.unknown else Scope.GLOBAL
+    if isinstance(piece, Mapped):
+        made = _along_carrier(piece, axis, rule, shape)
+    elif isinstance(piece, Blur):
+        made = _along_blur(piece, axis, rule)
+    else:
+        made = _along_table(piece, axis, rule, shape)
+    if isinstance(made, Scope) or piece.cut or not isinstance(rule, (Shift, Pick, Listed)):
         return made
     cut = cut_by(piece, axis, rule, shape)
-    return made if made.cut == cut else made._replace(cut=cut)
-
-
-def _along_piece(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
-    if isinstance(piece, Mapped):
-        if axis != piece.carrier:
-            return _along_other(piece, axis, rule, shape)
-        return _along_carrier(piece, axis, rule, shape)
-    if isinstance(piece, Blur):
-        return _along_blur(piece, axis, rule)
-    return _along_table(piece, axis, rule, shape)
+    return made._replace(cut=cut) if cut else made
 
 
 def _along_blur(piece: Blur, axis: int, rule: AxisRule) -> Blur | Scope:
@@ -211,6 +187,9 @@ def _opened(piece: PieceT, lo: bool, hi: bool) -> PieceT | Scope:
 
 
 def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
+    varies = axis in piece.axes or piece.table.lo.shape[axis] > 1
+    if not varies and isinstance(rule, (Window, Resample, Blocks, Whole)):
+        return piece
     opened: Tabled | Scope = piece
     band = _band_of(rule) if isinstance(rule, Rows) and rule.band else rule
     if isinstance(band, Band) and is_whole(piece, axis) and not is_shared(piece.table):
@@ -251,7 +230,7 @@ def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> St
     ):
         mapped = piece.map.through(_Grouped(rule) if isinstance(rule, Blocks) else rule)
         if mapped is not None:
-            return Scope.NONE if mapped.is_empty else piece._replace(map=mapped)
+            return Scope.NONE if mapped.is_empty else Mapped(piece.carrier, mapped, *piece[2:])
     return _tabulate(piece, axis, rule, shape)
 
 
@@ -352,7 +331,7 @@ def _along_rows(
 
 def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
     """A rule on another axis only says for which positions there still is something to read."""
-    bits = support.of(piece.support, axis)
+    bits = support.of(piece.support, axis) if piece.support else None
     if isinstance(rule, Rows):
         return _along_rows(piece, axis, rule, shape, bits)
     if bits is None and isinstance(rule, (Window, Resample, Blocks, Whole)):
@@ -362,7 +341,7 @@ def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Stan
         return piece
     if kept == 0:
         return Scope.NONE
-    others = tuple(pair for pair in piece.support if pair[0] != axis)
+    others = {other: held for other, held in piece.support if other != axis}
     if kept is not None:
-        others = tuple(sorted((*others, (axis, kept))))
-    return piece._replace(support=others)
+        others[axis] = kept
+    return Mapped(piece.carrier, piece.map, tuple(sorted(others.items())), *piece[3:])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import is_
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rfgraph.domains.continued import continued
 from rfgraph.domains.fields.axis_field import AxisField, carry_field, mended_field, merge_fields
@@ -27,44 +27,29 @@ from rfgraph.domains.fields.layout import (
     states_of,
     united,
 )
-from rfgraph.domains.fields.pieces import own_position, scope_of
-from rfgraph.domains.fields.spread import Patterns, begin
-from rfgraph.domains.joined import edges_over, joined
+from rfgraph.domains.fields.pieces import axes_of, own_position, scope_of
+from rfgraph.domains.fields.spread import Extent
+from rfgraph.domains.joined import edges_over, put_together, rearranged
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.axes import mover_along
 from rfgraph.relations.bounds import allowance
-from rfgraph.relations.graph import input_shape, shape_of
+from rfgraph.relations.graph import edges_into, input_shape, shape_of
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.relation import Relation
-
-
-class Carried(NamedTuple):
-    """What a relation makes of a class: the classes, and the axes on which paths were lost."""
-
-    classes: Classes
-    lossy: tuple[int, ...]
-
-
-class Part(NamedTuple):
-    """What comes over an edge: from a group, by a relation; `loss` names the edge."""
-
-    group: Group
-    relation: Relation
-    loss: Loss
 
 
 def _input_classes(rank: int) -> Classes:
     fields = []
     for axis in range(rank):
         piece = own_position(axis)
-        fields.append(AxisField((piece,), begin(piece)))
+        fields.append(AxisField((piece,), (Extent(piece),)))
     along = tuple(frozenset((axis,)) for axis in range(rank))
     layout = Layout((Scope.LOCAL,) * rank, along)
     return {layout: tuple(fields)}
@@ -77,22 +62,30 @@ def closed_forms(graph: Graph, sources: Sequence[str]) -> ClosedForms:
 
 
 class _Walk:
-    """One walk over a graph for all of its inputs; those that give a tensor the same are one."""
+    """One walk over a graph for all of its inputs; those that give a tensor the same are one.
+
+    Whatever comes again, as in layers that are alike, is one object, and made once. What was made
+    of objects is known by their identities, for as long as they are held with the answer.
+    """
 
     def __init__(self, graph: Graph, sources: Sequence[str]) -> None:
         self.graph, self.sources = graph, sources
-        self.moved = joined(graph, graph)
-        self.continued = continued(graph, (name for name in graph if name not in self.moved))
+        self.into = {name: tuple(edges_into(graph, name)) for name in graph}
+        parts = put_together(self.into)
+        self.moved = rearranged(graph, parts)
+        for name in self.moved:
+            self.into[name] = tuple(edges_over(graph, name, self.moved))
+            del parts[name]
+        self.continued = continued(graph, parts)
+        self.into.update(self.continued)
         self.losses: dict[Loss, int] = {}
         self.groups: dict[str, tuple[Group, ...]] = {}
         self.spatial: dict[frozenset[int], set[int]] = {}
         self.windowed: set[frozenset[int]] = set()
-        # By the identity of what is held with the answer, so that nothing else takes its place.
-        self._carried: dict[tuple[int, int], tuple[Classes, Relation, Carried]] = {}
-        self._fields: dict[
-            tuple[int, int], tuple[AxisField, Relation, tuple[AxisField, ...], Scope]
-        ] = {}
-        self._patterns = Patterns()
+        self._relations: dict[Relation, Relation] = {}
+        self._classes: dict[object, Classes] = {}
+        self._carried: dict[tuple[int, int], tuple[Classes, Classes, tuple[int, ...]]] = {}
+        self._fields: dict[tuple[int, int], tuple[AxisField, tuple[AxisField, ...], Scope]] = {}
         self._merged: dict[tuple[object, ...], tuple[list[Classes], Classes]] = {}
 
     def forms(self) -> ClosedForms:
@@ -120,6 +113,7 @@ class _Walk:
                 losses,
                 self.losses,
                 self.moved,
+                self.continued,
                 number in windowed,
             )
         return ClosedForms(forms, tuple(self.sources), self.groups)
@@ -133,18 +127,19 @@ class _Walk:
 
     def _groups_of(self, tensor: str) -> tuple[Group, ...]:
         entering = [
-            (self.groups[edge.source], edge.relation, Loss(edge.source, edge.operator))
-            for edge in self.continued.get(tensor) or edges_over(self.graph, tensor, self.moved)
+            (self.groups[edge.source], edge)
+            for edge in self.into[tensor]
             if edge.source in self.groups
         ]
         if not entering:
             return ()
-        if len(entering) == 1 and _passes_on(entering[0][1]):
-            return entering[0][0]
+        before, edge = entering[0]
+        if len(entering) == 1 and _passes_on(edge.relation):
+            return before
         own = shape_of(self.graph, tensor) or ()
         made: dict[tuple[int, Shape], list[Group]] = {}
         for inputs, parts in _apart(entering):
-            group = self._merge(inputs, [self._carry(part) for part in parts], own)
+            group = self._merge(inputs, [self._carry(*part) for part in parts], own)
             if len(group.classes) > MAX_CLASSES:
                 raise BoundError(
                     f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
@@ -153,66 +148,66 @@ class _Walk:
             if group.classes:
                 made.setdefault((id(group.classes), group.lengths), []).append(group)
         groups = tuple(united(alike) for alike in made.values())
-        before = entering[0][0]
         same = len(groups) == len(before) and all(map(is_, groups, before))
         return before if same else groups
 
-    def _carry(self, part: Part) -> Group:
-        """Return what comes over an edge."""
-        group, relation, loss = part
+    def _carry(self, group: Group, edge: Edge) -> Group:
+        """Return what comes over an edge from a group."""
+        inputs, lengths, classes, through, apart = group
+        relation = edge.relation
         if relation.spatial:
             self._mark_spatial(group, relation.spatial)
         if relation.is_void:
-            return group._replace(classes={})
+            return Group(inputs, lengths, {}, through, apart)
         if relation.is_identity:
             return group
-        classes, lossy = self._carry_classes(group.classes, relation)
-        through = group.through
-        if lossy:
-            through = _with_loss(through, lossy, self.losses, loss)
-        return group._replace(classes=classes, through=through)
-
-    def _carry_classes(self, classes: Classes, relation: Relation) -> Carried:
-        key = id(classes), id(relation)
-        known = self._carried.get(key)
+        relation = self._relations.setdefault(relation, relation)
+        known = self._carried.get((id(classes), id(relation)))
         if known is None:
-            ways = [self._carry_class(*one, relation) for one in classes.items()]
-            made = ways[0]
-            if len(ways) > 1:
-                lossy = tuple({axis: None for way in ways for axis in way.lossy})
-                together = merge_classes([way.classes for way in ways], relation.out_shape)
-                made = Carried(together, lossy)
-            known = self._carried[key] = classes, relation, made
-        return known[2]
+            known = classes, *self._carry_classes(classes, relation)
+            self._carried[id(classes), id(relation)] = known
+        _, made, lossy = known
+        if lossy:
+            loss = Loss(edge.source, edge.operator)
+            through = _with_loss(through, lossy, self.losses, loss)
+        return Group(inputs, lengths, made, through, apart)
 
-    def _carry_class(self, layout: Layout, fields: Fields, relation: Relation) -> Carried:
+    def _carry_classes(
+        self, classes: Classes, relation: Relation
+    ) -> tuple[Classes, tuple[int, ...]]:
+        """Return what a relation makes of classes, and the axes on which it loses paths."""
+        ways = [self._carry_class(*one, relation) for one in classes.items()]
+        if len(ways) == 1:
+            return ways[0]
+        lossy = tuple({axis: None for _, lost in ways for axis in lost})
+        return merge_classes([made for made, _ in ways], relation.out_shape), lossy
+
+    def _carry_class(
+        self, layout: Layout, fields: Fields, relation: Relation
+    ) -> tuple[Classes, tuple[int, ...]]:
         ways: list[list[AxisField | Scope]] = []
         for field, scope in zip(fields, layout.scopes, strict=True):
             kept, lost = ((), scope) if field is None else self._carry_field(field, relation)
             ways.append([*kept, *([] if lost is Scope.NONE else [lost])])
         if not all(ways):
-            return Carried({}, ())
+            return {}, ()
         classes: dict[Layout, Fields] = {}
         # The paths that stay most local on one axis do so on the others.
         for k in range(max(map(len, ways), default=1)):
             taken = [way[min(k, len(way) - 1)] for way in ways]
-            fields = tuple(item if isinstance(item, AxisField) else None for item in taken)
-            classes[_layout_of(taken)] = fields
-        return Carried(classes, _lossy(layout, classes))
+            made = tuple([item if isinstance(item, AxisField) else None for item in taken])
+            classes[_layout_of(taken, layout, fields)] = made
+        return classes, _lossy(layout, classes)
 
     def _carry_field(
         self, field: AxisField, relation: Relation
     ) -> tuple[tuple[AxisField, ...], Scope]:
-        """Return what a relation leaves of a field: of an axis that it leaves alone, made once."""
+        """Return what a relation leaves of a field."""
         key = id(field), id(relation)
         known = self._fields.get(key)
         if known is None:
-            known = self._fields[key] = (
-                field,
-                relation,
-                *carry_field(field, relation, self._patterns),
-            )
-        return known[2:]
+            known = self._fields[key] = field, *carry_field(field, relation)
+        return known[1:]
 
     def _mark_spatial(self, group: Group, windowed: tuple[int, ...]) -> None:
         """Note which axes of its inputs a group carries to axes that an operator moves along."""
@@ -235,7 +230,11 @@ class _Walk:
         known = self._merged.get(key)
         if known is None:
             classes = distinct[0] if len(distinct) == 1 else merge_classes(distinct, own)
-            known = self._merged[key] = distinct, _mend_classes(classes, lengths, own)
+            classes = _mend_classes(classes, lengths, own)
+            alike = tuple([(layout, *map(id, fields)) for layout, fields in classes.items()])
+            known = distinct, self._classes.setdefault(alike, classes)
+            if known[1] is not distinct[0]:
+                self._merged[key] = known
         through, apart = reduce(either, (part.through for part in parts)), first.apart
         if any(part.apart is not apart for part in parts):
             apart = {n: reduce(either, (part.losses(n) for part in parts)) for n in inputs}
@@ -259,22 +258,22 @@ def _passes_on(relation: Relation) -> bool:
 
 
 def _apart(
-    entering: Sequence[tuple[Sequence[Group], Relation, Loss]],
-) -> Iterable[tuple[frozenset[int], list[Part]]]:
+    entering: Sequence[tuple[Sequence[Group], Edge]],
+) -> Iterable[tuple[frozenset[int], list[tuple[Group, Edge]]]]:
     """Return inputs that come over the same edges from the same groups, with these as parts."""
-    ways: dict[frozenset[int], list[Part]] = {}
-    for groups, relation, loss in entering:
+    ways: dict[frozenset[int], list[tuple[Group, Edge]]] = {}
+    for groups, edge in entering:
         for group in groups:
-            ways.setdefault(group.inputs, []).append(Part(group, relation, loss))
+            ways.setdefault(group.inputs, []).append((group, edge))
     if len(ways) == 1 or sum(map(len, ways)) == len(frozenset().union(*ways)):
         return ways.items()
-    by_input: dict[int, list[Part]] = {}
-    for groups, relation, loss in entering:
+    by_input: dict[int, list[tuple[Group, Edge]]] = {}
+    for groups, edge in entering:
         for group in groups:
-            part = Part(group, relation, loss)
+            part = group, edge
             for number in group.inputs:
                 by_input.setdefault(number, []).append(part)
-    alike: dict[tuple[int, ...], tuple[list[int], list[Part]]] = {}
+    alike: dict[tuple[int, ...], tuple[list[int], list[tuple[Group, Edge]]]] = {}
     for number, parts in by_input.items():
         alike.setdefault(tuple(map(id, parts)), ([], parts))[0].append(number)
     return [(frozenset(numbers), parts) for numbers, parts in alike.values()]
@@ -284,29 +283,32 @@ def _mend_classes(classes: Classes, lengths: Shape, shape: Shape) -> Classes:
     """Return classes in which what reads all of the input, or joins what does, is not cut."""
     mended = {
         layout: tuple(
-            None if field is None else mended_field(field, lengths[axis], shape)
-            for axis, field in enumerate(fields)
+            [
+                field and mended_field(field, length, shape)
+                for field, length in zip(fields, lengths, strict=True)
+            ]
         )
         for layout, fields in classes.items()
     }
-    if all(
-        now is before
-        for layout, fields in mended.items()
-        for now, before in zip(fields, classes[layout], strict=True)
-    ):
-        return classes
-    return mended
+    same = all(all(map(is_, mended[layout], fields)) for layout, fields in classes.items())
+    return classes if same else mended
 
 
-def _layout_of(taken: Iterable[AxisField | Scope]) -> Layout:
+def _layout_of(taken: Sequence[AxisField | Scope], layout: Layout, fields: Fields) -> Layout:
+    """Return the layout of what was made of fields in `layout`, which itself where it still is."""
     scopes: list[Scope] = []
     along: list[frozenset[int]] = []
-    for item in taken:
-        scope = item if isinstance(item, Scope) else scope_of(item.pieces[0])
-        pieces = item.pieces if isinstance(item, AxisField) and scope is Scope.LOCAL else ()
+    for axis, item in enumerate(taken):
+        if item is fields[axis]:
+            scopes.append(layout.scopes[axis])
+            along.append(layout.along[axis])
+            continue
+        pieces = () if isinstance(item, Scope) else item.pieces
+        scope = item if isinstance(item, Scope) else scope_of(pieces[0])
         scopes.append(scope)
-        along.append(frozenset().union(*(piece.axes for piece in pieces)))
-    return Layout(tuple(scopes), tuple(along))
+        along.append(axes_of(pieces if scope is Scope.LOCAL else ()))
+    made = Layout(tuple(scopes), tuple(along))
+    return layout if made == layout else made
 
 
 def _lossy(layout: Layout, classes: Classes) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from operator import or_
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from rfgraph.domains.fields.parts import Lines, whole_lines
+from rfgraph.domains.fields.pieces import axes_of
 from rfgraph.domains.scope import Scope
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class State:
 
     def scope(self, axis: int) -> Scope:
         """Return how all paths together stand to an input axis."""
-        return reduce(Scope.join, (layout.scope(axis) for layout in self.classes), Scope.NONE)
+        return reduce(Scope.join, [layout.scopes[axis] for layout in self.classes])
 
 
 class Loss(NamedTuple):
@@ -97,8 +98,9 @@ class ClosedForm:
     """The states of all tensors that one graph input reaches, and the input's spatial axes.
 
     `losses` are those of all inputs of the model, and `loss_numbers` their numbers. `joined` are
-    the tensors that were followed as one rearrangement of another. `windowed`: whether some axis of
-    the input is carried to a spatial axis of an operator.
+    the tensors that were followed as one rearrangement of another, `continued` those that were over
+    one that has their first parts. `windowed`: whether some axis of the input is carried to a
+    spatial axis of an operator.
     """
 
     input: str
@@ -107,6 +109,7 @@ class ClosedForm:
     losses: tuple[Loss, ...]
     loss_numbers: Mapping[Loss, int]
     joined: Mapping[str, Joined]
+    continued: Mapping[str, tuple[Edge, ...]]
     windowed: bool = False
 
     def loses_at(self, edge: Edge) -> bool:
@@ -229,7 +232,7 @@ def lines_of(state: State, axis: int) -> Lines:
 def is_one_path(state: State, axis: int) -> bool:
     """Whether all paths read the same along an input axis, so that a field is that of each."""
     spreads = [field.spread for f in state.classes.values() if (field := f[axis]) is not None]
-    extents = [one for spread in spreads for one in (spread or {}).values()]
+    extents = [one for spread in spreads for one in spread or ()]
     return len(extents) == 1 and extents[0].least == extents[0].largest
 
 
@@ -240,9 +243,8 @@ def carriers(state: State, axis: int) -> frozenset[int]:
 
 def carriers_of(classes: Classes, axis: int) -> frozenset[int]:
     """Return the axes that carry an input axis in some classes."""
-    fields = (fields[axis] for fields in classes.values())
-    pieces = [piece for field in fields if field is not None for piece in field.pieces]
-    return frozenset().union(*(piece.axes for piece in pieces))
+    along = (fields[axis] for fields in classes.values())
+    return axes_of(piece for field in along if field is not None for piece in field.pieces)
 
 
 def has_local_path(form: ClosedForm, tensor: str) -> bool:

@@ -154,7 +154,8 @@ class Meter:
     def _positions(self, tensor: str) -> Masks | None:
         if tensor not in self._read:
             try:
-                masks = read_positions(self.graph, self.form.input, tensor) or ()
+                form = self.form
+                masks = read_positions(self.graph, form.input, tensor, None, form.continued) or ()
             except BoundError:
                 masks = None
             self._read[tensor] = masks

@@ -36,6 +36,8 @@ def broadcast(piece: Standing, old: Shape, new: Shape) -> Standing | Scope:
     """Return the piece after broadcasting from shape `old` to `new`."""
     extra = len(new) - len(old)
     if isinstance(piece, Tabled):
+        if not extra:
+            return piece
         axes = frozenset(axis + extra for axis in piece.axes)
         return piece._replace(table=tables.broadcast(piece.table, len(new)), axes=axes)
     grown = {axis for axis, length in enumerate(old) if length == 1 and new[axis + extra] != 1}
@@ -44,7 +46,8 @@ def broadcast(piece: Standing, old: Shape, new: Shape) -> Standing | Scope:
     kept = tuple((axis + extra, bits) for axis, bits in piece.support if axis not in grown)
     if piece.carrier is None or piece.carrier not in grown:
         carrier = None if piece.carrier is None else piece.carrier + extra
-        return piece._replace(carrier=carrier, support=kept)
+        same = carrier == piece.carrier and kept == piece.support
+        return piece if same else Mapped(carrier, piece.map, kept, *piece[3:])
     return _only_unit(piece._replace(support=kept))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.fields.axis_field import AxisField, merge_fields
@@ -73,52 +73,30 @@ def measure(
     field is irregular. `moving`: it is irregular unless it moves on from period to period.
     """
     pieces = placed(field.pieces, shape)
-    united = None if shared else united_map(pieces, shape)
-    if united is None or (moving and not united.q):
-        table = tabulate(pieces, shape)
-        sizes = sizes_of_units(pieces, shape, table)
-        reached = Irregular() if shared else _irregular(pieces, table, length)
-        motion, inner = Motion(before=reached.before, after=reached.after), reached.interior
-    else:
-        sizes = sizes_of_phases(pieces, shape)
-        motion, inner = _motion(united), None
     shortest, longest = path_sizes(field.spread)
+    united = None if shared else united_map(pieces, shape)
+    if united is not None and (united.q or not moving):
+        size, least = sizes_of_phases(pieces, shape)
+        first, covers = united.spans[0], None if least is None else least >= length
+        start, center = (None, None) if first is None else (first[0], Fraction(sum(first), 2))
+        where = united.rate, start, center, *reach(united), (united.p, united.q)
+        return Axis(axis, "local", size, least, *where, shortest, longest, covers)
+    table = tabulate(pieces, shape)
+    size, least = sizes_of_units(pieces, shape, table)
+    inner, before, after = Irregular() if shared else _irregular(pieces, table, length)
     return Axis(
         axis,
         "local",
-        *sizes,
-        motion.stride,
-        motion.start,
-        motion.center,
-        motion.before,
-        motion.after,
-        motion.period,
-        shortest,
-        longest,
-        covers_input=None if sizes[1] is None else sizes[1] >= length,
-        regular=motion.period is not None,
+        size,
+        least,
+        before=before,
+        after=after,
+        shortest=shortest,
+        longest=longest,
+        covers_input=None if least is None else least >= length,
+        regular=False,
         interior=inner,
     )
-
-
-class Motion(NamedTuple):
-    """Where the field along an axis starts, and how it moves on from unit to unit."""
-
-    stride: Fraction | None = None
-    start: int | None = None
-    center: Fraction | None = None
-    before: Fraction | None = None
-    after: Fraction | None = None
-    period: tuple[int, int] | None = None
-
-
-def _motion(united: PeriodicMap) -> Motion:
-    """Return what a map says of where it starts, and how it moves on."""
-    first = united.spans[0]
-    start = center = None
-    if first is not None:
-        start, center = first[0], Fraction(first[0] + first[1], 2)
-    return Motion(united.rate, start, center, *reach(united), (united.p, united.q))
 
 
 def _irregular(pieces: Sequence[Piece], table: Table | None, length: int) -> Irregular:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rfgraph.domains.fields.fitting import folded
 from rfgraph.domains.fields.pieces import CUT, Mapped, Piece, Regrouped, Tabled
-from rfgraph.relations.axis_rules import AxisRule, Listed, Pick, Shift
+from rfgraph.relations.axis_rules import Listed, Pick, Shift
 from rfgraph.relations.graph import edges_into
 from rfgraph.relations.steps import Gathered, Regroup, Select, regroup_plan
 
@@ -33,15 +33,13 @@ def is_whole(piece: Piece, axis: int) -> bool:
     return piece.cut is None and piece.axes == {axis}
 
 
-def cut_by(piece: Piece, axis: int, rule: AxisRule, shape: Shape) -> Span:
+def cut_by(piece: Piece, axis: int, rule: Shift | Pick | Listed, shape: Shape) -> Span:
     """Return the piece's `cut` after a rule along an axis of a tensor of `shape`.
 
     What leaves positions at an end unread cuts, unless a stride passes over them.
     """
     if piece.cut is not None or axis not in piece.axes:
         return piece.cut
-    if not isinstance(rule, (Shift, Pick, Listed)):
-        return None
     first, last = _existing(piece, axis, rule.in_len)
     taken = _taken(rule)
     taken = taken[bisect_left(taken, first) : bisect_right(taken, last)]

@@ -61,8 +61,8 @@ def _moved_map(piece: Mapped) -> tuple[Mapped | Tabled, int, int]:
 def _moved_table(piece: Tabled) -> tuple[Tabled, int, int]:
     lo, hi = piece.table
     there = lo <= hi
-    first = int(np.argmax(there))
-    lo0, hi0 = int(lo.reshape(-1)[first]), int(hi.reshape(-1)[first]) - BASE
+    first, last = ends(piece)
+    lo0, hi0 = first, last - BASE
     moved = counted(Table(np.where(there, lo - lo0, NOTHING), np.where(there, hi - hi0, -NOTHING)))
     return piece._replace(table=moved, cut=piece.cut and CUT), lo0, hi0
 
@@ -74,13 +74,27 @@ def _key(piece: Tabled) -> tuple[object, ...]:
     return (lo.shape, piece.axes, piece.open_lo, piece.open_hi, piece.cut), digest.digest()
 
 
+def ends(piece: Piece) -> tuple[int, int]:
+    """Return what is read at the first position that reads anything; of a blur nothing is known."""
+    if isinstance(piece, Mapped):
+        return piece.map.first
+    if isinstance(piece, Regrouped):
+        return ends(piece.piece)
+    if isinstance(piece, Blur):
+        return CUT
+    first = int(np.argmax(piece.table.lo <= piece.table.hi))
+    return piece.table.lo.item(first), piece.table.hi.item(first)
+
+
 def excess(piece: Piece) -> int:
     """Return by how much the largest phase of a mapped or tabled piece exceeds the first one."""
-    if isinstance(piece, Regrouped):
-        piece = piece.piece
     if isinstance(piece, Mapped):
+        if piece.map.p == 1:
+            return 0
         first, last = piece.map.first
         return piece.map.longest - (last - first)
+    if isinstance(piece, Regrouped):
+        return excess(piece.piece)
     if isinstance(piece, Tabled):
         there = (piece.table.lo <= piece.table.hi).reshape(-1)
         lengths = (piece.table.hi - piece.table.lo).reshape(-1)[there]

@@ -120,6 +120,17 @@ def scope_of(piece: Piece) -> Scope:
     return Scope.AFTER if piece.open_hi else Scope.LOCAL
 
 
+def axes_of(pieces: Iterable[Piece]) -> frozenset[int]:
+    """Return the tensor axes on which the intervals of some piece depend."""
+    found: set[int] = set()
+    for piece in pieces:
+        if not isinstance(piece, Mapped):
+            found |= piece.axes
+        elif piece.carrier is not None:
+            found.add(piece.carrier)
+    return frozenset(found)
+
+
 # -- changes of form ---------------------------------------------------------------------------
 
 
@@ -196,13 +207,6 @@ def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
 def blurred(piece: Piece) -> Blur:
     """Return what is left of a piece that is too large to tabulate."""
     return Blur(piece.axes, piece.open_lo, piece.open_hi, piece.cut)
-
-
-def with_cut(piece: Piece, cut: Span) -> Piece:
-    """Return the piece with another cut."""
-    if isinstance(piece, Regrouped):
-        return piece._replace(piece=piece.piece._replace(cut=cut))
-    return piece._replace(cut=cut)
 
 
 def settle(piece: Tabled, carrier: int | None = None) -> Mapped | Tabled:

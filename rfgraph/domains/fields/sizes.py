@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.domains.fields.pattern import excess
+from rfgraph.domains.fields.pattern import ends, excess
 from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Regrouped, tabulate
 from rfgraph.domains.periodic import join
 
@@ -118,24 +118,18 @@ def _atoms(bits: Sequence[int | None], length: int) -> set[int]:
     """Return the sets of pieces (as bit sets) that are active at some position of an axis."""
     everywhere = sum(1 << k for k, item in enumerate(bits) if item is None)
     cells: list[tuple[int, int]] = []
-    rest = 0
-    for item in bits:
-        rest |= item or 0
+    covered = 0
     for k, item in enumerate(bits):
         if item is None:
             continue
-        split: list[tuple[int, int]] = []
-        covered = 0
-        for cell, active in cells:
-            covered |= cell
-            if cell & item:
-                split.append((cell & item, active | 1 << k))
-            if cell & ~item:
-                split.append((cell & ~item, active))
+        if item & covered:
+            parts = [(cell & item, active | 1 << k) for cell, active in cells]
+            parts += [(cell & ~item, active) for cell, active in cells]
+            cells = [part for part in parts if part[0]]
         if item & ~covered:
-            split.append((item & ~covered, 1 << k))
-        cells = split
-    gap = rest != (1 << length) - 1
+            cells.append((item & ~covered, 1 << k))
+        covered |= item
+    gap = covered != (1 << length) - 1
     return {active | everywhere for _, active in cells} | ({everywhere} if gap else set())
 
 
@@ -149,13 +143,16 @@ def _sizes(table: Table | None) -> tuple[int | None, int | None]:
 
 def path_sizes(spread: Spread) -> tuple[int | None, int | None]:
     """Return the smallest and the largest size over single paths."""
-    if not spread or any(isinstance(extent.piece, Blur) for extent in spread.values()):
-        return None, None
-    extents = [(extent, excess(extent.piece)) for extent in spread.values()]
-    return (
-        min(extent.least + more + 1 for extent, more in extents),
-        max(extent.largest + more + 1 for extent, more in extents),
-    )
+    least: list[int] = []
+    largest: list[int] = []
+    for extent in spread or ():
+        if isinstance(extent.piece, Blur):
+            return None, None
+        lo, hi = ends(extent.piece)
+        size = hi - lo + 1 + excess(extent.piece)
+        least.append(size + extent.least)
+        largest.append(size + extent.largest)
+    return min(least, default=None), max(largest, default=None)
 
 
 def united_map(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.carry import carry_step
 from rfgraph.domains.fields.parts import Lines, uncut
-from rfgraph.domains.fields.pattern import BASE, Key, Pattern, normal
+from rfgraph.domains.fields.pattern import ends, normal
 from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Regrouped
 from rfgraph.domains.scope import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.steps import Step
 
@@ -21,120 +24,117 @@ MAX_SCATTERED = 16
 
 
 class Extent(NamedTuple):
-    """The single paths of one pattern: its piece, their least and largest base, twice their centre.
+    """The single paths of one pattern, by what tells them from a piece of that pattern.
 
-    A path's base is hi - lo at the first position that reads anything; `twice` is lo + hi there,
-    None where paths disagree.
+    `least` and `largest`: so much more than the piece the paths read, in size; `off`: twice so far
+    from its centre lies theirs, None where paths disagree. No step changes these.
     """
 
     piece: Piece
-    least: int
-    largest: int
-    twice: int | None
+    least: int = 0
+    largest: int = 0
+    off: int | None = 0
 
-
-Spread: TypeAlias = "dict[Key, Extent] | None"
-
-
-class Patterns:
-    """What steps make of patterns: these come again and again, and those of maps are made once."""
-
-    def __init__(self) -> None:
-        # By the identity of a step that is held with the answer.
-        self._maps: dict[tuple[Mapped, int, Shape], tuple[Step, Pattern | Scope | None]] = {}
-
-    def behind(self, piece: Piece, step: Step, shape: Shape) -> Pattern | Scope | None:
-        """Return what `step` makes of a tensor of `shape`: None if it leaves the piece alone."""
-        if not isinstance(piece, Mapped):
-            return _behind(piece, step, shape)
-        key = piece, id(step), shape
-        known = self._maps.get(key)
-        if known is None:
-            known = self._maps[key] = step, _behind(piece, step, shape)
-        return known[1]
-
-
-def _behind(piece: Piece, step: Step, shape: Shape) -> Pattern | Scope | None:
-    made = carry_step(piece, step, shape)
-    if made is piece:
-        return None
-    return made if isinstance(made, Scope) else normal(made)
-
-
-def begin(piece: Piece) -> Spread:
-    """Return the spread of a graph input's own positions: one path."""
-    pattern = normal(piece)
-    return {pattern.key: _moved(Extent(piece, BASE, BASE, BASE), pattern)}
-
-
-def _moved(extent: Extent, pattern: Pattern) -> Extent:
-    """Return the paths with a pattern, and the translations taken out added to their numbers."""
-    _, piece, lo, hi = pattern
-    twice = None if isinstance(piece, Blur) else extent.twice
-    if twice is not None:
-        twice += lo + hi
-    return Extent(piece, extent.least + hi - lo, extent.largest + hi - lo, twice)
-
-
-def carry_spread(spread: Spread, step: Step, shape: Shape, patterns: Patterns) -> Spread:
-    """Return the spread after one step of a tensor of `shape`."""
-    if spread is None:
-        return None
-    made: dict[Key, Extent] = {}
-    for before, extent in spread.items():
-        pattern = patterns.behind(extent.piece, step, shape)
-        if pattern is None:
-            _add_extent(made, before, extent)
-        elif not isinstance(pattern, Scope):
-            _add_extent(made, pattern.key, _moved(extent, pattern))
-    return _kept(made)
-
-
-def _kept(made: dict[Key, Extent]) -> Spread:
-    """Return the spread unless its patterns, tables among them, are too many to carry on."""
-    if len(made) <= MAX_SCATTERED:
-        return made
-    scattered = sum(map(_is_scattered, made.values()))
-    return made if len(made) <= MAX_PATTERNS and scattered <= MAX_SCATTERED else None
-
-
-def _is_scattered(extent: Extent) -> bool:
-    """Whether a pattern is a table, or restricted on several axes: rolled, windowed, cut apart."""
-    piece = extent.piece.piece if isinstance(extent.piece, Regrouped) else extent.piece
-    return not isinstance(piece, Mapped) or len(piece.support) > 1
-
-
-def merge_spreads(spreads: list[Spread]) -> Spread:
-    """Return the spread over the paths of several edges."""
-    made: dict[Key, Extent] = {}
-    for spread in spreads:
-        if spread is None:
+    @property
+    def twice(self) -> int | None:
+        """Twice the centre at the first position that reads anything; None if paths disagree."""
+        if self.off is None or isinstance(self.piece, Blur):
             return None
-        for key, extent in spread.items():
-            _add_extent(made, key, extent)
-    return _kept(made)
+        return sum(ends(self.piece)) + self.off
+
+
+# None where the patterns are too many to carry on.
+Spread: TypeAlias = "tuple[Extent, ...] | None"
+
+
+def carry_spread(
+    spread: Spread, step: Step, shape: Shape, known: Mapping[int, Piece | Scope]
+) -> Spread:
+    """Return the spread after one step of a tensor of `shape`.
+
+    `known` is what it makes of some pieces, by their identity.
+    """
+    made: list[Extent] = []
+    for extent in spread or ():
+        piece = known.get(id(extent.piece))
+        if piece is None:
+            piece = carry_step(extent.piece, step, shape)
+        if piece is extent.piece:
+            made.append(extent)
+        elif not isinstance(piece, Scope):
+            made.append(Extent(piece, *extent[1:]))
+    same = spread is None or (len(made) == len(spread) and all(map(is_, made, spread)))
+    return spread if same else by_pattern(made)
+
+
+def by_pattern(extents: Sequence[Extent], pieces: Sequence[Piece] = ()) -> Spread:
+    """Return paths of one pattern together, beside those of `pieces` that have it.
+
+    Then both are carried as one. None if there are too many patterns to carry on.
+    """
+    made: dict[object, Extent] = {}
+    alone = len(extents) == 1 and not pieces
+    for extent in extents:
+        key = None if alone else _key(extent.piece)
+        before = made.setdefault(key, extent)
+        if before is not extent:
+            made[key] = _together(before, extent)
+    if len(made) > MAX_SCATTERED and (
+        len(made) > MAX_PATTERNS or sum(map(_is_scattered, made.values())) > MAX_SCATTERED
+    ):
+        return None
+    for piece in pieces:
+        if isinstance(piece, Mapped) and piece.map.p == 1 and (key := _key(piece)) in made:
+            made[key] = _beside(made[key], piece)
+    return tuple(made.values())
 
 
 def mend_spread(spread: Spread, wholes: Lines) -> Spread:
     """Return the spread with maps along axes of `wholes` as whole."""
     if spread is None:
         return None
-    made: dict[Key, Extent] = {}
-    for key, extent in spread.items():
-        piece = uncut(extent.piece, wholes)
-        same = piece is extent.piece or not isinstance(piece, Mapped)
-        _add_extent(made, key if same else piece, extent._replace(piece=piece))
-    return made
+    return by_pattern([extent._replace(piece=uncut(extent.piece, wholes)) for extent in spread])
 
 
-def _add_extent(made: dict[Key, Extent], key: Key, extent: Extent) -> None:
-    before = made.get(key)
-    if before is None:
-        made[key] = extent
-    elif before is not extent:
-        made[key] = Extent(
-            extent.piece,
-            min(before.least, extent.least),
-            max(before.largest, extent.largest),
-            extent.twice if before.twice == extent.twice else None,
-        )
+def merge_spreads(spreads: Iterable[Spread], pieces: Sequence[Piece]) -> Spread:
+    """Return the spread over the paths of several edges, which together read `pieces`."""
+    gathered: list[Extent] = []
+    for spread in spreads:
+        if spread is None:
+            return None
+        gathered.extend(spread)
+    return by_pattern(gathered, pieces)
+
+
+def _key(piece: Piece) -> object:
+    """Return what tells the pattern of a piece from others; of an affine map its rate alone."""
+    if isinstance(piece, Mapped) and piece.map.p == 1:
+        return piece.carrier, piece.map.q, piece.support, piece[3:5], piece.cut is None
+    return normal(piece).key
+
+
+def _beside(extent: Extent, piece: Piece) -> Extent:
+    """Return the same paths beside another piece of their pattern."""
+    if piece is extent.piece:
+        return extent
+    (lo, hi), (other_lo, other_hi) = ends(extent.piece), ends(piece)
+    more = hi - lo - (other_hi - other_lo)
+    off = None if extent.off is None else extent.off + lo + hi - other_lo - other_hi
+    return Extent(piece, extent.least + more, extent.largest + more, off)
+
+
+def _together(one: Extent, other: Extent) -> Extent:
+    """Return the paths of two extents of one pattern."""
+    _, least, largest, off = _beside(other, one.piece)
+    return Extent(
+        one.piece,
+        min(one.least, least),
+        max(one.largest, largest),
+        off if off == one.off else None,
+    )
+
+
+def _is_scattered(extent: Extent) -> bool:
+    """Whether a pattern is a table, or restricted on several axes: rolled, windowed, cut apart."""
+    piece = extent.piece.piece if isinstance(extent.piece, Regrouped) else extent.piece
+    return not isinstance(piece, Mapped) or len(piece.support) > 1

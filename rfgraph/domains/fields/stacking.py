@@ -11,7 +11,7 @@ from rfgraph.domains.fields.fitting import depends
 from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Tabled, settle, tabulate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rfgraph.relations.axis_rules import Shape
 
@@ -28,28 +28,24 @@ def placed(pieces: Sequence[Piece], shape: Shape) -> tuple[Piece, ...]:
     return *moving, _side_by_side(still, shape)
 
 
-def spliced(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
+def spliced(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     """Return pieces of a tensor of `shape`, those of one map on parts of one axis as one."""
     by_key: dict[object, Piece] = {}
-    for number, piece in enumerate(pieces):
-        if not isinstance(piece, Mapped) or len(piece.support) != 1:
-            by_key[number] = piece
-            continue
-        ((axis, bits),) = piece.support
-        key = piece._replace(support=((axis, 0),))
-        before = by_key.get(key)
-        if isinstance(before, Mapped):
-            bits |= before.support[0][1]
-        by_key[key] = piece._replace(support=((axis, bits),))
-    return tuple(_everywhere(piece, shape) for piece in by_key.values())
-
-
-def _everywhere(piece: Piece, shape: Shape) -> Piece:
-    """Return a piece without a support that leaves nothing out."""
-    if not isinstance(piece, Mapped) or len(piece.support) != 1:
-        return piece
-    ((axis, bits),) = piece.support
-    return piece._replace(support=()) if bits == (1 << shape[axis]) - 1 else piece
+    for piece in pieces:
+        key: object = len(by_key)
+        made = piece
+        if isinstance(piece, Mapped) and len(piece.support) == 1:
+            ((axis, bits),) = piece.support
+            everywhere = (1 << shape[axis]) - 1
+            key = axis, piece.carrier, piece.map, *piece[3:]
+            before = by_key.get(key)
+            if isinstance(before, Mapped):
+                bits |= dict(before.support).get(axis, everywhere)
+            if before or bits == everywhere:
+                support = () if bits == everywhere else ((axis, bits),)
+                made = Mapped(piece.carrier, piece.map, support, *piece[3:])
+        by_key[key] = made
+    return tuple(by_key.values())
 
 
 def _stands_still(piece: Mapped) -> bool:
