@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.lengths import MAX_STEP, at_lengths, dependent
+from rfgraph.domains.moved import Moved
 from rfgraph.domains.movement import BEFORE, CROSSED, MERGED, UNKNOWN
-from rfgraph.relations.graph import producer_of
+from rfgraph.relations.axis_rules import Resample
+from rfgraph.relations.graph import edges_into, producer_of
+from rfgraph.relations.steps import Taps
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from rfgraph.analysis.lengths import Dependent
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.movement import Movement
-    from rfgraph.relations.graph import Model, ModelInput, Operator
+    from rfgraph.relations.axis_rules import AxisRule
+    from rfgraph.relations.graph import Graph, Model, ModelInput, Operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +81,26 @@ def _blockers(
             said = reasons.get(operator, why) if why == UNKNOWN else why
             blockers.append(blocker_of(operator, axis, said))
     return blockers
+
+
+def rounding(graph: Graph, moves: Iterable[Movement]) -> tuple[str, ...]:
+    """Return what samples between positions at a scale that is no power of two.
+
+    The points have rounding errors, which grow with the position: a part has other ones.
+    """
+    found: dict[str, None] = {}
+    for moving in moves:
+        moved = [name for name, value in moving.values.items() if isinstance(value, Moved)]
+        for edge in (edge for name in moved if name in graph for edge in edges_into(graph, name)):
+            for step in edge.relation.steps:
+                if isinstance(step, Taps) and any(_is_rounded(rule) for _, rule in step.rules):
+                    found[edge.operator.label] = None
+    return tuple(found)
+
+
+def _is_rounded(rule: AxisRule) -> bool:
+    return (
+        isinstance(rule, Resample)
+        and rule.filter in ("linear", "cubic")
+        and any(n & (n - 1) for n in rule.ratio.as_integer_ratio())
+    )

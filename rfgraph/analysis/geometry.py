@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.before_global import before_stops
-from rfgraph.analysis.blocking import Blocker, all_blockers, blocker_of
+from rfgraph.analysis.blocking import Blocker, all_blockers, blocker_of, rounding
 from rfgraph.analysis.interior import moving
 from rfgraph.analysis.lengths import (
     Lengths,
@@ -124,6 +124,11 @@ class Geometry:
         """The last tensors on the way for which parts of the input do give what the whole gives."""
         stopped = {item.node for item in self.blockers}
         return before_stops(self.model.graph, self.input, stopped, list(self.moves.values()))
+
+    @property
+    def rounding(self) -> tuple[str, ...]:
+        """What samples between positions so that parts differ from the whole by rounding."""
+        return rounding(self.model.graph, self.moves.values())
 
     def why_not(self) -> str:
         """Say what blocks it, in part."""

@@ -72,7 +72,8 @@ GLOSSARY = {
     "core": "What of the input a tile is responsible for: the cores cover it exactly once.",
     "tile": "What of the input is read at once: a core and its halo.",
     "exact": """Of tiles: put together they are the whole run, bit for bit, for any weights. A norm
-        over the map, a gate, an attention over all of it prevent that, and are named.""",
+        over the map, a gate, an attention over all of it prevent that, and are named. So is a
+        Resize by other than a power of two between positions: its points have rounding errors.""",
     "look-ahead": """How many input positions past a unit's own it reads; in ms with a rate. 0 is
         causal.""",
     "causal": "No unit reads past the step of input that it belongs to, over all paths.",

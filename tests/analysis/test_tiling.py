@@ -13,6 +13,7 @@ from analysis import nets
 from analysis.stitched import image_of, narrower, network, stitched
 from oracle.local_models import local_model, whole_numbers
 from rfgraph.errors import UsageError
+from rfgraph.report.formats.exact import exact_text
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -239,6 +240,25 @@ def test_shifted_windows_that_wrap_are_not(masked, masks):
     """Without a mask, or where it is not looked at, the first windows read the other end."""
     found = blocked(rfgraph.load(nets.shifted_windows(48, masked=masked), masks=masks))
     assert ("Concat", "puts parts of the axis side by side") in found
+
+
+@pytest.mark.parametrize(
+    ("scale", "mode", "is_rounded"),
+    [(3, "linear", True), (1.5, "linear", True), (2, "linear", False), (3, "nearest", False)],
+)
+def test_points_between_positions_have_errors_of_rounding(scale, mode, is_rounded):
+    """(o + 1/2) / 3 is no float, and that of a part another one, by more the further in it lies."""
+    net = nets.line()
+    model = net.model(net.resized("x", scale, mode=mode))
+    plan = rfgraph.tiles(model, image=960, tile=96)
+    runtime, x = network(model), image_of((1, 1, 960))
+    whole = runtime(x)
+    made = stitched(plan, runtime, x, whole)
+    np.testing.assert_allclose(made, whole, atol=1e-2)
+    assert np.array_equal(made, whole) == (not is_rounded)
+    assert plan.geometry.rounding == (("resize0",) if is_rounded else ())
+    assert ("bit for bit" in exact_text(plan)) == (not is_rounded)
+    assert ("but for rounding where points lie between" in exact_text(plan)) == is_rounded
 
 
 def test_a_slice_of_fixed_length_is_named():

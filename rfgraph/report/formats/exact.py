@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.wording.names import some_names
 from rfgraph.wording.numbers import figure
 
 if TYPE_CHECKING:
@@ -24,4 +25,8 @@ def exact_text(item: Tiling) -> str:
         axis.lengths.loses_some and not axis.lengths.loses(axis.size) for axis in item.axes
     )
     where = " at lengths that lose nothing to strides (--image says of any other)" if some else ""
-    return f"Tiles are exact{where}: put together, they are the whole, bit for bit."
+    rounding = item.geometry.rounding
+    but = "bit for bit"
+    if rounding:
+        but = f"but for rounding where points lie between positions, at {some_names(rounding)}"
+    return f"Tiles are exact{where}: put together, they are the whole, {but}."
