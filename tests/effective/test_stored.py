@@ -65,6 +65,50 @@ def test_a_map_is_what_squared_derivatives_add_up_to(build, seed):
     net.check(tensor, (0, rest[1] - 1, 0, rest[3] - 1))
 
 
+def drawn_conv(net, x, random):
+    """A convolution that fits, or nothing."""
+    _, channels, rows, columns = net.shapes[x]
+    g = int(random.choice([n for n in (1, 2, channels) if channels % n == 0]))
+    k, d, s = (int(random.integers(1, n)) for n in (4, 3, 3))
+    p = int(random.integers(0, k))
+    if min(rows, columns) + 2 * p <= d * (k - 1):
+        return x
+    return net.conv(x, g * int(random.integers(1, 3)), k, s, d, p, g)
+
+
+def drawn(net, random, count):
+    """Layers of any kind, one behind the other, with sums and parts on the way."""
+    x = net.conv("x", 4)
+    for _ in range(count):
+        channels, (rows, columns) = net.shapes[x][1], net.shapes[x][2:]
+        kind = random.choice(("conv", "widen", "norm", "times", "sum", "part", "shuffle"))
+        if kind == "conv":
+            x = drawn_conv(net, x, random)
+        elif kind == "widen" and rows * columns < 30:
+            x = net.widen(x, int(random.integers(1, 4)), s=int(random.integers(1, 4)), p=0)
+        elif kind == "sum":
+            x = net.sum(x, net.conv(x, channels, int(random.choice([1, 3]))))
+        elif kind == "part" and channels > 1:
+            cut = int(random.integers(1, channels))
+            x = net.concat(net.slice(x, cut, channels), net.conv(net.slice(x, 0, cut), 2))
+        elif kind == "shuffle" and channels % 2 == 0:
+            x = net.shuffle(x, 2)
+        elif kind in ("norm", "times"):
+            x = getattr(net, kind)(x)
+    return x
+
+
+@pytest.mark.parametrize(
+    "seed", [pytest.param(n, marks=[pytest.mark.slow] * (n >= 6)) for n in range(100)]
+)
+def test_drawn_networks_have_the_maps_of_their_derivatives(seed):
+    random, net = np.random.default_rng(seed), Squared((1, 2, 7, 6), seed)
+    tensor = drawn(net, random, 5)
+    lengths = net.shapes[tensor]
+    net.check(tensor)
+    net.check(tensor, tuple(int(random.integers(0, n)) for n in lengths))
+
+
 @pytest.mark.parametrize(("kind", "turned"), [("Gemm", 0), ("Gemm", 1), ("MatMul", 0)])
 def test_a_head_reads_features_in_their_places(kind, turned):
     net = Squared((1, 2, 6, 5))
