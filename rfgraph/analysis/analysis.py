@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,20 +25,25 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Graph, Model, ModelInput
 
 
-@dataclass(slots=True)
 class Analysis:
     """What is known of one model: `forms` by graph input; fields are measured when asked for."""
 
-    model: Model
-    forms: ClosedForms
-    _meters: dict[str, Meter] = field(default_factory=dict, repr=False)
-    _seen: Seen = field(default_factory=dict, repr=False)
-    _inputs: dict[str, ModelInput] = field(default_factory=dict, repr=False)
-    _alike: dict[object, list[tuple[str, ...]]] = field(default_factory=dict, repr=False)
-    _edges: int | None = field(default=None, repr=False)
-    # The analysis at doubled lengths once it was asked for: none or one.
-    _longer: tuple[Analysis, ...] | None = field(default=None, repr=False)
-    _tabulated: Tabulated | None = field(default=None, repr=False)
+    __slots__ = (
+        *("_alike", "_edges", "_inputs", "_longer", "_meters", "_seen", "_tabulated"),
+        *("forms", "model"),
+    )
+
+    def __init__(self, model: Model, forms: ClosedForms) -> None:
+        self.model = model
+        self.forms = forms
+        self._meters: dict[str, Meter] = {}
+        self._seen: Seen = {}
+        self._inputs: dict[str, ModelInput] = {}
+        self._alike: dict[object, list[tuple[str, ...]]] = {}
+        self._edges: int | None = None
+        # The analysis at doubled lengths once it was asked for: none or one.
+        self._longer: tuple[Analysis, ...] | None = None
+        self._tabulated: Tabulated | None = None
 
     @property
     def graph(self) -> Graph:

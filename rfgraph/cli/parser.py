@@ -126,12 +126,11 @@ class Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     """Return the function to run and its options; a usage error is a UsageError."""
-    if arguments and arguments[0] in COMMANDS:
-        name, rest = arguments[0], arguments[1:]
-    else:
-        _refuse_misspelt(arguments)
-        name, rest = MODEL, arguments
-    options = parser_of(name).parse(rest)
+    name = arguments[0] if arguments and arguments[0] in COMMANDS else MODEL
+    parser = parser_of(name)
+    if name == MODEL and arguments and arguments[0] not in parser._option_string_actions:
+        _refuse_misspelt(arguments[0])
+    options = parser.parse(arguments if name == MODEL else arguments[1:])
     if name == MODEL and options.model in COMMANDS and not Path(options.model).exists():
         _refuse_command(options.model)
     command: Command = _module(name).run
@@ -142,13 +141,12 @@ def _refuse_command(name: str) -> NoReturn:
     raise UsageError(f"{quoted(name)} is a command and comes first: rfgraph {name}")
 
 
-def _refuse_misspelt(arguments: Sequence[str]) -> None:
+def _refuse_misspelt(word: str) -> None:
     """Raise UsageError for a first word that is like a command, and no file."""
-    if arguments and re.fullmatch(r"[A-Za-z-]*", arguments[0]):
-        near = nearest(arguments[0].lower(), COMMANDS)
-        if near is not None and not Path(arguments[0]).exists():
-            word = quoted(arguments[0])
-            raise UsageError(f"no command or file {word}: did you mean rfgraph {near}?")
+    if re.fullmatch(r"[A-Za-z-]*", word):
+        near = nearest(word.lower(), COMMANDS)
+        if near is not None and not Path(word).exists():
+            raise UsageError(f"no command or file {quoted(word)}: did you mean rfgraph {near}?")
 
 
 def _module(name: str) -> ModuleType:

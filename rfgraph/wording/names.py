@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from typing import TYPE_CHECKING
@@ -139,6 +138,8 @@ def markdown_text(text: str) -> str:
 
 def for_html(text: str) -> str:
     """Return a text for HTML, in an element or an attribute."""
+    import html
+
     return html.escape(safe(text), quote=True)
 
 

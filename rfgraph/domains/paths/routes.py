@@ -73,15 +73,17 @@ class Origins(NamedTuple):
         return self.bits << (self.shift - shift), self.reset << (self.shift - shift)
 
 
-@dataclass(slots=True)
 class Arrival:
     """What is counted at one tensor: whole edges, and origins whose edge brings too much.
 
     `origins` says of each whether it comes through a reduction.
     """
 
-    edges: list[Edge] = field(default_factory=list)
-    origins: dict[int, bool] = field(default_factory=dict)
+    __slots__ = ("edges", "origins")
+
+    def __init__(self, edges: Iterable[Edge] = ()) -> None:
+        self.edges = list(edges)
+        self.origins: dict[int, bool] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def _names(graph: Graph, tensor: str) -> set[str]:
 
 def every_path(tensors: Sequence[str], edges: Entering) -> Plan:
     """Return the plan that counts each walk."""
-    return Plan(tensors, {name: Arrival(list(edges[name])) for name in tensors}, (), edges, {})
+    return Plan(tensors, {name: Arrival(edges[name]) for name in tensors}, (), edges, {})
 
 
 def is_transparent(edge: Edge, form: ClosedForm) -> bool:

@@ -7,7 +7,7 @@ All counting, the moments and the enumeration run on this graph.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains.fields.layout import is_one_path, lines_of
@@ -51,19 +51,21 @@ class Arc(NamedTuple):
     edges: tuple[Edge, ...]
 
 
-@dataclass(slots=True)
 class StateGraph:
     """States numbered in topological order; `arcs` in the order in which to follow them."""
 
-    axes: tuple[int, ...]
-    tensors: list[str] = field(default_factory=list)
-    tracks: list[tuple[Track, ...]] = field(default_factory=list)
-    arcs: list[Arc] = field(default_factory=list)
-    start: int = 0
-    ends: list[int] = field(default_factory=list)
-    # What is known of the end states, by how the arcs move a column: Survey, and histograms.
-    surveys: dict[tuple[int, ...], Survey] = field(default_factory=dict)
-    counted: dict[tuple[int, ...], dict[int, dict[int, int]]] = field(default_factory=dict)
+    __slots__ = ("arcs", "axes", "counted", "ends", "start", "surveys", "tensors", "tracks")
+
+    def __init__(self, axes: tuple[int, ...]) -> None:
+        self.axes = axes
+        self.tensors: list[str] = []
+        self.tracks: list[tuple[Track, ...]] = []
+        self.arcs: list[Arc] = []
+        self.start = 0
+        self.ends: list[int] = []
+        # What is known of the end states, by how the arcs move a column: Survey, and histograms.
+        self.surveys: dict[tuple[int, ...], Survey] = {}
+        self.counted: dict[tuple[int, ...], dict[int, dict[int, int]]] = {}
 
     def scopes(self, state: int) -> tuple[Scope, ...]:
         """Return how the paths of a state stand to the tracked axes."""

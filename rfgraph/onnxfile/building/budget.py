@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import BoundError
@@ -38,19 +37,16 @@ MAX_TAKEN = 1 << 26
 MAX_LISTED = 1 << 23
 
 
-@dataclass(slots=True)
 class Budget:
     """What has been used so far; each method raises BoundError, which names the bound.
 
     `tried` counts the nodes of bodies that were looked at and taken away again.
     """
 
-    expanded: int = 0
-    tried: int = 0
-    edges: int = 0
-    folded: int = 0
-    taken: int = 0
-    listed: int = 0
+    __slots__ = ("edges", "expanded", "folded", "listed", "taken", "tried")
+
+    def __init__(self) -> None:
+        self.expanded = self.tried = self.edges = self.folded = self.taken = self.listed = 0
 
     def expand(self, nodes: int, size: int) -> None:
         """Count the nodes of a body and its `size` in bytes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import ModelError
@@ -37,17 +37,24 @@ class Entry:
         return int(data.reshape(-1)[0])
 
 
-@dataclass(slots=True)
 class Scope:
     """The names of one graph body; those it lacks are looked up in the enclosing one."""
 
-    prefix: str
-    opsets: MutableMapping[str, int]
-    attributes: Mapping[str, AttributeProto] = field(default_factory=dict)
-    outer: Scope | None = None
-    names: dict[str, Entry] = field(default_factory=dict)
-    depth: int = 0
-    calls: int = 0
+    __slots__ = ("attributes", "depth", "names", "opsets", "outer", "prefix")
+
+    def __init__(
+        self,
+        prefix: str,
+        opsets: MutableMapping[str, int],
+        attributes: Mapping[str, AttributeProto] | None = None,
+        outer: Scope | None = None,
+    ) -> None:
+        self.prefix = prefix
+        self.opsets = opsets
+        self.attributes = attributes or {}
+        self.outer = outer
+        self.names: dict[str, Entry] = {}
+        self.depth: int = 0 if outer is None else outer.depth + 1
 
     def find(self, name: str) -> Entry | None:
         """Return what `name` stands for, None if nothing does."""

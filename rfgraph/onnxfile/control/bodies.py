@@ -96,13 +96,7 @@ def _inner_scope(call: Call, body: onnx.FunctionProto | onnx.GraphProto) -> Scop
     prefix = f"{scope.prefix}{label}"
     if len(prefix) > MAX_PREFIX:
         prefix = f"{prefix[:MAX_PREFIX]}…"
-    return Scope(
-        f"{prefix}/",
-        scope.opsets,
-        scope.attributes,
-        scope,
-        depth=scope.depth + 1,
-    )
+    return Scope(f"{prefix}/", scope.opsets, scope.attributes, scope)
 
 
 def body_scope(call: Call, body: onnx.GraphProto) -> Scope:

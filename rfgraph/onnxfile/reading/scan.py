@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,12 +30,14 @@ class UnusualError(Exception):
     """The bytes are a message in a form that only protobuf's own parser puts together."""
 
 
-@dataclass(slots=True)
 class Parts:
     """A message to be: bytes, and (start, end) spans of the source."""
 
-    items: list[bytes | tuple[int, int]] = field(default_factory=list)
-    size: int = 0
+    __slots__ = ("items", "size")
+
+    def __init__(self) -> None:
+        self.items: list[bytes | tuple[int, int]] = []
+        self.size = 0
 
     def add_span(self, start: int, end: int) -> None:
         """Add what lies in [start, end) of the source."""

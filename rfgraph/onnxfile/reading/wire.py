@@ -111,13 +111,13 @@ def strip(reader: Reader) -> Stripped:
     return Stripped(parts.join(reader), tuple(walk.dropped))
 
 
-@dataclass(slots=True)
 class _Payload:
     """The payload fields of one tensor, as they come."""
 
-    size: int = 0
-    pieces: int = 0
-    raw: int = 0
+    __slots__ = ("pieces", "raw", "size")
+
+    def __init__(self) -> None:
+        self.size = self.pieces = self.raw = 0
 
     def add(self, number: int, wire: int, length: int) -> None:
         self.size += length
