@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.analysis.effective_field import SHARE
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject, effective
 
@@ -40,7 +41,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a note for each target, input and spatial axis with a small effective field."""
     for item in subject.inputs():
         for tensor in subject.targets(item):
-            found = effective(subject, item, tensor)
+            found = effective(subject, item, tensor, SHARE)
             axes = found.axes.values() if found else ()
             said = (_said(axis, _asked(subject, place)) for place, axis in enumerate(axes))
             yield from subject.along(CHECK, tensor, item, filter(None, said))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.analysis.effective_field import SHARE
-from rfgraph.analysis.erf import erf
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
@@ -165,8 +163,10 @@ def carriers(form: ClosedForm, tensor: str, axis: int) -> frozenset[int]:
     return frozenset[int]().union(*(layout.carriers(axis) for layout in local))
 
 
-def effective(subject: Subject, item: ModelInput, tensor: str, share: float = SHARE) -> ERF | None:
+def effective(subject: Subject, item: ModelInput, tensor: str, share: float) -> ERF | None:
     """Return the effective field of a tensor's middle unit, None where it cannot be determined."""
+    from rfgraph.analysis.erf import erf
+
     try:
         return erf(subject.result, tensor, input=item.name, share=share)
     except (UsageError, BoundError):
