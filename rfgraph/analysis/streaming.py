@@ -310,7 +310,10 @@ def _delay(needs: PeriodicMap, size: int, count: int) -> int:
 
 def _dropped(result: Analysis, source: str, tensor: str, axis: int) -> int:
     """Return how many positions at the end of the input no unit reads."""
-    masks = read_positions(result.graph, source, tensor)
-    if masks is None or not masks[axis].any():
-        return 0
-    return int(masks[axis][::-1].argmax())
+    try:
+        last = int(clipped(result.graph, source, [tensor])[tensor][axis].hi.max())
+        return input_shape(result.graph, source)[axis] - 1 - last if last >= 0 else 0
+    except BoundError:
+        masks = read_positions(result.graph, source, tensor)
+        there = masks is not None and masks[axis].any()
+        return int(masks[axis][::-1].argmax()) if masks is not None and there else 0

@@ -111,6 +111,26 @@ def sum_cut_off():
     return net.model(net.part(net.op("CumSum", net.conv("x", 3), net.constant(2)), 0, -2))
 
 
+def test_the_tail_is_what_no_unit_of_any_channel_reads():
+    """Of frames of 3 the last position stands in one channel, at the last unit, which is cut off.
+
+    Then all channels of a frame stand in a row: the one before it is read.
+    """
+    net = nets.line(length=12, channels=2)
+    x = net.op("Reshape", net.conv("x", 1, out=2), net.constant([1, 2, -1, 3]))
+    x = net.op("Reshape", net.op("Transpose", x, perm=[0, 3, 1, 2]), net.constant([1, 2, 3, -1]))
+    x = net.op("Reshape", net.op("Transpose", x, perm=[0, 2, 3, 1]), net.constant([1, 3, -1]))
+    model = net.model(net.pad(x, 1, -1))
+    runtime, zeros = network(model), np.zeros((1, 2, 12), np.float32)
+    read = []
+    for at in range(12):
+        probe = zeros.copy()
+        probe[0, :, at] = (1, 10)
+        read.append(bool(runtime(probe).any()))
+    assert read == [True] * 11 + [False]
+    assert rfgraph.stream(model).dropped == 1
+
+
 @pytest.mark.parametrize(
     ("model", "rate", "furthest"),
     [(frames(1), 6, -2), (frames(0), 6, 4), (sum_cut_off(), 1, 1)],

@@ -242,3 +242,11 @@ def test_a_tensor_without_units_is_not_said_to_read_what_is_not_known():
     text = said(build.model(build.slice(x, [2], [5], [5])))
     assert "It has no units, and so reads nothing." in text
     assert "known shape" not in text
+
+
+def test_a_tensor_whose_units_all_fall_into_gaps_reads_nothing():
+    """A transposed window of 1 and stride 2 fills every second position; the others are taken."""
+    build, x = builder(1, 1, 8)
+    spread = build.transposed(x, 1, [1], strides=[2], output_padding=[1])
+    text = said(build.model(build.slice(spread, [2], [1], [16], [2])))
+    assert "It reads nothing: no position of an input reaches any of its units." in text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.analysis.view import input_lengths
 from rfgraph.domains.fields.axis import numbers
-from rfgraph.relations.graph import shape_of
+from rfgraph.relations.graph import ancestors, shape_of
 from rfgraph.wording.names import safe
 from rfgraph.wording.numbers import axes_text, fraction, joined, span, times, whole_up
 
@@ -234,9 +234,13 @@ def unread(view: View, tensor: str) -> str:
     """Return a sentence on a tensor that reads no position of any input."""
     if 0 in (shape_of(view.result.graph, tensor) or ()):
         return "It has no units, and so reads nothing."
-    if view.result.graph.pred[tensor]:
-        return "It reads no input that is a tensor of known shape."
-    return "Constant: no input reaches it."
+    graph = view.result.graph
+    if not graph.pred[tensor]:
+        return "Constant: no input reaches it."
+    known = {item.name for item in view.result.model.inputs}
+    if all(name in known for name in ancestors(graph, [tensor]) if not graph.pred[name]):
+        return "It reads nothing: no position of an input reaches any of its units."
+    return "It reads no input that is a tensor of known shape."
 
 
 # -- what is not local -----------------------------------------------------------------------------
