@@ -335,10 +335,10 @@ def test_stored_masks_do_not_stand_in_the_way():
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e200])
-def test_numbers_without_finite_squares_are_an_error_of_one_line(number):
+def test_numbers_that_are_not_finite_are_an_error_of_one_line(number):
     kernel = KERNEL.copy()
     kernel[1, 2, 0, 1] = number
-    said = f"^node 'Conv_0' .Conv.: input 1 requires numbers with finite squares, found {number:g}$"
+    said = f"^node 'Conv_0' .Conv.: input 1 requires numbers up to 1e60, found {number:g}$"
     with pytest.raises(rfgraph.ModelError, match=said.replace("+", r"\+")):
         field(one_conv(numpy_helper.from_array(kernel)))
 
@@ -349,6 +349,20 @@ def test_a_variance_below_zero_is_an_error_of_one_line():
         rfgraph.ModelError, match=r"input 4 requires a variance above 0, found -0\.99"
     ):
         mapped(lambda net, x: net.node("BatchNormalization", x, *map(net.const, stored)))
+
+
+def test_a_division_by_zero_is_an_error_of_one_line():
+    zero = np.where(ALONG == 3, 0, ALONG)
+    with pytest.raises(rfgraph.ModelError, match="input 1 requires divisors other than 0, found 0"):
+        mapped(lambda net, x: net.node("Div", x, net.const(zero)))
+
+
+def test_numbers_as_large_as_floats_can_be_leave_the_map_finite():
+    largest = float(np.finfo(np.float32).max)
+    kernel = np.where(KERNEL > 0, largest, KERNEL)
+    found = field(one_conv(numpy_helper.from_array(kernel.astype(np.float32))))
+    want = np.pad(((kernel / largest) ** 2).sum(axis=(0, 1)), 2) ** 0.5
+    np.testing.assert_allclose(found.map / largest, want, rtol=1e-6)
 
 
 def test_a_payload_that_is_short_is_an_error_of_one_line():

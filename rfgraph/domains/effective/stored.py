@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Squares: TypeAlias = NDArray[np.float64]
 # Of weights and values, in all sums of one question.
 MAX_MULTIPLIED = 1 << 38
+# Beyond it sums of squares may leave the range of a float; no number of 32 bits comes near.
+LARGEST = 2.0**400
 _FLOATS = ("bfloat16", "float16", "float32", "float64")
 _WORDS = ("norm", "recurrent", "scale", "weighted")
 
@@ -83,39 +85,43 @@ class Numbers:
             if stored.transposed:
                 found = found.swapaxes(1, 2)
             taps = range(3, found.ndim)
-            return _checked(edge, stored.slot, found.transpose(*taps, 0, 1, 2), stored.scale, 2)
+            found = found.transpose(*taps, 0, 1, 2)
+            with np.errstate(all="ignore"):
+                squares = np.square(found, dtype=np.float64, order="C")
+                if stored.scale != 1:
+                    squares *= stored.scale**2
+            return _checked(edge, stored.slot, found, squares, 2)
         factors: Squares = np.ones(())
         for item in stored:
             found = self._numbers(edge, item.slot, item.shape)
             if found is None:
                 return None
-            factors = factors * _checked(edge, item.slot, found + item.plus, 1.0, 2 * item.power)
+            found = found.astype(np.float64) + item.plus
+            power = 2 * item.power
+            with np.errstate(all="ignore"):
+                squares = found**power
+            factors = factors * _checked(edge, item.slot, found, squares, power)
         return factors
 
     def _numbers(self, edge: Edge, slot: int, shape: Sequence[int]) -> NDArray[Any] | None:
         found = self._fetch(edge.operator, slot)
         if found is None or found.dtype.name not in _FLOATS or found.size != product(shape):
             return None
-        return found.astype(np.float64).reshape(shape)
+        return (found if found.dtype.isbuiltin else found.astype(np.float32)).reshape(shape)
 
 
-def _checked(edge: Edge, slot: int, numbers: Squares, scale: float, power: float) -> Squares:
-    """Return scaled `numbers` to a power, in row-major order; ModelError if they are not finite."""
-    with np.errstate(all="ignore"):
-        found: Squares = np.power(numbers, power, order="C")
-        if scale != 1:
-            found *= scale**2
-    wrong = ~(np.isfinite(found) & (found >= 0))
-    if wrong.any():
-        number = numbers[wrong].flat[0]
-        what = "a variance above 0" if power == -1 else "numbers with finite squares"
-        raise _error(edge, slot, f"requires {what}, found {number:g}")
-    return found
-
-
-def _error(edge: Edge, slot: int, what: str) -> ModelError:
-    operator = edge.operator
-    return ModelError(f"node {quoted(operator.label)} ({operator.op_type}): input {slot} {what}")
+def _checked(
+    edge: Edge, slot: int, numbers: NDArray[Any], squares: Squares, power: float
+) -> Squares:
+    """Return what `numbers` are to a power; ModelError if that is below zero, or too large."""
+    if squares.min(initial=0) >= 0 and squares.max(initial=0) < LARGEST:
+        return squares
+    number = float(numbers[~((squares >= 0) & (squares < LARGEST))].flat[0])
+    what = {-1: "a variance above 0", -2: "divisors other than 0"}.get(
+        int(power), "numbers up to 1e60"
+    )
+    label = f"node {quoted(edge.operator.label)} ({edge.operator.op_type})"
+    raise ModelError(f"{label}: input {slot} requires {what}, found {number:g}")
 
 
 def _times(value: Mass, factors: Squares, *, clipped: bool) -> Mass:
