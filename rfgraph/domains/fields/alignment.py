@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.domains.fields.spread import Extent, Spread
-    from rfgraph.domains.fields.support import Mask
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.reading import Ints
+    from rfgraph.relations.reading import Ints, Mask
 
 
 # -- alignment -------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def merge_fields(fields: Iterable[AxisField | None], shape: Shape) -> AxisField 
     if all(field is first for field in there):
         return first
     pieces = merge_pieces([piece for field in there for piece in field.pieces], shape)
-    spread = merge_spreads([field.spread for field in there], pieces)
+    spread = merge_spreads([field.spread for field in there], pieces, shape)
     return first if _is_made_of(first, pieces, spread) else AxisField(pieces, spread)
 
 

@@ -8,7 +8,7 @@ the base, hi - lo at the first position that reads anything.
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,6 @@ from rfgraph.domains.tables import NOTHING, Table, counted
 # A pattern keeps hi above lo by a large constant, so that no phase of it looks empty.
 BASE = 1 << 50
 
-Key: TypeAlias = "Mapped | Blur | tuple[object, ...]"
-
 
 class Pattern(NamedTuple):
     """A piece with its first interval moved to [0, BASE], and by how much its ends were moved.
@@ -27,7 +25,7 @@ class Pattern(NamedTuple):
     For a piece [lo, hi] there, `lo` and `hi` are lo and hi - BASE.
     """
 
-    key: Key
+    key: object
     piece: Piece
     lo: int
     hi: int

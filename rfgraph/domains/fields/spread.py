@@ -9,6 +9,7 @@ from rfgraph.domains.fields.carry import carry_step
 from rfgraph.domains.fields.parts import Lines, uncut
 from rfgraph.domains.fields.pattern import ends, normal
 from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Regrouped
+from rfgraph.domains.fields.stacking import spliced
 from rfgraph.domains.scope import Scope
 
 if TYPE_CHECKING:
@@ -83,9 +84,12 @@ def by_pattern(extents: Sequence[Extent], pieces: Sequence[Piece] = ()) -> Sprea
         len(made) > MAX_PATTERNS or sum(map(_is_scattered, made.values())) > MAX_SCATTERED
     ):
         return None
+    held = {id(extent.piece) for extent in made.values()}
     for piece in pieces:
-        if isinstance(piece, Mapped) and piece.map.p == 1 and (key := _key(piece)) in made:
-            made[key] = _beside(made[key], piece)
+        if id(piece) not in held and isinstance(piece, Mapped) and piece.map.p == 1:
+            key = _key(piece)
+            if key in made:
+                made[key] = _beside(made[key], piece)
     return tuple(made.values())
 
 
@@ -96,13 +100,22 @@ def mend_spread(spread: Spread, wholes: Lines) -> Spread:
     return by_pattern([extent._replace(piece=uncut(extent.piece, wholes)) for extent in spread])
 
 
-def merge_spreads(spreads: Iterable[Spread], pieces: Sequence[Piece]) -> Spread:
-    """Return the spread over the paths of several edges, which together read `pieces`."""
-    gathered: list[Extent] = []
+def merge_spreads(spreads: Iterable[Spread], pieces: Sequence[Piece], shape: Shape) -> Spread:
+    """Return the spread over the paths of several edges, which together read `pieces`.
+
+    Paths that read the same on parts of an axis of the tensor, which has `shape`, are one.
+    """
+    alike: dict[tuple[object, ...], list[Extent]] = {}
     for spread in spreads:
         if spread is None:
             return None
-        gathered.extend(spread)
+        for extent in spread:
+            alike.setdefault(extent[1:], []).append(extent)
+    gathered: list[Extent] = []
+    for extents in alike.values():
+        made = spliced([extent.piece for extent in extents], shape) if len(extents) > 1 else ()
+        same = len(made) in (0, len(extents))
+        gathered += extents if same else [Extent(piece, *extents[0][1:]) for piece in made]
     return by_pattern(gathered, pieces)
 
 
@@ -115,8 +128,6 @@ def _key(piece: Piece) -> object:
 
 def _beside(extent: Extent, piece: Piece) -> Extent:
     """Return the same paths beside another piece of their pattern."""
-    if piece is extent.piece:
-        return extent
     (lo, hi), (other_lo, other_hi) = ends(extent.piece), ends(piece)
     more = hi - lo - (other_hi - other_lo)
     off = None if extent.off is None else extent.off + lo + hi - other_lo - other_hi

@@ -9,12 +9,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rfgraph.domains import tables
 from rfgraph.domains.tables import Table
 from rfgraph.relations.axis_rules import AxisRule, Listed, Shape, Shift, Whole, product
-from rfgraph.relations.reading import reads_endlessly
+from rfgraph.relations.reading import Mask, reads_endlessly
 
 if TYPE_CHECKING:
     from rfgraph.relations.steps import Plan
@@ -24,7 +23,6 @@ MAX_SUPPORT = 1 << 20
 
 # For some tensor axes, in order, the positions outside which nothing is read.
 Support: TypeAlias = "tuple[tuple[int, int], ...]"
-Mask: TypeAlias = NDArray[np.bool_]
 
 
 def of(support: Support, axis: int) -> int | None:
