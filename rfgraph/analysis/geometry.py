@@ -11,13 +11,12 @@ from rfgraph.analysis.before_global import before_stops
 from rfgraph.analysis.blocking import Blocker, all_blockers, blocker_of, rounding
 from rfgraph.analysis.interior import moving
 from rfgraph.analysis.lengths import (
+    MAX_STEP,
     Lengths,
     accepted,
     accepted_lengths,
     at_lengths,
-    common,
     least_alike,
-    sharing,
 )
 from rfgraph.analysis.together import OTHERWISE, Together, together
 from rfgraph.domains.moved import Moved, flattened
@@ -32,7 +31,7 @@ from rfgraph.wording.names import printable, quoted
 from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.lengths import Dependent
@@ -223,14 +222,33 @@ def _measured_at(
         axis: _base(item.shape[axis], found, length)
         for (axis, found), length in zip(lengths.items(), whole, strict=True)
     }
-    for axes in sharing(item, at):
-        at.update(dict.fromkeys(axes, common(at, lengths, axes)))
+    for axes in _sharing(item, at):
+        at.update(dict.fromkeys(axes, _common(at, lengths, axes)))
     if all(item.shape[axis] == length for axis, length in at.items()):
         return model
     made = at_lengths(model, item, at)
     if made is None:
         raise _refused(item, at, lengths)
     return made
+
+
+def _sharing(item: ModelInput, axes: Iterable[int]) -> Iterator[list[int]]:
+    """Yield axes of one length in the file, where there are several."""
+    by_symbol: dict[str, list[int]] = {}
+    for axis in axes:
+        by_symbol.setdefault(item.symbolic.get(axis, "?"), []).append(axis)
+    by_symbol.pop("?", None)
+    yield from (alike for alike in by_symbol.values() if len(alike) > 1)
+
+
+def _common(at: Mapping[int, int], lengths: Mapping[int, Lengths], axes: Sequence[int]) -> int:
+    """Return one length for axes in place of those `at` which each would be measured."""
+    steps = {axis: lengths[axis].step or 1 for axis in axes}
+    least = max(at[axis] for axis in axes)
+    every = range(least, least + math.lcm(*steps.values()))[:MAX_STEP]
+    fitting = (n for n in every if all((n - at[axis]) % steps[axis] == 0 for axis in axes))
+    even = (n for n in every if all(n % steps[axis] in lengths[axis].even() for axis in axes))
+    return next(fitting, None) or next(even, least)
 
 
 def _bound(item: ModelInput, axes: Sequence[int]) -> list[int | None]:
@@ -249,7 +267,7 @@ def _accepted(model: Model, item: ModelInput, tensor: str, spatial: Sequence[int
     moves = {axis: movement(model.graph, item.name, axis, tensor) for axis in spatial}
     shared = {
         axis: math.lcm(*(moves[each].step for each in axes))
-        for axes in sharing(item, moves)
+        for axes in _sharing(item, moves)
         for axis in axes
     }
     for axis, along in moves.items():

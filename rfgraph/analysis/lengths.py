@@ -10,17 +10,18 @@ from rfgraph.domains.joined import edges_over, joined_by_axis
 from rfgraph.domains.moved import Moved
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.axis_rules import Band, Blocks, Resample, Shift, Transposed, Window
-from rfgraph.relations.graph import edges_from, producer_of, shape_of
+from rfgraph.relations.graph import edges_from, edges_into, producer_of, shape_of
 from rfgraph.relations.steps import Prefix, Reduce, Select, Taps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.movement import Movement
     from rfgraph.relations.axis_rules import AxisRule
     from rfgraph.relations.graph import Edge, Graph, Model, ModelInput, Operator
 
+SAMPLED = "its sampling depends on the length"
 UNEVEN = "its length does not follow that of the input"
 
 # How many operators may be built to find the lengths along one axis.
@@ -242,25 +243,6 @@ def _rests(edge: Edge, axis: int) -> Iterator[int]:
                 yield rule.in_len - 1 - last - gap
 
 
-def sharing(item: ModelInput, axes: Iterable[int]) -> Iterator[list[int]]:
-    """Yield axes of one length in the file, where there are several."""
-    by_symbol: dict[str, list[int]] = {}
-    for axis in axes:
-        by_symbol.setdefault(item.symbolic.get(axis, "?"), []).append(axis)
-    by_symbol.pop("?", None)
-    yield from (alike for alike in by_symbol.values() if len(alike) > 1)
-
-
-def common(at: Mapping[int, int], lengths: Mapping[int, Lengths], axes: Sequence[int]) -> int:
-    """Return one length for axes in place of those `at` which each would be measured."""
-    steps = {axis: lengths[axis].step or 1 for axis in axes}
-    least = max(at[axis] for axis in axes)
-    every = range(least, least + math.lcm(*steps.values()))[:MAX_STEP]
-    fitting = (n for n in every if all((n - at[axis]) % steps[axis] == 0 for axis in axes))
-    even = (n for n in every if all(n % steps[axis] in lengths[axis].even() for axis in axes))
-    return next(fitting, None) or next(even, least)
-
-
 # -- in words -------------------------------------------------------------------------------------
 
 
@@ -290,6 +272,31 @@ def _series(least: int, step: int, residues: Sequence[int]) -> str:
 
 
 # -- what depends on the length --------------------------------------------------------------------
+
+
+def sampled_otherwise(
+    model: Model, source: ModelInput, axis: int, moving: Movement
+) -> Iterator[Operator]:
+    """Yield what samples an open axis at a ratio that is another one where the axis is longer."""
+    if axis not in source.symbolic or moving.step > MAX_STEP or not _resamples(model, moving):
+        return
+    longer = at_lengths(model, source, {axis: source.shape[axis] + moving.step})
+    if longer is not None:
+        for one in dependent(model, longer, moving, moving.step):
+            if one.why == SAMPLED:
+                yield one.operator
+
+
+def _resamples(model: Model, moving: Movement) -> bool:
+    return any(
+        isinstance(rule, Resample)
+        for name in moving.values
+        if name in model.graph
+        for edge in edges_into(model.graph, name)
+        for step in edge.relation.steps
+        if isinstance(step, Taps)
+        for _, rule in step.rules
+    )
 
 
 def dependent(first: Model, second: Model, moving: Movement, longer: int) -> Iterator[Dependent]:
@@ -356,7 +363,7 @@ def _changed(rule: AxisRule, other: AxisRule) -> str | None:
 _WHY = {
     Window: "its padding depends on the length",
     Transposed: "its padding depends on the length",
-    Resample: "its sampling depends on the length",
+    Resample: SAMPLED,
     Shift: "what it takes depends on the length",
     Blocks: "its blocks grow with the length",
     Band: "its reach depends on the length",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfgraph.analysis.caches import Cache, caches
 from rfgraph.analysis.geometry import Geometry, geometry
 from rfgraph.analysis.result import reached
+from rfgraph.analysis.together import OTHERWISE
 from rfgraph.arguments import keywords_named
 from rfgraph.domains.movement import AFTER, BEFORE, UNKNOWN, WHOLE
 from rfgraph.domains.read_positions import read_positions
@@ -173,12 +174,12 @@ def stream(
     time = _time_axis(result, source, axis)
     speed = None if rate is None else _rate(rate)
     found = geometry(result, name, source, axes=(time,))
-    breakers = tuple(item for item in found.blockers if item.why != BEFORE)
+    breakers = tuple(item for item in found.blockers if item.why not in (BEFORE, OTHERWISE))
     moved = found.axes[0] if found.axes else None
     if moved is not None and chunk is not None:
         _check_chunk(chunk, moved)
     whys = {item.why for item in found.moves[time].breaks}
-    endless = len(breakers) < len(found.blockers)
+    endless = any(item.why == BEFORE for item in found.blockers)
     reading = None if moved is None else _Reading(result, source, name, moved)
     needs = None if moved is None or breakers else moved.map
     return Streaming(

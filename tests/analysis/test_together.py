@@ -82,6 +82,8 @@ def test_an_input_of_other_steps_is_in_the_way():
     loaded = rfgraph.load(model, input_shapes={"x": (1, 1, 64), "b": (1, 1, 32)})
     found = rfgraph.tiles(loaded, input="x")
     assert [(item.node, item.op_type) for item in found.blockers] == [("b", "Input")]
+    # A stream of frames beside one of samples is one all the same.
+    assert rfgraph.stream(loaded, input="x").breakers == ()
 
 
 def test_a_norm_of_the_other_is_in_the_way():

@@ -250,3 +250,13 @@ def test_a_tensor_whose_units_all_fall_into_gaps_reads_nothing():
     spread = build.transposed(x, 1, [1], strides=[2], output_padding=[1])
     text = said(build.model(build.slice(spread, [2], [1], [16], [2])))
     assert "It reads nothing: no position of an input reaches any of its units." in text
+
+
+@pytest.mark.parametrize(("open_", "is_said"), [(True, True), (False, False)])
+def test_a_resize_to_a_fixed_length_says_that_its_ratio_is_that_of_this_length(open_, is_said):
+    """At twice the length each unit samples twice as far on, and reads another field."""
+    build, x = builder(1, 1, 96)
+    made = build.resize(build.same_conv(x, 1, 3), [40], None, mode="linear")
+    model = build.model(made)
+    text = said(opened(model) if open_ else model)
+    assert ("depends on the length" in text) == is_said

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.lengths import accepted_lengths, loses_positions, lossless
+from rfgraph.analysis.lengths import (
+    accepted_lengths,
+    loses_positions,
+    lossless,
+    sampled_otherwise,
+)
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.movement import STRETCHED, Movement, movement
 from rfgraph.wording.names import some_names
@@ -32,18 +37,22 @@ def lengths_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterato
         if not sampled and axis not in item.symbolic:
             continue
         moving = movement(view.result.graph, item.name, axis, field.tensor)
-        for row in (*_stretched(moving), *_lost(view, item, axis, moving)):
+        for row in (*_stretched(view, item, axis, moving), *_lost(view, item, axis, moving)):
             said.setdefault(row, []).append(axis)
     for (text, even), axes in said.items():
         where = "" if len(axes) == len(view.spatial_axes(field)) else f" ({axes_text(axes)})"
         yield "lengths", f"{text}{where}", even
 
 
-def _stretched(moving: Movement) -> Iterator[tuple[str, str]]:
+def _stretched(
+    view: View, item: ModelInput, axis: int, moving: Movement
+) -> Iterator[tuple[str, str]]:
     """Say which operators sample otherwise at each length: a part is then never as the whole."""
-    names = [found.operator.label for found in moving.breaks if found.why == STRETCHED]
-    if names:
-        yield f"sampling at {some_names(names)} depends on the length", ""
+    found = [one.operator for one in moving.breaks if one.why == STRETCHED]
+    found.extend(sampled_otherwise(view.result.model, item, axis, moving))
+    if found:
+        names = some_names([*dict.fromkeys(operator.label for operator in found)])
+        yield f"sampling at {names} depends on the length", ""
 
 
 def _lost(view: View, item: ModelInput, axis: int, moving: Movement) -> Iterator[tuple[str, str]]:
