@@ -1,4 +1,4 @@
-"""What is tabulated of one tensor: made when asked for, and kept while questions are about it."""
+"""What tells of units of one tensor: made when asked for, and kept while questions are about it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rfgraph.domains.padding import touched
+from rfgraph.domains.read_units import TouchedUnits
 from rfgraph.domains.regions import clipped
 
 if TYPE_CHECKING:
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Tabulated:
-    """Tables of all units of `tensor`; BoundError where they grow too large."""
+    """Tables of all units of `tensor`, and what follows chosen ones; BoundError beyond bounds."""
 
     graph: Graph
     tensor: str
     _regions: dict[str, Regions] = field(default_factory=dict, repr=False)
+    _touched_units: dict[tuple[str, int], TouchedUnits] = field(default_factory=dict, repr=False)
     _touched: dict[tuple[str, int], Touched | None] = field(default_factory=dict, repr=False)
 
     def regions(self, source: str) -> Regions:
@@ -28,6 +30,13 @@ class Tabulated:
         if source not in self._regions:
             self._regions[source] = clipped(self.graph, source, [self.tensor])[self.tensor]
         return self._regions[source]
+
+    def touched_units(self, source: str, axis: int) -> TouchedUnits:
+        """Return what tells of chosen units whether padding along an axis of an input touches."""
+        if (source, axis) not in self._touched_units:
+            found = TouchedUnits(self.graph, source, axis, self.tensor)
+            self._touched_units[source, axis] = found
+        return self._touched_units[source, axis]
 
     def touched(self, source: str, axis: int) -> Touched | None:
         """Return which units padding touches along an axis of an input."""

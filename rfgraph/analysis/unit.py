@@ -265,8 +265,13 @@ def _padded(
     result: Analysis, tensor: str, index: Index, source: str, axis: int
 ) -> tuple[bool, bool] | None:
     """Return whether padding touches some of the units from each side; None if not known."""
+    tabulated = result.tabulated(tensor)
     try:
-        found = result.tabulated(tensor).touched(source, axis)
+        return tabulated.touched_units(source, axis).at(index)
+    except BoundError:
+        pass
+    try:
+        found = tabulated.touched(source, axis)
     except BoundError:
         return None
     if found is None:

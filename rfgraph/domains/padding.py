@@ -39,10 +39,13 @@ from rfgraph.relations.bounds import allowance, bounded
 from rfgraph.relations.graph import ancestors, edges_into, input_shape
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from numpy.typing import NDArray
 
+    from rfgraph.domains.joined import Joined
     from rfgraph.relations.axis_rules import AxisRule, Shape
-    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.steps import Everything, Places
 
 
@@ -53,21 +56,72 @@ class Touched(NamedTuple):
     right: NDArray[np.bool_]
 
 
-class _Value(NamedTuple):
-    """A table whose lo is -1 where padding touches from the left, and hi 1 where from the right.
+class Carriers(NamedTuple):
+    """The axes that carry an axis of an input: of a tensor, or where that was reshaped, before.
 
-    `axes` carry the input's axis. They are the tensor's, or where that was reshaped, of the shape
-    that it had `before`, which comes first, and second the shape since.
+    `before` is the shape that it had, which comes first, and second the shape since.
     """
 
-    table: Held
-    axes: frozenset[int]
+    axes: frozenset[int] = frozenset()
     before: tuple[Shape, Shape] | None = None
 
     @property
-    def carrying(self) -> frozenset[int]:
-        """The axes of the tensor as it stands that carry the input's."""
+    def here(self) -> frozenset[int]:
+        """The axes of the tensor as it stands."""
         return self.axes if self.before is None else regrouped_axes(self.axes, *self.before)
+
+
+class Carrying(Joining[Carriers]):
+    """Which axes carry an axis of an input."""
+
+    def pointwise(self, value: Carriers, old: Shape, new: Shape) -> Carriers:
+        """Return the axes that a broadcast leaves."""
+        more = len(new) - len(old)
+        return Carriers(frozenset(axis + more for axis in value.here))
+
+    def permute(self, value: Carriers, perm: tuple[int, ...], old: Shape) -> Carriers:
+        """Return the axes in their new order."""
+        return Carriers(frozenset(perm.index(axis) for axis in value.here))
+
+    def regroup(self, value: Carriers, old: Shape, new: Shape) -> Carriers:
+        """Return the same axes, with the shapes that they had and have."""
+        shape = old if value.before is None else value.before[0]
+        return Carriers(value.axes, None if shape == new else (shape, new))
+
+    def gathered(self, value: Carriers, places: Places, old: Shape, new: Shape) -> Carriers:
+        """Return the axes along which the places vary."""
+        return Carriers(
+            frozenset(
+                behind
+                for axis in value.here
+                for behind, length in enumerate(places[axis].shape)
+                if length > 1
+            )
+        )
+
+    def along(self, value: Carriers, axis: int, rule: AxisRule, shape: Shape) -> Carriers:
+        """Return the axes that still have positions of the input."""
+        # What reads all of an axis has no position on it any more.
+        return Carriers(value.here - ({axis} if isinstance(rule, Whole) else set()))
+
+    def everything(self, value: Carriers, step: Everything, old: Shape) -> Carriers:
+        """Return none: all is read."""
+        return Carriers()
+
+    def join(self, first: Carriers, second: Carriers) -> Carriers:
+        """Return the axes of either."""
+        if not first.axes:
+            first, second = second, first
+        if second.axes and second.before != first.before:
+            return Carriers(first.here | second.here)
+        return first._replace(axes=first.axes | second.axes)
+
+
+class _Value(NamedTuple):
+    """A table whose lo is -1 where padding touches from the left, and hi 1 where from the right."""
+
+    table: Held
+    carriers: Carriers
 
 
 class _Padding(Joining[_Value]):
@@ -75,60 +129,55 @@ class _Padding(Joining[_Value]):
 
     # Whether the tensor that is made has several parts, of which each is absent from the others.
     _has_parts = False
+    _carrying = Carrying({})
 
     def _gather(self, alive: dict[str, _Value], graph: Graph, name: str) -> None:
-        self._has_parts = len({edge.slot for edge in self.edges_into(graph, name)}) > 1
+        self._has_parts = has_parts(self.edges_into(graph, name))
         super()._gather(alive, graph, name)
 
     def pointwise(self, value: _Value, old: Shape, new: Shape) -> _Value:
-        more = len(new) - len(old)
-        return _Value(
-            tables.broadcast(standing(value.table), len(new)),
-            frozenset(axis + more for axis in value.carrying),
-        )
+        table = tables.broadcast(standing(value.table), len(new))
+        return _Value(table, self._carrying.pointwise(value.carriers, old, new))
 
     def permute(self, value: _Value, perm: tuple[int, ...], old: Shape) -> _Value:
-        axes = frozenset(perm.index(axis) for axis in value.carrying)
-        return _Value(tables.permute(standing(value.table), perm), axes)
+        table = tables.permute(standing(value.table), perm)
+        return _Value(table, self._carrying.permute(value.carriers, perm, old))
 
     def regroup(self, value: _Value, old: Shape, new: Shape) -> _Value:
-        shape = old if value.before is None else value.before[0]
-        before = None if shape == new else (shape, new)
-        return _Value(regroup_held(value.table, old, new), value.axes, before)
+        table = regroup_held(value.table, old, new)
+        return _Value(table, self._carrying.regroup(value.carriers, old, new))
 
     def gathered(self, value: _Value, places: Places, old: Shape, new: Shape) -> _Value:
-        axes = frozenset(
-            behind
-            for axis in value.carrying
-            for behind, length in enumerate(places[axis].shape)
-            if length > 1
-        )
-        return _Value(tables.gathered(standing(value.table), places), axes)
+        table = tables.gathered(standing(value.table), places)
+        return _Value(table, self._carrying.gathered(value.carriers, places, old, new))
 
     def along(self, value: _Value, axis: int, rule: AxisRule, shape: Shape) -> _Value:
         made = tables.along(before_rule(value.table, axis, rule), axis, rule, clipped=True)
-        part = self._has_parts and isinstance(rule, Shift) and rule.outside == "absent"
-        ends = _ends(rule) if axis in value.carrying and not part else None
-        if ends is not None:
+        found = ends_outside(rule, in_part=self._has_parts) if axis in value.carriers.here else None
+        if found is not None:
             shape = along_axis(rule.out_len, axis, made.lo.ndim)
-            made = tables.join(made, Table(*(side.reshape(shape) for side in ends)))
-        # What reads all of an axis has no position on it any more.
-        return _Value(made, value.carrying - ({axis} if isinstance(rule, Whole) else set()))
+            left, right = (side.reshape(shape).astype(np.int64) for side in found)
+            made = tables.join(made, Table(-left, right))
+        return _Value(made, self._carrying.along(value.carriers, axis, rule, shape))
 
     def everything(self, value: _Value, step: Everything, old: Shape) -> _Value:
-        return _Value(tables.hull(own_table(value.table), len(step.shape)), frozenset())
+        made = tables.hull(own_table(value.table), len(step.shape))
+        return _Value(made, self._carrying.everything(value.carriers, step, old))
 
     def join(self, first: _Value, second: _Value) -> _Value:
-        table = join_held(first.table, second.table)
-        if not first.axes:
-            first, second = second, first
-        if second.axes and second.before != first.before:
-            return _Value(table, first.carrying | second.carrying)
-        return _Value(table, first.axes | second.axes, first.before)
+        return _Value(
+            join_held(first.table, second.table),
+            self._carrying.join(first.carriers, second.carriers),
+        )
 
 
-def _ends(rule: AxisRule) -> Table | None:
-    """Return what the positions of a rule that lie outside touch; None of one that has none."""
+def has_parts(edges: Iterable[Edge]) -> bool:
+    """Whether edges bring parts of a tensor, of which each is absent from the others."""
+    return len({edge.slot for edge in edges}) > 1
+
+
+def ends_outside(rule: AxisRule, *, in_part: bool) -> Touched | None:
+    """Return which positions of a rule lie outside, from each side; None of one that has none."""
     if isinstance(rule, Band):
         if rule.before is None or rule.after is None:
             return None
@@ -136,6 +185,8 @@ def _ends(rule: AxisRule) -> Table | None:
         rule = Window(max(width, 0), 1, 1, rule.before, rule.in_len, rule.out_len)
     bounded(rule.out_len)
     if isinstance(rule, Shift):
+        if in_part and rule.outside == "absent":
+            return None
         first = rule.start + rule.step * np.arange(rule.out_len, dtype=np.int64)
         last = first
     elif isinstance(rule, (Window, Transposed, Resample)):
@@ -144,7 +195,23 @@ def _ends(rule: AxisRule) -> Table | None:
         first = np.where(count > 0, first, 0)
     else:
         return None
-    return Table(-(first < 0).astype(np.int64), (last >= rule.in_len).astype(np.int64))
+    return Touched(first < 0, last >= rule.in_len)
+
+
+class Ways(NamedTuple):
+    """Over which edges padding is followed: what is one rearrangement by several is one edge."""
+
+    joins: Mapping[str, Joined]
+    over: Mapping[str, Sequence[Edge]]
+
+
+def ways_to(graph: Graph, tensor: str) -> Ways:
+    """Return over which edges padding is followed that leads to a tensor."""
+    within = ancestors(graph, [tensor])
+    parts = put_together({name: tuple(edges_into(graph, name)) for name in graph if name in within})
+    joins = rearranged(graph, parts)
+    rest = {name: edges for name, edges in parts.items() if name not in joins}
+    return Ways(joins, continued(graph, rest))
 
 
 @allowance()
@@ -155,12 +222,9 @@ def touched(graph: Graph, source: str, axis: int, tensor: str) -> Touched | None
     """
     rank = len(input_shape(graph, source))
     zero = np.zeros((1,) * rank, dtype=np.int64)
-    start = _Value(Table(zero, zero), frozenset((axis,)))
-    within = ancestors(graph, [tensor])
-    parts = put_together({name: tuple(edges_into(graph, name)) for name in graph if name in within})
-    joins = rearranged(graph, parts)
-    over = continued(graph, {name: edges for name, edges in parts.items() if name not in joins})
-    for name, value in _Padding(joins, over).from_source(graph, source, start, [tensor]):
+    start = _Value(Table(zero, zero), Carriers(frozenset((axis,))))
+    padding = _Padding(*ways_to(graph, tensor))
+    for name, value in padding.from_source(graph, source, start, [tensor]):
         if name == tensor:
             table = standing(value.table)
             return Touched(table.lo == -1, table.hi == 1)

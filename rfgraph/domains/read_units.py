@@ -14,6 +14,7 @@ import numpy as np
 
 from rfgraph.domains.continued import continued
 from rfgraph.domains.joined import Joining, put_together
+from rfgraph.domains.padding import Carriers, Carrying, ends_outside, has_parts, ways_to
 from rfgraph.domains.positions import ends, flags, is_within, positions, read_by, union
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, inverse, product
@@ -22,10 +23,11 @@ from rfgraph.relations.graph import edges_into, input_shape
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from rfgraph.domains.padding import Ways
     from rfgraph.domains.positions import Positions
-    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.reading import Mask
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything, Places
@@ -69,6 +71,31 @@ def carry_back(products: Products, relation: Relation) -> Products:
     return _ReadUnits({}).carry(products, relation)
 
 
+class TouchedUnits:
+    """What padding along an axis of an input touches of the units of a tensor that it reaches."""
+
+    def __init__(self, graph: Graph, source: str, axis: int, tensor: str) -> None:
+        self._graph, self._tensor = graph, tensor
+        self._ways = ways_to(graph, tensor)
+        start = Carriers(frozenset((axis,)))
+        carrying = Carrying(*self._ways)
+        self._carriers = dict(carrying.from_source(graph, source, start, [tensor]))
+
+    def at(self, index: Sequence[int | tuple[int, int] | None]) -> tuple[bool, bool]:
+        """Return whether padding touches some of the units at `index`, from each side.
+
+        An entry is a unit, the first and the end of a range, or None for a whole axis. Raises
+        BoundError as `boxes_read` does.
+        """
+        lengths = input_shape(self._graph, self._tensor)
+        chosen = tuple(_chosen(at, length) for at, length in zip(index, lengths, strict=True))
+        touching = _Touching(self._ways, self._carriers)
+        for _ in touching.from_target(self._graph, self._tensor, (chosen,)):
+            if touching.left and touching.right:
+                break
+        return touching.left, touching.right
+
+
 class _ReadUnits(Joining[Products]):
     backward = True
 
@@ -104,6 +131,46 @@ class _ReadUnits(Joining[Products]):
 
     def is_nothing(self, value: Products) -> bool:
         return not value
+
+
+class _Touching(_ReadUnits):
+    """Notes on the way from chosen units back where positions lie outside of what is read."""
+
+    _in_part = False
+    _here: frozenset[int] = frozenset()
+
+    def __init__(self, ways: Ways, carriers: Mapping[str, Carriers]) -> None:
+        super().__init__(*ways)
+        self._carrying, self._carriers = Carrying(*ways), carriers
+        self.left = self.right = False
+
+    def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
+        """Return the edges from what the input reaches."""
+        edges = tuple(super().edges_into(graph, tensor))
+        self._in_part = has_parts(edges)
+        return (edge for edge in edges if edge.source in self._carriers)
+
+    def across(self, value: Products, edge: Edge) -> Products:
+        """Carry what is read over an edge, with what carries the input's axis before each step."""
+        steps = []
+        carriers = self._carriers[edge.source]
+        for step, shape in edge.relation.plan:
+            steps.append((step, shape, carriers.here))
+            carriers = self._carrying.step(carriers, step, shape)
+        for step, shape, self._here in reversed(steps):
+            if self.is_nothing(value):
+                break
+            value = self.step(value, step, shape)
+        return value
+
+    def along(self, value: Products, axis: int, rule: AxisRule, shape: Shape) -> Products:
+        found = ends_outside(rule, in_part=self._in_part) if axis in self._here else None
+        if found is not None:
+            for one in value:
+                chosen = flags(one[axis], rule.out_len)
+                self.left = self.left or bool(found.left[chosen].any())
+                self.right = self.right or bool(found.right[chosen].any())
+        return super().along(value, axis, rule, shape)
 
 
 def _united(products: Iterable[Product]) -> Products:

@@ -11,9 +11,11 @@ from analysis import nets
 from analysis.stitched import image_of, network
 from oracle.examples import builder
 from oracle.local_models import local_model, whole_numbers
-from rfgraph.domains.padding import touched, touched_counts
+from rfgraph.domains import padding
+from rfgraph.domains.padding import touched_counts
+from rfgraph.domains.read_units import TouchedUnits
 from rfgraph.relations.axis_rules import Band, Pick, Shift, Transposed, Window
-from rfgraph.relations.graph import Operator
+from rfgraph.relations.graph import Operator, shape_of
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import (
     Everything,
@@ -25,6 +27,18 @@ from rfgraph.relations.steps import (
     Select,
     Taps,
 )
+
+
+def touched(graph, source, axis, tensor):
+    """The flags of all units; each unit, followed backward, has its own."""
+    found = padding.touched(graph, source, axis, tensor)
+    if found is not None:
+        units = TouchedUnits(graph, source, axis, tensor)
+        shape = shape_of(graph, tensor)
+        sides = [np.broadcast_to(side, shape) for side in found]
+        for index in np.ndindex(*shape):
+            assert units.at(index) == tuple(bool(side[index]) for side in sides), index
+    return found
 
 
 def flags(model, axis=2):
@@ -122,6 +136,15 @@ def test_padding_of_rows_touches_columns_after_a_window_over_both():
     assert left[0, 0, 0].all()
     assert right[0, 0, -1].all()
     assert not left[0, 0, 2, 1:].any()
+
+
+def test_where_one_part_ends_another_begins():
+    """No padding touches what stands side by side, which is no rearrangement: one is convolved."""
+    build, x = builder(1, 1, 4)
+    both = build.concat([build.same_conv(x, 1, 1), x], 2)
+    left, right = flags(build.model(both))
+    assert not left.any()
+    assert not right.any()
 
 
 def test_counts():

@@ -15,7 +15,7 @@ from onnx import parser
 import rfgraph
 from oracle import random_models
 from oracle.examples import output
-from rfgraph.domains import positions, read_units, regions
+from rfgraph.domains import padding, positions, read_units, regions
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Rows, Shift, Window
 from rfgraph.relations.graph import shape_of
@@ -157,6 +157,31 @@ def some_index(draw, shape):
     return tuple(index)
 
 
+def chosen(flags, index):
+    """Whether a flag is set of those at an index."""
+    flags = flags[
+        tuple(
+            slice(None)
+            if at is None or length == 1
+            else slice(*at)
+            if isinstance(at, tuple)
+            else at
+            for at, length in zip(index, flags.shape, strict=True)
+        )
+    ]
+    return bool(np.any(flags))
+
+
+def touched_as_tabulated(graph, item, tensor, index):
+    """Compare which padding touches units with the flags of all of them."""
+    for axis in range(2, len(item.shape)):
+        table = padding.touched(graph, item.name, axis, tensor)
+        if table is not None:
+            units = read_units.TouchedUnits(graph, item.name, axis, tensor)
+            want = tuple(chosen(side, index) for side in table)
+            assert units.at(index) == want, f"{tensor}{list(index)}, axis {axis} of {item.name}"
+
+
 def count_equal(model, tensors, draw, questions):
     """Compare units of each tensor with its tables; return how many were answered by products."""
     loaded = rfgraph.load(model)
@@ -174,6 +199,8 @@ def count_equal(model, tensors, draw, questions):
             except BoundError:
                 continue
             answered += 1
+            for item in loaded.inputs:
+                touched_as_tabulated(loaded.graph, item, tensor, index)
             for name, table in tables.items():
                 want = None if table is None else regions.region(table, index)
                 assert read.get(name) == want, f"{tensor}{list(index)} reads {name}"
