@@ -29,9 +29,8 @@ def continued(graph: Graph, parts: Mapping[str, Sequence[Edge]]) -> dict[str, tu
     # Parts one after the other have a number, and so the first tensor that is made of them.
     numbers: dict[tuple[int, str, int], int] = {}
     made: dict[int, str] = {}
-    for tensor, edges in parts.items():
-        if not all(map(_is_part, edges)) or len(set(map(_axis, edges))) > 1:
-            continue
+    stacked = {tensor: edges for tensor, edges in parts.items() if _are_stacked(edges)}
+    for tensor, edges in stacked.items():
         ordered = sorted(edges, key=lambda edge: -_rule(edge).start)
         axis, number = _axis(ordered[0]), -1 - _axis(ordered[0])
         known = 0
@@ -44,6 +43,11 @@ def continued(graph: Graph, parts: Mapping[str, Sequence[Edge]]) -> dict[str, tu
         if known:
             found[tensor] = (_first(graph, source, ordered[0], axis), *ordered[known:])
     return found
+
+
+def _are_stacked(edges: Sequence[Edge]) -> bool:
+    """Whether all edges put a tensor somewhere on one axis."""
+    return all(map(_is_part, edges)) and len(set(map(_axis, edges))) == 1
 
 
 def _is_part(edge: Edge) -> bool:

@@ -127,13 +127,11 @@ def _edges(graph: Graph, tensor: str) -> Iterator[tuple[str, Relation]]:
 
 def _fills_part(relation: Relation) -> bool:
     """Whether a relation puts what it reads among what others bring."""
-    for step in relation.steps:
-        if not isinstance(step, Select):
-            return False
-        for _, rule in step.rules:
-            if not isinstance(rule, Shift) or rule.outside != "absent":
-                return False
-    return bool(relation.steps)
+    return bool(relation.steps) and all(
+        isinstance(step, Select)
+        and all(isinstance(rule, Shift) and rule.outside == "absent" for _, rule in step.rules)
+        for step in relation.steps
+    )
 
 
 def _join(

@@ -85,19 +85,16 @@ def by_pattern(extents: Sequence[Extent], pieces: Sequence[Piece] = ()) -> Sprea
     ):
         return None
     held = {id(extent.piece) for extent in made.values()}
-    for piece in pieces:
-        if id(piece) not in held and isinstance(piece, Mapped) and piece.map.p == 1:
-            key = _key(piece)
-            if key in made:
-                made[key] = _beside(made[key], piece)
+    affine = {_key(piece): piece for piece in pieces if id(piece) not in held and _is_affine(piece)}
+    made.update({key: _beside(made[key], affine[key]) for key in affine.keys() & made.keys()})
     return tuple(made.values())
 
 
 def mend_spread(spread: Spread, wholes: Lines) -> Spread:
     """Return the spread with maps along axes of `wholes` as whole."""
-    if spread is None:
-        return None
-    return by_pattern([extent._replace(piece=uncut(extent.piece, wholes)) for extent in spread])
+    return spread and by_pattern(
+        [extent._replace(piece=uncut(extent.piece, wholes)) for extent in spread]
+    )
 
 
 def merge_spreads(spreads: Iterable[Spread], pieces: Sequence[Piece], shape: Shape) -> Spread:
@@ -117,6 +114,10 @@ def merge_spreads(spreads: Iterable[Spread], pieces: Sequence[Piece], shape: Sha
         same = len(made) in (0, len(extents))
         gathered += extents if same else [Extent(piece, *extents[0][1:]) for piece in made]
     return by_pattern(gathered, pieces)
+
+
+def _is_affine(piece: Piece) -> bool:
+    return isinstance(piece, Mapped) and piece.map.p == 1
 
 
 def _key(piece: Piece) -> object:
