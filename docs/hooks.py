@@ -16,7 +16,7 @@ from rfgraph import config
 from rfgraph.checks.registry import all_codes, check_of, explanation
 from rfgraph.cli.parser import COMMANDS, MODEL, parser_of
 from rfgraph.ops.registry import all_rules
-from rfgraph.report.operators import operator_rows
+from rfgraph.reports.operators import operator_rows
 from rfgraph.wording.glossary import GLOSSARY
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -73,8 +73,8 @@ if TYPE_CHECKING:
         Step,
         Taps,
     )
-    from rfgraph.report import report
-    from rfgraph.report.exports.write import export
+    from rfgraph.reports.exports.write import export
+    from rfgraph.reports.html.report import report
 
 _HOMES = {
     "ERF": "rfgraph.analysis.effective_field",
@@ -147,12 +147,12 @@ _HOMES = {
     "check_many": "rfgraph.checks.run",
     "diff": "rfgraph.analysis.diff",
     "erf": "rfgraph.analysis.erf",
-    "export": "rfgraph.report.exports.write",
+    "export": "rfgraph.reports.exports.write",
     "load": "rfgraph.analysis.loading",
     "make_settings": "rfgraph.checks.settings",
     "path_histogram": "rfgraph.analysis.histogram",
     "paths": "rfgraph.analysis.paths",
-    "report": "rfgraph.report",
+    "report": "rfgraph.reports.html.report",
     "simple_graph": "rfgraph.analysis.scalar_graph",
     "stream": "rfgraph.analysis.streaming",
     "suggest": "rfgraph.checks.suggest",

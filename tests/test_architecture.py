@@ -140,7 +140,7 @@ def test_every_command_has_what_a_command_needs():
 
 
 def test_a_format_of_the_findings_is_a_module():
-    folder = PACKAGE / "report" / "findings"
+    folder = PACKAGE / "reports" / "findings"
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     assert set(check_command.FORMATS) == modules
     assert config.FORMATS == check_command.FORMATS

@@ -13,7 +13,7 @@ import pytest
 
 import fixtures
 from oracle.builder import Builder
-from report import models
+from reports import models
 from rfgraph import cli
 from rfgraph.cli import main, parser
 from rfgraph.cli.output import style_of

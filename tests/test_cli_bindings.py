@@ -10,8 +10,8 @@ import pytest
 from numpy.lib import format as npy
 from onnx import TensorProto, helper
 
-from report import models
-from report.published import FOLDER
+from reports import models
+from reports.published import FOLDER
 from rfgraph.analysis.input_values import read_array
 from rfgraph.cli import main
 from rfgraph.cli.options import named_length, named_shape, named_value

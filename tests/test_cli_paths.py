@@ -12,7 +12,7 @@ import pytest
 import fixtures
 import rfgraph
 from fixtures.expected import load
-from report import models
+from reports import models
 from test_distribution import BINOMIAL_9, HIGHRES, doubling
 
 FOLDER = Path(fixtures.__file__).parent

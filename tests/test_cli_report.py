@@ -6,7 +6,7 @@ import pytest
 
 import rfgraph
 from rfgraph.cli import main
-from rfgraph.report.html.report import html_report
+from rfgraph.reports.html.report import html_report
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 MODEL = str(FIXTURES / "toy_unaligned.onnx")

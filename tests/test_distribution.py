@@ -13,7 +13,7 @@ from onnx import helper
 import rfgraph
 from exported import HERE as EXPORTS
 from fixtures.make import build
-from report import models
+from reports import models
 from rfgraph.errors import BoundError
 
 # "HighRes3DNet" of reference/published.md: x^3 ((1 + x^4)(1 + x^8)(1 + x^16))^3.

@@ -21,7 +21,7 @@ from benchmarks.peers import table
 from effective import luo
 from hostile import bounds
 from oracle.local_models import whole_numbers
-from report import models
+from reports import models
 from rfgraph.cli import main
 from rfgraph.cli.parser import COMMANDS, parse
 from rfgraph.pytest_plugin import assert_receptive_field

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import rfgraph
-from report import models
+from reports import models
 from rfgraph.cli import main
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"

@@ -11,7 +11,7 @@ import pytest
 from onnx import helper
 
 import rfgraph
-from report import models
+from reports import models
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 RESNET = FIXTURES / "resnet18.onnx"

@@ -9,8 +9,8 @@ from importlib.resources import files
 import pytest
 from jsonschema import Draft202012Validator
 
-from report import models
-from report.published import FOLDER
+from reports import models
+from reports.published import FOLDER
 from rfgraph.cli import main
 from rfgraph.cli.parser import COMMANDS
 

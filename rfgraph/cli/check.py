@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rfgraph.config import Config
 
 
-# Each names its module in rfgraph.report.findings.
+# Each names its module in rfgraph.reports.findings.
 FORMATS = ("text", "json", "sarif", "junit", "github")
 FILES_PER_PROCESS = 20
 FAILS, UNANSWERED = 1, 2
@@ -116,10 +116,10 @@ def exit_code(reports: Sequence[Report], *, exit_zero: bool) -> int:
 def render(reports: Sequence[Report], form: str, options: argparse.Namespace) -> str:
     """Return the report in one of the formats."""
     if form == "text":
-        from rfgraph.report.findings import text as findings_text
+        from rfgraph.reports.findings import text as findings_text
 
         return findings_text.render(reports, style_of(options))
-    text: str = import_module(f"rfgraph.report.findings.{form}").render(reports)
+    text: str = import_module(f"rfgraph.reports.findings.{form}").render(reports)
     return text
 
 

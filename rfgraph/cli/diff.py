@@ -63,13 +63,13 @@ def run(options: argparse.Namespace) -> int:
 def _render(found: Diff, options: argparse.Namespace) -> str:
     match options.format:
         case "json":
-            from rfgraph.report.formats.json import dumps
+            from rfgraph.reports.formats.json import dumps
 
             return dumps(found.to_dict())
         case "markdown":
-            from rfgraph.report.diff.markdown import diff_markdown
+            from rfgraph.reports.diff.markdown import diff_markdown
 
             return diff_markdown(found)
-    from rfgraph.report.diff.text import diff_text
+    from rfgraph.reports.diff.text import diff_text
 
     return diff_text(found, style_of(options))

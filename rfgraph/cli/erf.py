@@ -141,10 +141,10 @@ def fields_of(result: Result, options: argparse.Namespace) -> list[ERF]:
 
 def _map(found: ERF, form: str) -> bytes:
     if form in PICTURES:
-        from rfgraph.report.pictures.effective import draw
+        from rfgraph.reports.pictures.effective import draw
 
         return draw(found, form)
-    from rfgraph.report.erf.files import as_csv, as_npy
+    from rfgraph.reports.erf.files import as_csv, as_npy
 
     return as_npy(found) if form == "npy" else as_csv(found)
 
@@ -154,19 +154,19 @@ def _render(
 ) -> str:
     name, graph = result.model.file, result.graph
     if options.format == "json":
-        from rfgraph.report.formats.json import results
+        from rfgraph.reports.formats.json import results
 
         return results([{**found.entry(), "map_file": file} for found in fields])
     if options.format == "csv":
-        from rfgraph.report.erf.tables import erf_records
+        from rfgraph.reports.erf.tables import erf_records
 
         return erf_records(fields)
     if options.format == "markdown":
-        from rfgraph.report.erf.tables import erf_markdown
+        from rfgraph.reports.erf.tables import erf_markdown
 
         return erf_markdown(name, fields)
     from rfgraph.relations.graph import input_shape, shape_of
-    from rfgraph.report.erf.text import erf_text
+    from rfgraph.reports.erf.text import erf_text
 
     shapes = [
         (shape_of(graph, found.tensor) or (), input_shape(graph, found.input)) for found in fields
@@ -176,7 +176,7 @@ def _render(
 
 def _layers(result: Result, options: argparse.Namespace) -> str:
     from rfgraph.analysis.view import view
-    from rfgraph.report.layers import effective as layers
+    from rfgraph.reports.layers import effective as layers
 
     chosen = view(result, options.input, options.tensor)
     rows = layers.rows(chosen, options.map, options.share)

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """Write what is known of the subject."""
     sections = _sections(" ".join(options.subject))
     if options.format == "json":
-        from rfgraph.report.formats.json import dumps
+        from rfgraph.reports.formats.json import dumps
 
         entries = [{"title": title, "text": text} for title, text in sections]
         emit(options, dumps({**HEAD, "explanations": entries}))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rfgraph.cli.options import add_model, add_quiet, load_model
 from rfgraph.cli.output import emit
 from rfgraph.errors import UsageError
-from rfgraph.report.exports import FORMATS, METRICS
+from rfgraph.reports.exports import FORMATS, METRICS
 from rfgraph.wording.names import some_quoted
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Analyse the model and write the file."""
-    from rfgraph.report.exports.write import export, exported_text
+    from rfgraph.reports.exports.write import export, exported_text
 
     if options.metric is not None and options.format != "model-explorer":
         raise UsageError(f"--metric requires --to model-explorer, found --to {options.format}")

@@ -49,18 +49,18 @@ def run(options: argparse.Namespace) -> int:
 def _summary(chosen: View, options: argparse.Namespace) -> str | Iterator[str]:
     form = options.format
     if form == "json":
-        from rfgraph.report.model import json as document
+        from rfgraph.reports.model import json as document
 
         return document.pieces(chosen)
     if form == "csv":
-        from rfgraph.report.model import csv as records
+        from rfgraph.reports.model import csv as records
 
         return records.field_records(chosen)
     if form == "markdown":
-        from rfgraph.report.model import markdown
+        from rfgraph.reports.model import markdown
 
         return markdown.summary(chosen)
-    from rfgraph.report.model import text
+    from rfgraph.reports.model import text
 
     return text.summary(chosen, style_of(options))
 
@@ -70,18 +70,18 @@ def _layers(chosen: View, options: argparse.Namespace) -> str | Iterator[str]:
     if form in ("json", "csv"):
         return _layer_fields(chosen, form)
     if form == "markdown":
-        from rfgraph.report.layers import markdown
+        from rfgraph.reports.layers import markdown
 
         return markdown.layer_table(chosen)
-    from rfgraph.report.layers import text as layers_text
+    from rfgraph.reports.layers import text as layers_text
 
     return layers_text.layer_table(chosen, style_of(options))
 
 
 def _layer_fields(chosen: View, form: str) -> str | Iterator[str]:
-    from rfgraph.report.layers.rows import layers
-    from rfgraph.report.model import csv as records
-    from rfgraph.report.model import json as document
+    from rfgraph.reports.layers.rows import layers
+    from rfgraph.reports.model import csv as records
+    from rfgraph.reports.model import json as document
 
     fields = [layer.field for name in chosen.inputs for layer in layers(chosen, name)]
     if form == "json":

@@ -24,7 +24,7 @@ def add_arguments(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the table of operators."""
     import rfgraph.ops.registry
-    from rfgraph.report import operators
+    from rfgraph.reports import operators
 
     rows = operators.operator_rows(rfgraph.ops.registry.all_rules().values())
     if options.format == "json":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
-    from rfgraph.report.formats.style import Style
+    from rfgraph.reports.formats.style import Style
 
 
 WIDTH = 80
@@ -34,7 +34,7 @@ def style_of(options: argparse.Namespace) -> Style:
         and not os.environ.get("NO_COLOR")
         and os.environ.get("TERM") != "dumb"
     )
-    from rfgraph.report.formats.style import Style
+    from rfgraph.reports.formats.style import Style
 
     width = min(max(shutil.get_terminal_size().columns, _LEAST), _MOST) if terminal else WIDTH
     return Style(wanted, width, blocks=_has_blocks(options), whole_names=not terminal)
@@ -44,7 +44,7 @@ def _has_blocks(options: argparse.Namespace) -> bool:
     """Whether block characters can be written: to a file always, for it is in UTF-8."""
     if sys.stdout is None or options.output not in (None, "-"):
         return True
-    from rfgraph.report.formats.histogram import BLOCKS
+    from rfgraph.reports.formats.histogram import BLOCKS
 
     try:
         BLOCKS.encode(sys.stdout.encoding or "utf-8")

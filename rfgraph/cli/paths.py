@@ -143,17 +143,17 @@ def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Pa
 def _render(view: View, entries: Sequence[Distribution], options: argparse.Namespace) -> str:
     file, masks = view.result.model.file, view.result.model.masks
     if options.format == "json":
-        from rfgraph.report.paths.json import paths_json
+        from rfgraph.reports.paths.json import paths_json
 
         return paths_json(options.count, entries, masks)
     if options.format == "csv":
-        from rfgraph.report.paths.csv import path_records
+        from rfgraph.reports.paths.csv import path_records
 
         return path_records(entries)
     if options.format == "markdown":
-        from rfgraph.report.paths.markdown import paths_markdown
+        from rfgraph.reports.paths.markdown import paths_markdown
 
         return paths_markdown(file, entries)
-    from rfgraph.report.paths.text import paths_text
+    from rfgraph.reports.paths.text import paths_text
 
     return paths_text(file, entries, style_of(options), masks)

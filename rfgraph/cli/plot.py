@@ -22,7 +22,7 @@ from rfgraph.cli.options import add_model, add_quiet, load_model
 from rfgraph.cli.output import save
 from rfgraph.cli.paths import add_target, target
 from rfgraph.errors import RfgraphError, UsageError
-from rfgraph.report.formats.picture import COLOURS, COLUMNS
+from rfgraph.reports.formats.picture import COLOURS, COLUMNS
 from rfgraph.wording.names import quoted, shown_path
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from rfgraph.analysis.effective_field import ERF
     from rfgraph.analysis.result import Result
     from rfgraph.cli.parser import Parser
-    from rfgraph.report.formats.picture import Part
-    from rfgraph.report.pictures.growth import Growth
+    from rfgraph.reports.formats.picture import Part
+    from rfgraph.reports.pictures.growth import Growth
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ def picture(text: str) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Draw what is asked for and write the picture."""
-    from rfgraph.report.formats.picture import compose, require
+    from rfgraph.reports.formats.picture import compose, require
 
     if options.quiet:
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
     what = _what(options)
     named = _named(options)
     if what == "growth":
-        from rfgraph.report.pictures import growth
+        from rfgraph.reports.pictures import growth
 
         curves = [_of(file, name, options, _curve) for file, name in named]
         parts = [growth.part(curves, options.title)]
@@ -195,21 +195,21 @@ def _distributions(
 
 
 def _histograms(model: Drawn, options: argparse.Namespace) -> list[Part]:
-    from rfgraph.report.pictures.histogram import parts
+    from rfgraph.reports.pictures.histogram import parts
 
     log = {"auto": None, "on": True, "off": False}[options.log]
     return parts(_distributions(model, options), log=log, name=model.name)
 
 
 def _joints(model: Drawn, options: argparse.Namespace) -> list[Part]:
-    from rfgraph.report.pictures.joint import part
+    from rfgraph.reports.pictures.joint import part
 
     return [part(item, model.name) for item in _distributions(model, options, joint=True)]
 
 
 def _curve(model: Drawn, options: argparse.Namespace) -> Growth:
     from rfgraph.analysis.view import view
-    from rfgraph.report.pictures.growth import growth
+    from rfgraph.reports.pictures.growth import growth
 
     chosen = view(model.result, options.input, options.tensor)
     return growth(chosen, model.name or "", options.map)
@@ -225,7 +225,7 @@ def _field(model: Drawn, options: argparse.Namespace) -> ERF:
 
 
 def _effective(model: Drawn, options: argparse.Namespace) -> list[Part]:
-    from rfgraph.report.pictures.effective import part
+    from rfgraph.reports.pictures.effective import part
 
     return [part(_field(model, options), model.name)]
 
@@ -233,7 +233,7 @@ def _effective(model: Drawn, options: argparse.Namespace) -> list[Part]:
 def _fields(model: Drawn, options: argparse.Namespace) -> list[Part]:
     from rfgraph.analysis.unit import unit as read_by
     from rfgraph.relations.graph import input_shape
-    from rfgraph.report.pictures.field import part
+    from rfgraph.reports.pictures.field import part
 
     found = _field(model, options)
     (region,) = read_by(model.result, found.tensor, found.index, found.input).regions
@@ -242,7 +242,7 @@ def _fields(model: Drawn, options: argparse.Namespace) -> list[Part]:
 
 
 def _graphs(model: Drawn, options: argparse.Namespace) -> list[Part]:
-    from rfgraph.report.pictures.blocks import part
+    from rfgraph.reports.pictures.blocks import part
 
     return [part(model.result, options.block, model.name)]
 

@@ -47,7 +47,7 @@ def html_file(text: str) -> str:
 def run(options: argparse.Namespace) -> int:
     """Analyse the model and write the page."""
     from rfgraph.analysis.result import analyze
-    from rfgraph.report.html.report import html_report
+    from rfgraph.reports.html.report import html_report
 
     options.format = "html"
     emit(options, html_report(analyze(load_model(options))))

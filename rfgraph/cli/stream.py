@@ -89,17 +89,17 @@ def run(options: argparse.Namespace) -> int:
 def _render(file: str, found: Sequence[Streaming], options: argparse.Namespace) -> str:
     match options.format:
         case "json":
-            from rfgraph.report.formats.json import results
+            from rfgraph.reports.formats.json import results
 
             return results([item.entry() for item in found])
         case "csv":
-            from rfgraph.report.stream.csv import stream_records
+            from rfgraph.reports.stream.csv import stream_records
 
             return stream_records(found)
         case "markdown":
-            from rfgraph.report.stream.markdown import stream_markdown
+            from rfgraph.reports.stream.markdown import stream_markdown
 
             return stream_markdown(file, found)
-    from rfgraph.report.stream.text import stream_text
+    from rfgraph.reports.stream.text import stream_text
 
     return stream_text(file, found, style_of(options))

@@ -113,22 +113,22 @@ def run(options: argparse.Namespace) -> int:
 
 def _render(file: str, found: Sequence[Tiling], options: argparse.Namespace) -> str:
     if options.library is not None:
-        from rfgraph.report.tiles.snippets import snippet
+        from rfgraph.reports.tiles.snippets import snippet
 
         return "\n".join(snippet(item, options.library) for item in found)
     match options.format:
         case "json":
-            from rfgraph.report.formats.json import results
+            from rfgraph.reports.formats.json import results
 
             return results([item.entry() for item in found])
         case "csv":
-            from rfgraph.report.tiles.csv import tiles_records
+            from rfgraph.reports.tiles.csv import tiles_records
 
             return tiles_records(found)
         case "markdown":
-            from rfgraph.report.tiles.markdown import tiles_markdown
+            from rfgraph.reports.tiles.markdown import tiles_markdown
 
             return tiles_markdown(file, found)
-    from rfgraph.report.tiles.text import tiles_text
+    from rfgraph.reports.tiles.text import tiles_text
 
     return tiles_text(file, found, style_of(options))

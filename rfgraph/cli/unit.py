@@ -61,8 +61,8 @@ def run(options: argparse.Namespace) -> int:
     from rfgraph.analysis.names import pick_tensor
     from rfgraph.analysis.result import analyze
     from rfgraph.analysis.unit import unit
-    from rfgraph.report.formats.json import dumps
-    from rfgraph.report.unit import unit_markdown, unit_records, unit_text
+    from rfgraph.reports.formats.json import dumps
+    from rfgraph.reports.unit import unit_markdown, unit_records, unit_text
 
     result = analyze(load_model(options))
     tensor = pick_tensor(result.model, options.tensor)

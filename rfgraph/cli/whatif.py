@@ -119,10 +119,10 @@ def _render(given: Model, model: Model, options: argparse.Namespace) -> str:
         return _compared(given, model, options)
     chosen = view(analyze(model), options.input, options.tensor)
     if options.format == "csv":
-        from rfgraph.report.model.csv import field_records
+        from rfgraph.reports.model.csv import field_records
 
         return field_records(chosen)
-    from rfgraph.report.whatif.json import whatif_json
+    from rfgraph.reports.whatif.json import whatif_json
 
     return whatif_json(chosen, model.revision or Revision(()))
 
@@ -135,12 +135,12 @@ def _compared(given: Model, model: Model, options: argparse.Namespace) -> str:
     found = diff(given, model, tensors=names, input=options.input)
     revision = model.revision or Revision(())
     if options.format == "markdown":
-        from rfgraph.report.diff.markdown import output_parts
-        from rfgraph.report.whatif.markdown import changes_markdown
+        from rfgraph.reports.diff.markdown import output_parts
+        from rfgraph.reports.whatif.markdown import changes_markdown
 
         return "\n\n".join([changes_markdown(model.file, revision), *output_parts(found)]) + "\n"
-    from rfgraph.report.diff.text import output_lines
-    from rfgraph.report.whatif.text import changes_text
+    from rfgraph.reports.diff.text import output_lines
+    from rfgraph.reports.whatif.text import changes_text
 
     style = style_of(options)
     changed = changes_text(model.file, revision, style)

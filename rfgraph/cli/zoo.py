@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rfgraph.cli.parser import Parser
-    from rfgraph.report.zoo.rows import Row
+    from rfgraph.reports.zoo.rows import Row
 
 FORMATS = ("text", "json", "csv", "markdown", "html")
 SORTS = ("model", "size", "effective", "covers", "halo", "look-ahead", "findings")
@@ -40,7 +40,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the table; 2 where some model could not be read."""
-    from rfgraph.report.zoo.rows import in_order
+    from rfgraph.reports.zoo.rows import in_order
 
     models = files(options.models)
     refuse_to_overwrite(options.output, models)
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _rows(models: Sequence[str], options: argparse.Namespace) -> Iterator[Row]:
-    from rfgraph.report.zoo.rows import rows_of_many
+    from rfgraph.reports.zoo.rows import rows_of_many
 
     many, workers = partial(rows_of_many, models), min(options.jobs, len(models))
     return chain.from_iterable(told(many, workers, len(models), quiet=options.quiet))
@@ -62,23 +62,23 @@ def _rows(models: Sequence[str], options: argparse.Namespace) -> Iterator[Row]:
 def _render(rows: Sequence[Row], options: argparse.Namespace) -> str:
     match options.format:
         case "json":
-            from rfgraph.report.formats.json import dumps
+            from rfgraph.reports.formats.json import dumps
             from rfgraph.version import HEAD
 
             entries = [row.to_dict() for row in rows]
             return dumps({**HEAD, "models": entries})
         case "csv":
-            from rfgraph.report.zoo.csv import zoo_records
+            from rfgraph.reports.zoo.csv import zoo_records
 
             return zoo_records(rows)
         case "markdown":
-            from rfgraph.report.zoo.markdown import zoo_markdown
+            from rfgraph.reports.zoo.markdown import zoo_markdown
 
             return zoo_markdown(rows)
         case "html":
-            from rfgraph.report.zoo.html import zoo_page
+            from rfgraph.reports.zoo.html import zoo_page
 
             return zoo_page(rows)
-    from rfgraph.report.zoo.text import zoo_text
+    from rfgraph.reports.zoo.text import zoo_text
 
     return zoo_text(rows, style_of(options))

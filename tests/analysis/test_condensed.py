@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 
 import rfgraph
-from report.models import model, weights
+from reports.models import model, weights
 from rfgraph.analysis.condensed import condensed, unfolded
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

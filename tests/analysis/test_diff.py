@@ -14,7 +14,7 @@ import rfgraph
 from checks.nets import chain
 from fixtures.make.net import Net
 from ops import optimize
-from report import models
+from reports import models
 from rfgraph.analysis.layers import Layer, layers_of
 from rfgraph.analysis.pairing import MAX_MATCHED, matched, paired_layers
 from rfgraph.cli import main

@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 
 import rfgraph
 from oracle.local_models import local_model
-from report import models
+from reports import models
 from rfgraph.analysis.what_if import encoded
 from rfgraph.cli import main
 from rfgraph.errors import UsageError

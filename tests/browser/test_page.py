@@ -14,7 +14,7 @@ from onnx import helper
 import rfgraph
 from browser.conftest import FIXTURES
 from hostile.names import NAMES, everywhere
-from report.models import hostile, model
+from reports.models import hostile, model
 from rfgraph.cli import main
 
 pytestmark = pytest.mark.browser

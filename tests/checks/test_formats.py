@@ -17,10 +17,10 @@ import xmlschema
 import rfgraph
 from checks import nets
 from rfgraph.checks.registry import all_codes, check_of
-from rfgraph.report.findings import github, junit, sarif
-from rfgraph.report.findings import json as findings_json
-from rfgraph.report.findings import text as findings_text
-from rfgraph.report.formats.style import Style
+from rfgraph.reports.findings import github, junit, sarif
+from rfgraph.reports.findings import json as findings_json
+from rfgraph.reports.findings import text as findings_text
+from rfgraph.reports.formats.style import Style
 
 ASKED = [f"RF00{number}" for number in range(1, 7)]
 SCHEMAS = Path(__file__).parent / "schemas"

@@ -8,7 +8,7 @@ from onnx import helper
 
 import rfgraph
 from analysis import nets
-from report import models
+from reports import models
 from rfgraph.checks import rf010
 from rfgraph.errors import UsageError
 from rfgraph.relations.axis_rules import Transposed

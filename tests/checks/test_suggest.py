@@ -15,7 +15,7 @@ import rfgraph
 from checks import nets
 from fixtures.make.net import Net
 from oracle.local_models import local_model
-from report import models
+from reports import models
 from rfgraph.checks.settings import make_settings
 from rfgraph.checks.suggest import advise
 from rfgraph.cli import main

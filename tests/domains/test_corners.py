@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import rfgraph
-from report import models
+from reports import models
 from rfgraph.domains import regions, tables
 from rfgraph.domains.fields import meter
 from rfgraph.domains.fields.axis_field import MAX_APART, AxisField, carry_field, merge_pieces

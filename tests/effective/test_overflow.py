@@ -8,7 +8,7 @@ import pytest
 from onnx import helper
 
 import rfgraph
-from report.models import model
+from reports.models import model
 
 
 def test_what_grows_past_floats_is_refused_by_name():

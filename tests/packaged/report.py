@@ -15,7 +15,7 @@ import rfgraph
 from ops import optimize
 from rfgraph.analysis.not_followed import not_followed
 from rfgraph.ops.registry import all_rules
-from rfgraph.report.operators import operator_rows
+from rfgraph.reports.operators import operator_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

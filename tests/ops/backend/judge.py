@@ -10,7 +10,7 @@ import numpy as np
 import rfgraph
 from ops.backend.probes import Probes
 from rfgraph.ops.registry import all_rules
-from rfgraph.report.operators import operator_rows
+from rfgraph.reports.operators import operator_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

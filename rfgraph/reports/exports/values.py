@@ -1,0 +1,155 @@
+"""What is exported of a tensor: its field along the spatial axes of each input that reaches it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from rfgraph.analysis.breadth import breadths
+from rfgraph.domains.fields.axis import numbers
+from rfgraph.errors import UsageError
+from rfgraph.relations.graph import producer_of
+from rfgraph.reports.exports import METRICS
+from rfgraph.wording.names import printable
+from rfgraph.wording.numbers import fraction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from fractions import Fraction
+
+    from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.field import ReceptiveField
+    from rfgraph.relations.graph import FileGraph, FileNode
+
+PREFIX = "rfgraph."
+KEYS = ("size", "stride", "start", "scope", "effective")
+# Up to here every reader of a number has it exactly.
+_EXACT = 1 << 53
+
+
+class Along(NamedTuple):
+    """A field along one axis; of one that is not local, the numbers of its local paths.
+
+    `effective` is about how many positions hold 95 % of what counts. None is what is not known.
+    """
+
+    axis: int
+    size: int | None
+    stride: Fraction | None
+    start: int | None
+    scope: str
+    effective: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The field of a tensor on `input`, along each of its spatial axes."""
+
+    input: str
+    along: tuple[Along, ...]
+
+    @property
+    def largest(self) -> Along:
+        """The axis with the largest size, the first of several."""
+        return max(self.along, key=lambda one: one.size or 0)
+
+    def attributes(self) -> dict[str, str | int | float]:
+        """Return what is known of the axis with the largest size, of one type for each key."""
+        found: dict[str, str | int | float] = dict(self.numbers())
+        found |= {key: float(found[key]) for key in ("stride", "start") if key in found}
+        source = printable(self.input, len(self.input))
+        return {"input": source, "axis": self.largest.axis, **found, "scope": self.largest.scope}
+
+    def texts(self) -> dict[str, str]:
+        """Return what is known by key: once where the axes agree, else for each, with commas."""
+        found = {}
+        for key in KEYS:
+            told = [_text(getattr(one, key)) for one in self.along]
+            if any(text != "-" for text in told):
+                found[key] = told[0] if len(set(told)) == 1 else ", ".join(told)
+        return found
+
+    def numbers(self) -> dict[str, int | float]:
+        """Return the numbers of the axis with the largest size, as far as a float holds them."""
+        every = {key: getattr(self.largest, key) for key in METRICS}
+        return {
+            key: int(number) if number == int(number) else float(number)
+            for key, number in every.items()
+            if number is not None and abs(number) <= _EXACT
+        }
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else fraction(value)  # type: ignore[arg-type]
+
+
+def values_of(result: Analysis) -> dict[str, tuple[Values, ...]]:
+    """Return by tensor its fields on the inputs that reach it, in the file's order of inputs.
+
+    Inputs without a spatial axis are left out.
+    """
+    found: dict[str, list[Values]] = {name: [] for name in result.graph}
+    for source, form in result.forms.items():
+        if not form.spatial_axes:
+            continue
+        sizes = breadths(result, source)
+        for tensor in form.states:
+            field = result.receptive_field(tensor, source)
+            effective = sizes.get(tensor, {})
+            along = [_along(field, axis, effective.get(axis)) for axis in form.spatial_axes]
+            found[tensor].append(Values(source, tuple(along)))
+    return {name: tuple(values) for name, values in found.items()}
+
+
+def _along(field: ReceptiveField, axis: int, effective: int | None) -> Along:
+    own = field.axes[axis]
+    local = numbers(own)
+    if local is None:
+        return Along(axis, None, None, None, own.scope, None)
+    return Along(axis, local.size, local.stride, local.start, own.scope, effective)
+
+
+def named_texts(values: Sequence[Values], *, several: bool) -> dict[str, str]:
+    """Return what is known of a tensor by key.
+
+    Keys begin with `PREFIX`. Where the model has `several` inputs, rfgraph.input says whose the
+    plain keys are, the first that reaches the tensor; those of others have its name in brackets.
+    """
+    found: dict[str, str] = {}
+    for number, one in enumerate(values):
+        if several and not number:
+            found[f"{PREFIX}input"] = one.input
+        mark = f"[{one.input}]" if number else ""
+        found.update((f"{PREFIX}{key}{mark}", text) for key, text in one.texts().items())
+    return found
+
+
+def file_graph(result: Analysis) -> FileGraph:
+    """Return the file's main graph; UsageError for a model that was built by hand."""
+    if result.model.file_graph is None:
+        raise UsageError("this format requires a model that was read from a file")
+    return result.model.file_graph()
+
+
+def tensor_of(result: Analysis, node: FileNode) -> str | None:
+    """Return the first tensor that a node of the file makes of data, None if there is none."""
+    for name in node.outputs:
+        if name in result.graph:
+            operator = producer_of(result.graph, name)
+            if operator is not None and (operator.name, operator.op_type) == node[:2]:
+                return name
+    return None
+
+
+def by_node(
+    result: Analysis, values: Mapping[str, Sequence[Values]]
+) -> dict[int, Sequence[Values]]:
+    """Return the fields by the number of the node in the file; nodes without any are left out."""
+    found = {}
+    for number, node in enumerate(file_graph(result).nodes):
+        tensor = tensor_of(result, node)
+        if tensor is not None and values.get(tensor):
+            found[number] = values[tensor]
+    return found

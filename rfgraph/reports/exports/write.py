@@ -1,0 +1,114 @@
+"""Write a model with its receptive fields as a file for another tool."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rfgraph.analysis.analysis import Analysis
+from rfgraph.analysis.result import analyze
+from rfgraph.arguments import described, keywords_named
+from rfgraph.errors import RfgraphError, UsageError
+from rfgraph.reports.exports import FORMATS, GRAPHS, METRICS
+from rfgraph.wording.names import quoted, shown_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rfgraph.onnxfile.reading.model_source import Source
+    from rfgraph.relations.graph import Model
+
+
+@keywords_named
+def export(
+    result: Analysis | Model | Source,
+    path: str | os.PathLike[str],
+    to: str = "netron",
+    *,
+    metric: str = "size",
+    condensed: bool = False,
+) -> tuple[str, ...]:
+    """Write the receptive fields of a model into `path` for another tool.
+
+    `to` "netron": an attachment that Netron 9 shows beside the model; "model-explorer": node data
+    with one `metric` ("size", "stride", "start" or "effective"); "dot" and "graphml": the graph of
+    `rfgraph.simple_graph` with these numbers, or, `condensed`, in at most 150 boxes; "onnx": the
+    model itself with metadata at its nodes.
+    Sizes are in input positions; "effective" is about how many of them hold 95 % of what counts at
+    initialisation. Returns the external data files that an ONNX file needs beside it, which are not
+    copied. A source is analysed first. Raises UsageError for an unknown format or metric and where
+    `path` is the model itself, RfgraphError where it cannot be written.
+    """
+    known = _analysed(result, to, metric, condensed=condensed)
+    _refuse_itself(known, path)
+    _write(path, _content(known, to, metric, condensed=condensed))
+    if to != "onnx" or known.model.file_graph is None:
+        return ()
+    return known.model.file_graph().external
+
+
+def exported_text(
+    result: Analysis | Model | Source, to: str, metric: str, *, condensed: bool
+) -> str:
+    """Return what `export` writes; UsageError for "onnx", which is no text."""
+    if to == "onnx":
+        raise UsageError(f"the format {to} is no text: it requires a file name, found '-'")
+    known = _analysed(result, to, metric, condensed=condensed)
+    return b"".join(_content(known, to, metric, condensed=condensed)).decode()
+
+
+def _analysed(
+    result: Analysis | Model | Source, to: str, metric: str, *, condensed: bool
+) -> Analysis:
+    """Return the analysis; UsageError for what no format has."""
+    if to not in FORMATS:
+        raise UsageError(f"to requires one of {', '.join(FORMATS)}, found {described(to)}")
+    if metric not in METRICS:
+        raise UsageError(f"metric requires one of {', '.join(METRICS)}, found {described(metric)}")
+    if condensed and to not in GRAPHS:
+        raise UsageError(f"condensed requires the format {' or '.join(GRAPHS)}, found {quoted(to)}")
+    return result if isinstance(result, Analysis) else analyze(result)
+
+
+def _content(result: Analysis, to: str, metric: str, *, condensed: bool) -> Iterable[bytes]:
+    if to == "onnx":
+        from rfgraph.reports.exports.onnx import onnx_bytes
+
+        return onnx_bytes(result)
+    if to == "netron":
+        from rfgraph.reports.exports.netron import netron_json
+
+        return [netron_json(result).encode()]
+    if to == "model-explorer":
+        from rfgraph.reports.exports.model_explorer import model_explorer_json
+
+        return [model_explorer_json(result, metric).encode()]
+    from rfgraph.reports.exports import graphs
+
+    graph = graphs.condensed_graph(result) if condensed else graphs.valued_graph(result)
+    return [graphs.graphml(graph) if to == "graphml" else graphs.dot(graph).encode()]
+
+
+def _refuse_itself(result: Analysis, path: str | os.PathLike[str]) -> None:
+    """Raise UsageError where a path leads to the model or to a file that holds its weights."""
+    model = Path(result.model.file)
+    named = result.model.file_graph().external if result.model.file_graph is not None else ()
+    for own in (model, *(model.parent / name for name in named)):
+        with contextlib.suppress(OSError, ValueError):
+            if Path(path).samefile(own):
+                raise UsageError(f"{quoted(str(path))} is the model itself, which is kept")
+
+
+def _write(path: str | os.PathLike[str], parts: Iterable[bytes]) -> None:
+    """Write a file; what is wrong with the model is known before the file is opened."""
+    rest = iter(parts)
+    first = next(rest, b"")
+    try:
+        with Path(path).open("wb") as file:
+            file.write(first)
+            file.writelines(rest)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a file name"
+        raise RfgraphError(f"{shown_path(os.fspath(path))}: {reason}") from None
