@@ -6,9 +6,9 @@ through its ranges alone.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from rfgraph.relations.axis_rules import product
 from rfgraph.relations.graph import edges_from, shape_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def is_range(graph: Graph, tensor: str, operator: Operator) -> bool:
             if edge.operator.op_type in _QUANTIZING and edge.slot in _SCALING:
                 return True
             shape = shape_of(graph, edge.target)
-            if edge.target not in seen and shape is not None and product(shape) == 1:
+            if edge.target not in seen and shape is not None and math.prod(shape) == 1:
                 seen.add(edge.target)
                 stack.append(edge.target)
     return False

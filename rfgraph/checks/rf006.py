@@ -20,6 +20,7 @@ out. A causal network is off-centre on purpose.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,6 @@ from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.fields.layout import local_fields
 from rfgraph.domains.fields.pieces import tabulate
 from rfgraph.errors import BoundError
-from rfgraph.relations.axis_rules import product
 from rfgraph.relations.graph import shape_of
 from rfgraph.wording.numbers import fraction, rational_text
 
@@ -111,7 +111,7 @@ def _mean(
     if numbers is not None and numbers.period is not None and numbers.period[0] == 1:
         if numbers.center is None or numbers.stride is None:
             return None
-        count = product(shape[axis] for axis in carrying)
+        count = math.prod(shape[axis] for axis in carrying)
         return numbers.center + numbers.stride * Fraction(count - 1, 2)
     table = tabulate(pieces, shape)
     if table is None:

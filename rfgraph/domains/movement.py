@@ -31,7 +31,6 @@ from rfgraph.relations.axis_rules import (
     Transposed,
     Whole,
     Window,
-    product,
 )
 from rfgraph.relations.graph import Edge, ancestors, input_shape
 from rfgraph.relations.steps import is_own, regroup_plan
@@ -181,7 +180,7 @@ class _Movement(Joining[Value]):
     def regroup(self, value: Value, old: Shape, new: Shape) -> Value:
         assert isinstance(value, Moved)
         before, after = next(pair for pair in regroup_plan(old, new) if value.axis in pair[0])
-        inner = value.inner * product(old[a] for a in before if a > value.axis)
+        inner = value.inner * math.prod(old[a] for a in before if a > value.axis)
         return on_axes(value, inner, {a: new[a] for a in after}) or MIXED
 
     def gathered(self, value: Value, places: Places, old: Shape, new: Shape) -> Value:
@@ -242,7 +241,7 @@ class _Movement(Joining[Value]):
         """Rows that read a band of the axis are an axis that moves like it."""
         if rule.band is None or value.inner * value.length != rule.in_len:
             return MASKED
-        rows = product(rule.lengths)
+        rows = math.prod(rule.lengths)
         made = self._band(flattened(value), Band(*rule.band, rule.in_len, rows))
         return made._replace(axis=rule.axes[0]) if isinstance(made, Moved) else made
 

@@ -6,12 +6,13 @@ carried on is the product of the projections, which may hold a position too many
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from rfgraph.domains.joined import Joining
-from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, Whole, inverse, product
+from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, Whole, inverse
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.relations.reading import Mask, positions_read, rows_read
@@ -136,7 +137,7 @@ def _regroup_back(masks: Masks, old: Shape, new: Shape) -> Masks:
                 back[axis] = _alike(old[axis], read=True)
             continue
         # A flag takes a sixteenth of what an entry of a table does.
-        bounded(product(old[axis] for axis in before) // 16)
+        bounded(math.prod(old[axis] for axis in before) // 16)
         flat = np.ones(1, dtype=bool)
         for axis in after:
             flat = np.logical_and.outer(flat, masks[axis]).reshape(-1)

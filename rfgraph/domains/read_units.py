@@ -17,7 +17,7 @@ from rfgraph.domains.joined import Joining, put_together
 from rfgraph.domains.padding import Carriers, Carrying, ends_outside, has_parts, ways_to
 from rfgraph.domains.positions import ends, flags, is_within, positions, read_by, union
 from rfgraph.errors import BoundError
-from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, inverse, product
+from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, inverse
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.graph import edges_into, input_shape
 from rfgraph.relations.steps import regroup_plan
@@ -239,7 +239,7 @@ def _group(
 def _joint(sets: Sequence[Positions], lengths: Sequence[int]) -> Mask:
     """Return a flag for each element of a product on axes of `lengths`."""
     # A flag takes a sixteenth of what an entry of a table does.
-    bounded(product(lengths) // 16)
+    bounded(math.prod(lengths) // 16)
     joint = np.ones((), dtype=bool)
     for here, length in zip(sets, lengths, strict=True):
         joint = np.logical_and.outer(joint, flags(here, length))
@@ -264,13 +264,13 @@ def _products(mask: Mask) -> Iterator[Product]:
 
 def _gathered(one: Product, places: Places, old: Shape) -> Iterator[Product]:
     """Yield the products of the elements that a rearrangement takes."""
-    bounded(product(old) // 16)
+    bounded(math.prod(old) // 16)
     chosen = []
     for axis, here in enumerate(one):
         # Along an axis along which no place varies all positions are as good as one.
         length = max(place.shape[axis] for place in places)
         chosen.append(np.flatnonzero(flags(here, length)) if length > 1 else np.zeros(1, np.int64))
-    bounded(product(map(len, chosen)) // 16)
+    bounded(math.prod(map(len, chosen)) // 16)
     taken = [
         place[
             np.ix_(

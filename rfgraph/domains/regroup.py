@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from rfgraph.domains.tables import Table, counted
-from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rfgraph.relations.axis_rules import Shape
 
 
 class Slim(NamedTuple):
@@ -44,7 +46,7 @@ def slimmed(old: Shape, new: Shape, varying: frozenset[int]) -> Slim:
                 slim_new[axis] = 1
             continue
         inner = [axis for axis in before if axis > wide[-1]]
-        lengths, repeat = _without_inner([new[k] for k in after], product(old[k] for k in inner))
+        lengths, repeat = _without_inner([new[k] for k in after], math.prod(old[k] for k in inner))
         if lengths is not None:
             for axis in inner:
                 slim_old[axis] = 1
@@ -61,9 +63,9 @@ def slim_before(axis: int, old: Shape, new: Shape, varying: frozenset[int]) -> t
     """
     slim_old, slim_new = list(old), list(new)
     before, after = next(group for group in regroup_plan(old, new) if axis in group[1])
-    low = product(new[k] for k in after if k > axis)
+    low = math.prod(new[k] for k in after if k > axis)
     for place in before:
-        inner = product(old[k] for k in before if k > place)
+        inner = math.prod(old[k] for k in before if k > place)
         within = inner % low == 0 and low * new[axis] % (inner * old[place]) == 0
         if place not in varying and within:
             slim_old[place] = 1
@@ -94,7 +96,7 @@ def _cut_outer(outer: list[int], after: Sequence[int], old: list[int], new: list
 
     These are not all of what the axes `after` are made of.
     """
-    left = product(old[axis] for axis in outer)
+    left = math.prod(old[axis] for axis in outer)
     axis = after[0]
     while left % new[axis] == 0:
         left //= new[axis]
@@ -111,7 +113,7 @@ def regrouped_axes(axes: frozenset[int], old: Shape, new: Shape) -> frozenset[in
     found: set[int] = set()
     for before, after in regroup_plan(old, new):
         for carrier in axes.intersection(before):
-            low = product(old[axis] for axis in before if axis > carrier)
+            low = math.prod(old[axis] for axis in before if axis > carrier)
             high = low * old[carrier]
             inner = 1
             for axis in reversed(after):
@@ -124,7 +126,7 @@ def regrouped_axes(axes: frozenset[int], old: Shape, new: Shape) -> frozenset[in
 def regrouped_size(table: Table, old: Shape, new: Shape) -> int:
     """Return how many entries the table has under another shape."""
     slim = slimmed(old, new, table.axes)
-    return product(length for length, thin in zip(new, slim.new, strict=True) if thin > 1)
+    return math.prod(length for length, thin in zip(new, slim.new, strict=True) if thin > 1)
 
 
 def regroup(table: Table, old: Shape, new: Shape) -> Table:

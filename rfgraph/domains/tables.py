@@ -7,6 +7,7 @@ joins are plain minima and maxima.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,6 @@ from rfgraph.relations.axis_rules import (
     Whole,
     along_axis,
     inverse,
-    product,
 )
 from rfgraph.relations.bounds import bounded, held
 from rfgraph.relations.reading import Ints, OwnRule, existing_taps, indices, reads_any
@@ -89,13 +89,13 @@ def from_spans(spans: Sequence[Span], rank: int, axis: int) -> Table:
 def join(first: Table, second: Table) -> Table:
     """Return the union; shapes must broadcast."""
     shape = np.broadcast_shapes(first.lo.shape, second.lo.shape)
-    bounded(product(shape))
+    bounded(math.prod(shape))
     return counted(Table(np.minimum(first.lo, second.lo), np.maximum(first.hi, second.hi)))
 
 
 def masked(table: Table, mask: NDArray[np.bool_]) -> Table:
     """Return the table with nothing read where `mask` (broadcastable) is false."""
-    bounded(product(np.broadcast_shapes(table.lo.shape, mask.shape)))
+    bounded(math.prod(np.broadcast_shapes(table.lo.shape, mask.shape)))
     return counted(Table(np.where(mask, table.lo, NOTHING), np.where(mask, table.hi, -NOTHING)))
 
 
@@ -119,7 +119,7 @@ def broadcast(table: Table, rank: int) -> Table:
 
 def gathered(table: Table, places: Sequence[Ints]) -> Table:
     """Return the table of a tensor whose elements are those at `places`; -1 reads nothing."""
-    bounded(product(np.broadcast_shapes(*(place.shape for place in places))))
+    bounded(math.prod(np.broadcast_shapes(*(place.shape for place in places))))
     at = tuple(
         np.maximum(place, 0) if length > 1 else np.zeros_like(place)
         for place, length in zip(places, table.lo.shape, strict=True)
@@ -226,16 +226,16 @@ def _rows(table: Table, axis: int, rule: Rows) -> Table:
     moved = permute(table, perm).lo.shape
     own, rest = moved[: len(rule.axes)], moved[len(rule.axes) + 1 :]
     row, position = np.nonzero(kept)
-    bounded(len(kept) * product(rest))
-    if len(row) * product(rest) > bounds.MAX_TABLE:
+    bounded(len(kept) * math.prod(rest))
+    if len(row) * math.prod(rest) > bounds.MAX_TABLE:
         raise BoundError(f"rows read more entries than MAX_TABLE ({bounds.MAX_TABLE})")
     # Along an axis that the table does not vary along, its only row serves them all.
-    numbers = np.broadcast_to(np.arange(product(own)).reshape(own), rule.lengths).reshape(-1)
+    numbers = np.broadcast_to(np.arange(math.prod(own)).reshape(own), rule.lengths).reshape(-1)
     there = numbers[row] * rule.in_len + position
     counts = kept.sum(axis=1)
     lo, hi = (
         reduced.reshape((*rule.lengths, 1, *rest)).transpose(inverse(perm))
-        for reduced in _reduced(permute(table, perm), (-1, product(rest)), there, counts)
+        for reduced in _reduced(permute(table, perm), (-1, math.prod(rest)), there, counts)
     )
     return Table(lo, hi)
 
@@ -271,7 +271,7 @@ def _listed(table: Table, axis: int, rule: Listed) -> Table:
     rest = moved.lo.shape[1:]
     lo, hi = (
         np.moveaxis(reduced.reshape((len(counts), *rest)), 0, axis)
-        for reduced in _reduced(moved, (-1, product(rest)), there, counts)
+        for reduced in _reduced(moved, (-1, math.prod(rest)), there, counts)
     )
     return Table(lo, hi)
 

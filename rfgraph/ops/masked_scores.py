@@ -6,6 +6,7 @@ the highest of its row has a weight of zero, and what that is multiplied with is
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, OpNode, Value
 from rfgraph.ops.steps import kept_steps
-from rfgraph.relations.axis_rules import Band, Listed, Rows, Shape, inverse, product
+from rfgraph.relations.axis_rules import Band, Listed, Rows, Shape, inverse
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Step, Taps
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def taken_steps(kept: Array, shape: Shape) -> tuple[Step, ...]:
     if kept.shape[keys] == 1:
         chain.add(*(kept_steps(np.moveaxis(kept, -1, -2), spread) or ()))
         return tuple(chain.reduce([keys], weighted=True).steps)
-    groups = product(kept.shape[a] for a in outer)
+    groups = math.prod(kept.shape[a] for a in outer)
     flat = kept.transpose((*outer, *(a for a in range(rank) if a not in outer)))
     flat = flat.reshape(groups, *kept.shape[-2:])
     band = band_of(flat[0]) if not outer else None

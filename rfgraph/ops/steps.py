@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from rfgraph.errors import BoundError
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, along_axis, inverse, product
+from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, along_axis, inverse
 from rfgraph.relations.how import PRODUCT, How, Kernel, Scaling
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Select, Step
 
@@ -38,7 +39,7 @@ def check_index_count(count: int, what: str) -> int:
 
 def is_unlistable(*lengths: int) -> bool:
     """Whether axes of these lengths are too long to list every combination of positions."""
-    return product(max(length, 1) for length in lengths) > MAX_FLAT_ELEMENTS
+    return math.prod(max(length, 1) for length in lengths) > MAX_FLAT_ELEMENTS
 
 
 def select_steps(shape: Shape, shifts: Iterable[tuple[int, Shift]]) -> tuple[Step, ...]:
@@ -114,14 +115,14 @@ def matrix_kernel(
 
     It lies by result and what is read, or, `transposed`, the other way round.
     """
-    if len(shape) < 2 or product(shape[:-2]) != 1:
+    if len(shape) < 2 or math.prod(shape[:-2]) != 1:
         return None
     return Kernel(slot, (1, *shape[-2:]), reads, gives, transposed, scale)
 
 
 def scaling(node: OpNode, slot: int, shape: Shape, axis: int = 1) -> Scaling:
     """Return how a vector that belongs to `axis` multiplies; one element goes for all."""
-    return Scaling(slot, (product(node.shape(slot)), *(1,) * (len(shape) - 1 - axis)))
+    return Scaling(slot, (math.prod(node.shape(slot)), *(1,) * (len(shape) - 1 - axis)))
 
 
 def broadcasts(found: Shape, shape: Shape) -> bool:
@@ -143,7 +144,7 @@ def expect_broadcast(node: OpNode, index: int, shape: Shape) -> Shape:
 def scalar_link(node: OpNode, index: int, shape: Shape, output: int = 0) -> Link:
     """Return the link of an input of one element that every output reads."""
     found = node.shape(index)
-    if product(found) != 1:
+    if math.prod(found) != 1:
         raise RuleError(f"input {index} requires one element, found shape {list(found)}")
     steps = (Regroup(()),) if len(found) > len(shape) else ()
     return Link(index, (*steps, Pointwise(shape)), output)
@@ -171,7 +172,7 @@ def parameter_links(
     One element goes for every position.
     """
     found = node.shape(index)
-    if product(found) == 1:
+    if math.prod(found) == 1:
         target: Shape = (1,) * len(shape)
     elif len(found) == 1 and axis < len(shape) and found[0] == shape[axis]:
         target = along_axis(found[0], axis, len(shape))
@@ -204,7 +205,7 @@ def _range_text(values: Array) -> str:
 def lines_along(values: Array, axis: int) -> Array:
     """Return a matrix of the lines of `values` along `axis`, one per row."""
     length = values.shape[axis]
-    return np.moveaxis(values, axis, -1).reshape(product(values.shape) // max(length, 1), length)
+    return np.moveaxis(values, axis, -1).reshape(math.prod(values.shape) // max(length, 1), length)
 
 
 def separate_positions(components: list[Array]) -> list[Array] | None:
@@ -258,7 +259,7 @@ def kept_steps(kept: Array, shape: Shape) -> tuple[Step, ...] | None:
         return None
     varying = [axis for axis in range(kept.ndim) if kept.shape[axis] > 1]
     sides = [kept.any(axis=tuple(a for a in range(kept.ndim) if a != axis)) for axis in varying]
-    if int(kept.sum()) == product(int(side.sum()) for side in sides):
+    if int(kept.sum()) == math.prod(int(side.sum()) for side in sides):
         return tuple(
             step
             for axis, side in zip(varying, sides, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.relations.axis_rules import (
@@ -16,7 +17,6 @@ from rfgraph.relations.axis_rules import (
     Transposed,
     Whole,
     Window,
-    product,
 )
 from rfgraph.relations.graph import edges_into
 from rfgraph.relations.steps import (
@@ -105,10 +105,10 @@ def _axes_of_group(
     new: Shape,
 ) -> Iterator[tuple[int, int]]:
     """Yield the axes of a group that an axis becomes part of, by the stride of their positions."""
-    stride = inner * product(old[other] for other in before if other > axis)
+    stride = inner * math.prod(old[other] for other in before if other > axis)
     beyond = stride * (old[axis] // inner)
     for place in after:
-        own = product(new[other] for other in after if other > place)
+        own = math.prod(new[other] for other in after if other > place)
         if own < beyond and stride < own * new[place]:
             yield place, max(stride // own, 1)
 

@@ -12,8 +12,6 @@ import numpy as np
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
 
@@ -275,7 +273,7 @@ class Rows:
 
     def flags(self) -> NDArray[np.bool_]:
         """Return what is kept as a matrix of rows by positions."""
-        rows = product(self.lengths)
+        rows = math.prod(self.lengths)
         bits = np.unpackbits(np.frombuffer(self.kept, np.uint8), count=rows * self.in_len)
         return bits.reshape(rows, self.in_len).astype(np.bool_)
 
@@ -327,11 +325,6 @@ def progressions(
 def _check(number: int, bound: int, name: str) -> None:
     if number > bound:
         raise BoundError(f"a window's positions exceed {name} ({bound})")
-
-
-def product(lengths: Iterable[int]) -> int:
-    """Return the product as an exact integer."""
-    return math.prod(lengths)
 
 
 def along_axis(length: int, axis: int, rank: int) -> Shape:

@@ -5,6 +5,7 @@ Whatever a rule answers must hold together: its steps lead from the input's shap
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections import defaultdict
@@ -17,7 +18,6 @@ import rfgraph.ops  # noqa: F401 - registers the rules
 from rfgraph.errors import RfgraphError
 from rfgraph.ops.node import OpNode, Value, broadcast
 from rfgraph.ops.registry import all_rules
-from rfgraph.relations.axis_rules import product
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, step_shape
 from rfgraph.wording.names import MAX_LINE
@@ -61,7 +61,7 @@ class Maker:
 
     def array(self):
         shape = [self.pick([0, 1, 1, 2, 2, 3, 4]) for _ in range(self.pick([0, 1, 1, 1, 2, 3]))]
-        count = product(shape)
+        count = math.prod(shape)
         kind = self.pick(["int64"] * 7 + ["bool", "float64", "uint8", "object"])
         if kind == "int64":
             values = [self.integer(0.2) for _ in range(count)]
@@ -113,7 +113,7 @@ def steps_hold_together(relation):
         if isinstance(step, Pointwise):
             assert broadcast(before, step.shape) == step.shape
         elif isinstance(step, Regroup):
-            assert product(step.shape) == product(before)
+            assert math.prod(step.shape) == math.prod(before)
         elif isinstance(step, Permute):
             assert sorted(step.perm) == list(range(len(before)))
         elif hasattr(step, "rules"):

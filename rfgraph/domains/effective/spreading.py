@@ -6,12 +6,12 @@ position given beside it, and may lie outside the input.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rfgraph.relations.axis_rules import product
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.reading import indices
 
@@ -127,7 +127,7 @@ def single(rule: Shift | Repeat | Pick, values: Values) -> Values:
 
 def gathered(places: Places, values: Values, shape: Shape) -> Values:
     """Return what the elements of a tensor of `shape` collect; `values` are one for each place."""
-    bounded(product(shape))
+    bounded(math.prod(shape))
     spread: Values = np.zeros(shape, dtype=values.dtype)
     there = np.broadcast_to(places[0] >= 0, values.shape)
     at = tuple(np.broadcast_to(place, values.shape)[there] for place in places)

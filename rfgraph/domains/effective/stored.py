@@ -7,6 +7,7 @@ every channel that it reads, the square of the weight between them.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from rfgraph.domains.effective import lags, spreading
 from rfgraph.domains.effective.mass import Mass, expanded
 from rfgraph.errors import BoundError, ModelError
-from rfgraph.relations.axis_rules import Transposed, Window, product
+from rfgraph.relations.axis_rules import Transposed, Window
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.how import Kernel
 from rfgraph.relations.steps import Taps
@@ -105,7 +106,7 @@ class Numbers:
 
     def _numbers(self, edge: Edge, slot: int, shape: Sequence[int]) -> NDArray[Any] | None:
         found = self._fetch(edge.operator, slot)
-        if found is None or found.dtype.name not in _FLOATS or found.size != product(shape):
+        if found is None or found.dtype.name not in _FLOATS or found.size != math.prod(shape):
             return None
         return (found if found.dtype.isbuiltin else found.astype(np.float32)).reshape(shape)
 
@@ -195,7 +196,7 @@ def _spread(
     *taps, groups, gives, reads = squares.shape
     lengths = zip(values.shape[1:], lines, strict=True)
     shape = (groups * reads, *(n if line is None else line.length for n, line in lengths))
-    bounded(product(shape))
+    bounded(math.prod(shape))
     spread: Squares = np.zeros(shape)
     values = np.ascontiguousarray(values)
     for tap in np.ndindex(*taps):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeVar
 
 from rfgraph.domains import tables
@@ -43,7 +44,6 @@ from rfgraph.relations.axis_rules import (
     Shift,
     Whole,
     Window,
-    product,
 )
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.steps import (
@@ -277,7 +277,7 @@ def _band(piece: Mapped, axis: int, rule: Band, shape: Shape) -> Standing | Scop
 def _band_of(rule: Rows) -> Band:
     """Return the band that rows along one axis read, as the rule of an axis of their own."""
     before, after = rule.band or (None, None)
-    return Band(before, after, rule.in_len, product(rule.lengths))
+    return Band(before, after, rule.in_len, math.prod(rule.lengths))
 
 
 def _banded_rows(piece: Mapped, axis: int, rule: Rows, shape: Shape) -> Standing | Scope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rfgraph.domains import tables
@@ -23,13 +24,13 @@ from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant
 from rfgraph.domains.regroup import regroup, regrouped_axes, regrouped_size
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
-from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.steps import Gathered, Plan, regroup_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.domains.phases import Span
+    from rfgraph.relations.axis_rules import Shape
 
 
 def broadcast(piece: Standing, old: Shape, new: Shape) -> Standing | Scope:
@@ -184,10 +185,10 @@ def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Mapped | 
         return _only_unit(piece)
     after = [axis for axis in behind if new[axis] != 1]
     if wide == [piece.carrier]:
-        return _cut_apart(piece, after[0], product(new[axis] for axis in after[1:]))
+        return _cut_apart(piece, after[0], math.prod(new[axis] for axis in after[1:]))
     if len(after) != 1 or wide[0] != piece.carrier:
         return None
-    return _merged(piece, after[0], product(old[axis] for axis in wide[1:]))
+    return _merged(piece, after[0], math.prod(old[axis] for axis in wide[1:]))
 
 
 def _merged(piece: Mapped, carrier: int, inner: int) -> Mapped | None:

@@ -5,6 +5,7 @@ The positions of an axis are a bit set; axes restrict independently of each othe
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from rfgraph.domains import tables
 from rfgraph.domains.tables import Table
-from rfgraph.relations.axis_rules import AxisRule, Listed, Shape, Shift, Whole, product
+from rfgraph.relations.axis_rules import AxisRule, Listed, Shape, Shift, Whole
 from rfgraph.relations.reading import Mask, reads_endlessly
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _regrouped_axes(
     wide_new = [axis for axis in behind if new[axis] != 1]
     if len(wide_old) == len(wide_new) == 1:
         return ((wide_new[0], here[wide_old[0]]),)
-    if product(old[axis] for axis in before) > MAX_SUPPORT:
+    if math.prod(old[axis] for axis in before) > MAX_SUPPORT:
         return None
     joint = np.ones(1, dtype=bool)
     for axis in before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ import numpy as np
 
 from rfgraph.onnxfile.building import fold
 from rfgraph.onnxfile.building.attributes import resolve
-from rfgraph.relations.axis_rules import product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,10 +77,10 @@ class ConstantFetcher:
 
     def fits(self, shape: Shape | None) -> bool:
         """Whether there are elements, and few enough to be fetched."""
-        return shape is not None and 0 < product(shape) <= MAX_FETCHED
+        return shape is not None and 0 < math.prod(shape) <= MAX_FETCHED
 
     def _fetch(self, tensor: onnx.TensorProto) -> Array | None:
-        return self._restored(tensor) if self.affords(product(tensor.dims)) else None
+        return self._restored(tensor) if self.affords(math.prod(tensor.dims)) else None
 
     def affords(self, size: int) -> bool:
         """Count elements that are about to be made; whether they are within the bounds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ import numpy as np
 import onnx
 
 from rfgraph.onnxfile.building import shape_arithmetic
-from rfgraph.relations.axis_rules import product
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ def may_fold(
     if any(array is None or array.dtype.kind not in "biuf" for array in data):
         return False
     sizes = [array.size for array in data if array is not None]
-    sizes += [product(shape) for shape in shapes if shape is not None]
+    sizes += [math.prod(shape) for shape in shapes if shape is not None]
     known = all(shape is not None for shape, name in zip(shapes, node.output, strict=True) if name)
     return max(sizes, default=0) <= MAX_FOLD and (
         known or node.op_type in ("NonZero", "Compress", "Unique")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import BoundError
 from rfgraph.onnxfile.building import fold
 from rfgraph.onnxfile.building.fetching import ConstantFetcher, Deferred
-from rfgraph.relations.axis_rules import product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ class Operands(ConstantFetcher):
 
     def with_computed(self, call: Call, value: Value) -> Value:
         """Return the value of a node of constants, which may not grow past MAX_OPERAND."""
-        if value.shape is not None and product(value.shape) > MAX_OPERAND:
+        if value.shape is not None and math.prod(value.shape) > MAX_OPERAND:
             return value
         return super().with_computed(call, value)
 
@@ -73,7 +73,7 @@ class Operands(ConstantFetcher):
 
     def fits(self, shape: Shape | None) -> bool:
         """Whether there are elements; how many, is asked when they are fetched."""
-        return shape is not None and product(shape) > 0
+        return shape is not None and math.prod(shape) > 0
 
     def affords(self, size: int) -> bool:
         """Count elements that are about to be made; BoundError beyond the bounds."""

@@ -26,7 +26,6 @@ from rfgraph.relations.axis_rules import (
     TapRule,
     Transposed,
     Window,
-    product,
 )
 from rfgraph.relations.steps import (
     Gathered,
@@ -73,7 +72,7 @@ def _check_moved(where: str, step: Step, shape: Shape) -> None:
         raise UsageError(
             f"{where} requires each axis of shape {list(shape)} once, found {list(step.perm)}"
         )
-    if isinstance(step, Regroup) and product(step.shape) != product(shape):
+    if isinstance(step, Regroup) and math.prod(step.shape) != math.prod(shape):
         raise UsageError(
             f"{where} requires as many elements as shape {list(shape)} has, "
             f"found {list(step.shape)}"

@@ -7,6 +7,7 @@ for it, and which elements are zero.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,7 +19,6 @@ from rfgraph.onnxfile.building import fold
 from rfgraph.onnxfile.building.fetching import Deferred
 from rfgraph.ops.masked_scores import compact, masked_weights
 from rfgraph.ops.node import Array, Marks, Value
-from rfgraph.relations.axis_rules import product
 from rfgraph.relations.graph import MaskCut, StoredMasks
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ class MaskTracker:
             if absent is None and any(part[0] is None for part in parts):
                 return None, missing
             arrays = [np.asarray(absent) if part[0] is None else part[0] for part in parts]
-            if not self.constants.affords(product(np.broadcast_shapes(*(a.shape for a in arrays)))):
+            shape = np.broadcast_shapes(*(array.shape for array in arrays))
+            if not self.constants.affords(math.prod(shape)):
                 return None, True
             with np.errstate(all="ignore"):
                 return compact(np.asarray(reduce(join, arrays))), missing
@@ -145,7 +146,7 @@ class MaskTracker:
             return np.where(chosen, *given)
 
         sizes = [chosen.shape, *(value.shape or () for value in others)]
-        if not self.constants.affords(product(np.broadcast_shapes(*sizes))):
+        if not self.constants.affords(math.prod(np.broadcast_shapes(*sizes))):
             return Marks()
         return Marks(self._joined_level(others, choose), _join_zeros(choose, zeros))
 
@@ -161,7 +162,7 @@ class MaskTracker:
         plain, level = fold.plain(call.node, call.scope), marks.level
 
         def move(array: Array | None) -> Array | None:
-            if array is None or not self.constants.affords(product(shape)):
+            if array is None or not self.constants.affords(math.prod(shape)):
                 return None
             whole = np.ascontiguousarray(np.broadcast_to(array, shape))
             made = fold.evaluate(plain, op.version, [whole, *rest])
@@ -195,7 +196,7 @@ def _zero_of(value: Value) -> Array | None:
     """Return where a value is zero whatever the data: by its marks, or a constant 0."""
     if not value.constant:
         return None if value.marks is None else value.marks.zero
-    if value.shape is None or product(value.shape) != 1:
+    if value.shape is None or math.prod(value.shape) != 1:
         return None
     data = value.fetched()
     return None if data is None or data.reshape(-1)[0] != 0 else np.ones(data.shape, dtype=bool)

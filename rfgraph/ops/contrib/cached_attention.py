@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from rfgraph.ops.contrib.packed_heads import (
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import everything_links, trim_outputs
-from rfgraph.relations.axis_rules import Blocks, Shape, Whole, product
+from rfgraph.relations.axis_rules import Blocks, Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _cache_links(node: OpNode, slot: int, found: Grouped, number: int) -> Iterat
 
 def _lengths(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
     found = node.ranked(slot, 1, 2)
-    if product(found) != heads.batch:
+    if math.prod(found) != heads.batch:
         raise RuleError(f"input {slot} requires {heads.batch} lengths, found shape {list(found)}")
     yield (Chain(found).reshape((heads.batch, 1, 1)).add(Pointwise(heads.shape)).link(slot))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from rfgraph.ops.contrib.operands import DOMAIN, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import everything_links, own_link, select_steps, trim_outputs
-from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window, product
+from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Taps
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def causal_conv_with_state(node: OpNode) -> Outcome:
     count, last = node.int("ndim", 1), node.int("channels_last", 0) != 0
     shape = _spread(node, count, last)
     kernel = node.ranked(1, 2 + count, 2 + count)
-    channels = product(shape[2:]) if last else shape[1]
+    channels = math.prod(shape[2:]) if last else shape[1]
     if kernel[:2] != (channels, 1) or min(kernel[2:]) < 1:
         raise RuleError(f"input 1 requires {channels} kernels of depth 1, found {list(kernel)}")
     conv = _causal(node, shape, kernel[-1], last)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from rfgraph.ops.contrib.operands import DOMAIN, broadcast_links, vector_links
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, broadcast
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import own_link, scalar_link, scalar_links, select_steps, trim_outputs
-from rfgraph.relations.axis_rules import Shift, Whole, product
+from rfgraph.relations.axis_rules import Shift, Whole
 from rfgraph.relations.how import How
 from rfgraph.relations.steps import Pointwise, Reduce
 
@@ -112,7 +114,7 @@ def dropout(node: OpNode) -> Outcome:
     biased = node.op_type != "BitmaskDropout"
     if biased:
         links.extend((*broadcast_links(node, 1, shape), *broadcast_links(node, 2, shape)))
-    mask = shape if node.op_type == "BiasDropout" else (-(-product(shape) // 32),)
+    mask = shape if node.op_type == "BiasDropout" else (-(-math.prod(shape) // 32),)
     slots = (3, 4) if biased else (1, 2)
     mode = node.value(slots[1]) if node.has(slots[1]) else None
     if mode is not None and (mode.data is None or mode.data.any()):

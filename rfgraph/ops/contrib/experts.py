@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import DOMAIN
@@ -9,7 +10,7 @@ from rfgraph.ops.contrib.packed_heads import take_part
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import everything_links, trim_outputs
-from rfgraph.relations.axis_rules import Shape, Whole, product
+from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def _mix_outcome(node: OpNode, shape: Shape, routing: tuple[int, ...]) -> Outcom
 
 def _routing_link(node: OpNode, slot: int, shape: Shape) -> Link:
     tokens, experts = node.ranked(slot, 2, 2)
-    if tokens != product(shape[:-1]):
-        raise RuleError(f"input {slot} requires {product(shape[:-1])} tokens, found {tokens}")
+    if tokens != math.prod(shape[:-1]):
+        raise RuleError(f"input {slot} requires {math.prod(shape[:-1])} tokens, found {tokens}")
     chain = Chain((tokens, experts)).reduce([1])
     return chain.reshape((*shape[:-1], 1)).add(Pointwise(shape)).link(slot)
 
@@ -82,7 +83,7 @@ def group_router(node: OpNode) -> Outcome:
     """
     (experts,) = node.ranked(1, 1, 1)
     found = node.ranked(0, 1)
-    shape = (product(found[:-1]), experts)
+    shape = (math.prod(found[:-1]), experts)
     if not node.has(2) and found[-1] != experts:
         raise RuleError(f"input 0 requires {experts} logits, found shape {list(found)}")
     links: list[Link] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from rfgraph.ops.node import (
 )
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import check_index_count, everything_links, pick_steps, trim_outputs
-from rfgraph.relations.axis_rules import Band, Shape, Whole, product
+from rfgraph.relations.axis_rules import Band, Shape, Whole
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Reduce, Regroup
 
 if TYPE_CHECKING:
@@ -333,7 +334,7 @@ def restore_padding(node: OpNode) -> Outcome:
     """
     tokens, features = shape = node.ranked(0, 2, 2)
     where = node.ranked(1, 2, 2)
-    count, out = product(where), (*where, features)
+    count, out = math.prod(where), (*where, features)
     if tokens > count:
         raise RuleError(f"input 0 requires at most {count} tokens, found {tokens}")
     offsets = node.known_ints(1) if node.value(1).data is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import DOMAIN, broadcast_links, vector_links
@@ -15,7 +16,7 @@ from rfgraph.ops.steps import (
     softmax_hows,
     trim_outputs,
 )
-from rfgraph.relations.axis_rules import Blocks, ReduceRule, Repeat, Shape, Whole, product
+from rfgraph.relations.axis_rules import Blocks, ReduceRule, Repeat, Shape, Whole
 from rfgraph.relations.how import SUM, How
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Select
 
@@ -39,7 +40,7 @@ def _added_links(
     found = expect_broadcast(node, slot, shape)
     less = len(shape) - len(found)
     statistics = Chain(found).reduce(axis - less for axis in axes if axis >= less)
-    first, second = norm_hows(product(shape[axis] for axis in axes)) if how is None else how
+    first, second = norm_hows(math.prod(shape[axis] for axis in axes)) if how is None else how
     own = own_link(shape, slot, how=first)
     if not statistics.steps:
         return (own,)
@@ -113,7 +114,7 @@ def bias_softmax(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 1)
     axes = range(node.axis("axis", 1, len(shape)), len(shape))
-    hows = softmax_hows(product(shape[axes.start :]))
+    hows = softmax_hows(math.prod(shape[axes.start :]))
     return Outcome(
         (shape,),
         tuple(link for slot in (0, 1) for link in _added_links(node, slot, shape, axes, how=hows)),
@@ -177,7 +178,7 @@ def _group_links(node: OpNode, slot: int, under: Shape, shape: Shape, channel: i
         (axis, Whole(length, 1)) for axis, length in enumerate(under) if axis not in (0, channel)
     ]
     rules.append((channel, Blocks(node.int("groups"), channels, channels)))
-    count = product(shape) // (shape[0] * node.int("groups"))
+    count = math.prod(shape) // (shape[0] * node.int("groups"))
     own, mean = norm_hows(count, by_channel=True)
     sums = [
         Link(slot, (*place, Pointwise(shape)), output, how=how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import (
@@ -19,7 +20,7 @@ from rfgraph.ops.contrib.operands import (
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import everything_links, own_link, scalar_links, trim_outputs
-from rfgraph.relations.axis_rules import Shape, Whole, product
+from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.how import WEIGHTED
 from rfgraph.relations.steps import Everything, Pointwise, Reduce
 
@@ -225,9 +226,9 @@ def _row_links(node: OpNode, slots: Iterable[int], shape: Shape, output: int = 0
     count, links = shape[-1], []
     for slot in filter(node.has, slots):
         found = node.shape(slot)
-        if product(found) % count:
+        if math.prod(found) % count:
             raise RuleError(f"input {slot} requires {count} equal rows, found shape {list(found)}")
-        rows = (count, product(found) // count)
+        rows = (count, math.prod(found) // count)
         chain = Chain(found).reshape(rows).reduce([1], weighted=True)
         links.append(chain.reshape((count,)).add(Pointwise(shape)).link(slot, output))
     return links
@@ -250,7 +251,7 @@ def matmul_n_bits(node: OpNode) -> Outcome:
 
 
 def _is_empty(node: OpNode, slot: int) -> bool:
-    return node.has(slot) and product(node.shape(slot)) == 0
+    return node.has(slot) and math.prod(node.shape(slot)) == 0
 
 
 @rule("MatMulNBitsQLoRA", domain=DOMAIN, ignores=(*WEIGHTS, "lora_bits", "lora_block_size"))

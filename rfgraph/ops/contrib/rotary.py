@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from rfgraph.ops.steps import (
     select_steps,
     trim_outputs,
 )
-from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
+from rfgraph.relations.axis_rules import Shape, Shift, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup
 
 if TYPE_CHECKING:
@@ -209,6 +210,6 @@ def _parts(node: OpNode, apart: Shape, start: int) -> Iterator[tuple[int, Chain]
 def _position_chain(node: OpNode, apart: Shape) -> Chain:
     """Return a chain from positions, one to begin with or one per token."""
     shape = node.shape(2)
-    if product(shape) == 1:
+    if math.prod(shape) == 1:
         return Chain(shape).add(*scalar_link(node, 2, apart).steps)
     return Chain(node.expect_shape(2, apart[:2])).add(Regroup((*apart[:2], 1, 1)), Pointwise(apart))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.contrib.operands import DOMAIN
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import everything_links, own_link, trim_outputs
-from rfgraph.relations.axis_rules import Shape, Whole, product
+from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def speculative_prefix_commit(node: OpNode) -> Outcome:
     the context is. onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     control, context = node.shape(3), node.shape(4)
-    batch, rest = divmod(product(control), CONTROL)
-    if batch < 1 or rest or product(context) != CONTEXT * batch:
+    batch, rest = divmod(math.prod(control), CONTROL)
+    if batch < 1 or rest or math.prod(context) != CONTEXT * batch:
         raise RuleError(
             f"inputs 3 and 4 require {CONTROL} and {CONTEXT} words per request, "
             f"found shapes {list(control)} and {list(context)}"
@@ -70,10 +71,10 @@ def _state_links(node: OpNode, slot: int, batch: int, to: Shape, output: int) ->
         yield from everything_links(node, (slot,), to, output)
         return
     found = node.shape(slot)
-    words, rest = divmod(product(found), batch)
+    words, rest = divmod(math.prod(found), batch)
     if rest:
         raise RuleError(f"input {slot} requires {batch} requests, found shape {list(found)}")
-    own, under = (batch, words), (batch, product(to) // batch)
+    own, under = (batch, words), (batch, math.prod(to) // batch)
     all_words = Reduce(((1, Whole(words, 1, unknown=slot == 5)),))
     chain = Chain(found).reshape(own).add(all_words, Pointwise(under))
     yield chain.reshape(to).link(slot, output)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rfgraph.ops.contrib.operands import (
     DOMAIN,
     apply_standard,
@@ -14,7 +16,6 @@ from rfgraph.ops.contrib.operands import (
 from rfgraph.ops.convolutions import convolve, global_pool, pool
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.relations.axis_rules import product
 from rfgraph.relations.steps import Everything, Pointwise
 
 ACTIVATION = ("activation", "activation_params")
@@ -130,7 +131,7 @@ def max_pool_with_mask(node: OpNode) -> Outcome:
         raise RuleError(
             f"input 1 requires the spatial lengths of {list(node.shape(0))}, found {list(mask)}"
         )
-    if product(mask[:2]) != 1:
+    if math.prod(mask[:2]) != 1:
         return Outcome((shape,), (data, Link(1, (Everything(shape),), spatial=data.spatial)))
     windows = Chain(mask).add(*data.steps, Pointwise(shape))
     return Outcome((shape,), (data, windows.link(1, spatial=data.spatial)))

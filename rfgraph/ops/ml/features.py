@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
@@ -11,7 +13,7 @@ from rfgraph.ops.steps import (
     pick_steps,
     select_steps,
 )
-from rfgraph.relations.axis_rules import Shape, Shift, Whole, product
+from rfgraph.relations.axis_rules import Shape, Shift, Whole
 from rfgraph.relations.steps import Everything, Pointwise, Reduce, Regroup
 
 ML = "ai.onnx.ml"
@@ -93,7 +95,7 @@ def array_feature_extractor(node: OpNode) -> Outcome:
     are read at their own place. All versions.
     """
     shape, where = node.ranked(0, 1), node.shape(1)
-    axis, count = len(shape) - 1, product(where)
+    axis, count = len(shape) - 1, math.prod(where)
     indices = node.value(1).data
     chain = Chain(shape)
     if indices is None:
@@ -136,7 +138,7 @@ def feature_vectorizer(node: OpNode) -> Outcome:
 
 def _table(shape: Shape) -> Shape:
     """Return rows and features of an input; a vector is one row."""
-    return (1, shape[0]) if len(shape) == 1 else (shape[0], product(shape[1:]))
+    return (1, shape[0]) if len(shape) == 1 else (shape[0], math.prod(shape[1:]))
 
 
 # -- rows of features ------------------------------------------------------------------------------

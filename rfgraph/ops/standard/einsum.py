@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import matrix_kernel, summing
-from rfgraph.relations.axis_rules import Shape, Shift, product
+from rfgraph.relations.axis_rules import Shape, Shift
 from rfgraph.relations.how import SUM, How, Kernel
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
 from rfgraph.wording.names import quoted
@@ -152,7 +153,7 @@ def _masked_links(node: OpNode, found: _Attention, kept: Array, out: Shape) -> t
     ordered = [values.index(letter) for letter in (*found.batch, found.key, *found.columns)]
     right = Chain(node.shape(slots[other])).add(Permute(tuple(ordered)))
     columns = right.shape[len(found.batch) + 1 :]
-    right.add(Regroup((*right.shape[: len(found.batch) + 1], product(columns))))
+    right.add(Regroup((*right.shape[: len(found.batch) + 1], math.prod(columns))))
     right.add(*taken_steps(kept, right.shape))
     right.add(Regroup((*right.shape[:-1], *columns)))
     reached = [*found.batch, found.row, *found.columns]
@@ -185,7 +186,7 @@ def _diagonals(chain: Chain, letters: list[Letter]) -> tuple[Chain, list[Letter]
         if any(chain.shape[axis] != length for axis in own):
             raise RuleError(f"{_letter_text(letter)} requires one length within an operand")
         chain.add(*_permute_steps([*own, *rest]))
-        total = product(chain.shape[:count])
+        total = math.prod(chain.shape[:count])
         chain.add(Regroup((total, *chain.shape[count:])))
         step = sum(length**power for power in range(count))
         chain.add(Select(((0, Shift(0, step, total, length)),)))

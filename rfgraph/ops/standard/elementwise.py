@@ -17,12 +17,13 @@ from rfgraph.ops.node import (
 )
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import kept_steps, own_link, scalar_link, scalar_links, trim_outputs
-from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.how import GATE, MAX, SELECT, SUM, How, Scaling
 from rfgraph.relations.steps import Pointwise, Regroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from rfgraph.relations.axis_rules import Shape
 
 
 @rule(
@@ -167,7 +168,7 @@ def _placed(node: OpNode) -> Shape:
         placed = second
     elif not allowed:
         raise RuleError(f"requires inputs of equal shape, found {list(first)} and {list(second)}")
-    elif product(second) == 1:
+    elif math.prod(second) == 1:
         placed = (1,) * len(first)
     else:
         start = (

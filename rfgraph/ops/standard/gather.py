@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, UnresolvedError
@@ -18,7 +20,7 @@ from rfgraph.ops.steps import (
     select_steps,
     separate_positions,
 )
-from rfgraph.relations.axis_rules import Shape, Shift, Whole, along_axis, product
+from rfgraph.relations.axis_rules import Shape, Shift, Whole, along_axis
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Step
 
@@ -39,7 +41,7 @@ def gather(node: OpNode) -> Outcome:
     indices = node.value(1).data
     chain = Chain(shape)
     if indices is None:
-        chain.add(*_anywhere(shape, axis, product(where)))
+        chain.add(*_anywhere(shape, axis, math.prod(where)))
     else:
         chain.add(*pick_steps(normal_indices(indices, shape[axis]).reshape(-1), axis, shape[axis]))
     out = (*shape[:axis], *where, *shape[axis + 1 :])
@@ -69,7 +71,7 @@ def gather_elements(node: OpNode) -> Outcome:
     shifts = [(a, Shift(0, 1, shape[a], where[a])) for a in range(len(shape)) if a != axis]
     chain = Chain(shape).add(*select_steps(shape, shifts))
     indices = node.value(1).data
-    if indices is None or product(shape) >= MAX_FLAT_INDEX:
+    if indices is None or math.prod(shape) >= MAX_FLAT_INDEX:
         chain.add(*_anywhere(chain.shape, axis, where[axis]))
     else:
         _pick_elements(chain, normal_indices(indices, shape[axis]), axis)
@@ -90,13 +92,13 @@ def _pick_elements(chain: Chain, indices: Array, axis: int) -> None:
     if len(lines) and np.array_equal(lines, np.broadcast_to(lines[:1], lines.shape)):
         chain.add(*pick_steps(lines[0], axis, shape[axis]))
         return
-    total = product(shape)
-    stride = product(shape[axis + 1 :])
+    total = math.prod(shape)
+    stride = math.prod(shape[axis + 1 :])
     at: tuple[Array, ...] = np.indices(indices.shape, dtype=np.int64, sparse=True)
     flat = indices * stride
     for a, positions in enumerate(at):
         if a != axis:
-            flat = flat + positions * product(shape[a + 1 :])
+            flat = flat + positions * math.prod(shape[a + 1 :])
     chain.add(Regroup((total,)), *pick_steps(flat.reshape(-1), 0, total), Regroup(indices.shape))
 
 
@@ -121,9 +123,9 @@ def gather_nd(node: OpNode) -> Outcome:
     out = (*where[:-1], *rest)
     indices = node.value(1).data
     chain = Chain(shape)
-    if indices is None or product(shape) >= MAX_FLAT_INDEX:
-        count = product(where[batch:-1])
-        flat = (*shape[:batch], product(shape[batch : batch + depth]), *rest)
+    if indices is None or math.prod(shape) >= MAX_FLAT_INDEX:
+        count = math.prod(where[batch:-1])
+        flat = (*shape[:batch], math.prod(shape[batch : batch + depth]), *rest)
         chain.reshape(flat)
         chain.add(*_anywhere(chain.shape, batch, count))
     else:
@@ -150,12 +152,12 @@ def _pick_tuples(chain: Chain, indices: Array, batch: int, depth: int) -> None:
         for axis, line in enumerate(lists):
             chain.add(*pick_steps(line, axis, lead[axis]))
         return
-    check_index_count(product(outer), "GatherND")
+    check_index_count(math.prod(outer), "GatherND")
     flat = np.zeros(outer, dtype=np.int64)
     for place, length in zip(places, lead, strict=True):
         flat = flat * length + place
-    chain.reshape((product(lead), *rest))
-    chain.add(*pick_steps(flat.reshape(-1), 0, product(lead)))
+    chain.reshape((math.prod(lead), *rest))
+    chain.add(*pick_steps(flat.reshape(-1), 0, math.prod(lead)))
 
 
 @rule("Compress", how=SELECT)
@@ -171,7 +173,7 @@ def compress(node: OpNode) -> Outcome:
     chain = Chain(shape)
     axis = 0
     if node.attribute("axis") is None:
-        chain.reshape((product(shape),))
+        chain.reshape((math.prod(shape),))
     else:
         axis = node.axis("axis", 0, len(shape))
     length = chain.shape[axis]

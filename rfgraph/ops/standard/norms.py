@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axes
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
@@ -13,7 +15,7 @@ from rfgraph.ops.steps import (
     scaling,
     trim_outputs,
 )
-from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole, product
+from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole
 from rfgraph.relations.how import How, Scaling
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup
 
@@ -37,7 +39,7 @@ def batch_normalization(node: OpNode) -> Outcome:
     own = tuple(shape[axis] for axis in kept) or (1,)
     training = _is_training(node)
     axes = [a for a in range(len(shape)) if a not in kept] if training else []
-    count = product(shape[axis] for axis in axes)
+    count = math.prod(shape[axis] for axis in axes)
     placed = (*own, *(1,) * (len(shape) - 1 - len(own)))
     gain, spread = Scaling(1, placed), Scaling(4, placed, -0.5, node.float("epsilon", 1e-5))
     hows = (How("norm", "stored", stored=(gain, spread)),) * 2
@@ -83,7 +85,7 @@ def instance_normalization(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 3)
     gain = scaling(node, 1, shape)
-    hows = norm_hows(product(shape[2:]), by_channel=True, stored=(gain,))
+    hows = norm_hows(math.prod(shape[2:]), by_channel=True, stored=(gain,))
     links = list(normalization_links(shape, range(2, len(shape)), hows))
     for slot in (1, 2):
         links.extend(parameter_links(node, slot, shape, 1))
@@ -106,7 +108,7 @@ def group_normalization(node: OpNode) -> Outcome:
     rules.extend((axis, Whole(shape[axis], 1)) for axis in range(2, len(shape)))
     by_group = node.version < 21 and node.shape(1) == (count,)
     gain = None if by_group else (scaling(node, 1, shape),)
-    own, statistics = norm_hows(product(shape[1:]) // count, by_channel=True, stored=gain)
+    own, statistics = norm_hows(math.prod(shape[1:]) // count, by_channel=True, stored=gain)
     links = [
         own_link(shape, how=own),
         Link(0, (Reduce(tuple(rules)), Pointwise(shape)), how=statistics),
@@ -139,7 +141,7 @@ def layer_normalization(node: OpNode) -> Outcome:
     axis = node.axis("axis", -1, len(shape))
     axes = range(axis, len(shape))
     gain = (Scaling(1, node.shape(1)),)
-    links = list(normalization_links(shape, axes, norm_hows(product(shape[axis:]), stored=gain)))
+    links = list(normalization_links(shape, axes, norm_hows(math.prod(shape[axis:]), stored=gain)))
     for slot in (1, 2):
         if slot == 1 or node.has(slot):
             expect_broadcast(node, slot, shape)
@@ -160,6 +162,6 @@ def mean_variance_normalization(node: OpNode) -> Outcome:
     named = node.ints("axes")
     axes = [axis for axis in ([0, 2, 3] if named is None else named) if axis < len(shape)]
     axes = list(normal_axes(axes, len(shape)))
-    count = product(shape[axis] for axis in axes)
+    count = math.prod(shape[axis] for axis in axes)
     hows = norm_hows(count, by_channel=1 not in axes, stored=())
     return Outcome((shape,), normalization_links(shape, axes, hows))

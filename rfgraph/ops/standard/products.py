@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, broadcast
@@ -15,9 +17,11 @@ from rfgraph.ops.steps import (
     own_link,
     summing,
 )
-from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.relations.how import SUM, Kernel
 from rfgraph.relations.steps import Permute, Pointwise
+
+if TYPE_CHECKING:
+    from rfgraph.relations.axis_rules import Shape
 
 # -- MatMul ----------------------------------------------------------------------------------------
 
@@ -159,7 +163,7 @@ def _quantization_links(
         return []
     found = node.shape(slot)
     placed = found
-    if product(found) == 1:
+    if math.prod(found) == 1:
         placed = (1,) * len(shape)
     elif len(found) == 1 and row and len(factor) > 1 and len(shape) > 1:
         placed = (*found, 1)

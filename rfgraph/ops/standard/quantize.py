@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, normal_axis
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import own_link, parameter_links
-from rfgraph.relations.axis_rules import Resample, Shape, product
+from rfgraph.relations.axis_rules import Resample, Shape
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Taps
 from rfgraph.wording.names import quoted
@@ -30,7 +31,7 @@ def quantize_linear(node: OpNode) -> Outcome:
 def _scale(node: OpNode, slot: int, shape: Shape) -> tuple[Link, ...]:
     own = node.shape(slot)
     axis, block = node.int("axis", 1), node.int("block_size", 0)
-    if product(own) == 1 and len(own) < 2:
+    if math.prod(own) == 1 and len(own) < 2:
         return parameter_links(node, slot, shape, 0)
     axis = normal_axis(axis, len(shape)) if len(shape) > 1 else 0
     if block == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,7 @@ from rfgraph.ops.steps import (
     select_steps,
     trim_outputs,
 )
-from rfgraph.relations.axis_rules import Outside, Shape, Shift, product
+from rfgraph.relations.axis_rules import Outside, Shape, Shift
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Pointwise, Select
 from rfgraph.wording.names import quoted
@@ -117,7 +118,7 @@ def _fill(
 ) -> list[Link]:
     """Return the link of constant_value, which only the padding reads."""
     found = node.shape(2)
-    if product(found) != 1:
+    if math.prod(found) != 1:
         raise RuleError(f"input 2 requires one element, found shape {list(found)}")
     fill = Chain(found).reshape((1,) * len(out)).add(Pointwise(out))
     sides = {a: (b, b + shape[a]) for a, b, e in pads if b > 0 or e > 0}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rfgraph.ops.masked_scores import least_margin, masked_weights, summed_steps
@@ -17,7 +19,7 @@ from rfgraph.ops.steps import (
     softmax_hows,
     trim_outputs,
 )
-from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole, product
+from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
 from rfgraph.relations.how import MAX, MEAN, SUM, How
 from rfgraph.relations.steps import Everything, Pointwise, Prefix, Reduce, Regroup
 
@@ -85,7 +87,7 @@ def softmax(node: OpNode) -> Outcome:
         axes = range(axis, axis + 1)
     masked = _masked_weights(node, axes) if node.op_type == "Softmax" else None
     if masked is None:
-        count = product(shape[axis] for axis in axes)
+        count = math.prod(shape[axis] for axis in axes)
         hows = softmax_hows(count) if node.op_type == "Softmax" else None
         return Outcome((shape,), normalization_links(shape, axes, hows))
     return Outcome((shape,), _kept_weight_links(shape, ~masked, axes))
@@ -109,7 +111,7 @@ def _kept_weight_links(shape: Shape, left: Array, axes: range) -> tuple[Link, ..
     """Return the links of weights: own index, and what is `left` of its row."""
     row, axis = shape, axes[0]
     if len(axes) > 1:
-        row = (*shape[:axis], product(shape[axis:]))
+        row = (*shape[:axis], math.prod(shape[axis:]))
         left = np.broadcast_to(left, (*left.shape[:axis], *shape[axis:]))
         left = left.reshape((*left.shape[:axis], row[-1]))
     sums = Chain(shape).reshape(row).add(*summed_steps(left, row, axis))

@@ -11,7 +11,7 @@ from rfgraph.ops.convolutions import Convolution, channel_links, channel_rule, c
 from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import check_index_count
-from rfgraph.relations.axis_rules import Listed, Whole, product
+from rfgraph.relations.axis_rules import Listed, Whole
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Taps
 
 
@@ -36,7 +36,7 @@ def deform_conv(node: OpNode) -> Outcome:
     links = [Link(0, (anywhere, channels), spatial=conv.spatial)]
     if not node.value(1).constant:
         links.append(conv.weight_link(1, node.shape(1)))
-    taps = product(node.shape(1)[2:])
+    taps = math.prod(node.shape(1)[2:])
     links.append(_offset_link(node, conv, 2, taps * len(conv.spatial)))
     if node.has(4):
         links.append(_offset_link(node, conv, 4, taps))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from rfgraph.ops.steps import (
     pick_steps,
     separate_positions,
 )
-from rfgraph.relations.axis_rules import Listed, Shape, Shift, Whole, product
+from rfgraph.relations.axis_rules import Listed, Shape, Shift, Whole
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Everything, Pointwise, Reduce, Select, Step, Taps
 
@@ -55,7 +56,7 @@ def scatter_elements(node: OpNode) -> Outcome:
     elif is_unlistable(*shape):
         return _anywhere_outcome(node, shape, where, axis)
     else:
-        view = _View(shape, (product(shape),), (product(where),), 0)
+        view = _View(shape, (math.prod(shape),), (math.prod(where),), 0)
         places = _flat(positions, shape, axis)
     if is_unlistable(view.data[view.axis]):
         return _anywhere_outcome(node, shape, where, axis)
@@ -119,14 +120,14 @@ def scatter_nd(node: OpNode) -> Outcome:
     places = np.zeros(where[:-1], dtype=np.int64)
     for component, length in zip(positions, lead, strict=True):
         places = places * length + component
-    view = _View(shape, (product(lead), *rest), (places.size, *rest), 0)
+    view = _View(shape, (math.prod(lead), *rest), (places.size, *rest), 0)
     return _written(node, view, places.reshape(-1), combined)
 
 
 def _scattered_nd(shape: Shape, where: Shape) -> Outcome:
     rest = shape[where[-1] :]
     updates = Chain((*where[:-1], *rest))
-    updates.reshape((product(where[:-1]), *rest))
+    updates.reshape((math.prod(where[:-1]), *rest))
     updates.add(Reduce(((0, Whole(updates.shape[0], 1, unknown=True)),)), Pointwise(shape))
     indices = Chain(where).add(Everything((1,) * len(shape)), Pointwise(shape))
     return Outcome((shape,), (own_link(shape), indices.link(1), updates.link(2)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rfgraph.ops.node import (
     Chain,
     Link,
@@ -14,7 +16,7 @@ from rfgraph.ops.node import (
 )
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import drop_axes, own_link
-from rfgraph.relations.axis_rules import Repeat, Shape, product
+from rfgraph.relations.axis_rules import Repeat, Shape
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
 from rfgraph.wording.names import quoted
@@ -52,11 +54,11 @@ def _target(shape: Shape, wanted: list[int], keep_zero: bool) -> Shape:
             f"shape requires lengths of at least 0 and one -1 at most, found {wanted[:8]}"
         )
     if free:
-        rest = -product(target)
-        if rest == 0 or product(shape) % rest:
+        rest = -math.prod(target)
+        if rest == 0 or math.prod(shape) % rest:
             raise RuleError(f"an input of shape {list(shape)} cannot be reshaped to {wanted[:8]}")
-        target[free[0]] = product(shape) // rest
-    if product(target) != product(shape):
+        target[free[0]] = math.prod(shape) // rest
+    if math.prod(target) != math.prod(shape):
         raise RuleError(f"an input of shape {list(shape)} cannot be reshaped to {wanted[:8]}")
     return tuple(target)
 
@@ -71,7 +73,7 @@ def flatten(node: OpNode) -> Outcome:
     axis = node.int("axis", 1)
     if axis != len(shape):
         axis = normal_axis(axis, len(shape))
-    return _as(shape, (product(shape[:axis]), product(shape[axis:])))
+    return _as(shape, (math.prod(shape[:axis]), math.prod(shape[axis:])))
 
 
 def _axes(node: OpNode) -> list[int] | None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rfgraph.ops.node import Array, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import is_unlistable, scalar_links
-from rfgraph.relations.axis_rules import Shape, product
 from rfgraph.wording.names import quoted
+
+if TYPE_CHECKING:
+    from rfgraph.relations.axis_rules import Shape
 
 # The element types of ONNX that NumPy has.
 _DTYPES: dict[int, str] = {
@@ -57,7 +59,7 @@ def size(node: OpNode) -> Outcome:
 
     Exact. All versions.
     """
-    return Outcome(((),), values=(_integers([product(node.shape(0))], ()),))
+    return Outcome(((),), values=(_integers([math.prod(node.shape(0))], ()),))
 
 
 @rule("Constant")
@@ -119,7 +121,7 @@ def _fill(node: OpNode) -> Array | None:
     if value is None:
         return np.zeros(1, dtype=np.float32)
     stored = _stored_outcome("value", value)
-    if product(stored.shapes[0] or ()) != 1:
+    if math.prod(stored.shapes[0] or ()) != 1:
         raise RuleError("attribute 'value' requires a tensor of one element")
     return stored.values[0]
 

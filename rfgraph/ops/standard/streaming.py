@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,6 @@ from rfgraph.relations.axis_rules import (
     Shape,
     Shift,
     Whole,
-    product,
 )
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Select, Step, Taps
 
@@ -129,7 +129,7 @@ def _cache_link(node: OpNode, turn: Rotation, slot: int) -> Link:
         chain = Chain(node.expect_shape(slot, (rows, pairs)))
         ids = node.value(3).data
         if ids is None:
-            chain.add(Reduce(((0, Whole(rows, product(place), unknown=True)),)))
+            chain.add(Reduce(((0, Whole(rows, math.prod(place), unknown=True)),)))
         else:
             picked = normal_indices(ids, rows, "position_ids").reshape(-1)
             chain.add(*pick_steps(picked, 0, rows))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from rfgraph.ops.convolutions import convolve, global_pool, pool, windows
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import check_index_count
-from rfgraph.relations.axis_rules import Band, Listed, Shape, Whole, Window, product
+from rfgraph.relations.axis_rules import Band, Listed, Shape, Whole, Window
 from rfgraph.relations.how import MAX, MEAN, SELECT, SUM, WEIGHTED, How
 from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Reduce, Regroup, Taps
 
@@ -179,11 +181,12 @@ def col2im(node: OpNode) -> Outcome:
         )
     unfolded = windows(node, block, image)
     counts = [each.out_len for each in unfolded]
-    if shape[1] % product(block) or shape[2] != product(counts):
+    if shape[1] % math.prod(block) or shape[2] != math.prod(counts):
         raise RuleError(
-            f"{product(counts)} blocks of {product(block)} entries do not fit shape {list(shape)}"
+            f"{math.prod(counts)} blocks of {math.prod(block)} entries do not fit "
+            f"shape {list(shape)}"
         )
-    n, lead = len(image), (shape[0], shape[1] // product(block))
+    n, lead = len(image), (shape[0], shape[1] // math.prod(block))
     pairs = [axis for j in range(n) for axis in (2 + j, 2 + n + j)]
     merged = (b * count for b, count in zip(block, counts, strict=True))
     chain = Chain(shape).add(Regroup((*lead, *block, *counts)), Permute((0, 1, *pairs)))
@@ -221,15 +224,15 @@ def max_unpool(node: OpNode) -> Outcome:
     if node.value(1).data is None:
         anything = (Everything(out, unknown=True),)
         return Outcome((out,), tuple(Link(slot, anything, spatial=spatial) for slot in (0, 1)))
-    count = product(out)
-    check_index_count(count + product(shape), "MaxUnpool")
+    count = math.prod(out)
+    check_index_count(count + math.prod(shape), "MaxUnpool")
     lists: list[list[int]] = [[] for _ in range(count)]
     for source, target in enumerate(node.known_ints(1) or []):
         if not 0 <= target < count:
             raise RuleError(f"input 1 requires indices in [0, {count - 1}], found {target}")
         lists[target].append(source)
-    chain = Chain(shape).add(Regroup((product(shape),)))
-    chain.add(Taps(((0, Listed(tuple(map(tuple, lists)), product(shape))),)), Regroup(out))
+    chain = Chain(shape).add(Regroup((math.prod(shape),)))
+    chain.add(Taps(((0, Listed(tuple(map(tuple, lists)), math.prod(shape))),)), Regroup(out))
     return Outcome((out,), (chain.link(0, spatial=spatial, how=SELECT),))
 
 
