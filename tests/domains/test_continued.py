@@ -9,7 +9,10 @@ import rfgraph
 from rfgraph.domains import continued, padding, read_units
 from rfgraph.domains.fields import closed_form
 from rfgraph.domains.joined import put_together
+from rfgraph.relations.axis_rules import Shift
 from rfgraph.relations.graph import edges_into
+from rfgraph.relations.relation import Relation
+from rfgraph.relations.steps import Select
 
 DENSE = """
 <ir_version: 8, opset_import: ["": 17]>
@@ -49,6 +52,20 @@ def test_what_has_the_first_parts_already_stands_for_them():
 def test_what_has_other_parts_stands_for_none(other):
     text = DENSE.replace("ab = Concat<axis = 1>(x, a)", other)
     assert edges_by_concat(text) == {"y": ["abc", "a"]}
+
+
+def test_parts_along_two_axes_are_one_by_one():
+    """The two upper quarters of a square, and then all four: no axis has the first parts alone."""
+    graph = rfgraph.load(parser.parse_model(DENSE)).graph
+    (edge, *_) = edges_into(graph, "ab")
+
+    def quarter(row, column):
+        rules = ((0, Shift(-row, 1, 2, 4, "absent")), (1, Shift(-column, 1, 2, 4, "absent")))
+        return edge._replace(relation=Relation((2, 2), (Select(rules),)))
+
+    upper = [quarter(0, 0), quarter(0, 2)]
+    parts = {"upper": upper, "all": [*upper, quarter(2, 0), quarter(2, 2)]}
+    assert continued.continued(graph, parts) == {}
 
 
 def test_fields_are_those_of_all_parts_one_by_one(monkeypatch):

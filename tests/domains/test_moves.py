@@ -202,6 +202,18 @@ def test_parts_that_overlap_are_none():
     assert joined(put_together(0, 2), ("x", "y")) == {}
 
 
+def test_a_part_that_carries_nothing_is_none():
+    """x behind a part of length 0, which is then turned: one rearrangement of x."""
+    graph = put_together(0, 4)
+    graph.add_node("none", shape=(0,), producer=None)
+    nothing = Relation((0,), (Select(((0, Shift(0, 1, 0, 8, "absent")),)),))
+    assert nothing.is_void
+    graph.add_edge("none", "y", relation=nothing, **{**NO_OPERATOR, "slot": 2})
+    made = joined(graph, ("x", "none", "y"))["y"]
+    assert made.source == "x"
+    assert made.relation.steps == (Select(((0, Repeat(4, 8)),)),)
+
+
 def test_parts_of_an_axis_too_long_to_tabulate_are_left_as_they_are():
     long = 1 << 23
     assert joined(put_together(0, long, length=long, total=2 * long), ("x", "y")) == {}

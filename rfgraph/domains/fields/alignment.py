@@ -64,15 +64,14 @@ def common_line(spread: Spread) -> tuple[Fraction, Fraction] | None:
 
     In input positions. None where they disagree or have no period.
     """
-    lines: set[tuple[Fraction | int, Fraction | int]] = set()
-    for extent in spread or ():
-        if extent.twice is None or not isinstance(extent.piece, Mapped):
-            return None
-        lines.add(_line(extent.piece, extent.twice))
-    if len(lines) != 1:
-        return None
-    ((rate, twice),) = lines
-    return Fraction(rate), Fraction(twice) / 2
+    lines = {
+        _line(extent.piece, extent.twice)
+        if isinstance(extent.piece, Mapped) and extent.twice is not None
+        else None
+        for extent in spread or ()
+    }
+    line = lines.pop() if len(lines) == 1 else None
+    return None if line is None else (Fraction(line[0]), Fraction(line[1]) / 2)
 
 
 def _line(piece: Mapped, twice: int) -> tuple[Fraction | int, Fraction | int]:
