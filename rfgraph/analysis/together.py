@@ -14,11 +14,13 @@ from rfgraph.domains.movement import (
     REVERSED,
     STRETCHED,
     WRAPPED,
+    leading_to,
     movement,
 )
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, joined
-from rfgraph.errors import RfgraphError
+from rfgraph.errors import BoundError, RfgraphError
 from rfgraph.relations.graph import ancestors
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 # Behind these an axis is still one, though it does not move.
 _KEPT = frozenset((LONG, MERGED, MIXED, PARTS, REVERSED, STRETCHED, WRAPPED))
+# So many other inputs of a tensor are followed.
+MAX_TOGETHER = 64
 OTHERWISE = "must be cut as well, but in other steps"
 
 
@@ -50,8 +54,11 @@ def together(
 ) -> Together:
     """Return what units along `carrier` of a tensor need where `source` is not cut `alone`."""
     found = alone
-    for item, at, moving, value in _others(model, source, tensor, carrier):
-        if not _tied(model, source, axis, item, at, alone.needs.q):
+    others = list(_others(model, source, tensor, carrier))
+    lengthens = bool(others) and _lengthens_alone(model, source, axis, alone.needs.q)
+    symbol = source.symbolic.get(axis, "?")
+    for item, at, moving, value in others:
+        if lengthens and (symbol == "?" or item.symbolic.get(at) != symbol):
             continue
         if value is None:
             found = found._replace(breaks=(*found.breaks, *moving.breaks))
@@ -78,14 +85,19 @@ def _others(
 
     Or would, but for what stops it: then there is no value.
     """
-    within = ancestors(model.graph, [tensor])
-    for item in model.inputs:
-        if item.name == source.name or item.name not in within:
-            continue
+    within = ancestors(model.graph, [tensor]) - {source.name}
+    items = [item for item in model.inputs if item.name in within]
+    if len(items) > MAX_TOGETHER:
+        raise BoundError(
+            f"beside input {quoted(source.name)} tensor {quoted(tensor)} reads {len(items)}, "
+            f"more than MAX_TOGETHER ({MAX_TOGETHER}): which are cut with it is not followed"
+        )
+    leading = leading_to(model.graph, tensor)
+    for item in items:
         for at, length in enumerate(item.shape):
             if length == 1:
                 continue
-            moving = movement(model.graph, item.name, at, tensor)
+            moving = movement(model.graph, item.name, at, tensor, leading)
             value = moving.values.get(tensor)
             if isinstance(value, Moved):
                 value = flattened(value)
@@ -95,19 +107,17 @@ def _others(
                 yield item, at, moving, None
 
 
-def _tied(
-    model: Model, source: ModelInput, axis: int, item: ModelInput, at: int, step: int
-) -> bool:
-    """Whether an axis of another input has no length of its own: none that stays is accepted."""
-    symbol = source.symbolic.get(axis, "?")
-    if symbol != "?" and item.symbolic.get(at) == symbol:
-        return True
-    shapes = {each.name: each.shape for each in model.inputs}
-    own = list(source.shape)
-    own[axis] += step
+def _lengthens_alone(model: Model, source: ModelInput, axis: int, step: int) -> bool:
+    """Whether the graph accepts one step more of an axis where all other inputs stay as they are.
+
+    If not, what moves with the same units has no length of its own.
+    """
+    shape = list(source.shape)
+    shape[axis] += step
+    shapes = {item.name: item.shape for item in model.inputs}
     try:
         if model.at is not None:
-            model.at({**shapes, source.name: tuple(own)})
+            model.at({**shapes, source.name: tuple(shape)})
     except RfgraphError:
-        return True
-    return False
+        return False
+    return True

@@ -32,7 +32,7 @@ from rfgraph.relations.axis_rules import (
     Whole,
     Window,
 )
-from rfgraph.relations.graph import Edge, ancestors, input_shape
+from rfgraph.relations.graph import Edge, ancestors, descendants, input_shape
 from rfgraph.relations.steps import is_own, regroup_plan
 
 if TYPE_CHECKING:
@@ -97,23 +97,39 @@ class Movement:
         return math.lcm(*(v.needs.q for v in self.values.values() if isinstance(v, Moved)))
 
 
-def movement(graph: Graph, source: str, axis: int, target: str) -> Movement:
+class Leading(NamedTuple):
+    """What leads to a tensor, and over which edges: one where several are one rearrangement."""
+
+    joins: Mapping[str, Joined]
+    names: set[str]
+
+
+def leading_to(graph: Graph, target: str) -> Leading:
+    """Return what leads to a tensor."""
+    within = ancestors(graph, [target])
+    joins = joined_by_axis(graph, (name for name in graph if name in within))
+    return Leading(joins, Joining(joins).ancestors(graph, [target]))
+
+
+def movement(
+    graph: Graph, source: str, axis: int, target: str, leading: Leading | None = None
+) -> Movement:
     """Return how the tensors on the way from `source` to `target` move with its `axis`.
 
     A tensor moves if some of its paths do; each operator that stops others is a break, and so is
     one that reads all on one side, behind which the tensor moves on. What the target needs has its
-    own end, before which a unit must lie to exist.
+    own end, before which a unit must lie to exist. `leading` is that of the target, where it is
+    asked for several sources.
     """
     length = input_shape(graph, source)[axis]
     own = affine(1, 0, 0)
     values: dict[str, Value] = {source: Moved(axis, 1, length, own, own)}
     breaks: dict[Break, None] = {}
-    leading = ancestors(graph, [target])
-    joins = joined_by_axis(graph, (name for name in graph if name in leading))
+    joins, names = leading or leading_to(graph, target)
     domain = _Movement(length, joins)
-    within = domain.ancestors(graph, [target])
+    between = names & descendants(graph, source)
     for name in graph:
-        if name not in within:
+        if name not in between:
             continue
         for edge in domain.edges_into(graph, name):
             if edge.source in values and not edge.relation.is_void:

@@ -119,14 +119,14 @@ def ancestors(
     return seen
 
 
+def descendants(graph: Graph, tensor: str) -> set[str]:
+    """Return a tensor and all that reads it, directly or not."""
+    return ancestors(graph, [tensor], graph.succ.__getitem__)
+
+
 def between(graph: Graph, source: str, target: str) -> set[str]:
     """Return the tensors on walks from `source` to `target`, both among them; none without walk."""
-    leading = ancestors(graph, [target])
-    found = {source} & leading
-    for tensor in graph:
-        if tensor in leading and any(before in found for before in graph.pred[tensor]):
-            found.add(tensor)
-    return found
+    return ancestors(graph, [target]) & descendants(graph, source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from onnx import helper
 import rfgraph
 from analysis import nets
 from analysis.stitched import image_of
+from benchmarks import networks
+from rfgraph.analysis import together
 from rfgraph.cli import main
 from rfgraph.domains.movement import WRAPPED
 
@@ -142,3 +144,23 @@ def test_the_command_names_them(tmp_path, capsys):
     for option in (["--for", "dask"], ["--verify"]):
         assert main(["tiles", str(path), "--input", "x", *option]) == 2
         assert "'x' alone" in capsys.readouterr().err
+
+
+def test_of_many_inputs_a_few_are_named(tmp_path, capsys):
+    path = tmp_path / "many.onnx"
+    path.write_bytes(networks.side_by_side(9).SerializeToString())
+    assert main(["tiles", str(path), "--input", "x"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "axis 2 of input x5 and 3 more (--format json): cut at the same positions" in text
+    (axis, _) = rfgraph.tiles(str(path), input="x").axes
+    assert axis.inputs == tuple((f"x{number}", 2) for number in range(1, 9))
+    assert axis.halo == (1, 1)
+
+
+def test_more_inputs_than_are_followed_are_refused(monkeypatch):
+    """What others need is unknown then, so no tiles are exact for one input alone."""
+    model = networks.side_by_side(5)
+    rfgraph.tiles(model, input="x")
+    monkeypatch.setattr(together, "MAX_TOGETHER", 3)
+    with pytest.raises(rfgraph.BoundError, match=r"reads 4, more than MAX_TOGETHER \(3\)"):
+        rfgraph.tiles(model, input="x")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rfgraph.analysis import verification, view
+from rfgraph.analysis import together, verification, view
 from rfgraph.checks import description, rf004
 from rfgraph.domains import read_units
 from rfgraph.domains.effective import stored
@@ -55,6 +55,7 @@ BOUNDS = [
     (verification, "MAX_SECONDS", "seconds that a run by `--verify` may take"),
     (verification, "MAX_BYTES", "bytes of memory that it may take"),
     (runnable, "MAX_DRAWN", "weights that it draws for those in other files"),
+    (together, "MAX_TOGETHER", "other inputs that may have to be cut together with one"),
     (view, "MAX_FIELDS", "pairs of a tensor and one of several inputs that a report lists"),
     (description, "MAX_DESCRIPTION", "bytes of a bioimage.io description (`--rdf`)"),
     (rf004, "MAX_TAPS", "dead taps of a window in a row that RF004 looks at"),

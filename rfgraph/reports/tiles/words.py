@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rfgraph.analysis.tiling import Tiling
 
 
+# So many inputs that are cut together are named.
+MOST_INPUTS = 5
 NO_PLAN = "No plan is made and no tile is chosen, because tiles are not exact."
 
 
@@ -55,8 +57,10 @@ def output_text(axis: AxisGeometry) -> str:
 
 def beside_text(axis: AxisGeometry) -> str:
     """Say which other inputs are cut at the same positions."""
-    named = (f"axis {at} of input {safe(name)}" for name, at in axis.inputs)
-    return f"{', '.join(named)}: cut at the same positions"
+    named = [f"axis {at} of input {safe(name)}" for name, at in axis.inputs[:MOST_INPUTS]]
+    more = len(axis.inputs) - len(named)
+    rest = f" and {more} more (--format json)" if more else ""
+    return f"{', '.join(named)}{rest}: cut at the same positions"
 
 
 def plan_rows(item: Tiling) -> Iterator[tuple[str, ...]]:
