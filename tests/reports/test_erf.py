@@ -8,10 +8,12 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 
 import rfgraph
 from effective.nets import Net, stack
 from fixtures.make import build
+from reports import models
 from rfgraph.cli import main
 
 
@@ -133,12 +135,28 @@ def test_what_is_not_known_is_said(file, run):
     assert json.loads(run("erf", path, "--format", "json"))["assumed"] == ["LpPool"]
 
 
+@pytest.mark.parametrize("kind", ["random", "stored"])
+def test_what_is_left_out_is_not_said_to_be_nothing(file, run, kind):
+    nodes = [
+        helper.make_node("Unheard", ["x"], ["a"], domain="of.nobody"),
+        helper.make_node("Relu", ["a"], ["y"]),
+    ]
+    path = file(models.model(nodes, {"x": [1, 1, 8]}, {"y": [1, 1, 8]}))
+    for form in ("text", "markdown"):
+        text = run("erf", path, "--map", kind, "--format", form)
+        assert "hat it reads is not known" in text
+        assert "nothing" not in text
+    said = run("erf", path, "--map", kind, "-o", "never.png", code=2)
+    assert "'y': what it reads is not known, so there is no map to draw" in said
+
+
 def test_an_empty_field_is_said_to_be(file, run):
     net = Net((1, 1, 6, 6))
     path = file(net.model(net.conv("x", 1, k=1, s=3, pad=0, kind="ConvTranspose")))
     assert "reads nothing" in run("erf", path, "--unit", "0,0,1,1")
     said = run("erf", path, "--unit", "0,0,1,1", "-o", "never.png", code=2)
-    assert "nothing is read, so there is no map to draw" in said
+    assert "reads nothing, so there is no map to draw" in said
+    assert "Reads nothing." in run("erf", path, "--unit", "0,0,1,1", "--format", "markdown")
     entry = json.loads(run("erf", path, "--unit", "0,0,1,1", "--format", "json"))
     assert entry["area_ratio"] == []
     assert run("erf", path, "--unit", "0,0,1,1", "--format", "csv").count("\n") == 3

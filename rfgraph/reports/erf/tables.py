@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfgraph.reports.erf.words import caveats, index_text, sides_text
 from rfgraph.reports.formats.csv import cell, csv_text
+from rfgraph.reports.formats.effective import nothing_text
 from rfgraph.reports.formats.markdown import table
 from rfgraph.wording.names import for_csv, for_markdown
 
@@ -42,7 +43,8 @@ def erf_markdown(file: str, fields: Sequence[ERF]) -> str:
         parts.append(f"## {for_markdown(found.tensor)} {index} of {for_markdown(found.input)}")
         entries = [axis.to_dict() for axis in found.axes.values()]
         parts.append(table(HEADER, [_row(entry) for entry in entries]))
-        parts.append(f"Half of it lies {sides_text(found)}.")
+        said = nothing_text(found) if found.empty else f"half of it lies {sides_text(found)}"
+        parts.append(f"{said[0].upper()}{said[1:]}.")
         parts.extend(for_markdown(note) for note in caveats(found))
     return "\n\n".join(parts) + "\n"
 

@@ -15,7 +15,13 @@ from rfgraph.reports.erf.words import (
     sides_text,
     unit_text,
 )
-from rfgraph.reports.formats.effective import KINDS, endless_sizes, ratio_text, sizes_text
+from rfgraph.reports.formats.effective import (
+    KINDS,
+    endless_sizes,
+    nothing_text,
+    ratio_text,
+    sizes_text,
+)
 from rfgraph.reports.formats.histogram import ASCII_DENSITY
 from rfgraph.reports.formats.lines import hanging
 from rfgraph.wording.names import safe, shortened
@@ -52,7 +58,7 @@ def _field_lines(found: ERF, own: Shape, given: Shape, style: Style) -> Iterator
     source = f"input {shortened(found.input, 40)} {shape_text(given)}"
     yield from hanging(f"{name}, {at}, of {source}: {KINDS[found.kind]}", style, "")
     if found.empty:
-        yield "  lets nothing through" if found.kind == "stored" else "  reads nothing"
+        yield f"  {nothing_text(found)}"
         return
     for label, value in _rows(found):
         yield from _row(label, value, style)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rfgraph.analysis.effective_field import EffectiveAxis
+    from rfgraph.analysis.effective_field import ERF, EffectiveAxis
     from rfgraph.domains.effective.adjoint import Kind
 
 KINDS: Mapping[Kind, str] = {
@@ -16,6 +16,13 @@ KINDS: Mapping[Kind, str] = {
     "paths": "number of paths, no weights read",
     "stored": "by the file's own weights, expected over their signs",
 }
+
+
+def nothing_text(found: ERF) -> str:
+    """Say what an empty map means."""
+    if found.unknown:
+        return "what it reads is not known"
+    return "lets nothing through" if found.kind == "stored" else "reads nothing"
 
 
 def sizes_text(values: Sequence[float | None]) -> str:

@@ -9,8 +9,9 @@ import numpy as np
 
 from rfgraph.domains.effective.statistics import as_floats, marginal, rows_and_columns
 from rfgraph.errors import UsageError
-from rfgraph.reports.formats.effective import KINDS
+from rfgraph.reports.formats.effective import KINDS, nothing_text
 from rfgraph.reports.formats.picture import COLOURS, INK, Part, compose, wrapped
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,9 @@ def part(found: ERF, name: str | None = None) -> Part:
     where nothing is read.
     """
     if found.empty:
-        raise UsageError("nothing is read, so there is no map to draw")
+        raise UsageError(
+            f"{quoted(found.tensor)}: {nothing_text(found)}, so there is no map to draw"
+        )
     title = f"{name or f'{found.tensor} on {found.input}'}: {KINDS[found.kind]}"
     return Part(WIDE, partial(_tall, found, title), partial(_draw, found, title))
 

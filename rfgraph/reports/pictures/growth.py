@@ -127,7 +127,8 @@ def _draw(grown: Sequence[Growth], title: str | None, frame: Frame) -> None:
     axes.set_xlim(0, max(one.levels[-1].depth for one in grown))
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    # Without an edge, and over the line of the input's length.
+    axes.legend(edgecolor="none", framealpha=1, fontsize=8, loc="upper left")
 
 
 def _curves(axes: Axes, one: Growth, number: int, *, alone: bool) -> None:
