@@ -113,6 +113,10 @@ def test_every_name_of_several_words_is_declared():
     assert [n for n in names if not re.search(declared.format(n), code, re.MULTILINE)] == []
 
 
+def test_it_is_read_in_one_go():
+    assert len(TEXT.splitlines()) <= 200
+
+
 def test_every_bound_exists():
     bounds = {word for word in named(TEXT) if word.startswith("MAX_")}
     assert len(bounds) > 20
