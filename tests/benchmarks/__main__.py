@@ -11,6 +11,7 @@ Every figure is a time of this run or a ratio of two; there are no limits that f
 from __future__ import annotations
 
 import compileall
+import math
 import sys
 import tempfile
 from itertools import islice
@@ -129,11 +130,15 @@ def farm() -> None:
 
 
 def scale() -> None:
-    """Ten times the nodes, inputs, positions or field: how many times the time and the memory."""
+    """Growth: times and memory from one size to another, and the exponent of the time in both."""
     for network, sizes in (
         ("chain", (10_000, 100_000)),
         ("fan", (10_000, 100_000)),
         ("residual", (2_000, 20_000)),
+        ("dense", (50, 200)),
+        ("complete", (250, 1_000)),
+        ("unet", (3, 12)),
+        ("transformer", (12, 120)),
         ("many_outputs", (100, 1_000)),
         ("many_inputs", (100, 1_000)),
         ("long_axis", (100_000, 1_000_000)),
@@ -142,9 +147,14 @@ def scale() -> None:
     ):
         found = [timing.apart("benchmarks.one", network, str(size)) for size in sizes]
         spent = [item["load"] + item["analyze"] for item in found]
+        edges = found[1]["edges"] / found[0]["edges"]
+        times = math.log(spent[1] / spent[0])
+        exponent = f"exponent {times / math.log(sizes[1] / sizes[0]):.2f}"
+        if edges > 1:
+            exponent += f", in edges {times / math.log(edges):.2f}"
         say(
             f"{network} {sizes[0]} -> {sizes[1]}: {spent[0]:.2f} s -> {spent[1]:.2f} s "
-            f"({spent[1] / spent[0]:.1f} times), "
+            f"({spent[1] / spent[0]:.1f} times, {exponent}), "
             f"{found[0]['more']:.0f} MB -> {found[1]['more']:.0f} MB "
             f"({found[1]['more'] / max(found[0]['more'], 1):.1f} times)"
         )

@@ -100,6 +100,56 @@ def complete(tensors: int) -> onnx.ModelProto:
     return net.model(made[-1])
 
 
+def dense(layers: int) -> onnx.ModelProto:
+    """A dense block: every layer reads the Concat of all before it."""
+    net = Net([1, 1, 32, 32])
+    made = ["x"]
+    for _ in range(layers):
+        every = net.add("Concat", *made, axis=1)
+        made.append(net.shaped(every, (3, 3), len(made), 1))
+    return net.model(net.add("Concat", *made, axis=1))
+
+
+def unet(depth: int) -> onnx.ModelProto:
+    """A U-Net of so many levels over one axis, each of half the positions of the one above."""
+    net = Net([1, 1, 2**depth])
+    stored = np.zeros((1, 1, 2), np.float32)
+    net.weights["up"] = numpy_helper.from_array(stored, "up")
+    at = net.conv("x")
+    skips = []
+    for _ in range(depth):
+        skips.append(at)
+        at = net.conv(net.add("MaxPool", at, kernel_shape=[2], strides=[2]))
+    for skip in reversed(skips):
+        at = net.add("ConvTranspose", at, "up", strides=[2])
+        at = net.conv(net.add("Relu", net.add("Add", at, skip)))
+    return net.model(at)
+
+
+def transformer(blocks: int) -> onnx.ModelProto:
+    """Patches of 4 x 4 as 64 tokens of 8 channels, then blocks of attention and of two layers."""
+    net = Net([1, 8, 32, 32])
+    for name, values in (
+        ("patches", np.zeros((8, 8, 4, 4), np.float32)),
+        ("matrix", np.zeros((8, 8), np.float32)),
+        ("vector", np.zeros(8, np.float32)),
+        ("tokens", np.array([1, 8, 64])),
+    ):
+        net.weights[name] = numpy_helper.from_array(values, name)
+    at = net.add("Reshape", net.add("Conv", "x", "patches", strides=[4, 4]), "tokens")
+    at = net.add("Transpose", at, perm=[0, 2, 1])
+    for _ in range(blocks):
+        even = net.add("LayerNormalization", at, "vector", "vector")
+        query, key, value = (net.add("MatMul", even, "matrix") for _ in range(3))
+        scores = net.add("MatMul", query, net.add("Transpose", key, perm=[0, 2, 1]))
+        mixed = net.add("MatMul", net.add("Softmax", scores), value)
+        at = net.add("Add", at, net.add("MatMul", mixed, "matrix"))
+        even = net.add("LayerNormalization", at, "vector", "vector")
+        wide = net.add("Relu", net.add("MatMul", even, "matrix"))
+        at = net.add("Add", at, net.add("MatMul", wide, "matrix"))
+    return net.model(at)
+
+
 def powers(levels: int) -> onnx.ModelProto:
     """Residual blocks whose kernels grow like powers of two: each path has a size of its own."""
     net = Net([1, 1, 64])

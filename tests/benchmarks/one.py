@@ -30,7 +30,8 @@ def main(network: str, size: str, what: str = "fields") -> None:
         "load": loaded - start,
         "analyze": analysed - loaded,
         "measure": time.process_time() - analysed,
-        "size": field.axes[2].size,
+        "size": max(axis.size or 0 for axis in field.axes.values()),
+        "edges": model.graph.number_of_edges(),
     }
     if what == "paths":
         analysed = time.process_time()
