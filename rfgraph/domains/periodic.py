@@ -89,13 +89,13 @@ class PeriodicMap(_Fields):
         if isinstance(self.spans, Phases):
             lo, hi = self.spans.table
             read = np.flatnonzero(lo <= hi)
-            phases, ahead = read.tolist(), ((lo - first) + (hi - last))[read].tolist()
+            count, phases = len(read), int(read.sum())
+            ahead = sum(((lo - first) + (hi - last))[read].tolist())
         else:
             there = [(phase, span) for phase, span in enumerate(self.spans) if span is not None]
-            phases = [phase for phase, _ in there]
-            ahead = [lo + hi - first - last for _, (lo, hi) in there]
-        total = self.p * sum(ahead) - 2 * self.q * sum(phases)
-        return Fraction(total, self.p * len(phases))
+            count, phases = len(there), sum(phase for phase, _ in there)
+            ahead = sum(lo + hi - first - last for _, (lo, hi) in there)
+        return Fraction(self.p * ahead - 2 * self.q * phases, self.p * count)
 
     def at(self, o: int) -> Span:
         """Return the interval read at any position."""
@@ -169,9 +169,7 @@ class PeriodicMap(_Fields):
 
     def _hulls(self, first: Ints, step: int, count: Ints) -> Phases:
         """Return the hulls of arithmetic progressions of positions, in arrays."""
-        there = count > 0
-        begin = int(first.min(where=there, initial=0))
-        end = int((first + (count - 1) * step).max(where=there, initial=0)) + 1
+        begin, end = int(first.min()), int((first + (count - 1) * step).max()) + 1
         bounded(end - begin)
         return Phases(tables.windowed(self.line(range(begin, end)), 0, first - begin, step, count))
 

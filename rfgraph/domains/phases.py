@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias, overload
 import numpy as np
 
 from rfgraph.domains import tables
-from rfgraph.domains.tables import MAX_VALUE, NOTHING, Table
+from rfgraph.domains.tables import MAX_VALUE, Table
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
-    from rfgraph.relations.reading import Ints, Mask
+    from rfgraph.relations.reading import Ints
 
 
 # So many phases are held in arrays.
@@ -82,13 +82,12 @@ def line(spans: Sequence[Span], shift: int, places: range) -> Table:
     Raises BoundError for positions too large for arrays.
     """
     period = spans.table if isinstance(spans, Phases) else tables.from_spans(spans, 1, 0)
-    turn, phase = np.divmod(np.arange(places.start, places.stop, dtype=np.int64), len(spans))
-    lo, hi = period
-    there = lo <= hi
-    turns = max(abs(places.start), abs(places.stop)) // len(spans) + 1
-    if _reach(period) + turns * abs(shift) > MAX_VALUE:
+    count, begin, end = len(spans), places.start // len(spans), -(-places.stop // len(spans))
+    if _reach(period) + max(abs(begin), abs(end)) * abs(shift) > MAX_VALUE:
         raise BoundError(f"a tabulated position exceeds MAX_VALUE ({MAX_VALUE})")
-    return _moved(Table(lo[phase], hi[phase]), there[phase], turn * shift, turn * shift)
+    turns = np.arange(begin, end, dtype=np.int64)[:, None] * shift
+    part = slice(places.start - begin * count, places.stop - begin * count)
+    return Table(*(array.reshape(-1)[part] for array in _moved(period, turns, turns)))
 
 
 def _reach(table: Table) -> int:
@@ -100,7 +99,7 @@ def moved(spans: Sequence[Span], lo: int, hi: int) -> Sequence[Span]:
     """Return intervals with `lo` and `hi` added to their ends."""
     if not isinstance(spans, Phases) or _reach(spans.table) + max(abs(lo), abs(hi)) > MAX_VALUE:
         return phases(tuple(_moved_span(span, lo, hi) for span in spans))
-    return Phases(_moved(spans.table, spans.table.lo <= spans.table.hi, lo, hi))
+    return Phases(_moved(spans.table, lo, hi))
 
 
 def repeats(spans: Sequence[Span], period: int, shift: int) -> bool:
@@ -112,13 +111,14 @@ def repeats(spans: Sequence[Span], period: int, shift: int) -> bool:
         Table(spans.table.lo[part], spans.table.hi[part])
         for part in (slice(None, -period), slice(period, None))
     )
-    made = _moved(before, before.lo <= before.hi, shift, shift)
-    return all(map(np.array_equal, made, after))
+    return all(map(np.array_equal, _moved(before, shift, shift), after))
 
 
 def _moved_span(span: Span, lo: int, hi: int) -> Span:
     return None if span is None else (span[0] + lo, span[1] + hi)
 
 
-def _moved(table: Table, there: Mask, lo: Ints | int, hi: Ints | int) -> Table:
-    return Table(np.where(there, table.lo + lo, NOTHING), np.where(there, table.hi + hi, -NOTHING))
+def _moved(table: Table, lo: Ints | int, hi: Ints | int) -> Table:
+    moved = Table(table.lo + lo, table.hi + hi)
+    there = table.lo <= table.hi
+    return moved if there.all() else tables.masked(moved, there)

@@ -182,11 +182,19 @@ def _where_read(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Tab
 
 
 def _take(table: Table, axis: int, places: Ints) -> Table:
-    there = np.maximum(places, 0)
-    taken = Table(table.lo.take(there, axis=axis), table.hi.take(there, axis=axis))
-    if (places >= 0).all():
-        return taken
-    return masked(taken, (places >= 0).reshape(along_axis(len(places), axis, table.lo.ndim)))
+    return _ends(table, axis, places, places)
+
+
+def _ends(table: Table, axis: int, first: Ints, last: Ints) -> Table:
+    """Return lo of the first and hi of the last places along an axis; -1 reads nothing."""
+    there = first >= 0
+    lo, hi = (
+        array.take(at, axis=axis, mode="clip")
+        for array, at in zip(table, (first, last), strict=True)
+    )
+    if there.all():
+        return Table(lo, hi)
+    return masked(Table(lo, hi), there.reshape(along_axis(len(first), axis, table.lo.ndim)))
 
 
 def _blocks(table: Table, axis: int, rule: Blocks) -> Table:
@@ -278,10 +286,13 @@ def _listed(table: Table, axis: int, rule: Listed) -> Table:
 
 def windowed(table: Table, axis: int, first: Ints, step: int, count: Ints) -> Table:
     """Return hulls of arithmetic progressions of positions: `count` from `first`, `step` apart."""
+    there = count > 0
+    if all(_rises(array, axis) for array in table):
+        return _ends(table, axis, np.where(there, first, -1), first + (count - 1) * step)
     levels = np.frexp(np.maximum(count, 1).astype(np.float64))[1] - 1
     doubled = []
     for level in range(int(levels.max(initial=0)) + 1):
-        rows = np.nonzero((levels == level) & (count > 0))[0]
+        rows = np.nonzero((levels == level) & there)[0]
         begin = first[rows]
         doubled.append((rows, begin, begin + (count[rows] - (1 << level)) * step))
     found = []
@@ -291,6 +302,12 @@ def windowed(table: Table, axis: int, first: Ints, step: int, count: Ints) -> Ta
         _reduce_ranges(source, out, step, doubled, reducer)
         found.append(np.moveaxis(out, 0, axis) if axis else out)
     return Table(*found)
+
+
+def _rises(array: Ints, axis: int) -> bool:
+    """Whether no position along an axis has less than the one before: ends have the extremes."""
+    there = np.moveaxis(array, axis, 0) if axis else array
+    return bool((there[1:] >= there[:-1]).all())
 
 
 def _reduce_ranges(
