@@ -252,6 +252,15 @@ def backwards(build, x):
     return x
 
 
+def as_tokens(build, x):
+    """Positions as one axis, last; then as the axes that they were."""
+    n, c, h, w = build.shapes[x]
+    tokens = build.transpose(build.reshape(x, (n, c, h * w)), [0, 2, 1])
+    return build.reshape(
+        build.transpose(build.one("Relu", [tokens], (n, h * w, c)), [0, 2, 1]), (n, c, h, w)
+    )
+
+
 def chain(move):
     """Strided and dilated convolutions, moved in between, and upsampled."""
     build, x = builder(1, 1, 24, 24)
@@ -260,17 +269,49 @@ def chain(move):
     return build.model(build.transposed(x, 4, [3, 3], strides=[2, 2], group=4))
 
 
-MOVES = [flattened, patched, rolled, shuffled_to_depth, shuffled_channels, turned, backwards]
+def moved_last(move):
+    """A strided convolution, moved."""
+    build, x = builder(1, 1, 24, 36)
+    x = build.conv(x, 4, [3, 5], strides=[2, 3], pads=[1, 2, 1, 2])
+    return build.model(move(build, x))
 
 
+MOVES = [
+    flattened,
+    patched,
+    rolled,
+    shuffled_to_depth,
+    shuffled_channels,
+    turned,
+    backwards,
+    as_tokens,
+]
+
+
+@pytest.mark.parametrize("net", [chain, moved_last])
 @pytest.mark.parametrize("move", MOVES)
-def test_what_is_moved_and_moved_back_is_regular_again(move):
+def test_what_is_moved_and_moved_back_is_regular_again(net, move):
     plain, moved = (
-        rfgraph.analyze(chain(step)).receptive_field() for step in (lambda build, x: x, move)
+        rfgraph.analyze(net(step)).receptive_field() for step in (lambda build, x: x, move)
     )
     for axis in (2, 3):
         assert plain.axes[axis].regular
         assert numbers_of(moved.axes[axis]) == numbers_of(plain.axes[axis])
+
+
+def test_tokens_of_volumes_stand_again_where_their_positions_stood():
+    # Windows of 3, 5 and 2 at strides 2, 1 and 2: by hand, along each axis as it was.
+    build, x = builder(1, 1, 8, 6, 12)
+    x = build.conv(x, 2, [3, 5, 2], strides=[2, 1, 2], pads=[1, 2, 0, 1, 2, 0])
+    n, c, *lengths = build.shapes[x]
+    tokens = build.transpose(build.reshape(x, (n, c, math.prod(lengths))), [0, 2, 1])
+    model = build.model(build.reshape(build.transpose(tokens, [0, 2, 1]), (n, c, *lengths)))
+    axes = rfgraph.analyze(model).receptive_field().axes
+    assert [(axes[k].size, axes[k].stride, axes[k].start) for k in (2, 3, 4)] == [
+        (3, 2, -1),
+        (5, 1, -2),
+        (2, 2, 0),
+    ]
 
 
 def test_channels_that_are_shuffled_into_a_spatial_axis_leave_it_regular():

@@ -18,6 +18,7 @@ from rfgraph.domains.fields.pieces import (
     Tabled,
     blurred,
     settle,
+    tabulated,
     to_table,
 )
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant
@@ -169,7 +170,7 @@ def _behind(axes: frozenset[int], plan: Plan, new: Shape) -> frozenset[int]:
     return frozenset(found)
 
 
-def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Mapped | Scope | None:
+def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Standing | Scope | None:
     """Move a piece whose carrier stays whole, or becomes the outer part of a merged axis."""
     before, behind = next((group for group in plan if piece.carrier in group[0]), ((), ()))
     wide = [axis for axis in before if old[axis] != 1]
@@ -185,7 +186,7 @@ def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Mapped | 
         return _only_unit(piece)
     after = [axis for axis in behind if new[axis] != 1]
     if wide == [piece.carrier]:
-        return _cut_apart(piece, after[0], math.prod(new[axis] for axis in after[1:]))
+        return _cut_apart(piece, after, new)
     if len(after) != 1 or wide[0] != piece.carrier:
         return None
     return _merged(piece, after[0], math.prod(old[axis] for axis in wide[1:]))
@@ -200,13 +201,22 @@ def _merged(piece: Mapped, carrier: int, inner: int) -> Mapped | None:
     return piece._replace(carrier=carrier, map=merged)
 
 
-def _cut_apart(piece: Mapped, carrier: int, inner: int) -> Mapped | None:
-    """The outer part of an axis carries a map that says the same all along the inner part."""
+def _cut_apart(piece: Mapped, axes: Sequence[int], new: Shape) -> Standing | None:
+    """One of the axes carries a map that varies along it alone; all but the first repeat."""
     p, q, spans = piece.map
-    blocks = {spans[at : at + inner] for at in range(0, p, inner)}
-    if p % inner or any(len(set(block)) > 1 for block in blocks):
-        return None
-    return piece._replace(carrier=carrier, map=PeriodicMap(p // inner, q, spans[::inner]))
+    inner = 1
+    for axis in reversed(axes):
+        outer = inner * new[axis]
+        blocks = (spans[at : at + inner] for at in range(0, p, inner))
+        if p % inner == 0 and all(len(set(block)) == 1 for block in blocks):
+            if axis == axes[0]:
+                return piece._replace(carrier=axis, map=PeriodicMap(p // inner, q, spans[::inner]))
+            if q == 0 and outer % p == 0 and len(set(spans)) > 1:
+                line = [*spans[::inner]] * (outer // p)
+                made = tabulated(piece._replace(carrier=axis), line, new)
+                return made if isinstance(made, Blur) else settle(made)
+        inner = outer
+    return None
 
 
 def is_empty(spans: Sequence[Span]) -> bool:
