@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from random import Random
 
 import numpy as np
 import pytest
@@ -248,3 +249,31 @@ def test_what_repeats_is_the_map_of_least_period():
     spans = [(0, 2), None, (4, 6), None, (8, 10), None]
     found = fitting.fit(Table(*table.from_spans(spans, 2, 1)), 1)
     assert (found.p, found.q, found.spans) == (2, 4, ((0, 2), None))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_least_period_is_the_one_that_trying_each_finds(seed):
+    random = Random(seed)
+    for _ in range(50):
+        length, p, q = random.randint(1, 40), random.randint(1, 12), random.randint(-2, 2)
+        phases = [random.choice([None, (0, 0), (0, 1), (1, 1)]) for _ in range(p)]
+        spans = [_moved(phases[o % p], q * (o // p)) for o in range(length)]
+        if random.random() < 0.4:
+            spans[random.randrange(length)] = random.choice([None, (0, 1)])
+        found = fitting.fit(table.from_spans(spans, 1, 0), 0)
+        assert (None if found is None else (found.p, found.q)) == _least_period(spans)
+
+
+def _moved(span, by):
+    return None if span is None else (span[0] + by, span[1] + by)
+
+
+def _least_period(spans):
+    for p in range(1, max(2, (len(spans) + 1) // 2)):
+        pairs = list(zip(spans, spans[p:], strict=False))
+        moves = {there[0] - here[0] for here, there in pairs if here and there}
+        if len(moves) == 1 and all(
+            there == (_moved(here, *moves) if here else None) for here, there in pairs
+        ):
+            return p, moves.pop()
+    return None

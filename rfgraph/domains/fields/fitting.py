@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap
-from rfgraph.domains.tables import NOTHING, Table
+from rfgraph.domains.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rfgraph.relations.reading import Ints
-
-
-# So many units are looked at before a table is compared as a whole, block by block.
-PROBES = 24
-BLOCK = 1 << 16
-MAX_COMPARED = 1 << 28
-# Larger than any position that is tabulated lies from another.
-WIDE = 1 << 61
 
 
 def folded(table: Table, axes: Iterable[int]) -> Table:
@@ -74,79 +65,38 @@ def is_shared(table: Table) -> bool:
 def fit(table: Table, axis: int) -> PeriodicMap | None:
     """Return the map of least period that says what a table that varies along `axis` alone says.
 
-    None if there is none: a period must be seen more than twice, a line needs two positions. None
-    as well where so many periods are refuted late that comparing would exceed MAX_COMPARED.
+    None if there is none: a period must be seen more than twice, a line needs two positions.
     """
     lo, hi = table.lo.reshape(-1), table.hi.reshape(-1)
-    there = lo <= hi
-    first = int(there.argmax())
-    if table.lo.shape[axis] > MAX_PERIOD:
-        period = _period(lo, hi)
-    else:
-        # Single paths mostly differ by where they read, and by how much, alone.
-        moved = np.where(there, lo - lo[first], 0), np.where(there, hi - hi[first], 0)
-        period = _known_period(there.tobytes(), moved[0].tobytes(), moved[1].tobytes())
+    first = int((lo <= hi).argmax())
+    period = _period(lo, hi, first) if lo[first] <= hi[first] else None
     return None if period is None else _map_of(lo, hi, first, period)
 
 
-@lru_cache(maxsize=256)
-def _known_period(there: bytes, lo: bytes, hi: bytes) -> int | None:
-    """Return the period of a table that reads first from 0 to 0, and nothing where not `there`."""
-    reads = np.frombuffer(there, dtype=bool)
-    low, high = (np.frombuffer(side, dtype=np.int64) for side in (lo, hi))
-    return _period(np.where(reads, low, NOTHING), np.where(reads, high + WIDE, -NOTHING))
+def _period(lo: Ints, hi: Ints, first: int) -> int | None:
+    """Return the least number of units after which a table repeats, moved on; None if none fits.
 
-
-def _period(lo: Ints, hi: Ints) -> int | None:
-    """Return the least number of units after which a table repeats, moved on; None if none fits."""
-    length = len(lo)
-    empty = lo > hi
-    first = int(empty.argmin())
-    last = max(2, min((length + 1) // 2, MAX_PERIOD + 1))
-    periods = np.arange(1, min(last, length - first))
-    periods = periods[~empty[first + periods]]
-    for unit in sorted({first, *(length * k // (2 * PROBES) for k in range(PROBES))}):
-        periods = _unrefuted(lo, hi, first, periods, unit)
-        if not len(periods):
-            return None
-    compared = 0
-    while len(periods) and compared <= MAX_COMPARED:
-        misfit = _misfit(lo, hi, first, int(periods[0]))
-        if misfit is None:
-            return int(periods[0])
-        # The unit that refutes one period mostly refutes the next ones too.
-        periods = _unrefuted(lo, hi, first, periods[1:], misfit)
-        compared += misfit
-    return None
-
-
-def _unrefuted(lo: Ints, hi: Ints, first: int, periods: Ints, unit: int) -> Ints:
-    """Return the periods that one unit does not refute; `first` reads something."""
-    beyond = periods + unit >= len(lo)
-    there = np.minimum(periods + unit, len(lo) - 1)
-    is_empty = bool(lo[unit] > hi[unit])
-    fits = (lo[there] > hi[there]) == is_empty
-    if not is_empty:
-        shift = lo[first + periods] - lo[first]
-        fits &= (lo[there] - lo[unit] == shift) & (hi[there] - hi[unit] == shift)
-    kept: Ints = periods[fits | beyond]
-    return kept
-
-
-def _misfit(lo: Ints, hi: Ints, first: int, p: int) -> int | None:
-    """Return a unit that does not read what the one `p` further reads, shifted; None if all do.
-
-    `first` and the unit `p` further read something.
+    `first` is the first unit that reads something. What repeats are the lengths of all units, and
+    how far each lies from the one before that reads something.
     """
-    shift = lo[first + p] - lo[first]
-    for begin in range(0, len(lo) - p, BLOCK):
-        near = slice(begin, min(begin + BLOCK, len(lo) - p))
-        far = slice(near.start + p, near.stop + p)
-        there = lo[near] <= hi[near]
-        wrong = there != (lo[far] <= hi[far])
-        wrong |= there & ((lo[far] - lo[near] != shift) | (hi[far] - hi[near] != shift))
-        if wrong.any():
-            return begin + int(wrong.argmax())
+    there = lo <= hi
+    most = min(max(1, (len(lo) - 1) // 2), MAX_PERIOD, len(lo) - first - 1)
+    moves = np.zeros_like(lo)
+    moves[there] = np.diff(lo[there], prepend=0)
+    lengths, moves = np.where(there, hi - lo, -1), moves[first + 1 :]
+    lines = [line.tobytes() for side in (lengths, moves) for line in (side, side[::-1])]
+    size = lo.itemsize
+    at = size * (first + 1)
+    while at <= size * most:
+        # A line repeats where its beginning, and that of the reversed line, stand once more.
+        found = at
+        for line in lines:
+            found = line.find(line[: len(line) - size * most], found)
+            if found < 0:
+                return None
+        if found == at:
+            return at // size
+        at = found + -found % size
     return None
 
 
