@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.relations.axis_rules import (
-    AxisRule,
+    OwnRule,
     Pick,
     Repeat,
+    Rows,
     Shape,
     Whole,
 )
@@ -145,17 +146,25 @@ class _KeptAxes(Domain[Kept]):
     def gathered(self, value: Kept, places: Places, old: Shape, new: Shape) -> Kept:
         return value.then(Kept(frozenset()))
 
-    def along(self, value: Kept, axis: int, rule: AxisRule, shape: Shape) -> Kept:
+    def along(self, value: Kept, axis: int, rule: OwnRule, shape: Shape) -> Kept:
         if is_identity(rule):
             return value
         # A copied position is still the only one of its axis.
         moved = () if isinstance(rule, (Repeat, Pick)) else (axis,)
-        pairs = ((other, other) for other in range(len(shape)) if other != axis)
         unknown = (axis,) if isinstance(rule, Whole) and rule.unknown else ()
-        return value.then(Kept(_with_nowhere(pairs, shape, moved), frozenset(unknown)))
+        pairs = _with_nowhere(_but(axis, shape), shape, moved)
+        return value.then(Kept(pairs, frozenset(unknown)))
+
+    def rows(self, value: Kept, axis: int, rule: Rows, shape: Shape) -> Kept:
+        return value.then(Kept(_with_nowhere(_but(axis, shape), shape, (axis,))))
 
     def everything(self, value: Kept, step: Everything, old: Shape) -> Kept:
         return value.then(Kept(frozenset(), lost=step.unknown))
+
+
+def _but(axis: int, shape: Shape) -> Iterator[tuple[int, int]]:
+    """Yield all axes but one, each as itself."""
+    yield from ((other, other) for other in range(len(shape)) if other != axis)
 
 
 def _apart(old: Shape, new: Shape) -> Iterator[tuple[int, int]]:

@@ -26,7 +26,6 @@ from rfgraph.relations.axis_rules import (
     Listed,
     Pick,
     Resample,
-    Rows,
     Shift,
     Transposed,
     Whole,
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rfgraph.domains.joined import Joined
-    from rfgraph.relations.axis_rules import AxisRule, Shape
+    from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
     from rfgraph.relations.graph import Graph, Operator
     from rfgraph.relations.reading import Ints
     from rfgraph.relations.relation import Relation
@@ -209,10 +208,8 @@ class _Movement(Joining[Value]):
         self._is_part |= bool((there != there.take([0], axis=axis)).any())
         return value._replace(axis=axis)
 
-    def along(self, value: Value, axis: int, rule: AxisRule, shape: Shape) -> Value:
+    def along(self, value: Value, axis: int, rule: OwnRule, shape: Shape) -> Value:
         assert isinstance(value, Moved)
-        if isinstance(rule, Rows) and axis == value.axis:
-            return self._rows(value, rule, shape)
         if axis != value.axis:
             return value
         if isinstance(rule, Whole):
@@ -242,7 +239,7 @@ class _Movement(Joining[Value]):
         )
         return first._replace(needs=needs, ends=ends)
 
-    def _along(self, value: Moved, rule: AxisRule) -> Value:
+    def _along(self, value: Moved, rule: OwnRule) -> Value:
         if isinstance(rule, Blocks):
             return self._blocks(value, rule)
         if isinstance(rule, Band):
@@ -253,8 +250,11 @@ class _Movement(Joining[Value]):
             return LISTED if isinstance(rule, Listed) else PICKED
         return self._taps(value, rule)
 
-    def _rows(self, value: Moved, rule: Rows, shape: Shape) -> Value:
+    def rows(self, value: Value, axis: int, rule: Rows, shape: Shape) -> Value:
         """Rows that read a band of the axis are an axis that moves like it."""
+        assert isinstance(value, Moved)
+        if axis != value.axis:
+            return value
         if rule.band is None or value.inner * value.length != rule.in_len:
             return MASKED
         rows = math.prod(rule.lengths)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rfgraph.domains.joined import Joined
-    from rfgraph.relations.axis_rules import AxisRule, Shape
+    from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
     from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.steps import Everything, Places
 
@@ -99,10 +99,14 @@ class Carrying(Joining[Carriers]):
             )
         )
 
-    def along(self, value: Carriers, axis: int, rule: AxisRule, shape: Shape) -> Carriers:
+    def along(self, value: Carriers, axis: int, rule: OwnRule, shape: Shape) -> Carriers:
         """Return the axes that still have positions of the input."""
         # What reads all of an axis has no position on it any more.
         return Carriers(value.here - ({axis} if isinstance(rule, Whole) else set()))
+
+    def rows(self, value: Carriers, axis: int, rule: Rows, shape: Shape) -> Carriers:
+        """Return the axes as they were: rows may keep a part of an axis."""
+        return Carriers(value.here)
 
     def everything(self, value: Carriers, step: Everything, old: Shape) -> Carriers:
         """Return none: all is read."""
@@ -151,7 +155,7 @@ class _Padding(Joining[_Value]):
         table = tables.gathered(standing(value.table), places)
         return _Value(table, self._carrying.gathered(value.carriers, places, old, new))
 
-    def along(self, value: _Value, axis: int, rule: AxisRule, shape: Shape) -> _Value:
+    def along(self, value: _Value, axis: int, rule: OwnRule, shape: Shape) -> _Value:
         made = tables.along(before_rule(value.table, axis, rule), axis, rule, clipped=True)
         found = ends_outside(rule, in_part=self._has_parts) if axis in value.carriers.here else None
         if found is not None:
@@ -159,6 +163,10 @@ class _Padding(Joining[_Value]):
             left, right = (side.reshape(shape).astype(np.int64) for side in found)
             made = tables.join(made, Table(-left, right))
         return _Value(made, self._carrying.along(value.carriers, axis, rule, shape))
+
+    def rows(self, value: _Value, axis: int, rule: Rows, shape: Shape) -> _Value:
+        made = tables.rows(standing(value.table), axis, rule)
+        return _Value(made, self._carrying.rows(value.carriers, axis, rule, shape))
 
     def everything(self, value: _Value, step: Everything, old: Shape) -> _Value:
         made = tables.hull(own_table(value.table), len(step.shape))
@@ -176,7 +184,7 @@ def has_parts(edges: Iterable[Edge]) -> bool:
     return len({edge.slot for edge in edges}) > 1
 
 
-def ends_outside(rule: AxisRule, *, in_part: bool) -> Touched | None:
+def ends_outside(rule: OwnRule, *, in_part: bool) -> Touched | None:
     """Return which positions of a rule lie outside, from each side; None of one that has none."""
     if isinstance(rule, Band):
         if rule.before is None or rule.after is None:

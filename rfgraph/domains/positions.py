@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rfgraph.relations.axis_rules import Band, Blocks, Shift, Whole, Window
+from rfgraph.relations.axis_rules import Band, Blocks, OwnRule, Shift, Whole, Window
 from rfgraph.relations.bounds import bounded
-from rfgraph.relations.reading import Mask, OwnRule, positions_read
+from rfgraph.relations.reading import Mask, positions_read
 
 # Increasing, or a bit for each position.
 Positions: TypeAlias = "range | int"

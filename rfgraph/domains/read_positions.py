@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from rfgraph.domains.joined import Joining
-from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, Whole, inverse
+from rfgraph.relations.axis_rules import OwnRule, Rows, Shape, Whole, inverse
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.relations.reading import Mask, positions_read, rows_read
@@ -86,16 +86,17 @@ class _ReadPositions(Joining[Masks]):
     def gathered(self, value: Masks, places: Places, old: Shape, new: Shape) -> Masks:
         return _gathered_back(value, old, places)
 
-    def along(self, value: Masks, axis: int, rule: AxisRule, shape: Shape) -> Masks:
+    def along(self, value: Masks, axis: int, rule: OwnRule, shape: Shape) -> Masks:
         if isinstance(rule, Whole):
             read = _alike(rule.in_len, read=_is_any(value[axis]))
-        elif isinstance(rule, Rows):
-            bounded(rule.in_len)
-            read = rows_read(rule, value)
         else:
             bounded(max(rule.in_len, rule.out_len))
             read = positions_read(rule, value[axis])
         return (*value[:axis], read, *value[axis + 1 :])
+
+    def rows(self, value: Masks, axis: int, rule: Rows, shape: Shape) -> Masks:
+        bounded(rule.in_len)
+        return (*value[:axis], rows_read(rule, value), *value[axis + 1 :])
 
     def everything(self, value: Masks, step: Everything, old: Shape) -> Masks:
         return tuple(_alike(length, read=True) for length in old)

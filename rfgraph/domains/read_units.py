@@ -17,7 +17,7 @@ from rfgraph.domains.joined import Joining, put_together
 from rfgraph.domains.padding import Carriers, Carrying, ends_outside, has_parts, ways_to
 from rfgraph.domains.positions import ends, flags, is_within, positions, read_by, union
 from rfgraph.errors import BoundError
-from rfgraph.relations.axis_rules import AxisRule, Rows, Shape, inverse
+from rfgraph.relations.axis_rules import OwnRule, Rows, Shape, inverse
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.graph import edges_into, input_shape
 from rfgraph.relations.steps import regroup_plan
@@ -118,10 +118,11 @@ class _ReadUnits(Joining[Products]):
     def gathered(self, value: Products, places: Places, old: Shape, new: Shape) -> Products:
         return _united(made for one in value for made in _gathered(one, places, old))
 
-    def along(self, value: Products, axis: int, rule: AxisRule, shape: Shape) -> Products:
-        if isinstance(rule, Rows):
-            return _united(made for one in value for made in _rows(one, axis, rule))
+    def along(self, value: Products, axis: int, rule: OwnRule, shape: Shape) -> Products:
         return _united((*one[:axis], read_by(rule, one[axis]), *one[axis + 1 :]) for one in value)
+
+    def rows(self, value: Products, axis: int, rule: Rows, shape: Shape) -> Products:
+        return _united(made for one in value for made in _rows(one, axis, rule))
 
     def everything(self, value: Products, step: Everything, old: Shape) -> Products:
         return (tuple(map(range, old)),)
@@ -163,7 +164,7 @@ class _Touching(_ReadUnits):
             value = self.step(value, step, shape)
         return value
 
-    def along(self, value: Products, axis: int, rule: AxisRule, shape: Shape) -> Products:
+    def along(self, value: Products, axis: int, rule: OwnRule, shape: Shape) -> Products:
         found = ends_outside(rule, in_part=self._in_part) if axis in self._here else None
         if found is not None:
             for one in value:

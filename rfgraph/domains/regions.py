@@ -17,7 +17,7 @@ from rfgraph.relations.interpretation import Domain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rfgraph.relations.axis_rules import AxisRule
+    from rfgraph.relations.axis_rules import OwnRule, Rows
     from rfgraph.relations.graph import Graph
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything, Places
@@ -60,11 +60,16 @@ class _Clipped(Domain[tuple[Held, ...]]):
         return tuple(tables.gathered(standing(held), places) for held in value)
 
     def along(
-        self, value: tuple[Held, ...], axis: int, rule: AxisRule, shape: Shape
+        self, value: tuple[Held, ...], axis: int, rule: OwnRule, shape: Shape
     ) -> tuple[Held, ...]:
         return tuple(
             tables.along(before_rule(held, axis, rule), axis, rule, clipped=True) for held in value
         )
+
+    def rows(
+        self, value: tuple[Held, ...], axis: int, rule: Rows, shape: Shape
+    ) -> tuple[Held, ...]:
+        return tuple(tables.rows(standing(held), axis, rule) for held in value)
 
     def everything(self, value: tuple[Held, ...], step: Everything, old: Shape) -> tuple[Held, ...]:
         return tuple(tables.hull(own_table(held), len(step.shape)) for held in value)
@@ -131,7 +136,7 @@ def regroup_held(held: Held, old: Shape, new: Shape) -> Held:
     return regroup(table, shape, new)
 
 
-def before_rule(held: Held, axis: int, rule: AxisRule) -> Table:
+def before_rule(held: Held, axis: int, rule: OwnRule) -> Table:
     """Return the table that a rule along an axis needs: of a whole axis no more than varies."""
     if isinstance(held, Regrouped) and isinstance(rule, Whole):
         old, new = slim_before(axis, held.shape, held.now, held.table.axes)

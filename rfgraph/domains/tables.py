@@ -15,10 +15,10 @@ import numpy as np
 from rfgraph.errors import BoundError
 from rfgraph.relations import bounds
 from rfgraph.relations.axis_rules import (
-    AxisRule,
     Band,
     Blocks,
     Listed,
+    OwnRule,
     Pick,
     Repeat,
     Rows,
@@ -29,7 +29,7 @@ from rfgraph.relations.axis_rules import (
     inverse,
 )
 from rfgraph.relations.bounds import bounded, held
-from rfgraph.relations.reading import Ints, OwnRule, existing_taps, indices, reads_any
+from rfgraph.relations.reading import Ints, existing_taps, indices, reads_any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +139,7 @@ def squeezed(table: Table) -> Table:
     return counted(Table(lo, hi))
 
 
-def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
+def along(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Table:
     """Return the table of a tensor that reads this one along `axis` by `rule`.
 
     Nothing lies beyond a table: reflect, edge and wrap padding reads what the model reads there.
@@ -149,13 +149,11 @@ def along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
     return counted(_along(table, axis, rule, clipped=clipped))
 
 
-def _along(table: Table, axis: int, rule: AxisRule, *, clipped: bool) -> Table:
+def _along(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Table:
     in_len, out_len = rule.in_len, rule.out_len
     varies = table.lo.shape[axis] > 1
     if isinstance(rule, Whole):
         return _whole(table, axis)
-    if isinstance(rule, Rows):
-        return _rows(table, axis, rule)
     if not varies:
         return _where_read(table, axis, rule, clipped=clipped)
     bounded(table.lo.size // in_len * max(out_len, 1))
@@ -224,8 +222,8 @@ def _prefix(table: Table, axis: int, rule: Band) -> Table:
     return _take(Table(lo, hi), axis, np.maximum(at, -1))
 
 
-def _rows(table: Table, axis: int, rule: Rows) -> Table:
-    """Each row along the rule's axes reduces what is kept of it."""
+def rows(table: Table, axis: int, rule: Rows) -> Table:
+    """Return the table of a tensor of whose rows each reads what is kept of `axis`."""
     kept = rule.flags()
     if table.lo.shape[axis] == 1:
         some = np.asarray(kept.any(axis=1))
@@ -245,7 +243,7 @@ def _rows(table: Table, axis: int, rule: Rows) -> Table:
         reduced.reshape((*rule.lengths, 1, *rest)).transpose(inverse(perm))
         for reduced in _reduced(permute(table, perm), (-1, math.prod(rest)), there, counts)
     )
-    return Table(lo, hi)
+    return counted(Table(lo, hi))
 
 
 def _placed(flags: NDArray[np.bool_], rule: Rows, rank: int) -> NDArray[np.bool_]:

@@ -291,7 +291,9 @@ class Band:
 TapRule: TypeAlias = Window | Transposed | Resample | Listed
 SelectRule: TypeAlias = Shift | Repeat | Pick
 ReduceRule: TypeAlias = Whole | Blocks | Rows
-AxisRule: TypeAlias = TapRule | SelectRule | ReduceRule | Band
+# The rules by which a position of an axis alone says what is read of it.
+OwnRule: TypeAlias = TapRule | SelectRule | Whole | Blocks | Band
+AxisRule: TypeAlias = OwnRule | Rows
 
 
 def progressions(

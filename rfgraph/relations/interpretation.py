@@ -10,6 +10,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
+from rfgraph.relations.axis_rules import Rows
 from rfgraph.relations.graph import ancestors, edges_into
 from rfgraph.relations.steps import (
     Everything,
@@ -24,7 +25,7 @@ from rfgraph.relations.steps import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rfgraph.relations.axis_rules import AxisRule, Shape
+    from rfgraph.relations.axis_rules import OwnRule, Shape
     from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Along, Places
@@ -57,8 +58,12 @@ class Domain(Generic[Value]):
         """Carry over a rearrangement of any kind: the places on each axis of `old`."""
         raise NotImplementedError
 
-    def along(self, value: Value, axis: int, rule: AxisRule, shape: Shape) -> Value:
+    def along(self, value: Value, axis: int, rule: OwnRule, shape: Shape) -> Value:
         """Carry over a rule along one axis of a tensor that has `shape` before it."""
+        raise NotImplementedError
+
+    def rows(self, value: Value, axis: int, rule: Rows, shape: Shape) -> Value:
+        """Carry over a reduction of an axis in rows along other axes."""
         raise NotImplementedError
 
     def everything(self, value: Value, step: Everything, old: Shape) -> Value:
@@ -92,7 +97,10 @@ class Domain(Generic[Value]):
         for axis, rule in reversed(step.rules) if self.backward else step.rules:
             if self.backward:
                 lengths[axis] = rule.in_len
-            value = self.along(value, axis, rule, tuple(lengths))
+            if isinstance(rule, Rows):
+                value = self.rows(value, axis, rule, tuple(lengths))
+            else:
+                value = self.along(value, axis, rule, tuple(lengths))
             if self.is_nothing(value):
                 return value
             lengths[axis] = rule.in_len if self.backward else rule.out_len

@@ -13,11 +13,11 @@ from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
     Listed,
+    OwnRule,
     Pick,
     Repeat,
     Resample,
     Rows,
-    SelectRule,
     Shift,
     TapRule,
     Transposed,
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
-# The rules by which a position of an axis alone says what is read of it.
-OwnRule: TypeAlias = TapRule | SelectRule | Whole | Blocks | Band
 
 
 def reads_any(rule: OwnRule, *, clipped: bool) -> NDArray[np.bool_] | None:

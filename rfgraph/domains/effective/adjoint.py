@@ -28,7 +28,6 @@ from rfgraph.relations.axis_rules import (
     Pick,
     Repeat,
     Resample,
-    Rows,
     Shift,
     Transposed,
     Whole,
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 
     from rfgraph.domains.effective.spreading import Line, Values
     from rfgraph.domains.effective.stored import Numbers
-    from rfgraph.relations.axis_rules import AxisRule, Shape
+    from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
     from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything, Places
@@ -267,7 +266,7 @@ class Adjoint(Domain[Mass]):
             lost=frozenset() if self._clipped else frozenset(range(len(old))),
         )
 
-    def along(self, value: Mass, axis: int, rule: AxisRule, shape: Shape) -> Mass:
+    def along(self, value: Mass, axis: int, rule: OwnRule, shape: Shape) -> Mass:
         """Give each position what the rule lets it pass on."""
         found = self._constant(value, axis, rule)
         if found is None:
@@ -281,7 +280,14 @@ class Adjoint(Domain[Mass]):
             found = found._replace(lags=(*found.lags[:axis], None, *found.lags[axis + 1 :]))
         return found._replace(shape=shape)
 
-    def _constant(self, value: Mass, axis: int, rule: AxisRule) -> Mass | None:
+    def rows(self, value: Mass, axis: int, rule: Rows, shape: Shape) -> Mass:
+        """Give each position what the rows that keep it pass on."""
+        found = kept_rows(value, axis, rule)
+        if found.lags:
+            found = found._replace(lags=(*found.lags[:axis], None, *found.lags[axis + 1 :]))
+        return found._replace(shape=shape)
+
+    def _constant(self, value: Mass, axis: int, rule: OwnRule) -> Mass | None:
         """Return the mass where it is constant along the axis, None where it is not."""
         if isinstance(rule, Whole):
             return summed(value, axis)
@@ -296,7 +302,7 @@ class Adjoint(Domain[Mass]):
         return None
 
     def _correlation(
-        self, value: Mass, axis: int, rule: AxisRule
+        self, value: Mass, axis: int, rule: OwnRule
     ) -> tuple[float, lags.Vector | None]:
         if not value.lags:
             return 1.0, None
@@ -307,9 +313,7 @@ class Adjoint(Domain[Mass]):
             return 1.0, lag
         return 1.0, lags.moved(rule, lag)
 
-    def _spread(self, value: Mass, axis: int, rule: AxisRule) -> Mass:
-        if isinstance(rule, Rows):
-            return kept_rows(value, axis, rule)
+    def _spread(self, value: Mass, axis: int, rule: OwnRule) -> Mass:
         if value.origin[axis] is None:
             value = expanded(value, axis)
         if isinstance(rule, Window) and self._averaging == "inside":
@@ -336,7 +340,7 @@ class Adjoint(Domain[Mass]):
         lengths = [count if a == axis else 1 for a in range(len(value.shape))]
         return value._replace(values=value.values * more.reshape(lengths))
 
-    def _going_on(self, value: Mass, axis: int, rule: AxisRule) -> Line | None:
+    def _going_on(self, value: Mass, axis: int, rule: OwnRule) -> Line | None:
         """Return what rules make of an axis that know no border; None for the others."""
         values, first = np.moveaxis(value.values, axis, 0), value.origin[axis] or 0
         if isinstance(rule, Band):
@@ -352,7 +356,7 @@ class Adjoint(Domain[Mass]):
             return spreading.shift(rule, values, first)
         return None
 
-    def _ending(self, rule: AxisRule, values: Values) -> Values:
+    def _ending(self, rule: OwnRule, values: Values) -> Values:
         """Return what all other rules make of an axis; `values` are all there."""
         if isinstance(rule, Resample):
             return interpolation.spread(self._taps(rule), values, rule.in_len)

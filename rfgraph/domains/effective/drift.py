@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rfgraph.domains.effective.adjoint import Weighing
-    from rfgraph.relations.axis_rules import AxisRule, Shape
+    from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
     from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.steps import Everything, Places
 
@@ -125,7 +125,7 @@ class Drifts(Domain[Drift]):
         """Lose what is rearranged in another way."""
         return value._replace(lines={})
 
-    def along(self, value: Drift, axis: int, rule: AxisRule, shape: Shape) -> Drift:
+    def along(self, value: Drift, axis: int, rule: OwnRule, shape: Shape) -> Drift:
         """Take a step along an axis; a part of a concatenation counts by its share."""
         weight = value.weight
         if isinstance(rule, Shift) and rule.outside == "absent":
@@ -139,6 +139,10 @@ class Drifts(Domain[Drift]):
             if moved is not None:
                 lines[number] = moved
         return Drift(weight, lines)
+
+    def rows(self, value: Drift, axis: int, rule: Rows, shape: Shape) -> Drift:
+        """Lose the axis that is reduced."""
+        return _along(value, {other: other for other in range(len(shape)) if other != axis})
 
     def everything(self, value: Drift, step: Everything, old: Shape) -> Drift:
         """Lose all axes."""
@@ -158,7 +162,7 @@ class Drifts(Domain[Drift]):
                 lines[axis] = one._replace(moments=mixed)
         return Drift(weight, lines)
 
-    def _moved(self, line: Line, rule: AxisRule) -> Line | None:
+    def _moved(self, line: Line, rule: OwnRule) -> Line | None:
         """Return the line behind a rule along its axis, None where that is no line."""
         axis, jump, moments = line
         if isinstance(rule, Window):

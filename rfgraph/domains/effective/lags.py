@@ -16,7 +16,7 @@ from rfgraph.relations.axis_rules import Resample, Transposed, Window
 from rfgraph.relations.bounds import bounded
 
 if TYPE_CHECKING:
-    from rfgraph.relations.axis_rules import AxisRule
+    from rfgraph.relations.axis_rules import OwnRule
 
 Vector: TypeAlias = NDArray[np.float64]
 # By axis the correlation at distance 0, 1, 2, ...; None, or no entry: of no two positions.
@@ -47,14 +47,14 @@ def gathered(lag: Vector | None, stride: int) -> Vector | None:
     return found
 
 
-def moved(rule: AxisRule, lag: Vector | None) -> Vector | None:
+def moved(rule: OwnRule, lag: Vector | None) -> Vector | None:
     """Return the lags before a rule that sums with weights, or moves."""
     if isinstance(rule, Window):
         return strided(lag, rule.stride)
     return gathered(lag, rule.stride) if isinstance(rule, Transposed) else None
 
 
-def smooths(rule: AxisRule) -> bool:
+def smooths(rule: OwnRule) -> bool:
     """Whether an average by this rule reads positions in more than one window."""
     if isinstance(rule, Window):
         return rule.stride < rule.kernel

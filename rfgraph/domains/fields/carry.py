@@ -33,10 +33,10 @@ from rfgraph.domains.regroup import slim_before
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import (
-    AxisRule,
     Band,
     Blocks,
     Listed,
+    OwnRule,
     Pick,
     Resample,
     Rows,
@@ -139,12 +139,15 @@ def _along_all(piece: Piece, step: Along, shape: Shape) -> Standing | Scope:
     for axis, rule in step.rules:
         if isinstance(here, Scope):
             break
-        here = _along(here, axis, rule, shape)
+        if isinstance(rule, Rows):
+            here = _rows(here, axis, rule, shape)
+        else:
+            here = _along(here, axis, rule, shape)
         shape = (*shape[:axis], rule.out_len, *shape[axis + 1 :])
     return here
 
 
-def _along(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
+def _along(piece: Standing, axis: int, rule: OwnRule, shape: Shape) -> Standing | Scope:
     if isinstance(piece, Mapped) and axis != piece.carrier:
         return _along_other(piece, axis, rule, shape)
     if isinstance(rule, Blocks) and rule.groups == 1:
@@ -163,21 +166,15 @@ def _along(piece: Standing, axis: int, rule: AxisRule, shape: Shape) -> Standing
     return made._replace(cut=cut) if cut else made
 
 
-def _along_blur(piece: Blur, axis: int, rule: AxisRule) -> Blur | Scope:
+def _along_blur(piece: Blur, axis: int, rule: OwnRule) -> Blur | Scope:
     if axis not in piece.depends:
         return piece
     if isinstance(rule, Whole):
         return piece._replace(depends=piece.depends - {axis})
-    band = _band_of(rule) if isinstance(rule, Rows) and rule.band else rule
-    opened: Blur | Scope = piece
-    if isinstance(band, Band) and is_whole(piece, axis):
-        opened = _opened(piece, band.before is None, band.after is None)
-    if isinstance(opened, Scope) or not isinstance(rule, Rows):
-        return opened
-    return opened._replace(depends=opened.depends - {axis} | {*rule.axes})
+    return _opened_by(piece, axis, rule) if isinstance(rule, Band) else piece
 
 
-PieceT = TypeVar("PieceT", Mapped, Tabled, Blur)
+PieceT = TypeVar("PieceT", Mapped, Tabled, Blur, Tabled | Blur)
 
 
 def _opened(piece: PieceT, lo: bool, hi: bool) -> PieceT | Scope:
@@ -186,15 +183,21 @@ def _opened(piece: PieceT, lo: bool, hi: bool) -> PieceT | Scope:
     return Scope.GLOBAL if opened.open_lo and opened.open_hi else opened
 
 
-def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
+def _opened_by(piece: PieceT, axis: int, band: Band) -> PieceT | Scope:
+    """Return the piece with the sides open that a band without end along its axis reaches."""
+    if None not in (band.before, band.after) or not is_whole(piece, axis):
+        return piece
+    way = 1
+    if isinstance(piece, Tabled):
+        way = 0 if is_shared(piece.table) else direction(piece.table, axis)
+    return _opened(piece, *_opens(band, way)) if way else piece
+
+
+def _along_table(piece: Tabled, axis: int, rule: OwnRule, shape: Shape) -> Standing | Scope:
     varies = axis in piece.axes or piece.table.lo.shape[axis] > 1
     if not varies and isinstance(rule, (Window, Resample, Blocks, Whole)):
         return piece
-    opened: Tabled | Scope = piece
-    band = _band_of(rule) if isinstance(rule, Rows) and rule.band else rule
-    if isinstance(band, Band) and is_whole(piece, axis) and not is_shared(piece.table):
-        way = direction(piece.table, axis)
-        opened = _opened(piece, *_opens(band, way)) if way else piece
+    opened = _opened_by(piece, axis, rule) if isinstance(rule, Band) else piece
     if isinstance(opened, Scope):
         return opened
     try:
@@ -207,13 +210,11 @@ def _along_table(piece: Tabled, axis: int, rule: AxisRule, shape: Shape) -> Stan
     carrier = (
         axis if piece.axes == {axis} and (rule.out_len == 1 or isinstance(rule, Whole)) else None
     )
-    axes = piece.axes - {axis} if isinstance(rule, (Whole, Rows)) else piece.axes
-    if isinstance(rule, Rows) and axis in piece.axes:
-        axes = axes.union(rule.axes)
+    axes = piece.axes - {axis} if isinstance(rule, Whole) else piece.axes
     return settle(opened._replace(table=table, axes=axes), carrier)
 
 
-def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
+def _along_carrier(piece: Mapped, axis: int, rule: OwnRule, shape: Shape) -> Standing | Scope:
     if isinstance(rule, Window) and rule.is_identity:
         return piece
     if isinstance(rule, Whole):
@@ -221,13 +222,7 @@ def _along_carrier(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> St
         return Scope.NONE if span is None else piece._replace(map=constant(span))
     if isinstance(rule, Band) and (piece.cut is None or None not in (rule.before, rule.after)):
         return _band(piece, axis, rule, shape)
-    if isinstance(rule, Rows) and rule.band and piece.cut is None and not piece.support:
-        return _banded_rows(piece, axis, rule, shape)
-    if (
-        not isinstance(rule, (Pick, Listed, Rows, Band))
-        and not _absent(rule)
-        and not piece.map.stays
-    ):
+    if not isinstance(rule, (Pick, Listed, Band)) and not _absent(rule) and not piece.map.stays:
         mapped = piece.map.through(_Grouped(rule) if isinstance(rule, Blocks) else rule)
         if mapped is not None:
             return Scope.NONE if mapped.is_empty else Mapped(piece.carrier, mapped, *piece[2:])
@@ -248,7 +243,7 @@ class _Grouped:
         return range(first, first + self._in)
 
 
-def _absent(rule: AxisRule) -> bool:
+def _absent(rule: OwnRule) -> bool:
     """Whether a part of a Concat leaves positions that it does not reach."""
     return isinstance(rule, Shift) and rule.outside == "absent" and not rule.is_inside
 
@@ -274,20 +269,6 @@ def _band(piece: Mapped, axis: int, rule: Band, shape: Shape) -> Standing | Scop
     return _along_carrier(opened, axis, window, shape)
 
 
-def _band_of(rule: Rows) -> Band:
-    """Return the band that rows along one axis read, as the rule of an axis of their own."""
-    before, after = rule.band or (None, None)
-    return Band(before, after, rule.in_len, math.prod(rule.lengths))
-
-
-def _banded_rows(piece: Mapped, axis: int, rule: Rows, shape: Shape) -> Standing | Scope:
-    """Carry by a band along the axis, which then stands for the axis of the rows."""
-    (rows,) = rule.axes
-    made = _band(piece, axis, _band_of(rule), shape)
-    # A band moves one position at a time, so a map stays a map.
-    return made._replace(carrier=rows) if isinstance(made, Mapped) else made
-
-
 def _opens(rule: Band, way: int) -> tuple[bool, bool]:
     """Return which sides of the input a band without end reaches, if that runs `way` along it."""
     opens = rule.before is None, rule.after is None
@@ -296,9 +277,9 @@ def _opens(rule: Band, way: int) -> tuple[bool, bool]:
     return opens if way > 0 else (opens[1], opens[0])
 
 
-def _tabulate(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
+def _tabulate(piece: Mapped, axis: int, rule: OwnRule, shape: Shape) -> Standing | Scope:
     """Take the rule's taps from the map itself where it can, else from a table of what exists."""
-    by_units = isinstance(rule, (Pick, Listed, Shift, Rows, Band)) or piece.map.stays
+    by_units = isinstance(rule, (Pick, Listed, Shift, Band)) or piece.map.stays
     made = to_table(piece, shape) if by_units else _evaluated(piece, axis, rule, shape)
     if isinstance(made, Blur):
         return _along_blur(made, axis, rule)
@@ -307,7 +288,7 @@ def _tabulate(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standin
     return _along_table(made, axis, rule, shape)
 
 
-def _evaluated(piece: Mapped, carrier: int, rule: AxisRule, shape: Shape) -> Tabled | Blur:
+def _evaluated(piece: Mapped, carrier: int, rule: OwnRule, shape: Shape) -> Tabled | Blur:
     periodic = _Grouped(rule) if isinstance(rule, Blocks) else rule
     try:
         bounded(EVALUATED * rule.out_len)
@@ -317,23 +298,9 @@ def _evaluated(piece: Mapped, carrier: int, rule: AxisRule, shape: Shape) -> Tab
     return tabulated(piece, spans, (*shape[:carrier], rule.out_len, *shape[carrier + 1 :]))
 
 
-def _along_rows(
-    piece: Mapped, axis: int, rule: Rows, shape: Shape, bits: int | None
-) -> Standing | Scope:
-    """Rows that each find something to read leave the piece as it is."""
-    if bits is None and bool(rule.flags().any(axis=1).all()):
-        return piece
-    made = to_table(piece, shape)
-    if isinstance(made, Blur):
-        return made
-    return _along_table(made, axis, rule, shape)
-
-
-def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Standing | Scope:
+def _along_other(piece: Mapped, axis: int, rule: OwnRule, shape: Shape) -> Standing | Scope:
     """A rule on another axis only says for which positions there still is something to read."""
     bits = support.of(piece.support, axis) if piece.support else None
-    if isinstance(rule, Rows):
-        return _along_rows(piece, axis, rule, shape, bits)
     if bits is None and isinstance(rule, (Window, Resample, Blocks, Whole)):
         return piece
     kept = support.after(bits, rule)
@@ -345,3 +312,41 @@ def _along_other(piece: Mapped, axis: int, rule: AxisRule, shape: Shape) -> Stan
     if kept is not None:
         others[axis] = kept
     return Mapped(piece.carrier, piece.map, tuple(sorted(others.items())), *piece[3:])
+
+
+# -- rows ----------------------------------------------------------------------------------------
+
+
+def _rows(piece: Standing, axis: int, rule: Rows, shape: Shape) -> Standing | Scope:
+    """Carry over what rows keep of an axis; one that a band moves along is that of the rows."""
+    band = rule.band and Band(*rule.band, rule.in_len, math.prod(rule.lengths))
+    if isinstance(piece, Mapped):
+        if axis != piece.carrier:
+            if not support.of(piece.support, axis) and rule.flags().any(axis=1).all():
+                return piece
+        elif band and piece.cut is None and not piece.support:
+            made = _band(piece, axis, band, shape)
+            # A band moves one position at a time, so a map stays a map.
+            return made._replace(carrier=rule.axes[0]) if isinstance(made, Mapped) else made
+        piece = to_table(piece, shape)
+    return _rows_of_units(piece, axis, rule, band)
+
+
+def _rows_of_units(
+    piece: Tabled | Blur, axis: int, rule: Rows, band: Band | None
+) -> Standing | Scope:
+    opened = _opened_by(piece, axis, band) if band else piece
+    if isinstance(opened, Scope):
+        return opened
+    axes = piece.axes - {axis} | {*rule.axes} if axis in piece.axes else piece.axes
+    if isinstance(opened, Tabled):
+        try:
+            table = tables.rows(opened.table, axis, rule)
+            if table.is_empty:
+                return Scope.NONE
+            # What is left of the one axis it depends on still carries it.
+            carrier = axis if piece.axes == {axis} else None
+            return settle(opened._replace(table=table, axes=axes), carrier)
+        except BoundError:
+            pass
+    return blurred(opened)._replace(depends=axes)

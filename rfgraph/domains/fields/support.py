@@ -13,7 +13,7 @@ import numpy as np
 
 from rfgraph.domains import tables
 from rfgraph.domains.tables import Table
-from rfgraph.relations.axis_rules import AxisRule, Listed, Shape, Shift, Whole
+from rfgraph.relations.axis_rules import Listed, OwnRule, Shape, Shift, Whole
 from rfgraph.relations.reading import Mask, reads_endlessly
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def of(support: Support, axis: int) -> int | None:
 
 
 @lru_cache(maxsize=1024)
-def after(bits: int | None, rule: AxisRule) -> int | None:
+def after(bits: int | None, rule: OwnRule) -> int | None:
     """Return the positions of an axis that read something by `rule`, None for all of them."""
     if rule.out_len > MAX_SUPPORT or rule.in_len > MAX_SUPPORT:
         return None

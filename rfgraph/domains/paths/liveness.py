@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.relations.axis_rules import (
-    AxisRule,
-    Rows,
-    Shape,
-    Whole,
-)
+from rfgraph.relations.axis_rules import OwnRule, Rows, Shape, Whole
 from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.reading import reads_all
 from rfgraph.relations.steps import regroup_plan
@@ -62,13 +57,14 @@ class _Needed(Domain[frozenset[int]]):
         )
 
     def along(
-        self, value: frozenset[int], axis: int, rule: AxisRule, shape: Shape
+        self, value: frozenset[int], axis: int, rule: OwnRule, shape: Shape
     ) -> frozenset[int]:
         if isinstance(rule, Whole):
             return value - {axis}
-        if isinstance(rule, Rows):
-            return value | {axis, *rule.axes}
         return value if reads_all(rule) else value | {axis}
+
+    def rows(self, value: frozenset[int], axis: int, rule: Rows, shape: Shape) -> frozenset[int]:
+        return value | {axis, *rule.axes}
 
     def gathered(
         self, value: frozenset[int], places: Places, old: Shape, new: Shape
