@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.histogram import path_histogram
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 MAX_BESIDE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(NamedTuple):
     """One distribution and what to show beside it.
 
     `lengths` are the input's by axis, None where the file leaves one open. `histogram` is None

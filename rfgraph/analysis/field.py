@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rfgraph.domains.fields.axis import Axis, Json, numbers
 from rfgraph.wording.html import html_table
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 _HEADER = ("axis", "scope", "size", "stride", "start", "center", "before", "after", "paths")
 
 
-@dataclass(frozen=True, slots=True)
-class ReceptiveField:
+class ReceptiveField(NamedTuple):
     """The receptive field of one tensor on one graph input; `axes` by the input's axis number.
 
     `node` is the operator that makes the tensor, by its name or, without one, by type and number,
@@ -59,8 +57,7 @@ class ReceptiveField:
         return html_table(caption, _HEADER, map(_axis_cells, self.axes.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that a check, or the analysis itself, has to say about a model.
 
     `input` is the graph input that it speaks of, None for one about an operator, and `axes` those
@@ -102,8 +99,7 @@ class Finding:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """A graph output; `before_global` are the last tensors on the way that have a local path."""
 
     name: str

@@ -6,7 +6,6 @@ has the rows, a picture has those that it has room for. CSV has the distribution
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rfgraph.arguments import described, fraction
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Json
 
 
-@dataclass(frozen=True, slots=True)
-class AxisHistogram:
+class AxisHistogram(NamedTuple):
     """The distribution along one input axis.
 
     `counts` maps the size (largest over phases, in input positions) of paths that are local on this

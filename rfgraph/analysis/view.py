@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.names import pick_input, pick_tensors
 from rfgraph.errors import BoundError, UsageError
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 MAX_FIELDS = 1 << 21
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """A result and what was asked of it; `tensors` is None where the default is meant."""
 
     result: Analysis

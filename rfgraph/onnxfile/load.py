@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import networkx as nx
 import onnx
@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Changes, Graph, ModelInput, StoredMasks, Unanalysed
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """What the caller says of a file: lengths and values of inputs, own rules, masks or not."""
 
     input_shapes: Mapping[str, Shape]
@@ -56,8 +55,7 @@ class Binding:
     masks: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A file that was read, with all but the lengths of its inputs decided.
 
     `stored` are the constants that the file holds, `given` those that took the place of inputs,
@@ -124,7 +122,7 @@ class Reading:
         """
         both = {**self.changes, **changes}
         if shapes is not None:
-            return replace(self, changes=both).at(shapes)
+            return self._replace(changes=both).at(shapes)
         return _loaded(self.file, self.binding, both)
 
     def item_sizes(self) -> dict[str, int]:
@@ -311,8 +309,7 @@ def _bindings(
     return shapes
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(NamedTuple):
     """The graph of a model for some lengths of its inputs."""
 
     graph: Graph

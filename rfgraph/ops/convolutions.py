@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import summing
@@ -109,8 +109,7 @@ def channel_rule(group: int, channels: int, maps: int) -> Whole | Blocks:
     return Whole(channels, maps) if group == 1 else Blocks(group, channels, maps)
 
 
-@dataclass(frozen=True, slots=True)
-class Convolution:
+class Convolution(NamedTuple):
     """A convolution's geometry: axes of data and result, windows, groups, the result's shape."""
 
     channel: int

@@ -6,8 +6,8 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.ops.index import OPERATORS
 from rfgraph.ops.node import OpNode, Outcome
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 Rule: TypeAlias = Callable[[OpNode], Outcome]
 
 
-@dataclass(frozen=True, slots=True)
-class RuleEntry:
+class RuleEntry(NamedTuple):
     """A rule with the operator it speaks for.
 
     `ignored` names the attributes that cannot change what an output reads; `since` is the first

@@ -157,8 +157,7 @@ class ModelInput:
         return {axis: self.shape[axis] for axis in self.reasons if axis not in self.probed}
 
 
-@dataclass(frozen=True, slots=True)
-class Unanalysed:
+class Unanalysed(NamedTuple):
     """An operator that could not be followed exactly: why, and the tensors it made."""
 
     operator: Operator
@@ -166,8 +165,7 @@ class Unanalysed:
     tensors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MaskCut:
+class MaskCut(NamedTuple):
     """An operator in which a stored mask cut what is read.
 
     `highest` is what the mask adds to the element that it cuts with the least margin, compared with
@@ -178,8 +176,7 @@ class MaskCut:
     highest: float
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMasks:
+class StoredMasks(NamedTuple):
     """What stored masks were taken to cut.
 
     `left` are the operators in which a constant that may be a mask cut nothing, and why.
@@ -211,8 +208,7 @@ Setting: TypeAlias = "int | float | str | tuple[int, ...] | tuple[float, ...] | 
 Changes: TypeAlias = "Mapping[tuple[str, str], Setting]"
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeChange:
+class AttributeChange(NamedTuple):
     """An attribute of a node with another value than in the file; None where it has none.
 
     `follows` says that it was not asked for: pads that keep up with the extent of their window, or
@@ -240,8 +236,7 @@ def _listed(value: Setting | None) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(NamedTuple):
     """What a model has instead of what its file says, and what its author should know of that."""
 
     changes: tuple[AttributeChange, ...]
@@ -256,8 +251,7 @@ class FileNode(NamedTuple):
     outputs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FileGraph:
+class FileGraph(NamedTuple):
     """The main graph as it stands in the file, nodes in order.
 
     `external` are the files that hold weights beside it, by the names that it gives.
@@ -272,7 +266,7 @@ class FileGraph:
 Fetch: TypeAlias = "Callable[[Operator, int], NDArray[Any] | None]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
 
@@ -298,23 +292,15 @@ class Model:
     graph: Graph
     unanalysed: tuple[Unanalysed, ...] = ()
     masks: StoredMasks | None = None
-    longer: Callable[[], Model | None] | None = field(default=None, repr=False, compare=False)
-    at: Callable[[Mapping[str, Shape]], Model] | None = field(
-        default=None, repr=False, compare=False
-    )
-    item_sizes: Callable[[], Mapping[str, int]] | None = field(
-        default=None, repr=False, compare=False
-    )
+    longer: Callable[[], Model | None] | None = None
+    at: Callable[[Mapping[str, Shape]], Model] | None = None
+    item_sizes: Callable[[], Mapping[str, int]] | None = None
     revision: Revision | None = None
-    revise: Callable[[Changes, Mapping[str, Shape] | None], Model] | None = field(
-        default=None, repr=False, compare=False
-    )
-    encoded: Callable[[bool], bytes] | None = field(default=None, repr=False, compare=False)
-    file_graph: Callable[[], FileGraph] | None = field(default=None, repr=False, compare=False)
-    annotated: Callable[[Mapping[int, dict[str, str]], str], Iterator[bytes]] | None = field(
-        default=None, repr=False, compare=False
-    )
-    weights: Callable[[], Fetch] | None = field(default=None, repr=False, compare=False)
+    revise: Callable[[Changes, Mapping[str, Shape] | None], Model] | None = None
+    encoded: Callable[[bool], bytes] | None = None
+    file_graph: Callable[[], FileGraph] | None = None
+    annotated: Callable[[Mapping[int, dict[str, str]], str], Iterator[bytes]] | None = None
+    weights: Callable[[], Fetch] | None = None
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)

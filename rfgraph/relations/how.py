@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +27,7 @@ Word: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling:
+class Scaling(NamedTuple):
     """Stored numbers that multiply what is read: those of the operator's input `slot`.
 
     In `shape` they broadcast to the result; each counts with `plus` added, to the power `power`.
@@ -57,8 +56,7 @@ class Kernel:
     scale: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(NamedTuple):
     """One word for how what an edge reads enters the result, and the parameters of that.
 
     activation: a function of one element; `name` is the operator's, `values` its parameters.

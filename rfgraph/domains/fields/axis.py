@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from rfgraph.wording.numbers import rational
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 Json: TypeAlias = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(NamedTuple):
     """The receptive field along one input axis, in input positions.
 
     `local` are the same numbers for the paths that are local on every spatial axis, where `scope`

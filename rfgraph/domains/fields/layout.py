@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
@@ -27,8 +26,7 @@ Fields: TypeAlias = "tuple[AxisField | None, ...]"
 Classes: TypeAlias = "Mapping[Layout, Fields]"
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How the paths of a class stand to the axes of the input.
 
     `scopes` by input axis; `along`: the tensor axes on which what they read depends, where they are
@@ -66,8 +64,7 @@ def local_fields(form: ClosedForm, tensor: str, axis: int) -> Iterator[AxisField
             yield field
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """All that is known of a tensor and one graph input.
 
     `classes` by layout; `through`: per input axis the losses on the way, as a set of bits by their
@@ -93,8 +90,7 @@ class Loss(NamedTuple):
     operator: Operator
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedForm:
+class ClosedForm(NamedTuple):
     """The states of all tensors that one graph input reaches, and the input's spatial axes.
 
     `losses` are those of all inputs of the model, and `loss_numbers` their numbers. `joined` are

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -47,8 +46,7 @@ class Moments(NamedTuple):
 ONE_PATH = Moments(1, 0, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """The moments of one column at the end states, and what bounds a histogram of it.
 
     `step` divides all bases, which lie in [low, high] at every state, and `moves` are the shifts of

@@ -12,7 +12,6 @@ tensor are one edge from there.
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
 from functools import partial, reduce
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -86,8 +85,7 @@ class Arrival:
         self.origins: dict[int, bool] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The arrivals of every relevant tensor in topological order; origins number `numbered`.
 
     `left_out` has, by identity, the edges that traces leave out. `carried` is what relations, held
@@ -99,9 +97,7 @@ class Plan:
     numbered: Sequence[Origin]
     edges: Entering
     left_out: Mapping[int, Reduced]
-    carried: dict[object, tuple[Relation, tuple[Track, int] | None]] = field(
-        default_factory=dict, repr=False
-    )
+    carried: dict[object, tuple[Relation, tuple[Track, int] | None]]
 
 
 Entering: TypeAlias = "Mapping[str, Sequence[Edge]]"
@@ -144,7 +140,7 @@ def _names(graph: Graph, tensor: str) -> set[str]:
 
 def every_path(tensors: Sequence[str], edges: Entering) -> Plan:
     """Return the plan that counts each walk."""
-    return Plan(tensors, {name: Arrival(edges[name]) for name in tensors}, (), edges, {})
+    return Plan(tensors, {name: Arrival(edges[name]) for name in tensors}, (), edges, {}, {})
 
 
 def is_transparent(edge: Edge, form: ClosedForm) -> bool:
@@ -214,7 +210,7 @@ def routes(
             readers[before] -= 1
             if not readers[before]:
                 del origins[before]
-    return Plan(tensors, arrivals, numbers.numbered, edges, numbers.left_out)
+    return Plan(tensors, arrivals, numbers.numbered, edges, numbers.left_out, {})
 
 
 class _Numbers:

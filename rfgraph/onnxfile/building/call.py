@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import onnx
 
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 Walk: TypeAlias = Callable[[Sequence[onnx.NodeProto], Scope], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A node in its scope, with what its inputs stand for, the graph's writer and the walker.
 
     `constants` fetches the values of constants, where these are asked for.
@@ -81,7 +79,7 @@ class Call:
             return self
         prefix = self.scope.prefix
         whole = [self.writer.join_sequence(entry, self.operator, prefix) for entry in self.entries]
-        return replace(self, entries=whole)
+        return self._replace(entries=whole)
 
     def subgraph(self, name: str) -> onnx.GraphProto:
         """Return a subgraph attribute, which is required."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -148,7 +147,7 @@ def _checked_how(what: str, how: object) -> How | None:
         bound = f", from {LEAST[how.word]} on" if how.word in LEAST else ""
         required = f"requires for {how.word} {' or '.join(map(str, counts))} numbers{bound}"
         raise UsageError(f"{what}, how, {required}, found {_shown(how)}")
-    return replace(how, values=tuple(map(float, values)))
+    return how._replace(values=tuple(map(float, values)))
 
 
 def _counts(word: str, name: str, count: int) -> Sequence[int]:

@@ -147,7 +147,7 @@ class _Revised:
             entries[edit.weight] = Entry(Value(edit.shape, constant=True))
         node = self._known.with_attributes(attributes)
         self._reviser.edits.append(replace(edit, revised=node))
-        return replace(call, node=node, entries=entries)
+        return call._replace(node=node, entries=entries)
 
     def _note(
         self, name: str, old: Setting | None, new: Setting | None, *, follows: bool = False
@@ -211,7 +211,7 @@ def _under_other_names(call: Call, turn: int) -> Call:
     node = onnx.NodeProto()
     node.CopyFrom(call.node)
     node.output[:] = [name and f"{name}/{turn}" for name in call.node.output]
-    return replace(call, node=node)
+    return call._replace(node=node)
 
 
 def _once_more(call: Call, made: Entry) -> Call:
@@ -235,4 +235,4 @@ def _once_more(call: Call, made: Entry) -> Call:
         attributes["group"] = channels if depthwise else 1
         own = (channels, 1 if depthwise else channels, *window.kernel)
         entries[window.weight] = Entry(Value(own, constant=True))
-    return replace(call, node=known.with_attributes(attributes), entries=entries)
+    return call._replace(node=known.with_attributes(attributes), entries=entries)

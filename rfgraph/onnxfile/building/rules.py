@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.errors import BoundError, UsageError
@@ -167,5 +166,5 @@ def _constants(call: Call, outcome: Outcome, shapes: Sequence[Shape | None]) -> 
         known = shape if array is None else tuple(array.shape)
         made.append(Entry(Value(known, constant=True, data=array if kept else None)))
     if call.constants is not None and made:
-        made[0] = replace(made[0], value=call.constants.with_computed(call, made[0].value))
+        made[0] = made[0]._replace(value=call.constants.with_computed(call, made[0].value))
     return made

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.errors import ModelError
 from rfgraph.ops.registry import normal_domain
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from rfgraph.ops.node import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A named value: its tensor in the graph being built, None for constants, and what is known.
 
     `items` are the elements of a sequence of known length.

@@ -74,7 +74,7 @@ class MaskTracker:
         marks = self._marks_of(call, op)
         if marks.level is None and marks.zero is None:
             return made
-        return [replace(first, value=replace(first.value, marks=marks)), *made[1:]]
+        return [first._replace(value=replace(first.value, marks=marks)), *made[1:]]
 
     def without_masks(self, op: OpNode) -> OpNode:
         """Return a node as it is where stored masks cut nothing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 from rfgraph.errors import ModelError, UsageError
@@ -21,8 +20,7 @@ Lengths: TypeAlias = Mapping[Dimension, int]
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(NamedTuple):
     """A graph input as the file declares it.
 
     `dims` has an integer or a symbol for each axis; it is None where no shape is declared.
@@ -32,8 +30,8 @@ class Declared:
 
     name: str
     dims: tuple[int | str, ...] | None
+    replaced: dict[int, int]
     is_tensor: bool = True
-    replaced: dict[int, int] = field(default_factory=dict)
     empty: frozenset[int] = frozenset()
 
     def named_dims(self) -> Iterator[tuple[int, str]]:
@@ -54,7 +52,7 @@ def relengthened(item: Declared, shape: Sequence[int] | None) -> Declared:
         for axis, (dim, length) in enumerate(pairs)
         if isinstance(dim, int) and dim != length
     }
-    return replace(item, dims=dims, replaced=others)
+    return item._replace(dims=dims, replaced=others)
 
 
 class Equation(NamedTuple):
@@ -65,8 +63,7 @@ class Equation(NamedTuple):
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dimensions:
+class Dimensions(NamedTuple):
     """What is known of the lengths of named dimensions.
 
     `bound` are symbols with a length, of which `loose` have one of several that bindings allow;

@@ -35,13 +35,13 @@ def declared_inputs(graph: onnx.GraphProto, constants: Mapping[str, object]) -> 
 
 def _declared_input(value: onnx.ValueInfoProto) -> Declared:
     if not value.type.HasField("tensor_type"):
-        return Declared(value.name, None, is_tensor=not value.type.WhichOneof("value"))
+        return Declared(value.name, None, {}, is_tensor=not value.type.WhichOneof("value"))
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
-        return Declared(value.name, None)
+        return Declared(value.name, None, {})
     dims = tensor.shape.dim
     empty = frozenset(axis for axis, dim in enumerate(dims) if _is_empty(dim))
-    return Declared(value.name, tuple(map(_dim, dims)), empty=empty)
+    return Declared(value.name, tuple(map(_dim, dims)), {}, empty=empty)
 
 
 def _is_empty(dim: onnx.TensorShapeProto.Dimension) -> bool:

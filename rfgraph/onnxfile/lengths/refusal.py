@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 MAX_STATED = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """The error of a build, how many operators were built before it, and the node at which.
 
     `found` are the lengths of what data reaches of the node's inputs, and their numbers of

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, cast
 
 from rfgraph.arguments import described
 from rfgraph.errors import ModelError, UsageError
@@ -37,8 +36,7 @@ _SPECIAL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """An open source: its `size` in bytes and `read(offset, length)`, which returns just that."""
 
     size: int
@@ -56,8 +54,7 @@ class Source(Protocol):
         """Open it."""
 
 
-@dataclass(frozen=True, slots=True)
-class BytesSource:
+class BytesSource(NamedTuple):
     """Bytes in memory."""
 
     name: str
@@ -69,8 +66,7 @@ class BytesSource:
         return nullcontext(Reader(len(data), lambda offset, length: data[offset : offset + length]))
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSource:
+class StreamSource(NamedTuple):
     """A seekable file object, from the position it had; each reader puts it back there."""
 
     name: str
@@ -95,8 +91,7 @@ class StreamSource:
         return _exactly(length, lambda _, count: _chunk(self.stream, count))
 
 
-@dataclass(frozen=True, slots=True)
-class FileSource:
+class FileSource(NamedTuple):
     """A regular file, opened anew by each reader and refused once it has changed."""
 
     name: str

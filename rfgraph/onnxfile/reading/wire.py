@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from onnx import TensorProto
 
@@ -75,8 +74,7 @@ _SINGULAR = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(NamedTuple):
     """A tensor whose payload was left in the source: where the whole TensorProto lies there."""
 
     data_type: int
@@ -84,8 +82,7 @@ class Dropped:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stripped:
+class Stripped(NamedTuple):
     """The bytes of a ModelProto without large payloads, and the tensors that lost theirs, in order.
 
     Each of them carries its index as a metadata entry `MARK`, which survives copying the tensor.

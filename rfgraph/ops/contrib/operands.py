@@ -106,7 +106,7 @@ def _link_from(operand: Operand, link: Link) -> Link:
             spatial = tuple(step.perm[axis] for axis in spatial)
     steps = (*operand.steps, *link.steps)
     # What is said of stored numbers is said of the standard operator's inputs.
-    how = link.how and replace(link.how, stored=None)
+    how = link.how and link.how._replace(stored=None)
     return Link(operand.slot, steps, link.output, tuple(sorted(spatial)), how)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -36,16 +35,14 @@ HALF = Fraction(1, 2)
 Roi = tuple[Fraction, Fraction]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What one axis is resized to: its scale, and its length after it."""
 
     scale: Fraction
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(NamedTuple):
     """How positions are sampled, the same on every axis."""
 
     mode: str
