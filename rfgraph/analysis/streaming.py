@@ -17,7 +17,7 @@ from rfgraph.analysis.result import reached
 from rfgraph.analysis.together import OTHERWISE
 from rfgraph.arguments import keywords_named
 from rfgraph.domains.movement import AFTER, BEFORE, UNKNOWN, WHOLE
-from rfgraph.domains.read_positions import read_positions
+from rfgraph.domains.read_units import read_positions
 from rfgraph.domains.regions import clipped
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import input_shape

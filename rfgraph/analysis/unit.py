@@ -228,11 +228,11 @@ def _boxes(
 
     By tables of all units where what these read takes too many words.
     """
+    tabulated = result.tabulated(tensor)
     try:
-        read = boxes_read(result.graph, tensor, index)
+        read = boxes_read(result.graph, tensor, index, sources, tabulated.edges)
         return {source: read.get(source) for source in sources}
     except BoundError:
-        tabulated = result.tabulated(tensor)
         boxes: dict[str, Box | None] = {}
         for source in sources:
             box = region(tabulated.regions(source), index)
@@ -267,7 +267,7 @@ def _padded(
     """Return whether padding touches some of the units from each side; None if not known."""
     tabulated = result.tabulated(tensor)
     try:
-        return tabulated.touched_units(source, axis).at(index)
+        return tabulated.padding(source, axis).at(index)
     except BoundError:
         pass
     try:

@@ -67,7 +67,7 @@ def _unaligned(graph: Graph, form: ClosedForm) -> dict[str, Mapping[int, bool]]:
     Parts of an aligned tensor that are put together again as one rearrangement are left out.
     """
     known: dict[int, Mapping[int, bool]] = {}
-    parts = {name: one.source for one in form.joined.values() for name in one.passed}
+    parts = {name: one.edge.source for one in form.joined.values() for name in one.passed}
     found: dict[str, Mapping[int, bool]] = {}
     for tensor, state in form.states.items():
         if tensor in parts and not found.get(parts[tensor]):

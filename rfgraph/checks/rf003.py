@@ -26,7 +26,7 @@ import numpy as np
 
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject, carriers
-from rfgraph.domains.read_positions import Masks, read_positions
+from rfgraph.domains.read_units import read_positions
 from rfgraph.errors import BoundError
 from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import quoted
@@ -104,7 +104,7 @@ def gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
     try:
         for index in _units(subject, item, tensor, shape):
             masks = read_positions(result.graph, item.name, tensor, index)
-            missing = {} if masks is None else {axis: _gap(masks, axis) for axis in sorted(left)}
+            missing = {} if masks is None else {axis: _gap(masks[axis]) for axis in sorted(left)}
             said = [
                 Said(axis, f"the unit at {list(index)} reads {gap}")
                 for axis, gap in missing.items()
@@ -117,9 +117,8 @@ def gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
         yield _undetermined_finding(subject, what, error, item, tensor)
 
 
-def _gap(masks: Masks, axis: int) -> str | None:
+def _gap(mask: Mask) -> str | None:
     """Return what is missing between the first and the last position that a unit reads."""
-    mask: Mask = masks[axis]
     there = np.nonzero(mask)[0]
     if len(there) == 0:
         return None

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.domains.joined import put_together, rearranged
 from rfgraph.relations.axis_rules import Shift
-from rfgraph.relations.graph import Edge, input_shape
+from rfgraph.relations.graph import Edge, ancestors, edges_into, input_shape
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Select
 
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rfgraph.relations.graph import Graph
+
+
+def edges_to(graph: Graph, tensor: str) -> dict[str, tuple[Edge, ...]]:
+    """Return edges in place of the graph's into tensors that lead to one.
+
+    What is one rearrangement by several edges is one, and what goes on where another ends is
+    followed over that.
+    """
+    within = ancestors(graph, [tensor])
+    parts = put_together({name: tuple(edges_into(graph, name)) for name in graph if name in within})
+    joins = rearranged(graph, parts)
+    rest = {name: edges for name, edges in parts.items() if name not in joins}
+    return {name: (one.edge,) for name, one in joins.items()} | continued(graph, rest)
 
 
 def continued(graph: Graph, parts: Mapping[str, Sequence[Edge]]) -> dict[str, tuple[Edge, ...]]:

@@ -15,7 +15,7 @@ from rfgraph.domains import tables
 from rfgraph.domains.tables import NOTHING
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Pick, Repeat, Shape, Shift
-from rfgraph.relations.graph import Edge, edges_into, input_shape, producer_of
+from rfgraph.relations.graph import Edge, edges_into, input_shape
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.interpretation import Domain, Value
 from rfgraph.relations.reading import indices
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.relations.axis_rules import Outside, SelectRule
-    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.graph import Graph
     from rfgraph.relations.reading import Ints
 
 
@@ -36,11 +36,9 @@ _PADDED: tuple[Outside, ...] = ("wrap", "reflect", "edge")
 
 
 class Joined(NamedTuple):
-    """One edge in place of several: from `source`, over the tensors `passed`."""
+    """One edge in place of several, over the tensors `passed`."""
 
-    source: str
-    relation: Relation
-    operator: Operator
+    edge: Edge
     passed: frozenset[str]
 
 
@@ -77,14 +75,12 @@ def rearranged(graph: Graph, parts: Mapping[str, Sequence[Edge]]) -> dict[str, J
 def edges_over(graph: Graph, tensor: str, joins: Mapping[str, Joined]) -> Iterable[Edge]:
     """Return the one edge into a tensor of `joins`, into another those of the graph."""
     one = joins.get(tensor)
-    if one is None:
-        return edges_into(graph, tensor)
-    return (Edge(one.source, tensor, one.relation, one.operator, how=SELECT),)
+    return edges_into(graph, tensor) if one is None else (one.edge,)
 
 
 def sources_over(graph: Graph, tensor: str, joins: Mapping[str, Joined]) -> Iterable[str]:
     """Return from where these edges come."""
-    return (joins[tensor].source,) if tensor in joins else graph.pred[tensor]
+    return (joins[tensor].edge.source,) if tensor in joins else graph.pred[tensor]
 
 
 def joined_by_axis(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
@@ -92,30 +88,25 @@ def joined_by_axis(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
     return {
         name: one
         for name, one in joined(graph, tensors).items()
-        if not any(isinstance(step, Gathered) for step in one.relation.steps)
+        if not any(isinstance(step, Gathered) for step in one.edge.relation.steps)
     }
 
 
 class Joining(Domain[Value]):
-    """A domain that follows as one edge what is one rearrangement by several.
+    """A domain that follows the edges `over` into some tensors, in place of those of the graph."""
 
-    `continued` are tensors that are followed over others which have their first parts already.
-    """
-
-    def __init__(
-        self, joins: Mapping[str, Joined], continued: Mapping[str, Sequence[Edge]] | None = None
-    ) -> None:
-        self._joins, self._continued = joins, continued or {}
+    def __init__(self, over: Mapping[str, Sequence[Edge]] | None = None) -> None:
+        self._over = over or {}
 
     def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
-        """Return the one edge, or those of the graph."""
-        return self._continued.get(tensor) or edges_over(graph, tensor, self._joins)
+        """Return the edges in place of the graph's, or these."""
+        return self._over.get(tensor) or edges_into(graph, tensor)
 
     def sources(self, graph: Graph, tensor: str) -> Iterable[str]:
         """Return from where these edges come."""
-        if tensor in self._continued:
-            return (edge.source for edge in self._continued[tensor])
-        return sources_over(graph, tensor, self._joins)
+        if tensor in self._over:
+            return (edge.source for edge in self._over[tensor])
+        return graph.pred[tensor]
 
 
 def _edges(graph: Graph, tensor: str) -> Iterator[tuple[str, Relation]]:
@@ -153,8 +144,8 @@ def _join(
     if places is None:
         return None
     relation = _relation(input_shape(graph, source), input_shape(graph, tensor), places)
-    producer = producer_of(graph, tensor)
-    return None if producer is None else Joined(source, relation, producer, frozenset(passed))
+    one = Edge(source, tensor, relation, edges[0].operator, how=SELECT)
+    return Joined(one, frozenset(passed))
 
 
 def _moved_from(graph: Graph, tensor: str, joins: Mapping[str, Joined]) -> dict[str, None]:
@@ -164,7 +155,7 @@ def _moved_from(graph: Graph, tensor: str, joins: Mapping[str, Joined]) -> dict[
         known = joins.get(tensor)
         edges = [] if known else list(_edges(graph, tensor))
         if known:
-            tensor = known.source
+            tensor = known.edge.source
         elif len(edges) == 1 and all(map(_is_move, edges[0][1].steps)):
             tensor = edges[0][0]
         else:

@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from rfgraph.domains.joined import Joining, joined_by_axis
+from rfgraph.domains.joined import edges_over, joined_by_axis, sources_over
 from rfgraph.domains.moved import Moved, flattened, in_blocks, on_axes, with_itself
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, affine, joined
 from rfgraph.relations.axis_rules import (
@@ -31,15 +32,15 @@ from rfgraph.relations.axis_rules import (
     Whole,
     Window,
 )
-from rfgraph.relations.graph import Edge, ancestors, descendants, input_shape
+from rfgraph.relations.graph import ancestors, input_shape
+from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import is_own, regroup_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from rfgraph.domains.joined import Joined
     from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
-    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.graph import Edge, Graph, Operator
     from rfgraph.relations.reading import Ints
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything, Places
@@ -96,22 +97,20 @@ class Movement:
         return math.lcm(*(v.needs.q for v in self.values.values() if isinstance(v, Moved)))
 
 
-class Leading(NamedTuple):
-    """What leads to a tensor, and over which edges: one where several are one rearrangement."""
-
-    joins: Mapping[str, Joined]
-    names: set[str]
-
-
-def leading_to(graph: Graph, target: str) -> Leading:
-    """Return what leads to a tensor."""
+def leading_to(graph: Graph, target: str) -> dict[str, tuple[Edge, ...]]:
+    """Return the tensors that lead to one and the edges into each: one where several are one."""
     within = ancestors(graph, [target])
     joins = joined_by_axis(graph, (name for name in graph if name in within))
-    return Leading(joins, Joining(joins).ancestors(graph, [target]))
+    names = ancestors(graph, [target], partial(sources_over, graph, joins=joins))
+    return {name: tuple(edges_over(graph, name, joins)) for name in graph if name in names}
 
 
 def movement(
-    graph: Graph, source: str, axis: int, target: str, leading: Leading | None = None
+    graph: Graph,
+    source: str,
+    axis: int,
+    target: str,
+    leading: Mapping[str, Sequence[Edge]] | None = None,
 ) -> Movement:
     """Return how the tensors on the way from `source` to `target` move with its `axis`.
 
@@ -124,13 +123,9 @@ def movement(
     own = affine(1, 0, 0)
     values: dict[str, Value] = {source: Moved(axis, 1, length, own, own)}
     breaks: dict[Break, None] = {}
-    joins, names = leading or leading_to(graph, target)
-    domain = _Movement(length, joins)
-    between = names & descendants(graph, source)
-    for name in graph:
-        if name not in between:
-            continue
-        for edge in domain.edges_into(graph, name):
+    domain = _Movement(length)
+    for edges in (leading or leading_to(graph, target)).values():
+        for edge in edges:
             if edge.source in values and not edge.relation.is_void:
                 _arrive(domain, values, edge, breaks)
     found = values.get(target)
@@ -163,11 +158,10 @@ def _arrive(
         values[edge.target] = made
 
 
-class _Movement(Joining[Value]):
+class _Movement(Domain[Value]):
     """Along one axis of an input of `length` positions."""
 
-    def __init__(self, length: int, joins: Mapping[str, Joined]) -> None:
-        super().__init__(joins)
+    def __init__(self, length: int) -> None:
         self._length = length
         self.first = self.last = 0
         # What the relation just carried over does beside moving a tensor.

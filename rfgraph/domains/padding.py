@@ -8,22 +8,17 @@ follow if the input went on. By slices and a Concat an axis is padded as by one 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from rfgraph.domains import tables
-from rfgraph.domains.continued import continued
-from rfgraph.domains.joined import Joining, put_together, rearranged
-from rfgraph.domains.regions import (
-    Held,
-    before_rule,
-    join_held,
-    own_table,
-    regroup_held,
-    standing,
-)
-from rfgraph.domains.regroup import regrouped_axes
+from rfgraph.domains.joined import Joining
+from rfgraph.domains.positions import flags
+from rfgraph.domains.read_units import ReadUnits, chosen_at
+from rfgraph.domains.regions import Clipped, standing
+from rfgraph.domains.regroup import Regrouped, regrouped_axes
 from rfgraph.domains.tables import Table
 from rfgraph.relations.axis_rules import (
     Band,
@@ -36,155 +31,136 @@ from rfgraph.relations.axis_rules import (
     progressions,
 )
 from rfgraph.relations.bounds import allowance, bounded
-from rfgraph.relations.graph import ancestors, edges_into, input_shape
+from rfgraph.relations.graph import input_shape
+from rfgraph.relations.interpretation import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from rfgraph.domains.joined import Joined
+    from rfgraph.domains.read_units import Product
+    from rfgraph.domains.regions import Held
     from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
     from rfgraph.relations.graph import Edge, Graph
+    from rfgraph.relations.reading import Mask
     from rfgraph.relations.steps import Everything, Places
 
 
-class Touched(NamedTuple):
-    """A flag for each unit that exists and each side; of length 1 along axes that do not matter."""
-
-    left: NDArray[np.bool_]
-    right: NDArray[np.bool_]
+# The axes that carry an axis of an input: of a tensor, or where that was reshaped, before.
+Carriers: TypeAlias = "frozenset[int] | Regrouped[frozenset[int]]"
 
 
-class Carriers(NamedTuple):
-    """The axes that carry an axis of an input: of a tensor, or where that was reshaped, before.
+class Padding:
+    """What padding along an axis of an input touches of the units of a tensor.
 
-    `before` is the shape that it had, which comes first, and second the shape since.
+    Each answer has a side before the input's first position, and one behind its last. `over` are
+    edges in place of the graph's.
     """
 
-    axes: frozenset[int] = frozenset()
-    before: tuple[Shape, Shape] | None = None
+    def __init__(
+        self, graph: Graph, source: str, axis: int, tensor: str, over: Mapping[str, Sequence[Edge]]
+    ) -> None:
+        self._graph, self._source, self._tensor, self._over = graph, source, tensor, over
+        start: Carriers = frozenset((axis,))
+        self._carriers = dict(_Carrying(over).from_source(graph, source, start, [tensor]))
 
-    @property
-    def here(self) -> frozenset[int]:
-        """The axes of the tensor as it stands."""
-        return self.axes if self.before is None else regrouped_axes(self.axes, *self.before)
+    def at(self, index: Sequence[int | tuple[int, int] | None]) -> tuple[bool, bool]:
+        """Return whether padding touches some of the units at `index`.
+
+        An entry is a unit, the first and the end of a range, or None for a whole axis. Raises
+        BoundError as `boxes_read` does.
+        """
+        touching = _Touching(self._over, self._carriers)
+        chosen = chosen_at(index, input_shape(self._graph, self._tensor))
+        for _ in touching.from_target(self._graph, self._tensor, (chosen,)):
+            if touching.left and touching.right:
+                break
+        return touching.left, touching.right
+
+    @allowance()
+    def flags(self) -> tuple[Mask, Mask] | None:
+        """Return a flag for each unit; of length 1 along axes that do not matter.
+
+        None if the input does not reach the tensor. BoundError where tables grow too large.
+        """
+        zero = np.zeros((1,) * len(input_shape(self._graph, self._source)), dtype=np.int64)
+        walk = _Tabulated(self._over, self._carriers).from_source(
+            self._graph, self._source, (Table(zero, zero),), [self._tensor]
+        )
+        for name, (held,) in walk:
+            if name == self._tensor:
+                table = standing(held)
+                return table.lo == -1, table.hi == 1
+        return None
 
 
-class Carrying(Joining[Carriers]):
-    """Which axes carry an axis of an input."""
+def touched_counts(found: tuple[Mask, Mask], axis: int) -> tuple[int, int]:
+    """Return how many positions along a tensor's axis padding touches, from each side."""
+    left, right = (
+        int(side.any(axis=tuple(at for at in range(side.ndim) if at != axis)).sum())
+        for side in found
+    )
+    return left, right
 
+
+# -- which axes carry an input's -------------------------------------------------------------------
+
+
+def _held(value: Carriers) -> frozenset[int]:
+    return value.held if isinstance(value, Regrouped) else value
+
+
+def _here(value: Carriers) -> frozenset[int]:
+    """Return the axes of the tensor as it stands."""
+    if isinstance(value, Regrouped):
+        return regrouped_axes(value.held, value.shape, value.now)
+    return value
+
+
+class _Carrying(Joining[Carriers]):
     def pointwise(self, value: Carriers, old: Shape, new: Shape) -> Carriers:
-        """Return the axes that a broadcast leaves."""
-        more = len(new) - len(old)
-        return Carriers(frozenset(axis + more for axis in value.here))
+        return frozenset(axis + len(new) - len(old) for axis in _here(value))
 
     def permute(self, value: Carriers, perm: tuple[int, ...], old: Shape) -> Carriers:
-        """Return the axes in their new order."""
-        return Carriers(frozenset(perm.index(axis) for axis in value.here))
+        return frozenset(perm.index(axis) for axis in _here(value))
 
     def regroup(self, value: Carriers, old: Shape, new: Shape) -> Carriers:
-        """Return the same axes, with the shapes that they had and have."""
-        shape = old if value.before is None else value.before[0]
-        return Carriers(value.axes, None if shape == new else (shape, new))
+        if not isinstance(value, Regrouped):
+            return Regrouped(value, old, new)
+        return value.held if value.shape == new else Regrouped(value.held, value.shape, new)
 
     def gathered(self, value: Carriers, places: Places, old: Shape, new: Shape) -> Carriers:
-        """Return the axes along which the places vary."""
-        return Carriers(
-            frozenset(
-                behind
-                for axis in value.here
-                for behind, length in enumerate(places[axis].shape)
-                if length > 1
-            )
+        return frozenset(
+            behind
+            for axis in _here(value)
+            for behind, length in enumerate(places[axis].shape)
+            if length > 1
         )
 
     def along(self, value: Carriers, axis: int, rule: OwnRule, shape: Shape) -> Carriers:
-        """Return the axes that still have positions of the input."""
         # What reads all of an axis has no position on it any more.
-        return Carriers(value.here - ({axis} if isinstance(rule, Whole) else set()))
+        return _here(value) - ({axis} if isinstance(rule, Whole) else set())
 
     def rows(self, value: Carriers, axis: int, rule: Rows, shape: Shape) -> Carriers:
-        """Return the axes as they were: rows may keep a part of an axis."""
-        return Carriers(value.here)
+        return _here(value)
 
     def everything(self, value: Carriers, step: Everything, old: Shape) -> Carriers:
-        """Return none: all is read."""
-        return Carriers()
+        return frozenset()
 
     def join(self, first: Carriers, second: Carriers) -> Carriers:
-        """Return the axes of either."""
-        if not first.axes:
+        if not _held(first):
             first, second = second, first
-        if second.axes and second.before != first.before:
-            return Carriers(first.here | second.here)
-        return first._replace(axes=first.axes | second.axes)
+        if not _held(second):
+            return first
+        shape = second.shape if isinstance(second, Regrouped) else None
+        if isinstance(first, Regrouped) and first.shape == shape:
+            return replace(first, held=first.held | _held(second))
+        return _here(first) | _here(second)
 
 
-class _Value(NamedTuple):
-    """A table whose lo is -1 where padding touches from the left, and hi 1 where from the right."""
-
-    table: Held
-    carriers: Carriers
+# -- what lies outside -----------------------------------------------------------------------------
 
 
-class _Padding(Joining[_Value]):
-    """Along one axis of a graph input."""
-
-    # Whether the tensor that is made has several parts, of which each is absent from the others.
-    _has_parts = False
-    _carrying = Carrying({})
-
-    def _gather(self, alive: dict[str, _Value], graph: Graph, name: str) -> None:
-        self._has_parts = has_parts(self.edges_into(graph, name))
-        super()._gather(alive, graph, name)
-
-    def pointwise(self, value: _Value, old: Shape, new: Shape) -> _Value:
-        table = tables.broadcast(standing(value.table), len(new))
-        return _Value(table, self._carrying.pointwise(value.carriers, old, new))
-
-    def permute(self, value: _Value, perm: tuple[int, ...], old: Shape) -> _Value:
-        table = tables.permute(standing(value.table), perm)
-        return _Value(table, self._carrying.permute(value.carriers, perm, old))
-
-    def regroup(self, value: _Value, old: Shape, new: Shape) -> _Value:
-        table = regroup_held(value.table, old, new)
-        return _Value(table, self._carrying.regroup(value.carriers, old, new))
-
-    def gathered(self, value: _Value, places: Places, old: Shape, new: Shape) -> _Value:
-        table = tables.gathered(standing(value.table), places)
-        return _Value(table, self._carrying.gathered(value.carriers, places, old, new))
-
-    def along(self, value: _Value, axis: int, rule: OwnRule, shape: Shape) -> _Value:
-        made = tables.along(before_rule(value.table, axis, rule), axis, rule, clipped=True)
-        found = ends_outside(rule, in_part=self._has_parts) if axis in value.carriers.here else None
-        if found is not None:
-            shape = along_axis(rule.out_len, axis, made.lo.ndim)
-            left, right = (side.reshape(shape).astype(np.int64) for side in found)
-            made = tables.join(made, Table(-left, right))
-        return _Value(made, self._carrying.along(value.carriers, axis, rule, shape))
-
-    def rows(self, value: _Value, axis: int, rule: Rows, shape: Shape) -> _Value:
-        made = tables.rows(standing(value.table), axis, rule)
-        return _Value(made, self._carrying.rows(value.carriers, axis, rule, shape))
-
-    def everything(self, value: _Value, step: Everything, old: Shape) -> _Value:
-        made = tables.hull(own_table(value.table), len(step.shape))
-        return _Value(made, self._carrying.everything(value.carriers, step, old))
-
-    def join(self, first: _Value, second: _Value) -> _Value:
-        return _Value(
-            join_held(first.table, second.table),
-            self._carrying.join(first.carriers, second.carriers),
-        )
-
-
-def has_parts(edges: Iterable[Edge]) -> bool:
-    """Whether edges bring parts of a tensor, of which each is absent from the others."""
-    return len({edge.slot for edge in edges}) > 1
-
-
-def ends_outside(rule: OwnRule, *, in_part: bool) -> Touched | None:
+def _ends_outside(rule: OwnRule, *, in_part: bool) -> tuple[Mask, Mask] | None:
     """Return which positions of a rule lie outside, from each side; None of one that has none."""
     if isinstance(rule, Band):
         if rule.before is None or rule.after is None:
@@ -203,43 +179,73 @@ def ends_outside(rule: OwnRule, *, in_part: bool) -> Touched | None:
         first = np.where(count > 0, first, 0)
     else:
         return None
-    return Touched(first < 0, last >= rule.in_len)
+    return first < 0, last >= rule.in_len
 
 
-class Ways(NamedTuple):
-    """Over which edges padding is followed: what is one rearrangement by several is one edge."""
+class _Outside(Joining[Value]):
+    """A walk over edges from what the input reaches that knows where its axis lies."""
 
-    joins: Mapping[str, Joined]
-    over: Mapping[str, Sequence[Edge]]
+    _in_part = False
+    _here: frozenset[int] = frozenset()
+
+    def __init__(
+        self, over: Mapping[str, Sequence[Edge]], carriers: Mapping[str, Carriers]
+    ) -> None:
+        super().__init__(over)
+        self._carrying, self._carriers = _Carrying(over), carriers
+
+    def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
+        edges = tuple(super().edges_into(graph, tensor))
+        # Whether they bring parts of a tensor, of which each is absent from the others.
+        self._in_part = len({edge.slot for edge in edges}) > 1
+        return (edge for edge in edges if edge.source in self._carriers)
+
+    def across(self, value: Value, edge: Edge) -> Value:
+        """Carry a value over an edge, with the axes that carry the input's before each step."""
+        steps = []
+        carriers = self._carriers[edge.source]
+        for step, shape in edge.relation.plan:
+            steps.append((step, shape, _here(carriers)))
+            carriers = self._carrying.step(carriers, step, shape)
+        for step, shape, here in reversed(steps) if self.backward else steps:
+            self._here = here
+            if self.is_nothing(value):
+                break
+            value = self.step(value, step, shape)
+        return value
+
+    def outside(self, axis: int, rule: OwnRule) -> tuple[Mask, Mask] | None:
+        """Return which positions of a rule lie outside, from each side; None where none can."""
+        return _ends_outside(rule, in_part=self._in_part) if axis in self._here else None
 
 
-def ways_to(graph: Graph, tensor: str) -> Ways:
-    """Return over which edges padding is followed that leads to a tensor."""
-    within = ancestors(graph, [tensor])
-    parts = put_together({name: tuple(edges_into(graph, name)) for name in graph if name in within})
-    joins = rearranged(graph, parts)
-    rest = {name: edges for name, edges in parts.items() if name not in joins}
-    return Ways(joins, continued(graph, rest))
+class _Tabulated(_Outside[tuple["Held", ...]], Clipped):
+    """A table whose lo is -1 where padding touches from the left, and hi 1 where from the right."""
+
+    def along(
+        self, value: tuple[Held, ...], axis: int, rule: OwnRule, shape: Shape
+    ) -> tuple[Held, ...]:
+        (made,) = super().along(value, axis, rule, shape)
+        found = self.outside(axis, rule)
+        if found is not None:
+            dims = along_axis(rule.out_len, axis, len(shape))
+            left, right = (side.reshape(dims).astype(np.int64) for side in found)
+            made = tables.join(standing(made), Table(-left, right))
+        return (made,)
 
 
-@allowance()
-def touched(graph: Graph, source: str, axis: int, tensor: str) -> Touched | None:
-    """Return which units of `tensor` padding touches along an `axis` of input `source`.
+class _Touching(_Outside[tuple["Product", ...]], ReadUnits):
+    """Notes on the way from chosen units back where positions lie outside of what is read."""
 
-    None if the input does not reach it. Raises BoundError where tables grow too large.
-    """
-    rank = len(input_shape(graph, source))
-    zero = np.zeros((1,) * rank, dtype=np.int64)
-    start = _Value(Table(zero, zero), Carriers(frozenset((axis,))))
-    padding = _Padding(*ways_to(graph, tensor))
-    for name, value in padding.from_source(graph, source, start, [tensor]):
-        if name == tensor:
-            table = standing(value.table)
-            return Touched(table.lo == -1, table.hi == 1)
-    return None
+    left = right = False
 
-
-def touched_counts(found: Touched, axis: int) -> tuple[int, int]:
-    """Return how many positions along a tensor's axis padding touches, from each side."""
-    others = tuple(at for at in range(found.left.ndim) if at != axis)
-    return int(found.left.any(axis=others).sum()), int(found.right.any(axis=others).sum())
+    def along(
+        self, value: tuple[Product, ...], axis: int, rule: OwnRule, shape: Shape
+    ) -> tuple[Product, ...]:
+        found = self.outside(axis, rule)
+        if found is not None:
+            for one in value:
+                chosen = flags(one[axis], rule.out_len)
+                self.left = self.left or bool(found[0][chosen].any())
+                self.right = self.right or bool(found[1][chosen].any())
+        return super().along(value, axis, rule, shape)

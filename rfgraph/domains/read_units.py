@@ -2,6 +2,7 @@
 
 Carried backward, for one index: where steps treat axes apart one product mostly does. What is
 chosen is exact; where it would take too many products there is an error, and only a table tells.
+Axis by axis one product always does: where a Reshape mixes axes it may hold an element too many.
 """
 
 from __future__ import annotations
@@ -12,24 +13,20 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from rfgraph.domains.continued import continued
-from rfgraph.domains.joined import Joining, put_together
-from rfgraph.domains.padding import Carriers, Carrying, ends_outside, has_parts, ways_to
+from rfgraph.domains.joined import Joining
 from rfgraph.domains.positions import ends, flags, is_within, positions, read_by, union
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import OwnRule, Rows, Shape, inverse
 from rfgraph.relations.bounds import bounded
-from rfgraph.relations.graph import edges_into, input_shape
+from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from rfgraph.domains.padding import Ways
     from rfgraph.domains.positions import Positions
     from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.reading import Mask
-    from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything, Places
 
 
@@ -37,71 +34,76 @@ if TYPE_CHECKING:
 MAX_PRODUCTS = 64
 
 Product: TypeAlias = "tuple[Positions, ...]"
-Products: TypeAlias = "tuple[Product, ...]"
 
 
 def boxes_read(
-    graph: Graph, target: str, index: Sequence[int | tuple[int, int] | None]
+    graph: Graph,
+    target: str,
+    index: Sequence[int | tuple[int, int] | None],
+    sources: Collection[str],
+    over: Mapping[str, Sequence[Edge]] | None = None,
 ) -> dict[str, tuple[tuple[int, int], ...]]:
-    """Return the tight boxes that the units of `target` at `index` read of what leads to it.
+    """Return the tight boxes that the units of `target` at `index` read of those of `sources`.
 
-    An entry is a unit, the first and the end of a range, or None for a whole axis. Raises
-    BoundError beyond MAX_PRODUCTS, and where an axis is too long to be gone through.
+    An entry is a unit, the first and the end of a range, or None for a whole axis. `over` are edges
+    in place of the graph's. Raises BoundError beyond MAX_PRODUCTS, and where an axis is too long to
+    be gone through.
     """
-    lengths = input_shape(graph, target)
-    chosen = tuple(_chosen(at, length) for at, length in zip(index, lengths, strict=True))
-    over = continued(graph, put_together({name: tuple(edges_into(graph, name)) for name in graph}))
+    chosen = chosen_at(index, input_shape(graph, target))
     return {
         name: tuple(
-            (min(ends(one[axis])[0] for one in read), max(ends(one[axis])[1] for one in read))
-            for axis in range(len(read[0]))
+            (min(ends(here)[0] for here in along), max(ends(here)[1] for here in along))
+            for along in zip(*read, strict=True)
         )
-        for name, read in _ReadUnits({}, over).from_target(graph, target, (chosen,))
+        for name, read in ReadUnits(over).from_target(graph, target, (chosen,))
+        if name in sources
     }
 
 
-def _chosen(at: int | tuple[int, int] | None, length: int) -> range:
-    if at is None:
-        return range(length)
-    return range(*at) if isinstance(at, tuple) else range(at, at + 1)
+def read_positions(
+    graph: Graph,
+    source: str,
+    target: str,
+    index: Sequence[int | None] | None = None,
+    over: Mapping[str, Sequence[Edge]] | None = None,
+) -> tuple[Mask, ...] | None:
+    """Return per axis of graph input `source` which positions the units of `target` read.
+
+    `index` restricts the units (None on an axis: all of it); `over` are edges in place of the
+    graph's. None if nothing is read. Raises BoundError for axes too long to tabulate.
+    """
+    shape, lengths = input_shape(graph, source), shape_of(graph, target) or ()
+    for length in shape:
+        bounded(length)
+    chosen = chosen_at(index or (None,) * len(lengths), lengths)
+    walk = ReadUnits(over, by_axis=True).from_target(graph, target, (chosen,) * all(chosen))
+    found = next((read for name, read in walk if name == source), ())
+    return tuple(map(flags, *found, shape)) if found else None
 
 
-def carry_back(products: Products, relation: Relation) -> Products:
-    """Return which elements of the relation's input the given ones of its output read."""
-    return _ReadUnits({}).carry(products, relation)
+def chosen_at(index: Sequence[int | tuple[int, int] | None], lengths: Shape) -> Product:
+    """Return the units at an index, of a tensor that has `lengths`."""
+    return tuple(
+        range(length) if at is None else range(*at) if isinstance(at, tuple) else range(at, at + 1)
+        for at, length in zip(index, lengths, strict=True)
+    )
 
 
-class TouchedUnits:
-    """What padding along an axis of an input touches of the units of a tensor that it reaches."""
+class ReadUnits(Joining[tuple[Product, ...]]):
+    """Which elements of a tensor are read; `by_axis`: at most one product of them is carried."""
 
-    def __init__(self, graph: Graph, source: str, axis: int, tensor: str) -> None:
-        self._graph, self._tensor = graph, tensor
-        self._ways = ways_to(graph, tensor)
-        start = Carriers(frozenset((axis,)))
-        carrying = Carrying(*self._ways)
-        self._carriers = dict(carrying.from_source(graph, source, start, [tensor]))
-
-    def at(self, index: Sequence[int | tuple[int, int] | None]) -> tuple[bool, bool]:
-        """Return whether padding touches some of the units at `index`, from each side.
-
-        An entry is a unit, the first and the end of a range, or None for a whole axis. Raises
-        BoundError as `boxes_read` does.
-        """
-        lengths = input_shape(self._graph, self._tensor)
-        chosen = tuple(_chosen(at, length) for at, length in zip(index, lengths, strict=True))
-        touching = _Touching(self._ways, self._carriers)
-        for _ in touching.from_target(self._graph, self._tensor, (chosen,)):
-            if touching.left and touching.right:
-                break
-        return touching.left, touching.right
-
-
-class _ReadUnits(Joining[Products]):
     backward = True
 
-    def pointwise(self, value: Products, old: Shape, new: Shape) -> Products:
+    def __init__(
+        self, over: Mapping[str, Sequence[Edge]] | None = None, *, by_axis: bool = False
+    ) -> None:
+        super().__init__(over)
+        self._by_axis = by_axis
+
+    def pointwise(self, value: tuple[Product, ...], old: Shape, new: Shape) -> tuple[Product, ...]:
+        """Return what a broadcast reads."""
         more = len(new) - len(old)
-        return _united(
+        return self._united(
             tuple(
                 here if length == new[axis + more] else range(1)
                 for axis, (here, length) in enumerate(zip(one[more:], old, strict=True))
@@ -109,79 +111,99 @@ class _ReadUnits(Joining[Products]):
             for one in value
         )
 
-    def permute(self, value: Products, perm: tuple[int, ...], old: Shape) -> Products:
+    def permute(
+        self, value: tuple[Product, ...], perm: tuple[int, ...], old: Shape
+    ) -> tuple[Product, ...]:
+        """Turn the axes back."""
         return tuple(tuple(one[axis] for axis in inverse(perm)) for one in value)
 
-    def regroup(self, value: Products, old: Shape, new: Shape) -> Products:
-        return _united(made for one in value for made in _regrouped(one, old, new))
+    def regroup(self, value: tuple[Product, ...], old: Shape, new: Shape) -> tuple[Product, ...]:
+        """Return the same elements under the shape before."""
+        return self._united(made for one in value for made in self._regrouped(one, old, new))
 
-    def gathered(self, value: Products, places: Places, old: Shape, new: Shape) -> Products:
-        return _united(made for one in value for made in _gathered(one, places, old))
+    def gathered(
+        self, value: tuple[Product, ...], places: Places, old: Shape, new: Shape
+    ) -> tuple[Product, ...]:
+        """Return the elements that are taken."""
+        return self._united(
+            made for one in value for made in self._products(_gathered(one, places, old))
+        )
 
-    def along(self, value: Products, axis: int, rule: OwnRule, shape: Shape) -> Products:
-        return _united((*one[:axis], read_by(rule, one[axis]), *one[axis + 1 :]) for one in value)
+    def along(
+        self, value: tuple[Product, ...], axis: int, rule: OwnRule, shape: Shape
+    ) -> tuple[Product, ...]:
+        """Return what a rule reads."""
+        return self._united(
+            (*one[:axis], read_by(rule, one[axis]), *one[axis + 1 :]) for one in value
+        )
 
-    def rows(self, value: Products, axis: int, rule: Rows, shape: Shape) -> Products:
-        return _united(made for one in value for made in _rows(one, axis, rule))
+    def rows(
+        self, value: tuple[Product, ...], axis: int, rule: Rows, shape: Shape
+    ) -> tuple[Product, ...]:
+        """Return what each chosen row reads, beside the row itself."""
+        return self._united(made for one in value for made in self._rows(one, axis, rule))
 
-    def everything(self, value: Products, step: Everything, old: Shape) -> Products:
+    def everything(
+        self, value: tuple[Product, ...], step: Everything, old: Shape
+    ) -> tuple[Product, ...]:
+        """Return all elements."""
         return (tuple(map(range, old)),)
 
-    def join(self, first: Products, second: Products) -> Products:
-        return _united((*first, *second))
+    def join(self, first: tuple[Product, ...], second: tuple[Product, ...]) -> tuple[Product, ...]:
+        """Return the union."""
+        return self._united((*first, *second))
 
-    def is_nothing(self, value: Products) -> bool:
+    def is_nothing(self, value: tuple[Product, ...]) -> bool:
+        """Whether nothing is read."""
         return not value
 
+    def _united(self, products: Iterable[Product]) -> tuple[Product, ...]:
+        """Return a union in few products: those that differ along one axis are one."""
+        kept: list[Product] = []
+        for one in products:
+            if all(one):
+                if self._by_axis and kept:
+                    one = tuple(map(union, kept.pop(), one))
+                _add(kept, one)
+        _check(len(kept))
+        return tuple(kept)
 
-class _Touching(_ReadUnits):
-    """Notes on the way from chosen units back where positions lie outside of what is read."""
+    def _products(self, mask: Mask) -> Iterable[Product]:
+        """Return the products whose union a mask is."""
+        if not self._by_axis:
+            return _products(mask)
+        axes = range(mask.ndim)
+        along = (np.asarray(mask.any(axis=(*axes[:k], *axes[k + 1 :]))) for k in axes)
+        return (tuple(map(positions, along)),)
 
-    _in_part = False
-    _here: frozenset[int] = frozenset()
+    def _regrouped(self, one: Product, old: Shape, new: Shape) -> Iterator[Product]:
+        """Yield the products of the same elements under the shape before a reshape."""
+        plan = regroup_plan(old, new)
+        groups = [list(self._group(one, before, after, old, new)) for before, after in plan]
+        _check(math.prod(map(len, groups)))
+        axes = [axis for before, _ in plan for axis in before]
+        for parts in cartesian(*groups):
+            sets = dict(zip(axes, (here for part in parts for here in part), strict=True))
+            yield tuple(sets[axis] for axis in range(len(old)))
 
-    def __init__(self, ways: Ways, carriers: Mapping[str, Carriers]) -> None:
-        super().__init__(*ways)
-        self._carrying, self._carriers = Carrying(*ways), carriers
-        self.left = self.right = False
+    def _group(
+        self, one: Product, before: tuple[int, ...], after: tuple[int, ...], old: Shape, new: Shape
+    ) -> Iterable[Product]:
+        """Return the products of the axes before that stand for those after."""
+        if len(before) == len(after) == 1:
+            return ((one[after[0]],),)
+        if all(one[axis] == range(new[axis]) for axis in after):
+            return (tuple(range(old[axis]) for axis in before),)
+        joint = _joint([one[axis] for axis in after], [new[axis] for axis in after])
+        return self._products(joint.reshape([old[axis] for axis in before]))
 
-    def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
-        """Return the edges from what the input reaches."""
-        edges = tuple(super().edges_into(graph, tensor))
-        self._in_part = has_parts(edges)
-        return (edge for edge in edges if edge.source in self._carriers)
-
-    def across(self, value: Products, edge: Edge) -> Products:
-        """Carry what is read over an edge, with what carries the input's axis before each step."""
-        steps = []
-        carriers = self._carriers[edge.source]
-        for step, shape in edge.relation.plan:
-            steps.append((step, shape, carriers.here))
-            carriers = self._carrying.step(carriers, step, shape)
-        for step, shape, self._here in reversed(steps):
-            if self.is_nothing(value):
-                break
-            value = self.step(value, step, shape)
-        return value
-
-    def along(self, value: Products, axis: int, rule: OwnRule, shape: Shape) -> Products:
-        found = ends_outside(rule, in_part=self._in_part) if axis in self._here else None
-        if found is not None:
-            for one in value:
-                chosen = flags(one[axis], rule.out_len)
-                self.left = self.left or bool(found.left[chosen].any())
-                self.right = self.right or bool(found.right[chosen].any())
-        return super().along(value, axis, rule, shape)
-
-
-def _united(products: Iterable[Product]) -> Products:
-    """Return a union in few products: those that differ along one axis are one."""
-    kept: list[Product] = []
-    for one in products:
-        if all(one):
-            _add(kept, one)
-    _check(len(kept))
-    return tuple(kept)
+    def _rows(self, one: Product, axis: int, rule: Rows) -> Iterator[Product]:
+        """Yield the products of what each chosen row reads, beside the row itself."""
+        rows = _joint([one[place] for place in rule.axes], rule.lengths)
+        kept = rule.flags().reshape((*rule.lengths, rule.in_len)) & rows[..., None]
+        for made in self._products(kept):
+            sets = dict(zip((*rule.axes, axis), made, strict=True))
+            yield tuple(sets.get(place, here) for place, here in enumerate(one))
 
 
 def _check(count: int) -> None:
@@ -214,29 +236,6 @@ def _either(first: Product, second: Product) -> Product | None:
     return first if all(is_within(second[axis], first[axis]) for axis in differing) else None
 
 
-def _regrouped(one: Product, old: Shape, new: Shape) -> Iterator[Product]:
-    """Yield the products of the same elements under the shape before a reshape."""
-    plan = regroup_plan(old, new)
-    groups = [_group(one, before, after, old, new) for before, after in plan]
-    _check(math.prod(map(len, groups)))
-    axes = [axis for before, _ in plan for axis in before]
-    for parts in cartesian(*groups):
-        sets = dict(zip(axes, (here for part in parts for here in part), strict=True))
-        yield tuple(sets[axis] for axis in range(len(old)))
-
-
-def _group(
-    one: Product, before: tuple[int, ...], after: tuple[int, ...], old: Shape, new: Shape
-) -> Sequence[Product]:
-    """Return the products of the axes before that stand for those after."""
-    if len(before) == len(after) == 1:
-        return ((one[after[0]],),)
-    if all(one[axis] == range(new[axis]) for axis in after):
-        return (tuple(range(old[axis]) for axis in before),)
-    joint = _joint([one[axis] for axis in after], [new[axis] for axis in after])
-    return list(_products(joint.reshape([old[axis] for axis in before])))
-
-
 def _joint(sets: Sequence[Positions], lengths: Sequence[int]) -> Mask:
     """Return a flag for each element of a product on axes of `lengths`."""
     # A flag takes a sixteenth of what an entry of a table does.
@@ -263,8 +262,8 @@ def _products(mask: Mask) -> Iterator[Product]:
                 yield positions(here), *rest
 
 
-def _gathered(one: Product, places: Places, old: Shape) -> Iterator[Product]:
-    """Yield the products of the elements that a rearrangement takes."""
+def _gathered(one: Product, places: Places, old: Shape) -> Mask:
+    """Return a flag for each element that a rearrangement takes."""
     bounded(math.prod(old) // 16)
     chosen = []
     for axis, here in enumerate(one):
@@ -284,13 +283,4 @@ def _gathered(one: Product, places: Places, old: Shape) -> Iterator[Product]:
     read = np.zeros(old, dtype=bool)
     exists = there[0] >= 0
     read[tuple(at[exists] for at in there)] = True
-    yield from _products(read)
-
-
-def _rows(one: Product, axis: int, rule: Rows) -> Iterator[Product]:
-    """Yield the products of what each chosen row reads, beside the row itself."""
-    rows = _joint([one[place] for place in rule.axes], rule.lengths)
-    kept = rule.flags().reshape((*rule.lengths, rule.in_len)) & rows[..., None]
-    for made in _products(kept):
-        sets = dict(zip((*rule.axes, axis), made, strict=True))
-        yield tuple(sets.get(place, here) for place, here in enumerate(one))
+    return read

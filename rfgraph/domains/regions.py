@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from rfgraph.domains import tables
-from rfgraph.domains.regroup import regroup, regrouped_size, slim_before
+from rfgraph.domains.regroup import Regrouped, regroup, regrouped_size, slim_before
 from rfgraph.domains.tables import NOTHING, Table
 from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.bounds import allowance
@@ -23,63 +24,60 @@ if TYPE_CHECKING:
     from rfgraph.relations.steps import Everything, Places
 
 
-Regions: TypeAlias = tuple[Table, ...]
+# A table stays as it was before a Reshape where it would grow behind it: one back often follows.
+Held: TypeAlias = Table | Regrouped[Table]
 
 
-class Regrouped(NamedTuple):
-    """The table of a tensor of `shape` whose elements now stand under the shape `now`.
-
-    It would be larger there, and a Reshape back often follows.
-    """
-
-    table: Table
-    shape: Shape
-    now: Shape
-
-
-Held: TypeAlias = Table | Regrouped
-
-
-class _Clipped(Domain[tuple[Held, ...]]):
+class Clipped(Domain[tuple[Held, ...]]):
     """Per axis of a graph input the table of what the units of a tensor read of it."""
 
     def pointwise(self, value: tuple[Held, ...], old: Shape, new: Shape) -> tuple[Held, ...]:
+        """Add leading axes."""
         return tuple(tables.broadcast(standing(held), len(new)) for held in value)
 
     def permute(
         self, value: tuple[Held, ...], perm: tuple[int, ...], old: Shape
     ) -> tuple[Held, ...]:
+        """Turn the axes."""
         return tuple(tables.permute(standing(held), perm) for held in value)
 
     def regroup(self, value: tuple[Held, ...], old: Shape, new: Shape) -> tuple[Held, ...]:
-        return tuple(regroup_held(held, old, new) for held in value)
+        """Regroup the tables that do not grow."""
+        return tuple(_regrouped(held, old, new) for held in value)
 
     def gathered(
         self, value: tuple[Held, ...], places: Places, old: Shape, new: Shape
     ) -> tuple[Held, ...]:
+        """Take the units at `places`."""
         return tuple(tables.gathered(standing(held), places) for held in value)
 
     def along(
         self, value: tuple[Held, ...], axis: int, rule: OwnRule, shape: Shape
     ) -> tuple[Held, ...]:
+        """Return what a rule reads."""
         return tuple(
-            tables.along(before_rule(held, axis, rule), axis, rule, clipped=True) for held in value
+            tables.along(_before_rule(held, axis, rule), axis, rule, clipped=True) for held in value
         )
 
     def rows(
         self, value: tuple[Held, ...], axis: int, rule: Rows, shape: Shape
     ) -> tuple[Held, ...]:
+        """Return what each row reads."""
         return tuple(tables.rows(standing(held), axis, rule) for held in value)
 
     def everything(self, value: tuple[Held, ...], step: Everything, old: Shape) -> tuple[Held, ...]:
-        return tuple(tables.hull(own_table(held), len(step.shape)) for held in value)
+        """Return the hulls."""
+        return tuple(tables.hull(_own(held), len(step.shape)) for held in value)
 
     def join(self, first: tuple[Held, ...], second: tuple[Held, ...]) -> tuple[Held, ...]:
-        return tuple(map(join_held, first, second))
+        """Return the unions."""
+        return tuple(map(_joined, first, second))
 
 
 @allowance()
-def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> dict[str, Regions]:
+def clipped(
+    graph: Graph, source: str, tensors: Iterable[str] | None = None
+) -> dict[str, tuple[Table, ...]]:
     """Return, per tensor and axis of graph input `source`, the tables of what its units read.
 
     A scalar input has one table, of the position 0 where it is read. Only `tensors` if given.
@@ -89,7 +87,7 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
     shape = input_shape(graph, source)
     zero = np.zeros((), dtype=np.int64)
     ramps = tuple(tables.ramp(shape, axis) for axis in range(len(shape)))
-    walk = _Clipped().from_source(graph, source, ramps or (Table(zero, zero),), targets)
+    walk = Clipped().from_source(graph, source, ramps or (Table(zero, zero),), targets)
     return {
         name: tuple(map(standing, regions))
         for name, regions in walk
@@ -99,35 +97,35 @@ def clipped(graph: Graph, source: str, tensors: Iterable[str] | None = None) -> 
 
 def carry(table: Table, relation: Relation) -> Table:
     """Return the table of a tensor that reads this one by `relation`."""
-    (held,) = _Clipped().carry((table,), relation)
+    (held,) = Clipped().carry((table,), relation)
     return standing(held)
 
 
-def own_table(held: Held) -> Table:
-    """Return a table as it is held."""
-    return held.table if isinstance(held, Regrouped) else held
+def _own(held: Held) -> Table:
+    return held.held if isinstance(held, Regrouped) else held
 
 
 def standing(held: Held) -> Table:
     """Return the table of a tensor as its elements stand now."""
-    return regroup(held.table, held.shape, held.now) if isinstance(held, Regrouped) else held
+    return regroup(held.held, held.shape, held.now) if isinstance(held, Regrouped) else held
 
 
-def join_held(first: Held, second: Held) -> Held:
-    """Return what either table reads, held as the first that is."""
-    if isinstance(second, Regrouped):
+def _joined(first: Held, second: Held) -> Held:
+    """Return what either table reads, held as the first that is not as it stands."""
+    if not isinstance(first, Regrouped):
         first, second = second, first
     if not isinstance(first, Regrouped):
-        return tables.join(first, own_table(second))
+        return tables.join(first, _own(second))
     if isinstance(second, Regrouped) and second.shape == first.shape:
-        return first._replace(table=tables.join(first.table, second.table))
-    other = regroup(standing(second), first.now, first.shape)
-    return first._replace(table=tables.join(first.table, other))
+        other = second.held
+    else:
+        other = regroup(standing(second), first.now, first.shape)
+    return replace(first, held=tables.join(first.held, other))
 
 
-def regroup_held(held: Held, old: Shape, new: Shape) -> Held:
+def _regrouped(held: Held, old: Shape, new: Shape) -> Held:
     """Return a table under another shape, or as it stands where it would grow there."""
-    table = own_table(held)
+    table = _own(held)
     shape = held.shape if isinstance(held, Regrouped) else old
     if shape == new:
         return table
@@ -136,16 +134,15 @@ def regroup_held(held: Held, old: Shape, new: Shape) -> Held:
     return regroup(table, shape, new)
 
 
-def before_rule(held: Held, axis: int, rule: OwnRule) -> Table:
+def _before_rule(held: Held, axis: int, rule: OwnRule) -> Table:
     """Return the table that a rule along an axis needs: of a whole axis no more than varies."""
     if isinstance(held, Regrouped) and isinstance(rule, Whole):
-        old, new = slim_before(axis, held.shape, held.now, held.table.axes)
-        return regroup(held.table, old, new)
+        return regroup(held.held, *slim_before(axis, held.shape, held.now, held.held.axes))
     return standing(held)
 
 
 def region(
-    regions: Regions, index: tuple[int | tuple[int, int] | None, ...]
+    regions: tuple[Table, ...], index: tuple[int | tuple[int, int] | None, ...]
 ) -> tuple[tuple[int, int], ...] | None:
     """Return the tight box read by the units at `index`, None if empty.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -18,22 +19,26 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
 
 
-class Slim(NamedTuple):
-    """Two shapes of the same elements without the factors along which nothing varies.
+Held = TypeVar("Held")
 
-    Of `repeats` new axes each position stands for so many in a row.
-    """
 
-    old: Shape
-    new: Shape
-    repeats: tuple[tuple[int, int], ...]
+@dataclass(frozen=True, slots=True)
+class Regrouped(Generic[Held]):
+    """What is held of a tensor of `shape`, whose elements now stand under the shape `now`."""
+
+    held: Held
+    shape: Shape
+    now: Shape
 
 
 @lru_cache(maxsize=1024)
-def slimmed(old: Shape, new: Shape, varying: frozenset[int]) -> Slim:
-    """Return both shapes of a Regroup slim, where only the old axes `varying` matter.
+def slimmed(
+    old: Shape, new: Shape, varying: frozenset[int]
+) -> tuple[Shape, Shape, tuple[tuple[int, int], ...]]:
+    """Return both shapes of a Regroup without the factors along which nothing varies, and repeats.
 
-    Each of these has more than one position.
+    Only the old axes `varying` matter, of which each has more than one position. Of the new axes
+    that are repeated each position stands for so many in a row.
     """
     slim_old, slim_new = list(old), list(new)
     repeats: list[tuple[int, int]] = []
@@ -53,7 +58,7 @@ def slimmed(old: Shape, new: Shape, varying: frozenset[int]) -> Slim:
             slim_new[after[0] : after[-1] + 1] = lengths
             repeats.extend((after[place], count) for place, count in repeat)
         _cut_outer([axis for axis in before if axis < wide[0]], after, slim_old, slim_new)
-    return Slim(tuple(slim_old), tuple(slim_new), tuple(repeats))
+    return tuple(slim_old), tuple(slim_new), tuple(repeats)
 
 
 def slim_before(axis: int, old: Shape, new: Shape, varying: frozenset[int]) -> tuple[Shape, Shape]:
@@ -125,15 +130,15 @@ def regrouped_axes(axes: frozenset[int], old: Shape, new: Shape) -> frozenset[in
 
 def regrouped_size(table: Table, old: Shape, new: Shape) -> int:
     """Return how many entries the table has under another shape."""
-    slim = slimmed(old, new, table.axes)
-    return math.prod(length for length, thin in zip(new, slim.new, strict=True) if thin > 1)
+    _, slim, _ = slimmed(old, new, table.axes)
+    return math.prod(length for length, thin in zip(new, slim, strict=True) if thin > 1)
 
 
 def regroup(table: Table, old: Shape, new: Shape) -> Table:
     """Return the table of the tensor under another shape."""
     bounded(regrouped_size(table, old, new))
-    slim = slimmed(old, new, table.axes)
-    lo, hi = (np.broadcast_to(array, slim.old).reshape(slim.new) for array in table)
-    for axis, count in slim.repeats:
+    slim_old, slim_new, repeats = slimmed(old, new, table.axes)
+    lo, hi = (np.broadcast_to(array, slim_old).reshape(slim_new) for array in table)
+    for axis, count in repeats:
         lo, hi = lo.repeat(count, axis=axis), hi.repeat(count, axis=axis)
     return counted(Table(lo, hi))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from rfgraph.relations.axis_rules import (
     Pick,
     Repeat,
     Resample,
-    Rows,
     Shift,
     TapRule,
     Transposed,
@@ -26,10 +25,6 @@ from rfgraph.relations.axis_rules import (
     progressions,
 )
 from rfgraph.relations.bounds import bounded
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -172,14 +167,6 @@ def is_identity(rule: AxisRule) -> bool:
         case _:
             same = isinstance(rule, Repeat)
     return same and rule.in_len == rule.out_len
-
-
-def rows_read(rule: Rows, masks: Sequence[Mask]) -> Mask:
-    """Return which positions the chosen rows read; the axis they come from is all chosen."""
-    rows = np.ones(1, dtype=bool)
-    for axis in rule.axes:
-        rows = np.logical_and.outer(rows, masks[axis]).reshape(-1)
-    return np.asarray(rule.flags()[rows].any(axis=0))
 
 
 def positions_read(rule: OwnRule, mask: Mask) -> Mask:

@@ -17,7 +17,7 @@ from oracle.builder import Builder
 from oracle.examples import builder, output
 from rfgraph.domains import regions as exact
 from rfgraph.domains.fields.numbers import unclipped_span
-from rfgraph.domains.read_positions import read_positions
+from rfgraph.domains.read_units import read_positions
 from sweeps import at_length
 
 # -- tables ----------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from rfgraph.domains.fields.pieces import (
 from rfgraph.domains.fields.support import after
 from rfgraph.domains.joined import joined
 from rfgraph.domains.periodic import affine, constant
-from rfgraph.domains.read_positions import carry_back
+from rfgraph.domains.read_units import ReadUnits
 from rfgraph.domains.regroup import regroup, regrouped_axes, slim_before
 from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table, masked, ramp
@@ -132,9 +132,8 @@ def test_a_rearrangement_by_places_reads_what_its_steps_read():
     place = [np.broadcast_to(exact.carry(ramp(SHAPE, a), whole).lo, SHAPE) for a in range(3)]
     assert np.array_equal(np.ravel_multi_index(place, SHAPE), want)
     for unit in np.ndindex(*SHAPE):
-        masks = tuple(np.arange(n) == at for n, at in zip(SHAPE, unit, strict=True))
-        read = [np.flatnonzero(mask).tolist() for mask in carry_back(masks, whole)]
-        assert read == [[at] for at in np.unravel_index(want[unit], SHAPE)]
+        (read,) = ReadUnits(by_axis=True).carry((tuple(range(at, at + 1) for at in unit),), whole)
+        assert read == tuple(range(at, at + 1) for at in np.unravel_index(want[unit], SHAPE))
     assert kept.of(whole) == kept.Kept(frozenset())
 
 
@@ -159,8 +158,8 @@ def test_places_that_hold_nothing():
     made = carry_step(own_position(0), some, (3,))
     table = made.table if isinstance(made, Tabled) else to_table(made, (3,)).table
     assert np.where(table.lo <= table.hi, table.lo, -1).reshape(-1).tolist() == [2, -1, 0]
-    masks = carry_back((np.array([True, True, False]),), Relation((3,), (some,)))
-    assert masks[0].tolist() == [False, False, True]
+    read = ReadUnits(by_axis=True).carry(((range(2),),), Relation((3,), (some,)))
+    assert read == ((range(2, 3),),)
 
 
 def test_a_blur_depends_on_where_its_axes_went():
@@ -192,9 +191,9 @@ def put_together(*starts, length=4, total=8):
 
 
 def test_parts_that_do_not_overlap_are_one_rearrangement():
-    made = joined(put_together(0, 4), ("x", "y"))["y"]
+    made = joined(put_together(0, 4), ("x", "y"))["y"].edge
     assert made.relation.steps == (Select(((0, Repeat(4, 8)),)),)
-    gap = joined(put_together(0, 5, total=9), ("x", "y"))["y"]
+    gap = joined(put_together(0, 5, total=9), ("x", "y"))["y"].edge
     assert gap.relation.steps == (Select(((0, Pick((0, 1, 2, 3, -1, 0, 1, 2, 3), 4)),)),)
 
 
@@ -209,7 +208,7 @@ def test_a_part_that_carries_nothing_is_none():
     nothing = Relation((0,), (Select(((0, Shift(0, 1, 0, 8, "absent")),)),))
     assert nothing.is_void
     graph.add_edge("none", "y", relation=nothing, **{**NO_OPERATOR, "slot": 2})
-    made = joined(graph, ("x", "none", "y"))["y"]
+    made = joined(graph, ("x", "none", "y"))["y"].edge
     assert made.source == "x"
     assert made.relation.steps == (Select(((0, Repeat(4, 8)),)),)
 

@@ -8,7 +8,8 @@ from domains.test_closed_form import check_numbers, check_paths
 from domains.test_exact import check_positions, check_tables
 from domains.test_paths import check_plain
 from oracle.examples import builder, chain
-from rfgraph.domains import read_positions as reads
+from rfgraph.domains import positions as sets
+from rfgraph.domains import read_units as reads
 from rfgraph.domains import tables as table
 from rfgraph.domains.fields import axis_field, meter, sizes, support
 from rfgraph.domains.paths import counting, routes, states
@@ -93,13 +94,9 @@ def undilated_table(rule, length):
 progressions = positions.progressions
 
 
-def first_only(rule, mask):
-    read = positions_read(rule, mask)
-    read[read.argmax() + 1 :] = False
-    return read
-
-
-positions_read = reads.positions_read
+def first_only(rule, chosen):
+    first, _ = sets.ends(sets.read_by(rule, chosen))
+    return range(first, first + 1)
 
 
 def none_but_pointwise(edge, form):
@@ -155,8 +152,8 @@ WRONG = [
     ),
     *cases(
         check_all_positions,
-        (reads, "positions_read", first_only, dilated),
-        (positions, "progressions", undilated_table, dilated),
+        (reads, "read_by", first_only, dilated),
+        (Window, "taps", undilated, dilated),
     ),
 ]
 

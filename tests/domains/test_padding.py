@@ -11,9 +11,8 @@ from analysis import nets
 from analysis.stitched import image_of, network
 from oracle.examples import builder
 from oracle.local_models import local_model, whole_numbers
-from rfgraph.domains import padding
-from rfgraph.domains.padding import touched_counts
-from rfgraph.domains.read_units import TouchedUnits
+from rfgraph.domains.continued import edges_to
+from rfgraph.domains.padding import Padding, touched_counts
 from rfgraph.relations.axis_rules import Band, Pick, Shift, Transposed, Window
 from rfgraph.relations.graph import Operator, shape_of
 from rfgraph.relations.relation import Relation
@@ -31,9 +30,9 @@ from rfgraph.relations.steps import (
 
 def touched(graph, source, axis, tensor):
     """The flags of all units; each unit, followed backward, has its own."""
-    found = padding.touched(graph, source, axis, tensor)
+    units = Padding(graph, source, axis, tensor, edges_to(graph, tensor))
+    found = units.flags()
     if found is not None:
-        units = TouchedUnits(graph, source, axis, tensor)
         shape = shape_of(graph, tensor)
         sides = [np.broadcast_to(side, shape) for side in found]
         for index in np.ndindex(*shape):

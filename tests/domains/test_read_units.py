@@ -16,6 +16,7 @@ import rfgraph
 from oracle import random_models
 from oracle.examples import output
 from rfgraph.domains import padding, positions, read_units, regions
+from rfgraph.domains.continued import edges_to
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Rows, Shift, Window
 from rfgraph.relations.graph import shape_of
@@ -139,8 +140,12 @@ def test_units_read_what_each_of_their_elements_does(name, draw):
         masks = [np.isin(np.arange(n), some) for n, some in zip(read.shape, sets, strict=True)]
         chosen.append(tuple(map(positions.positions, masks)))
     want = frozenset().union(*(read[at] for at in elements(chosen, read.shape)))
-    found = read_units.carry_back(tuple(chosen), relation)
+    found = read_units.ReadUnits().carry(tuple(chosen), relation)
     assert elements(found, relation.in_shape) == want
+    along = read_units.ReadUnits(by_axis=True).carry(tuple(chosen[:1]), relation)
+    first = frozenset().union(*(read[at] for at in elements(chosen[:1], read.shape)))
+    by_axis = itertools.product(*map(set, zip(*first, strict=True))) if first else ()
+    assert elements(along, relation.in_shape) == set(by_axis)
 
 
 # -- models ----------------------------------------------------------------------------------------
@@ -175,9 +180,9 @@ def chosen(flags, index):
 def touched_as_tabulated(graph, item, tensor, index):
     """Compare which padding touches units with the flags of all of them."""
     for axis in range(2, len(item.shape)):
-        table = padding.touched(graph, item.name, axis, tensor)
+        units = padding.Padding(graph, item.name, axis, tensor, edges_to(graph, tensor))
+        table = units.flags()
         if table is not None:
-            units = read_units.TouchedUnits(graph, item.name, axis, tensor)
             want = tuple(chosen(side, index) for side in table)
             assert units.at(index) == want, f"{tensor}{list(index)}, axis {axis} of {item.name}"
 
@@ -195,7 +200,9 @@ def count_equal(model, tensors, draw, questions):
         for _ in range(questions):
             index = some_index(draw, shape_of(loaded.graph, tensor))
             try:
-                read = read_units.boxes_read(loaded.graph, tensor, index)
+                read = read_units.boxes_read(
+                    loaded.graph, tensor, index, tables, edges_to(loaded.graph, tensor)
+                )
             except BoundError:
                 continue
             answered += 1
@@ -262,7 +269,7 @@ def test_units_of_too_many_products_are_looked_up_in_tables(monkeypatch):
     monkeypatch.setattr(read_units, "MAX_PRODUCTS", 0)
     graph = rfgraph.load(model).graph
     with pytest.raises(BoundError, match=r"more products than MAX_PRODUCTS \(0\)"):
-        read_units.boxes_read(graph, "y", (0, 0, None, None))
+        read_units.boxes_read(graph, "y", (0, 0, None, None), ["x"])
     assert rfgraph.unit(model, "y", (0, 0, slice(3, 9), None)) == want
 
 

@@ -13,7 +13,7 @@ from rfgraph.domains import tables as table
 from rfgraph.domains.fields import carry, pieces
 from rfgraph.domains.fields.pieces import Blur, Mapped, own_position
 from rfgraph.domains.paths.liveness import needed_axes
-from rfgraph.domains.read_positions import read_positions
+from rfgraph.domains.read_units import read_positions
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations import bounds

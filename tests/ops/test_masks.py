@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 import rfgraph
 from oracle.perturb import session
 from rfgraph.domains import regions as exact
-from rfgraph.domains.read_positions import read_positions
+from rfgraph.domains.read_units import read_positions
 from rfgraph.onnxfile.building import budget, fetching
 from rfgraph.ops import masked_scores, steps
 from rfgraph.relations.steps import Regroup

@@ -29,15 +29,14 @@ from rfgraph.domains.effective.factors import (
     spreads,
 )
 from rfgraph.domains.effective.functions import Curves, curves_of, fused
-from rfgraph.domains.joined import joined
+from rfgraph.domains.joined import joined_by_axis
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.graph import Edge, ancestors, edges_into
-from rfgraph.relations.how import SELECT
-from rfgraph.relations.steps import Everything, Gathered, Reduce
+from rfgraph.relations.steps import Everything, Reduce
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from rfgraph.domains.joined import Joined
     from rfgraph.relations.graph import Fetch, Graph
@@ -96,9 +95,9 @@ def _edges(
     programs: dict[str, Program] = {}
     curves: dict[str, Curves] = {}
     unknown: list[Edge] = []
-    moved = joined(graph, names)
+    moved = joined_by_axis(graph, names)
     for name in names:
-        every = list(_edges_into(graph, name, moved.get(name)))
+        every = _edges_into(graph, name, moved.get(name))
         known = [edge for edge in every if not _is_unknown(edge.relation)]
         unknown.extend(edge for edge in every if _is_unknown(edge.relation))
         curves[name] = curves_of(known, curves)
@@ -109,23 +108,15 @@ def _edges(
     return found, programs, unknown
 
 
-def _edges_into(graph: Graph, name: str, moved: Joined | None) -> Iterator[Edge]:
-    """Yield the edges that carry anything: one, if all parts are moved along axes from a tensor."""
-    if moved is not None and _only_moves(graph, name, moved):
-        yield Edge(moved.source, name, moved.relation, moved.operator, how=SELECT)
-        return
-    for edge in edges_into(graph, name):
-        if not edge.relation.is_void:
-            yield edge
-
-
-def _only_moves(graph: Graph, name: str, moved: Joined) -> bool:
-    """Whether no function is applied on the way, and every axis is moved for itself."""
-    return not any(isinstance(step, Gathered) for step in moved.relation.steps) and all(
+def _edges_into(graph: Graph, name: str, moved: Joined | None) -> Sequence[Edge]:
+    """Return the edges that carry anything; one, if no function is applied to any of many parts."""
+    if moved is not None and all(
         edge.relation.is_void or (edge.how is not None and edge.how.word == "select")
         for tensor in (*moved.passed, name)
         for edge in edges_into(graph, tensor)
-    )
+    ):
+        return (moved.edge,)
+    return [edge for edge in edges_into(graph, name) if not edge.relation.is_void]
 
 
 def _is_unknown(relation: Relation) -> bool:

@@ -13,7 +13,7 @@ from rfgraph.domains.fields.alignment import aligned
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.fields.numbers import axis_of
 from rfgraph.domains.fields.parts import parted
-from rfgraph.domains.read_positions import read_positions
+from rfgraph.domains.read_units import read_positions
 from rfgraph.errors import BoundError
 from rfgraph.frozen import FrozenDict
 from rfgraph.relations.graph import input_shape, shape_of
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rfgraph.domains.fields.layout import ClosedForm, Fields, Loss, State
-    from rfgraph.domains.read_positions import Masks
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.reading import Mask
 
 
 # Whether local paths are aligned (None: there are none, or it cannot be told), and the axes.
@@ -55,7 +55,7 @@ class Meter:
     takes_range: Callable[[Graph, str, Operator], bool]
     seen: Seen = field(default_factory=dict, repr=False)
     longer: Callable[[], Meter | None] | None = None
-    _read: dict[str, Masks | None] = field(default_factory=dict, repr=False)
+    _read: dict[str, tuple[Mask, ...] | None] = field(default_factory=dict, repr=False)
     _parted: set[str] | None = field(default=None, repr=False)
     _order: _Order | None = field(default=None, repr=False)
 
@@ -151,7 +151,7 @@ class Meter:
                 return True
         return False
 
-    def _positions(self, tensor: str) -> Masks | None:
+    def _positions(self, tensor: str) -> tuple[Mask, ...] | None:
         if tensor not in self._read:
             try:
                 form = self.form

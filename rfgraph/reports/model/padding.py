@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.fields.layout import carriers
-from rfgraph.domains.padding import touched, touched_counts
+from rfgraph.domains.padding import touched_counts
 from rfgraph.errors import BoundError
 from rfgraph.wording.numbers import axes_text, count_of
 
@@ -39,7 +39,7 @@ def _counts(view: View, field: ReceptiveField, axis: int) -> tuple[int, int, int
         return None
     (carrier,) = along
     try:
-        found = touched(view.result.graph, field.input, axis, field.tensor)
+        found = view.result.tabulated(field.tensor).touched(field.input, axis)
     except BoundError:
         return None
     return None if found is None else (*touched_counts(found, carrier), field.shape[carrier])
