@@ -31,7 +31,7 @@ from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table, masked, ramp
 from rfgraph.relations import bounds
 from rfgraph.relations.axes import mover_along
-from rfgraph.relations.axis_rules import Listed, Pick, Repeat, Shift, Whole
+from rfgraph.relations.axis_rules import Listed, Pick, Repeat, Shift, Whole, inverse
 from rfgraph.relations.graph import Operator
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Everything, Gathered, Permute, Reduce, Regroup, Select
@@ -87,6 +87,32 @@ def test_positions_on_old_axes_change_along_these_new_ones(seed):
             at = np.broadcast_to(ramp(old, axis).lo, old).reshape(new)
             want |= {k for k in range(len(new)) if np.any(np.diff(at, axis=k))}
         assert regrouped_axes(table.axes, old, new) == want
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_moved_and_moved_back_is_the_map_that_it_was(seed):
+    draw = random.Random(seed)
+    for _ in range(100):
+        start = tuple(draw.choice([1, 2, 6, 9, 12]) for _ in range(draw.randrange(2, 5)))
+        carrier = draw.choice([k for k, n in enumerate(start) if n > 3] or [None])
+        if carrier is None:
+            continue
+        before = made = Mapped(carrier, affine(draw.choice([-2, 1, 3]), draw.randrange(-3, 1), 2))
+        shape, back = start, []
+        for _ in range(draw.randrange(1, 5)):
+            if draw.random() < 0.5:
+                perm = tuple(draw.sample(range(len(shape)), len(shape)))
+                step, undo = Permute(perm), Permute(inverse(perm))
+                moved = tuple(shape[k] for k in perm)
+            else:
+                moved = shapes(draw, math.prod(shape))
+                step, undo = Regroup(moved), Regroup(shape)
+            made = carry_step(made, step, shape)
+            back.append((undo, moved))
+            shape = moved
+        for step, moved in reversed(back):
+            made = carry_step(made, step, moved)
+        assert made == before, (start, before, back)
 
 
 def test_a_table_that_grows_stays_as_it_stood():

@@ -171,7 +171,7 @@ def _behind(axes: frozenset[int], plan: Plan, new: Shape) -> frozenset[int]:
 
 
 def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Standing | Scope | None:
-    """Move a piece whose carrier stays whole, or becomes the outer part of a merged axis."""
+    """Move a piece that one axis carries, as one or as the outer part of a merged one."""
     before, behind = next((group for group in plan if piece.carrier in group[0]), ((), ()))
     wide = [axis for axis in before if old[axis] != 1]
     if piece.carrier in wide and any(axis in wide for axis, _ in piece.support):
@@ -185,20 +185,23 @@ def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Standing 
     if old[piece.carrier] == 1:
         return _only_unit(piece)
     after = [axis for axis in behind if new[axis] != 1]
-    if wide == [piece.carrier]:
-        return _cut_apart(piece, after, new)
-    if len(after) != 1 or wide[0] != piece.carrier:
+    if len(after) == 1 and wide[0] != piece.carrier:
         return None
-    return _merged(piece, after[0], math.prod(old[axis] for axis in wide[1:]))
+    merged = _merged(piece.map, [old[axis] for axis in wide], wide.index(piece.carrier))
+    return merged and _cut_apart(piece._replace(map=merged), after, new)
 
 
-def _merged(piece: Mapped, carrier: int, inner: int) -> Mapped | None:
-    """The carrier becomes the outer part of one merged axis: its period is as much longer."""
-    if inner * piece.map.p > MAX_PERIOD:
+def _merged(own: PeriodicMap, lengths: Sequence[int], place: int) -> PeriodicMap | None:
+    """Return a map along one of several axes as one along all of them, merged."""
+    if len(lengths) == 1:
+        return own
+    p, q, inner = own.p, own.q, math.prod(lengths[place + 1 :])
+    if place and (q or lengths[place] % p):
+        p, q = lengths[place], 0
+    if inner * p > MAX_PERIOD:
         return None
-    spans = tuple(span for span in piece.map.spans for _ in range(inner))
-    merged = PeriodicMap(piece.map.p * inner, piece.map.q, spans)
-    return piece._replace(carrier=carrier, map=merged)
+    spans = [own.at(o) for o in range(p) for _ in range(inner)]
+    return PeriodicMap(p * inner, q, spans)
 
 
 def _cut_apart(piece: Mapped, axes: Sequence[int], new: Shape) -> Standing | None:
