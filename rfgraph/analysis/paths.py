@@ -124,7 +124,7 @@ def _paths(asked: Question, *, largest: bool) -> Iterator[Path]:
     from rfgraph.domains.paths.listing import in_order
 
     axes = asked.form.spatial_axes
-    states = state_graph(asked, axes, asked.plan())
+    states = state_graph(asked, axes, asked.plan(listed=True))
     for walk in in_order(states, largest=largest):
         operators = [edge.operator for edge in walk.edges]
         yield Path(
@@ -148,7 +148,7 @@ def walks_by_size(
     asked = question(result, tensor, source, "routes", (), ())
     axes = asked.form.spatial_axes
     place = axes.index(axis)
-    walks = list(of_each_size(state_graph(asked, axes, asked.plan()), place))
+    walks = list(of_each_size(state_graph(asked, axes, asked.plan(listed=True)), place))
     last = len(walks) - 1
     chosen = {last * number // (most - 1) for number in range(most)}
     return {

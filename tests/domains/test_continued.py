@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from onnx import parser
 
@@ -22,6 +24,18 @@ g (float[1, 2, 9] x) => (float[1, 8, 9] y) {
     b = MaxPool<kernel_shape = [5], pads = [2, 2]>(x)
     abc = Concat<axis = 1>(x, a, b)
     y = Concat<axis = 1>(x, a, b, a)
+}
+"""
+
+SUMS = """
+<ir_version: 8, opset_import: ["": 17]>
+g (float[1, 2, 9] x) => (float[1, 2, 9] y) {
+    a = AveragePool<kernel_shape = [3], pads = [1, 1]>(x)
+    ab = Add(x, a)
+    b = MaxPool<kernel_shape = [5], pads = [2, 2]>(ab)
+    abc = Sum(x, a, b)
+    c = MaxPool<kernel_shape = [3], pads = [1, 1]>(abc)
+    y = Sum(x, a, b, c, x)
 }
 """
 
@@ -68,14 +82,34 @@ def test_parts_along_two_axes_are_one_by_one():
     assert continued.continued(graph, parts) == {}
 
 
-def test_fields_are_those_of_all_parts_one_by_one(monkeypatch):
-    model = parser.parse_model(DENSE)
+@pytest.mark.parametrize("text", [DENSE, SUMS], ids=["concats", "sums"])
+def test_fields_are_those_of_all_parts_one_by_one(text, monkeypatch):
+    model = parser.parse_model(text)
     folded = rfgraph.analyze(model)
     monkeypatch.setattr(closed_form, "continued", lambda graph, tensors: {})
     apart = rfgraph.analyze(model)
     for tensor in ("ab", "abc", "y"):
         assert folded.receptive_field(tensor).axes == apart.receptive_field(tensor).axes
-    assert len(list(edges_into(folded.graph, "y"))) == 4
+
+
+def test_sums_go_on_where_others_end():
+    folded = rfgraph.analyze(parser.parse_model(SUMS))
+    into = folded.forms["x"].continued
+    assert {tensor: [edge.source for edge in edges] for tensor, edges in into.items()} == {
+        "abc": ["ab", "b"],
+        "y": ["abc", "c", "x"],
+    }
+
+
+@pytest.mark.parametrize("count", ["routes", "paths"])
+@pytest.mark.parametrize("text", [DENSE, SUMS], ids=["concats", "sums"])
+def test_paths_are_those_over_all_parts_one_by_one(text, count):
+    result = rfgraph.analyze(parser.parse_model(text))
+    for tensor in ("ab", "abc", "y"):
+        found = rfgraph.path_histogram(result, tensor=tensor, count=count)
+        listed = Counter(path.axes[2] for path in rfgraph.paths(result, tensor, count=count))
+        assert found.axes[2].counts == listed
+        assert found.total == listed.total()
 
 
 @pytest.mark.parametrize("unit", [(0, None, 0), (0, 5, 4), (0, 6, 8), (0, 1, 7)], ids=str)

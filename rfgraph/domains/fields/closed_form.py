@@ -29,7 +29,7 @@ from rfgraph.domains.fields.layout import (
 )
 from rfgraph.domains.fields.pieces import axes_of, own_position, scope_of
 from rfgraph.domains.fields.spread import Extent
-from rfgraph.domains.joined import edges_over, put_together, rearranged
+from rfgraph.domains.joined import put_together, rearranged
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.axes import mover_along
@@ -74,9 +74,10 @@ class _Walk:
         parts = put_together(self.into)
         self.moved = rearranged(graph, parts)
         for name in self.moved:
-            self.into[name] = tuple(edges_over(graph, name, self.moved))
+            self.into[name] = (self.moved[name].edge,)
             del parts[name]
-        self.continued = continued(graph, parts)
+        sums = {name: edges for name, edges in self.into.items() if _is_sum(edges)}
+        self.continued = continued(graph, {**parts, **sums})
         self.into.update(self.continued)
         self.losses: dict[Loss, int] = {}
         self.groups: dict[str, tuple[Group, ...]] = {}
@@ -255,6 +256,13 @@ def _by_number(marked: Mapping[frozenset[int], set[int]]) -> dict[int, set[int]]
 def _passes_on(relation: Relation) -> bool:
     """Whether a tensor has by a relation, as its only one, what the one before it has."""
     return relation.is_identity and not relation.is_void and not relation.spatial
+
+
+def _is_sum(edges: Sequence[Edge]) -> bool:
+    """Whether a tensor is made of several, element by element."""
+    return len(edges) > 1 and all(
+        edge.relation.is_pointwise and not edge.relation.spatial for edge in edges
+    )
 
 
 def _apart(

@@ -12,14 +12,13 @@ tensor are one edge from there.
 from __future__ import annotations
 
 from collections import Counter, deque
-from functools import partial, reduce
+from functools import reduce
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.layout import carriers
-from rfgraph.domains.joined import edges_over, sources_over
 from rfgraph.relations.axis_rules import Whole
-from rfgraph.relations.graph import Edge, Graph, Operator, ancestors, producer_of
+from rfgraph.relations.graph import Edge, Graph, Operator, ancestors, edges_into, producer_of
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Reduce, Regroup
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
 # Of more origins than this an edge does not say for each what it does: a trace keeps it.
 MAX_ORIGINS = 256
+_SLOT = attrgetter("slot", "part")
 
 
 class Origin(NamedTuple):
@@ -104,20 +104,24 @@ Entering: TypeAlias = "Mapping[str, Sequence[Edge]]"
 
 
 def entering(
-    graph: Graph, order: Iterable[str], source: str, target: str, moved: Mapping[str, Joined]
+    graph: Graph, order: Iterable[str], source: str, target: str, instead: Entering
 ) -> Entering:
     """Return, in `order`, the tensors on walks from `source` to `target` and the edges into them.
 
-    By slot and part; into tensors of `moved` there is one edge.
+    By slot and part; `instead` has edges in place of the graph's.
     """
-    within = ancestors(graph, [target], partial(sources_over, graph, joins=moved))
+
+    def sources(name: str) -> Iterable[str]:
+        return [edge.source for edge in instead[name]] if name in instead else graph.pred[name]
+
+    within = ancestors(graph, [target], sources)
     entries: dict[str, list[Edge]] = {}
     for name in order:
         if name in within:
-            every = sorted(edges_over(graph, name, moved), key=attrgetter("slot", "part"))
+            every = instead.get(name) or edges_into(graph, name)
             edges = [edge for edge in every if edge.source in entries]
             if edges or name == source:
-                entries[name] = [] if name == source else edges
+                entries[name] = [] if name == source else sorted(edges, key=_SLOT)
     return entries if target in entries else {}
 
 

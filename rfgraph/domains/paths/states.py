@@ -26,10 +26,9 @@ from rfgraph.relations.graph import producer_of
 from rfgraph.relations.relation import Relation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rfgraph.domains.fields.layout import ClosedForm
-    from rfgraph.domains.joined import Joined
     from rfgraph.domains.paths.moments import Survey
     from rfgraph.relations.graph import Edge, Graph
 
@@ -98,21 +97,27 @@ class Question:
         """Return the graph without what is avoided."""
         return _without(self.graph, set(self.avoiding)) if self.avoiding else self.graph
 
-    def plan(self) -> Plan | None:
-        """Return which edges to count, None if no walk leads to the tensor."""
+    def plan(self, *, listed: bool = False) -> Plan | None:
+        """Return which edges to count, None if no walk leads to the tensor.
+
+        Where paths are not `listed`, what goes on where another tensor ends is counted over that.
+        """
         graph = self.view()
         if self.form.input not in graph or self.target not in graph:
             return None
         kept = frozenset(self.through)
         # A view of a graph need not keep the order.
         order = [name for name in self.graph if name in graph]
-        moved: Mapping[str, Joined] = {}
+        instead: dict[str, Sequence[Edge]] = {}
+        if not (listed or self.through or self.avoiding):
+            instead.update(self.form.continued)
         if self.count != "paths":
-            left = self.form.joined
+            moved = self.form.joined
             if self.avoiding:
-                left = joined(graph, [name for name in order if name in left])
-            moved = not_named(left, graph, kept)
-        edges = entering(graph, order, self.form.input, self.target, moved)
+                moved = joined(graph, [name for name in order if name in moved])
+            moved = not_named(moved, graph, kept)
+            instead.update((name, (one.edge,)) for name, one in moved.items())
+        edges = entering(graph, order, self.form.input, self.target, instead)
         if not edges:
             return None
         tensors = list(edges)
