@@ -1,6 +1,7 @@
 """The public names: there, typed, documented, and enough to write a rule of one's own."""
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import subprocess
@@ -126,3 +127,12 @@ def test_a_caller_is_typed(tmp_path):
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_results_are_frozen_dataclasses():
+    classes = [made for name in rfgraph.__all__ if inspect.isclass(made := getattr(rfgraph, name))]
+    rooms = ("rfgraph.analysis", "rfgraph.checks", "rfgraph.domains.fields.axis")
+    results = {one for one in classes if one.__module__.startswith(rooms)} - {rfgraph.Result}
+    assert len(results) > 12
+    assert all(map(dataclasses.is_dataclass, results))
+    assert [one for one in results if not one.__dataclass_params__.frozen] == []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.histogram import path_histogram
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 MAX_BESIDE = 1 << 20
 
 
-class Distribution(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Distribution:
     """One distribution and what to show beside it.
 
     `lengths` are the input's by axis, None where the file leaves one open. `histogram` is None

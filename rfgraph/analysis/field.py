@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from rfgraph.domains.fields.axis import Axis, Json, numbers
 from rfgraph.wording.html import html_table
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 _HEADER = ("axis", "scope", "size", "stride", "start", "center", "before", "after", "paths")
 
 
-class ReceptiveField(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
     """The receptive field of one tensor on one graph input; `axes` by the input's axis number.
 
     `node` is the operator that makes the tensor, by its name or, without one, by type and number,
@@ -57,7 +59,8 @@ class ReceptiveField(NamedTuple):
         return html_table(caption, _HEADER, map(_axis_cells, self.axes.values()))
 
 
-class Finding(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Finding:
     """One thing that a check, or the analysis itself, has to say about a model.
 
     `input` is the graph input that it speaks of, None for one about an operator, and `axes` those
@@ -99,7 +102,8 @@ class Finding(NamedTuple):
         }
 
 
-class Output(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Output:
     """A graph output; `before_global` are the last tensors on the way that have a local path."""
 
     name: str

@@ -179,7 +179,7 @@ class _Counter:
             if counting.same_columns(states, earlier, column):
                 counts = self.axes[states.axes[earlier]]
                 covering = _covering(counts.counts, lengths[axis])
-                return counts._replace(axis=axis, covering=covering)
+                return replace(counts, axis=axis, covering=covering)
         return _axis(states, column, lengths[axis], full=self.full)
 
     def joint(self) -> Mapping[tuple[int, ...], int] | None:

@@ -6,6 +6,7 @@ has the rows, a picture has those that it has room for. CSV has the distribution
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rfgraph.arguments import described, fraction
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Json
 
 
-class AxisHistogram(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AxisHistogram:
     """The distribution along one input axis.
 
     `counts` maps the size (largest over phases, in input positions) of paths that are local on this

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.field import Finding
@@ -118,7 +118,7 @@ class Subject:
         for one, axes in same.items():
             message = f"{where(tensor, item, axes)}: {one.text}"
             made = self.finding(check, message, tensor, input=item.name, axes=axes)
-            yield made._replace(stat=one.stat, required=one.required, found=one.found)
+            yield replace(made, stat=one.stat, required=one.required, found=one.found)
 
     def finding(
         self,

@@ -157,7 +157,8 @@ class ModelInput:
         return {axis: self.shape[axis] for axis in self.reasons if axis not in self.probed}
 
 
-class Unanalysed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Unanalysed:
     """An operator that could not be followed exactly: why, and the tensors it made."""
 
     operator: Operator
@@ -165,7 +166,8 @@ class Unanalysed(NamedTuple):
     tensors: tuple[str, ...]
 
 
-class MaskCut(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MaskCut:
     """An operator in which a stored mask cut what is read.
 
     `highest` is what the mask adds to the element that it cuts with the least margin, compared with
@@ -176,7 +178,8 @@ class MaskCut(NamedTuple):
     highest: float
 
 
-class StoredMasks(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StoredMasks:
     """What stored masks were taken to cut.
 
     `left` are the operators in which a constant that may be a mask cut nothing, and why.
@@ -208,7 +211,8 @@ Setting: TypeAlias = "int | float | str | tuple[int, ...] | tuple[float, ...] | 
 Changes: TypeAlias = "Mapping[tuple[str, str], Setting]"
 
 
-class AttributeChange(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AttributeChange:
     """An attribute of a node with another value than in the file; None where it has none.
 
     `follows` says that it was not asked for: pads that keep up with the extent of their window, or
@@ -236,7 +240,8 @@ def _listed(value: Setting | None) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-class Revision(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Revision:
     """What a model has instead of what its file says, and what its author should know of that."""
 
     changes: tuple[AttributeChange, ...]
@@ -251,7 +256,8 @@ class FileNode(NamedTuple):
     outputs: tuple[str, ...]
 
 
-class FileGraph(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FileGraph:
     """The main graph as it stands in the file, nodes in order.
 
     `external` are the files that hold weights beside it, by the names that it gives.
@@ -266,7 +272,7 @@ class FileGraph(NamedTuple):
 Fetch: TypeAlias = "Callable[[Operator, int], NDArray[Any] | None]"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model file as a graph of data dependences; made by `rfgraph.load`.
 
@@ -292,15 +298,23 @@ class Model:
     graph: Graph
     unanalysed: tuple[Unanalysed, ...] = ()
     masks: StoredMasks | None = None
-    longer: Callable[[], Model | None] | None = None
-    at: Callable[[Mapping[str, Shape]], Model] | None = None
-    item_sizes: Callable[[], Mapping[str, int]] | None = None
+    longer: Callable[[], Model | None] | None = field(default=None, repr=False, compare=False)
+    at: Callable[[Mapping[str, Shape]], Model] | None = field(
+        default=None, repr=False, compare=False
+    )
+    item_sizes: Callable[[], Mapping[str, int]] | None = field(
+        default=None, repr=False, compare=False
+    )
     revision: Revision | None = None
-    revise: Callable[[Changes, Mapping[str, Shape] | None], Model] | None = None
-    encoded: Callable[[bool], bytes] | None = None
-    file_graph: Callable[[], FileGraph] | None = None
-    annotated: Callable[[Mapping[int, dict[str, str]], str], Iterator[bytes]] | None = None
-    weights: Callable[[], Fetch] | None = None
+    revise: Callable[[Changes, Mapping[str, Shape] | None], Model] | None = field(
+        default=None, repr=False, compare=False
+    )
+    encoded: Callable[[bool], bytes] | None = field(default=None, repr=False, compare=False)
+    file_graph: Callable[[], FileGraph] | None = field(default=None, repr=False, compare=False)
+    annotated: Callable[[Mapping[int, dict[str, str]], str], Iterator[bytes]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    weights: Callable[[], Fetch] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)

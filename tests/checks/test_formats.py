@@ -169,12 +169,12 @@ def test_a_fingerprint_is_of_code_tensor_input_and_axis():
     (first,) = line_hashes(base)
     assert re.fullmatch(r"[0-9a-f]{16}:1", first)
     # What changes from run to run leaves it: words, numbers, severity, the node's name, the file.
-    alike = base._replace(message="found 4", found=4, required=5, severity="note", node="c1")
+    alike = replace(base, message="found 4", found=4, required=5, severity="note", node="c1")
     assert line_hashes(alike, file="moved/net.onnx") == [first]
     for change in ({"code": "RF003"}, {"tensor": "z"}, {"input": "w"}, {"axes": (3,)}):
-        assert line_hashes(base._replace(**change))[0] != first
+        assert line_hashes(replace(base, **change))[0] != first
     # Two findings at one place are told apart by their number.
-    assert line_hashes(base, base._replace(stat="covering")) == [first, f"{first[:-1]}2"]
+    assert line_hashes(base, replace(base, stat="covering")) == [first, f"{first[:-1]}2"]
 
 
 @pytest.mark.parametrize(("marker", "run_in"), [(".git", "models/deep"), (".git", ".")])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rfgraph.wording.numbers import rational
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 Json: TypeAlias = dict[str, Any]
 
 
-class Axis(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Axis:
     """The receptive field along one input axis, in input positions.
 
     `local` are the same numbers for the paths that are local on every spatial axis, where `scope`

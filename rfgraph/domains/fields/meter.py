@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
@@ -112,7 +112,7 @@ class Meter:
         if axis.scope == "global" and axis.axis not in self.probed:
             covers = self._covered(losses, axis.axis)
         through, ranges = self._through(losses)
-        return axis._replace(through=through, ranges=ranges, covers_input=covers)
+        return replace(axis, through=through, ranges=ranges, covers_input=covers)
 
     def _part(self, tensor: str, axis: int, length: int) -> Axis:
         """Return the axis of a part of what was one-sided: what its units read."""
@@ -197,9 +197,9 @@ def _at_two_lengths(axis: Axis, longer: Axis) -> Axis:
     What is local on the longer one only was not a whole axis, but as long as one by chance.
     """
     if axis.scope in ("global", "one-sided") and longer.scope == "local":
-        return longer._replace(covers_input=None)
+        return replace(longer, covers_input=None)
     if axis.local is not None and longer.local is not None:
-        return axis._replace(local=_at_two_lengths(axis.local, longer.local))
+        return replace(axis, local=_at_two_lengths(axis.local, longer.local))
     if axis.scope != "local" or (longer.scope == "local" and _numbers(axis) == _numbers(longer)):
         return axis
     grows = longer.size is None or (axis.size is not None and longer.size > axis.size)
@@ -240,8 +240,8 @@ def _bits(number: int) -> Iterator[int]:
 
 def _of_open_length(axis: Axis) -> Axis:
     """Return an axis of the input whose length was chosen: whether all of it is read is open."""
-    local = None if axis.local is None else axis.local._replace(covers_input=None)
-    return axis._replace(covers_input=None, local=local)
+    local = None if axis.local is None else replace(axis.local, covers_input=None)
+    return replace(axis, covers_input=None, local=local)
 
 
 def _is_part(axis: int, state: State) -> bool:

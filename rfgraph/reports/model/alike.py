@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -140,7 +140,7 @@ class Answers:
                     said[names] = None
                     continue
                 for name in names:
-                    one = field._replace(input=name)
+                    one = replace(field, input=name)
                     said[name, tuple(self.distribution(one))] = None
             else:
                 before = result.before_global(output, field.input)

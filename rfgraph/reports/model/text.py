@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.analysis.view import View, masks_sentence, open_lengths
@@ -248,7 +249,7 @@ def _lines_apart(
     item, style = view.result.input(field.input), answers.style
     apart: dict[tuple[tuple[Row, ...], tuple[str, ...]], list[str]] = {}
     for name in inputs:
-        one = field._replace(input=name)
+        one = replace(field, input=name)
         key = tuple(glance(view, one)), tuple(answers.distribution(one))
         apart.setdefault(key, []).append(name)
     first = list(field_rows(field, view.spatial_axes(field), item))
