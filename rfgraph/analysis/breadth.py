@@ -15,7 +15,7 @@ from rfgraph.domains.fields.axis import numbers
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.field import ReceptiveField
-    from rfgraph.domains.effective.drift import Moments
+    from rfgraph.domains.effective.drift import Line
 
 _EXCESS = (-2.0, -1.2, -0.6, 0.0, 1.0, 4.0)
 _DEVIATIONS = (2.9, 3.29, 4.23, 5.54, 6.6, 8.6)
@@ -32,7 +32,7 @@ def breadths(result: Analysis, source: str) -> dict[str, dict[int, int]]:
     form = result.forms[source]
     if not form.spatial_axes:
         return {}
-    weighing = without_lossy(form, weigh(result.graph, list(result.graph), "random").weighing)
+    weighing = without_lossy(form, weigh(result.graph, list(result.graph), "random"))
     found: dict[str, dict[int, int]] = {}
     for tensor, drift in drifts(result.graph, weighing, source).items():
         field = result.receptive_field(tensor, source)
@@ -40,7 +40,7 @@ def breadths(result: Analysis, source: str) -> dict[str, dict[int, int]]:
         for axis in form.spatial_axes:
             most = _theoretical(field, axis)
             if axis in drift.lines and most:
-                sizes[axis] = max(min(breadth(drift.lines[axis].moments), most), 1)
+                sizes[axis] = max(min(breadth(drift.lines[axis]), most), 1)
         found[tensor] = sizes
     return found
 
@@ -50,7 +50,7 @@ def _theoretical(field: ReceptiveField, axis: int) -> int | None:
     return None if local is None else local.size
 
 
-def breadth(squares: Moments) -> int:
+def breadth(squares: Line) -> int:
     """Return how many positions hold 95 % of the root of a density of these moments.
 
     In deviations of the density: 5.54 (2 * 1.96 * the root of 2) for a Gaussian, 4.23 for the sum

@@ -67,7 +67,7 @@ from rfgraph.domains.effective.statistics import (
     shortest_interval,
     spread,
 )
-from rfgraph.domains.effective.weighing import Counted, weigh
+from rfgraph.domains.effective.weighing import weigh
 from rfgraph.domains.fields.layout import carriers, has_local_path
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.bounds import allowance, bounded
@@ -147,8 +147,7 @@ def endless_fields(
     Without borders, over local paths; axes are left out where that has no meaning.
     """
     form = result.forms[source]
-    counted = weigh(result.graph, tensors, kind, _fetch(result, kind))
-    weighing = without_lossy(form, counted.weighing)
+    weighing = without_lossy(form, weigh(result.graph, tensors, kind, _fetch(result, kind)))
     found: dict[str, Mapping[int, Endless]] = {}
     for tensor in tensors:
         if shape_of(result.graph, tensor) is not None:
@@ -209,7 +208,7 @@ class _Question:
         """Return the field."""
         counted = weigh(self.result.graph, [self.tensor], self.kind, _fetch(self.result, self.kind))
         on_way = self.on_way
-        every = _restricted(counted.weighing, on_way)
+        every = _restricted(counted, on_way)
         kept, lossy = self._local(every)
         inside = self._map(every)
         without = self._map(kept) if lossy else inside
@@ -308,7 +307,7 @@ class _Question:
                 continue
             part = marginal(floats, place)
             low, high = shortest_interval(part, share)
-            found[axis] = Endless(high - low + 1, spread(part).sigma)
+            found[axis] = Endless(high - low + 1, spread(part)[1])
         return found
 
 
@@ -322,7 +321,7 @@ def _restricted(weighing: Weighing, names: Iterable[str]) -> Weighing:
     return replace(weighing, edges=edges)
 
 
-def _kinds(counted: Counted, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _kinds(counted: Weighing, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the kinds of operators on the way whose shares are approximate, or assumed."""
     within = frozenset(names)
 
@@ -330,6 +329,6 @@ def _kinds(counted: Counted, names: Iterable[str]) -> tuple[tuple[str, ...], tup
         on_way = (e for e in edges if e.source in within and e.target in within)
         return tuple(sorted({edge.operator.op_type for edge in on_way}))
 
-    numbers = counted.weighing.numbers
+    numbers = counted.numbers
     missing = () if numbers is None else numbers.missing.values()
     return kinds(counted.approximate), kinds((*counted.assumed, *missing))

@@ -13,7 +13,7 @@ from effective.test_adjoint import gathered
 from rfgraph.analysis.breadth import breadth, breadths
 from rfgraph.analysis.erf import endless_fields
 from rfgraph.domains.effective.adjoint import Weighing
-from rfgraph.domains.effective.drift import Drift, Drifts, Line, Moments, drifts
+from rfgraph.domains.effective.drift import Drift, Drifts, Line, drifts
 from rfgraph.domains.effective.weighing import weigh
 from rfgraph.relations.graph import edges_into
 from rfgraph.relations.relation import Relation
@@ -26,7 +26,7 @@ def moments(density):
     at = np.arange(len(density))
     part = density / density.sum()
     mean = part @ at
-    return Moments(mean, *(part @ (at - mean) ** power for power in (2, 3, 4)))
+    return Line(0, 1.0, mean, *(part @ (at - mean) ** power for power in (2, 3, 4)))
 
 
 def width(density):
@@ -122,7 +122,7 @@ def one(build, axis=2, shape=(1, 4, 8, 8), **kind):
     net = Net(shape)
     tensor = build(net)
     model = rfgraph.load(net.model(tensor))
-    weighing = weigh(model.graph, [tensor], "random").weighing
+    weighing = weigh(model.graph, [tensor], "random")
     found = drifts(model.graph, weighing, "x")[tensor]
     return found.lines.get(axis)
 
@@ -149,7 +149,7 @@ def test_what_moves_in_pieces_has_no_line(build):
 
 @pytest.mark.parametrize("step", [gathered((2, 3), (2, 3)), Everything((2, 3))])
 def test_what_is_rearranged_or_read_whole_has_no_line(step):
-    start = Drift(2.0, {1: Line(1, 1.0, Moments())})
+    start = Drift(2.0, {1: Line(1, 1.0)})
     found = Drifts(Weighing("uniform", {}, {}, {})).carry(start, Relation((2, 3), (step,)))
     assert found == Drift(2.0, {})
 
@@ -168,14 +168,14 @@ def test_a_cut_moves_the_line_and_a_concatenation_weighs_it():
         return net.node("Slice", "x", *(number(net, bound) for bound in bounds))
 
     moved = one(build)
-    assert (moved.jump, moved.moments) == (3, Moments(2))
+    assert moved == Line(2, 3, 2)
     net = Net((1, 4, 8, 8))
     both = net.node("Concat", "x", net.conv("x", 12), axis=1)
     model = rfgraph.load(net.model(both))
-    found = drifts(model.graph, weigh(model.graph, [both], "uniform").weighing, "x")[both]
+    found = drifts(model.graph, weigh(model.graph, [both], "uniform"), "x")[both]
     # A quarter of the channels reads its own position, three quarters three of each axis.
     assert found.weight == pytest.approx(1)
-    assert found.lines[2].moments.variance == pytest.approx(0.75 * 2 / 3)
+    assert found.lines[2].variance == pytest.approx(0.75 * 2 / 3)
 
 
 def test_strides_that_differ_have_no_line():

@@ -72,7 +72,7 @@ def test_a_map_of_a_transformer_lies_where_unit_says_it_reads(name):
 
 
 def squares(graph, tensor, index, kind="random"):
-    weighing = weigh(graph, [tensor], kind).weighing
+    weighing = weigh(graph, [tensor], kind)
     mass = mass_on(graph, weighing, "x", tensor, index)
     for axis in range(len(mass.shape)):
         mass = expanded(mass, axis)

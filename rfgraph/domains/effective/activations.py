@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from inspect import Parameter, signature
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float64]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rfgraph.domains.effective.statistics import Floats
+
 # A function's value and slope.
-Both: TypeAlias = tuple[Floats, Floats]
-Function: TypeAlias = Callable[..., Both]
+Both: TypeAlias = "tuple[Floats, Floats]"
 
 # Points of the quadratures: of an element given its channel's mean, and of that mean.
 POINTS, MEANS, REACH = 4096, 65, 8.0
@@ -51,21 +52,21 @@ STANDARD = Moments(0.0, 1.0, 0.0)
 
 
 class Op(NamedTuple):
-    """One step of a program: a function of earlier results, by number; 0 is the argument."""
+    """A function of one element: a named one, with parameters, of the results of others."""
 
     name: str
-    values: tuple[float, ...]
-    reads: tuple[int, ...]
+    values: tuple[float, ...] = ()
+    reads: tuple[Op, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all functions that it is made of, without that of the element itself."""
+        own = (self.name,) if self.name else ()
+        return sum((op.names for op in self.reads), own)
 
 
-Program: TypeAlias = tuple[Op, ...]
-
-
-class Expected(NamedTuple):
-    """The moments of a function of normal elements, and its expected squared slope."""
-
-    moments: Moments
-    slope: float
+# The element itself.
+ARGUMENT = Op("")
 
 
 def counts_of(name: str) -> range | None:
@@ -80,9 +81,12 @@ def counts_of(name: str) -> range | None:
 
 
 @lru_cache(maxsize=512)
-def expected(program: Program, given: Moments) -> Expected | None:
-    """Return what is expected of a program, None where a function of it is not known."""
-    if any(op.name not in FUNCTIONS for op in program):
+def expected(program: Op, given: Moments) -> tuple[Moments, float] | None:
+    """Return the moments of a function of normal elements, and its expected squared slope.
+
+    None where a step of it is not known.
+    """
+    if not FUNCTIONS.keys() >= set(program.names):
         return None
     z, weight = _normal(POINTS)
     with np.errstate(all="ignore"):
@@ -97,7 +101,7 @@ def expected(program: Program, given: Moments) -> Expected | None:
             channels = float(np.nan_to_num(value) @ weight) ** 2
     value, slope = np.nan_to_num(value), np.nan_to_num(slope)
     moments = Moments(float(value @ weight), float(value**2 @ weight), channels)
-    return Expected(moments, float(slope**2 @ weight))
+    return moments, float(slope**2 @ weight)
 
 
 @lru_cache(maxsize=4)
@@ -133,20 +137,14 @@ def _erf_table() -> Both:
     return table, erf(table)
 
 
-def _run(program: Program, argument: Floats) -> Both:
-    results: list[Both] = [(argument, np.ones_like(argument))]
-    for op in program:
-        operands = [results[number] for number in op.reads]
-        results.append(_apply(op, operands))
-    return results[-1]
-
-
-def _apply(op: Op, operands: list[Both]) -> Both:
-    function = FUNCTIONS[op.name]
+def _run(op: Op, argument: Floats) -> Both:
+    if not op.name:
+        return argument, np.ones_like(argument)
+    operands = [_run(one, argument) for one in op.reads]
     if op.name in COMBINED:
-        return function(operands, *op.values)
-    (value, slope) = operands[0]
-    found, own = function(value, *op.values)
+        return COMBINED[op.name](operands, *op.values)
+    ((value, slope),) = operands
+    found, own = FUNCTIONS[op.name](value, *op.values)
     return found, own * slope
 
 
@@ -245,7 +243,7 @@ def _sum(operands: list[Both]) -> Both:
 
 
 COMBINED = {"gate": _gate, "quotient": _quotient, "sum": _sum}
-FUNCTIONS: dict[str, Function] = {
+FUNCTIONS: dict[str, Callable[..., Both]] = {
     **COMBINED,
     "scale": lambda x, c: (c * x, np.full_like(x, c)),
     "shift": lambda x, b: (x + b, np.ones_like(x)),
@@ -283,16 +281,16 @@ FUNCTIONS: dict[str, Function] = {
 # -- closed forms ----------------------------------------------------------------------------------
 
 
-def rectified(given: Moments) -> Expected:
-    """Return what is expected of Relu."""
+def rectified(given: Moments) -> tuple[Moments, float]:
+    """Return what is expected of Relu, and its expected squared slope."""
     if given.variance < 1e-12:
         value = max(given.mean, 0.0)
-        return Expected(Moments(value, value**2, value**2), float(given.mean > 0))
+        return Moments(value, value**2, value**2), float(given.mean > 0)
     s = math.sqrt(given.variance)
     above, density = _above(given.mean / s)
     mean = given.mean * above + s * density
     square = given.square * above + given.mean * s * density
-    return Expected(Moments(mean, square, _rectified_channels(given)), above)
+    return Moments(mean, square, _rectified_channels(given)), above
 
 
 @lru_cache(maxsize=512)

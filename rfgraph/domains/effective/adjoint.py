@@ -41,14 +41,15 @@ from rfgraph.relations.steps import regroup_plan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rfgraph.domains.effective.spreading import Line, Values
+    from rfgraph.domains.effective.mass import Values
+    from rfgraph.domains.effective.statistics import Floats
     from rfgraph.domains.effective.stored import Numbers
     from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
     from rfgraph.relations.graph import Edge, Graph
+    from rfgraph.relations.reading import Ints
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything, Places
 
-Key: TypeAlias = tuple[str, str, int, int]
 # What a map counts: paths; equal shares; squares expected over weights, or over their signs.
 Kind: TypeAlias = Literal["paths", "uniform", "random", "stored"]
 # Up to here a float holds every integer.
@@ -58,25 +59,25 @@ EXACT = 1 << 53
 NEGLIGIBLE: Mapping[Kind, int] = {"paths": 45, "uniform": 45, "random": 80, "stored": 80}
 
 
-class InexactError(Exception):
-    """Counts of paths are too large for floats."""
-
-
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Weighing:
-    """The edges that count, by the tensor that reads, and by how much each does.
+    """The edges that count, by the tensor that reads, in topological order, and how much each does.
 
-    `factors` multiply what an edge passes on, one where it has none; `fading` is the share of the
-    correlation between neighbours that is left behind an edge. Where there are `numbers` of the
-    file for an edge, these count in place of its factor, and with them the one of `beside`.
+    By the keys of edges: `factors` multiply what one passes on, one where it has none; `fading` is
+    the share of the correlation between neighbours that is left behind it. Where there are
+    `numbers` of the file for an edge, these count in place of its factor, and with them the one of
+    `beside`. Edges that are `unknown` are left out; how others share is `assumed` or `approximate`.
     """
 
     kind: Kind
-    edges: Mapping[str, Sequence[Edge]]
-    factors: Mapping[Key, float]
-    fading: Mapping[Key, float]
+    edges: dict[str, tuple[Edge, ...]]
+    factors: dict[object, float] = field(default_factory=dict)
+    fading: dict[object, float] = field(default_factory=dict)
+    beside: dict[object, float] = field(default_factory=dict)
     numbers: Numbers | None = None
-    beside: Mapping[Key, float] = field(default_factory=dict)
+    unknown: list[Edge] = field(default_factory=list)
+    assumed: list[Edge] = field(default_factory=list)
+    approximate: list[Edge] = field(default_factory=list)
 
     @property
     def squares(self) -> bool:
@@ -107,36 +108,23 @@ def mass_on(
 
     try:
         return swept(float)
-    except InexactError:
+    except OverflowError:
         return swept(object)
 
 
 class Adjoint(Domain[Mass]):
-    """How much each element of a tensor counts.
-
-    Each rule of an operator that averages may correlate neighbours; `averaging` says whether the
-    edge that is being carried over is one of these: "all", or "inside" if padding is left out.
-    """
+    """How much each element of a tensor counts; `exact` counts are no floats."""
 
     backward = True
+    # Whether the edge that is carried over averages, which may correlate neighbours: "all", or
+    # "inside" if padding is left out.
+    _averaging = ""
 
-    def __init__(
-        self,
-        weighing: Weighing,
-        *,
-        clipped: bool = True,
-        exact: bool = False,
-        averaging: str = "",
-    ) -> None:
+    def __init__(self, weighing: Weighing, *, clipped: bool = True, exact: bool = False) -> None:
         self._weighing = weighing
         self._squares = weighing.squares
         self._clipped = clipped
         self._exact = exact
-        self._averaging = averaging
-        self._means = {
-            name: Adjoint(weighing, clipped=clipped, exact=exact, averaging=name)
-            for name in (() if averaging else ("all", "inside"))
-        }
 
     def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
         """Return the edges that count."""
@@ -155,7 +143,7 @@ class Adjoint(Domain[Mass]):
         if self._weighing.kind != "paths":
             return scaled(mass)
         if not self._exact and mass.values.sum() >= EXACT:
-            raise InexactError
+            raise OverflowError("counts of paths are too large for floats")
         return mass
 
     def _carried(self, value: Mass, edge: Edge) -> tuple[Mass, float]:
@@ -164,12 +152,13 @@ class Adjoint(Domain[Mass]):
         if numbers is not None:
             passed = numbers.passed(self._with_lags(value), edge, clipped=self._clipped)
             if passed is not None:
+                self._averaging = ""
                 done = edge.how is not None and isinstance(edge.how.stored, Kernel)
                 found = passed if done else self.carry(passed, edge.relation)
                 return found, self._weighing.beside.get(edge.key, 1.0)
-        averages = edge.how is not None and edge.how.word == "mean"
-        domain = self._means[edge.how.name or "all"] if edge.how and averages else self
-        return domain.carry(value, edge.relation), self._weighing.factors.get(edge.key, 1.0)
+        how = edge.how
+        self._averaging = (how.name or "all") if how is not None and how.word == "mean" else ""
+        return self.carry(value, edge.relation), self._weighing.factors.get(edge.key, 1.0)
 
     def carry(self, value: Mass, relation: Relation) -> Mass:
         """Carry a mass over all steps of a relation."""
@@ -225,7 +214,7 @@ class Adjoint(Domain[Mass]):
         """Write out the axes that are regrouped, unless the mass is constant along all of them."""
         lengths: list[int] = []
         origin: list[int | None] = []
-        kept: list[lags.Vector | None] = []
+        kept: list[Floats | None] = []
         lost: set[int] = set()
         for before, after in regroup_plan(old, new):
             if len(before) == len(after) == 1:
@@ -301,9 +290,7 @@ class Adjoint(Domain[Mass]):
             return value
         return None
 
-    def _correlation(
-        self, value: Mass, axis: int, rule: OwnRule
-    ) -> tuple[float, lags.Vector | None]:
+    def _correlation(self, value: Mass, axis: int, rule: OwnRule) -> tuple[float, Floats | None]:
         if not value.lags:
             return 1.0, None
         lag = value.lags[axis]
@@ -340,7 +327,7 @@ class Adjoint(Domain[Mass]):
         lengths = [count if a == axis else 1 for a in range(len(value.shape))]
         return value._replace(values=value.values * more.reshape(lengths))
 
-    def _going_on(self, value: Mass, axis: int, rule: OwnRule) -> Line | None:
+    def _going_on(self, value: Mass, axis: int, rule: OwnRule) -> tuple[Values, int] | None:
         """Return what rules make of an axis that know no border; None for the others."""
         values, first = np.moveaxis(value.values, axis, 0), value.origin[axis] or 0
         if isinstance(rule, Band):
@@ -359,7 +346,7 @@ class Adjoint(Domain[Mass]):
     def _ending(self, rule: OwnRule, values: Values) -> Values:
         """Return what all other rules make of an axis; `values` are all there."""
         if isinstance(rule, Resample):
-            return interpolation.spread(self._taps(rule), values, rule.in_len)
+            return interpolation.spread(*self._taps(rule), values, rule.in_len)
         if isinstance(rule, Listed):
             return spreading.listed(rule, values, evenly=self._weighing.kind == "uniform")
         if isinstance(rule, Blocks):
@@ -369,13 +356,11 @@ class Adjoint(Domain[Mass]):
         assert isinstance(rule, (Shift, Repeat, Pick))
         return spreading.single(rule, values)
 
-    def _taps(self, rule: Resample) -> interpolation.Taps:
-        found = interpolation.taps(rule)
+    def _taps(self, rule: Resample) -> tuple[Ints, Values]:
+        position, weight = interpolation.taps(rule)
         if self._squares:
-            return found._replace(weight=found.weight**2)
-        if self._weighing.kind == "paths":
-            return found._replace(weight=(found.weight != 0).astype(int))
-        return found
+            return position, weight**2
+        return position, (weight != 0).astype(int) if self._weighing.kind == "paths" else weight
 
     def everything(self, value: Mass, step: Everything, old: Shape) -> Mass:
         """Give every element the sum of all."""

@@ -30,44 +30,38 @@ if TYPE_CHECKING:
 SAMPLE = 4096
 
 
-class Moments(NamedTuple):
-    """Mean, variance, and third and fourth moment about the mean."""
+class Line(NamedTuple):
+    """The input position where a walk from unit o ends: `jump` * o and a part left to chance.
 
+    Of that its mean, its variance, and its third and fourth moment about the mean. `axis` is the
+    tensor's that carries the input axis.
+    """
+
+    axis: int
+    jump: float
     mean: float = 0.0
     variance: float = 0.0
     third: float = 0.0
     fourth: float = 0.0
 
-    def after(self, jump: float, move: Moments) -> Moments:
-        """Return the moments of the sum with `jump` times an independent step that is symmetric."""
-        spread = jump**2 * move.variance
-        return Moments(
-            self.mean + jump * move.mean,
-            self.variance + spread,
-            self.third,
-            self.fourth + 6 * self.variance * spread + jump**4 * move.fourth,
+    def after(self, times: float, mean: float, variance: float = 0.0, fourth: float = 0.0) -> Line:
+        """Return the line behind `times` an independent step that is symmetric about its mean."""
+        spread = times**2 * variance
+        return self._replace(
+            mean=self.mean + times * mean,
+            variance=self.variance + spread,
+            fourth=self.fourth + 6 * self.variance * spread + times**4 * fourth,
         )
 
-    def about(self, mean: float) -> Moments:
-        """Return the moments about another mean."""
+    def about(self, mean: float) -> tuple[float, float, float, float]:
+        """Return that mean and the moments about it."""
         off = self.mean - mean
-        return Moments(
+        return (
             mean,
             self.variance + off**2,
             self.third + 3 * self.variance * off + off**3,
             self.fourth + 4 * self.third * off + 6 * self.variance * off**2 + off**4,
         )
-
-
-class Line(NamedTuple):
-    """The input position where a walk from unit o ends: `jump` * o + M, with moments of M.
-
-    `axis` is the tensor's that carries the input axis.
-    """
-
-    axis: int
-    jump: float
-    moments: Moments
 
 
 class Drift(NamedTuple):
@@ -83,7 +77,7 @@ class Drift(NamedTuple):
 def drifts(graph: Graph, weighing: Weighing, source: str) -> dict[str, Drift]:
     """Return where walks from the units of every tensor end on an input."""
     rank = len(input_shape(graph, source))
-    start = Drift(1.0, {axis: Line(axis, 1.0, Moments()) for axis in range(rank)})
+    start = Drift(1.0, {axis: Line(axis, 1.0) for axis in range(rank)})
     return dict(Drifts(weighing).from_source(graph, source, start, weighing.edges))
 
 
@@ -132,7 +126,7 @@ class Drifts(Domain[Drift]):
             weight *= min(rule.in_len / rule.out_len, 1.0)
         if isinstance(rule, Resample):
             sample = _sample(rule)
-            weight *= float((taps(sample).weight ** self._power).sum()) / sample.out_len
+            weight *= float((taps(sample)[1] ** self._power).sum()) / sample.out_len
         lines = {}
         for number, line in value.lines.items():
             moved = line if line.axis != axis else self._moved(line, rule)
@@ -158,39 +152,36 @@ class Drifts(Domain[Drift]):
         for axis in first.lines.keys() & second.lines.keys():
             one, other = first.lines[axis], second.lines[axis]
             if (one.axis, one.jump) == (other.axis, other.jump):
-                mixed = _mixed(one.moments, other.moments, share)
-                lines[axis] = one._replace(moments=mixed)
+                lines[axis] = _mixed(one, other, share)
         return Drift(weight, lines)
 
     def _moved(self, line: Line, rule: OwnRule) -> Line | None:
         """Return the line behind a rule along its axis, None where that is no line."""
-        axis, jump, moments = line
+        jump = line.jump
         if isinstance(rule, Window):
-            move = _taps(rule, 1.0)
-            return Line(axis, jump * rule.stride, moments.after(jump, move))
+            return line.after(jump, *_taps(rule, 1.0))._replace(jump=jump * rule.stride)
         if isinstance(rule, Transposed):
             # o = i * stride - pad + t * dilation, so i is the sum of a line and of taps, over
             # phases.
             less = jump / rule.stride
-            return Line(axis, less, moments.after(less, _taps(rule, -1.0)))
+            return line.after(less, *_taps(rule, -1.0))._replace(jump=less)
         if isinstance(rule, Resample):
-            return Line(
-                axis, jump * float(rule.ratio), moments.after(jump, self._mixing(_sample(rule)))
-            )
+            mixed = line.after(jump, *self._mixing(_sample(rule)))
+            return mixed._replace(jump=jump * float(rule.ratio))
         if isinstance(rule, Shift):
-            return Line(axis, jump * rule.step, moments.after(jump, Moments(rule.start)))
+            return line.after(jump, rule.start)._replace(jump=jump * rule.step)
         return None
 
-    def _mixing(self, rule: Resample) -> Moments:
-        """Return where the taps of a resampling lie around its line, over all phases."""
-        found = taps(rule)
-        weight = found.weight**self._power
+    def _mixing(self, rule: Resample) -> tuple[float, float, float]:
+        """Return mean, variance and fourth moment of the taps around the line, over all phases."""
+        position, weight = taps(rule)
+        weight = weight**self._power
         weight = weight / max(float(weight.sum()), 1e-300)
         line = [float(o * rule.ratio) for o in range(rule.out_len)]
-        off = (found.position.T - line).T
+        off = (position.T - line).T
         mean = float((weight * off).sum())
         second, fourth = (float((weight * (off - mean) ** power).sum()) for power in (2, 4))
-        return Moments(mean, second, 0.0, fourth)
+        return mean, second, fourth
 
 
 def _sample(rule: Resample) -> Resample:
@@ -208,16 +199,16 @@ def _along(value: Drift, axes: Mapping[int, int]) -> Drift:
     return value._replace(lines=kept)
 
 
-def _taps(rule: Window | Transposed, sign: float) -> Moments:
-    """Return the moments of a tap, each as likely; a transposed window goes the other way."""
+def _taps(rule: Window | Transposed, sign: float) -> tuple[float, float, float]:
+    """Return mean, variance and fourth moment of a tap, each as likely; transposed, backward."""
     count, apart = rule.kernel**2, rule.dilation
     middle = apart * (rule.kernel - 1) / 2 - rule.pad_begin
     fourth = apart**4 * (count - 1) * (3 * count - 7) / 240
-    return Moments(sign * middle, apart**2 * (count - 1) / 12, 0.0, fourth)
+    return sign * middle, apart**2 * (count - 1) / 12, fourth
 
 
-def _mixed(first: Moments, second: Moments, share: float) -> Moments:
-    """Return the moments of a mixture, a share of it from the first."""
+def _mixed(first: Line, second: Line, share: float) -> Line:
+    """Return the line of a mixture, a share of it from the first."""
     mean = share * first.mean + (1 - share) * second.mean
     parts = zip(first.about(mean), second.about(mean), strict=True)
-    return Moments(*(share * one + (1 - share) * other for one, other in parts))
+    return Line(*first[:2], *(share * one + (1 - share) * other for one, other in parts))

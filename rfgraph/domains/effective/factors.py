@@ -6,7 +6,16 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains.effective import interpolation
-from rfgraph.domains.effective.activations import STANDARD, Moments, largest, open_share
+from rfgraph.domains.effective.activations import (
+    ARGUMENT,
+    STANDARD,
+    Moments,
+    Op,
+    expected,
+    largest,
+    open_share,
+    rectified,
+)
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
@@ -87,10 +96,15 @@ def _band_width(rule: Band) -> float:
 
 
 class Read(NamedTuple):
-    """An edge with the state of what it reads."""
+    """An edge with the state of what it reads, and the number of that tensor.
+
+    `program` is what it does to an element, where that is written out in several operators.
+    """
 
     edge: Edge
     state: State
+    place: int
+    program: Op | None
 
     @property
     def how(self) -> How:
@@ -101,6 +115,14 @@ class Read(NamedTuple):
     def word(self) -> str:
         """The word for how it enters, "" where no rule says."""
         return self.edge.how.word if self.edge.how else ""
+
+    @property
+    def expected(self) -> tuple[Moments, float] | None:
+        """What is expected behind a function of one element, and of its squared slope."""
+        if self.how.name == "Relu":
+            return rectified(self.state.moments)
+        program = self.program or Op(self.how.name, self.how.values, (ARGUMENT,))
+        return expected(program, self.state.moments)
 
 
 def is_approximate(read: Read) -> bool:
@@ -117,15 +139,20 @@ def _weighted(read: Read, reads: Sequence[Read]) -> float:
     return 1 / (fan(read.edge.relation) * max(read.state.moments.within, LEAST))
 
 
-def _recurrent(read: Read, reads: Sequence[Read]) -> float:
-    return 1 / fan(read.edge.relation)
-
-
 def _product(read: Read, reads: Sequence[Read]) -> float:
     other = next((o for o in reads if o is not read and o.word == "product"), None)
     if other is not None and (read.state.shares or other.state.shares):
         return other.state.moments.square
     return 1 / (fan(read.edge.relation) * max(read.state.moments.square, LEAST))
+
+
+def _shared_evenly(read: Read, reads: Sequence[Read]) -> float:
+    return 1 / fan(read.edge.relation)
+
+
+def _activation(read: Read, reads: Sequence[Read]) -> float:
+    found = read.expected
+    return 1.0 if found is None else found[1]
 
 
 def _one(read: Read, reads: Sequence[Read]) -> float:
@@ -209,6 +236,15 @@ def _side(reads: Sequence[Read], side: str) -> Moments:
 
 def _standard(reads: Sequence[Read]) -> State:
     return State(STANDARD)
+
+
+def _activated(reads: Sequence[Read]) -> State:
+    (read, *_) = reads
+    moments = read.state.moments
+    found = read.expected
+    if found is None:
+        return State(moments)
+    return State(found[0], moments if read.how.name == "Relu" else None)
 
 
 def _average(reads: Sequence[Read]) -> State:
@@ -304,6 +340,8 @@ def _shared(reads: Sequence[Read]) -> State:
 
 
 FACTORS = {
+    "": _shared_evenly,
+    "activation": _activation,
     "attention": _attention,
     "gate": _gate,
     "max": _max,
@@ -311,7 +349,7 @@ FACTORS = {
     "norm": _norm,
     "product": _product,
     "quotient": _quotient,
-    "recurrent": _recurrent,
+    "recurrent": _shared_evenly,
     "scale": _scale,
     "select": _one,
     "shift": _one,
@@ -321,6 +359,7 @@ FACTORS = {
 }
 RESULTS = {
     "": _average,
+    "activation": _activated,
     "attention": _weighed,
     "gate": _gated,
     "max": _maximum,

@@ -5,9 +5,9 @@ Fused and written out, an activation is then one edge.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from rfgraph.domains.effective.activations import Op, Program
+from rfgraph.domains.effective.activations import ARGUMENT, COMBINED, Op
 from rfgraph.relations.graph import Edge
 from rfgraph.relations.how import How
 from rfgraph.relations.relation import Relation
@@ -16,37 +16,32 @@ from rfgraph.relations.steps import Pointwise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-# Of a program, and of the tensors that one tensor is known as a function of.
+# Of a function in steps, and of the tensors that one tensor is known as a function of.
 MAX_PROGRAM, MAX_ORIGINS = 32, 12
 
-# By the tensor that it is a function of, the nearest last.
-Curves: TypeAlias = "dict[str, Program]"
-_COMBINED = ("gate", "quotient", "sum")
 
-
-def curves_of(edges: Sequence[Edge], known: Mapping[str, Curves]) -> Curves:
-    """Return the functions that a tensor is of others, by the tensors that it reads."""
-    operands = [(edge, {**known.get(edge.source, {}), edge.source: ()}) for edge in edges]
+def curves_of(edges: Sequence[Edge], known: Mapping[str, dict[str, Op]]) -> dict[str, Op]:
+    """Return the functions that a tensor is of others, by these, the nearest last."""
+    operands = [{**known.get(edge.source, {}), edge.source: ARGUMENT} for edge in edges]
     hows = [edge.how for edge in edges if edge.how and edge.relation.is_identity]
     if not edges or len(hows) < len(edges):
         return {}
     if len(edges) == 1:
         op = _own_op(hows[0])
-        found = {} if op is None else {o: _then(p, op) for o, p in operands[0][1].items()}
-    elif _word(edges):
-        shared = set.intersection(*(set(curves) for _, curves in operands))
+        found = {} if op is None else {o: _then(p, op) for o, p in operands[0].items()}
+    else:
+        word = _word(edges)
+        shared = set.intersection(*map(set, operands)) if word else ()
         found = {
-            origin: _combined(_word(edges), [curves[origin] for _, curves in operands])
-            for origin in operands[0][1]
+            origin: Op(word, (), tuple(curves[origin] for curves in operands))
+            for origin in operands[0]
             if origin in shared
         }
-    else:
-        return {}
-    short = [(o, p) for o, p in found.items() if len(p) <= MAX_PROGRAM]
+    short = [(o, p) for o, p in found.items() if len(p.names) <= MAX_PROGRAM]
     return dict(short[-MAX_ORIGINS:])
 
 
-def fused(edges: Sequence[Edge], curves: Curves) -> tuple[Edge, Program] | None:
+def fused(edges: Sequence[Edge], curves: Mapping[str, Op]) -> tuple[Edge, Op] | None:
     """Return one edge for those by which a tensor is multiplied by a function of itself."""
     if len(edges) < 2 or not curves or _word(edges) not in ("gate", "quotient"):
         return None
@@ -63,30 +58,17 @@ def _word(edges: Iterable[Edge]) -> str:
     word = words.pop() if len(words) == 1 else ""
     if word == "quotient" and [how.name for how in hows] != ["over", "under"]:
         return ""
-    return word if word in _COMBINED else ""
+    return word if word in COMBINED else ""
 
 
 def _own_op(how: How) -> Op | None:
-    """Return what one edge does to an element: nothing, as an op without a name; None: unknown."""
+    """Return what one edge does to an element, None where that is not known."""
     if how.word == "select":
-        return Op("", (), ())
+        return ARGUMENT
     if how.word in ("scale", "shift") and how.values:
-        return Op(how.word, how.values, ())
-    return Op(how.name, how.values, ()) if how.word == "activation" else None
+        return Op(how.word, how.values)
+    return Op(how.name, how.values) if how.word == "activation" else None
 
 
-def _then(program: Program, op: Op) -> Program:
-    return (*program, op._replace(reads=(len(program),))) if op.name else program
-
-
-def _combined(word: str, programs: Sequence[Program]) -> Program:
-    joined: list[Op] = []
-    ends: list[int] = []
-    for program in programs:
-        base = len(joined)
-        joined.extend(
-            op._replace(reads=tuple(number + base if number else 0 for number in op.reads))
-            for op in program
-        )
-        ends.append(len(joined) if program else 0)
-    return (*joined, Op(word, (), tuple(ends)))
+def _then(program: Op, op: Op) -> Op:
+    return op._replace(reads=(program,)) if op.name else program

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rfgraph.relations.axis_rules import Resample, progressions
 from rfgraph.relations.bounds import bounded
@@ -15,26 +14,19 @@ from rfgraph.relations.bounds import bounded
 if TYPE_CHECKING:
     from fractions import Fraction
 
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
+    from numpy.typing import NDArray
 
-
-class Taps(NamedTuple):
-    """For each output position the input positions that it reads, and their weights.
-
-    A position stands once in a row; the weight of what is not there is zero.
-    """
-
-    position: Ints
-    weight: NDArray[Any]
+    from rfgraph.domains.effective.statistics import Floats
+    from rfgraph.relations.reading import Ints
 
 
 @lru_cache(maxsize=64)
-def taps(rule: Resample) -> Taps:
-    """Return the taps of every output position.
+def taps(rule: Resample) -> tuple[Ints, Floats]:
+    """Return for each output position the input positions that it reads, and their weights.
 
-    A tap outside the input adds to that at the border, or is left out and the others make up for
-    it. Raises BoundError where there are too many.
+    A position stands once in a row; the weight of what is not there is zero. A tap outside the
+    input adds to that at the border, or is left out and the others make up for it. Raises
+    BoundError where there are too many.
     """
     bounded(rule.out_len)
     first, step, count = progressions(rule, rule.out_len)
@@ -57,7 +49,7 @@ def taps(rule: Resample) -> Taps:
         same = index[:, tap] == index[:, tap + 1]
         weight[:, tap] += np.where(same, weight[:, tap + 1], 0)
         weight[same, tap + 1] = 0
-    return Taps(index, weight)
+    return index, weight
 
 
 def _coordinates(rule: Resample) -> list[float]:
@@ -82,20 +74,19 @@ def _kernel(rule: Resample, distance: Floats) -> Floats:
     return np.where(x < 1, near, np.where(x < 2, far, 0))
 
 
-def spread(found: Taps, values: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+def spread(position: Ints, weights: NDArray[Any], values: Floats, length: int) -> Floats:
     """Return what input positions collect of the values at all output positions, along axis 0."""
     bounded(length * (values.size // max(len(values), 1)))
     collected = np.zeros((length, *values.shape[1:]), dtype=values.dtype)
     shape = (-1, *(1,) * (values.ndim - 1))
-    for tap in range(found.position.shape[1]):
-        weight = found.weight[:, tap]
+    for tap, weight in enumerate(weights.T):
         there = weight != 0
         shares = values[there] * weight[there].reshape(shape).astype(values.dtype)
-        np.add.at(collected, found.position[there, tap], shares)
+        np.add.at(collected, position[there, tap], shares)
     return collected
 
 
 def mean_square(rule: Resample) -> float:
     """Return the sum of the squared weights of an output position, averaged over these."""
-    weight = taps(rule).weight
+    _, weight = taps(rule)
     return float((weight**2).sum() / max(len(weight), 1)) if math.prod(weight.shape) else 1.0

@@ -6,30 +6,29 @@ correlated, and a second one then passes more than the sum of squares.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rfgraph.domains.effective.interpolation import Taps, taps
+from rfgraph.domains.effective.interpolation import taps
 from rfgraph.relations.axis_rules import Resample, Transposed, Window
 from rfgraph.relations.bounds import bounded
 
 if TYPE_CHECKING:
+    from rfgraph.domains.effective.statistics import Floats
     from rfgraph.relations.axis_rules import OwnRule
+    from rfgraph.relations.reading import Ints
 
-Vector: TypeAlias = NDArray[np.float64]
-# By axis the correlation at distance 0, 1, 2, ...; None, or no entry: of no two positions.
-Lags: TypeAlias = "tuple[Vector | None, ...]"
+# Correlations are held at distance 0, 1, 2, ... up to this; None, or no entry: of no two positions.
 REACH = 16
 
 
-def none_of(rank: int) -> Lags:
+def none_of(rank: int) -> tuple[Floats | None, ...]:
     """Return the lags of a tensor whose gradients are uncorrelated."""
     return (None,) * rank
 
 
-def strided(lag: Vector | None, stride: int) -> Vector | None:
+def strided(lag: Floats | None, stride: int) -> Floats | None:
     """Return the lags before a window: positions that its stride parts are uncorrelated."""
     if lag is None or stride == 1:
         return lag
@@ -38,7 +37,7 @@ def strided(lag: Vector | None, stride: int) -> Vector | None:
     return found
 
 
-def gathered(lag: Vector | None, stride: int) -> Vector | None:
+def gathered(lag: Floats | None, stride: int) -> Floats | None:
     """Return the lags before a transposed window."""
     if lag is None:
         return None
@@ -47,7 +46,7 @@ def gathered(lag: Vector | None, stride: int) -> Vector | None:
     return found
 
 
-def moved(rule: OwnRule, lag: Vector | None) -> Vector | None:
+def moved(rule: OwnRule, lag: Floats | None) -> Floats | None:
     """Return the lags before a rule that sums with weights, or moves."""
     if isinstance(rule, Window):
         return strided(lag, rule.stride)
@@ -61,13 +60,13 @@ def smooths(rule: OwnRule) -> bool:
     return isinstance(rule, Resample) and rule.filter in ("linear", "cubic")
 
 
-def smoothed(rule: Window | Resample, lag: Vector | None) -> tuple[float, Vector | None]:
+def smoothed(rule: Window | Resample, lag: Floats | None) -> tuple[float, Floats | None]:
     """Return by how much more than the sum of squares an average passes on, and the lags before it.
 
     Both are taken at the middle of the input.
     """
     found = taps(rule) if isinstance(rule, Resample) else _mean_taps(rule)
-    columns = _columns(found, rule.in_len // 2, rule.in_len)
+    columns = _columns(*found, rule.in_len // 2, rule.in_len)
     if not columns[:, 0].any():
         return 1.0, None
     first = columns[:, 0]
@@ -79,32 +78,32 @@ def smoothed(rule: Window | Resample, lag: Vector | None) -> tuple[float, Vector
     return float(products[0] / (columns[:, 0] ** 2).sum()), products / products[0]
 
 
-def _unit() -> Vector:
-    unit: Vector = np.eye(1, REACH + 1)[0]
+def _unit() -> Floats:
+    unit: Floats = np.eye(1, REACH + 1)[0]
     return unit
 
 
-def _mean_taps(rule: Window) -> Taps:
+def _mean_taps(rule: Window) -> tuple[Ints, Floats]:
     bounded(rule.out_len * rule.kernel)
     first = np.arange(rule.out_len, dtype=np.int64) * rule.stride - rule.pad_begin
     index = first[:, None] + np.arange(rule.kernel) * rule.dilation
     weight = ((index >= 0) & (index < rule.in_len)) / rule.kernel
-    return Taps(index, weight)
+    return index, weight
 
 
-def _columns(found: Taps, at: int, length: int) -> Vector:
+def _columns(position: Ints, weight: Floats, at: int, length: int) -> Floats:
     """Return the weights of positions at, at + 1, ... in the rows that read any of them."""
-    place = found.position - at
-    there = (place >= 0) & (place <= REACH) & (found.weight != 0) & (found.position < length)
+    place = position - at
+    there = (place >= 0) & (place <= REACH) & (weight != 0) & (position < length)
     rows = np.flatnonzero(there.any(axis=1))
     low, high = (rows[0], rows[-1] + 1) if len(rows) else (0, 0)
     columns = np.zeros((high - low, REACH + 1))
     row, tap = np.nonzero(there[low:high])
-    columns[row, place[low:high][row, tap]] = found.weight[low:high][row, tap]
+    columns[row, place[low:high][row, tap]] = weight[low:high][row, tap]
     return columns
 
 
-def faded(lags: Lags, share: float) -> Lags:
+def faded(lags: tuple[Floats | None, ...], share: float) -> tuple[Floats | None, ...]:
     """Return lags of which only a share is left between different positions."""
     if not share:
         return none_of(len(lags))
@@ -112,7 +111,9 @@ def faded(lags: Lags, share: float) -> Lags:
     return tuple(None if lag is None else lag * fading for lag in lags)
 
 
-def averaged(first: Lags, second: Lags, share: float) -> Lags:
+def averaged(
+    first: tuple[Floats | None, ...], second: tuple[Floats | None, ...], share: float
+) -> tuple[Floats | None, ...]:
     """Return the lags of a sum of squares of which `share` comes from the first."""
     return tuple(
         None

@@ -13,12 +13,12 @@ from rfgraph.relations.bounds import bounded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.domains.effective.lags import Lags
+    from rfgraph.domains.effective.statistics import Floats
     from rfgraph.relations.axis_rules import Rows, Shape
 
 
+# Floats, or integers of any size.
 Values: TypeAlias = NDArray[Any]
-Origin: TypeAlias = "tuple[int | None, ...]"
 # Beyond 2 to this power a mass is scaled.
 SCALE = 64
 
@@ -32,10 +32,10 @@ class Mass(NamedTuple):
     """
 
     values: Values
-    origin: Origin
+    origin: tuple[int | None, ...]
     shape: Shape
     exponent: int = 0
-    lags: Lags = ()
+    lags: tuple[Floats | None, ...] = ()
     lost: frozenset[int] = frozenset()
 
 

@@ -7,15 +7,16 @@ position given beside it, and may lie outside the input.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.reading import indices
 
 if TYPE_CHECKING:
+    from rfgraph.domains.effective.mass import Values
+    from rfgraph.domains.effective.statistics import Floats
     from rfgraph.relations.axis_rules import (
         Band,
         Blocks,
@@ -27,20 +28,19 @@ if TYPE_CHECKING:
         Transposed,
         Window,
     )
+    from rfgraph.relations.reading import Mask
     from rfgraph.relations.steps import Places
-
-Values: TypeAlias = NDArray[Any]
-Line: TypeAlias = tuple[Values, int]
-# For each tap, which positions of the values it puts where.
-Moves: TypeAlias = list[tuple[slice, slice]]
 
 
 class Taps(NamedTuple):
-    """Where the taps of a rule put values: into `length` positions that begin at `first`."""
+    """Where the taps of a rule put values: into `length` positions that begin at `first`.
+
+    `moves` are, for each tap, which positions of the values it puts where.
+    """
 
     first: int
     length: int
-    moves: Moves
+    moves: list[tuple[slice, slice]]
 
 
 def _zeros(values: Values, length: int) -> Values:
@@ -56,7 +56,7 @@ def window_taps(rule: Window, first: int, count: int) -> Taps:
     return Taps(first * rule.stride - rule.pad_begin, span - 1 + rule.extent, moves)
 
 
-def window(rule: Window, values: Values, first: int) -> Line:
+def window(rule: Window, values: Values, first: int) -> tuple[Values, int]:
     """Return what the taps of each position add up to."""
     count, stride, step = len(values), rule.stride, rule.dilation
     if rule.kernel <= count:
@@ -67,20 +67,20 @@ def window(rule: Window, values: Values, first: int) -> Line:
     return spread, first * stride - rule.pad_begin
 
 
-def _moved(taps: Taps, values: Values) -> Line:
+def _moved(taps: Taps, values: Values) -> tuple[Values, int]:
     spread = _zeros(values, taps.length)
     for source, target in taps.moves:
         spread[target] += values[source]
     return spread, taps.first
 
 
-def existing(rule: Window, first: int, count: int) -> NDArray[np.float64]:
+def existing(rule: Window, first: int, count: int) -> Floats:
     """Return how many taps lie in the input, at least one, of `count` positions from `first` on."""
     start = np.arange(first, first + count) * rule.stride - rule.pad_begin
     before = np.clip(-(start // rule.dilation), 0, rule.kernel)
     beyond = start + rule.extent - rule.in_len
     after = np.clip(-(-beyond // rule.dilation), 0, rule.kernel)
-    found: NDArray[np.float64] = np.maximum(rule.kernel - before - after, 1).astype(np.float64)
+    found: Floats = np.maximum(rule.kernel - before - after, 1).astype(np.float64)
     return found
 
 
@@ -89,7 +89,7 @@ def transposed_taps(rule: Transposed, first: int, count: int) -> Taps:
     stride, before = rule.stride, first + rule.pad_begin
     low = -(-(before - rule.extent + 1) // stride)
     length = max((before + count - 1) // stride - low + 1, 0)
-    moves: Moves = []
+    moves: list[tuple[slice, slice]] = []
     for tap in range(rule.kernel):
         start = low * stride - before + tap * rule.dilation
         least = max(-(start // stride), 0)
@@ -99,12 +99,12 @@ def transposed_taps(rule: Transposed, first: int, count: int) -> Taps:
     return Taps(low, length, moves)
 
 
-def transposed(rule: Transposed, values: Values, first: int) -> Line:
+def transposed(rule: Transposed, values: Values, first: int) -> tuple[Values, int]:
     """Return what each input position, spread by the kernel, collects."""
     return _moved(transposed_taps(rule, first, len(values)), values)
 
 
-def shift(rule: Shift, values: Values, first: int) -> Line:
+def shift(rule: Shift, values: Values, first: int) -> tuple[Values, int]:
     """Return values moved as a slice, a pad of zeros or a concat moves them."""
     step = rule.step
     ends = (rule.start + first * step, rule.start + (first + len(values) - 1) * step)
@@ -170,7 +170,7 @@ def band(rule: Band, values: Values) -> Values:
     return _only(sums[np.clip(stop, 0, top)], stop >= 0)
 
 
-def _only(values: Values, there: NDArray[np.bool_]) -> Values:
+def _only(values: Values, there: Mask) -> Values:
     values = values.copy()
     values[~there] = 0
     return values

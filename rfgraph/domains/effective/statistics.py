@@ -19,13 +19,6 @@ SLACK = 1e-12
 LUO = 0.0455
 
 
-class Spread(NamedTuple):
-    """Mean and standard deviation of positions along an axis."""
-
-    mean: float
-    sigma: float
-
-
 class Area(NamedTuple):
     """The smallest square of odd side in the middle that holds a share, and its part of the map."""
 
@@ -48,11 +41,11 @@ def marginal(values: Floats, axis: int) -> Floats:
     return np.asarray(sums / sums.sum())
 
 
-def spread(part: Floats, first: int = 0) -> Spread:
-    """Return mean and deviation of positions, the first of which is `first`."""
+def spread(part: Floats) -> tuple[float, float]:
+    """Return mean and standard deviation of positions."""
     at = np.arange(len(part), dtype=np.float64)
     mean = float(part @ at)
-    return Spread(mean + first, math.sqrt(max(float(part @ (at - mean) ** 2), 0.0)))
+    return mean, math.sqrt(max(float(part @ (at - mean) ** 2), 0.0))
 
 
 def shortest_interval(part: Floats, share: float) -> tuple[int, int]:
@@ -125,7 +118,7 @@ def positions(values: NDArray[Any]) -> Iterator[tuple[tuple[int, ...], Any]]:
         yield index, values[index]
 
 
-def coarse_means(values: NDArray[np.float64], place: int, cells: int) -> NDArray[np.float64]:
+def coarse_means(values: Floats, place: int, cells: int) -> Floats:
     """Return the means of at most `cells` parts along an axis, as even as whole positions allow."""
     length = values.shape[place]
     ends = np.linspace(0, length, min(cells, length) + 1).round().astype(int)

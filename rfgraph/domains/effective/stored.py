@@ -8,10 +8,9 @@ every channel that it reads, the square of the weight between them.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rfgraph.domains.effective import lags, spreading
 from rfgraph.domains.effective.mass import Mass, expanded
@@ -25,13 +24,14 @@ from rfgraph.wording.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.domains.effective.adjoint import Key
+    from numpy.typing import NDArray
+
+    from rfgraph.domains.effective.statistics import Floats
     from rfgraph.relations.axis_rules import TapRule
     from rfgraph.relations.graph import Edge, Fetch
     from rfgraph.relations.how import Scaling
     from rfgraph.relations.relation import Relation
 
-Squares: TypeAlias = NDArray[np.float64]
 # Of weights and values, in all sums of one question.
 MAX_MULTIPLIED = 1 << 38
 # Beyond it sums of squares may leave the range of a float; no number of 32 bits comes near.
@@ -53,7 +53,7 @@ class Numbers:
     """
 
     def __init__(self, fetch: Fetch) -> None:
-        self.missing: dict[Key, Edge] = {}
+        self.missing: dict[object, Edge] = {}
         self._fetch = fetch
         self._multiplied = 0
 
@@ -77,7 +77,7 @@ class Numbers:
             raise BoundError(f"weights times values exceed MAX_MULTIPLIED ({MAX_MULTIPLIED})")
         return _contracted(value, edge.relation, how.stored, found, clipped=clipped)
 
-    def _squares(self, edge: Edge, stored: Kernel | Sequence[Scaling]) -> Squares | None:
+    def _squares(self, edge: Edge, stored: Kernel | Sequence[Scaling]) -> Floats | None:
         """Return the squares of a kernel, taps first, or of all that scales; None if not there."""
         if isinstance(stored, Kernel):
             found = self._numbers(edge, stored.slot, stored.shape)
@@ -92,7 +92,7 @@ class Numbers:
                 if stored.scale != 1:
                     squares *= stored.scale**2
             return _checked(edge, stored.slot, found, squares, 2)
-        factors: Squares = np.ones(())
+        factors: Floats = np.ones(())
         for item in stored:
             found = self._numbers(edge, item.slot, item.shape)
             if found is None:
@@ -111,9 +111,7 @@ class Numbers:
         return (found if found.dtype.isbuiltin else found.astype(np.float32)).reshape(shape)
 
 
-def _checked(
-    edge: Edge, slot: int, numbers: NDArray[Any], squares: Squares, power: float
-) -> Squares:
+def _checked(edge: Edge, slot: int, numbers: NDArray[Any], squares: Floats, power: float) -> Floats:
     """Return what `numbers` are to a power; ModelError if that is below zero, or too large."""
     if squares.min(initial=0) >= 0 and squares.max(initial=0) < LARGEST:
         return squares
@@ -125,7 +123,7 @@ def _checked(
     raise ModelError(f"{label}: input {slot} requires {what}, found {number:g}")
 
 
-def _times(value: Mass, factors: Squares, *, clipped: bool) -> Mass:
+def _times(value: Mass, factors: Floats, *, clipped: bool) -> Mass:
     """Return a mass times factors that broadcast to its tensor."""
     rank = len(value.shape)
     factors = factors.reshape((1,) * (rank - factors.ndim) + factors.shape)
@@ -159,7 +157,7 @@ def _written_out(value: Mass, relation: Relation, kernel: Kernel) -> Mass:
 
 
 def _contracted(
-    value: Mass, relation: Relation, kernel: Kernel, squares: Squares, *, clipped: bool
+    value: Mass, relation: Relation, kernel: Kernel, squares: Floats, *, clipped: bool
 ) -> Mass:
     """Return what a sum with weights passes on; `squares` by tap, group, result, what is read."""
     rules, others = _rules(relation), _others(relation, kernel)
@@ -190,14 +188,14 @@ def _line(rule: TapRule | None, value: Mass, axis: int) -> spreading.Taps | None
 
 
 def _spread(
-    values: NDArray[Any], squares: Squares, lines: Sequence[spreading.Taps | None]
-) -> Squares:
+    values: NDArray[Any], squares: Floats, lines: Sequence[spreading.Taps | None]
+) -> Floats:
     """Return what is read, channels first, of values that have them first as well."""
     *taps, groups, gives, reads = squares.shape
     lengths = zip(values.shape[1:], lines, strict=True)
     shape = (groups * reads, *(n if line is None else line.length for n, line in lengths))
     bounded(math.prod(shape))
-    spread: Squares = np.zeros(shape)
+    spread: Floats = np.zeros(shape)
     values = np.ascontiguousarray(values)
     for tap in np.ndindex(*taps):
         source, target = [slice(None)], [slice(None)]
