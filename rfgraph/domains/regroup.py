@@ -138,7 +138,10 @@ def regroup(table: Table, old: Shape, new: Shape) -> Table:
     """Return the table of the tensor under another shape."""
     bounded(regrouped_size(table, old, new))
     slim_old, slim_new, repeats = slimmed(old, new, table.axes)
-    lo, hi = (np.broadcast_to(array, slim_old).reshape(slim_new) for array in table)
+    lo, hi = table
+    if lo.shape != slim_old:
+        lo, hi = (np.broadcast_to(array, slim_old) for array in table)
+    lo, hi = lo.reshape(slim_new), hi.reshape(slim_new)
     for axis, count in repeats:
         lo, hi = lo.repeat(count, axis=axis), hi.repeat(count, axis=axis)
     return counted(Table(lo, hi))

@@ -57,6 +57,11 @@ class Table(NamedTuple):
         return frozenset(axis for axis, length in enumerate(self.lo.shape) if length > 1)
 
     @property
+    def is_full(self) -> bool:
+        """Whether every unit reads something."""
+        return bool((self.lo <= self.hi).all())
+
+    @property
     def is_empty(self) -> bool:
         """Whether no unit reads anything."""
         return bool((self.lo > self.hi).all())
@@ -133,10 +138,10 @@ def squeezed(table: Table) -> Table:
     """Return the table without the axes along which it is constant."""
     lo, hi = table
     for axis in sorted(table.axes):
-        first_lo, first_hi = lo.take([0], axis=axis), hi.take([0], axis=axis)
-        if bool((lo == first_lo).all()) and bool((hi == first_hi).all()):
-            lo, hi = first_lo, first_hi
-    return counted(Table(lo, hi))
+        first = (slice(None),) * axis + (slice(1),)
+        if bool((lo == lo[first]).all()) and bool((hi == hi[first]).all()):
+            lo, hi = lo[first], hi[first]
+    return table if lo is table.lo else counted(Table(lo.copy(), hi.copy()))
 
 
 def along(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Table:

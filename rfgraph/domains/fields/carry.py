@@ -195,7 +195,7 @@ def _opened_by(piece: PieceT, axis: int, band: Band) -> PieceT | Scope:
 
 def _along_table(piece: Tabled, axis: int, rule: OwnRule, shape: Shape) -> Standing | Scope:
     varies = axis in piece.axes or piece.table.lo.shape[axis] > 1
-    if not varies and isinstance(rule, (Window, Resample, Blocks, Whole)):
+    if not varies and support.after(None, rule) is None:
         return piece
     opened = _opened_by(piece, axis, rule) if isinstance(rule, Band) else piece
     if isinstance(opened, Scope):

@@ -24,6 +24,7 @@ from rfgraph.domains.fields.pieces import (
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant
 from rfgraph.domains.regroup import regroup, regrouped_axes, regrouped_size
 from rfgraph.domains.scope import Scope
+from rfgraph.domains.tables import Table
 from rfgraph.errors import BoundError
 from rfgraph.relations.steps import Gathered, Plan, regroup_plan
 
@@ -98,6 +99,13 @@ def _regroup_mapped(piece: Mapped, old: Shape, new: Shape) -> Piece | Scope:
 
 def _regroup_table(piece: Tabled, old: Shape, new: Shape, plan: Plan) -> Piece | Scope:
     """Regroup a table unless it grows by that and does not become a map that moves."""
+    alone = {before[0]: after[0] for before, after in plan if len(before) == len(after) == 1}
+    if piece.table.axes | piece.axes <= alone.keys():
+        lengths = [1] * len(new)
+        for axis in piece.table.axes:
+            lengths[alone[axis]] = old[axis]
+        moved = Table(*(side.reshape(lengths) for side in piece.table))
+        return piece._replace(table=moved, axes=frozenset(alone[axis] for axis in piece.axes))
     grows = regrouped_size(piece.table, old, new) > piece.table.lo.size
     try:
         table = regroup(piece.table, old, new)
@@ -158,7 +166,9 @@ def _settle(piece: Tabled, axes: frozenset[int]) -> Standing | Scope:
     """Return a table in fewer words whose intervals depend on some of `axes`."""
     if piece.table.is_empty:
         return Scope.NONE
-    return settle(piece._replace(axes=depends(piece.table, axes) or axes))
+    if not piece.table.is_full:
+        axes = depends(piece.table, axes) or axes
+    return settle(piece._replace(axes=axes))
 
 
 def _behind(axes: frozenset[int], plan: Plan, new: Shape) -> frozenset[int]:

@@ -58,11 +58,13 @@ def _moved_map(piece: Mapped) -> tuple[Mapped | Tabled, int, int]:
 
 def _moved_table(piece: Tabled) -> tuple[Tabled, int, int]:
     lo, hi = piece.table
-    there = lo <= hi
     first, last = ends(piece)
     lo0, hi0 = first, last - BASE
-    moved = counted(Table(np.where(there, lo - lo0, NOTHING), np.where(there, hi - hi0, -NOTHING)))
-    return piece._replace(table=moved, cut=piece.cut and CUT), lo0, hi0
+    moved = Table(lo - lo0, hi - hi0)
+    if not piece.table.is_full:
+        there = lo <= hi
+        moved = Table(np.where(there, moved.lo, NOTHING), np.where(there, moved.hi, -NOTHING))
+    return piece._replace(table=counted(moved), cut=piece.cut and CUT), lo0, hi0
 
 
 def _key(piece: Tabled) -> tuple[object, ...]:

@@ -216,11 +216,13 @@ def settle(piece: Tabled, carrier: int | None = None) -> Mapped | Tabled:
     input it would not be. `carrier` is the axis of a constant map that depends on none.
     """
     axes, table = piece.axes, tables.squeezed(piece.table)
-    core = folded(table, table.axes - axes)
-    if bool(((table.lo <= table.hi) & ((table.lo > core.lo) | (table.hi < core.hi))).any()):
-        # United with what lies elsewhere on the other axes, and reads something else there.
-        axes |= depends(table, table.axes - axes)
+    core = table
+    if not table.is_full:
         core = folded(table, table.axes - axes)
+        if bool(((table.lo <= table.hi) & ((table.lo > core.lo) | (table.hi < core.hi))).any()):
+            # United with what lies elsewhere on the other axes, and reads something else there.
+            axes |= depends(table, table.axes - axes)
+            core = folded(table, table.axes - axes)
     tabled = piece._replace(table=table, axes=core.axes or axes)
     bounds = _apart(table, core)
     if len(tabled.axes) > 1 or bounds is None:
@@ -239,10 +241,9 @@ def settle(piece: Tabled, carrier: int | None = None) -> Mapped | Tabled:
 
 def _apart(table: Table, core: Table) -> Support | None:
     """Return the support that a table has beside its intervals; None if it is not a product."""
-    there = table.lo <= table.hi
     if table.lo.shape == core.lo.shape:
         return ()
-    found = support.projections(there)
+    found = support.projections(table.lo <= table.hi)
     if found is None:
         return None
     return tuple(pair for pair in found if pair[0] not in core.axes)
