@@ -64,17 +64,28 @@ class Analysis:
 
     def pair(self, tensor: str | None, input: str | None) -> tuple[str, str]:
         """Return the input and the tensor meant; UsageError where it does not reach that."""
-        source, name = pick_input(self.model, input), pick_tensor(self.model, tensor)
+        source, name = self._picked(input), pick_tensor(self.model, tensor)
         if name not in self.forms[source].states:
             raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
         return source, name
 
-    def receptive_fields(self, tensors: Sequence[str] | None = None) -> Iterator[ReceptiveField]:
-        """Yield the fields of `tensors` (default: all) on every input that reaches them."""
+    def _picked(self, name: str | None) -> str:
+        """Return the input meant, without a search where it is one by name."""
+        if name is not None and name in self.forms:
+            return name
+        return pick_input(self.model, name)
+
+    def receptive_fields(
+        self, tensors: Sequence[str] | None = None, inputs: Sequence[str] | None = None
+    ) -> Iterator[ReceptiveField]:
+        """Yield the fields of `tensors` (default: all) on every one of `inputs` that reaches them.
+
+        By default on all inputs of the model.
+        """
+        sources = self.forms if inputs is None else map(self._picked, inputs)
+        states = [(source, self.forms[source].states) for source in sources]
         for name in self.graph if tensors is None else pick_tensors(self.model, tensors):
-            for source, form in self.forms.items():
-                if name in form.states:
-                    yield self._field(name, source)
+            yield from (self._field(name, source) for source, reached in states if name in reached)
 
     def alike_inputs(self, tensor: str) -> list[tuple[str, ...]]:
         """Return the inputs that reach a tensor, those together of which the same is to be said.
@@ -173,7 +184,7 @@ class Analysis:
         Of the paths from one `input`, or from any.
         """
         output = pick_tensor(self.model, output)
-        sources = self.forms if input is None else [pick_input(self.model, input)]
+        sources = self.forms if input is None else [self._picked(input)]
         before: dict[str, None] = {}
         for name in sources:
             before.update(dict.fromkeys(before_global(self.graph, self.forms[name], output)))

@@ -91,8 +91,8 @@ def layers_of(result: Analysis, source: str) -> list[Layer]:
     wanted = ancestors(result.graph, result.model.outputs)
     fields = {
         field.tensor: field
-        for field in result.receptive_fields()
-        if field.input == source and field.tensor in wanted and spatial
+        for field in result.receptive_fields(inputs=[source])
+        if field.tensor in wanted and spatial
     }
     made: dict[int, Layer] = {}
     for name, field in fields.items():

@@ -35,11 +35,8 @@ class View(NamedTuple):
         return tuple(item for item in self.result.model.inputs if item.name in chosen)
 
     def fields(self) -> Iterator[ReceptiveField]:
-        """Yield the fields that were asked for: of all tensors, by default."""
-        chosen = set(self.inputs)
-        for field in self.result.receptive_fields(self.tensors):
-            if field.input in chosen:
-                yield field
+        """Return the fields that were asked for: of all tensors, by default."""
+        return self.result.receptive_fields(self.tensors, self.inputs)
 
     def require_listable(self) -> None:
         """Raise BoundError, with how to ask for less, for more fields than a report may list."""
@@ -55,8 +52,7 @@ class View(NamedTuple):
 
     def fields_of(self, tensor: str) -> list[ReceptiveField]:
         """Return the fields of one tensor on the inputs that reach it."""
-        chosen = set(self.inputs)
-        return [f for f in self.result.receptive_fields([tensor]) if f.input in chosen]
+        return list(self.result.receptive_fields([tensor], self.inputs))
 
     def alike_fields(self, tensor: str) -> list[tuple[ReceptiveField, tuple[str, ...]]]:
         """Return the fields of one tensor, each with the inputs on which it is the same."""

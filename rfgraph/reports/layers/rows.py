@@ -63,13 +63,9 @@ def layers(view: View, source: str, sizes: Sizes | None = None) -> list[Layer]:
     if not view.result.forms[source].spatial_axes:
         return []
     if view.tensors is not None:
-        named = [field for name in view.tensors for field in view.fields_of(name)]
-        return [
-            _layer(view, field, field.tensor, sizes) for field in named if field.input == source
-        ]
-    fields = {
-        field.tensor: field for field in view.result.receptive_fields() if field.input == source
-    }
+        named = view.result.receptive_fields(view.tensors, [source])
+        return [_layer(view, field, field.tensor, sizes) for field in named]
+    fields = {field.tensor: field for field in view.result.receptive_fields(inputs=[source])}
     kept = list(_tensors_that_change(view, fields))
     names = [_name(view, tensor) for tensor in kept]
     return [
