@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.relations.axis_rules import Transposed, Window
 from rfgraph.relations.graph import ancestors, edges_into, producer_of
-from rfgraph.relations.steps import Permute, Taps
+from rfgraph.relations.steps import Everything, Gathered, Permute, Pointwise, Regroup, Taps
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.relations.graph import Edge
+    from rfgraph.relations.relation import Relation
 
 # Of the field of a layer, and of its window.
 FIELD = ("scope", "size", "size_min", "stride", "start", "shortest", "longest")
@@ -143,7 +144,7 @@ def _windows_along(
 ) -> tuple[Rules, tuple[int, ...]]:
     """Return the windows of an operator, and which of them each spatial axis of the input has."""
     for edge in edges:
-        windows = list(windows_of(edge))
+        windows = list(windows_of(edge.relation))
         at = [axis for axis, _ in windows]
         classes = result.forms[source].states[edge.source].classes
         places = []
@@ -184,15 +185,17 @@ def _kind(
     return " and ".join(sorted(scopes)) or "resample"
 
 
-def windows_of(edge: Edge) -> Iterator[tuple[int, Window | Transposed]]:
-    """Yield the windows of an edge, by the axis of the tensor that they slide along."""
-    axes = list(range(len(edge.relation.in_shape)))
-    for step in edge.relation.steps:
+def windows_of(relation: Relation) -> Iterator[tuple[int, Window | Transposed]]:
+    """Yield the windows of a relation, by the axis of what it reads that they slide along."""
+    axes = list(range(len(relation.in_shape)))
+    for step in relation.steps:
         if isinstance(step, Permute):
             axes = [axes[axis] for axis in step.perm]
         elif isinstance(step, Taps):
             for axis, rule in step.rules:
-                if isinstance(rule, Window | Transposed) and axis < len(axes):
+                if isinstance(rule, Window | Transposed):
                     yield axes[axis], rule
-        else:
+        elif isinstance(step, Regroup | Gathered | Everything) or (
+            isinstance(step, Pointwise) and len(step.shape) != len(axes)
+        ):
             return

@@ -28,17 +28,20 @@ class Ahead:
     axis: int | None = None
 
 
-def positions(name: str, value: object) -> tuple[int, ...]:
-    """Return input positions of at least 0 from a number, "N,N" or a sequence."""
+def positions(name: str, value: object, least: int = 0, other: str = "") -> tuple[int, ...]:
+    """Return input positions of at least `least` from a number, "N,N" or a sequence.
+
+    `other` is what else may be said, for the message.
+    """
     items: Sequence[object] = [value]
     if isinstance(value, str):
         items = [int(part) if _LENGTH.fullmatch(part) else part for part in value.split(",")]
     elif isinstance(value, Sequence):
         items = value
-    found = tuple(item for item in items if type(item) is int and item >= 0)
+    found = tuple(item for item in items if type(item) is int and item >= least)
     if not items or len(found) != len(items):
         raise UsageError(
-            f"{name} requires N or N,N... (positions, one number for each spatial axis), "
+            f"{name} requires {other}N or N,N... (positions, one number for each spatial axis), "
             f"found {shown(value)}"
         )
     return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rfgraph.analysis.comparison import ComparedAxis
+from rfgraph.analysis.comparison import REACH, ComparedAxis
 from rfgraph.domains.scope import WORDS
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted, shown_path
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from rfgraph.analysis.comparison import Numbers
 
 
+T = TypeVar("T")
+
 MAX_BYTES = 1 << 30
 SCHEMA = 1
 
 _INTEGERS = ("size", "size_min", "shortest", "longest")
-_RATIONALS = ("before", "after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,10 @@ def _axis(entry: _Entry) -> ComparedAxis:
 
 
 def _numbers(entry: _Entry) -> Numbers:
-    numbers: dict[str, int | Fraction | None] = {key: entry.integer(key) for key in _INTEGERS}
-    numbers.update({key: entry.rational(key) for key in _RATIONALS})
-    return numbers
+    return {
+        **{key: entry.integer(key) for key in _INTEGERS},
+        **{key: entry.rational(key) for key in REACH},
+    }
 
 
 class _Entry:
@@ -102,7 +104,7 @@ class _Entry:
         return self._values.get(key)
 
     def entries(self, key: str) -> list[_Entry]:
-        return [_Entry(item, key) for item in self._list(key)]
+        return [_Entry(item, key) for item in self._list(key, object)]
 
     def text(self, key: str) -> str:
         value = self.get(key)
@@ -111,16 +113,10 @@ class _Entry:
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        items = self._list(key)
-        if not all(isinstance(item, str) for item in items):
-            raise UsageError(f"{key} requires a list of texts")
-        return tuple(items)
+        return self._list(key, str, "texts")
 
     def integers(self, key: str) -> tuple[int, ...]:
-        items = self._list(key)
-        if not all(type(item) is int for item in items):
-            raise UsageError(f"{key} requires a list of integers")
-        return tuple(items)
+        return self._list(key, int, "integers")
 
     def integer(self, key: str) -> int | None:
         value = self.get(key)
@@ -130,16 +126,18 @@ class _Entry:
 
     def rational(self, key: str) -> Fraction | None:
         value = self.get(key)
+        if value is None or type(value) is int:
+            return None if value is None else Fraction(value)
         try:
-            if value is None or type(value) is int:
-                return None if value is None else Fraction(value)
             numerator, denominator = (int(part) for part in str(value).split("/"))
             return Fraction(numerator, denominator)
         except (ValueError, ZeroDivisionError):
             raise UsageError(f'{key} requires an integer, "p/q" or null') from None
 
-    def _list(self, key: str) -> Sequence[Any]:
-        value = self.get(key)
-        if not isinstance(value, list):
+    def _list(self, key: str, kind: type[T], said: str = "") -> tuple[T, ...]:
+        items = self.get(key)
+        if not isinstance(items, list):
             raise UsageError(f"{key} requires a list")
-        return value
+        if said and not all(type(item) is kind for item in items):
+            raise UsageError(f"{key} requires a list of {said}")
+        return tuple(items)

@@ -22,10 +22,13 @@ from rfgraph.relations.steps import Reduce, Select
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.paths import Path
-    from rfgraph.checks.trials import Made, Vector
+    from rfgraph.relations.graph import Setting
 
 
 Kind: TypeAlias = Literal["dilation", "kernel", "layer", "stride"]
+# Steps along each spatial axis, and what `what_if` takes for them.
+Vector: TypeAlias = tuple[int, ...]
+Made: TypeAlias = dict[tuple[str, str], "Setting"]
 
 KINDS: tuple[Kind, ...] = ("dilation", "kernel", "layer", "stride")
 # The most steps of each kind.
@@ -215,7 +218,7 @@ def padding_of(result: Analysis, layer: Layer) -> Padding | None:
     for edge in edges_into(graph, layer.tensor):
         maker = producer_of(graph, edge.source)
         rank = len(edge.relation.in_shape)
-        slid = [axis for axis, _ in windows_of(edge)]
+        slid = [axis for axis, _ in windows_of(edge.relation)]
         if maker is None or maker.op_type != "Pad" or len(slid) != len(layer.rules):
             continue
         pads = [0] * (2 * rank)

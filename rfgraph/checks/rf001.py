@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,7 +39,7 @@ from rfgraph.wording.names import quoted, some_quoted
 from rfgraph.wording.numbers import joined, rational_text, share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rfgraph.analysis.statistics import AxisHistogram
     from rfgraph.domains.fields.axis import Axis
@@ -62,51 +63,42 @@ class Value(NamedTuple):
 
 @dataclass(slots=True)
 class Place:
-    """One tensor on one input; the distribution over its paths is counted when it is needed."""
+    """One tensor on one input, and what is required by axis.
+
+    Not `asked`: an output for which other tensors are, of which only what is unknown is said. The
+    distribution over its paths is counted when it is needed.
+    """
 
     subject: Subject
     item: ModelInput
     tensor: str
     output: str | None
+    required: Mapping[int, int]
+    asked: bool = True
     bound: str = field(default="", init=False)
-    _axes: dict[int, AxisHistogram] | None = field(default=None, init=False)
+    _axes: Mapping[int, AxisHistogram] | None = field(default=None, init=False)
 
     def histogram(self, axis: int) -> AxisHistogram | None:
         """Return the distribution along an axis, None where counting exceeds a bound."""
         if self._axes is None:
+            result, count = self.subject.result, self.subject.settings.count
             try:
-                counted = path_histogram(
-                    self.subject.result,
-                    tensor=self.tensor,
-                    input=self.item.name,
-                    count=self.subject.settings.count,
-                )
-                self._axes = dict(counted.axes)
+                self._axes = path_histogram(
+                    result, tensor=self.tensor, input=self.item.name, count=count
+                ).axes
             except BoundError as error:
                 self._axes, self.bound = {}, f"; counting paths: {error}"
         return self._axes.get(axis)
 
-    def findings(
-        self, say: Callable[[Place, int, int], Iterator[Said]], required: Mapping[int, int]
-    ) -> Iterator[Finding]:
-        """Yield what `say` says of each axis, given what is required there."""
-        said = (one for axis, least in required.items() for one in say(self, axis, least))
-        yield from self.subject.along(CHECK, self.tensor, self.item, said)
-
 
 def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each tensor, input and axis that falls short."""
-    asked = False
-    items = subject.inputs()
-    required = {item.name: _required_lengths(subject, item) for item in items}
-    for item in items:
-        yield from _unknown_outputs(subject, item, required[item.name])
-        for tensor, output in subject.targets(item).items():
-            asked = True
-            place = Place(subject, item, tensor, output)
-            yield from place.findings(_shortfalls, required[item.name])
-    if not asked:
-        names = some_quoted([item.name for item in items]) or "none"
+    place = None
+    for place in _places(subject):
+        said = (one.said() for one in _measured(place) if not one.holds)
+        yield from subject.along(CHECK, place.tensor, place.item, said)
+    if place is None:
+        names = some_quoted([item.name for item in subject.inputs()]) or "none"
         at = subject.settings.at
         what = f"tensor {quoted(at)} reads" if at not in (AUTO, OUTPUT) else "the outputs read"
         yield Finding(
@@ -115,50 +107,43 @@ def findings(subject: Subject) -> Iterator[Finding]:
 
 
 def measurements(subject: Subject) -> Iterator[Measurement]:
-    """Yield what is asked of each tensor, input and axis, and whether it holds, without words."""
-    for item in subject.inputs():
-        required = _required_lengths(subject, item)
-        unknown = (said.axes for said in _unknown_outputs(subject, item, required))
-        for axis in chain.from_iterable(unknown):
-            yield Measurement(None, item.name, axis, required[axis], None, holds=False)
-        for tensor, output in subject.targets(item).items():
-            place = Place(subject, item, tensor, output)
-            for axis, least in required.items():
-                yield from _measured(place, axis, least)
+    """Yield what is asked of each tensor, input and axis, and whether it holds."""
+    return chain.from_iterable(map(_measured, _places(subject)))
 
 
-def _measured(place: Place, axis: int, required: int) -> Iterator[Measurement]:
-    subject, settings = place.subject, place.subject.settings
-    field = subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
-    known = field.scope != "unknown"
-    pair = place.tensor, place.item.name, axis
-    if settings.stat is not None:
-        value = _value(place, field, settings.stat, required)
-        yield Measurement(*pair, required, value.number, holds=known and value.holds)
-    if settings.min_covering is not None:
-        part = _share_covering(place, axis, required)
-        enough = part is not None and part >= settings.min_covering
-        yield Measurement(*pair, required, None, holds=known and enough)
+def _places(subject: Subject) -> Iterator[Place]:
+    """Yield where to ask, input by input; outputs for which other tensors are asked come first."""
+    lengths = [(item, _required_lengths(subject, item)) for item in subject.inputs()]
+    for item, required in lengths:
+        targets = subject.targets(item)
+        for output in dict.fromkeys(targets.values()):
+            if output is not None and output not in targets:
+                yield Place(subject, item, output, output, required, asked=False)
+        for tensor, output in targets.items():
+            yield Place(subject, item, tensor, output, required)
 
 
-def _unknown_outputs(
-    subject: Subject, item: ModelInput, required: dict[int, int]
-) -> Iterator[Finding]:
-    """Yield the axes that are unknown at an output for which other tensors are asked."""
-    targets = subject.targets(item)
-    for output in dict.fromkeys(targets.values()):
-        if output is not None and output not in targets:
-            place = Place(subject, item, output, output)
-            yield from place.findings(_unknown_axis, required)
-
-
-def _unknown_axis(place: Place, axis: int, required: int) -> Iterator[Said]:
-    """Say so if what the tensor reads along an axis is not known."""
-    field = place.subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
-    if field.scope == "unknown":
-        through = f", through {some_quoted(field.through)}" if field.through else ""
-        text = f"required {required}, found unknown: what is read is not known{through}"
-        yield Said(axis, text, required=required)
+def _measured(place: Place) -> Iterator[Measurement]:
+    """Yield what each axis of a place has of what is asked."""
+    settings = place.subject.settings
+    fields = place.subject.result.receptive_field(place.tensor, place.item.name).axes
+    for axis, required in place.required.items():
+        field = fields[axis]
+        made = partial(
+            Measurement, place.tensor if place.asked else None, place.item.name, axis, required
+        )
+        if field.scope == "unknown":
+            yield made(None, holds=False, said=partial(_unknown, field, required))
+        elif place.asked:
+            if settings.stat is not None:
+                value = _value(place, field, settings.stat, required)
+                said = partial(_short, place, field, value, required)
+                yield made(value.number, holds=value.holds, said=said)
+            if settings.min_covering is not None:
+                part = _share_covering(place, axis, required)
+                enough = part is not None and part >= settings.min_covering
+                said = partial(_few, place, field, part, settings.min_covering)
+                yield made(None, holds=enough, said=said)
 
 
 def _required_lengths(subject: Subject, item: ModelInput) -> dict[int, int]:
@@ -175,97 +160,76 @@ def _required_lengths(subject: Subject, item: ModelInput) -> dict[int, int]:
     return dict(zip(axes, given * len(axes) if len(given) == 1 else given, strict=True))
 
 
-def _shortfalls(place: Place, axis: int, required: int) -> Iterator[Said]:
-    """Say what a tensor lacks along an axis."""
-    subject = place.subject
-    field = subject.result.receptive_field(place.tensor, place.item.name).axes[axis]
-    if field.scope == "unknown":
-        yield from _unknown_axis(place, axis, required)
-        return
-    stat, least = subject.settings.stat, subject.settings.min_covering
-    if stat is not None:
-        value = _value(place, field, stat, required)
-        if not value.holds:
-            rest = _others(place, field, stat, required)
-            text = f"required {required}, found {value.text} ({stat}); {rest}"
-            yield Said(axis, text, stat, required, value.number)
-    if least is not None:
-        part = _share_covering(place, axis, required)
-        if part is None or part < least:
-            text = _no_share(place, axis) if part is None else share(part)
-            wanted = f"{share(least)} of local paths to cover {required}"
-            rest = _others(place, field, None, required)
-            text = f"required {wanted}, found {text}; {rest}"
-            yield Said(axis, text, "covering", least, part)
+def _unknown(field: Axis, required: int) -> Said:
+    through = f", through {some_quoted(field.through)}" if field.through else ""
+    text = f"required {required}, found unknown: what is read is not known{through}"
+    return Said(field.axis, text, required=required)
+
+
+def _short(place: Place, field: Axis, value: Value, required: int) -> Said:
+    """Say what a statistic lacks."""
+    rest = _others(place, field, value.stat, required)
+    text = f"required {required}, found {value.text} ({value.stat}); {rest}"
+    return Said(field.axis, text, value.stat, required, value.number)
+
+
+def _few(place: Place, field: Axis, part: Fraction | None, least: Fraction) -> Said:
+    """Say that too few paths cover."""
+    required = place.required[field.axis]
+    text = _no_share(place, field.axis) if part is None else share(part)
+    wanted = f"{share(least)} of local paths to cover {required}"
+    rest = _others(place, field, None, required)
+    return Said(field.axis, f"required {wanted}, found {text}; {rest}", "covering", least, part)
 
 
 # -- statistics ------------------------------------------------------------------------------------
 
 
 def _value(place: Place, axis: Axis, stat: str, required: int) -> Value:
-    if stat == "union":
-        return _union(place, axis, required)
-    if stat in ("min", "max"):
-        return _extreme(place, axis, stat, required)
-    effective_part = effective_share(stat)
-    if effective_part is not None:
-        return _effective(place, axis, stat, effective_part, required)
-    histogram = place.histogram(axis.axis)
-    if histogram is None:
-        return Value(stat, UNDETERMINED, holds=False)
-    if not histogram.local:
-        return Value(stat, NO_PATH, holds=False)
-    number = histogram.mean
-    if stat != "mean":
-        part = Fraction(1, 2) if stat == "median" else percentile(stat)
-        number = _fraction(None if part is None else histogram.quantile(part))
-    if number is None:
-        return Value(stat, "beyond the bounds on listing", holds=False)
-    return Value(stat, rational_text(number), number >= required, number)
-
-
-def _effective(place: Place, axis: Axis, stat: str, part: float, required: int) -> Value:
-    """Return the size of the effective field, without borders where that is known."""
-    found = effective(place.subject, place.item, place.tensor, part)
-    size = None if found is None else found.axes[axis.axis].endless_size
-    if size is None:
-        return Value(stat, UNDETERMINED, holds=False)
-    return Value(stat, str(size), size >= required, size)
-
-
-def _fraction(number: int | None) -> Fraction | None:
-    return None if number is None else Fraction(number)
-
-
-def _union(place: Place, axis: Axis, required: int) -> Value:
-    if axis.scope == "global":
+    if stat == "union" and axis.scope == "global":
         covers = axis.covers_input
         if covers is None:
             place.subject.length(place.item, axis.axis)
-            return Value("union", UNDETERMINED, holds=False)
-        text = "the whole axis" if covers else "global, but some positions are never read"
-        return Value("union", text, covers)
-    numbers = axis if axis.scope == "local" else axis.local
-    size = None if numbers is None else numbers.size_min
-    if size is None:
-        text = "one-sided" if axis.scope == "one-sided" else UNDETERMINED
-        return Value("union", text, holds=False)
-    return Value("union", rational_text(size), size >= required, size)
-
-
-def _extreme(place: Place, axis: Axis, stat: str, required: int) -> Value:
-    sizes = single_sizes(place.subject.result.forms[place.item.name], place.tensor, axis.axis)
-    size = sizes[stat == "max"]
-    if size is None:
-        histogram = place.histogram(axis.axis)
-        if histogram is None:
             return Value(stat, UNDETERMINED, holds=False)
-        if not histogram.local:
-            return Value(stat, NO_PATH, holds=False)
-        size = histogram.min if stat == "min" else histogram.max
-    if size is None:
-        return Value(stat, UNDETERMINED, holds=False)
-    return Value(stat, rational_text(size), size >= required, size)
+        text = "the whole axis" if covers else "global, but some positions are never read"
+        return Value(stat, text, covers)
+    found = _number(place, axis, stat)
+    if isinstance(found, str):
+        return Value(stat, found, holds=False)
+    return Value(stat, rational_text(found), found >= required, found)
+
+
+def _number(place: Place, axis: Axis, stat: str) -> Fraction | int | str:
+    """Return a statistic, or in words why there is none."""
+    size: int | None = None
+    part = effective_share(stat)
+    if stat == "union":
+        numbers = axis if axis.scope == "local" else axis.local
+        size = None if numbers is None else numbers.size_min
+        none = "one-sided" if axis.scope == "one-sided" else UNDETERMINED
+        return none if size is None else size
+    if part is not None:
+        found = effective(place.subject, place.item, place.tensor, part)
+        size = None if found is None else found.axes[axis.axis].endless_size
+        return UNDETERMINED if size is None else size
+    if stat in ("min", "max"):
+        form = place.subject.result.forms[place.item.name]
+        size = single_sizes(form, place.tensor, axis.axis)[stat == "max"]
+    return _of_paths(place, axis, stat) if size is None else size
+
+
+def _of_paths(place: Place, axis: Axis, stat: str) -> Fraction | int | str:
+    """Return a statistic of the distribution over paths, or in words why there is none."""
+    histogram = place.histogram(axis.axis)
+    if histogram is None or not histogram.local:
+        return UNDETERMINED if histogram is None else NO_PATH
+    number: Fraction | int | None
+    if stat in ("min", "max", "mean"):
+        number = getattr(histogram, stat)
+    else:
+        part = percentile(stat)
+        number = histogram.median if part is None else histogram.quantile(part)
+    return "beyond the bounds on listing" if number is None else number
 
 
 def _share_covering(place: Place, axis: int, required: int) -> Fraction | None:

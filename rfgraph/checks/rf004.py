@@ -29,6 +29,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from rfgraph.analysis.layers import windows_of
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Subject, carriers, named_axes
 from rfgraph.domains.fields.layout import has_local_path, local_fields
@@ -36,7 +37,6 @@ from rfgraph.domains.fields.sizes import path_sizes
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Transposed, Window
 from rfgraph.relations.graph import edges_into
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Taps
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.field import Finding
     from rfgraph.relations.graph import ModelInput
-    from rfgraph.relations.relation import Relation
 
 
 CHECK = Check(
@@ -75,10 +74,12 @@ def _unproductive_text(
 ) -> str | None:
     """Return why the layer that makes a tensor is unproductive, None if it is not."""
     form = subject.result.forms[item.name]
-    for before, _, relation, operator, *_ in edges_into(subject.result.graph, tensor):
+    for edge in edges_into(subject.result.graph, tensor):
+        before, operator = edge.source, edge.operator
         if before not in form.states or not has_local_path(form, before):
             continue
-        rules = windows(relation) if relation.is_window else {}
+        windows = windows_of(edge.relation) if edge.relation.is_window else ()
+        rules = {axis: rule for axis, rule in windows if width(rule) > 1}
         reasons = {
             axis: reason(rules[carrier], length, *smallest)
             for axis, length in lengths.items()
@@ -96,24 +97,6 @@ def _reasons_text(item: ModelInput, reasons: dict[int, str | None]) -> str:
     for axis, text in reasons.items():
         axes.setdefault(text or "", []).append(axis)
     return "; ".join(f"{named_axes(item, where)}: {text}" for text, where in axes.items())
-
-
-def windows(relation: Relation) -> dict[int, Window | Transposed]:
-    """Return the windows wider than 1 by the axis of the relation's input that they slide along."""
-    axes = list(range(len(relation.in_shape)))
-    wide: dict[int, Window | Transposed] = {}
-    for step in relation.steps:
-        if isinstance(step, Regroup | Everything):
-            break
-        if isinstance(step, Pointwise) and len(step.shape) != len(axes):
-            break
-        if isinstance(step, Permute):
-            axes = [axes[axis] for axis in step.perm]
-        elif isinstance(step, Taps):
-            for axis, rule in step.rules:
-                if isinstance(rule, Window | Transposed) and width(rule) > 1:
-                    wide[axes[axis]] = rule
-    return wide
 
 
 def width(rule: Window | Transposed) -> int:

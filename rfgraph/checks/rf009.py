@@ -16,6 +16,7 @@ How to silence it: leave out --causal and --max-lookahead, or --ignore RF009.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.streaming import Streaming, stream
@@ -45,22 +46,17 @@ def findings(subject: Subject) -> Iterator[Finding]:
 
     UsageError where it is not said what is.
     """
-    for item, found, message in _streams(subject):
-        if message is not None:
-            limit = None if subject.settings.ahead is None else subject.settings.ahead.positions
-            said = Said(found.axis, message, required=limit, found=found.lookahead)
-            yield from subject.along(CHECK, found.tensor, item, [said])
+    for item, one in _measured(subject):
+        if not one.holds:
+            yield from subject.along(CHECK, one.tensor or "", item, [one.said()])
 
 
 def measurements(subject: Subject) -> Iterator[Measurement]:
     """Yield how far each output reads ahead, and whether that is allowed."""
-    for item, found, message in _streams(subject):
-        pair = found.tensor, item.name, found.axis
-        yield Measurement(*pair, 0, found.lookahead, holds=message is None)
+    return (one for _, one in _measured(subject))
 
 
-def _streams(subject: Subject) -> Iterator[tuple[ModelInput, Streaming, str | None]]:
-    """Yield each output that reads an input as time, and what is wrong with it."""
+def _measured(subject: Subject) -> Iterator[tuple[ModelInput, Measurement]]:
     asked = subject.settings.ahead
     if asked is None:
         raise UsageError(
@@ -71,7 +67,10 @@ def _streams(subject: Subject) -> Iterator[tuple[ModelInput, Streaming, str | No
         for tensor in subject.result.model.outputs:
             if tensor in subject.result.forms[item.name].states:
                 found = stream(subject.result, tensor, item.name, axis=asked.axis, rate=asked.rate)
-                yield item, found, _broken(found, asked)
+                text, ahead = _broken(found, asked), found.lookahead
+                said = partial(Said, found.axis, text or "", required=asked.positions, found=ahead)
+                pair = tensor, item.name
+                yield item, Measurement(*pair, found.axis, 0, ahead, holds=text is None, said=said)
 
 
 def _broken(found: Streaming, asked: Ahead) -> str | None:

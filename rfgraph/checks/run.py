@@ -12,8 +12,7 @@ from rfgraph.analysis.result import Result, analyze
 from rfgraph.arguments import keywords_named, sequence
 from rfgraph.checks.registry import SEVERITIES, module_of
 from rfgraph.checks.settings import Settings, make_settings
-from rfgraph.checks.subject import Subject
-from rfgraph.checks.together import together
+from rfgraph.checks.subject import subject_of
 from rfgraph.errors import RfgraphError, UsageError
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def check(
 
 def findings(result: Result, settings: Settings) -> Iterator[Finding]:
     """Yield what the selected rules find, by code."""
-    subject = Subject(result, settings, together(result))
+    subject = subject_of(result, settings)
     if settings.tensors:
         subject.baseline("tensor")
     for code in settings.select:
@@ -250,33 +249,30 @@ def check_many(
 
 
 def _reports_of(jobs: Iterable[tuple[Source, Settings]], executor: Executor) -> Iterator[Report]:
-    waiting: deque[_Pending] = deque()
+    waiting: deque[tuple[Source, Settings, Future[Report]]] = deque()
     for source, settings in jobs:
-        waiting.append(_Pending(source, settings, executor))
+        waiting.append((source, settings, _submitted(source, settings, executor)))
         if len(waiting) >= AHEAD:
-            yield waiting.popleft().report()
+            yield _report_of(*waiting.popleft())
     while waiting:
-        yield waiting.popleft().report()
+        yield _report_of(*waiting.popleft())
 
 
-class _Pending:
-    """A model that an executor checks; a failure to send it or of its worker is reported."""
+def _submitted(source: Source, settings: Settings, executor: Executor) -> Future[Report]:
+    """Return the report to come, or why there is none."""
+    try:
+        return executor.submit(check_one, source, settings)
+    except Exception as error:
+        from concurrent.futures import Future
 
-    def __init__(self, source: Source, settings: Settings, executor: Executor) -> None:
-        self._source, self._settings = source, settings
-        self._future: Future[Report] | None = None
-        self._error: Exception | None = None
-        try:
-            self._future = executor.submit(check_one, source, settings)
-        except Exception as error:
-            self._error = error
+        failed: Future[Report] = Future()
+        failed.set_exception(error)
+        return failed
 
-    def report(self) -> Report:
-        error = self._error
-        if self._future is not None:
-            try:
-                return self._future.result()
-            except Exception as raised:
-                error = raised
-        what = f"{source_name(self._source)}: the worker failed: {type(error).__name__}: {error}"
-        return _error_report(self._source, what, self._settings)
+
+def _report_of(source: Source, settings: Settings, future: Future[Report]) -> Report:
+    try:
+        return future.result()
+    except Exception as error:
+        what = f"the worker failed: {type(error).__name__}: {error}"
+        return _error_report(source, f"{source_name(source)}: {what}", settings)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from rfgraph.arguments import dims as checked_dims
 from rfgraph.arguments import keywords_named, mapping, sequence, shapes, texts
@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
 
 Stored: TypeAlias = "Baseline | str | os.PathLike[str] | Mapping[str, Any]"
+Word = TypeVar("Word", bound=str)
 
 STATS = ("min", "max", "union", "median", "mean")
+
+COUNTS: tuple[Count, ...] = ("routes", "paths")
 
 AUTO = "auto"
 OUTPUT = "output"
@@ -40,7 +43,6 @@ BEFORE_GLOBAL = "before-global"
 _EFFECTIVE = re.compile(r"erf(\d{1,2}(?:\.\d{1,6})?)", re.ASCII)
 _PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,6})?)", re.ASCII)
 _SHARE = re.compile(r"\d{1,20}(\.\d{0,20})?|\.\d{1,20}|\d{1,18}/\d{1,18}", re.ASCII)
-_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +118,12 @@ def make_settings(
     covering = None if min_covering is None else share(min_covering)
     return Settings(
         select=_selection(select, ignore, [key for key in given if given[key] is not None]),
-        min_rf=None if min_rf is None else lengths(min_rf),
+        min_rf=lengths(min_rf),
         stat=("min" if covering is None else None) if stat is None else statistic(stat),
         at=place(at),
         min_covering=covering,
         inputs=_names(inputs),
-        count=_count(count),
+        count=_one_of("count", COUNTS, "routes or paths", count),
         baseline=_baseline_of(baseline),
         tensors=_names(tensors),
         halo=in_use,
@@ -196,24 +198,7 @@ def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
 
 def lengths(value: object) -> tuple[int, ...] | None:
     """Return the required lengths in input positions, None for "input", the input's own."""
-    if value == "input":
-        return None
-    items: Sequence[object] = [value]
-    if isinstance(value, str):
-        items = [int(part) if _LENGTH.fullmatch(part) else part for part in value.split(",")]
-    elif isinstance(value, Sequence):
-        items = value
-    valid = tuple(item for item in items if _is_length(item))
-    if not items or len(valid) != len(items):
-        raise UsageError(
-            "min-rf requires input, N or N,N... (positions, one number for each spatial axis), "
-            f"found {shown(value)}"
-        )
-    return valid
-
-
-def _is_length(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return None if value in (None, "input") else positions("min-rf", value, 1, "input, ")
 
 
 def statistic(value: object) -> str:
@@ -258,10 +243,7 @@ def share(value: object) -> Fraction:
 
 def severity(value: object) -> Severity:
     """Return the least severity that fails: "note", "warning" or "error"."""
-    for known in SEVERITIES:
-        if value == known:
-            return known
-    raise UsageError(f"fail-on requires note, warning or error, found {shown(value)}")
+    return _one_of("fail-on", SEVERITIES, "note, warning or error", value)
 
 
 def place(value: object) -> str:
@@ -273,9 +255,8 @@ def place(value: object) -> str:
     return value
 
 
-def _count(value: str) -> Count:
-    if value == "routes":
-        return "routes"
-    if value == "paths":
-        return "paths"
-    raise UsageError(f"count requires routes or paths, found {shown(value)}")
+def _one_of(name: str, words: Sequence[Word], said: str, value: object) -> Word:
+    for word in words:
+        if value == word:
+            return word
+    raise UsageError(f"{name} requires {said}, found {shown(value)}")

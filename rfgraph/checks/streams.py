@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rfgraph.analysis.layers import Layer
-    from rfgraph.checks.trials import Gate, Made
+    from rfgraph.checks.candidates import Made
+    from rfgraph.checks.trials import Gate
 
 
 def causal_suggestions(gate: Gate) -> Iterator[Suggestion | str]:
@@ -26,13 +27,13 @@ def causal_suggestions(gate: Gate) -> Iterator[Suggestion | str]:
 
     Those that read furthest ahead come first; each of them is needed.
     """
-    answer = gate.answer({})
-    if answer is None or not answer.short:
+    first = next(iter(gate.short({})), None)
+    if first is None or first.tensor is None:
         return
-    first = answer.short[0]
-    if first.tensor is None or first.axis not in gate.result.forms[first.input].spatial_axes:
+    spatial = gate.result.forms[first.input].spatial_axes
+    if first.axis not in spatial:
         return
-    place = gate.result.forms[first.input].spatial_axes.index(first.axis)
+    place = spatial.index(first.axis)
     way = between(gate.result.graph, first.input, first.tensor)
     ahead = [
         (_ahead(layer, place), layer)

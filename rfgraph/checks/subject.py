@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
+from rfgraph.checks.together import Together, together
 from rfgraph.domains.fields.layout import local_layouts
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import producer_of
@@ -15,14 +16,13 @@ from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import count_of, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from rfgraph.analysis.effective_field import ERF
     from rfgraph.analysis.result import Result
     from rfgraph.checks.baseline import Baseline
     from rfgraph.checks.registry import Check
-    from rfgraph.checks.together import Together
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.relations.graph import ModelInput, Operator
 
@@ -38,14 +38,18 @@ class Said(NamedTuple):
 
 
 class Measurement(NamedTuple):
-    """What a rule asks of a tensor on an axis of an input, what there is, and whether it holds."""
+    """What a rule asks of a tensor on an axis of an input, what there is, and whether it holds.
+
+    In positions; `said` puts it into words, which takes longer than to tell whether it holds.
+    """
 
     tensor: str | None
     input: str
     axis: int
-    required: Fraction | int | None
+    required: Fraction | int
     found: Fraction | int | None
     holds: bool
+    said: Callable[[], Said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,11 @@ class Subject:
             return ""
         more = joined([count_of(n - 1, f"more {what}") for what, n in numbers.items() if n > 1])
         return f"; the same of {more}"
+
+
+def subject_of(result: Result, settings: Settings) -> Subject:
+    """Return a model under a check."""
+    return Subject(result, settings, together(result))
 
 
 def _example(item: ModelInput) -> str:

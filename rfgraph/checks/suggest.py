@@ -13,7 +13,9 @@ from rfgraph.checks import rf001, rf003, rf009
 from rfgraph.checks.candidates import (
     KINDS,
     Kind,
+    Made,
     Move,
+    Vector,
     moves,
     on_a_largest_path,
     on_every_path,
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from rfgraph.analysis.layers import Layer
     from rfgraph.analysis.result import Result
     from rfgraph.checks.settings import Settings
-    from rfgraph.checks.trials import Made, Vector
 
 
 # Of each kind: how many are suggested, and how many layers are tried for them.
@@ -146,16 +147,15 @@ def _wider(gate: Gate, short: _Shortfall) -> Iterator[Suggestion | str]:
 
 def _shortfall(gate: Gate) -> _Shortfall | None:
     """Return what falls short at the first tensor at which something does."""
-    answer = gate.answer({})
-    short = [] if answer is None else [it for it in answer.short if it.required is not None]
+    short = gate.short({})
     first = next((item for item in short if item.tensor is not None), None)
-    if first is None or first.tensor is None or first.required is None:
+    if first is None or first.tensor is None:
         return None
     spatial = gate.result.forms[first.input].spatial_axes
     gaps = {
         item.axis: Fraction(1 if item.found is None else max(item.required - item.found, 1))
         for item in short
-        if (item.tensor, item.input) == (first.tensor, first.input) and item.required is not None
+        if (item.tensor, item.input) == (first.tensor, first.input)
     }
     places = {axis: spatial.index(axis) for axis in gaps}
     return _Shortfall(first.tensor, first.input, gaps, places, first.required)

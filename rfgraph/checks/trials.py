@@ -2,59 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.result import Result, analyze
 from rfgraph.analysis.what_if import revised_here
-from rfgraph.checks.subject import Subject
-from rfgraph.checks.together import together
+from rfgraph.checks.subject import Subject, subject_of
 from rfgraph.errors import RfgraphError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from fractions import Fraction
     from types import ModuleType
 
+    from rfgraph.checks.candidates import Move, Vector
     from rfgraph.checks.settings import Settings
     from rfgraph.checks.subject import Measurement
-    from rfgraph.relations.graph import Changes, Setting
+    from rfgraph.relations.graph import Changes
 
-
-Vector: TypeAlias = tuple[int, ...]
-Made: TypeAlias = dict[tuple[str, str], "Setting"]
-# Where among the spatial axes an axis of the input stands.
-Places: TypeAlias = Mapping[int, int]
 
 # How often a model is changed and asked again for one suggestion.
 MAX_TRIALS = 48
-
-
-class Steps(Protocol):
-    """A change that is made in steps, so many along each spatial axis, of which `places` tells."""
-
-    @property
-    def places(self) -> Sequence[int]:
-        """One entry for each spatial axis."""
-
-    @property
-    def most(self) -> int:
-        """How many steps there are at most."""
-
-    @property
-    def is_joint(self) -> bool:
-        """Whether a step is one along all axes."""
-
-    def changes(self, steps: Vector) -> Made:
-        """Return what `what_if` takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What falls short of a changed model, and the least that the statistic is anywhere."""
-
-    short: tuple[Measurement, ...]
-    reached: Fraction | int | None
 
 
 @dataclass(slots=True)
@@ -64,7 +32,7 @@ class Gate:
     result: Result
     settings: Settings
     rule: ModuleType
-    _answers: dict[tuple[Any, ...], Answer | None] = field(default_factory=dict)
+    _measured: dict[tuple[Any, ...], tuple[Measurement, ...]] = field(default_factory=dict)
 
     def changed(self, changes: Changes) -> Result | None:
         """Return the changed model's analysis, None where the model does not allow the change."""
@@ -73,67 +41,64 @@ class Gate:
         except RfgraphError:
             return None
 
+    def measured(self, changes: Changes) -> tuple[Measurement, ...]:
+        """Return what the rule says of the changed model, nothing where that cannot be told."""
+        key = tuple(sorted(changes.items(), key=repr))
+        if key not in self._measured:
+            result = self.changed(changes) if changes else self.result
+            try:
+                said = () if result is None else self.rule.measurements(self.subject(result))
+                self._measured[key] = tuple(said)
+            except RfgraphError:
+                self._measured[key] = ()
+        return self._measured[key]
+
     def subject(self, result: Result) -> Subject:
         """Return a model under the check."""
-        return Subject(result, self.settings, together(result))
+        return subject_of(result, self.settings)
 
-    def answer(self, changes: Changes) -> Answer | None:
-        """Return what the rule says of the changed model, None where that cannot be told."""
-        key = tuple(sorted(changes.items(), key=repr))
-        if key not in self._answers:
-            self._answers[key] = self._asked(changes)
-        return self._answers[key]
-
-    def _asked(self, changes: Changes) -> Answer | None:
-        result = self.changed(changes) if changes else self.result
-        if result is None:
-            return None
-        try:
-            found = list(self.rule.measurements(self.subject(result)))
-        except RfgraphError:
-            return None
-        if not found:
-            return None  # nothing is read any more, of which nothing is asked
-        numbers = [item.found for item in found if item.found is not None]
-        short = tuple(item for item in found if not item.holds)
-        return Answer(short, min(numbers) if numbers else None)
+    def short(self, changes: Changes) -> tuple[Measurement, ...]:
+        """Return what falls short of the changed model."""
+        return tuple(item for item in self.measured(changes) if not item.holds)
 
     def holds(self, changes: Changes) -> bool:
-        """Whether nothing of the changed model falls short."""
-        answer = self.answer(changes)
-        return answer is not None and not answer.short
+        """Whether something is asked of the changed model, and nothing of it falls short."""
+        return bool(self.measured(changes)) and not self.short(changes)
 
     def reached(self, changes: Changes) -> Fraction | int | None:
         """Return the least that the statistic is on an axis of the changed model."""
-        answer = self.answer(changes)
-        return None if answer is None else answer.reached
+        found = (item.found for item in self.measured(changes) if item.found is not None)
+        return min(found, default=None)
 
 
-def smallest(gate: Gate, move: Steps, guess: Mapping[int, int], places: Places) -> Vector | None:
+def smallest(
+    gate: Gate, move: Move, guess: Mapping[int, int], places: Mapping[int, int]
+) -> Vector | None:
     """Return the least number of steps for each spatial axis with which the gate holds.
 
     `guess` are the steps that arithmetic expects, by the input's axis, of those that fall short; of
-    others no step is made. None where the most steps, or MAX_TRIALS trials, are not enough.
+    others no step is made. `places` say where among the spatial axes each stands. None where the
+    most steps, or MAX_TRIALS trials, are not enough.
     """
     search = _Search(move, guess, places)
-    before = _found(gate.answer({}))
+    before = _found(gate.short({}))
     for trial in range(MAX_TRIALS):
         steps = search.steps()
         if steps is None:
             return None
-        answer = gate.answer(move.changes(steps))
-        if answer is None or not search.learn({item.axis for item in answer.short}):
+        changes = move.changes(steps)
+        short = gate.short(changes)
+        if not gate.measured(changes) or not search.learn({item.axis for item in short}):
             return None
-        if not trial and answer.short and _found(answer).items() <= before.items():
+        if not trial and short and _found(short).items() <= before.items():
             return None  # a layer whose window does not matter
-        if search.done and not answer.short:
+        if search.done and not short:
             return steps
     return None
 
 
-def _found(answer: Answer | None) -> dict[tuple[str | None, int], object]:
+def _found(short: Iterable[Measurement]) -> dict[tuple[str | None, int], object]:
     """Return what the statistic is where it falls short."""
-    short = () if answer is None else answer.short
     return {(item.tensor, item.axis): item.found for item in short}
 
 
@@ -143,7 +108,7 @@ class _Search:
     Axes that only grow together are one group.
     """
 
-    def __init__(self, move: Steps, guess: Mapping[int, int], places: Places) -> None:
+    def __init__(self, move: Move, guess: Mapping[int, int], places: Mapping[int, int]) -> None:
         self._move, self._places = move, places
         self._groups = [tuple(guess)] if move.is_joint else [(axis,) for axis in guess]
         self._guess = [max(guess[axis] for axis in group) for group in self._groups]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rfgraph.analysis.layers import Layer
-    from rfgraph.checks.trials import Gate, Made
+    from rfgraph.checks.candidates import Made
+    from rfgraph.checks.trials import Gate
 
 
 # How many layers are tried one by one.

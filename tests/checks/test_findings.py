@@ -12,6 +12,7 @@ import rfgraph
 from checks import nets
 from fixtures import expected
 from fixtures.make import build
+from rfgraph.analysis.layers import windows_of
 from rfgraph.checks import rf003, rf004, rf006
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Transposed, Window
@@ -259,11 +260,11 @@ def test_fully_connected_layers_in_disguise_and_upsampling_are_left_alone():
 def test_windows_are_told_by_the_axis_they_slide_along():
     wide, narrow = Window(3, 1, 2, 2, 9, 9), Window(1, 2, 1, 0, 9, 5)
     moved = Relation((1, 9, 9, 2), (Permute((0, 3, 1, 2)), Taps(((2, wide), (3, narrow)))))
-    assert rf004.windows(moved) == {1: wide}
+    assert list(windows_of(moved)) == [(1, wide), (2, narrow)]
     flat = Relation((1, 2, 9), (Regroup((2, 9)), Taps(((1, wide),))))
-    assert rf004.windows(flat) == {}
+    assert list(windows_of(flat)) == []
     grown = Relation((9,), (Pointwise((2, 9)), Taps(((1, wide),))))
-    assert rf004.windows(grown) == {}
+    assert list(windows_of(grown)) == []
     # k4 s2: an output reads two inputs; k2 s2: one, so that it gathers nothing.
     assert rf004.width(Transposed(4, 2, 1, 1, 4, 8)) == 2
     assert rf004.width(Transposed(2, 2, 1, 0, 4, 8)) == 1

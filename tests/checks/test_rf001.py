@@ -11,8 +11,7 @@ from checks import nets
 from fixtures.make.net import Net
 from rfgraph.checks import rf001
 from rfgraph.checks.settings import make_settings, share
-from rfgraph.checks.subject import Subject
-from rfgraph.checks.together import together
+from rfgraph.checks.subject import subject_of
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.errors import BoundError
 from rfgraph.wording.numbers import joined, ranges, rational_text
@@ -291,8 +290,8 @@ def test_where_counting_exceeds_a_bound_statistics_fail(monkeypatch):
 def test_a_size_that_is_not_known_is_not_enough(monkeypatch):
     known = Axis(2, "local", covers_input=None)
     result = rfgraph.analyze(nets.residual())
-    subject = Subject(result, make_settings(min_rf=5), together(result))
-    place = rf001.Place(subject, subject.result.model.inputs[0], "add1", "add1")
+    subject = subject_of(result, make_settings(min_rf=5))
+    place = rf001.Place(subject, subject.result.model.inputs[0], "add1", "add1", {2: 5, 3: 5})
     # Without it the distribution answers; by hand 1, 5, 5, 9.
     monkeypatch.setattr(rf001, "single_sizes", lambda *_: (None, None))
     assert rf001._value(place, known, "min", 5) == ("min", "1", False, 1)
