@@ -19,29 +19,33 @@ How to silence it: --ignore RF003; --at TENSOR asks the regions elsewhere.
 
 from __future__ import annotations
 
-from functools import reduce
-from typing import TYPE_CHECKING
+from functools import cache, partial, reduce
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject, carriers
-from rfgraph.domains.read_units import read_positions
+from rfgraph.domains.read_units import masks_of, products_read
 from rfgraph.errors import BoundError
 from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from rfgraph.analysis.field import Finding
+    from rfgraph.domains.read_units import Product
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import ModelInput
     from rfgraph.relations.reading import Mask
 
 
 CHECK = Check("RF003", "warning", "Input positions are never read, or the region has gaps")
+
+# What units of a tensor read of each input, by an index of them.
+Read: TypeAlias = "Callable[..., Mapping[str, Product]]"
 
 MAX_PHASES = 16
 # Of the units on the axes that do not carry the input's: the shares of the axis where they stand.
@@ -50,10 +54,16 @@ PLACES = (0, 1, 2)
 
 def findings(subject: Subject) -> Iterator[Finding]:
     """Yield what no output reads of each input, then the gaps in what units of each target read."""
+    read = reader(subject)
     for item in subject.inputs():
-        yield from _unread_positions(subject, item)
+        yield from _unread_positions(subject, item, read)
         for tensor in subject.targets(item):
-            yield from gaps(subject, item, tensor)
+            yield from gaps(subject, item, tensor, read)
+
+
+def reader(subject: Subject) -> Read:
+    """Return what tells which positions units read of all inputs, each asked once."""
+    return cache(partial(products_read, subject.result.graph))
 
 
 def _undetermined_finding(
@@ -66,25 +76,25 @@ def _undetermined_finding(
 # -- positions that no output reads ----------------------------------------------------------------
 
 
-def _unread_positions(subject: Subject, item: ModelInput) -> Iterator[Finding]:
+def _unread_positions(subject: Subject, item: ModelInput, read: Read) -> Iterator[Finding]:
     axes = subject.spatial_axes(item)
     for axis in axes:
         subject.length(item, axis)
-    result = subject.result
+    graph = subject.result.graph
     try:
-        masks = [read_positions(result.graph, item.name, name) for name in result.model.outputs]
+        every = [masks_of(graph, item.name, read(it)) for it in subject.result.model.outputs]
     except BoundError as error:
         what = f"which positions of input {quoted(item.name)} are read"
         yield _undetermined_finding(subject, what, error, item, item.name)
         return
-    read = [mask for mask in masks if mask is not None]
-    if not read:
+    masks = [mask for mask in every if mask is not None]
+    if not masks:
         message = f"no output reads anything of input {quoted(item.name)}"
         yield subject.finding(CHECK, message, item.name, input=item.name)
         return
     said = []
     for axis in axes:
-        unread = np.nonzero(~reduce(np.logical_or, [mask[axis] for mask in read]))[0]
+        unread = np.nonzero(~reduce(np.logical_or, [mask[axis] for mask in masks]))[0]
         if len(unread):
             count = f"{len(unread)} of {item.shape[axis]} positions"
             said.append(Said(axis, f"no output reads {count}: {ranges(unread.tolist())}"))
@@ -94,16 +104,16 @@ def _unread_positions(subject: Subject, item: ModelInput) -> Iterator[Finding]:
 # -- gaps in what one unit reads -------------------------------------------------------------------
 
 
-def gaps(subject: Subject, item: ModelInput, tensor: str) -> Iterator[Finding]:
+def gaps(subject: Subject, item: ModelInput, tensor: str, read: Read) -> Iterator[Finding]:
     """Yield the gaps in what units in the middle of a tensor read of an input."""
-    result = subject.result
-    shape = shape_of(result.graph, tensor)
+    graph = subject.result.graph
+    shape = shape_of(graph, tensor)
     if shape is None or 0 in shape:
         return
     left = set(subject.spatial_axes(item))
     try:
         for index in _units(subject, item, tensor, shape):
-            masks = read_positions(result.graph, item.name, tensor, index)
+            masks = masks_of(graph, item.name, read(tensor, index))
             missing = {} if masks is None else {axis: _gap(masks[axis]) for axis in sorted(left)}
             said = [
                 Said(axis, f"the unit at {list(index)} reads {gap}")

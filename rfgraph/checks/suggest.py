@@ -268,9 +268,9 @@ def _leaves_gaps(gate: Gate, changes: Made, short: _Shortfall) -> bool:
     changed = gate.changed(changes)
     if changed is None:
         return True
-    item = next(it for it in gate.result.model.inputs if it.name == short.input)
+    item = gate.result.input(short.input)
     before, after = (
-        sum(1 for _ in rf003.gaps(gate.subject(it), item, short.tensor))
-        for it in (gate.result, changed)
+        sum(1 for _ in rf003.gaps(subject, item, short.tensor, rf003.reader(subject)))
+        for subject in map(gate.subject, (gate.result, changed))
     )
     return after > before

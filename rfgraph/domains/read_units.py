@@ -72,13 +72,28 @@ def read_positions(
     `index` restricts the units (None on an axis: all of it); `over` are edges in place of the
     graph's. None if nothing is read. Raises BoundError for axes too long to tabulate.
     """
-    shape, lengths = input_shape(graph, source), shape_of(graph, target) or ()
-    for length in shape:
-        bounded(length)
+    return masks_of(graph, source, products_read(graph, target, index, over))
+
+
+def products_read(
+    graph: Graph,
+    target: str,
+    index: Sequence[int | None] | None = None,
+    over: Mapping[str, Sequence[Edge]] | None = None,
+) -> dict[str, Product]:
+    """Return by graph input, per axis, which positions the units of `target` read, if any."""
+    lengths = shape_of(graph, target) or ()
     chosen = chosen_at(index or (None,) * len(lengths), lengths)
     walk = ReadUnits(over, by_axis=True).from_target(graph, target, (chosen,) * all(chosen))
-    found = next((read for name, read in walk if name == source), ())
-    return tuple(map(flags, *found, shape)) if found else None
+    return {name: read[0] for name, read in walk if read and not graph.pred[name]}
+
+
+def masks_of(graph: Graph, source: str, read: Mapping[str, Product]) -> tuple[Mask, ...] | None:
+    """Return what is read of one input as flags per axis, None for nothing; else BoundError."""
+    shape = input_shape(graph, source)
+    for length in shape:
+        bounded(length)
+    return tuple(map(flags, read[source], shape)) if source in read else None
 
 
 def chosen_at(index: Sequence[int | tuple[int, int] | None], lengths: Shape) -> Product:

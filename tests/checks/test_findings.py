@@ -193,7 +193,7 @@ def test_what_is_too_long_to_tell_is_said(monkeypatch):
     def refuse(*_):
         raise BoundError("an axis exceeds the bound of 7")
 
-    monkeypatch.setattr(rf003, "read_positions", refuse)
+    monkeypatch.setattr(rf003, "products_read", refuse)
     found = find("RF003", nets.chain((1, 1)))
     assert [item.message for item in found] == [
         "which positions of input 'x' are read could not be determined: "
