@@ -85,8 +85,7 @@ def distribution_of(
     with the result and the pair as `tensor` and `input`.
     """
     shape = shape_of(view.result.graph, tensor)
-    item = next(item for item in view.result.model.inputs if item.name == source)
-    lengths = input_lengths(item)
+    lengths = input_lengths(view.result.input(source))
     try:
         histogram = count(view.result, tensor=tensor, input=source)
         listed = None if first is None else first(view.result, tensor=tensor, input=source)

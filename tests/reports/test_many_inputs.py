@@ -13,6 +13,8 @@ from rfgraph.checks.together import MAX_PAIRS
 from rfgraph.cli import main
 from rfgraph.errors import BoundError
 from rfgraph.reports.formats.style import Style
+from rfgraph.reports.html import effective
+from rfgraph.reports.html.effective import effective_fields
 from rfgraph.reports.model.csv import field_records
 from rfgraph.reports.model.text import summary
 
@@ -106,3 +108,13 @@ def test_a_process_is_started_for_each_twenty_files(tmp_path, monkeypatch, capsy
     assert asked == []
     assert main(["check", *many, "--jobs", "8", "--quiet"]) == 130
     assert asked == [2]
+
+
+def test_the_maps_of_all_inputs_are_within_one_bound(monkeypatch):
+    result = rfgraph.analyze(crossed(6, 1))
+    layers = {f"x{k}": [f"c{k}", "y0"] for k in range(6)}
+    assert len(dict(effective_fields(result, layers))) == 12
+    # Six maps of 5 x 5 positions, over the edges of 6 convolutions, their sum and one more.
+    monkeypatch.setattr(effective, "MAX_WEIGHED", 6 * (6 + 6 + 1) * (effective.LEAST + 5 * 5))
+    found = [pair for pair, _ in effective_fields(result, layers)]
+    assert found == [(f"x{k}", "y0") for k in range(6)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from rfgraph.domains.effective.statistics import as_floats, coarse_means
 from rfgraph.errors import RfgraphError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,17 +27,16 @@ CELLS, LEVELS = 24, "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def effective_fields(
-    result: Analysis, source: str, layers: Sequence[str]
-) -> Iterator[tuple[str, ERF]]:
-    """Yield the fields of the middle unit over local paths: of what outputs read, then of layers.
+    result: Analysis, layers: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[tuple[str, str], ERF]]:
+    """Yield by input and tensor the fields of the middle unit over local paths.
 
-    Layers are taken evenly, until MAX_WEIGHED is spent.
+    Of what outputs read, then of the layers of each input. Layers are taken evenly, and inputs in
+    turn, until MAX_WEIGHED is spent.
     """
     left = MAX_WEIGHED
-    edges = result.graph.number_of_edges()
-    names = dict.fromkeys((*candidates(result, source), *_evenly(layers)))
-    for name in names:
-        left -= edges * (LEAST + _positions(result, source, name))
+    for source, name in _in_turn(result, layers):
+        left -= result.edges * (LEAST + _positions(result, source, name))
         if left < 0:
             return
         try:
@@ -44,7 +44,19 @@ def effective_fields(
         except RfgraphError:
             continue
         if not found.empty:
-            yield name, found
+            yield (source, name), found
+
+
+def _in_turn(result: Analysis, layers: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Yield each input with the first tensor of its own, then each with its second."""
+    tensors = (
+        dict.fromkeys((*candidates(result, source), *_evenly(names)))
+        for source, names in layers.items()
+    )
+    for turn in zip_longest(*tensors):
+        yield from (
+            (source, name) for source, name in zip(layers, turn, strict=True) if name is not None
+        )
 
 
 def _is_local(result: Analysis, source: str, name: str) -> bool:
@@ -54,7 +66,7 @@ def _is_local(result: Analysis, source: str, name: str) -> bool:
 
 def _positions(result: Analysis, source: str, name: str) -> int:
     field = result.receptive_field(name, source)
-    lengths = next(item.shape for item in result.model.inputs if item.name == source)
+    lengths = result.input(source).shape
     axes = (
         field.axes[axis].local or field.axes[axis] for axis in result.forms[source].spatial_axes
     )

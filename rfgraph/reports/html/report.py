@@ -69,13 +69,8 @@ def html_report(result: Result) -> str:
 
 
 def _effective(view: View) -> dict[tuple[str, str], ERF]:
-    return {
-        (source, name): found
-        for source in view.inputs
-        for name, found in effective_fields(
-            view.result, source, [row.field.tensor for row in layers(view, source)]
-        )
-    }
+    tensors = {at: [row.field.tensor for row in layers(view, at)] for at in view.inputs}
+    return dict(effective_fields(view.result, tensors))
 
 
 def all_findings(result: Result) -> list[Finding]:

@@ -96,8 +96,7 @@ def _name(tensor: str) -> str:
 
 def _answer(view: View, shown: Distribution, found: ERF | None) -> str:
     source, tensor = shown.input, shown.tensor
-    (field,) = (one for one in view.fields_of(tensor) if one.input == source)
-    item = next(item for item in view.model_inputs if item.name == source)
+    field, item = view.result.receptive_field(tensor, source), view.result.input(source)
     spatial = view.spatial_axes(field)
     kind, verdict = _verdict(field, spatial, item, shown, found)
     rows = [

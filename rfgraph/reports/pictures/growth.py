@@ -73,7 +73,7 @@ def growth(view: View, name: str, kind: Kind = "random") -> Growth:
                 levels[depth] = own
     if len(levels) < 2 or source is None:
         raise UsageError("no layer with a window has a size to draw")
-    item = next(item for item in view.model_inputs if item.name == source)
+    item = view.result.input(source)
     length = None if axis in item.probed else item.shape[axis]
     return Growth(name, tuple(levels[depth] for depth in sorted(levels)), length)
 
