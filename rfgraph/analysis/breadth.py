@@ -34,13 +34,13 @@ def breadths(result: Analysis, source: str) -> dict[str, dict[int, int]]:
         return {}
     weighing = without_lossy(form, weigh(result.graph, list(result.graph), "random"))
     found: dict[str, dict[int, int]] = {}
-    for tensor, drift in drifts(result.graph, weighing, source).items():
+    for tensor, lines in drifts(result.graph, weighing, source).items():
         field = result.receptive_field(tensor, source)
         sizes = {}
         for axis in form.spatial_axes:
             most = _theoretical(field, axis)
-            if axis in drift.lines and most:
-                sizes[axis] = max(min(breadth(drift.lines[axis]), most), 1)
+            if axis in lines and most:
+                sizes[axis] = max(min(breadth(lines[axis]), most), 1)
         found[tensor] = sizes
     return found
 

@@ -70,7 +70,7 @@ def together(
             continue
         first, last = (max(pair) for pair in zip(found.mirrored, moving.mirrored, strict=True))
         found = found._replace(
-            needs=PeriodicMap(p, one.q * p // one.p, joined(one, other, p)),
+            needs=joined(one, other, p),
             mirrored=(first, last),
             inputs=(*found.inputs, (item.name, at)),
             breaks=(*found.breaks, *moving.breaks),

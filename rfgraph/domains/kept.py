@@ -6,7 +6,6 @@ two tensors, so that what a loop reads can be followed until it no longer change
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,15 +24,13 @@ from rfgraph.relations.reading import is_identity
 from rfgraph.relations.steps import Everything, Permute, Places, Pointwise, Reduce, Regroup, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rfgraph.relations.graph import Graph
     from rfgraph.relations.relation import Relation
 
 
 Pairs: TypeAlias = frozenset[tuple[int, int]]
-# Is told the work before it is done, in edges, and raises BoundError beyond a bound.
-Spend: TypeAlias = Callable[[int], None]
 NOWHERE = -1
 # A path that is followed through a loop costs as much as so many edges.
 COMPOSED = 4
@@ -75,10 +72,6 @@ class Kept:
         )
 
 
-# What one tensor reads of others, by their names.
-Facts: TypeAlias = dict[str, Kept]
-
-
 def _chained(first: Pairs, after: Pairs) -> Pairs:
     readers: dict[int, list[int]] = {}
     for middle, c in after:
@@ -114,7 +107,7 @@ def _with_nowhere(
     return frozenset(pairs) | {(axis, NOWHERE) for axis in (NOWHERE, *still)}
 
 
-def add(facts: Facts, source: str, kept: Kept) -> None:
+def add(facts: dict[str, Kept], source: str, kept: Kept) -> None:
     """Add paths from `source`."""
     before = facts.get(source)
     facts[source] = kept if before is None else before.joined(kept)
@@ -190,15 +183,18 @@ def _prefixes(shape: Shape) -> Iterator[tuple[int, tuple[int, int]]]:
 # -- a part of the graph ---------------------------------------------------------------------------
 
 
-def flow(graph: Graph, names: Iterable[str], spend: Spend) -> dict[str, Facts]:
-    """Return what tensors read of those that are not among `names`, or that read nothing.
+def flow(
+    graph: Graph, names: Iterable[str], spend: Callable[[int], None]
+) -> dict[str, dict[str, Kept]]:
+    """Return what tensors read of those that are not among `names`, or that read nothing, by name.
 
-    `names` are in topological order; `spend` is told the work, in edges.
+    `names` are in topological order; `spend` is told the work before it is done, in edges, and
+    raises BoundError beyond a bound.
     """
-    facts_of: dict[str, Facts] = {}
+    facts_of: dict[str, dict[str, Kept]] = {}
     relations: dict[int, Kept] = {}
     for name in names:
-        facts: Facts = {}
+        facts: dict[str, Kept] = {}
         for edge in edges_into(graph, name):
             known = facts_of.get(edge.source)
             if known is None:
@@ -211,7 +207,9 @@ def flow(graph: Graph, names: Iterable[str], spend: Spend) -> dict[str, Facts]:
     return facts_of
 
 
-def _follow(known: Facts, relation: Relation, seen: dict[int, Kept], facts: Facts) -> None:
+def _follow(
+    known: dict[str, Kept], relation: Relation, seen: dict[int, Kept], facts: dict[str, Kept]
+) -> None:
     if relation.is_void:
         return
     step = seen.get(id(relation))
@@ -221,9 +219,11 @@ def _follow(known: Facts, relation: Relation, seen: dict[int, Kept], facts: Fact
         add(facts, source, kept.then(step))
 
 
-def composed(before: dict[str, Facts], effect: Facts, spend: Spend) -> Facts:
+def composed(
+    before: dict[str, dict[str, Kept]], effect: dict[str, Kept], spend: Callable[[int], None]
+) -> dict[str, Kept]:
     """Return what is read through `effect` if its sources, as far as given, read `before`."""
-    facts: Facts = {}
+    facts: dict[str, Kept] = {}
     for source, kept in effect.items():
         inner = before.get(source)
         spend(1 if inner is None else COMPOSED * len(inner))
@@ -235,7 +235,11 @@ def composed(before: dict[str, Facts], effect: Facts, spend: Spend) -> Facts:
     return facts
 
 
-def fixpoint(before: dict[str, Facts], effects: dict[str, Facts], spend: Spend) -> None:
+def fixpoint(
+    before: dict[str, dict[str, Kept]],
+    effects: dict[str, dict[str, Kept]],
+    spend: Callable[[int], None],
+) -> None:
     """Follow `effects`, what a turn makes of values by their names, until nothing changes.
 
     `before` says what is read before the first turn, and afterwards what is read before any.

@@ -46,7 +46,7 @@ def with_itself(value: Moved) -> Moved:
     """
     p, q = value.needs.p, value.needs.q
     own = tuple((at * q // p, _last(span)) for at, span in enumerate(value.ends.spans))
-    return value._replace(needs=PeriodicMap(p, q, joined(value.needs, PeriodicMap(p, q, own), p)))
+    return value._replace(needs=joined(value.needs, PeriodicMap(p, q, own), p))
 
 
 def _last(span: Span) -> int:

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from rfgraph.relations.steps import Everything, Places
 
 Taps: TypeAlias = Window | Transposed | Resample | Shift
-# How a tensor moves, or why it does not.
-Value: TypeAlias = Moved | str
 
 WHOLE = "reads the whole axis"
 UNKNOWN = "is not followed"
@@ -78,12 +76,14 @@ class Break(NamedTuple):
 class Movement:
     """How the tensors on the way to a target move with an input axis, and what breaks that.
 
+    Each of `values` says how one moves, or why it does not.
+
     `mirrored` is how many positions, from the first on and up to the last, a part of the input must
     have for what pads by positions of its own (reflected, or the nearest) to be that of the whole.
     `tabulated` are operators whose steps break it where the units in the middle move all the same.
     """
 
-    values: Mapping[str, Value]
+    values: Mapping[str, Moved | str]
     breaks: tuple[Break, ...]
     mirrored: tuple[int, int]
     tabulated: tuple[Operator, ...] = ()
@@ -121,7 +121,7 @@ def movement(
     """
     length = input_shape(graph, source)[axis]
     own = affine(1, 0, 0)
-    values: dict[str, Value] = {source: Moved(axis, 1, length, own, own)}
+    values: dict[str, Moved | str] = {source: Moved(axis, 1, length, own, own)}
     breaks: dict[Break, None] = {}
     domain = _Movement(length)
     for edges in (leading or leading_to(graph, target)).values():
@@ -135,7 +135,7 @@ def movement(
 
 
 def _arrive(
-    domain: _Movement, values: dict[str, Value], edge: Edge, breaks: dict[Break, None]
+    domain: _Movement, values: dict[str, Moved | str], edge: Edge, breaks: dict[Break, None]
 ) -> None:
     before = values[edge.source]
     if isinstance(before, str):
@@ -158,7 +158,7 @@ def _arrive(
         values[edge.target] = made
 
 
-class _Movement(Domain[Value]):
+class _Movement(Domain[Moved | str]):
     """Along one axis of an input of `length` positions."""
 
     def __init__(self, length: int) -> None:
@@ -169,30 +169,32 @@ class _Movement(Domain[Value]):
         self._is_part = False
         self.parted: set[str] = set()
 
-    def carried(self, value: Value, relation: Relation) -> tuple[Value, str | None, bool]:
+    def carried(
+        self, value: Moved | str, relation: Relation
+    ) -> tuple[Moved | str, str | None, bool]:
         """Return a value behind a relation, which open side that reads, and if it is a part."""
         self._opened, self._is_part = None, False
         return self.carry(value, relation), self._opened, self._is_part
 
-    def is_nothing(self, value: Value) -> bool:
+    def is_nothing(self, value: Moved | str) -> bool:
         return isinstance(value, str)
 
-    def pointwise(self, value: Value, old: Shape, new: Shape) -> Value:
+    def pointwise(self, value: Moved | str, old: Shape, new: Shape) -> Moved | str:
         assert isinstance(value, Moved)
         axis = value.axis + len(new) - len(old)
         return value._replace(axis=axis) if new[axis] == old[value.axis] else WHOLE
 
-    def permute(self, value: Value, perm: tuple[int, ...], old: Shape) -> Value:
+    def permute(self, value: Moved | str, perm: tuple[int, ...], old: Shape) -> Moved | str:
         assert isinstance(value, Moved)
         return value._replace(axis=perm.index(value.axis))
 
-    def regroup(self, value: Value, old: Shape, new: Shape) -> Value:
+    def regroup(self, value: Moved | str, old: Shape, new: Shape) -> Moved | str:
         assert isinstance(value, Moved)
         before, after = next(pair for pair in regroup_plan(old, new) if value.axis in pair[0])
         inner = value.inner * math.prod(old[a] for a in before if a > value.axis)
         return on_axes(value, inner, {a: new[a] for a in after}) or MIXED
 
-    def gathered(self, value: Value, places: Places, old: Shape, new: Shape) -> Value:
+    def gathered(self, value: Moved | str, places: Places, old: Shape, new: Shape) -> Moved | str:
         assert isinstance(value, Moved)
         place = places[value.axis]
         axis = _own_axis(place, value.axis, old[value.axis], new)
@@ -202,7 +204,7 @@ class _Movement(Domain[Value]):
         self._is_part |= bool((there != there.take([0], axis=axis)).any())
         return value._replace(axis=axis)
 
-    def along(self, value: Value, axis: int, rule: OwnRule, shape: Shape) -> Value:
+    def along(self, value: Moved | str, axis: int, rule: OwnRule, shape: Shape) -> Moved | str:
         assert isinstance(value, Moved)
         if axis != value.axis:
             return value
@@ -212,10 +214,10 @@ class _Movement(Domain[Value]):
             return MIXED
         return self._along(flattened(value), rule)
 
-    def everything(self, value: Value, step: Everything, old: Shape) -> Value:
+    def everything(self, value: Moved | str, step: Everything, old: Shape) -> Moved | str:
         return UNKNOWN if step.unknown else WHOLE
 
-    def join(self, first: Value, second: Value) -> Value:
+    def join(self, first: Moved | str, second: Moved | str) -> Moved | str:
         assert isinstance(first, Moved)
         assert isinstance(second, Moved)
         if first[:3] != second[:3]:
@@ -227,13 +229,10 @@ class _Movement(Domain[Value]):
         p = math.lcm(first.needs.p, second.needs.p)
         if p > MAX_PERIOD:
             return LONG
-        needs, ends = (
-            PeriodicMap(p, one.q * p // one.p, joined(one, other, p))
-            for one, other in ((first.needs, second.needs), (first.ends, second.ends))
-        )
+        needs, ends = joined(first.needs, second.needs, p), joined(first.ends, second.ends, p)
         return first._replace(needs=needs, ends=ends)
 
-    def _along(self, value: Moved, rule: OwnRule) -> Value:
+    def _along(self, value: Moved, rule: OwnRule) -> Moved | str:
         if isinstance(rule, Blocks):
             return self._blocks(value, rule)
         if isinstance(rule, Band):
@@ -244,7 +243,7 @@ class _Movement(Domain[Value]):
             return LISTED if isinstance(rule, Listed) else PICKED
         return self._taps(value, rule)
 
-    def rows(self, value: Value, axis: int, rule: Rows, shape: Shape) -> Value:
+    def rows(self, value: Moved | str, axis: int, rule: Rows, shape: Shape) -> Moved | str:
         """Rows that read a band of the axis are an axis that moves like it."""
         assert isinstance(value, Moved)
         if axis != value.axis:
@@ -255,7 +254,7 @@ class _Movement(Domain[Value]):
         made = self._band(flattened(value), Band(*rule.band, rule.in_len, rows))
         return made._replace(axis=rule.axes[0]) if isinstance(made, Moved) else made
 
-    def _band(self, value: Moved, rule: Band) -> Value:
+    def _band(self, value: Moved, rule: Band) -> Moved | str:
         if rule.before is None and rule.after is None:
             return WHOLE
         before, after = rule.before, rule.after
@@ -267,7 +266,7 @@ class _Movement(Domain[Value]):
         width = before + after + 1
         return self._taps(value, Window(width, 1, 1, before, rule.in_len, rule.out_len))
 
-    def _blocks(self, value: Moved, rule: Blocks) -> Value:
+    def _blocks(self, value: Moved, rule: Blocks) -> Moved | str:
         read, made = rule.in_len // rule.groups, rule.out_len // rule.groups
         if rule.groups == 1 or not made:
             return WHOLE
@@ -276,7 +275,7 @@ class _Movement(Domain[Value]):
             return LONG
         return flattened(blocks._replace(axis=value.axis, inner=made))
 
-    def _taps(self, value: Moved, rule: Taps) -> Value:
+    def _taps(self, value: Moved, rule: Taps) -> Moved | str:
         period, shift = rule.period()
         if shift <= 0:
             return REVERSED
@@ -302,8 +301,8 @@ class _Movement(Domain[Value]):
     def _mirror(self, needs: PeriodicMap, rule: Taps, padded: tuple[bool, bool]) -> None:
         """Note how far padding by a tensor's own positions reaches into the input."""
         turns = isinstance(rule, Shift) and rule.outside == "reflect"
-        clamps = rule.outside == "edge" if isinstance(rule, Shift) else _clamps(rule)
-        if not (turns or clamps):
+        clamped = isinstance(rule, Shift) and rule.outside == "edge"
+        if not (turns or clamped or (isinstance(rule, Resample) and rule.clamp)):
             return
         top = rule.in_len - 1
         begin = min(-rule.taps(0)[0], top) if turns else 0
@@ -369,10 +368,6 @@ def _last_needed(rule: Taps, count: int) -> list[int]:
         rest = left if 0 < left < rule.stride else 0
     last = rule.in_len - 1 - rest
     return [last - shift * ((rule.out_len - o - 1) // period) for o in range(count)]
-
-
-def _clamps(rule: Taps) -> bool:
-    return isinstance(rule, Resample) and rule.clamp
 
 
 def padded_sides(rule: Taps) -> tuple[bool, bool]:

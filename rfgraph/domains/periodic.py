@@ -211,17 +211,19 @@ def join(first: PeriodicMap, second: PeriodicMap) -> PeriodicMap | None:
     p = math.lcm(first.p, second.p)
     if p > MAX_PERIOD:
         return None
-    return reduced(p, first.q * (p // first.p), joined(first, second, p))
+    return reduced(*joined(first, second, p))
 
 
-def joined(first: PeriodicMap, second: PeriodicMap, count: int) -> Sequence[Span]:
-    """Return what the first positions of either map read."""
-    if count >= LONG:
+def joined(first: PeriodicMap, second: PeriodicMap, p: int) -> PeriodicMap:
+    """Return the union of two maps of one rate, with a common multiple of their periods."""
+    q = first.q * (p // first.p)
+    if p >= LONG:
         try:
-            return Phases(tables.join(*(one.line(range(count)) for one in (first, second))))
+            lines = (one.line(range(p)) for one in (first, second))
+            return PeriodicMap(p, q, Phases(tables.join(*lines)))
         except BoundError:
             pass
-    return tuple(_hull(first.at(o), second.at(o)) for o in range(count))
+    return PeriodicMap(p, q, tuple(_hull(first.at(o), second.at(o)) for o in range(p)))
 
 
 def reduced(p: int, q: int, spans: Sequence[Span]) -> PeriodicMap:

@@ -1,8 +1,6 @@
-"""Sets of positions on an axis: progressions, however long, until they must be bits."""
+"""Sets of positions on an axis: increasing ranges, however long, until they must be bits."""
 
 from __future__ import annotations
-
-from typing import TypeAlias
 
 import numpy as np
 
@@ -10,11 +8,8 @@ from rfgraph.relations.axis_rules import Band, Blocks, OwnRule, Shift, Whole, Wi
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.reading import Mask, positions_read
 
-# Increasing, or a bit for each position.
-Positions: TypeAlias = "range | int"
 
-
-def flags(chosen: Positions, length: int) -> Mask:
+def flags(chosen: range | int, length: int) -> Mask:
     """Return a flag for each position of an axis; BoundError if it is too long."""
     bounded(length)
     mask = np.zeros(length, dtype=bool)
@@ -26,7 +21,7 @@ def flags(chosen: Positions, length: int) -> Mask:
     return np.unpackbits(packed, bitorder="little", count=length).astype(bool)
 
 
-def positions(mask: Mask) -> Positions:
+def positions(mask: Mask) -> range | int:
     """Return the positions of the flags that are set."""
     there = np.flatnonzero(mask)
     if len(there) < 2:
@@ -37,14 +32,14 @@ def positions(mask: Mask) -> Positions:
     return int.from_bytes(np.packbits(mask, bitorder="little").tobytes(), "little")
 
 
-def ends(chosen: Positions) -> tuple[int, int]:
+def ends(chosen: range | int) -> tuple[int, int]:
     """Return the first and the last of some positions."""
     if isinstance(chosen, range):
         return chosen[0], chosen[-1]
     return (chosen & -chosen).bit_length() - 1, chosen.bit_length() - 1
 
 
-def is_within(first: Positions, second: Positions) -> bool:
+def is_within(first: range | int, second: range | int) -> bool:
     """Whether all positions of one set, which has some, are of the other."""
     if isinstance(second, int):
         return not _bits(first) & ~second
@@ -56,7 +51,7 @@ def is_within(first: Positions, second: Positions) -> bool:
     return not apart and first[0] in second and first[-1] in second
 
 
-def union(first: Positions, second: Positions) -> Positions:
+def union(first: range | int, second: range | int) -> range | int:
     """Return the positions of either set; BoundError where they lie too far on for bits."""
     low, high = min(ends(first)[0], ends(second)[0]), max(ends(first)[1], ends(second)[1])
     hull = range(low, high + 1)
@@ -65,16 +60,16 @@ def union(first: Positions, second: Positions) -> Positions:
     return positions(flags(first, high + 1) | flags(second, high + 1))
 
 
-def _is_run(chosen: Positions) -> bool:
+def _is_run(chosen: range | int) -> bool:
     first, last = ends(chosen)
     return last - first + 1 == _count(chosen)
 
 
-def _count(chosen: Positions) -> int:
+def _count(chosen: range | int) -> int:
     return len(chosen) if isinstance(chosen, range) else chosen.bit_count()
 
 
-def _bits(chosen: Positions) -> int:
+def _bits(chosen: range | int) -> int:
     if isinstance(chosen, int):
         return chosen
     return int.from_bytes(
@@ -82,7 +77,7 @@ def _bits(chosen: Positions) -> int:
     )
 
 
-def read_by(rule: OwnRule, chosen: Positions) -> Positions:
+def read_by(rule: OwnRule, chosen: range | int) -> range | int:
     """Return the positions of an axis that some positions behind a rule read, of those that exist.
 
     Raises BoundError for axes that are too long where they must be gone through.

@@ -24,7 +24,6 @@ from rfgraph.relations.steps import regroup_plan
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from rfgraph.domains.positions import Positions
     from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.reading import Mask
     from rfgraph.relations.steps import Everything, Places
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 # So many products are carried at once.
 MAX_PRODUCTS = 64
 
-Product: TypeAlias = "tuple[Positions, ...]"
+# Of each axis the positions, increasing, or a bit for each position.
+Product: TypeAlias = "tuple[range | int, ...]"
 
 
 def boxes_read(
@@ -251,7 +251,7 @@ def _either(first: Product, second: Product) -> Product | None:
     return first if all(is_within(second[axis], first[axis]) for axis in differing) else None
 
 
-def _joint(sets: Sequence[Positions], lengths: Sequence[int]) -> Mask:
+def _joint(sets: Sequence[range | int], lengths: Sequence[int]) -> Mask:
     """Return a flag for each element of a product on axes of `lengths`."""
     # A flag takes a sixteenth of what an entry of a table does.
     bounded(math.prod(lengths) // 16)

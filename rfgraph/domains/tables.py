@@ -167,7 +167,8 @@ def _along(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Table:
     if isinstance(rule, Band) and (rule.before is None or rule.after is None):
         return _prefix(table, axis, rule)
     if isinstance(rule, (Shift, Repeat, Pick)):
-        return _take(table, axis, indices(rule))
+        places = indices(rule)
+        return _ends(table, axis, places, places)
     if isinstance(rule, Listed):
         return _listed(table, axis, rule)
     return windowed(table, axis, *existing_taps(rule))
@@ -182,10 +183,6 @@ def _where_read(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Tab
     if reads is None or bool(reads.all()):
         return table
     return masked(table, reads.reshape(along_axis(len(reads), axis, table.lo.ndim)))
-
-
-def _take(table: Table, axis: int, places: Ints) -> Table:
-    return _ends(table, axis, places, places)
 
 
 def _ends(table: Table, axis: int, first: Ints, last: Ints) -> Table:
@@ -224,7 +221,8 @@ def _prefix(table: Table, axis: int, rule: Band) -> Table:
         hi = np.flip(np.maximum.accumulate(hi, axis=axis), axis)
         at = np.maximum(np.arange(rule.out_len, dtype=np.int64) - rule.before, 0)
         at = np.where(at < rule.in_len, at, -1)
-    return _take(Table(lo, hi), axis, np.maximum(at, -1))
+    at = np.maximum(at, -1)
+    return _ends(Table(lo, hi), axis, at, at)
 
 
 def rows(table: Table, axis: int, rule: Rows) -> Table:

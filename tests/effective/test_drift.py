@@ -30,9 +30,9 @@ def drift(graph, tensor, kind):
 )
 def test_walks_are_as_computed_elsewhere(file, tensor, kind, weight, sigma):
     found = drift(rfgraph.load(FIXTURES / f"{file}.onnx").graph, tensor, kind)
-    assert math.sqrt(found.lines[2].variance) == pytest.approx(sigma, rel=1e-6)
+    assert math.sqrt(found[2].variance) == pytest.approx(sigma, rel=1e-6)
     if weight is not None:
-        assert found.weight == pytest.approx(weight, rel=1e-12)
+        assert found[2].weight == pytest.approx(weight, rel=1e-12)
 
 
 @pytest.mark.parametrize("skip", [False, True])
@@ -43,13 +43,13 @@ def test_walks_have_the_moments_of_the_map(skip):
     squares = rfgraph.erf(model).map ** 2
     part = squares.sum(axis=0) / squares.sum()
     at = np.arange(31)
-    assert found.lines[3].variance == pytest.approx(part @ (at - part @ at) ** 2, rel=1e-12)
+    assert found[3].variance == pytest.approx(part @ (at - part @ at) ** 2, rel=1e-12)
 
 
 @pytest.mark.parametrize(("file", "tensor"), [("resnet18", "layer4.1.relu_out")])
 def test_a_map_is_as_wide_as_a_gaussian_of_its_squares(file, tensor):
     # The root of a Gaussian is a Gaussian whose deviation is larger by the root of two.
     model = rfgraph.load(FIXTURES / f"{file}.onnx")
-    squares = math.sqrt(drift(model.graph, tensor, "random").lines[2].variance)
+    squares = math.sqrt(drift(model.graph, tensor, "random")[2].variance)
     endless = rfgraph.erf(model, tensor).axes[2].unclipped
     assert endless.sigma == pytest.approx(math.sqrt(2) * squares, rel=0.02)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -41,7 +41,8 @@ from rfgraph.relations.steps import regroup_plan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rfgraph.domains.effective.mass import Values
+    from numpy.typing import NDArray
+
     from rfgraph.domains.effective.statistics import Floats
     from rfgraph.domains.effective.stored import Numbers
     from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
@@ -327,7 +328,7 @@ class Adjoint(Domain[Mass]):
         lengths = [count if a == axis else 1 for a in range(len(value.shape))]
         return value._replace(values=value.values * more.reshape(lengths))
 
-    def _going_on(self, value: Mass, axis: int, rule: OwnRule) -> tuple[Values, int] | None:
+    def _going_on(self, value: Mass, axis: int, rule: OwnRule) -> tuple[NDArray[Any], int] | None:
         """Return what rules make of an axis that know no border; None for the others."""
         values, first = np.moveaxis(value.values, axis, 0), value.origin[axis] or 0
         if isinstance(rule, Band):
@@ -343,7 +344,7 @@ class Adjoint(Domain[Mass]):
             return spreading.shift(rule, values, first)
         return None
 
-    def _ending(self, rule: OwnRule, values: Values) -> Values:
+    def _ending(self, rule: OwnRule, values: NDArray[Any]) -> NDArray[Any]:
         """Return what all other rules make of an axis; `values` are all there."""
         if isinstance(rule, Resample):
             return interpolation.spread(*self._taps(rule), values, rule.in_len)
@@ -356,7 +357,7 @@ class Adjoint(Domain[Mass]):
         assert isinstance(rule, (Shift, Repeat, Pick))
         return spreading.single(rule, values)
 
-    def _taps(self, rule: Resample) -> tuple[Ints, Values]:
+    def _taps(self, rule: Resample) -> tuple[Ints, NDArray[Any]]:
         position, weight = interpolation.taps(rule)
         if self._squares:
             return position, weight**2

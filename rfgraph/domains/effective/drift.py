@@ -34,7 +34,7 @@ class Line(NamedTuple):
     """The input position where a walk from unit o ends: `jump` * o and a part left to chance.
 
     Of that its mean, its variance, and its third and fourth moment about the mean. `axis` is the
-    tensor's that carries the input axis.
+    tensor's that carries the input axis, `weight` that of all walks from a unit.
     """
 
     axis: int
@@ -43,6 +43,7 @@ class Line(NamedTuple):
     variance: float = 0.0
     third: float = 0.0
     fourth: float = 0.0
+    weight: float = 1.0
 
     def after(self, times: float, mean: float, variance: float = 0.0, fourth: float = 0.0) -> Line:
         """Return the line behind `times` an independent step that is symmetric about its mean."""
@@ -64,25 +65,17 @@ class Line(NamedTuple):
         )
 
 
-class Drift(NamedTuple):
-    """The weight of all walks from a unit, and by input axis where they end.
+def drifts(graph: Graph, weighing: Weighing, source: str) -> dict[str, dict[int, Line]]:
+    """Return where walks from the units of every tensor end on an input, by axes of that.
 
     An axis is left out on which that is not one line: walks of several jumps, or moved in pieces.
     """
-
-    weight: float
-    lines: Mapping[int, Line]
-
-
-def drifts(graph: Graph, weighing: Weighing, source: str) -> dict[str, Drift]:
-    """Return where walks from the units of every tensor end on an input."""
-    rank = len(input_shape(graph, source))
-    start = Drift(1.0, {axis: Line(axis, 1.0) for axis in range(rank)})
+    start = {axis: Line(axis, 1.0) for axis in range(len(input_shape(graph, source)))}
     return dict(Drifts(weighing).from_source(graph, source, start, weighing.edges))
 
 
-class Drifts(Domain[Drift]):
-    """Carries drifts forward."""
+class Drifts(Domain[dict[int, Line]]):
+    """Carries forward, by input axis, where walks end."""
 
     def __init__(self, weighing: Weighing) -> None:
         self._weighing = weighing
@@ -92,68 +85,65 @@ class Drifts(Domain[Drift]):
         """Return the edges that count."""
         return self._weighing.edges.get(tensor, ())
 
-    def across(self, value: Drift, edge: Edge) -> Drift:
-        """Carry a drift over an edge; a tensor of which only a part is read counts by that part."""
+    def across(self, value: dict[int, Line], edge: Edge) -> dict[int, Line]:
+        """Carry lines over an edge; a tensor of which only a part is read counts by that part."""
         found = self.carry(value, edge.relation)
-        factor = self._weighing.factors.get(edge.key, 1.0) * fan(edge.relation)
-        return found._replace(weight=found.weight * factor)
+        return _weighed(found, self._weighing.factors.get(edge.key, 1.0) * fan(edge.relation))
 
-    def pointwise(self, value: Drift, old: Shape, new: Shape) -> Drift:
+    def pointwise(self, value: dict[int, Line], old: Shape, new: Shape) -> dict[int, Line]:
         """Count axes from the front of the new shape; those that are widened are lost."""
         less = len(new) - len(old)
         return _along(
             value, {axis: axis + less for axis, n in enumerate(old) if new[axis + less] == n}
         )
 
-    def permute(self, value: Drift, perm: tuple[int, ...], old: Shape) -> Drift:
+    def permute(self, value: dict[int, Line], perm: tuple[int, ...], old: Shape) -> dict[int, Line]:
         """Turn the axes."""
         return _along(value, {before: after for after, before in enumerate(perm)})
 
-    def regroup(self, value: Drift, old: Shape, new: Shape) -> Drift:
+    def regroup(self, value: dict[int, Line], old: Shape, new: Shape) -> dict[int, Line]:
         """Keep the axes that stay as they are."""
         plan = regroup_plan(old, new)
         same = {b[0]: a[0] for b, a in plan if len(b) == len(a) == 1}
         return _along(value, same)
 
-    def gathered(self, value: Drift, places: Places, old: Shape, new: Shape) -> Drift:
+    def gathered(
+        self, value: dict[int, Line], places: Places, old: Shape, new: Shape
+    ) -> dict[int, Line]:
         """Lose what is rearranged in another way."""
-        return value._replace(lines={})
+        return {}
 
-    def along(self, value: Drift, axis: int, rule: OwnRule, shape: Shape) -> Drift:
+    def along(
+        self, value: dict[int, Line], axis: int, rule: OwnRule, shape: Shape
+    ) -> dict[int, Line]:
         """Take a step along an axis; a part of a concatenation counts by its share."""
-        weight = value.weight
+        weight = 1.0
         if isinstance(rule, Shift) and rule.outside == "absent":
-            weight *= min(rule.in_len / rule.out_len, 1.0)
+            weight = min(rule.in_len / rule.out_len, 1.0)
         if isinstance(rule, Resample):
             sample = _sample(rule)
-            weight *= float((taps(sample)[1] ** self._power).sum()) / sample.out_len
-        lines = {}
-        for number, line in value.lines.items():
-            moved = line if line.axis != axis else self._moved(line, rule)
-            if moved is not None:
-                lines[number] = moved
-        return Drift(weight, lines)
+            weight = float((taps(sample)[1] ** self._power).sum()) / sample.out_len
+        moved = {
+            number: line if line.axis != axis else self._moved(line, rule)
+            for number, line in value.items()
+        }
+        return _weighed({n: line for n, line in moved.items() if line is not None}, weight)
 
-    def rows(self, value: Drift, axis: int, rule: Rows, shape: Shape) -> Drift:
+    def rows(self, value: dict[int, Line], axis: int, rule: Rows, shape: Shape) -> dict[int, Line]:
         """Lose the axis that is reduced."""
         return _along(value, {other: other for other in range(len(shape)) if other != axis})
 
-    def everything(self, value: Drift, step: Everything, old: Shape) -> Drift:
+    def everything(self, value: dict[int, Line], step: Everything, old: Shape) -> dict[int, Line]:
         """Lose all axes."""
-        return value._replace(lines={})
+        return {}
 
-    def join(self, first: Drift, second: Drift) -> Drift:
-        """Mix two drifts by their weights."""
-        weight = first.weight + second.weight
-        if not weight:
-            return first
-        share = first.weight / weight
-        lines = {}
-        for axis in first.lines.keys() & second.lines.keys():
-            one, other = first.lines[axis], second.lines[axis]
-            if (one.axis, one.jump) == (other.axis, other.jump):
-                lines[axis] = _mixed(one, other, share)
-        return Drift(weight, lines)
+    def join(self, first: dict[int, Line], second: dict[int, Line]) -> dict[int, Line]:
+        """Mix lines by their weights."""
+        return {
+            axis: _mixed(one, other)
+            for axis, one in first.items()
+            if (other := second.get(axis)) and (one.axis, one.jump) == (other.axis, other.jump)
+        }
 
     def _moved(self, line: Line, rule: OwnRule) -> Line | None:
         """Return the line behind a rule along its axis, None where that is no line."""
@@ -189,14 +179,17 @@ def _sample(rule: Resample) -> Resample:
     return rule if rule.out_len <= SAMPLE else replace(rule, out_len=SAMPLE)
 
 
-def _along(value: Drift, axes: Mapping[int, int]) -> Drift:
+def _along(value: dict[int, Line], axes: Mapping[int, int]) -> dict[int, Line]:
     """Return the lines of which the axis is kept, with its new number."""
-    kept = {
+    return {
         number: line._replace(axis=axes[line.axis])
-        for number, line in value.lines.items()
+        for number, line in value.items()
         if line.axis in axes
     }
-    return value._replace(lines=kept)
+
+
+def _weighed(value: dict[int, Line], factor: float) -> dict[int, Line]:
+    return {number: line._replace(weight=line.weight * factor) for number, line in value.items()}
 
 
 def _taps(rule: Window | Transposed, sign: float) -> tuple[float, float, float]:
@@ -207,8 +200,13 @@ def _taps(rule: Window | Transposed, sign: float) -> tuple[float, float, float]:
     return sign * middle, apart**2 * (count - 1) / 12, fourth
 
 
-def _mixed(first: Line, second: Line, share: float) -> Line:
-    """Return the line of a mixture, a share of it from the first."""
+def _mixed(first: Line, second: Line) -> Line:
+    """Return the line of both, each as often as it counts."""
+    weight = first.weight + second.weight
+    if not weight:
+        return first
+    share = first.weight / weight
     mean = share * first.mean + (1 - share) * second.mean
     parts = zip(first.about(mean), second.about(mean), strict=True)
-    return Line(*first[:2], *(share * one + (1 - share) * other for one, other in parts))
+    mean, variance, third, fourth = (share * one + (1 - share) * other for one, other in parts)
+    return Line(first.axis, first.jump, mean, variance, third, fourth, weight)

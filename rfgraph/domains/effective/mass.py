@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rfgraph.relations.bounds import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from rfgraph.domains.effective.statistics import Floats
     from rfgraph.relations.axis_rules import Rows, Shape
 
 
-# Floats, or integers of any size.
-Values: TypeAlias = NDArray[Any]
 # Beyond 2 to this power a mass is scaled.
 SCALE = 64
 
@@ -26,12 +25,13 @@ SCALE = 64
 class Mass(NamedTuple):
     """How much each element of a tensor of `shape` counts: `values` times 2 to the `exponent`.
 
+    Values are floats, or integers of any size.
     Along an axis `values` begin at position `origin` and are zero elsewhere; None: they have length
     1 and the value is the same all along the axis. `lags` are the correlations of neighbours by
     axis. Unclipped, values may lie outside the tensor, and `lost` are the axes that do not go on.
     """
 
-    values: Values
+    values: NDArray[Any]
     origin: tuple[int | None, ...]
     shape: Shape
     exponent: int = 0
@@ -56,7 +56,7 @@ def expanded(mass: Mass, axis: int) -> Mass:
     bounded(mass.values.size // max(have, 1) * length)
     wanted = (*mass.values.shape[:axis], length, *mass.values.shape[axis + 1 :])
     if first is None:
-        values: Values = np.broadcast_to(mass.values, wanted)
+        values: NDArray[Any] = np.broadcast_to(mass.values, wanted)
     else:
         values = np.zeros(wanted, dtype=mass.values.dtype)
         start, stop = max(first, 0), min(first + have, length)
@@ -65,14 +65,14 @@ def expanded(mass: Mass, axis: int) -> Mass:
     return with_line(mass, axis, values, 0)
 
 
-def with_line(mass: Mass, axis: int, values: Values, first: int | None) -> Mass:
+def with_line(mass: Mass, axis: int, values: NDArray[Any], first: int | None) -> Mass:
     """Return a mass with other values, which begin at position `first` of `axis`."""
     return mass._replace(
         values=values, origin=(*mass.origin[:axis], first, *mass.origin[axis + 1 :])
     )
 
 
-def _line(values: Values, axis: int) -> Values:
+def _line(values: NDArray[Any], axis: int) -> NDArray[Any]:
     return np.moveaxis(values, axis, 0)
 
 
@@ -128,52 +128,30 @@ def trimmed(mass: Mass, bits: int) -> Mass:
 
 def added(first: Mass, second: Mass) -> Mass:
     """Return the sum of two masses of one tensor, of which both keep their own scale."""
-    first, second = _same_exponent(first, second)
+    exponent = max(first.exponent, second.exponent)
+    both = [_at_exponent(first, exponent), _at_exponent(second, exponent)]
+    first, second = both
     if first.origin == second.origin and first.values.shape == second.values.shape:
         # The sum of two scalars is no array.
         values = np.asarray(first.values + second.values, dtype=first.values.dtype)
         return first._replace(values=values)
-    for axis in range(len(first.shape)):
-        if (first.origin[axis] is None) != (second.origin[axis] is None):
-            first, second = _written_out(first, second, axis), _written_out(second, first, axis)
-    origin: list[int | None] = []
-    shape: list[int] = []
-    for axis in range(len(first.shape)):
-        one, other = first.origin[axis], second.origin[axis]
-        if one is None or other is None:
-            origin.append(None)
-            shape.append(1)
-            continue
-        start = min(one, other)
-        ends = (one + first.values.shape[axis], other + second.values.shape[axis])
-        origin.append(start)
-        shape.append(max(ends) - start)
-    bounded(math.prod(shape))
-    values = np.zeros(shape, dtype=first.values.dtype)
-    for mass in (first, second):
-        values[_place(mass, origin)] += mass.values
-    return first._replace(values=values, origin=tuple(origin))
-
-
-def _written_out(mass: Mass, other: Mass, axis: int) -> Mass:
-    """Return a mass with an axis written out that is constant, and the other's is not."""
-    return expanded(mass, axis) if mass.origin[axis] is None else mass
-
-
-def _place(mass: Mass, origin: Sequence[int | None]) -> tuple[slice, ...]:
-    starts = [
-        0 if first is None or base is None else first - base
-        for first, base in zip(mass.origin, origin, strict=True)
+    for axis, (one, other) in enumerate(zip(first.origin, second.origin, strict=True)):
+        if (one is None) != (other is None):
+            both = [expanded(mass, axis) if mass.origin[axis] is None else mass for mass in both]
+    ranges = [
+        [(at or 0, (at or 0) + n) for at, n in zip(mass.origin, mass.values.shape, strict=True)]
+        for mass in both
     ]
-    return tuple(
-        slice(start, start + length)
-        for start, length in zip(starts, mass.values.shape, strict=True)
+    hull = [(min(a, b), max(c, d)) for (a, c), (b, d) in zip(*ranges, strict=True)]
+    bounded(math.prod(end - begin for begin, end in hull))
+    values = np.zeros([end - begin for begin, end in hull], dtype=first.values.dtype)
+    for mass, own in zip(both, ranges, strict=True):
+        places = zip(own, hull, strict=True)
+        values[tuple(slice(a - begin, b - begin) for (a, b), (begin, _) in places)] += mass.values
+    origin = (
+        None if at is None else begin for at, (begin, _) in zip(both[0].origin, hull, strict=True)
     )
-
-
-def _same_exponent(first: Mass, second: Mass) -> tuple[Mass, Mass]:
-    exponent = max(first.exponent, second.exponent)
-    return _at_exponent(first, exponent), _at_exponent(second, exponent)
+    return both[0]._replace(values=values, origin=tuple(origin))
 
 
 def _at_exponent(mass: Mass, exponent: int) -> Mass:

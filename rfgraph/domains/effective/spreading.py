@@ -7,7 +7,7 @@ position given beside it, and may lie outside the input.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from rfgraph.relations.bounds import bounded
 from rfgraph.relations.reading import indices
 
 if TYPE_CHECKING:
-    from rfgraph.domains.effective.mass import Values
+    from numpy.typing import NDArray
+
     from rfgraph.domains.effective.statistics import Floats
     from rfgraph.relations.axis_rules import (
         Band,
@@ -43,7 +44,7 @@ class Taps(NamedTuple):
     moves: list[tuple[slice, slice]]
 
 
-def _zeros(values: Values, length: int) -> Values:
+def _zeros(values: NDArray[Any], length: int) -> NDArray[Any]:
     bounded(length * (values.size // max(len(values), 1)))
     return np.zeros((length, *values.shape[1:]), dtype=values.dtype)
 
@@ -56,7 +57,7 @@ def window_taps(rule: Window, first: int, count: int) -> Taps:
     return Taps(first * rule.stride - rule.pad_begin, span - 1 + rule.extent, moves)
 
 
-def window(rule: Window, values: Values, first: int) -> tuple[Values, int]:
+def window(rule: Window, values: NDArray[Any], first: int) -> tuple[NDArray[Any], int]:
     """Return what the taps of each position add up to."""
     count, stride, step = len(values), rule.stride, rule.dilation
     if rule.kernel <= count:
@@ -67,7 +68,7 @@ def window(rule: Window, values: Values, first: int) -> tuple[Values, int]:
     return spread, first * stride - rule.pad_begin
 
 
-def _moved(taps: Taps, values: Values) -> tuple[Values, int]:
+def _moved(taps: Taps, values: NDArray[Any]) -> tuple[NDArray[Any], int]:
     spread = _zeros(values, taps.length)
     for source, target in taps.moves:
         spread[target] += values[source]
@@ -99,12 +100,12 @@ def transposed_taps(rule: Transposed, first: int, count: int) -> Taps:
     return Taps(low, length, moves)
 
 
-def transposed(rule: Transposed, values: Values, first: int) -> tuple[Values, int]:
+def transposed(rule: Transposed, values: NDArray[Any], first: int) -> tuple[NDArray[Any], int]:
     """Return what each input position, spread by the kernel, collects."""
     return _moved(transposed_taps(rule, first, len(values)), values)
 
 
-def shift(rule: Shift, values: Values, first: int) -> tuple[Values, int]:
+def shift(rule: Shift, values: NDArray[Any], first: int) -> tuple[NDArray[Any], int]:
     """Return values moved as a slice, a pad of zeros or a concat moves them."""
     step = rule.step
     ends = (rule.start + first * step, rule.start + (first + len(values) - 1) * step)
@@ -117,7 +118,7 @@ def shift(rule: Shift, values: Values, first: int) -> tuple[Values, int]:
     return spread, min(ends)
 
 
-def single(rule: Shift | Repeat | Pick, values: Values) -> Values:
+def single(rule: Shift | Repeat | Pick, values: NDArray[Any]) -> NDArray[Any]:
     """Return what positions collect that are read one at a time; `values` are all there."""
     at = indices(rule)
     spread = _zeros(values, rule.in_len)
@@ -125,17 +126,17 @@ def single(rule: Shift | Repeat | Pick, values: Values) -> Values:
     return spread
 
 
-def gathered(places: Places, values: Values, shape: Shape) -> Values:
+def gathered(places: Places, values: NDArray[Any], shape: Shape) -> NDArray[Any]:
     """Return what the elements of a tensor of `shape` collect; `values` are one for each place."""
     bounded(math.prod(shape))
-    spread: Values = np.zeros(shape, dtype=values.dtype)
+    spread: NDArray[Any] = np.zeros(shape, dtype=values.dtype)
     there = np.broadcast_to(places[0] >= 0, values.shape)
     at = tuple(np.broadcast_to(place, values.shape)[there] for place in places)
     np.add.at(spread, at, values[there])
     return spread
 
 
-def listed(rule: Listed, values: Values, *, evenly: bool) -> Values:
+def listed(rule: Listed, values: NDArray[Any], *, evenly: bool) -> NDArray[Any]:
     """Return what listed positions collect: each the whole, or its even share of it."""
     spread = _zeros(values, rule.in_len)
     for place, taps in enumerate(rule.lists):
@@ -145,14 +146,14 @@ def listed(rule: Listed, values: Values, *, evenly: bool) -> Values:
     return spread
 
 
-def blocks(rule: Blocks, values: Values) -> Values:
+def blocks(rule: Blocks, values: NDArray[Any]) -> NDArray[Any]:
     """Return the sum over each block, at each of the block's inputs."""
     size = rule.out_len // rule.groups
     sums = values.reshape(rule.groups, size, *values.shape[1:]).sum(axis=1)
     return np.repeat(sums, rule.in_len // rule.groups, axis=0)
 
 
-def band(rule: Band, values: Values) -> Values:
+def band(rule: Band, values: NDArray[Any]) -> NDArray[Any]:
     """Return what each position collects of those whose band, open on a side, it lies in.
 
     `values` are all there.
@@ -164,13 +165,13 @@ def band(rule: Band, values: Values) -> Values:
         return np.repeat(values.sum(axis=0, keepdims=True), rule.in_len, axis=0)
     if rule.after is not None:
         sums, start = values[::-1].cumsum(axis=0)[::-1], position - rule.after
-        found: Values = sums[np.clip(start, 0, top)]
+        found: NDArray[Any] = sums[np.clip(start, 0, top)]
         return _only(found, start <= top)
     sums, stop = values.cumsum(axis=0), position + (rule.before or 0)
     return _only(sums[np.clip(stop, 0, top)], stop >= 0)
 
 
-def _only(values: Values, there: Mask) -> Values:
+def _only(values: NDArray[Any], there: Mask) -> NDArray[Any]:
     values = values.copy()
     values[~there] = 0
     return values

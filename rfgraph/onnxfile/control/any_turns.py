@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains import kept
-from rfgraph.domains.kept import Facts, Kept
+from rfgraph.domains.kept import Kept
 from rfgraph.errors import BoundError, ModelError
 from rfgraph.onnxfile.building.budget import MAX_TRIED, MAX_UNROLLED
 from rfgraph.onnxfile.building.order import names_read
@@ -114,7 +114,7 @@ class _Turn(NamedTuple):
     """A turn: what the body gave, what each of that reads, and what stood for its inputs."""
 
     made: list[Entry]
-    effects: list[Facts]
+    effects: list[dict[str, Kept]]
     names: list[str]
 
 
@@ -130,7 +130,7 @@ class _Reads(NamedTuple):
     """What all turns together read: of each output its shape and its sources, by number."""
 
     shapes: list[Shape | None]
-    facts: list[Facts]
+    facts: list[dict[str, Kept]]
     sources: dict[str, tuple[int, Entry]]
 
 
@@ -232,7 +232,7 @@ def standing(case: Repeated, name: str, shape: Shape | None) -> Entry:
     return Entry(Value(shape), tensor)
 
 
-def _facts(entry: Entry, found: dict[str, Facts]) -> Facts:
+def _facts(entry: Entry, found: dict[str, dict[str, Kept]]) -> dict[str, Kept]:
     if entry.tensor is None:
         return {}
     return found.get(entry.tensor, {entry.tensor: kept.itself(entry.value.shape)})
@@ -245,7 +245,7 @@ def _reads_of_all(case: Repeated, turn: _Turn, stacked: Stacking) -> _Reads:
     """Return what any number of turns reads, given one."""
     budget, lead, count = case.call.writer.budget, case.lead, len(case.states)
     parts = (*case.states, *case.scanned)
-    before: dict[str, Facts] = {
+    before: dict[str, dict[str, Kept]] = {
         name: {name: part.reads()} for name, part in zip(turn.names, parts, strict=True)
     }
     names = turn.names[:count]
@@ -277,8 +277,12 @@ def _stacked_shape(
 
 
 def _of_slices(
-    case: Repeated, turn: _Turn, effect: Facts, before: dict[str, Facts], place: Stacked
-) -> Facts:
+    case: Repeated,
+    turn: _Turn,
+    effect: dict[str, Kept],
+    before: dict[str, dict[str, Kept]],
+    place: Stacked,
+) -> dict[str, Kept]:
     """Return what a stack of slices reads; of what is scanned a slice may read its own alone."""
     count = len(case.states)
     earlier = {key for name in turn.names[:count] if name in effect for key in before[name]}
@@ -287,7 +291,7 @@ def _of_slices(
         for name, part in zip(turn.names[count:], case.scanned, strict=True)
         if part.axis is not None and name not in earlier and part.backward == place.backward
     }
-    facts: Facts = {}
+    facts: dict[str, Kept] = {}
     for name, one in kept.composed(before, effect, case.call.writer.budget.connect).items():
         pairs = {(a, b + (b >= place.axis)) for a, b in one.pairs}
         if name in alone:
@@ -297,7 +301,10 @@ def _of_slices(
 
 
 def _control(
-    case: Repeated, condition: Facts, facts: list[Facts], sources: dict[str, tuple[int, Entry]]
+    case: Repeated,
+    condition: dict[str, Kept],
+    facts: list[dict[str, Kept]],
+    sources: dict[str, tuple[int, Entry]],
 ) -> None:
     """Add what says how many turns there are: every unit reads all of that."""
     wholly = {name: replace(one, pairs=frozenset()) for name, one in condition.items()}
@@ -332,7 +339,9 @@ def _output(
     return Entry(Value(shape), tensor)
 
 
-def _read(case: Repeated, facts: Facts, sources: dict[str, tuple[int, Entry]]) -> list[_Source]:
+def _read(
+    case: Repeated, facts: dict[str, Kept], sources: dict[str, tuple[int, Entry]]
+) -> list[_Source]:
     """Return the inputs that are data and what the body takes from outside, each with its slot."""
     graph, found = case.call.writer.graph, []
     for name, one in facts.items():
