@@ -76,10 +76,9 @@ def _core(found: Geometry, own: Sequence[int], steps: int) -> tuple[int, ...]:
 
 
 def _bytes(found: Geometry, own: Sequence[int], steps: int) -> int | None:
-    item = next(item for item in found.model.inputs if item.name == found.input)
     lengths = {
         axis.axis: axis.lengths.least if axis.lengths.is_fixed else core + sum(axis.grid_halo)
         for axis, core in zip(found.axes, _core(found, own, steps), strict=True)
     }
-    made = at_lengths(found.model, item, lengths)
+    made = at_lengths(found.model, found.item, lengths)
     return None if made is None else activation_bytes(made)

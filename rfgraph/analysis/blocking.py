@@ -11,29 +11,24 @@ from rfgraph.domains.movement import BEFORE, CROSSED, MERGED, UNKNOWN
 from rfgraph.relations.axis_rules import Resample
 from rfgraph.relations.graph import edges_into, producer_of
 from rfgraph.relations.steps import Taps
+from rfgraph.wording.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from rfgraph.analysis.lengths import Dependent
-    from rfgraph.domains.fields.axis import Json
-    from rfgraph.domains.movement import Movement
+    from rfgraph.domains.movement import Break, Movement
     from rfgraph.relations.axis_rules import AxisRule
     from rfgraph.relations.graph import Graph, Model, ModelInput, Operator
 
 
 @dataclass(frozen=True, slots=True)
-class Blocker:
+class Blocker(Record):
     """An operator for which a part of the input does not give what the whole gives, and why."""
 
     node: str
     op_type: str
     axis: int
     why: str
-
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        return {"node": self.node, "op_type": self.op_type, "axis": self.axis, "why": self.why}
 
 
 def blocker_of(operator: Operator | None, axis: int, why: str) -> Blocker:
@@ -48,7 +43,7 @@ def all_blockers(
     tensor: str,
     item: ModelInput,
     moves: Mapping[int, Movement],
-    differing: Mapping[int, Sequence[Dependent]],
+    differing: Mapping[int, Sequence[Break]],
     measured: Collection[int],
 ) -> tuple[Blocker, ...]:
     """Return what keeps a tensor from moving along its axes, and what changes with length."""
@@ -62,7 +57,7 @@ def all_blockers(
 
 
 def _blockers(
-    model: Model, item: ModelInput, axis: int, moving: Movement, differing: Sequence[Dependent]
+    model: Model, item: ModelInput, axis: int, moving: Movement, differing: Sequence[Break]
 ) -> list[Blocker]:
     step = moving.step
     longer = None

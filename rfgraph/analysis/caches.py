@@ -11,11 +11,11 @@ from rfgraph.domains.moved import Moved, flattened
 from rfgraph.relations.axis_rules import Band, Resample, Rows, Transposed, Window
 from rfgraph.relations.graph import edges_into, shape_of
 from rfgraph.relations.steps import Pointwise, Prefix, Reduce, Taps
+from rfgraph.wording.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.movement import Movement
     from rfgraph.relations.axis_rules import AxisRule, Shape
     from rfgraph.relations.graph import Edge, Model
@@ -25,16 +25,12 @@ _STATES = {"LSTM": 2, "GRU": 1, "RNN": 1, "CumSum": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(Record):
     """What one operator keeps: `values` and their bytes, None without end or where not known."""
 
     node: str
     values: int | None
     bytes: int | None
-
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        return {"node": self.node, "values": self.values, "bytes": self.bytes}
 
 
 def caches(model: Model, moving: Movement, target: str) -> tuple[Cache, ...]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rfgraph.analysis.differences import AxisDiff, Diff, Kind, LayerDiff, TensorDiff, Verdict
+from rfgraph.analysis.differences import Diff, Kind, LayerDiff, TensorDiff, Verdict
 from rfgraph.analysis.layers import FIELD, WINDOW, layers_of
 from rfgraph.analysis.measurement import WITHOUT_END, measured
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.pairing import Pair, matched, paired_layers
-from rfgraph.analysis.result import analyze
+from rfgraph.analysis.result import analysed, analyze
 from rfgraph.arguments import keywords_named, mapping, text
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.graph import Model, shape_of
@@ -54,17 +55,17 @@ def diff(
     other, where it has some. A source whose inputs are to be bound is loaded first (`load`). Raises
     UsageError for a tensor that does not exist.
     """
-    before, after = _at_same_lengths(_analysed(old), _analysed(new))
+    before, after = _at_same_lengths(analysed(old), analysed(new))
     sources = _paired_inputs(before.model, after.model)
     if input is not None:
         named = pick_input(after.model, input)
         sources = [pair for pair in sources if pair[1] == named]
     asked = [_named(before, after, pair) for pair in mapping("tensors", tensors).items()]
     found = tuple(
-        _tensor_diff(before, after, pair, source, feeds)
+        one
         for source in sources
         for pair, feeds in (asked or _outputs(before, after, source))
-        if _is_reached(before, after, pair, source)
+        if (one := _tensor_diff(before, after, pair, source, feeds)) is not None
     )
     layers = tuple(
         layer
@@ -75,14 +76,6 @@ def diff(
     worse = tuple(chain.from_iterable(map(_worse, found)))
     better = tuple(chain.from_iterable(map(_better, found)))
     return Diff(before.model, after.model, found, layers, worse, better)
-
-
-def _analysed(model: Model | Analysis | Source) -> Analysis:
-    from rfgraph.analysis.analysis import Analysis
-
-    if isinstance(model, Analysis):
-        return model
-    return analyze(model)
 
 
 def _named(
@@ -171,34 +164,17 @@ def _paired(
         yield None if one is None else one[0], None if other is None else other[0]
 
 
-def _is_reached(old: Analysis, new: Analysis, pair: Names, source: Names) -> bool:
-    """Whether either tensor reads the input."""
-    return any(map(_reads, (old, new), pair, source))
-
-
-def _reads(result: Analysis, tensor: str | None, source: str | None) -> bool:
-    return None not in (tensor, source) and tensor in result.forms[source or ""].states
-
-
 def _tensor_diff(
-    old: Analysis,
-    new: Analysis,
-    pair: Names,
-    source: Names,
-    feeds: str | None,
-) -> TensorDiff:
-    sides = [
-        measured(it, name, at) if name and at and _reads(it, name, at) else None
+    old: Analysis, new: Analysis, pair: Names, source: Names, feeds: str | None
+) -> TensorDiff | None:
+    """Return what differs of a tensor on an input, None where neither reads it."""
+    before, after = (
+        measured(it, name, at)
+        if name is not None and at is not None and name in it.forms[at].states
+        else None
         for it, name, at in zip((old, new), pair, source, strict=True)
-    ]
-    before, after = sides
-    if before is None or after is None:
-        return TensorDiff(before, after, (), feeds)
-    axes = tuple(
-        AxisDiff(one, other, tuple(one.changes(other)))
-        for one, other in zip(before.axes, after.axes, strict=False)
     )
-    return TensorDiff(before, after, axes, feeds)
+    return None if before is None and after is None else TensorDiff(before, after, feeds)
 
 
 def _layer_diffs(old: Analysis, new: Analysis, one: str, other: str) -> Iterator[LayerDiff]:
@@ -260,14 +236,6 @@ def _better(item: TensorDiff) -> Iterator[Verdict]:
     if new is None:
         return
     axes = {axis.before.axis: axis.after.axis for axis in item.axes}
-    for it in _worse(_reversed(item)):
+    for it in _worse(replace(item, before=new, after=item.before)):
         axis = None if it.axis is None else axes[it.axis]
         yield Verdict(_BETTER[it.kind], new.tensor, new.input, axis, it.key, it.after, it.before)
-
-
-def _reversed(item: TensorDiff) -> TensorDiff:
-    axes = tuple(
-        AxisDiff(axis.after, axis.before, tuple(axis.after.changes(axis.before)))
-        for axis in item.axes
-    )
-    return TensorDiff(item.after, item.before, axes, item.feeds)

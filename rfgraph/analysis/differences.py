@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rfgraph.analysis.layers import WINDOW
 from rfgraph.errors import UsageError
 from rfgraph.version import HEAD
 from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import rational
+from rfgraph.wording.records import Record, plain
 
 if TYPE_CHECKING:
     from rfgraph.analysis.comparison import Change
@@ -39,7 +38,7 @@ def kinds_of(words: Sequence[str]) -> tuple[Kind, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Record):
     """One way in which an output got worse or better; `axis` is the new model's, None for all."""
 
     kind: str
@@ -50,18 +49,6 @@ class Verdict:
     before: Any
     after: Any
 
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        return {
-            "kind": self.kind,
-            "tensor": self.tensor,
-            "input": self.input,
-            "axis": self.axis,
-            "key": self.key,
-            "before": _plain(self.before),
-            "after": _plain(self.after),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class AxisDiff:
@@ -69,7 +56,11 @@ class AxisDiff:
 
     before: MeasuredAxis
     after: MeasuredAxis
-    changes: tuple[Change, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What differs."""
+        return tuple(self.before.changes(self.after))
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
@@ -78,7 +69,7 @@ class AxisDiff:
             "old": _values(self.before),
             "new": _values(self.after),
             "changes": {
-                change.key: [_plain(change.before), _plain(change.after)] for change in self.changes
+                change.key: [plain(change.before), plain(change.after)] for change in self.changes
             },
         }
 
@@ -92,8 +83,14 @@ class TensorDiff:
 
     before: Measured | None
     after: Measured | None
-    axes: tuple[AxisDiff, ...]
     feeds: str | None = None
+
+    @property
+    def axes(self) -> tuple[AxisDiff, ...]:
+        """The spatial axes that both have."""
+        old, new = self.before, self.after
+        pairs = zip(old.axes if old else (), new.axes if new else (), strict=False)
+        return tuple(AxisDiff(one, other) for one, other in pairs)
 
     @property
     def aligned(self) -> tuple[bool | None, bool | None]:
@@ -153,7 +150,7 @@ class LayerDiff:
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
-        changes = {key: [_plain(was), _plain(now)] for key, (was, now) in self.changes.items()}
+        changes = {key: [plain(was), plain(now)] for key, (was, now) in self.changes.items()}
         return {
             "old": None if self.before is None else self.before.label,
             "new": None if self.after is None else self.after.label,
@@ -205,14 +202,7 @@ class Diff:
 
 
 def _values(axis: MeasuredAxis) -> Json:
-    return {"axis": axis.axis, **{key: _plain(value) for key, value in axis.values().items()}}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return rational(value) if isinstance(value, Fraction) else value
+    return {"axis": axis.axis, **{key: plain(value) for key, value in axis.values().items()}}
 
 
 def _equal(before: object, after: object) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from rfgraph.domains.fields.axis import Axis, Json, numbers
 from rfgraph.wording.html import html_table
 from rfgraph.wording.numbers import fraction, rational, shape_text, span, whole_up
+from rfgraph.wording.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,20 +104,12 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class Output(Record):
     """A graph output; `before_global` are the last tensors on the way that have a local path."""
 
     name: str
     shape: Shape | None
     before_global: tuple[str, ...]
-
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        return {
-            "name": self.name,
-            "shape": None if self.shape is None else list(self.shape),
-            "before_global": list(self.before_global),
-        }
 
 
 def _axis_cells(axis: Axis) -> list[str]:

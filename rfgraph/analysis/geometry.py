@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.before_global import before_stops
-from rfgraph.analysis.blocking import Blocker, all_blockers, blocker_of, rounding
+from rfgraph.analysis.blocking import Blocker, all_blockers, rounding
 from rfgraph.analysis.interior import moving
 from rfgraph.analysis.lengths import (
     MAX_STEP,
@@ -18,13 +18,9 @@ from rfgraph.analysis.lengths import (
     at_lengths,
     least_alike,
 )
-from rfgraph.analysis.together import OTHERWISE, Together, together
+from rfgraph.analysis.together import Together, together
 from rfgraph.domains.moved import Moved, flattened
-from rfgraph.domains.movement import (
-    BEFORE,
-    Movement,
-    movement,
-)
+from rfgraph.domains.movement import BEFORE, Break, Movement, movement
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import printable, quoted
@@ -34,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.analysis.analysis import Analysis
-    from rfgraph.analysis.lengths import Dependent
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.periodic import PeriodicMap
     from rfgraph.relations.axis_rules import Shape
@@ -114,6 +109,11 @@ class Geometry:
     model: Model = field(repr=False, compare=False)
 
     @property
+    def item(self) -> ModelInput:
+        """The input, at lengths that tiles have."""
+        return self.model.input(self.input)
+
+    @property
     def exact(self) -> bool:
         """Whether parts of the input give what the whole gives."""
         return not self.blockers
@@ -162,7 +162,7 @@ class _Found(NamedTuple):
     """
 
     lengths: dict[int, Lengths]
-    differing: dict[int, tuple[Dependent, ...]]
+    differing: dict[int, tuple[Break, ...]]
     moves: dict[int, Movement]
 
 
@@ -181,11 +181,11 @@ def geometry(
     these lose positions, at the next that lose none. UsageError where the network refuses `whole`.
     """
     spatial = result.forms[source].spatial_axes if axes is None else tuple(axes)
-    item = _item(result.model, source)
+    item = result.model.input(source)
     found = _accepted(result.model, item, tensor, spatial)
     shape = None if whole is None else _whole_shape(result.model, item, tensor, found, whole)
     model = _measured_at(result.model, item, found.lengths, whole or _bound(item, spatial))
-    item = _item(model, source)
+    item = model.input(source)
     known = found.moves if model is result.model else {}
     moves = {axis: moving(model, item, axis, tensor, known.get(axis)) for axis in spatial}
     own_shape = shape_of(model.graph, tensor) or ()
@@ -257,13 +257,9 @@ def _bound(item: ModelInput, axes: Sequence[int]) -> list[int | None]:
     return [item.shape[axis] if axis in bound else None for axis in axes]
 
 
-def _item(model: Model, source: str) -> ModelInput:
-    return next(item for item in model.inputs if item.name == source)
-
-
 def _accepted(model: Model, item: ModelInput, tensor: str, spatial: Sequence[int]) -> _Found:
     lengths: dict[int, Lengths] = {}
-    differing: dict[int, tuple[Dependent, ...]] = {}
+    differing: dict[int, tuple[Break, ...]] = {}
     moves = {axis: movement(model.graph, item.name, axis, tensor) for axis in spatial}
     shared = {
         axis: math.lcm(*(moves[each].step for each in axes))
@@ -364,16 +360,7 @@ def _cut_together(
         alone = Together(axis.map, axis.mirrored)
         found = together(model, item, axis.axis, tensor, axis.carrier, alone)
         halo, grid = _halos(found.needs, axis.size)
-        made.append(
-            replace(
-                axis,
-                map=found.needs,
-                halo=halo,
-                grid_halo=grid,
-                mirrored=found.mirrored,
-                inputs=found.inputs,
-            )
-        )
-        blockers.extend(Blocker(name, "Input", axis.axis, OTHERWISE) for name in found.otherwise)
-        blockers.extend(blocker_of(one.operator, axis.axis, one.why) for one in found.breaks)
+        numbers = replace(axis, map=found.needs, halo=halo, grid_halo=grid)
+        made.append(replace(numbers, mirrored=found.mirrored, inputs=found.inputs))
+        blockers.extend(found.blockers)
     return tuple(made), tuple(dict.fromkeys(blockers))

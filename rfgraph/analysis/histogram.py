@@ -132,7 +132,7 @@ def path_histogram(
     asked = question(subject, tensor, input, count, through, avoiding)
     asked = replace(asked, max_patterns=integer("max_patterns", max_patterns))
     source, axes = asked.form.input, asked.form.spatial_axes
-    lengths = input_lengths(next(i for i in model_of(subject).inputs if i.name == source))
+    lengths = input_lengths(model_of(subject).input(source))
     counter = _Counter(asked, {axis: lengths[axis] for axis in axes}, full=full)
     return PathHistogram(
         source,

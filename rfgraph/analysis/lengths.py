@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from rfgraph.domains.joined import edges_over, joined_by_axis
 from rfgraph.domains.moved import Moved
+from rfgraph.domains.movement import Break
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.axis_rules import Band, Blocks, Resample, Shift, Transposed, Window
 from rfgraph.relations.graph import edges_from, edges_into, producer_of, shape_of
 from rfgraph.relations.steps import Prefix, Reduce, Select, Taps
+from rfgraph.wording.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.movement import Movement
-    from rfgraph.relations.axis_rules import AxisRule
+    from rfgraph.relations.axis_rules import AxisRule, Shape
     from rfgraph.relations.graph import Edge, Graph, Model, ModelInput, Operator
 
 SAMPLED = "its sampling depends on the length"
@@ -28,12 +30,14 @@ UNEVEN = "its length does not follow that of the input"
 MAX_BUILT = 8_000
 # A longer period is not tried.
 MAX_STEP = 1 << 14
+# So many models at other lengths are kept: each tensor of a model is asked at the same.
+RECENT = 8
 # So many lengths at least are tried where steps do not tell what repeats.
 FEW = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Lengths:
+class Lengths(Record):
     """The lengths that an open axis accepts: from `least` on, those of `residues` modulo `step`.
 
     `lossless` are the residues of those at which no position is lost behind the last window of a
@@ -66,22 +70,6 @@ class Lengths:
             return False
         return length % self.step not in self.lossless
 
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        return {
-            "least": self.least,
-            "step": self.step,
-            "residues": None if self.residues is None else list(self.residues),
-            "lossless": None if self.lossless is None else list(self.lossless),
-        }
-
-
-class Dependent(NamedTuple):
-    """An operator that does not do the same at every length, and why."""
-
-    operator: Operator
-    why: str
-
 
 # -- other lengths ---------------------------------------------------------------------------------
 
@@ -104,15 +92,22 @@ def at_lengths(model: Model, source: ModelInput, lengths: Mapping[int, int]) -> 
         if item.name == source.name:
             shape = [lengths.get(axis, length) for axis, length in enumerate(shape)]
         shapes[item.name] = tuple(shape)
+    return _at(model.at, tuple(shapes.items()))
+
+
+@lru_cache(RECENT)
+def _at(
+    at: Callable[[Mapping[str, Shape]], Model], shapes: tuple[tuple[str, Shape], ...]
+) -> Model | None:
     try:
-        return model.at(shapes)
+        return at(dict(shapes))
     except RfgraphError:
         return None
 
 
 def accepted_lengths(
     model: Model, source: ModelInput, axis: int, moving: Movement, shared: int = 1
-) -> tuple[Lengths, tuple[Dependent, ...]]:
+) -> tuple[Lengths, tuple[Break, ...]]:
     """Return the lengths that an axis accepts, and what differs between those that lose nothing.
 
     Axes of the same length move in steps of `shared`. Shapes are evaluated at each length of one
@@ -299,8 +294,8 @@ def _resamples(model: Model, moving: Movement) -> bool:
     )
 
 
-def dependent(first: Model, second: Model, moving: Movement, longer: int) -> Iterator[Dependent]:
-    """Yield the operators on the way that do otherwise where the axis is `longer` by so much."""
+def dependent(first: Model, second: Model, moving: Movement, longer: int) -> Iterator[Break]:
+    """Yield the operators on the way that do otherwise where the axis is `longer`, and why."""
     stuck: set[str] = set()
     joins, joins_there = (joined_by_axis(made.graph, made.graph) for made in (first, second))
     for name, value in moving.values.items():
@@ -322,7 +317,7 @@ def dependent(first: Model, second: Model, moving: Movement, longer: int) -> Ite
         elif operator is not None:
             if not any(one.source in stuck for one, _ in into):
                 changed = [found for pair in into for found in _compared(*pair)]
-                yield from changed or [Dependent(operator, UNEVEN)]
+                yield from changed or [Break(operator, UNEVEN)]
             stuck.add(name)
 
 
@@ -340,14 +335,14 @@ def _follows(first: Graph, second: Graph, name: str, value: Moved, longer: int) 
     return other[value.axis] - shape[value.axis] == longer // q * p
 
 
-def _compared(one: Edge, other: Edge) -> Iterator[Dependent]:
+def _compared(one: Edge, other: Edge) -> Iterator[Break]:
     for step, there in zip(one.relation.steps, other.relation.steps, strict=False):
         kinds = (Taps, Select, Reduce, Prefix)
         if isinstance(step, kinds) and isinstance(there, kinds):
             for (_, rule), (_, rule_there) in zip(step.rules, there.rules, strict=False):
                 why = _changed(rule, rule_there)
                 if why is not None:
-                    yield Dependent(one.operator, why)
+                    yield Break(one.operator, why)
 
 
 def _changed(rule: AxisRule, other: AxisRule) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.analysis.tiling import planned
+from rfgraph.analysis.tiling import Tile, planned
 from rfgraph.relations.graph import shape_of
 
 if TYPE_CHECKING:
@@ -14,19 +14,9 @@ if TYPE_CHECKING:
     from rfgraph.analysis.geometry import AxisGeometry, Geometry
     from rfgraph.analysis.lengths import Lengths
     from rfgraph.analysis.streaming import Streaming
-    from rfgraph.analysis.tiling import Tile
-    from rfgraph.relations.graph import ModelInput
 
 # Chunks of a stream that are run, behind those that complete its context.
 CHUNKS = 3
-
-
-class Part(NamedTuple):
-    """What a part reads of the input, and what of its output goes where, on all axes."""
-
-    read: tuple[slice, ...]
-    write: tuple[slice, ...]
-    crop: tuple[slice, ...]
 
 
 class Question(NamedTuple):
@@ -34,19 +24,14 @@ class Question(NamedTuple):
 
     shape: tuple[int, ...]
     out: tuple[int, ...]
-    parts: tuple[Part, ...]
-    less: tuple[tuple[int, str, tuple[Part, ...] | str], ...]
+    parts: tuple[Tile, ...]
+    less: tuple[tuple[int, str, tuple[Tile, ...] | str], ...]
     within: bool = False
-
-
-def item_of(found: Geometry) -> ModelInput:
-    """Return the input that is cut."""
-    return next(item for item in found.model.inputs if item.name == found.input)
 
 
 def tile_parts(found: Geometry, core: Sequence[int], image: Sequence[int]) -> Question:
     """Return all tiles of an image, and on each side of each axis one whose halo is narrower."""
-    shape = list(item_of(found).shape)
+    shape = list(found.item.shape)
     for axis, length in zip(found.axes, image, strict=True):
         shape[axis.axis] = length
     less = tuple(
@@ -54,17 +39,13 @@ def tile_parts(found: Geometry, core: Sequence[int], image: Sequence[int]) -> Qu
         for number, axis in enumerate(found.axes)
         for side in (0, 1)
     )
-    parts = tuple(map(_part, planned(found, core, image)))
+    parts = tuple(planned(found, core, image))
     return Question(tuple(shape), found.shape or (), parts, less)
-
-
-def _part(tile: Tile) -> Part:
-    return Part(tile.read, tile.write, tile.crop)
 
 
 def _narrower(
     found: Geometry, core: Sequence[int], image: Sequence[int], number: int, side: int
-) -> tuple[Part, ...] | str:
+) -> tuple[Tile, ...] | str:
     """Return a tile with a grid step less of a halo that lies in the image."""
     axis = found.axes[number]
     if not axis.halo[side]:
@@ -81,7 +62,7 @@ def _narrower(
         read = tile.read[axis.axis]
         sides = read.start > 0, read.stop < image[number]
         if sides[side]:
-            inside.append((all(sides), _part(tile)))
+            inside.append((all(sides), tile))
     # The last tile may have been moved back, and reads more than its halo.
     best = max(inside, key=lambda pair: pair[0], default=None)
     return "no tile has that side inside the image" if best is None else (best[1],)
@@ -111,7 +92,7 @@ def _accepted(lengths: Lengths, length: int) -> int:
 
 def inside_parts(found: Geometry) -> Question | None:
     """Return one core in the middle of a file's own length; None where there is no room."""
-    item = item_of(found)
+    item = found.item
     places = []
     for axis in found.axes:
         step, (before, _), behind = axis.period[1], axis.grid_halo, axis.halo[1]
@@ -120,7 +101,7 @@ def inside_parts(found: Geometry) -> Question | None:
             return None
         places.append((axis, (start - before, start + step + behind), start))
     out = shape_of(found.model.graph, found.tensor) or ()
-    less: list[tuple[int, str, tuple[Part, ...] | str]] = []
+    less: list[tuple[int, str, tuple[Tile, ...] | str]] = []
     for number, (axis, (first, end), start) in enumerate(places):
         step = axis.period[1]
         for what, halo, read in (
@@ -133,18 +114,18 @@ def inside_parts(found: Geometry) -> Question | None:
     return Question(item.shape, out, (_placed(found, places),), tuple(less), within=True)
 
 
-def _placed(found: Geometry, places: Sequence[tuple[AxisGeometry, tuple[int, int], int]]) -> Part:
+def _placed(found: Geometry, places: Sequence[tuple[AxisGeometry, tuple[int, int], int]]) -> Tile:
     read, write = [slice(None)] * found.input_rank, [slice(None)] * found.rank
     for axis, span, start in places:
         p, q = axis.period
         read[axis.axis] = slice(*span)
         write[axis.carrier] = slice(start * p // q, (start + q) * p // q)
-    return Part(tuple(read), tuple(write), tuple(write))
+    return Tile(tuple(read), tuple(write), tuple(write))
 
 
 def chunk_parts(item: Streaming, *, within: bool) -> Question:
     """Return the first chunks of a stream, and those whose context is there."""
-    (axis,), source = item.geometry.axes, item_of(item.geometry)
+    (axis,), source = item.geometry.axes, item.geometry.item
     chunk, context, delay = item.chunks[0].chunk, item.chunks[0].context, item.chunks[0].delay
     step = axis.period[1]
     least = step if axis.lengths.is_fixed else axis.lengths.least
@@ -157,7 +138,7 @@ def chunk_parts(item: Streaming, *, within: bool) -> Question:
         kept = context + -(-max(least - context - chunk, 0) // step) * step
     chunks = (_chunk(item, number, kept, delay, within) for number in chosen)
     parts = tuple(part for part in chunks if part.write[axis.carrier].stop > 0)
-    less: list[tuple[int, str, tuple[Part, ...] | str]] = []
+    less: list[tuple[int, str, tuple[Tile, ...] | str]] = []
     if chosen:
         early = _chunk(item, chosen[-1], kept, delay - 1, within)
         less.append((axis.axis, "delay", (early,) if delay else "there is no delay"))
@@ -173,7 +154,7 @@ def _accepted_above(axis: AxisGeometry, length: int) -> int:
     return max(length, axis.size) if axis.lengths.is_fixed else _accepted(axis.lengths, length)
 
 
-def _chunk(item: Streaming, number: int, context: int | None, delay: int, within: bool) -> Part:
+def _chunk(item: Streaming, number: int, context: int | None, delay: int, within: bool) -> Tile:
     """Return a chunk with the context before it, and the units that it completes."""
     (axis,), found = item.geometry.axes, item.geometry
     (p, q), size = axis.period, item.chunks[0].chunk
@@ -185,4 +166,4 @@ def _chunk(item: Streaming, number: int, context: int | None, delay: int, within
     write[axis.carrier] = slice(first, end)
     crop = [*write]
     crop[axis.carrier] = slice(first - offset, end - offset)
-    return Part(tuple(read), tuple(write), tuple(crop))
+    return Tile(tuple(read), tuple(write), tuple(crop))

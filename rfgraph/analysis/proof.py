@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from rfgraph.wording.records import Record, plain
 
 if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Json
@@ -13,28 +14,14 @@ if TYPE_CHECKING:
 ROUNDING = 256
 
 
-def _finite(difference: float | None) -> float | None:
-    """Return a difference as JSON has it, which has no number for an infinite one."""
-    return None if difference is None or math.isinf(difference) else difference
-
-
 @dataclass(frozen=True, slots=True)
-class Less:
+class Less(Record):
     """The same with one grid step less of `what` on an axis: how far off it is, or why no run."""
 
     axis: int
     what: str
     difference: float | None
-    why: str = ""
-
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        return {
-            "axis": self.axis,
-            "what": self.what,
-            "difference": _finite(self.difference),
-            "why": self.why or None,
-        }
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +58,12 @@ class Proof:
         """Return the entry of the JSON report."""
         return {
             "parts": self.parts,
-            "shape": list(self.shape),
-            "difference": _finite(self.difference),
+            "shape": plain(self.shape),
+            "difference": plain(self.difference),
             "holds": self.holds if self.difference is not None else None,
             "scale": self.scale,
             "random_weights": self.random_weights,
             "within": self.within,
-            "less": [item.to_dict() for item in self.less],
+            "less": plain(self.less),
             "why": self.why or None,
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rfgraph.analysis.caches import Cache, caches
 from rfgraph.analysis.geometry import Geometry, geometry
@@ -24,6 +24,7 @@ from rfgraph.relations.graph import input_shape
 from rfgraph.version import HEAD
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import rational
+from rfgraph.wording.records import Record
 
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Analysis
@@ -40,7 +41,7 @@ STEPS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
+class Latency(Record):
     """How old the newest position of a chunk is beside a unit's own, at best and at worst.
 
     In positions; `ms` are both in milliseconds, None without a rate.
@@ -50,17 +51,9 @@ class Latency:
     worst: int
     ms: tuple[Fraction, Fraction] | None
 
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        return {
-            "best": self.best,
-            "worst": self.worst,
-            "ms": None if self.ms is None else [rational(value) for value in self.ms],
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Record):
     """A stream in chunks of so many positions.
 
     `delay` is in units of the output. `context` is how many positions from before a chunk must be
@@ -71,15 +64,6 @@ class Chunk:
     delay: int
     context: int | None
     latency: Latency
-
-    def to_dict(self) -> Json:
-        """Return the entry of the JSON report."""
-        return {
-            "chunk": self.chunk,
-            "delay": self.delay,
-            "context": self.context,
-            "latency": self.latency.to_dict(),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +164,12 @@ def stream(
         _check_chunk(chunk, moved)
     whys = {item.why for item in found.moves[time].breaks}
     endless = any(item.why == BEFORE for item in found.blockers)
-    reading = None if moved is None else _Reading(result, source, name, moved)
     needs = None if moved is None or breakers else moved.map
     return Streaming(
         name,
         source,
         time,
-        _causal(reading, breakers, whys),
+        _causal(result, found, breakers, whys),
         lookahead(result, found, time),
         None if moved is None else moved.period,
         speed,
@@ -227,34 +210,29 @@ def _check_chunk(chunk: int, axis: AxisGeometry) -> None:
         raise UsageError(f"chunk requires a multiple of {step}, found {chunk}")
 
 
-class _Reading(NamedTuple):
-    """How `tensor` moves with an axis of `source`, and the result in which to ask what it reads."""
-
-    result: Analysis
-    source: str
-    tensor: str
-    moved: AxisGeometry
-
-    def last_read(self) -> dict[int, int] | None:
-        """Return by unit that reads any the last position that it reads; None beyond a bound."""
-        try:
-            tables = clipped(self.result.graph, self.source, [self.tensor])[self.tensor]
-        except BoundError:
-            return None
-        last, at = tables[self.moved.axis].hi, self.moved.carrier
-        last = last.max(axis=tuple(axis for axis in range(last.ndim) if axis != at))
-        return {unit: int(hi) for unit, hi in enumerate(last) if hi >= 0}
+def _last_read(result: Analysis, found: Geometry, moved: AxisGeometry) -> dict[int, int] | None:
+    """Return by unit that reads any the last position that it reads; None beyond a bound."""
+    try:
+        tables = clipped(result.graph, found.input, [found.tensor])[found.tensor]
+    except BoundError:
+        return None
+    last, at = tables[moved.axis].hi, moved.carrier
+    last = last.max(axis=tuple(axis for axis in range(last.ndim) if axis != at))
+    return {unit: int(hi) for unit, hi in enumerate(last) if hi >= 0}
 
 
-def _causal(reading: _Reading | None, breakers: tuple[Blocker, ...], whys: set[str]) -> bool | None:
+def _causal(
+    result: Analysis, found: Geometry, breakers: tuple[Blocker, ...], whys: set[str]
+) -> bool | None:
     """Return whether no path is unbounded ahead, and no unit reads what follows its grid step."""
     if whys & {AFTER, WHOLE}:
         return False
-    if reading is None or UNKNOWN in whys or breakers:
+    if not found.axes or UNKNOWN in whys or breakers:
         return None if UNKNOWN in whys else False
-    if reading.moved.halo[1] == 0:
+    (moved,) = found.axes
+    if moved.halo[1] == 0:
         return True
-    last, (p, q) = reading.last_read(), reading.moved.period
+    last, (p, q) = _last_read(result, found, moved), moved.period
     return last is not None and all(hi < (unit // p + 1) * q for unit, hi in last.items())
 
 
@@ -267,7 +245,7 @@ def lookahead(result: Analysis, found: Geometry, time: int) -> Fraction | None:
     if axis.after is not None:
         return axis.after
     p, q = moved.period
-    last = _Reading(result, found.input, found.tensor, moved).last_read()
+    last = _last_read(result, found, moved)
     if last is None:
         # What must exist is no less than what is read.
         last = {at: span[1] for at, span in enumerate(moved.map.spans) if span is not None}

@@ -17,6 +17,7 @@ from rfgraph.analysis.result import reached
 from rfgraph.arguments import keywords_named
 from rfgraph.errors import UsageError
 from rfgraph.version import HEAD
+from rfgraph.wording.records import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,8 +48,8 @@ class Tile:
     read: Slices
     write: Slices
     crop: Slices
-    keep: tuple[tuple[int, int], ...]
-    spatial: tuple[tuple[int, ...], tuple[int, ...]]
+    keep: tuple[tuple[int, int], ...] = ()
+    spatial: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report: ranges on the spatial axes, the end excluded."""
@@ -76,12 +77,10 @@ class Recommended:
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
-        return {
-            "core": list(self.core),
-            "tile": list(self.tile),
-            "overhead": self.overhead,
-            **({} if self.activations is None else {"activations": self.activations}),
-        }
+        entry = entry_of(self)
+        if self.activations is None:
+            del entry["activations"]
+        return entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from rfgraph.analysis.blocking import Blocker, blocker_of
 from rfgraph.domains.moved import Moved, flattened
 from rfgraph.domains.movement import (
     LONG,
@@ -25,7 +26,7 @@ from rfgraph.wording.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rfgraph.domains.movement import Break, Movement
+    from rfgraph.domains.movement import Movement
     from rfgraph.relations.graph import Model, ModelInput
 
 # Behind these an axis is still one, though it does not move.
@@ -38,15 +39,14 @@ OTHERWISE = "must be cut as well, but in other steps"
 class Together(NamedTuple):
     """What units need of an input and of those that are cut with it, along one axis.
 
-    `inputs` are these, with the axis of each; `otherwise` those that move with the same units but
-    at other lengths or steps, and `breaks` the operators behind which those no longer move.
+    `inputs` are these, with the axis of each; `blockers` those that move with the same units but at
+    other lengths or steps, and the operators behind which those no longer move.
     """
 
     needs: PeriodicMap
     mirrored: tuple[int, int]
     inputs: tuple[tuple[str, int], ...] = ()
-    otherwise: tuple[str, ...] = ()
-    breaks: tuple[Break, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
 
 
 def together(
@@ -60,20 +60,22 @@ def together(
     for item, at, moving, value in others:
         if lengthens and (symbol == "?" or item.symbolic.get(at) != symbol):
             continue
+        stopped = tuple(blocker_of(one.operator, axis, one.why) for one in moving.breaks)
         if value is None:
-            found = found._replace(breaks=(*found.breaks, *moving.breaks))
+            found = found._replace(blockers=(*found.blockers, *stopped))
             continue
         one, other = found.needs, value.needs
         p = math.lcm(one.p, other.p)
         if item.shape[at] != source.shape[axis] or one.rate != other.rate or p > MAX_PERIOD:
-            found = found._replace(otherwise=(*found.otherwise, item.name))
+            other_steps = Blocker(item.name, "Input", axis, OTHERWISE)
+            found = found._replace(blockers=(*found.blockers, other_steps))
             continue
         first, last = (max(pair) for pair in zip(found.mirrored, moving.mirrored, strict=True))
         found = found._replace(
             needs=joined(one, other, p),
             mirrored=(first, last),
             inputs=(*found.inputs, (item.name, at)),
-            breaks=(*found.breaks, *moving.breaks),
+            blockers=(*found.blockers, *stopped),
         )
     return found
 

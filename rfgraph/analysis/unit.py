@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.names import pick_input, pick_tensor
-from rfgraph.analysis.result import analyze
+from rfgraph.analysis.result import analysed
 from rfgraph.arguments import integer, keywords_named, sequence
 from rfgraph.domains.fields.numbers import unclipped_span
 from rfgraph.domains.read_units import boxes_read
@@ -20,6 +19,7 @@ from rfgraph.wording.html import html_table
 from rfgraph.wording.names import quoted
 from rfgraph.wording.numbers import rational, span
 from rfgraph.wording.pictures import boxes
+from rfgraph.wording.records import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rfgraph.analysis.analysis import Analysis
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.domains.scope import Word
@@ -127,12 +128,7 @@ class Unit:
 
     def to_dict(self) -> Json:
         """Return the JSON report."""
-        return {
-            **HEAD,
-            "tensor": self.tensor,
-            "index": [list(at) if isinstance(at, tuple) else at for at in self.index],
-            "regions": [region.to_dict() for region in self.regions],
-        }
+        return {**HEAD, **entry_of(self)}
 
     def _repr_html_(self) -> str:
         index = ", ".join(map(entry_text, self.index))
@@ -162,7 +158,7 @@ def unit(
     UsageError for unknown names, a wrong number of entries and entries out of range, naming the
     tensor's shape; BoundError where tables grow too large.
     """
-    result = model if isinstance(model, Analysis) else analyze(model)
+    result = analysed(model)
     name = pick_tensor(result.model, tensor)
     shape = shape_of(result.graph, name)
     if shape is None:

@@ -18,7 +18,6 @@ from rfgraph.analysis.geometry import geometry
 from rfgraph.analysis.parts import (
     chunk_parts,
     inside_parts,
-    item_of,
     least_core,
     least_image,
     tile_parts,
@@ -32,9 +31,9 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.geometry import Geometry
-    from rfgraph.analysis.parts import Part, Question
+    from rfgraph.analysis.parts import Question
     from rfgraph.analysis.streaming import Streaming
-    from rfgraph.analysis.tiling import Tiling
+    from rfgraph.analysis.tiling import Tile, Tiling
 
 MAX_SECONDS = 600
 MAX_BYTES = 1 << 33
@@ -136,12 +135,13 @@ def _less(question: Question, others: Sequence[Mapping[str, Any]]) -> Iterator[L
             yield Less(axis, what, None, parts)
         else:
             found = next(ran)
-            yield Less(axis, what, found.get("difference"), one_line(found.get("error", "")))
+            error = found.get("error")
+            yield Less(axis, what, found.get("difference"), error and one_line(error))
 
 
 def _beside(found: Geometry) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the other inputs; UsageError where they are cut as well."""
-    own = item_of(found)
+    own = found.item
     cut = {own.symbolic[axis.axis] for axis in found.axes if own.symbolic.get(axis.axis)}
     along = {name for axis in found.axes if not axis.lengths.is_fixed for name, _ in axis.inputs}
     shapes = {}
@@ -161,9 +161,10 @@ def _listed(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _ranges(part: Part) -> dict[str, list[tuple[int | None, int | None]]]:
+def _ranges(part: Tile) -> dict[str, list[tuple[int | None, int | None]]]:
     return {
-        key: [(item.start, item.stop) for item in slices] for key, slices in part._asdict().items()
+        key: [(item.start, item.stop) for item in getattr(part, key)]
+        for key in ("read", "write", "crop")
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rfgraph.analysis.layers import layers_of
 from rfgraph.analysis.measurement import lookahead_of
@@ -29,6 +29,7 @@ from rfgraph.checks.trials import Gate, smallest
 from rfgraph.checks.unproductive import removable
 from rfgraph.wording.names import printable, quoted, some_quoted
 from rfgraph.wording.numbers import count_of, fraction
+from rfgraph.wording.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,18 +44,11 @@ MOST_SUGGESTED, MOST_TRIED = 2, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Record):
     """What would make the gates hold, the cheapest first, and why other things would not."""
 
     suggestions: tuple[Suggestion, ...] = ()
     notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the entries of the JSON report."""
-        return {
-            "suggestions": [item.to_dict() for item in self.suggestions],
-            "notes": list(self.notes),
-        }
 
 
 def suggest(

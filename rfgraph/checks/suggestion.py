@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from rfgraph.frozen import FrozenDict
-from rfgraph.wording.numbers import rational
+from rfgraph.wording.records import entry_of, plain
 
 if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Json
@@ -39,21 +39,11 @@ class Suggestion:
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
-        return {
-            "kind": self.kind,
-            "changes": [
-                {"node": node, "attribute": name, "value": _listed(value)}
-                for (node, name), value in self.changes.items()
-            ],
-            "required": rational(self.required),
-            "reached": rational(self.reached),
-            "cost": self.cost,
-            "text": self.text,
-        }
-
-
-def _listed(value: Setting) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+        changes = [
+            {"node": node, "attribute": name, "value": plain(value)}
+            for (node, name), value in self.changes.items()
+        ]
+        return {**entry_of(self), "changes": changes}
 
 
 def setting_text(value: Setting) -> str:

@@ -316,6 +316,10 @@ class Model:
     )
     weights: Callable[[], Fetch] | None = field(default=None, repr=False, compare=False)
 
+    def input(self, name: str) -> ModelInput:
+        """Return an input by its name."""
+        return next(item for item in self.inputs if item.name == name)
+
     def __repr__(self) -> str:
         inputs, outputs = len(self.inputs), len(self.outputs)
         return f"Model({self.file!r}, nodes={self.nodes}, inputs={inputs}, outputs={outputs})"

@@ -53,7 +53,7 @@ _LESS = {"delay": "one unit less of delay", "context": "one grid step less of co
 
 def _less(proof: Proof, item: Less) -> str:
     if item.difference is None:
-        return printable(item.why)
+        return printable(item.why or "")
     if item.difference <= (proof.difference or 0):
         return "no difference that rounding leaves to see"
     return f"{figure(item.difference, DIGITS)} off"
