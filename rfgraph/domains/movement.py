@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
     from rfgraph.relations.graph import Edge, Graph, Operator
     from rfgraph.relations.reading import Ints
-    from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything, Places
 
 Taps: TypeAlias = Window | Transposed | Resample | Shift
@@ -76,10 +75,9 @@ class Break(NamedTuple):
 class Movement:
     """How the tensors on the way to a target move with an input axis, and what breaks that.
 
-    Each of `values` says how one moves, or why it does not.
-
-    `mirrored` is how many positions, from the first on and up to the last, a part of the input must
-    have for what pads by positions of its own (reflected, or the nearest) to be that of the whole.
+    Each of `values` says how one moves, or why it does not. `mirrored` is how many positions, from
+    the first on and up to the last, a part of the input must have for what pads by positions of its
+    own (reflected, or the nearest) to be that of the whole.
     `tabulated` are operators whose steps break it where the units in the middle move all the same.
     """
 
@@ -121,60 +119,48 @@ def movement(
     """
     length = input_shape(graph, source)[axis]
     own = affine(1, 0, 0)
-    values: dict[str, Moved | str] = {source: Moved(axis, 1, length, own, own)}
-    breaks: dict[Break, None] = {}
-    domain = _Movement(length)
+    walk = _Movement(length, {source: Moved(axis, 1, length, own, own)})
     for edges in (leading or leading_to(graph, target)).values():
         for edge in edges:
-            if edge.source in values and not edge.relation.is_void:
-                _arrive(domain, values, edge, breaks)
-    found = values.get(target)
+            if edge.source in walk.values and not edge.relation.is_void:
+                walk.arrive(edge)
+    found = walk.values.get(target)
     if isinstance(found, Moved):
-        values[target] = with_itself(flattened(found))
-    return Movement(values, tuple(breaks), (domain.first, domain.last))
-
-
-def _arrive(
-    domain: _Movement, values: dict[str, Moved | str], edge: Edge, breaks: dict[Break, None]
-) -> None:
-    before = values[edge.source]
-    if isinstance(before, str):
-        values.setdefault(edge.target, before)
-        return
-    made, opened, is_part = domain.carried(before, edge.relation)
-    if opened is not None:
-        breaks[Break(edge.operator, opened)] = None
-    if is_part:
-        made = PARTS if edge.target in domain.parted else made
-        domain.parted.add(edge.target)
-    there = values.get(edge.target)
-    if isinstance(made, Moved) and isinstance(there, Moved):
-        made = domain.join(there, made)
-    if isinstance(made, str):
-        breaks[Break(edge.operator, made)] = None
-        if made == PARTS or there is None:
-            values[edge.target] = made
-    else:
-        values[edge.target] = made
+        walk.values[target] = with_itself(flattened(found))
+    return Movement(walk.values, tuple(walk.breaks), (walk.first, walk.last))
 
 
 class _Movement(Domain[Moved | str]):
     """Along one axis of an input of `length` positions."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, values: dict[str, Moved | str]) -> None:
         self._length = length
+        self.values = values
+        self.breaks: dict[Break, None] = {}
         self.first = self.last = 0
         # What the relation just carried over does beside moving a tensor.
-        self._opened: str | None = None
-        self._is_part = False
-        self.parted: set[str] = set()
+        self._opened, self._is_part = "", False
+        self._parted: set[str] = set()
 
-    def carried(
-        self, value: Moved | str, relation: Relation
-    ) -> tuple[Moved | str, str | None, bool]:
-        """Return a value behind a relation, which open side that reads, and if it is a part."""
-        self._opened, self._is_part = None, False
-        return self.carry(value, relation), self._opened, self._is_part
+    def arrive(self, edge: Edge) -> None:
+        """Note how a tensor moves by one of its edges, and what breaks that."""
+        before, there = self.values[edge.source], self.values.get(edge.target)
+        if isinstance(before, str):
+            self.values.setdefault(edge.target, before)
+            return
+        self._opened, self._is_part = "", False
+        made = self.carry(before, edge.relation)
+        if self._opened:
+            self.breaks[Break(edge.operator, self._opened)] = None
+        if self._is_part:
+            made = PARTS if edge.target in self._parted else made
+            self._parted.add(edge.target)
+        if isinstance(made, Moved) and isinstance(there, Moved):
+            made = self.join(there, made)
+        if isinstance(made, str):
+            self.breaks[Break(edge.operator, made)] = None
+        if isinstance(made, Moved) or made == PARTS or there is None:
+            self.values[edge.target] = made
 
     def is_nothing(self, value: Moved | str) -> bool:
         return isinstance(value, str)

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
     from rfgraph.relations.graph import Edge, Graph
     from rfgraph.relations.reading import Ints
-    from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import Everything, Places
 
 # What a map counts: paths; equal shares; squares expected over weights, or over their signs.
@@ -151,7 +150,7 @@ class Adjoint(Domain[Mass]):
         """Return a mass carried over an edge, and by what it is still to be multiplied."""
         numbers = self._weighing.numbers
         if numbers is not None:
-            passed = numbers.passed(self._with_lags(value), edge, clipped=self._clipped)
+            passed = numbers.passed(value, edge, clipped=self._clipped)
             if passed is not None:
                 self._averaging = ""
                 done = edge.how is not None and isinstance(edge.how.stored, Kernel)
@@ -161,15 +160,6 @@ class Adjoint(Domain[Mass]):
         self._averaging = (how.name or "all") if how is not None and how.word == "mean" else ""
         return self.carry(value, edge.relation), self._weighing.factors.get(edge.key, 1.0)
 
-    def carry(self, value: Mass, relation: Relation) -> Mass:
-        """Carry a mass over all steps of a relation."""
-        return super().carry(self._with_lags(value), relation)
-
-    def _with_lags(self, value: Mass) -> Mass:
-        if self._squares and not value.lags:
-            return value._replace(lags=lags.none_of(len(value.shape)))
-        return value
-
     def is_nothing(self, value: Mass) -> bool:
         """Whether no element counts."""
         return not value.values.any()
@@ -177,7 +167,7 @@ class Adjoint(Domain[Mass]):
     def join(self, first: Mass, second: Mass) -> Mass:
         """Return the sum."""
         mass = added(first, second)
-        if first.lags and any(lag is not None for lag in (*first.lags, *second.lags)):
+        if first.lags or second.lags:
             own, other = (
                 float(total(each)) * 2.0 ** max(each.exponent - mass.exponent, -1000)
                 for each in (first, second)
@@ -191,13 +181,12 @@ class Adjoint(Domain[Mass]):
         for axis, length in enumerate(new):
             if axis < less or old[axis - less] != length:
                 value = summed(value, axis)
-        front = tuple(range(less))
         return value._replace(
             values=value.values.reshape(value.values.shape[less:]),
             origin=value.origin[less:],
             shape=old,
-            lags=value.lags[less:],
-            lost=frozenset(axis - less for axis in value.lost if axis not in front),
+            lags={axis - less: lag for axis, lag in value.lags.items()},
+            lost=frozenset(axis - less for axis in value.lost if axis >= less),
         )
 
     def permute(self, value: Mass, perm: tuple[int, ...], old: Shape) -> Mass:
@@ -207,7 +196,7 @@ class Adjoint(Domain[Mass]):
             values=value.values.transpose(inverse),
             origin=tuple(value.origin[axis] for axis in inverse),
             shape=old,
-            lags=tuple(value.lags[axis] for axis in inverse if value.lags),
+            lags={perm[axis]: lag for axis, lag in value.lags.items()},
             lost=frozenset(perm[axis] for axis in value.lost),
         )
 
@@ -215,17 +204,16 @@ class Adjoint(Domain[Mass]):
         """Write out the axes that are regrouped, unless the mass is constant along all of them."""
         lengths: list[int] = []
         origin: list[int | None] = []
-        kept: list[Floats | None] = []
+        kept: dict[int, Floats] = {}
         lost: set[int] = set()
         for before, after in regroup_plan(old, new):
             if len(before) == len(after) == 1:
                 (axis,) = after
                 lengths.append(value.values.shape[axis])
                 origin.append(value.origin[axis])
-                kept.append(value.lags[axis] if value.lags else None)
+                kept.update((before[0], lag) for at, lag in value.lags.items() if at == axis)
                 lost.update(before if axis in value.lost else ())
                 continue
-            kept.extend([None] * len(before))
             if all(value.origin[axis] is None for axis in after):
                 lengths.extend([1] * len(before))
                 origin.extend([None] * len(before))
@@ -239,7 +227,7 @@ class Adjoint(Domain[Mass]):
             values=value.values.reshape(lengths),
             origin=tuple(origin),
             shape=old,
-            lags=tuple(kept) if value.lags else (),
+            lags=kept,
             lost=frozenset(lost),
         )
 
@@ -252,30 +240,24 @@ class Adjoint(Domain[Mass]):
             values=spreading.gathered(places, value.values, old),
             origin=tuple(None if length == 1 else 0 for length in old),
             shape=old,
-            lags=lags.none_of(len(old)) if value.lags else (),
+            lags={},
             lost=frozenset() if self._clipped else frozenset(range(len(old))),
         )
 
     def along(self, value: Mass, axis: int, rule: OwnRule, shape: Shape) -> Mass:
         """Give each position what the rule lets it pass on."""
-        found = self._constant(value, axis, rule)
+        found, lag = self._constant(value, axis, rule), None
         if found is None:
             gain, lag = self._correlation(value, axis, rule)
             found = self._spread(value, axis, rule)
             if gain != 1.0:
                 found = found._replace(values=found.values * gain)
-            if found.lags:
-                found = found._replace(lags=(*found.lags[:axis], lag, *found.lags[axis + 1 :]))
-        elif found.lags:
-            found = found._replace(lags=(*found.lags[:axis], None, *found.lags[axis + 1 :]))
-        return found._replace(shape=shape)
+        return found._replace(shape=shape, lags=lags.at(found.lags, axis, lag))
 
     def rows(self, value: Mass, axis: int, rule: Rows, shape: Shape) -> Mass:
         """Give each position what the rows that keep it pass on."""
         found = kept_rows(value, axis, rule)
-        if found.lags:
-            found = found._replace(lags=(*found.lags[:axis], None, *found.lags[axis + 1 :]))
-        return found._replace(shape=shape)
+        return found._replace(shape=shape, lags=lags.at(found.lags, axis, None))
 
     def _constant(self, value: Mass, axis: int, rule: OwnRule) -> Mass | None:
         """Return the mass where it is constant along the axis, None where it is not."""
@@ -292,9 +274,9 @@ class Adjoint(Domain[Mass]):
         return None
 
     def _correlation(self, value: Mass, axis: int, rule: OwnRule) -> tuple[float, Floats | None]:
-        if not value.lags:
+        if not self._squares:
             return 1.0, None
-        lag = value.lags[axis]
+        lag = value.lags.get(axis)
         if self._averaging and isinstance(rule, (Window, Resample)) and smooths(rule):
             return smoothed(rule, lag)
         if isinstance(rule, Shift) and abs(rule.step) == 1:
@@ -367,8 +349,7 @@ class Adjoint(Domain[Mass]):
         """Give every element the sum of all."""
         rank = len(old)
         values = np.full((1,) * rank, total(value), dtype=value.values.dtype)
-        empty = lags.none_of(rank) if value.lags else ()
-        return Mass(values, (None,) * rank, old, value.exponent, empty)
+        return Mass(values, (None,) * rank, old, value.exponent, {})
 
 
 def _as_window(rule: Band) -> Window | Band:

@@ -15,42 +15,30 @@ from rfgraph.relations.axis_rules import Resample, Transposed, Window
 from rfgraph.relations.bounds import bounded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rfgraph.domains.effective.statistics import Floats
     from rfgraph.relations.axis_rules import OwnRule
     from rfgraph.relations.reading import Ints
 
-# Correlations are held at distance 0, 1, 2, ... up to this; None, or no entry: of no two positions.
+# Correlations are held by axis, at distance 0, 1, 2, ... up to this; along another axis no two
+# positions are correlated.
 REACH = 16
 
 
-def none_of(rank: int) -> tuple[Floats | None, ...]:
-    """Return the lags of a tensor whose gradients are uncorrelated."""
-    return (None,) * rank
-
-
-def strided(lag: Floats | None, stride: int) -> Floats | None:
-    """Return the lags before a window: positions that its stride parts are uncorrelated."""
-    if lag is None or stride == 1:
-        return lag
-    found = np.zeros(REACH + 1)
-    found[::stride] = lag[: REACH // stride + 1]
-    return found
-
-
-def gathered(lag: Floats | None, stride: int) -> Floats | None:
-    """Return the lags before a transposed window."""
-    if lag is None:
-        return None
-    found = np.zeros(REACH + 1)
-    found[: REACH // stride + 1] = lag[::stride]
-    return found
-
-
 def moved(rule: OwnRule, lag: Floats | None) -> Floats | None:
-    """Return the lags before a rule that sums with weights, or moves."""
+    """Return the lags before a rule that sums with weights, or moves.
+
+    Positions that the stride of a window parts are uncorrelated.
+    """
+    if lag is None or not isinstance(rule, (Window, Transposed)):
+        return None
+    found, stride = np.zeros(REACH + 1), rule.stride
     if isinstance(rule, Window):
-        return strided(lag, rule.stride)
-    return gathered(lag, rule.stride) if isinstance(rule, Transposed) else None
+        found[::stride] = lag[: REACH // stride + 1]
+    else:
+        found[: REACH // stride + 1] = lag[::stride]
+    return found
 
 
 def smooths(rule: OwnRule) -> bool:
@@ -78,11 +66,6 @@ def smoothed(rule: Window | Resample, lag: Floats | None) -> tuple[float, Floats
     return float(products[0] / (columns[:, 0] ** 2).sum()), products / products[0]
 
 
-def _unit() -> Floats:
-    unit: Floats = np.eye(1, REACH + 1)[0]
-    return unit
-
-
 def _mean_taps(rule: Window) -> tuple[Ints, Floats]:
     bounded(rule.out_len * rule.kernel)
     first = np.arange(rule.out_len, dtype=np.int64) * rule.stride - rule.pad_begin
@@ -103,22 +86,24 @@ def _columns(position: Ints, weight: Floats, at: int, length: int) -> Floats:
     return columns
 
 
-def faded(lags: tuple[Floats | None, ...], share: float) -> tuple[Floats | None, ...]:
+def at(lags: Mapping[int, Floats], axis: int, lag: Floats | None) -> dict[int, Floats]:
+    """Return lags with those along an axis replaced; None: of no two positions."""
+    others = {other: kept for other, kept in lags.items() if other != axis}
+    return others if lag is None else {**others, axis: lag}
+
+
+def faded(lags: Mapping[int, Floats], share: float) -> dict[int, Floats]:
     """Return lags of which only a share is left between different positions."""
-    if not share:
-        return none_of(len(lags))
     fading = np.array([1.0] + [share] * REACH)
-    return tuple(None if lag is None else lag * fading for lag in lags)
+    return {axis: lag * fading for axis, lag in lags.items() if share}
 
 
 def averaged(
-    first: tuple[Floats | None, ...], second: tuple[Floats | None, ...], share: float
-) -> tuple[Floats | None, ...]:
+    first: Mapping[int, Floats], second: Mapping[int, Floats], share: float
+) -> dict[int, Floats]:
     """Return the lags of a sum of squares of which `share` comes from the first."""
-    return tuple(
-        None
-        if one is None and other is None
-        else share * (_unit() if one is None else one)
-        + (1 - share) * (_unit() if other is None else other)
-        for one, other in zip(first, second, strict=True)
-    )
+    alone = np.eye(1, REACH + 1)[0]
+    return {
+        axis: share * first.get(axis, alone) + (1 - share) * second.get(axis, alone)
+        for axis in first.keys() | second.keys()
+    }

@@ -10,7 +10,7 @@ import numpy as np
 from rfgraph.relations.bounds import bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,17 +25,17 @@ SCALE = 64
 class Mass(NamedTuple):
     """How much each element of a tensor of `shape` counts: `values` times 2 to the `exponent`.
 
-    Values are floats, or integers of any size.
-    Along an axis `values` begin at position `origin` and are zero elsewhere; None: they have length
-    1 and the value is the same all along the axis. `lags` are the correlations of neighbours by
-    axis. Unclipped, values may lie outside the tensor, and `lost` are the axes that do not go on.
+    Values are floats, or integers of any size. Along an axis they begin at position `origin` and
+    are zero elsewhere; None: they have length 1 and the value is the same all along the axis.
+    `lags` are the correlations of neighbours by axis. Unclipped, values may lie outside the tensor,
+    and `lost` are the axes that do not go on.
     """
 
     values: NDArray[Any]
     origin: tuple[int | None, ...]
     shape: Shape
     exponent: int = 0
-    lags: tuple[Floats | None, ...] = ()
+    lags: Mapping[int, Floats] = {}
     lost: frozenset[int] = frozenset()
 
 
@@ -87,10 +87,9 @@ def summed(value: Mass, axis: int) -> Mass:
     if value.origin[axis] is None:
         sums = sums * value.shape[axis]
     found = with_line(value, axis, sums, None)
-    kept = tuple(None if a == axis else lag for a, lag in enumerate(value.lags))
     return found._replace(
         shape=(*value.shape[:axis], 1, *value.shape[axis + 1 :]),
-        lags=kept,
+        lags={other: lag for other, lag in value.lags.items() if other != axis},
         lost=value.lost - {axis},
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 Floats: TypeAlias = NDArray[np.float64]
 # A share that is reached up to this part of itself is reached: rounding decides nothing.
@@ -110,12 +109,6 @@ def rows_and_columns(values: Floats) -> Floats:
     """Return a map as a picture: the last two axes, others summed; one axis as a single row."""
     values = values.sum(axis=tuple(range(max(values.ndim - 2, 0))))
     return values.reshape((1,) * (2 - values.ndim) + values.shape)
-
-
-def positions(values: NDArray[Any]) -> Iterator[tuple[tuple[int, ...], Any]]:
-    """Yield each position of a map with its value."""
-    for index in itertools.product(*map(range, values.shape)):
-        yield index, values[index]
 
 
 def coarse_means(values: Floats, place: int, cells: int) -> Floats:

@@ -163,20 +163,22 @@ def _contracted(
     rules, others = _rules(relation), _others(relation, kernel)
     lines = [_line(rules.get(axis), value, other) for axis, other in others.items()]
     origin: list[int | None] = [0] * len(relation.in_shape)
-    kept = list(lags.none_of(len(relation.in_shape)))
+    kept = {
+        axis: lag for axis, other in others.items() if (lag := value.lags.get(other)) is not None
+    }
     cut = [slice(None)] * len(relation.in_shape)
     for (axis, other), line in zip(others.items(), lines, strict=True):
-        origin[axis], kept[axis] = value.origin[other], value.lags[other]
+        origin[axis] = value.origin[other]
         if line is None:
             continue
-        kept[axis] = lags.moved(rules[axis], kept[axis])
+        kept = lags.at(kept, axis, lags.moved(rules[axis], kept.get(axis)))
         least = max(-line.first, 0) if clipped else 0
         most = relation.in_shape[axis] - line.first if clipped else line.length
         cut[axis], origin[axis] = slice(least, max(most, 0)), line.first + least
     values = np.moveaxis(value.values, kernel.gives, 0)
     values = np.moveaxis(_spread(values, squares, lines), 0, kernel.reads)[tuple(cut)]
     lost = frozenset(axis for axis, other in others.items() if other in value.lost)
-    return Mass(values, tuple(origin), relation.in_shape, value.exponent, tuple(kept), lost)
+    return Mass(values, tuple(origin), relation.in_shape, value.exponent, kept, lost)
 
 
 def _line(rule: TapRule | None, value: Mass, axis: int) -> spreading.Taps | None:

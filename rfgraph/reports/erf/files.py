@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.analysis.effective_field import rounded
-from rfgraph.domains.effective.statistics import as_floats, positions
+from rfgraph.domains.effective.statistics import as_floats
 from rfgraph.reports.formats.csv import csv_text
 
 if TYPE_CHECKING:
@@ -28,6 +28,6 @@ def as_csv(found: ERF) -> bytes:
     exact = found.map.dtype == object
     rows = (
         [*map(str, index), str(value if exact else rounded(float(value)))]
-        for index, value in positions(found.map)
+        for index, value in np.ndenumerate(found.map)
     )
     return csv_text(header, rows).encode()
