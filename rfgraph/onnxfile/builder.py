@@ -26,8 +26,11 @@ from rfgraph.onnxfile.building.writer import Writer
 from rfgraph.onnxfile.control.bodies import call_function
 from rfgraph.onnxfile.control.handlers import find_handler
 from rfgraph.onnxfile.lengths.refusal import lengths_at
-from rfgraph.ops.node import Value
+from rfgraph.ops.node import Link, Value
+from rfgraph.ops.registry import find_rule
 from rfgraph.relations.graph import ModelInput, Operator
+from rfgraph.relations.how import SELECT
+from rfgraph.relations.steps import Pointwise
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -114,38 +117,52 @@ class Builder:
             raise NodeError(f"{describe(node, scope.prefix)}: {error}") from None
 
     def _define_outputs(self, node: onnx.NodeProto, scope: Scope) -> None:
-        if not any(node.output):
+        outputs = list(node.output)
+        if not any(outputs):
             return
         operator = Operator(self.operators, scope.prefix + node.name, node.op_type, node.domain)
         self.operators += 1
         entries = [scope.find(name) if name else None for name in node.input]
         call = Call(
-            *(operator, node, entries, scope, self.writer, self.walk, self._expansion),
+            *(operator, node, outputs, entries, scope, self.writer, self.walk, self._expansion),
             *(self.masks, self.constants),
         )
         reviser = self.reviser
         made = self._follow(call) if reviser is None else reviser.follow(call, self._follow)
-        for name, entry in zip(node.output, made, strict=False):
+        for name, entry in zip(outputs, made, strict=False):
             if name:
-                scope.define(name, self.writer.as_named(scope.prefix + name, entry, operator))
+                scope.define(name, _as_named(call, name, entry))
 
     def _follow(self, call: Call) -> list[Entry]:
         """Add a node by its body, its rule or its definition; return what its outputs stand for."""
-        node = call.node
-        if not self._rules.has_own(node):
-            function = self._functions.get((node.domain, node.op_type, node.overload))
+        domain, op_type = call.operator.domain, call.operator.op_type
+        rule = self._rules.own(call.operator)
+        if rule is None:
+            function = self._functions.get((domain, op_type, call.node.overload))
             if function is not None:
                 return call_function(call, function)
-            handler = find_handler(node.domain, node.op_type)
+            handler = find_handler(domain, op_type)
             made = None if handler is None else handler(call)
             if made is not None:
                 return made
+            registered = find_rule(domain, op_type)
+            rule = None if registered is None else registered.function
         call = call.with_whole_sequences()
-        if self._rules.find(node.domain, node.op_type) is None:
+        if rule is None:
             made = _by_definition(call)
             if made is not None:
                 return made
-        return self._rules.apply(call)
+        return self._rules.apply(call, rule)
+
+
+def _as_named(call: Call, name: str, entry: Entry) -> Entry:
+    """Return a value under an output's name; a tensor of another one is read as it is."""
+    full, shape = call.scope.prefix + name, entry.value.shape
+    if entry.tensor is None or entry.tensor == full or entry.tensor.startswith(f"{full}#"):
+        return entry
+    steps = () if shape is None else (Pointwise(shape),)
+    made = call.add(name, shape, [(entry, Link(0, steps, how=SELECT))])
+    return made._replace(value=Value(shape, marks=entry.value.marks))
 
 
 def _reviser(changes: Changes, proto: onnx.ModelProto) -> Reviser:

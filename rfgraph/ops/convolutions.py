@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
@@ -44,36 +43,31 @@ def windows(
     mode = auto_pad(node)
     rules = []
     for a, length in enumerate(lengths):
+        extent, stride = (kernel[a] - 1) * dilations[a] + 1, strides[a]
         begin, end = (0, 0) if mode == "VALID" else (pads[a], pads[a + count])
-        window = Window(kernel[a], strides[a], dilations[a], begin, length, 0)
-        rules.append(
-            _same_padded(window, mode)
-            if mode.startswith("SAME")
-            else _explicitly_padded(window, end, ceil)
-        )
+        if mode.startswith("SAME"):
+            out_len = -(-length // stride)
+            total = max((out_len - 1) * stride + extent - length, 0)
+            begin = total // 2 if mode == "SAME_UPPER" else total - total // 2
+        else:
+            out_len = _padded_length(length, (begin, end), extent, stride, ceil)
+        rules.append(Window(kernel[a], stride, dilations[a], begin, length, out_len))
     return tuple(rules)
 
 
-def _same_padded(window: Window, mode: str) -> Window:
-    """Return the window padded so that the output's length is the input's over the stride."""
-    out_len = -(-window.in_len // window.stride)
-    total = max((out_len - 1) * window.stride + window.extent - window.in_len, 0)
-    begin = total // 2 if mode == "SAME_UPPER" else total - total // 2
-    return replace(window, pad_begin=begin, out_len=out_len)
-
-
-def _explicitly_padded(window: Window, end: int, ceil: bool) -> Window:
-    begin, stride = window.pad_begin, window.stride
-    room = window.in_len + begin + end - window.extent
+def _padded_length(length: int, pads: tuple[int, int], extent: int, stride: int, ceil: bool) -> int:
+    """Return how many windows fit an axis with its pads."""
+    begin, end = pads
+    room = length + begin + end - extent
     out_len = (-(-room // stride) if ceil else room // stride) + 1
     if out_len < 1:
         raise RuleError(
-            f"the window requires {window.extent} positions, found {window.in_len + begin + end} "
-            f"(length {window.in_len}, pads {begin} and {end})"
+            f"the window requires {extent} positions, found {length + begin + end} "
+            f"(length {length}, pads {begin} and {end})"
         )
-    if ceil and (out_len - 1) * stride >= window.in_len + begin:
+    if ceil and (out_len - 1) * stride >= length + begin:
         out_len -= 1
-    return replace(window, out_len=out_len)
+    return out_len
 
 
 def kernel_lengths(node: OpNode, weights: Shape) -> list[int]:

@@ -44,8 +44,8 @@ def is_unlistable(*lengths: int) -> bool:
 
 def select_steps(shape: Shape, shifts: Iterable[tuple[int, Shift]]) -> tuple[Step, ...]:
     """Return the steps of a slice, crop, pad or concat; one that changes nothing is pointwise."""
-    rules = tuple((axis, shift) for axis, shift in shifts if not is_identity(shift))
-    return (Select(rules),) if rules else (Pointwise(shape),)
+    rules = [(axis, shift) for axis, shift in shifts if not is_identity(shift)]
+    return (Select(tuple(rules)),) if rules else (Pointwise(shape),)
 
 
 def is_identity(shift: Shift) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, get_args
 
 from rfgraph.relations.axis_rules import (
     AxisRule,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 # Axes of a tensor that carry an axis of an input, and of how many positions each of its own is one.
 Carriers: TypeAlias = frozenset[tuple[int, int]]
+_ALONG = get_args(Along)
 
 
 def mover_along(graph: Graph, source: str, axis: int) -> Operator | None:
@@ -128,7 +129,7 @@ def may_move(relation: Relation, *, selects: bool) -> bool:
 
     Of an operator that `selects` positions it does where it leaves all as they are.
     """
-    rules = [rule for step, _ in relation.plan if isinstance(step, Along) for _, rule in step.rules]
+    rules = [rule for step in relation.steps if isinstance(step, _ALONG) for _, rule in step.rules]
     if not rules:
         return selects
     return any(rule.in_len == 1 and moves(rule) for rule in rules)

@@ -28,10 +28,10 @@ class Relation:
     shapes: tuple[Shape, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        shapes = [self.in_shape]
+        shapes: tuple[Shape, ...] = (self.in_shape,)
         for step in self.steps:
-            shapes.append(step_shape(step, shapes[-1]))
-        object.__setattr__(self, "shapes", tuple(shapes))
+            shapes += (step_shape(step, shapes[-1]),)
+        object.__setattr__(self, "shapes", shapes)
 
     @property
     def out_shape(self) -> Shape:

@@ -81,9 +81,9 @@ class Budget:
             id(rule): rule
             for link in links
             for step in link.steps
-            if isinstance(step, Select | Taps)
+            if isinstance(step, (Select, Taps))
             for _, rule in step.rules
-            if isinstance(rule, Pick | Listed)
+            if isinstance(rule, (Pick, Listed))
         }
         self.listed += sum(map(_length, lists.values()))
         if self.listed > MAX_LISTED:

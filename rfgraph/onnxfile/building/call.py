@@ -13,6 +13,7 @@ from rfgraph.onnxfile.building.scope import Entry, Scope
 from rfgraph.ops.node import Link, OpNode, Value
 from rfgraph.ops.registry import normal_domain
 from rfgraph.relations.graph import Unanalysed
+from rfgraph.relations.steps import Everything
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -30,11 +31,13 @@ Walk: TypeAlias = Callable[[Sequence[onnx.NodeProto], Scope], None]
 class Call(NamedTuple):
     """A node in its scope, with what its inputs stand for, the graph's writer and the walker.
 
-    `constants` fetches the values of constants, where these are asked for.
+    `outputs` are the names of its outputs, empty where nothing is made. `constants` fetches the
+    values of constants, where these are asked for.
     """
 
     operator: Operator
     node: onnx.NodeProto
+    outputs: Sequence[str]
     entries: Sequence[Entry | None]
     scope: Scope
     writer: Writer
@@ -61,11 +64,11 @@ class Call(NamedTuple):
 
     def op_node(self) -> OpNode:
         """Return the node as a rule sees it."""
-        domain = normal_domain(self.node.domain)
+        domain = normal_domain(self.operator.domain)
         return OpNode(
-            self.node.op_type,
+            self.operator.op_type,
             self.values,
-            [bool(name) for name in self.node.output],
+            [bool(name) for name in self.outputs],
             decode_all(self.node, self.scope.attributes),
             version=self.scope.opsets.get(domain, 0) or 1,
             domain=domain,
@@ -75,11 +78,28 @@ class Call(NamedTuple):
 
     def with_whole_sequences(self) -> Call:
         """Return the call with each sequence that it reads as one tensor of unknown shape."""
-        if not any(entry is not None and entry.items is not None for entry in self.entries):
+        if all(entry is None or entry.items is None for entry in self.entries):
             return self
-        prefix = self.scope.prefix
-        whole = [self.writer.join_sequence(entry, self.operator, prefix) for entry in self.entries]
+        whole = [
+            entry if entry is None or entry.items is None else self._joined(entry.items)
+            for entry in self.entries
+        ]
         return self._replace(entries=whole)
+
+    def _joined(self, items: Iterable[Entry]) -> Entry:
+        """Add a tensor of unknown shape that reads the elements of a sequence."""
+        fed = [entry for entry in items if entry.tensor is not None]
+        reads = [(entry, Link(slot, ())) for slot, entry in enumerate(fed)]
+        return self.add(f"{self.operator.label}/sequence", None, reads)
+
+    def _data_in(self, entry: Entry | None) -> list[Entry]:
+        """Return the data in a value: of a sequence one tensor, the same for all its readers."""
+        if entry is None or entry.items is None or len(entry.items) < 2:
+            return _parts_of(entry)
+        pools = self.writer.pools
+        if id(entry) not in pools:
+            pools[id(entry)] = entry, self._joined(_parts_of(entry))
+        return _parts_of(pools[id(entry)][1])
 
     def subgraph(self, name: str) -> onnx.GraphProto:
         """Return a subgraph attribute, which is required."""
@@ -94,9 +114,10 @@ class Call(NamedTuple):
         """Add a tensor of the node and return its name in the graph."""
         return self.writer.add_tensor(self.scope.prefix + name, shape, self.operator)
 
-    def add_edge(self, source: Entry, tensor: str, link: Link, shape: Shape | None) -> None:
-        """Add the edge of one link."""
-        self.writer.add_edge(source, tensor, self.operator, link, shape, {})
+    def add(self, name: str, shape: Shape | None, reads: Iterable[tuple[Entry, Link]]) -> Entry:
+        """Add an output with what it reads; what is not named, or reads no data, is a constant."""
+        named = self.scope.prefix + name
+        return self.writer.add(named, shape, self.operator, reads if name else ())
 
     def report(self, reason: str, made: Iterable[Entry]) -> None:
         """Report why no more can be said of those outputs that data reaches."""
@@ -112,16 +133,27 @@ class Call(NamedTuple):
         shape: Shape | None = None,
     ) -> Entry:
         """Add a tensor that may read all of several values, and report why no more can be said."""
-        return self.writer.unknown(
-            self.scope.prefix, name, sources, self.operator, reason, shape=shape
-        )
+        fed = [part for source in sources for part in self._data_in(source)]
+        steps = (Everything(shape or (), unknown=True),)
+        made = self.add(name, shape, [(entry, Link(k, steps)) for k, entry in enumerate(fed)])
+        self.report(reason, [made])
+        return made
 
     def unknown_outputs(
         self, reason: str, sources: Sequence[Entry | None] | None = None
     ) -> list[Entry]:
         """Return outputs that may read all of some values, by default the node's inputs."""
         read = self.entries if sources is None else sources
-        return [self.unknown(name, read, reason) for name in self.node.output]
+        return [self.unknown(name, read, reason) for name in self.outputs]
+
+
+def _parts_of(entry: Entry | None) -> list[Entry]:
+    """Return what data there is in a value: itself, the elements of a sequence, or nothing."""
+    if entry is None:
+        return []
+    if entry.items is not None:
+        return [part for item in entry.items for part in _parts_of(item)]
+    return [entry] if entry.tensor is not None else []
 
 
 # What replaces a rule for an operator that adds to the graph; None leaves it to the rule after all.

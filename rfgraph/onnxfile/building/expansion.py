@@ -128,7 +128,8 @@ class Expansion:
                 stack.extend(item.g.node for item in node.attribute if item.HasField("g"))
 
     def _expands(self, node: onnx.NodeProto) -> bool:
-        return (node.op_type in _CONTROL or _key(node) in self._functions) and any(node.output)
+        follows = node.op_type in _CONTROL or (self._functions and _key(node) in self._functions)
+        return bool(follows) and any(node.output)
 
 
 def _fitting(body: onnx.GraphProto, size: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from rfgraph.onnxfile.building import fold
 from rfgraph.onnxfile.building.attributes import resolve
+from rfgraph.ops.registry import normal_domain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,11 +52,12 @@ class ConstantFetcher:
         """Return the value of a node of constants with the way to get what was not kept of it."""
         if value.data is not None or not self.fits(value.shape):
             return value
-        node = call.node
-        if node.op_type == "Constant":
-            values = [a for item in node.attribute if (a := resolve(item, call.scope.attributes))]
+        operator = call.operator
+        if operator.op_type == "Constant":
+            outer = call.scope.attributes
+            values = [found for item in call.node.attribute if (found := resolve(item, outer))]
             return self.with_stored(values[0].t, value) if len(values) == 1 else value
-        if node.op_type not in self.foldable or node.domain not in ("", "ai.onnx"):
+        if operator.op_type not in self.foldable or normal_domain(operator.domain):
             return value
         sources = [source.stored for source in call.values if source is not None]
         made = Deferred(lambda: self._compute(call), sources, again=self.again)
@@ -68,7 +70,7 @@ class ConstantFetcher:
                 return None
         if not self.affords(sum(array.size for array in inputs if array is not None)):
             return None
-        made = fold.evaluate(fold.plain(call.node, call.scope), self.version(call), inputs)
+        made = fold.evaluate(fold.plain(call), self.version(call), inputs)
         return made[0] if made else None
 
     def version(self, call: Call) -> int:

@@ -10,13 +10,14 @@ import numpy as np
 import onnx
 
 from rfgraph.onnxfile.building import shape_arithmetic
+from rfgraph.ops.registry import normal_domain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from rfgraph.onnxfile.building.scope import Entry, Scope
+    from rfgraph.onnxfile.building.call import Call
     from rfgraph.relations.axis_rules import Shape
 
 
@@ -59,26 +60,26 @@ def evaluate(
     return arrays if all(array.dtype.kind in "biuf" for array in arrays) else None
 
 
-def may_fold(
-    node: onnx.NodeProto, entries: Sequence[Entry | None], shapes: Sequence[Shape | None]
-) -> bool:
+def may_fold(call: Call, shapes: Sequence[Shape | None]) -> bool:
     """Whether to evaluate a node of constants: foldable, all values known, nothing large."""
-    if node.op_type not in FOLDABLE or node.domain not in ("", "ai.onnx"):
+    op_type, domain = call.operator.op_type, normal_domain(call.operator.domain)
+    if domain or op_type not in FOLDABLE:
         return False
-    data = [entry.value.data for entry in entries if entry is not None]
+    data = [entry.value.data for entry in call.entries if entry is not None]
     # Text grows where numbers do not: a chain of Adds doubles it with each node.
     if any(array is None or array.dtype.kind not in "biuf" for array in data):
         return False
     sizes = [array.size for array in data if array is not None]
     sizes += [math.prod(shape) for shape in shapes if shape is not None]
-    known = all(shape is not None for shape, name in zip(shapes, node.output, strict=True) if name)
+    known = all(shape is not None for shape, name in zip(shapes, call.outputs, strict=True) if name)
     return max(sizes, default=0) <= MAX_FOLD and (
-        known or node.op_type in ("NonZero", "Compress", "Unique")
+        known or op_type in ("NonZero", "Compress", "Unique")
     )
 
 
-def plain(node: onnx.NodeProto, scope: Scope) -> onnx.NodeProto:
+def plain(call: Call) -> onnx.NodeProto:
     """Return the node with attribute references replaced by what the caller gives."""
+    node = call.node
     if not any(attribute.ref_attr_name for attribute in node.attribute):
         return node
     copy = onnx.NodeProto()
@@ -86,7 +87,7 @@ def plain(node: onnx.NodeProto, scope: Scope) -> onnx.NodeProto:
     del copy.attribute[:]
     for attribute in node.attribute:
         if attribute.ref_attr_name:
-            given = scope.attributes.get(attribute.ref_attr_name)
+            given = call.scope.attributes.get(attribute.ref_attr_name)
             if given is None:
                 continue
             added = copy.attribute.add()

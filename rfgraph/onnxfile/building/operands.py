@@ -69,7 +69,7 @@ class Operands(ConstantFetcher):
     def version(self, call: Call) -> int:
         """Return that of the node; the first that ONNX evaluates means what those before it do."""
         version = super().version(call)
-        return max(version, 19) if call.node.op_type in _QUANTIZING else version
+        return max(version, 19) if call.operator.op_type in _QUANTIZING else version
 
     def fits(self, shape: Shape | None) -> bool:
         """Whether there are elements; how many, is asked when they are fetched."""

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import onnx
-
 from rfgraph.errors import UsageError
 from rfgraph.onnxfile.building.attributes import decode_all
 from rfgraph.onnxfile.building.scope import Entry
@@ -18,6 +16,7 @@ from rfgraph.relations.graph import AttributeChange, producer_of
 from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
+    import onnx
     from numpy.typing import NDArray
 
     from rfgraph.onnxfile.building.call import Call
@@ -70,7 +69,7 @@ class Reviser:
         address = self._address(call)
         if address is None:
             return follow(call)
-        self._met.setdefault(address, set()).add(tuple(call.node.output))
+        self._met.setdefault(address, set()).add(tuple(call.outputs))
         asked = dict(self._asked[address])
         turns = _turns(asked.pop(REPEAT, 1))
         call = _Revised(self, address, call).call(asked)
@@ -108,11 +107,11 @@ class Reviser:
 
     def _address(self, call: Call) -> str | None:
         """Return by which name a node is asked for, None where it is not."""
-        prefix, node = call.scope.prefix, call.node
-        outputs = [prefix + output for output in node.output if output]
-        self._labels[prefix + node.name if node.name else outputs[0]] = None
-        if node.name and prefix + node.name in self._asked:
-            return prefix + node.name
+        prefix, name = call.scope.prefix, call.operator.name if call.node.name else ""
+        outputs = [prefix + output for output in call.outputs if output]
+        self._labels[name or outputs[0]] = None
+        if name and name in self._asked:
+            return name
         return next((it for it in outputs if it in self._asked and it not in self._names), None)
 
 
@@ -208,10 +207,7 @@ def _turns(value: Setting) -> int:
 
 def _under_other_names(call: Call, turn: int) -> Call:
     """Return a node whose outputs are on the way to those that the file names."""
-    node = onnx.NodeProto()
-    node.CopyFrom(call.node)
-    node.output[:] = [name and f"{name}/{turn}" for name in call.node.output]
-    return call._replace(node=node)
+    return call._replace(outputs=[name and f"{name}/{turn}" for name in call.outputs])
 
 
 def _once_more(call: Call, made: Entry) -> Call:

@@ -159,7 +159,7 @@ class MaskTracker:
             return Marks()
         if any(v is not None and d is None for v, d in zip(op.inputs[1:], rest, strict=True)):
             return Marks()
-        plain, level = fold.plain(call.node, call.scope), marks.level
+        plain, level = fold.plain(call), marks.level
 
         def move(array: Array | None) -> Array | None:
             if array is None or not self.constants.affords(math.prod(shape)):

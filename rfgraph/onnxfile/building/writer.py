@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import networkx as nx
 
@@ -10,15 +10,17 @@ from rfgraph.errors import ModelError
 from rfgraph.onnxfile.building.budget import Budget
 from rfgraph.onnxfile.building.scope import Entry
 from rfgraph.ops.node import Link, Value
-from rfgraph.relations.graph import Graph, Operator, Unanalysed
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.relation import Relation
-from rfgraph.relations.steps import Everything, Move, Pointwise, Select
+from rfgraph.relations.steps import Everything, Move, Select
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from rfgraph.relations.axis_rules import Shape
+    from rfgraph.relations.graph import Graph, Operator, Unanalysed
+
+_MOVING = (Select, *get_args(Move))
 
 
 class Writer:
@@ -29,9 +31,9 @@ class Writer:
         self.unanalysed: list[Unanalysed] = []
         self.budget = Budget()
         # Sequences by identity, which are kept for it, and what stands for them.
-        self._pools: dict[int, tuple[Entry, Entry | None]] = {}
+        self.pools: dict[int, tuple[Entry, Entry]] = {}
         self._numbers: dict[str, int] = {}
-        self._relations: dict[object, Relation] = {}
+        self._relations: dict[Relation, Relation] = {}
 
     def mark(self) -> tuple[int, int]:
         """Return how much has been added so far."""
@@ -57,123 +59,52 @@ class Writer:
         self.graph.add_node(unique, shape=shape, producer=operator)
         return unique
 
-    def add_edge(
+    def add(
         self,
-        source: Entry,
-        tensor: str,
-        operator: Operator,
-        link: Link,
+        name: str,
         shape: Shape | None,
-        parts: dict[int, int],
-    ) -> None:
-        """Add the edge of one link; parallel links of one input are numbered as its parts."""
-        part = parts.get(link.input, 0)
-        parts[link.input] = part + 1
-        if source.tensor is None:
-            return
-        self.budget.connect(1)
-        self.graph.add_edge(
-            source.tensor,
-            tensor,
-            relation=self._relation(source.value.shape, link, shape),
-            operator=operator,
-            slot=link.input,
-            output=link.output,
-            part=part,
-            how=link.how or (SELECT if _only_moves(link) else None),
-        )
+        operator: Operator,
+        reads: Iterable[tuple[Entry, Link]],
+    ) -> Entry:
+        """Add a tensor with an edge of each link from a value that is data; without, a constant.
+
+        Links of one input are numbered as its parts.
+        """
+        fed = [
+            (source, entry.value.shape, link)
+            for entry, link in reads
+            if (source := entry.tensor) is not None
+        ]
+        if not fed:
+            return Entry(Value(shape, constant=True))
+        tensor = self.add_tensor(name, shape, operator)
+        self.budget.connect(len(fed))
+        parts: dict[int, int] = {}
+        for source, source_shape, link in fed:
+            part = parts[link.input] = parts.get(link.input, -1) + 1
+            self.graph.add_edge(
+                source,
+                tensor,
+                relation=self._relation(source_shape, link, shape),
+                operator=operator,
+                slot=link.input,
+                output=link.output,
+                part=part,
+                how=link.how or (SELECT if _only_moves(link) else None),
+            )
+        return Entry(Value(shape), tensor)
 
     def _relation(self, source: Shape | None, link: Link, shape: Shape | None) -> Relation:
         steps, spatial = link.steps, link.spatial
         if source is None or shape is None:
             steps, spatial = (Everything(shape or (), unknown=True),), ()
-        key = (source, steps, spatial)
-        relation = self._relations.get(key)
-        if relation is None:
-            relation = self._relations[key] = Relation(source or (), steps, spatial)
-            if relation.out_shape != (shape or ()):
-                given = list(relation.out_shape)
-                raise ModelError(f"requires shape {list(shape or ())}, but its inputs give {given}")
-        return relation
-
-    def join_sequence(self, entry: Entry | None, operator: Operator, prefix: str) -> Entry | None:
-        """Return a sequence that an operator reads as a whole as one tensor of unknown shape."""
-        if entry is None or entry.items is None:
-            return entry
-        sources = [item for item in entry.items if item.tensor is not None]
-        if not sources:
-            return Entry(Value(None, constant=True))
-        tensor = self.add_tensor(f"{prefix}{operator.label}/sequence", None, operator)
-        for slot, item in enumerate(sources):
-            self.add_edge(item, tensor, operator, Link(slot, ()), None, {})
-        return Entry(Value(None), tensor)
-
-    def _pool(self, entry: Entry | None, operator: Operator, prefix: str) -> Entry | None:
-        """Return a sequence as one tensor, the same for all its readers, each of one edge then."""
-        if entry is None or entry.items is None or len(entry.items) < 2:
-            return entry
-        pool = self._pools.get(id(entry))
-        if pool is None:
-            flat = Entry(entry.value, None, tuple(parts_of(entry)))
-            pool = self._pools[id(entry)] = (entry, self.join_sequence(flat, operator, prefix))
-        return pool[1]
-
-    def as_named(self, name: str, entry: Entry, operator: Operator) -> Entry:
-        """Return the value under a node's output name; a tensor of another one is read as it is."""
-        if entry.tensor is None or entry.tensor == name or entry.tensor.startswith(f"{name}#"):
-            return entry
-        return self.merge(name, [entry], operator)
-
-    def merge(self, name: str, sources: Sequence[Entry], operator: Operator) -> Entry:
-        """Add a tensor that is one of several alternatives; a constant if none is fed by data."""
-        shapes = {entry.value.shape for entry in sources}
-        shape = shapes.pop() if len(shapes) == 1 else None
-        if all(entry.tensor is None for entry in sources):
-            return Entry(Value(shape, constant=True))
-        tensor = self.add_tensor(name, shape, operator)
-        for slot, entry in enumerate(sources):
-            if entry.tensor is not None:
-                steps = () if shape is None else (Pointwise(shape),)
-                self.add_edge(entry, tensor, operator, Link(slot, steps, how=SELECT), shape, {})
-        if len(sources) == 1:
-            return Entry(Value(shape, marks=sources[0].value.marks), tensor)
-        if shape is None:
-            reason = "its alternatives have different shapes"
-            self.unanalysed.append(Unanalysed(operator, reason, (tensor,)))
-        return Entry(Value(shape), tensor)
-
-    def unknown(
-        self,
-        prefix: str,
-        name: str,
-        sources: Sequence[Entry | None],
-        operator: Operator,
-        reason: str,
-        shape: Shape | None,
-    ) -> Entry:
-        """Add a tensor that may read all of several values, and report why no more can be said."""
-        fed = [
-            entry for source in sources for entry in parts_of(self._pool(source, operator, prefix))
-        ]
-        if not fed or not name:
-            return Entry(Value(shape, constant=True))
-        tensor = self.add_tensor(prefix + name, shape, operator)
-        for slot, entry in enumerate(fed):
-            link = Link(slot, (Everything(shape or (), unknown=True),))
-            self.add_edge(entry, tensor, operator, link, shape, {})
-        self.unanalysed.append(Unanalysed(operator, reason, (tensor,)))
-        return Entry(Value(shape), tensor)
+        relation = Relation(source or (), steps, spatial)
+        if relation.out_shape != (shape or ()):
+            given = list(relation.out_shape)
+            raise ModelError(f"requires shape {list(shape or ())}, but its inputs give {given}")
+        return self._relations.setdefault(relation, relation)
 
 
 def _only_moves(link: Link) -> bool:
     """Whether each element reads at most one, by steps that say so without the operator."""
-    return bool(link.steps) and all(isinstance(s, Select | Move) for s in link.steps)
-
-
-def parts_of(entry: Entry | None) -> list[Entry]:
-    """Return what data there is in a value: itself, the elements of a sequence, or nothing."""
-    if entry is None:
-        return []
-    if entry.items is not None:
-        return [part for item in entry.items for part in parts_of(item)]
-    return [entry] if entry.tensor is not None else []
+    return bool(link.steps) and all(isinstance(step, _MOVING) for step in link.steps)

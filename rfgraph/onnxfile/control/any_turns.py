@@ -94,7 +94,7 @@ class Repeated:
     @property
     def lead(self) -> int:
         """The outputs of the body before the carried values."""
-        return int(self.call.node.op_type == "Loop")
+        return int(self.call.operator.op_type == "Loop")
 
     def unknown(self, name: str, why: str, shape: Shape | None = None) -> Entry:
         """Return an output that may read all that there is."""
@@ -137,7 +137,7 @@ class _Reads(NamedTuple):
 def outputs(case: Repeated, stacked: Stacking) -> list[Entry]:
     """Return the outputs of a Loop or Scan that is not unrolled."""
     reads = _try_turns(case, stacked)
-    names = case.call.node.output
+    names = case.call.outputs
     if isinstance(reads, str):
         return [case.unknown(name, reads) for name in names]
     own = _handed_on(case)
@@ -331,12 +331,11 @@ def _output(
         return case.unknown(name, "so its shape is not known")
     if any(source.kept.lost for source in read):
         return case.unknown(name, "and its body reads what is not known", shape)
-    tensor = case.call.add_tensor(name, shape)
+    reads = []
     for slot, entry, one in read:
         steps = kept.steps(one, entry.value.shape or (), shape)
-        link = Link(slot, steps, number, tuple(sorted(one.spatial)))
-        case.call.add_edge(entry, tensor, link, shape)
-    return Entry(Value(shape), tensor)
+        reads.append((entry, Link(slot, steps, number, tuple(sorted(one.spatial)))))
+    return case.call.add(name, shape, reads)
 
 
 def _read(

@@ -25,14 +25,14 @@ def if_branches(call: Call) -> list[Entry]:
     if truth is not None:
         names = names[:1] if truth else names[1:]
     branches = [run_body(call, call.subgraph(name), ()) for name in names]
-    count = len(call.node.output)
+    count = len(call.outputs)
     if any(len(branch) != count for branch in branches):
         raise ModelError(f"requires {count} outputs of each branch")
     if len(branches) == 1:
         return branches[0]
     return [
-        _alternatives(call, call.node.output[k], [b[k] for b in branches], condition)
-        for k in range(count)
+        _alternatives(call, name, sources, condition)
+        for name, *sources in zip(call.outputs, *branches, strict=True)
     ]
 
 
@@ -53,16 +53,11 @@ def _alternatives(call: Call, name: str, sources: Sequence[Entry], condition: En
             return Entry(Value(None), None, items)
         reason = "its branches give sequences of different lengths"
         return call.unknown(name, (condition, *sources), reason)
-    if condition.tensor is None and all(entry.tensor is None for entry in sources):
-        return Entry(Value(shape, constant=True))
+    read = [condition, *sources]
     if shape is None:
-        reason = "its branches give different shapes"
-        return call.unknown(name, (condition, *sources), reason)
-    tensor = call.add_tensor(name, shape)
-    for slot, entry in enumerate([condition, *sources]):
-        if entry.tensor is not None:
-            call.add_edge(entry, tensor, Link(slot, _choice(entry, shape)), shape)
-    return Entry(Value(shape), tensor)
+        return call.unknown(name, read, "its branches give different shapes")
+    links = (Link(slot, _choice(entry, shape)) for slot, entry in enumerate(read))
+    return call.add(name, shape, zip(read, links, strict=True))
 
 
 def _choice(entry: Entry, shape: Shape) -> tuple[Step, ...]:

@@ -18,7 +18,7 @@ from rfgraph.onnxfile.control import any_turns
 from rfgraph.onnxfile.control.bodies import run_body
 from rfgraph.ops.node import Link, OpNode, Value
 from rfgraph.relations.axis_rules import Shape, Shift
-from rfgraph.relations.steps import Regroup, Select, Step
+from rfgraph.relations.steps import Regroup, Select
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -118,14 +118,11 @@ def _stack(call: Call, number: int, slices: Sequence[Entry], axis: int = 0) -> E
     count = len(slices)
     thin = (*slice_shape[:axis], 1, *slice_shape[axis:])
     shape = (*slice_shape[:axis], count, *slice_shape[axis:])
-    if all(entry.tensor is None for entry in slices):
-        return Entry(Value(shape, constant=True))
-    tensor = call.add_tensor(name, shape)
+    reads = []
     for turn, entry in enumerate(slices):
-        if entry.tensor is not None:
-            moved = Select(((axis, Shift(-turn, 1, 1, count, "absent")),))
-            call.add_edge(entry, tensor, Link(turn, (Regroup(thin), moved)), shape)
-    return Entry(Value(shape), tensor)
+        moved = Select(((axis, Shift(-turn, 1, 1, count, "absent")),))
+        reads.append((entry, Link(turn, (Regroup(thin), moved))))
+    return call.add(name, shape, reads)
 
 
 # -- Scan ------------------------------------------------------------------------------------------
@@ -241,12 +238,10 @@ def _slice(call: Call, source: Entry, axis: int, place: int, name: str) -> Entry
     made = (*shape[:axis], *shape[axis + 1 :])
     if source.tensor is None:
         data = source.value.data
-        taken = None if data is None else data.take(place, axis)
-        return Entry(Value(made, constant=True, data=taken))
-    tensor = call.add_tensor(name, made)
-    steps: tuple[Step, ...] = (Select(((axis, Shift(place, 1, shape[axis], 1)),)), Regroup(made))
-    call.add_edge(source, tensor, Link(0, steps), made)
-    return Entry(Value(made), tensor)
+        own = None if data is None else data.take(place, axis)
+        return Entry(Value(made, constant=True, data=own))
+    taken = Select(((axis, Shift(place, 1, shape[axis], 1)),))
+    return call.add(name, made, [(source, Link(0, (taken, Regroup(made))))])
 
 
 HANDLERS: dict[str, Handler] = {"Loop": loop, "Scan": scan}

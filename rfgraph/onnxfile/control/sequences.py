@@ -63,7 +63,7 @@ def element_at(call: Call) -> list[Entry]:
 def insert_or_erase(call: Call) -> list[Entry]:
     """SequenceInsert and SequenceErase."""
     sequence = call.require(0)
-    inserts = call.node.op_type == "SequenceInsert"
+    inserts = call.operator.op_type == "SequenceInsert"
     items = sequence.items
     position = _position(call, 2 if inserts else 1, len(items or ()) if inserts else -1)
     if items is None or position is None:
@@ -101,16 +101,11 @@ def split_to_sequence(call: Call) -> list[Entry]:
     items, start = [], 0
     for number, size in enumerate(chunks):
         made = (*shape[:axis], *(() if drops else (size,)), *shape[axis + 1 :])
-        if source.tensor is None:
-            items.append(Entry(Value(made, constant=True)))
-            start += size
-            continue
-        tensor = call.add_tensor(f"{call.node.output[0]}/{number}", made)
         steps: list[Step] = [Select(((axis, Shift(start, 1, shape[axis], size)),))]
         if drops:
             steps.append(Regroup(made))
-        call.add_edge(source, tensor, Link(0, tuple(steps)), made)
-        items.append(Entry(Value(made), tensor))
+        name = f"{call.outputs[0]}/{number}"
+        items.append(call.add(name, made, [(source, Link(0, tuple(steps)))]))
         start += size
     return _sequence_of(items)
 
@@ -155,17 +150,13 @@ def concat_from_sequence(call: Call) -> list[Entry]:
         raise ModelError("requires elements that agree off the axis")
     total = sum(part[axis] for part in parts)
     shape = (*parts[0][:axis], total, *parts[0][axis + 1 :])
-    if all(item.tensor is None for item in items):
-        return [Entry(Value(shape, constant=True))]
-    tensor = call.add_tensor(call.node.output[0], shape)
-    start = 0
+    reads, start = [], 0
     for slot, (item, part) in enumerate(zip(items, parts, strict=True)):
         steps: tuple[Step, ...] = (Regroup(part),) if new else ()
         moved = Select(((axis, Shift(-start, 1, part[axis], total, "absent")),))
-        if item.tensor is not None:
-            call.add_edge(item, tensor, Link(slot, (*steps, moved)), shape)
+        reads.append((item, Link(slot, (*steps, moved))))
         start += part[axis]
-    return [Entry(Value(shape), tensor)]
+    return [call.add(call.outputs[0], shape, reads)]
 
 
 def sequence_map(call: Call) -> list[Entry]:
@@ -174,7 +165,7 @@ def sequence_map(call: Call) -> list[Entry]:
     if sequence.items is None:
         return call.unknown_outputs("its sequence is not known")
     body = call.subgraph("body")
-    columns: list[list[Entry]] = [[] for _ in call.node.output]
+    columns: list[list[Entry]] = [[] for _ in call.outputs]
     for number in range(len(sequence.items)):
         arguments = []
         for entry in call.entries:

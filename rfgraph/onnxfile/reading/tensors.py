@@ -209,6 +209,6 @@ def check_shape(shape: Sequence[int] | None) -> None:
         return
     if len(shape) > MAX_RANK:
         raise ModelError(f"requires at most {MAX_RANK} dimensions, found {len(shape)}")
-    if not all(0 <= length <= MAX_LENGTH for length in shape):
+    if shape and not 0 <= min(shape) <= max(shape) <= MAX_LENGTH:
         listed = printable(str(list(shape)), 160)
         raise ModelError(f"requires lengths from 0 to 2^63 - 1, found {listed}")

@@ -257,7 +257,7 @@ def _lengths(node: OpNode, length: int) -> list[int]:
     return [length // count] * count
 
 
-@rule("Concat", how=SELECT)
+@rule("Concat")
 def concat(node: OpNode) -> Outcome:
     """An output reads the same index of the one input that lies there, behind those before it.
 
@@ -277,7 +277,7 @@ def concat(node: OpNode) -> Outcome:
     offset = 0
     for slot, shape in zip(slots, shapes, strict=True):
         part = Shift(-offset, 1, shape[axis], total, "absent")
-        links.append(Link(slot, select_steps(shape, [(axis, part)])))
+        links.append(Link(slot, select_steps(shape, [(axis, part)]), how=SELECT))
         offset += shape[axis]
     return Outcome(((*first[:axis], total, *first[axis + 1 :]),), tuple(links))
 
