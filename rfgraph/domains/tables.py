@@ -54,7 +54,7 @@ class Table(NamedTuple):
     @property
     def axes(self) -> frozenset[int]:
         """The tensor axes along which it varies."""
-        return frozenset(axis for axis, length in enumerate(self.lo.shape) if length > 1)
+        return frozenset([axis for axis, length in enumerate(self.lo.shape) if length > 1])
 
     @property
     def is_full(self) -> bool:
@@ -307,8 +307,8 @@ def windowed(table: Table, axis: int, first: Ints, step: int, count: Ints) -> Ta
 
 def _rises(array: Ints, axis: int) -> bool:
     """Whether no position along an axis has less than the one before: ends have the extremes."""
-    there = np.moveaxis(array, axis, 0) if axis else array
-    return bool((there[1:] >= there[:-1]).all())
+    before = (slice(None),) * axis
+    return bool((array[(*before, slice(1, None))] >= array[(*before, slice(-1))]).all())
 
 
 def _reduce_ranges(

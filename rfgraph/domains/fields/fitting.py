@@ -81,8 +81,8 @@ def _period(lo: Ints, hi: Ints, first: int) -> int | None:
     """
     there = lo <= hi
     most = min(max(1, (len(lo) - 1) // 2), MAX_PERIOD, len(lo) - first - 1)
-    moves = np.zeros_like(lo)
-    moves[there] = np.diff(lo[there], prepend=0)
+    moves, places = np.zeros_like(lo), there.nonzero()[0]
+    moves[places[1:]] = lo[places[1:]] - lo[places[:-1]]
     lengths, moves = np.where(there, hi - lo, -1), moves[first + 1 :]
     lines = [line.tobytes() for side in (lengths, moves) for line in (side, side[::-1])]
     size = lo.itemsize
