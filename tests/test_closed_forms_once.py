@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import rfgraph
+from benchmarks import networks
 from oracle.examples import builder
 from rfgraph.domains.fields import closed_form
 
@@ -47,3 +48,12 @@ def test_what_is_asked_of_a_result_computes_no_closed_form_again(closed_forms_ma
     rfgraph.unit(result, result.model.outputs[0], (0, 0, 4))
     result.to_dict()
     assert closed_forms_made == [first, second]
+
+
+def test_blocks_that_are_alike_share_what_is_made_of_one():
+    """Behind the first block every tensor of a transformer has the fields of one in the first."""
+    made = []
+    for blocks in (2, 5):
+        (form,) = rfgraph.analyze(networks.transformer(blocks).SerializeToString()).forms.values()
+        made.append(len({id(state.classes) for state in form.states.values()}))
+    assert made[0] == made[1]

@@ -92,10 +92,14 @@ def from_spans(spans: Sequence[Span], rank: int, axis: int) -> Table:
 
 
 def join(first: Table, second: Table) -> Table:
-    """Return the union; shapes must broadcast."""
+    """Return the union, one of both if it has what the other reads; shapes must broadcast."""
     shape = np.broadcast_shapes(first.lo.shape, second.lo.shape)
     bounded(math.prod(shape))
-    return counted(Table(np.minimum(first.lo, second.lo), np.maximum(first.hi, second.hi)))
+    lo, hi = np.minimum(first.lo, second.lo), np.maximum(first.hi, second.hi)
+    for one in (first, second):
+        if np.array_equal(lo, one.lo) and np.array_equal(hi, one.hi):
+            return one
+    return counted(Table(lo, hi))
 
 
 def masked(table: Table, mask: NDArray[np.bool_]) -> Table:

@@ -250,6 +250,16 @@ class Blocks:
     in_len: int
     out_len: int
 
+    def period(self) -> tuple[int, int]:
+        """Return (p, q): output position o + p reads what o reads, q input positions further."""
+        return max(self.out_len // self.groups, 1), self.in_len // self.groups
+
+    def taps(self, o: int) -> range:
+        """Return the input positions that output position o reads."""
+        made, read = self.period()
+        first = o // made * read
+        return range(first, first + read)
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:

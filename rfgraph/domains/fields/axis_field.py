@@ -218,6 +218,8 @@ def _unite(first: Piece, second: Piece) -> Piece | None:
             table = tables.join(first.table, second.table)
         except BoundError:
             return None
+        if table is first.table and (axes, cut) == (first.axes, first.cut):
+            return first
         return Tabled(table, axes, second.open_lo, second.open_hi, cut)
     return Blur(axes, second.open_lo, second.open_hi, cut)
 

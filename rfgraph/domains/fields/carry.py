@@ -223,24 +223,10 @@ def _along_carrier(piece: Mapped, axis: int, rule: OwnRule, shape: Shape) -> Sta
     if isinstance(rule, Band) and (piece.cut is None or None not in (rule.before, rule.after)):
         return _band(piece, axis, rule, shape)
     if not isinstance(rule, (Pick, Listed, Band)) and not _absent(rule) and not piece.map.stays:
-        mapped = piece.map.through(_Grouped(rule) if isinstance(rule, Blocks) else rule)
+        mapped = piece.map.through(rule)
         if mapped is not None:
             return Scope.NONE if mapped.is_empty else Mapped(piece.carrier, mapped, *piece[2:])
     return _tabulate(piece, axis, rule, shape)
-
-
-class _Grouped:
-    """Blocks as a periodic rule: one period is one block of outputs."""
-
-    def __init__(self, rule: Blocks) -> None:
-        self._in, self._out = rule.in_len // rule.groups, max(rule.out_len // rule.groups, 1)
-
-    def period(self) -> tuple[int, int]:
-        return self._out, self._in
-
-    def taps(self, o: int) -> range:
-        first = o // self._out * self._in
-        return range(first, first + self._in)
 
 
 def _absent(rule: OwnRule) -> bool:
@@ -289,12 +275,11 @@ def _tabulate(piece: Mapped, axis: int, rule: OwnRule, shape: Shape) -> Standing
 
 
 def _evaluated(piece: Mapped, carrier: int, rule: OwnRule, shape: Shape) -> Tabled | Blur:
-    periodic = _Grouped(rule) if isinstance(rule, Blocks) else rule
     try:
         bounded(EVALUATED * rule.out_len)
     except BoundError:
         return blurred(piece)
-    spans = [piece.map.hull(periodic.taps(o)) for o in range(rule.out_len)]  # type: ignore[union-attr]
+    spans = [piece.map.hull(rule.taps(o)) for o in range(rule.out_len)]  # type: ignore[union-attr]
     return tabulated(piece, spans, (*shape[:carrier], rule.out_len, *shape[carrier + 1 :]))
 
 

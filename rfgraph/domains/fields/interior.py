@@ -55,25 +55,15 @@ class _Stretch(NamedTuple):
     q: int
 
 
-class Irregular(NamedTuple):
-    """What can be said of the reach of a field that no one period fits.
-
-    `before` and `after` are those of the interior. Without one, a side that a period fits by itself
-    has its number: a chunk's end, where the beginning of what is read still grows.
-    """
-
-    interior: Interior | None = None
-    before: Fraction | None = None
-    after: Fraction | None = None
-
-
 def irregular(
     table: Table, axis: int, length: int, rates: frozenset[Fraction] = frozenset()
-) -> Irregular:
+) -> tuple[Interior | None, Fraction | None, Fraction | None]:
     """Return interior and reach along a tensor's axis of a table on an input axis of `length`.
 
-    What is known to move at `rates` repeats at these alone: of a longer period, few units may seem
-    to repeat at another.
+    Before and after are those of the interior. Without one, a side that a period fits by itself has
+    its number: a chunk's end, where the beginning of what is read still grows. What is known to
+    move at `rates` repeats at these alone: of a longer period, few units may seem to repeat at
+    another.
 
     The interior is the longest stretch that moves on by one period and holds more than two of them,
     and more than one inside the input, unless a unit beside it reads anything that it would not if
@@ -84,16 +74,14 @@ def irregular(
     stretch = _between_borders(spans, length, (True, True), rates)
     if stretch is not None:
         interior = _measured(spans, stretch)
-        return Irregular(interior, interior.before, interior.after)
+        return interior, interior.before, interior.after
     there = lo <= hi
     starts = Table(*(np.where(there, np.maximum(lo, 0), end) for end in spans))
     ends = Table(*(np.where(there, np.minimum(hi, length - 1), end) for end in spans))
     low = _between_borders(starts, length, (True, False), rates)
     high = _between_borders(ends, length, (False, True), rates)
-    return Irregular(
-        before=None if low is None else _measured(starts, low).before,
-        after=None if high is None else _measured(ends, high).after,
-    )
+    before = None if low is None else _measured(starts, low).before
+    return None, before, None if high is None else _measured(ends, high).after
 
 
 def repeating(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rfgraph.domains.fields.layout import ClosedForm, Fields, Loss, State
+    from rfgraph.domains.fields.layout import ClosedForm, Fields, State
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Graph, Operator
     from rfgraph.relations.reading import Mask
@@ -31,8 +30,9 @@ if TYPE_CHECKING:
 
 # Whether local paths are aligned (None: there are none, or it cannot be told), and the axes.
 Measured: TypeAlias = "tuple[bool | None, Mapping[int, Axis]]"
-# What was measured: by classes and losses, the tensor's shape, and what is said of the input.
-Seen: TypeAlias = "dict[tuple[object, ...], Measured]"
+# What was measured: by classes, the tensor's shape, and what is said of the input; with the axes as
+# they are explained, by the losses on the way.
+Seen: TypeAlias = "dict[tuple[object, ...], tuple[Measured, dict[object, Mapping[int, Axis]]]]"
 # Tensors that share a state lie near each other.
 MAX_SEEN = 1 << 14
 # How many of the operators that made an axis global are named.
@@ -57,19 +57,21 @@ class Meter:
     longer: Callable[[], Meter | None] | None = None
     _read: dict[str, tuple[Mask, ...] | None] = field(default_factory=dict, repr=False)
     _parted: set[str] | None = field(default=None, repr=False)
-    _order: _Order | None = field(default=None, repr=False)
 
     def measured(self, tensor: str) -> Measured:
         """Return alignment and axes of the field of a tensor that the input reaches."""
         state = self.form.states[tensor]
         shape = shape_of(self.graph, tensor)
-        key = (id(state.classes), state.through, shape, *self._said)
-        known = self.seen.get(key)
-        if known is None:
-            known = self.seen[key] = self._measure(tensor, state, shape)
+        key = (id(state.classes), shape, *self._said)
+        if key not in self.seen:
+            self.seen[key] = self._measure(tensor, state, shape), {}
             if len(self.seen) > MAX_SEEN:
                 del self.seen[next(iter(self.seen))]
-        agree, axes = known
+        (agree, found), explained = self.seen[key]
+        axes = explained.get(state.through)
+        if axes is None:
+            axes = FrozenDict({n: self._explained(found[n], state.through[n]) for n in found})
+            explained[state.through] = axes
         if not self.probed or self.longer is None or not self._has_parts(tensor):
             return agree, axes
         wider = self.longer()
@@ -99,10 +101,10 @@ class Meter:
                 axis = self._part(tensor, number, length)
             if number in self.probed:
                 axis = _of_open_length(axis)
-            axes[number] = self._explained(axis, state.through[number])
+            axes[number] = axis
         local = state.local(form.spatial_axes)
         agree = _agreement(local.values(), form.spatial_axes, shape or ()) if local else None
-        return agree, FrozenDict(axes)
+        return agree, axes
 
     def _explained(self, axis: Axis, losses: int) -> Axis:
         """Return an axis with the operators that made it so, and whether all of it is read."""
@@ -129,11 +131,15 @@ class Meter:
 
     def _through(self, losses: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of the first operators of a set of losses, and which take a range."""
-        if self._order is None:
-            self._order = _Order(self.form.losses)
-        first = self._order.first(losses)
-        ranges = [one.label for one, tensor in first if self.takes_range(self.graph, tensor, one)]
-        return tuple(operator.label for operator, _ in first), tuple(ranges)
+        first: dict[Operator, str] = {}
+        for number in _bits(losses):
+            tensor, operator = self.form.losses[number]
+            if len(first) == MAX_THROUGH and operator not in first:
+                break
+            first[operator] = tensor
+        named = sorted(first, key=lambda operator: operator.index)
+        ranges = [one for one in named if self.takes_range(self.graph, first[one], one)]
+        return tuple(one.label for one in named), tuple(one.label for one in ranges)
 
     def _covered(self, losses: int, axis: int) -> bool | None:
         """Whether the global paths of a set of losses read every position of an input axis.
@@ -160,35 +166,6 @@ class Meter:
                 masks = None
             self._read[tensor] = masks
         return self._read[tensor]
-
-
-class _Order:
-    """Losses in the order of their operators in the file."""
-
-    def __init__(self, losses: Sequence[Loss]) -> None:
-        self._losses = losses
-        self._by_operator: dict[Operator, list[int]] = {}
-        for number, loss in enumerate(losses):
-            self._by_operator.setdefault(loss.operator, []).append(number)
-        self._is_numbered = all(
-            one.operator.index <= other.operator.index for one, other in pairwise(losses)
-        )
-
-    def first(self, losses: int) -> list[tuple[Operator, str]]:
-        """Return the first operators of a set of losses, each with a tensor that it reads."""
-        numbers: Iterable[int] = _bits(losses)
-        if not self._is_numbered:
-            numbers = sorted(numbers, key=lambda number: self._losses[number].operator.index)
-        operators: dict[Operator, None] = {}
-        for number in numbers:
-            operators[self._losses[number].operator] = None
-            if len(operators) == MAX_THROUGH:
-                break
-        last = (
-            max(number for number in self._by_operator[operator] if losses >> number & 1)
-            for operator in operators
-        )
-        return [(self._losses[number].operator, self._losses[number].tensor) for number in last]
 
 
 def _at_two_lengths(axis: Axis, longer: Axis) -> Axis:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.fields.axis_field import AxisField, merge_fields
-from rfgraph.domains.fields.interior import Irregular, irregular
-from rfgraph.domains.fields.pieces import Mapped, Piece, Regrouped, tabulate
+from rfgraph.domains.fields.interior import irregular
+from rfgraph.domains.fields.pieces import Mapped, Piece, Regrouped, axes_of, tabulate
 from rfgraph.domains.fields.sizes import path_sizes, sizes_of_phases, sizes_of_units, united_map
 from rfgraph.domains.fields.stacking import placed
 from rfgraph.domains.periodic import PeriodicMap, join_spans
@@ -16,6 +16,7 @@ from rfgraph.domains.periodic import PeriodicMap, join_spans
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rfgraph.domains.fields.interior import Interior
     from rfgraph.domains.fields.layout import Classes, State
     from rfgraph.domains.phases import Span
     from rfgraph.domains.tables import Table
@@ -83,7 +84,7 @@ def measure(
         return Axis(axis, "local", size, least, *where, shortest, longest, covers)
     table = tabulate(pieces, shape)
     size, least = sizes_of_units(pieces, shape, table)
-    inner, before, after = Irregular() if shared else _irregular(pieces, table, length)
+    inner, before, after = _irregular(pieces, None if shared else table, length)
     return Axis(
         axis,
         "local",
@@ -99,18 +100,18 @@ def measure(
     )
 
 
-def _irregular(pieces: Sequence[Piece], table: Table | None, length: int) -> Irregular:
-    """Return what can be said of the reach of pieces, given as a table of the units that exist.
+def _irregular(
+    pieces: Sequence[Piece], table: Table | None, length: int
+) -> tuple[Interior | None, Fraction | None, Fraction | None]:
+    """Return interior and reach of pieces, given as a table of the units that exist.
 
     Nothing where they depend on several axes of the tensor.
     """
-    if table is None:
-        return Irregular()
-    carriers = table.axes & frozenset().union(*(piece.axes for piece in pieces))
+    carriers = frozenset() if table is None else table.axes & axes_of(pieces)
+    if table is None or len(carriers) != 1:
+        return None, None, None
     rates = frozenset(piece.map.rate for piece in pieces if isinstance(piece, Mapped))
-    return (
-        irregular(table, min(carriers), length, rates - {0}) if len(carriers) == 1 else Irregular()
-    )
+    return irregular(table, min(carriers), length, rates - {0})
 
 
 def _closed(piece: Piece) -> Piece:

@@ -110,9 +110,11 @@ def merge_spreads(spreads: Iterable[Spread], pieces: Sequence[Piece], shape: Sha
             alike.setdefault(extent[1:], []).append(extent)
     gathered: list[Extent] = []
     for extents in alike.values():
-        made = spliced([extent.piece for extent in extents], shape) if len(extents) > 1 else ()
-        same = len(made) in (0, len(extents))
-        gathered += extents if same else [Extent(piece, *extents[0][1:]) for piece in made]
+        if len(extents) > 1:
+            known = {id(extent.piece): extent for extent in extents}
+            made = spliced([extent.piece for extent in extents], shape)
+            extents = [known.get(id(one)) or Extent(one, *extents[0][1:]) for one in made]
+        gathered += extents
     return by_pattern(gathered, pieces)
 
 
@@ -138,12 +140,10 @@ def _beside(extent: Extent, piece: Piece) -> Extent:
 def _together(one: Extent, other: Extent) -> Extent:
     """Return the paths of two extents of one pattern."""
     _, least, largest, off = _beside(other, one.piece)
-    return Extent(
-        one.piece,
-        min(one.least, least),
-        max(one.largest, largest),
-        off if off == one.off else None,
-    )
+    least, largest = min(one.least, least), max(one.largest, largest)
+    if (least, largest, off) == one[1:]:
+        return one
+    return Extent(one.piece, least, largest, off if off == one.off else None)
 
 
 def _is_scattered(extent: Extent) -> bool:

@@ -40,7 +40,10 @@ def spliced(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
             key = axis, piece.carrier, piece.map, *piece[3:]
             before = by_key.get(key)
             if isinstance(before, Mapped):
-                bits |= dict(before.support).get(axis, everywhere)
+                held = dict(before.support).get(axis, everywhere)
+                if bits | held == held:
+                    continue
+                bits |= held
             if before or bits == everywhere:
                 support = () if bits == everywhere else ((axis, bits),)
                 made = Mapped(piece.carrier, piece.map, support, *piece[3:])
