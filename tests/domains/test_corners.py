@@ -95,18 +95,18 @@ def test_tables_of_one_tensor_under_different_shapes_join_unit_by_unit(shape):
     numbers = np.arange(12)
     first = regions.Regrouped(unit_table((2, 6), numbers), (2, 6), (4, 3))
     second = regions.Regrouped(unit_table(shape, 20 - numbers), shape, (4, 3))
-    joined = regions.standing(regions.join_held(first, second))
+    joined = regions.standing(*regions.Clipped().join((first,), (second,)))
     assert joined.lo.ravel().tolist() == [min(n, 20 - n) for n in range(12)]
     assert joined.hi.ravel().tolist() == [max(n, 20 - n) + 1 for n in range(12)]
-    plain = tables.join(regroup(first.table, (2, 6), (4, 3)), regroup(second.table, shape, (4, 3)))
+    plain = tables.join(regroup(first.held, (2, 6), (4, 3)), regroup(second.held, shape, (4, 3)))
     np.testing.assert_array_equal(joined.lo, plain.lo)
 
 
 def test_a_table_that_stands_joins_one_that_does_not():
     held = regions.Regrouped(unit_table((2, 6), range(12)), (2, 6), (4, 3))
     other = unit_table((4, 3), [5] * 12)
-    for pair in ((held, other), (other, held)):
-        joined = regions.standing(regions.join_held(*pair))
+    for one, two in ((held, other), (other, held)):
+        joined = regions.standing(*regions.Clipped().join((one,), (two,)))
         assert joined.lo.ravel().tolist() == [min(n, 5) for n in range(12)]
 
 
