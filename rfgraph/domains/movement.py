@@ -243,14 +243,12 @@ class _Movement(Domain[Moved | str]):
     def _band(self, value: Moved, rule: Band) -> Moved | str:
         if rule.before is None and rule.after is None:
             return WHOLE
-        before, after = rule.before, rule.after
-        if before is None or after is None:
+        if rule.window is None:
             # All on one side is read, and on the other as far as it says.
-            self._opened = BEFORE if before is None else AFTER
-            before, after = -(after or 0) if before is None else before, after
-            after = -before if after is None else after
-        width = before + after + 1
-        return self._taps(value, Window(width, 1, 1, before, rule.in_len, rule.out_len))
+            self._opened = BEFORE if rule.before is None else AFTER
+            before = -(rule.after or 0) if rule.before is None else rule.before
+            return self._taps(value, Window(1, 1, 1, before, rule.in_len, rule.out_len))
+        return self._taps(value, rule.window)
 
     def _blocks(self, value: Moved, rule: Blocks) -> Moved | str:
         read, made = rule.in_len // rule.groups, rule.out_len // rule.groups

@@ -163,10 +163,9 @@ class _Carrying(Joining[Carriers]):
 def _ends_outside(rule: OwnRule, *, in_part: bool) -> tuple[Mask, Mask] | None:
     """Return which positions of a rule lie outside, from each side; None of one that has none."""
     if isinstance(rule, Band):
-        if rule.before is None or rule.after is None:
+        if rule.window is None:
             return None
-        width = rule.before + rule.after + 1
-        rule = Window(max(width, 0), 1, 1, rule.before, rule.in_len, rule.out_len)
+        rule = rule.window
     bounded(rule.out_len)
     if isinstance(rule, Shift):
         if in_part and rule.outside == "absent":

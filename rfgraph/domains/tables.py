@@ -168,8 +168,10 @@ def _along(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Table:
     bounded(table.lo.size // in_len * max(out_len, 1))
     if isinstance(rule, Blocks):
         return _blocks(table, axis, rule)
-    if isinstance(rule, Band) and (rule.before is None or rule.after is None):
-        return _prefix(table, axis, rule)
+    if isinstance(rule, Band):
+        if rule.window is None:
+            return _prefix(table, axis, rule)
+        rule = rule.window
     if isinstance(rule, (Shift, Repeat, Pick)):
         places = indices(rule)
         return _ends(table, axis, places, places)

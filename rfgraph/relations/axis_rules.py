@@ -297,6 +297,14 @@ class Band:
     in_len: int
     out_len: int
 
+    @property
+    def window(self) -> Window | None:
+        """The same as a window, None of a band without end."""
+        if self.before is None or self.after is None:
+            return None
+        width = max(self.before + self.after + 1, 0)
+        return Window(width, 1, 1, self.before, self.in_len, self.out_len)
+
 
 TapRule: TypeAlias = Window | Transposed | Resample | Listed
 SelectRule: TypeAlias = Shift | Repeat | Pick

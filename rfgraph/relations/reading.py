@@ -117,11 +117,8 @@ def indices(rule: Shift | Repeat | Pick) -> Ints:
     return np.where((at >= 0) & (at < length), at, -1)
 
 
-def existing_taps(rule: Window | Transposed | Resample | Band) -> tuple[Ints, int, Ints]:
+def existing_taps(rule: Window | Transposed | Resample) -> tuple[Ints, int, Ints]:
     """Return first position, step and count of the taps that exist, per output position."""
-    if isinstance(rule, Band):
-        before, after = rule.before or 0, rule.after or 0
-        rule = Window(max(before + after + 1, 0), 1, 1, before, rule.in_len, rule.out_len)
     first, step, count = progressions(rule, rule.out_len)
     top = rule.in_len - 1
     last = first + (count - 1) * step

@@ -314,7 +314,7 @@ class Adjoint(Domain[Mass]):
         """Return what rules make of an axis that know no border; None for the others."""
         values, first = np.moveaxis(value.values, axis, 0), value.origin[axis] or 0
         if isinstance(rule, Band):
-            rule = _as_window(rule)
+            rule = rule.window or rule
         if isinstance(rule, Window):
             return spreading.window(rule, values, first)
         if isinstance(rule, Transposed):
@@ -350,14 +350,6 @@ class Adjoint(Domain[Mass]):
         rank = len(old)
         values = np.full((1,) * rank, total(value), dtype=value.values.dtype)
         return Mass(values, (None,) * rank, old, value.exponent, {})
-
-
-def _as_window(rule: Band) -> Window | Band:
-    """Return a band that ends on both sides as a window."""
-    if rule.before is None or rule.after is None:
-        return rule
-    width = rule.before + rule.after + 1
-    return Window(width, 1, 1, rule.before, rule.in_len, rule.out_len)
 
 
 def _covers(rule: Shift) -> bool:

@@ -87,8 +87,8 @@ def _width(rule: AxisRule) -> float:
 
 
 def _band_width(rule: Band) -> float:
-    if rule.before is not None and rule.after is not None:
-        return max(rule.before + rule.after + 1, 1)
+    if rule.window is not None:
+        return max(rule.window.kernel, 1)
     if rule.before is None and rule.after is None:
         return rule.in_len
     bounded = rule.after if rule.before is None else rule.before
