@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Beside the fields of a model the distribution may take a fraction of a second, not more.
 MAX_BESIDE = 1 << 20
+NO_PATHS = "The model has no inputs, and so no paths."
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,22 +41,20 @@ def run(options: argparse.Namespace) -> int:
 
     result = analyze(load_model(options))
     chosen = view(result, options.input, options.tensor)
-    render = _layers if options.layers else _summary
-    emit(options, render(chosen, options))
+    emit(options, _render(chosen, options))
     return 0
 
 
-def _summary(chosen: View, options: argparse.Namespace) -> str | Iterator[str]:
-    form = options.format
-    if form == "json":
-        from rfgraph.reports.model import json as document
+def _render(chosen: View, options: argparse.Namespace) -> str | Iterator[str]:
+    if options.format in ("json", "csv"):
+        return _fields(chosen, options)
+    if options.layers:
+        from rfgraph.reports.layers import tables
 
-        return document.pieces(chosen)
-    if form == "csv":
-        from rfgraph.reports.model import csv as records
-
-        return records.field_records(chosen)
-    if form == "markdown":
+        if options.format == "markdown":
+            return tables.layers_markdown(chosen)
+        return tables.layers_text(chosen, style_of(options))
+    if options.format == "markdown":
         from rfgraph.reports.model import markdown
 
         return markdown.summary(chosen)
@@ -65,25 +63,17 @@ def _summary(chosen: View, options: argparse.Namespace) -> str | Iterator[str]:
     return text.summary(chosen, style_of(options))
 
 
-def _layers(chosen: View, options: argparse.Namespace) -> str | Iterator[str]:
-    form = options.format
-    if form in ("json", "csv"):
-        return _layer_fields(chosen, form)
-    if form == "markdown":
-        from rfgraph.reports.layers import markdown
+def _fields(chosen: View, options: argparse.Namespace) -> str | Iterator[str]:
+    fields = None
+    if options.layers:
+        from rfgraph.reports.layers.rows import layers
 
-        return markdown.layer_table(chosen)
-    from rfgraph.reports.layers import text as layers_text
+        fields = [layer.field for name in chosen.inputs for layer in layers(chosen, name)]
+    if options.format == "csv":
+        from rfgraph.reports.model.csv import field_records
 
-    return layers_text.layer_table(chosen, style_of(options))
+        return field_records(chosen, fields)
+    from rfgraph.analysis.document import parts
+    from rfgraph.reports.formats.json import chunks
 
-
-def _layer_fields(chosen: View, form: str) -> str | Iterator[str]:
-    from rfgraph.reports.layers.rows import layers
-    from rfgraph.reports.model import csv as records
-    from rfgraph.reports.model import json as document
-
-    fields = [layer.field for name in chosen.inputs for layer in layers(chosen, name)]
-    if form == "json":
-        return document.pieces(chosen, fields)
-    return records.field_records(chosen, fields)
+    return chunks(parts(chosen, fields))

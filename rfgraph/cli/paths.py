@@ -142,18 +142,14 @@ def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Pa
 
 def _render(view: View, entries: Sequence[Distribution], options: argparse.Namespace) -> str:
     file, masks = view.result.model.file, view.result.model.masks
+    if options.format == "text":
+        from rfgraph.reports.paths.text import paths_text
+
+        return paths_text(file, entries, style_of(options), masks)
+    from rfgraph.reports.paths import tables
+
     if options.format == "json":
-        from rfgraph.reports.paths.json import paths_json
-
-        return paths_json(options.count, entries, masks)
+        return tables.paths_json(options.count, entries, masks)
     if options.format == "csv":
-        from rfgraph.reports.paths.csv import path_records
-
-        return path_records(entries)
-    if options.format == "markdown":
-        from rfgraph.reports.paths.markdown import paths_markdown
-
-        return paths_markdown(file, entries)
-    from rfgraph.reports.paths.text import paths_text
-
-    return paths_text(file, entries, style_of(options), masks)
+        return tables.path_records(entries)
+    return tables.paths_markdown(file, entries)

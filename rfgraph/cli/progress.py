@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, TypeVar
@@ -25,8 +26,6 @@ def told(
     with contextlib.ExitStack() as stack:
         executor = None
         if workers > 1:
-            from rfgraph.cli.workers import pool
-
             executor = stack.enter_context(pool(workers))
         shown = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         counted = shown and not quiet and total > 1
@@ -52,3 +51,22 @@ def _write(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def pool(workers: int) -> Iterator[Executor]:
+    """Give a pool of fresh processes; what is left to do is dropped when the run is interrupted."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """Leave an interrupt, which the terminal sends to every process, to the one that waits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

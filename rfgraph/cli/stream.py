@@ -87,19 +87,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _render(file: str, found: Sequence[Streaming], options: argparse.Namespace) -> str:
-    match options.format:
-        case "json":
-            from rfgraph.reports.formats.json import results
+    if options.format == "text":
+        from rfgraph.reports.stream.text import stream_text
 
-            return results([item.entry() for item in found])
-        case "csv":
-            from rfgraph.reports.stream.csv import stream_records
+        return stream_text(file, found, style_of(options))
+    if options.format == "json":
+        from rfgraph.reports.formats.json import results
 
-            return stream_records(found)
-        case "markdown":
-            from rfgraph.reports.stream.markdown import stream_markdown
+        return results([item.entry() for item in found])
+    from rfgraph.reports.stream import tables
 
-            return stream_markdown(file, found)
-    from rfgraph.reports.stream.text import stream_text
-
-    return stream_text(file, found, style_of(options))
+    if options.format == "csv":
+        return tables.stream_records(found)
+    return tables.stream_markdown(file, found)

@@ -116,19 +116,16 @@ def _render(file: str, found: Sequence[Tiling], options: argparse.Namespace) -> 
         from rfgraph.reports.tiles.snippets import snippet
 
         return "\n".join(snippet(item, options.library) for item in found)
-    match options.format:
-        case "json":
-            from rfgraph.reports.formats.json import results
+    if options.format == "text":
+        from rfgraph.reports.tiles.text import tiles_text
 
-            return results([item.entry() for item in found])
-        case "csv":
-            from rfgraph.reports.tiles.csv import tiles_records
+        return tiles_text(file, found, style_of(options))
+    if options.format == "json":
+        from rfgraph.reports.formats.json import results
 
-            return tiles_records(found)
-        case "markdown":
-            from rfgraph.reports.tiles.markdown import tiles_markdown
+        return results([item.entry() for item in found])
+    from rfgraph.reports.tiles import tables
 
-            return tiles_markdown(file, found)
-    from rfgraph.reports.tiles.text import tiles_text
-
-    return tiles_text(file, found, style_of(options))
+    if options.format == "csv":
+        return tables.tiles_records(found)
+    return tables.tiles_markdown(file, found)

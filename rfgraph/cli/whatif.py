@@ -122,7 +122,7 @@ def _render(given: Model, model: Model, options: argparse.Namespace) -> str:
         from rfgraph.reports.model.csv import field_records
 
         return field_records(chosen)
-    from rfgraph.reports.whatif.json import whatif_json
+    from rfgraph.reports.whatif import whatif_json
 
     return whatif_json(chosen, model.revision or Revision(()))
 
@@ -136,11 +136,11 @@ def _compared(given: Model, model: Model, options: argparse.Namespace) -> str:
     revision = model.revision or Revision(())
     if options.format == "markdown":
         from rfgraph.reports.diff.markdown import output_parts
-        from rfgraph.reports.whatif.markdown import changes_markdown
+        from rfgraph.reports.whatif import changes_markdown
 
         return "\n\n".join([changes_markdown(model.file, revision), *output_parts(found)]) + "\n"
     from rfgraph.reports.diff.text import output_lines
-    from rfgraph.reports.whatif.text import changes_text
+    from rfgraph.reports.whatif import changes_text
 
     style = style_of(options)
     changed = changes_text(model.file, revision, style)

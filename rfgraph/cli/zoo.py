@@ -60,25 +60,17 @@ def _rows(models: Sequence[str], options: argparse.Namespace) -> Iterator[Row]:
 
 
 def _render(rows: Sequence[Row], options: argparse.Namespace) -> str:
+    if options.format == "html":
+        from rfgraph.reports.zoo.html import zoo_page
+
+        return zoo_page(rows)
+    from rfgraph.reports.zoo import tables
+
     match options.format:
         case "json":
-            from rfgraph.reports.formats.json import dumps
-            from rfgraph.version import HEAD
-
-            entries = [row.to_dict() for row in rows]
-            return dumps({**HEAD, "models": entries})
+            return tables.zoo_json(rows)
         case "csv":
-            from rfgraph.reports.zoo.csv import zoo_records
-
-            return zoo_records(rows)
+            return tables.zoo_records(rows)
         case "markdown":
-            from rfgraph.reports.zoo.markdown import zoo_markdown
-
-            return zoo_markdown(rows)
-        case "html":
-            from rfgraph.reports.zoo.html import zoo_page
-
-            return zoo_page(rows)
-    from rfgraph.reports.zoo.text import zoo_text
-
-    return zoo_text(rows, style_of(options))
+            return tables.zoo_markdown(rows)
+    return tables.zoo_text(rows, style_of(options))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.unit import entry_text
 from rfgraph.analysis.view import masks_sentence
 from rfgraph.reports.formats.csv import cell, csv_text
-from rfgraph.reports.formats.markdown import table
+from rfgraph.reports.formats.markdown import page, table
 from rfgraph.reports.formats.table import lay_out
 from rfgraph.wording.names import for_csv, for_markdown, markdown_text, safe
 from rfgraph.wording.numbers import axes_text, fraction, joined
@@ -58,7 +58,7 @@ def unit_records(unit: Unit) -> str:
 def unit_markdown(file: str, unit: Unit) -> str:
     """Return the regions as Markdown, a table for each input."""
     index = markdown_text(_index(unit, ", "))
-    parts = [f"# {for_markdown(file)}", f"## {for_markdown(unit.tensor)} at {index}"]
+    parts = [f"## {for_markdown(unit.tensor)} at {index}"]
     for region in unit.regions:
         name = for_markdown(region.input)
         if region.empty:
@@ -71,7 +71,7 @@ def unit_markdown(file: str, unit: Unit) -> str:
             parts.extend([f"{touched[0].upper()}{touched[1:]}."] if touched else [])
     if not unit.regions:
         parts.append("Reads no input: it is constant.")
-    return "\n\n".join(parts) + "\n"
+    return page(file, parts)
 
 
 def _index(unit: Unit, between: str) -> str:

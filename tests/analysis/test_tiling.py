@@ -13,7 +13,7 @@ from analysis import nets
 from analysis.stitched import image_of, narrower, network, stitched
 from oracle.local_models import local_model, whole_numbers
 from rfgraph.errors import UsageError
-from rfgraph.reports.formats.exact import exact_text
+from rfgraph.reports.formats.parts import exact_text
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 

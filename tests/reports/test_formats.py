@@ -13,14 +13,14 @@ import rfgraph
 from oracle.builder import Builder
 from reports import models
 from reports.published import FILES, FOLDER, analysed, expected
+from rfgraph.analysis.document import parts
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.view import view
+from rfgraph.reports.formats.json import dumps
 from rfgraph.reports.formats.style import Style
-from rfgraph.reports.layers import text as layers_text
-from rfgraph.reports.layers.markdown import layer_table
 from rfgraph.reports.layers.rows import layers
+from rfgraph.reports.layers.tables import layers_markdown, layers_text
 from rfgraph.reports.model import csv as records
-from rfgraph.reports.model import json as document
 from rfgraph.reports.model import markdown, text
 
 NUMBERS = {
@@ -80,7 +80,7 @@ def test_csv_of_layers_keeps_their_tensors():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_json_is_what_python_gives(path):
     result = analysed(path)
-    found = json.loads(document.report(shown(result)))
+    found = json.loads(dumps(parts(shown(result))))
     paths = found["paths"]
     assert found == json.loads(json.dumps(result.to_dict()))
     ends = [name for output in result.outputs for name in output.before_global or (output.name,)]
@@ -94,7 +94,7 @@ def test_json_is_what_python_gives(path):
 
 def test_json_of_tensors_is_what_python_gives():
     result = analysed(FOLDER / "siamese.onnx")
-    found = json.loads(document.report(shown(result, None, ["left.conv1"])))
+    found = json.loads(dumps(parts(shown(result, None, ["left.conv1"]))))
     assert found == json.loads(json.dumps(result.to_dict(["left.conv1"])))
     assert [item["tensor"] for item in found["receptive_fields"]] == ["left.conv1"]
     with pytest.raises(rfgraph.UsageError, match=r"no tensor 'left.conv'.*'left.conv1'"):
@@ -102,7 +102,7 @@ def test_json_of_tensors_is_what_python_gives():
 
 
 def test_json_has_the_keys_in_the_order_of_the_contract():
-    found = json.loads(document.report(shown(analysed(FOLDER / "resnet50.onnx"))))
+    found = json.loads(dumps(parts(shown(analysed(FOLDER / "resnet50.onnx")))))
     assert list(found) == [
         "schema", "version", "model", "inputs", "outputs", "receptive_fields", "paths", "findings",
     ]  # fmt: skip
@@ -116,21 +116,21 @@ def test_json_has_the_keys_in_the_order_of_the_contract():
 
 
 def test_json_counts_the_published_paths():
-    found = json.loads(document.report(shown(analysed(FOLDER / "highres3dnet.onnx"))))
+    found = json.loads(dumps(parts(shown(analysed(FOLDER / "highres3dnet.onnx")))))
     (entry,) = found["paths"]
     assert entry["total"] == "512"
     assert len(entry["axes"][0]["histogram"]) == 22
 
 
 def test_json_entries_have_a_line_each():
-    lines = document.report(shown(analysed(FOLDER / "alexnet.onnx"))).splitlines()
+    lines = dumps(parts(shown(analysed(FOLDER / "alexnet.onnx")))).splitlines()
     tensors = [line for line in lines if line.startswith('  {"tensor"')]
     assert len(tensors) == 17  # the input and 16 nodes
 
 
 def test_json_of_some_tensors_and_one_input():
     result = analysed(FOLDER / "siamese.onnx")
-    found = json.loads(document.report(shown(result, "left", ["distance"])))
+    found = json.loads(dumps(parts(shown(result, "left", ["distance"]))))
     pairs = [(item["tensor"], item["input"]) for item in found["receptive_fields"]]
     assert pairs == [("distance", "left")]
     assert [(item["tensor"], item["input"]) for item in found["paths"]] == pairs
@@ -146,10 +146,10 @@ def hostile():
 
 RENDERERS = {
     "text": lambda result: text.summary(shown(result), Style()),
-    "layers": lambda result: layers_text.layer_table(shown(result), Style()),
+    "layers": lambda result: layers_text(shown(result), Style()),
     "markdown": lambda result: markdown.summary(shown(result)),
-    "markdown layers": lambda result: layer_table(shown(result)),
-    "json": lambda result: document.report(shown(result)),
+    "markdown layers": lambda result: layers_markdown(shown(result)),
+    "json": lambda result: dumps(parts(shown(result))),
     "csv": lambda result: records.field_records(shown(result)),
     "html": rfgraph.Result._repr_html_,
 }
@@ -212,7 +212,7 @@ def test_markdown_says_what_the_text_says():
 def test_markdown_of_every_model_is_made(make):
     result = rfgraph.analyze(make())
     assert markdown.summary(shown(result)).startswith("# ")
-    assert layer_table(shown(result)).startswith("# ")
+    assert layers_markdown(shown(result)).startswith("# ")
 
 
 def test_a_notebook_shows_a_field_with_its_numbers():

@@ -99,7 +99,7 @@ def test_a_process_is_started_for_each_twenty_files(tmp_path, monkeypatch, capsy
         asked.append(workers)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rfgraph.cli.workers.pool", pool)
+    monkeypatch.setattr("rfgraph.cli.progress.pool", pool)
     paths = [tmp_path / f"{k}.onnx" for k in range(45)]
     for path in paths:
         path.write_bytes(crossed(1, 1).SerializeToString())

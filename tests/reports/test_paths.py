@@ -6,13 +6,14 @@ import rfgraph
 from reports import models
 from reports.published import FILES, analysed
 from rfgraph.analysis.distributions import alike_axes, all_distributions, distribution_of, pairs
+from rfgraph.analysis.document import parts
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.view import View
 from rfgraph.errors import BoundError
+from rfgraph.reports.formats.json import dumps
 from rfgraph.reports.formats.style import Style
-from rfgraph.reports.model.json import report
 from rfgraph.reports.model.text import summary
-from rfgraph.reports.paths.markdown import paths_markdown
+from rfgraph.reports.paths.tables import paths_markdown
 from rfgraph.reports.paths.text import paths_text
 from rfgraph.wording.names import cells
 
@@ -115,5 +116,5 @@ def test_a_report_of_a_model_survives_a_bound(monkeypatch):
     monkeypatch.setattr("rfgraph.analysis.document.quick_distribution", counted_nothing)
     monkeypatch.setattr("rfgraph.reports.model.distribution.quick_distribution", counted_nothing)
     view = viewed(models.anisotropic())
-    assert '"bound": "the states exceed the bound of 200000"' in report(view)
+    assert '"bound": "the states exceed the bound of 200000"' in dumps(parts(view))
     assert "not counted here" in summary(view, Style())

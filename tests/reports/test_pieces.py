@@ -10,17 +10,17 @@ import pytest
 
 import rfgraph
 from fixtures.make import build
+from rfgraph.analysis.document import parts
 from rfgraph.analysis.view import view
 from rfgraph.cli import main, output
 from rfgraph.reports.formats.json import chunks, dumps
-from rfgraph.reports.model import json as document
 
 
 def test_pieces_are_what_json_itself_makes_of_the_whole():
     result = rfgraph.analyze(build("siamese"))
-    text = "".join(document.pieces(view(result, None, None)))
+    text = "".join(chunks(parts(view(result, None, None))))
     assert json.loads(text) == json.loads(json.dumps(result.to_dict()))
-    assert sum(1 for _ in document.pieces(view(result, None, None))) > len(result.graph)
+    assert sum(1 for _ in chunks(parts(view(result, None, None)))) > len(result.graph)
 
 
 def test_an_iterator_is_a_list_of_which_no_entry_is_made_before_it_is_taken():
@@ -46,7 +46,7 @@ def test_an_iterator_is_a_list_of_which_no_entry_is_made_before_it_is_taken():
 def test_blocks_of_any_size_make_the_same_file_and_the_same_output(block, tmp_path, monkeypatch):
     path = tmp_path / "m.onnx"
     path.write_bytes(build("siamese").SerializeToString())
-    whole = document.report(view(rfgraph.analyze(str(path)), None, None)).encode()
+    whole = dumps(parts(view(rfgraph.analyze(str(path)), None, None))).encode()
     monkeypatch.setattr(output, "BLOCK", block)
     assert main([str(path), "-o", str(tmp_path / "r.json"), "--quiet"]) == 0
     assert (tmp_path / "r.json").read_bytes() == whole

@@ -15,9 +15,7 @@ from rfgraph.analysis.distributions import all_distributions
 from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.analysis.view import view
 from rfgraph.reports.formats.style import Style
-from rfgraph.reports.paths.csv import path_records
-from rfgraph.reports.paths.json import paths_json
-from rfgraph.reports.paths.markdown import paths_markdown
+from rfgraph.reports.paths.tables import path_records, paths_json, paths_markdown
 from rfgraph.reports.paths.text import paths_text
 from rfgraph.reports.pictures.panels import panels
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.reports.erf.words import caveats, index_text, sides_text
 from rfgraph.reports.formats.csv import cell, csv_text
 from rfgraph.reports.formats.effective import nothing_text
-from rfgraph.reports.formats.markdown import table
+from rfgraph.reports.formats.markdown import page, table
 from rfgraph.wording.names import for_csv, for_markdown
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def erf_records(fields: Sequence[ERF]) -> str:
 
 def erf_markdown(file: str, fields: Sequence[ERF]) -> str:
     """Return a table for each field."""
-    parts = [f"# {for_markdown(file)}"]
+    parts = []
     for found in fields:
         index = index_text(found.index).replace("*", "\\*")
         parts.append(f"## {for_markdown(found.tensor)} {index} of {for_markdown(found.input)}")
@@ -46,7 +46,7 @@ def erf_markdown(file: str, fields: Sequence[ERF]) -> str:
         said = nothing_text(found) if found.empty else f"half of it lies {sides_text(found)}"
         parts.append(f"{said[0].upper()}{said[1:]}.")
         parts.extend(for_markdown(note) for note in caveats(found))
-    return "\n\n".join(parts) + "\n"
+    return page(file, parts)
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -1,11 +1,18 @@
-"""Tables as Markdown."""
+"""Pages and tables as Markdown."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.wording.names import for_markdown
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+
+def page(file: str, parts: Iterable[str]) -> str:
+    """Return a report on a file, in parts of Markdown."""
+    return "\n\n".join((f"# {for_markdown(file)}", *parts)) + "\n"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

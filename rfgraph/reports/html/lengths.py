@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.streaming import stream
 from rfgraph.analysis.tiling import tiles
 from rfgraph.errors import RfgraphError
-from rfgraph.reports.formats.exact import cost_text, exact_text
+from rfgraph.reports.formats.parts import cost_text, exact_text
 from rfgraph.reports.stream.words import CHUNKS, chunk_rows, lookahead_text, rate_text, verdict
 from rfgraph.reports.tiles.words import halo_text, lengths_text, output_text
 from rfgraph.wording.html import html_table

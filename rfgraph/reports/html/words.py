@@ -17,9 +17,8 @@ from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.relations.graph import shape_of
 from rfgraph.reports.formats.effective import endless_sizes, ratio_text, sizes_text
-from rfgraph.reports.model.padding import padding_rows
+from rfgraph.reports.model.by_axis import padding_rows, shift_rows
 from rfgraph.reports.model.rows import field_rows, scope_sentence, unread
-from rfgraph.reports.model.shift import shift_rows
 from rfgraph.wording.names import for_html, safe
 from rfgraph.wording.numbers import axes_text, count_of, shape_text, short, span, times
 

@@ -9,7 +9,7 @@ from rfgraph.analysis.effective_field import rounded
 from rfgraph.analysis.erf import endless_fields
 from rfgraph.reports.formats.csv import cell, csv_text
 from rfgraph.reports.formats.json import dumps
-from rfgraph.reports.formats.markdown import table
+from rfgraph.reports.formats.markdown import page, table
 from rfgraph.reports.formats.table import lay_out
 from rfgraph.reports.layers.rows import layers
 from rfgraph.version import HEAD
@@ -93,7 +93,7 @@ def as_text(file: str, found: Sequence[Row], share: float, style: Style) -> str:
 def as_markdown(file: str, found: Sequence[Row], share: float) -> str:
     """Return the table as Markdown."""
     body = [(for_markdown(label), *cells) for label, cells in _lines(found)]
-    return f"# {for_markdown(file)}\n\n{table(_header(share), body)}\n\n{NOTE}\n"
+    return page(file, [table(_header(share), body), NOTE])
 
 
 def _header(share: float) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.view import View, masks_sentence, open_lengths
-from rfgraph.reports.formats.markdown import table
+from rfgraph.reports.formats.markdown import page, table
 from rfgraph.reports.model.rows import field_rows, scope_sentence, unread
 from rfgraph.wording.names import for_markdown, markdown_text, one_line
 from rfgraph.wording.numbers import axes_text, shape_text
@@ -21,7 +21,7 @@ def summary(view: View) -> str:
     """Return the report of `rfgraph MODEL` as Markdown."""
     model = view.result.model
     masked = [] if model.masks is None else [markdown_text(masks_sentence(model.masks))]
-    parts = [f"# {for_markdown(model.file)}", *masked, _inputs(view), *_outputs(view)]
+    parts = [*masked, _inputs(view), *_outputs(view)]
     items = {item.name: item for item in model.inputs}
     for title, field in _shown(view):
         parts.append(f"## {title}")
@@ -39,7 +39,7 @@ def summary(view: View) -> str:
             for item in view.result.findings
         ]
         parts.append(table(("code", "severity", "at", "message"), findings))
-    return "\n\n".join(parts) + "\n"
+    return page(model.file, parts)
 
 
 def _inputs(view: View) -> str:

@@ -9,11 +9,9 @@ from rfgraph.analysis.view import View, masks_sentence, open_lengths
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.reports.model.alike import Answers, first_and_last, group_by, in_order_of_file
+from rfgraph.reports.model.by_axis import lengths_rows, padding_rows, shift_rows
 from rfgraph.reports.model.glance import glance
-from rfgraph.reports.model.lengths import lengths_rows
-from rfgraph.reports.model.padding import padding_rows
 from rfgraph.reports.model.rows import field_rows, scope_sentence, unread
-from rfgraph.reports.model.shift import shift_rows
 from rfgraph.wording.names import one_line, safe, some_names
 from rfgraph.wording.numbers import axes_text, count_of, joined, shape_text
 

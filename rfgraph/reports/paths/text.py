@@ -6,7 +6,7 @@ import textwrap
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.distributions import alike_axes, noun, other_scopes
+from rfgraph.analysis.distributions import NO_PATHS, alike_axes, noun, other_scopes
 from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.analysis.view import masks_sentence
 from rfgraph.reports.formats.histogram import chart
@@ -58,7 +58,7 @@ def paths_text(
     for shown in entries:
         lines.extend(["", *_entry(shown, style)])
     if not entries:
-        lines.extend(["", *_wrap("The model has no inputs, and so no paths.", style)])
+        lines.extend(["", *_wrap(NO_PATHS, style)])
     counted = [shown.histogram for shown in entries if shown.histogram is not None]
     if any(item.count == "routes" and item.total > 1 for item in counted):
         lines.extend(["", *map(style.dim, textwrap.wrap(ROUTES, style.width))])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.reports.formats.blockers import blocked
 from rfgraph.reports.formats.lines import hanging, labelled
-from rfgraph.reports.formats.proof import proof_lines
+from rfgraph.reports.formats.parts import NOTHING, blocked, proof_lines
 from rfgraph.reports.formats.table import lay_out
 from rfgraph.reports.stream.words import (
     CACHES,
@@ -33,7 +32,7 @@ def stream_text(file: str, found: Sequence[Streaming], style: Style) -> str:
     """Return the report of `rfgraph stream`."""
     parts = [style.bold(safe(file))]
     if not found:
-        parts.extend(("", *hanging("Nothing is read: no input reaches the tensors.", style)))
+        parts.extend(("", *hanging(NOTHING, style)))
     for item in found:
         parts.extend(("", *_lines(item, style)))
     return "\n".join(parts) + "\n"

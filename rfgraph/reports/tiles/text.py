@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.reports.formats.blockers import blocked
-from rfgraph.reports.formats.exact import cost_text, exact_text
 from rfgraph.reports.formats.lines import LABEL, hanging, labelled
-from rfgraph.reports.formats.proof import proof_lines
+from rfgraph.reports.formats.parts import NOTHING, blocked, cost_text, exact_text, proof_lines
 from rfgraph.reports.formats.table import lay_out
 from rfgraph.reports.tiles.words import (
     NO_PLAN,
@@ -35,7 +33,7 @@ def tiles_text(file: str, found: Sequence[Tiling], style: Style) -> str:
     """Return the report of `rfgraph tiles`."""
     parts = [style.bold(safe(file))]
     if not found:
-        parts.extend(("", *hanging("Nothing is read: no input reaches the tensors.", style)))
+        parts.extend(("", *hanging(NOTHING, style)))
     for item in found:
         parts.extend(("", *_tensor_lines(item, style)))
     return "\n".join(parts) + "\n"

@@ -1,18 +1,54 @@
-"""What a run of parts beside the whole gave, for a person."""
+"""What is said of parts of an input beside the whole: exact, blocked, run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.wording.names import printable
+from rfgraph.wording.names import printable, some_names
 from rfgraph.wording.numbers import axes_text, count_of, figure, shape_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from rfgraph.analysis.blocking import Blocker
     from rfgraph.analysis.proof import Less, Proof
+    from rfgraph.analysis.tiling import Recommended, Tiling
 
+
+NOTHING = "Nothing is read: no input reaches the tensors."
 DIGITS = 3
+_LESS = {"delay": "one unit less of delay", "context": "one grid step less of context"}
+
+
+def cost_text(tile: Recommended) -> str:
+    """Say how many positions are read for each that is kept."""
+    cost = figure(tile.overhead, 3)
+    return f"{cost} position{' is' if cost == '1' else 's are'} read for each kept"
+
+
+def exact_text(item: Tiling) -> str:
+    """Say that tiles are exact, and at which lengths where others are accepted too."""
+    if not item.axes:
+        return "The input has no axis along which it could be cut."
+    some = item.plan is None and any(
+        axis.lengths.loses_some and not axis.lengths.loses(axis.size) for axis in item.axes
+    )
+    where = " at lengths that lose nothing to strides (--image says of any other)" if some else ""
+    rounding = item.geometry.rounding
+    but = "bit for bit"
+    if rounding:
+        but = f"but for rounding where points lie between positions, at {some_names(rounding)}"
+    return f"Tiles are exact{where}: put together, they are the whole, {but}."
+
+
+def blocked(blockers: Sequence[Blocker]) -> Iterator[str]:
+    """Yield a line for each reason: the operators and the axes."""
+    found: dict[tuple[str, str], dict[str, list[int]]] = {}
+    for item in blockers:
+        found.setdefault((item.op_type, item.why), {}).setdefault(item.node, []).append(item.axis)
+    for (kind, why), nodes in found.items():
+        axes = sorted({axis for numbers in nodes.values() for axis in numbers})
+        yield f"{printable(kind)} at {some_names(list(nodes))}: {why} ({axes_text(axes)})"
 
 
 def proof_lines(proof: Proof, noun: str) -> Iterator[str]:
@@ -46,9 +82,6 @@ def _less_lines(proof: Proof) -> Iterator[str]:
     for (what, said), axes in alike.items():
         less = _LESS.get(what) or f"one grid step less {what} ({axes_text(axes)})"
         yield f"{less}: {said}"
-
-
-_LESS = {"delay": "one unit less of delay", "context": "one grid step less of context"}
 
 
 def _less(proof: Proof, item: Less) -> str:

@@ -1,0 +1,113 @@
+"""What else there is to say of the axes of a field, once for like ones: borders and lengths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfgraph.analysis.lengths import (
+    accepted_lengths,
+    loses_positions,
+    lossless,
+    sampled_otherwise,
+)
+from rfgraph.checks.rf006 import amount, off_centre
+from rfgraph.domains.fields.axis import numbers
+from rfgraph.domains.fields.layout import carriers
+from rfgraph.domains.movement import STRETCHED, Movement, movement
+from rfgraph.domains.padding import touched_counts
+from rfgraph.errors import BoundError
+from rfgraph.wording.names import some_names
+from rfgraph.wording.numbers import axes_text, count_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rfgraph.analysis.field import ReceptiveField
+    from rfgraph.analysis.view import View
+    from rfgraph.relations.graph import ModelInput
+    from rfgraph.reports.model.rows import Row
+
+
+def padding_rows(view: View, field: ReceptiveField) -> Iterator[Row]:
+    """Yield a row where padding touches units at any depth, once for like axes."""
+    said: dict[tuple[int, int, int], list[int]] = {}
+    for axis in view.spatial_axes(field):
+        found = None if numbers(field.axes[axis]) is None else _counts(view, field, axis)
+        if found is not None and any(found[:2]):
+            said.setdefault(found, []).append(axis)
+    for (left, right, length), axes in said.items():
+        text = f"{count_of(left, 'unit')} at the start, {right} at the end of {length}"
+        yield "padding touches", text + _where(view, field, axes, " ({})"), ""
+
+
+def _where(view: View, field: ReceptiveField, axes: Sequence[int], form: str) -> str:
+    """Return which axes are meant, nothing where that is all spatial ones."""
+    return "" if len(axes) == len(view.spatial_axes(field)) else form.format(axes_text(axes))
+
+
+def _counts(view: View, field: ReceptiveField, axis: int) -> tuple[int, int, int] | None:
+    """Return the units that padding touches from each side, of how many; None if not known."""
+    state = view.result.forms[field.input].states[field.tensor]
+    along = carriers(state, axis)
+    if len(along) != 1 or field.shape is None:
+        return None
+    (carrier,) = along
+    try:
+        found = view.result.tabulated(field.tensor).touched(field.input, axis)
+    except BoundError:
+        return None
+    return None if found is None else (*touched_counts(found, carrier), field.shape[carrier])
+
+
+def shift_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterator[Row]:
+    """Yield a row where what is read is off-centre, as RF006 finds it, once for like axes."""
+    said: dict[str, list[int]] = {}
+    for axis in view.spatial_axes(field):
+        inner = numbers(field.axes[axis])
+        if inner is None or inner.size is None:
+            continue
+        try:
+            off = off_centre(view.result, field.input, field.tensor, axis, item.shape[axis])
+        except BoundError:
+            continue
+        if off:
+            said.setdefault(amount(off, inner), []).append(axis)
+    for text, axes in said.items():
+        yield "off-centre", text, _where(view, field, axes, "{}")
+
+
+def lengths_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterator[Row]:
+    """Yield a row where sampling depends on the length, or strides lose positions at an open one.
+
+    Once for like axes.
+    """
+    said: dict[tuple[str, str], list[int]] = {}
+    for axis in view.spatial_axes(field):
+        shown = numbers(field.axes[axis])
+        # What samples between positions has a period of several units, or none.
+        sampled = shown is not None and (shown.period is None or shown.period[0] > 1)
+        if not sampled and axis not in item.symbolic:
+            continue
+        moving = movement(view.result.graph, item.name, axis, field.tensor)
+        for row in (*_stretched(view, item, axis, moving), *_lost(view, item, axis, moving)):
+            said.setdefault(row, []).append(axis)
+    for (text, even), axes in said.items():
+        yield "lengths", text + _where(view, field, axes, " ({})"), even
+
+
+def _stretched(
+    view: View, item: ModelInput, axis: int, moving: Movement
+) -> Iterator[tuple[str, str]]:
+    """Say which operators sample otherwise at each length: a part is then never as the whole."""
+    found = [one.operator for one in moving.breaks if one.why == STRETCHED]
+    found.extend(sampled_otherwise(view.result.model, item, axis, moving))
+    if found:
+        names = some_names([*dict.fromkeys(operator.label for operator in found)])
+        yield f"sampling at {names} depends on the length", ""
+
+
+def _lost(view: View, item: ModelInput, axis: int, moving: Movement) -> Iterator[tuple[str, str]]:
+    if axis in item.symbolic and loses_positions(view.result.graph, moving):
+        lengths, _ = accepted_lengths(view.result.model, item, axis, moving)
+        even = f"none at {lossless(lengths)}" if lengths.lossless else ""
+        yield f"strides lose positions at {item.shape[axis]}", even

@@ -1,1 +1,0 @@
-"""A model with other attributes, for people and for machines."""
