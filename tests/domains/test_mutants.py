@@ -100,13 +100,13 @@ def first_only(rule, chosen):
 
 
 def none_but_pointwise(edge, form):
-    return routes.Reduced() if edge.relation.is_pointwise else None
+    return frozenset() if edge.relation.is_pointwise else None
 
 
 def other_axes_alone(edge, form):
     if edge.relation.is_pointwise:
-        return routes.Reduced()
-    return routes.Reduced(others=True) if edge.relation.reduced else None
+        return frozenset()
+    return frozenset((None,)) if edge.relation.reduced else None
 
 
 def cases(check, *wrong):

@@ -16,17 +16,15 @@ from rfgraph.relations.reading import reads_all
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rfgraph.domains.paths.routes import Entering
     from rfgraph.relations.steps import Everything, Places
 
 
-def needed_axes(tensors: Sequence[str], edges: Entering) -> dict[str, frozenset[int]]:
+def needed_axes(edges: Entering) -> dict[str, frozenset[int]]:
     """Return for each tensor the axes whose support a later edge may select from."""
     domain = _Needed()
-    needed: dict[str, set[int]] = {name: set() for name in tensors}
-    for name in reversed(tensors):
+    needed: dict[str, set[int]] = {name: set() for name in edges}
+    for name in reversed(list(edges)):
         after = frozenset(needed[name])
         for edge in edges[name]:
             if after or not edge.relation.is_pointwise:

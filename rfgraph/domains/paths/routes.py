@@ -48,13 +48,6 @@ class Origin(NamedTuple):
     shape: Shape | None = None
 
 
-class Reduced(NamedTuple):
-    """Axes that reductions take: those of `Origin` with a spatial one, and whether others too."""
-
-    spatial: frozenset[int] = frozenset()
-    others: bool = False
-
-
 class Origins(NamedTuple):
     """A set of origins by number: bit k of `bits` stands for number `shift` + k.
 
@@ -72,35 +65,82 @@ class Origins(NamedTuple):
         return self.bits << (self.shift - shift), self.reset << (self.shift - shift)
 
 
-class Arrival:
-    """What is counted at one tensor: whole edges, and origins whose edge brings too much.
-
-    `origins` says of each whether it comes through a reduction.
-    """
-
-    __slots__ = ("edges", "origins")
-
-    def __init__(self, edges: Iterable[Edge] = ()) -> None:
-        self.edges = list(edges)
-        self.origins: dict[int, bool] = {}
-
-
-class Plan(NamedTuple):
-    """The arrivals of every relevant tensor in topological order; origins number `numbered`.
-
-    `left_out` has, by identity, the edges that traces leave out. `carried` is what relations, held
-    beside it, make of single tracks: the same however many are followed at once.
-    """
-
-    tensors: Sequence[str]
-    arrivals: Mapping[str, Arrival]
-    numbered: Sequence[Origin]
-    edges: Entering
-    left_out: Mapping[int, Reduced]
-    carried: dict[object, tuple[Relation, tuple[Track, int] | None]]
-
-
 Entering: TypeAlias = "Mapping[str, Sequence[Edge]]"
+# The axes that reductions take: those of `Origin`, and None for all others.
+Taken: TypeAlias = frozenset[int | None]
+# A tensor, what a walk takes from there on, and its Reshapes; or the shape it makes another of.
+_Way: TypeAlias = "tuple[str, Taken, tuple[tuple[Shape, Shape], ...]]"
+_End: TypeAlias = "tuple[str, Taken, Shape | None]"
+
+
+class Plan:
+    """What is counted at every tensor: whole edges, and origins whose edge brings too much.
+
+    `edges` are those into each tensor, in topological order, of which `whole` are counted. `apart`
+    has origins by their place in `numbered`, and whether each comes through a reduction over other
+    axes. `left_out` has by identity the edges that traces leave out, and the axes that these take.
+    All that leaves a tensor of `begun` comes from there. `carried` is what relations, held beside
+    it, make of single tracks: the same however many are followed at once.
+    """
+
+    def __init__(self, edges: Entering) -> None:
+        self.edges, self.whole = edges, edges
+        self.apart: dict[str, dict[int, bool]] = {}
+        self.numbered: list[Origin] = []
+        self.left_out: dict[int, Taken] = {}
+        self.begun: set[str] = set()
+        self.carried: dict[object, tuple[Relation, tuple[Track, int] | None]] = {}
+        self._numbers: dict[tuple[int, frozenset[int], Shape | None], int] = {}
+
+    def of(self, origin: Origin) -> int:
+        """Return the number of an origin."""
+        key = id(origin.edge), origin.reduced, origin.shape
+        number = self._numbers.setdefault(key, len(self.numbered))
+        if number == len(self.numbered):
+            self.numbered.append(origin)
+        return number
+
+    def brought(self, edge: Edge, origins: Mapping[str, Origins], form: ClosedForm) -> Origins:
+        """Return the origins from which an edge is reached; itself, if a trace keeps it."""
+        before = origins[edge.source]
+        taken = frozenset() if self._can_reshape(edge, before) else reduced_by(edge, form)
+        many = before.bits.bit_count() > MAX_ORIGINS
+        if taken is None or (many and not taken <= {None}):
+            return Origins(self.of(Origin(edge)), 1, 0)
+        self.left_out[id(edge)] = taken
+        if _reshaped(edge) or not taken <= {None}:
+            spatial = frozenset(axis for axis in taken if axis is not None)
+            before = self._changed(before, edge, spatial)
+        return before._replace(reset=before.bits) if None in taken else before
+
+    def _can_reshape(self, edge: Edge, before: Origins) -> bool:
+        """Whether an edge is a Reshape of what no reduction left a part of an input axis of."""
+        return (
+            _reshaped(edge)
+            and before.bits.bit_count() <= MAX_ORIGINS
+            and all(
+                at >= 0
+                for k in _positions(before.bits)
+                for at in self.numbered[before.shift + k].reduced
+            )
+        )
+
+    def _changed(self, before: Origins, edge: Edge, taken: frozenset[int]) -> Origins:
+        """Return origins after an edge."""
+        moved = (edge.relation.in_shape, edge.relation.out_shape)
+        after: dict[int, int] = {}
+        for k in _positions(before.bits):
+            origin, reduced, shape = self.numbered[before.shift + k]
+            shape = _unlike(shape, moved) if _reshaped(edge) else shape
+            number = self.of(Origin(origin, reduced | taken, shape))
+            after[number] = after.get(number, 0) | before.reset >> k & 1
+        shift = min(after)
+        return Origins(
+            shift,
+            sum(1 << number - shift for number in after),
+            sum(flag << number - shift for number, flag in after.items()),
+            apart=len(after) == before.bits.bit_count(),
+        )
 
 
 def entering(
@@ -142,27 +182,22 @@ def _names(graph: Graph, tensor: str) -> set[str]:
     return {tensor} if producer is None else {tensor, producer.label}
 
 
-def every_path(tensors: Sequence[str], edges: Entering) -> Plan:
-    """Return the plan that counts each walk."""
-    return Plan(tensors, {name: Arrival(edges[name]) for name in tensors}, (), edges, {}, {})
-
-
 def is_transparent(edge: Edge, form: ClosedForm) -> bool:
     """Whether a trace leaves an edge out."""
     taken = reduced_by(edge, form)
-    return taken is not None and not taken.spatial
+    return taken is not None and taken <= {None}
 
 
-def reduced_by(edge: Edge, form: ClosedForm) -> Reduced | None:
-    """Return what an edge reduces, if pointwise nothing; None if a trace keeps it."""
+def reduced_by(edge: Edge, form: ClosedForm) -> Taken | None:
+    """Return which axes an edge reduces, if pointwise none; None if a trace keeps it."""
     relation, state = edge.relation, form.states.get(edge.source)
     if relation.is_pointwise:
-        return Reduced()
+        return frozenset()
     if relation.reduced is None or state is None:
         return None
     reduced, rank = relation.reduced, len(relation.in_shape)
     spatial: set[int] = set()
-    taken: set[int] = set()
+    taken: set[int | None] = set()
     for axis in form.spatial_axes:
         carrying = carriers(state, axis)
         here = reduced & carrying
@@ -171,7 +206,7 @@ def reduced_by(edge: Edge, form: ClosedForm) -> Reduced | None:
             taken.update({axis} if here == carrying else {at - rank for at in here})
     if not spatial <= _whole_axes(relation):
         return None
-    return Reduced(frozenset(taken), others=spatial != reduced)
+    return frozenset(taken) if spatial == reduced else frozenset((*taken, None))
 
 
 def _reshaped(edge: Edge) -> bool:
@@ -191,103 +226,52 @@ def _whole_axes(relation: Relation) -> set[int]:
     }
 
 
-def routes(
-    tensors: Sequence[str], edges: Entering, form: ClosedForm, kept: frozenset[str] = frozenset()
-) -> Plan:
+def routes(edges: Entering, form: ClosedForm, kept: frozenset[str] = frozenset()) -> Plan:
     """Return the plan that counts each trace once.
 
     Paths through the tensors and operators named by `kept` are told from those beside them.
     """
-    numbers = _Numbers()
-    arrivals = {name: Arrival() for name in tensors}
+    plan = Plan(edges)
+    whole: dict[str, Sequence[Edge]] = dict.fromkeys(edges, ())
+    plan.whole = whole
     origins: dict[str, Origins] = {}
-    readers = Counter(before for name in tensors for before in {e.source for e in edges[name]})
-    for name in tensors:
-        brought = [(edge, numbers.brought(edge, origins, form)) for edge in edges[name]]
+    readers = Counter(before for into in edges.values() for before in {e.source for e in into})
+    for name, into in edges.items():
+        brought = [(edge, plan.brought(edge, origins, form)) for edge in into]
         if brought:
-            arrivals[name], origins[name] = _arrive(brought)
-        if not brought or _is_kept(name, edges[name], kept):
+            whole[name], left, origins[name] = _arrive(brought)
+            if left:
+                plan.apart[name] = left
+        if not brought or _is_kept(name, into, kept):
             # All that leaves the graph input, or a tensor that is asked for, comes from there.
+            plan.begun.add(name)
             begun = Edge("", name, Relation((), ()), Operator(-1, "", ""))
-            origins[name] = Origins(numbers.of(Origin(begun)), 1, 0)
-        for before in {edge.source for edge, _ in brought}:
+            origins[name] = Origins(plan.of(Origin(begun)), 1, 0)
+        for before in {edge.source for edge in into}:
             readers[before] -= 1
             if not readers[before]:
                 del origins[before]
-    return Plan(tensors, arrivals, numbers.numbered, edges, numbers.left_out, {})
+    return plan
 
 
-class _Numbers:
-    """Numbers origins, and says which ones edges bring."""
-
-    def __init__(self) -> None:
-        self.numbered: list[Origin] = []
-        self.left_out: dict[int, Reduced] = {}
-        self._known: dict[tuple[int, frozenset[int], Shape | None], int] = {}
-
-    def of(self, origin: Origin) -> int:
-        """Return the number of an origin."""
-        key = id(origin.edge), origin.reduced, origin.shape
-        number = self._known.setdefault(key, len(self.numbered))
-        if number == len(self.numbered):
-            self.numbered.append(origin)
-        return number
-
-    def brought(self, edge: Edge, origins: Mapping[str, Origins], form: ClosedForm) -> Origins:
-        """Return the origins from which an edge is reached; itself, if a trace keeps it."""
-        before = origins[edge.source]
-        taken = Reduced() if self._can_reshape(edge, before) else reduced_by(edge, form)
-        if taken is None or (taken.spatial and before.bits.bit_count() > MAX_ORIGINS):
-            return Origins(self.of(Origin(edge)), 1, 0)
-        self.left_out[id(edge)] = taken
-        if taken.spatial or _reshaped(edge):
-            before = self._changed(before, edge, taken)
-        return before._replace(reset=before.bits) if taken.others else before
-
-    def _can_reshape(self, edge: Edge, before: Origins) -> bool:
-        """Whether an edge is a Reshape of what no reduction left a part of an input axis of."""
-        few = before.bits.bit_count() <= MAX_ORIGINS
-        return (
-            few
-            and _reshaped(edge)
-            and all(
-                at >= 0
-                for k in _positions(before.bits)
-                for at in self.numbered[before.shift + k].reduced
-            )
-        )
-
-    def _changed(self, before: Origins, edge: Edge, taken: Reduced) -> Origins:
-        """Return origins after an edge."""
-        after: dict[int, int] = {}
-        for k in _positions(before.bits):
-            origin, reduced, shape = self.numbered[before.shift + k]
-            made = Origin(origin, reduced | taken.spatial, _shape_before(shape, edge))
-            number = self.of(made)
-            after[number] = after.get(number, 0) | before.reset >> k & 1
-        shift = min(after)
-        return Origins(
-            shift,
-            sum(1 << number - shift for number in after),
-            sum(flag << number - shift for number, flag in after.items()),
-            apart=len(after) == before.bits.bit_count(),
-        )
-
-
-def _shape_before(shape: Shape | None, edge: Edge) -> Shape | None:
-    """Return the shape that Reshapes made another of, after an edge; None if back in it."""
-    if not _reshaped(edge):
-        return shape
-    shape = edge.relation.in_shape if shape is None else shape
-    return None if shape == edge.relation.out_shape else shape
+def _unlike(shape: Shape | None, moved: tuple[Shape, Shape]) -> Shape | None:
+    """Return the shape that Reshapes made another of, after one; None if back in it."""
+    old, new = moved
+    shape = old if shape is None else shape
+    return None if shape == new else shape
 
 
 def _is_kept(name: str, edges: Sequence[Edge], kept: frozenset[str]) -> bool:
     return name in kept or any(edge.operator.label in kept for edge in edges)
 
 
-def _arrive(brought: list[tuple[Edge, Origins]]) -> tuple[Arrival, Origins]:
-    """Choose edges that bring each origin once, and through a reduction if any edge does."""
+def _arrive(
+    brought: list[tuple[Edge, Origins]],
+) -> tuple[list[Edge], dict[int, bool], Origins]:
+    """Choose edges that bring each origin once, and through a reduction if any edge does.
+
+    Return these, the origins that are left, and all.
+    """
     shift = min(origins.shift for _, origins in brought)
     whole: list[tuple[Edge, int, int]] = []
     total = total_reset = 0
@@ -299,14 +283,14 @@ def _arrive(brought: list[tuple[Edge, Origins]]) -> tuple[Arrival, Origins]:
             whole = [(edge, bits, reset)]
         total |= bits
         total_reset |= reset
-    arrival, left = Arrival(), total
+    chosen, left = [], total
     for edge, bits, reset in whole:
         if not total_reset & bits & ~reset:
-            arrival.edges.append(edge)
+            chosen.append(edge)
             left &= ~bits
-    arrival.origins = {shift + k: bool(total_reset >> k & 1) for k in _positions(left)}
+    apart = {shift + k: bool(total_reset >> k & 1) for k in _positions(left)}
     low = (total & -total).bit_length() - 1
-    return arrival, Origins(shift + low, total >> low, total_reset >> low)
+    return chosen, apart, Origins(shift + low, total >> low, total_reset >> low)
 
 
 def _positions(bits: int) -> Iterator[int]:
@@ -316,85 +300,56 @@ def _positions(bits: int) -> Iterator[int]:
         bits ^= low
 
 
-class Walks:
-    """The walks of edges that traces leave out, from origins to where these are counted."""
+def walks_to(plan: Plan, name: str) -> dict[int, tuple[Edge, ...]]:
+    """Return for each origin apart at a tensor a shortest walk of edges that traces leave out.
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        # What leaves these comes from there: no walk of another origin leads through them.
-        self._named = {origin.edge.target for origin in plan.numbered if not origin.edge.source}
-
-    def to(self, name: str) -> dict[int, tuple[Edge, ...]]:
-        """Return a shortest walk for each of a tensor's origins, through a reduction if so told.
-
-        Ties are broken by the order of the operands.
-        """
-        numbers = self._plan.arrivals[name].origins
-        starts = {
-            number: _Place(edge.target, Reduced(reduced, numbers[number]), shape)
-            for number, (edge, reduced, shape) in ((k, self._plan.numbered[k]) for k in numbers)
-        }
-        walks = self._search(name, set(starts.values()))
-        return {number: walks[place] for number, place in starts.items()}
-
-    def _search(self, name: str, wanted: set[_Place]) -> dict[_Place, tuple[Edge, ...]]:
-        """Return a walk for each place that is wanted, searched backward."""
-        came: set[tuple[str, Reduced, tuple[int, ...]]] = set()
-        walks: dict[_Place, tuple[Edge, ...]] = {}
-        ends = {place.tensor for place in wanted}
-        pending: deque[_Way | None] = deque([None])
-        while len(walks) < len(wanted):
-            way = pending.popleft()
-            for edge in self._plan.edges[name if way is None else way.edge.source]:
-                taken = self._plan.left_out.get(id(edge))
-                if taken is None:
-                    continue
-                made = _Way.through(edge, taken, way)
-                key = edge.source, made.reduced, tuple(map(id, made.reshapes))
-                if key in came:
-                    continue
-                came.add(key)
-                if edge.source in ends:
-                    place = _Place(edge.source, made.reduced, made.shape())
-                    if place in wanted:
-                        walks.setdefault(place, made.edges())
-                if edge.source not in self._named:
-                    pending.append(made)
-        return walks
+    Through a reduction over other axes if it comes so. Ties are broken by the order of the
+    operands.
+    """
+    ends = {}
+    for number, through in plan.apart[name].items():
+        edge, reduced, shape = plan.numbered[number]
+        ends[number] = edge.target, reduced | ({None} if through else frozenset()), shape
+    walks = _search(plan, name, set(ends.values()))
+    return {number: walks[end] for number, end in ends.items()}
 
 
-class _Place(NamedTuple):
-    """A tensor, what a walk reduces from there on, and the shape that it makes another of."""
+def _search(plan: Plan, name: str, wanted: set[_End]) -> dict[_End, tuple[Edge, ...]]:
+    """Return a walk from each tensor, with what is done from there on, searched backward."""
+    begin: _Way = name, frozenset(), ()
+    came: dict[_Way, tuple[Edge, _Way]] = {}
+    walks: dict[_End, tuple[Edge, ...]] = {}
+    tensors = {end[0] for end in wanted}
+    pending = deque([begin])
+    while len(walks) < len(wanted):
+        way = tensor, reduced, reshapes = pending.popleft()
+        for edge in plan.edges[tensor]:
+            taken = plan.left_out.get(id(edge))
+            if taken is None:
+                continue
+            moved = (edge.relation.in_shape, edge.relation.out_shape)
+            made: _Way = (
+                edge.source,
+                reduced | taken,
+                (moved, *reshapes) if _reshaped(edge) else reshapes,
+            )
+            if made in came:
+                continue
+            came[made] = edge, way
+            if edge.source in tensors:
+                end = *made[:2], reduce(_unlike, made[2], None)
+                if end in wanted and end not in walks:
+                    walks[end] = _along(came, made, begin)
+            # What leaves a tensor of `begun` comes from there: no walk of others leads through it.
+            if edge.source not in plan.begun:
+                pending.append(made)
+    return walks
 
-    tensor: str
-    reduced: Reduced
-    shape: Shape | None
 
-
-class _Way(NamedTuple):
-    """A walk by its first edge and the rest: what it reduces, and its Reshapes in order."""
-
-    edge: Edge
-    rest: _Way | None
-    reduced: Reduced
-    reshapes: tuple[Edge, ...]
-
-    @classmethod
-    def through(cls, edge: Edge, taken: Reduced, rest: _Way | None) -> _Way:
-        """Return the walk that goes over an edge before the rest."""
-        after, reshapes = (Reduced(), ()) if rest is None else (rest.reduced, rest.reshapes)
-        both = Reduced(after.spatial | taken.spatial, after.others or taken.others)
-        return cls(edge, rest, both, (edge, *reshapes) if _reshaped(edge) else reshapes)
-
-    def shape(self) -> Shape | None:
-        """Return the shape that the walk makes another of; None if it ends in it."""
-        return reduce(_shape_before, self.reshapes, None)
-
-    def edges(self) -> tuple[Edge, ...]:
-        """Return the edges of the walk in order."""
-        way: _Way | None = self
-        edges: list[Edge] = []
-        while way is not None:
-            edges.append(way.edge)
-            way = way.rest
-        return tuple(edges)
+def _along(came: Mapping[_Way, tuple[Edge, _Way]], way: _Way, end: _Way) -> tuple[Edge, ...]:
+    """Return the edges over which a way came, in order."""
+    edges: list[Edge] = []
+    while way != end:
+        edge, way = came[way]
+        edges.append(edge)
+    return tuple(edges)

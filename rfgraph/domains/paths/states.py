@@ -16,7 +16,7 @@ from rfgraph.domains.fields.pattern import excess, normal
 from rfgraph.domains.fields.pieces import Mapped, Tabled, own_position
 from rfgraph.domains.joined import joined
 from rfgraph.domains.paths.liveness import needed_axes
-from rfgraph.domains.paths.routes import Plan, Walks, entering, every_path, not_named, routes
+from rfgraph.domains.paths.routes import Plan, entering, not_named, routes, walks_to
 from rfgraph.domains.paths.tracks import Track, carry_track, presence, support_of
 from rfgraph.domains.periodic import constant
 from rfgraph.domains.scope import Scope
@@ -120,10 +120,7 @@ class Question:
         edges = entering(graph, order, self.form.input, self.target, instead)
         if not edges:
             return None
-        tensors = list(edges)
-        if self.count == "paths":
-            return every_path(tensors, edges)
-        return routes(tensors, edges, self.form, kept)
+        return Plan(edges) if self.count == "paths" else routes(edges, self.form, kept)
 
 
 def _without(graph: Graph, names: set[str]) -> Graph:
@@ -142,7 +139,7 @@ def joint_bound(plan: Plan | None) -> int:
 
     Joint states may be products of single ones.
     """
-    return 0 if plan is None else max(1000, 8 * len(plan.tensors))
+    return 0 if plan is None else max(1000, 8 * len(plan.edges))
 
 
 @allowance()
@@ -163,15 +160,13 @@ class _Folder:
 
     def __init__(self, question: Question, plan: Plan, made: StateGraph, bound: int) -> None:
         self.question, self.plan, self.made, self.bound = question, plan, made, bound
-        self.needed = needed_axes(plan.tensors, plan.edges)
+        self.needed = needed_axes(plan.edges)
         # Whether a state's tracks read nothing at some positions, which a tensor may not need.
         self.partial: list[bool] = []
-        self.cache: dict[object, tuple[Track, int] | None] = {}
         self.patterns: dict[object, Track] = {}
         self.entries = 0
-        self.walks = Walks(plan)
         # Edges whose own paths are wanted, and the ones that stand for tensors.
-        origins = {number for arrival in plan.arrivals.values() for number in arrival.origins}
+        origins = {number for numbers in plan.apart.values() for number in numbers}
         wanted = [plan.numbered[number].edge for number in origins]
         self.wanted = set(map(id, wanted))
         self.own = {edge.target: id(edge) for edge in wanted if not edge.source}
@@ -181,13 +176,13 @@ class _Folder:
 
     def fold(self) -> StateGraph:
         made, plan = self.made, self.plan
-        self._begin(plan.tensors[0])
-        for name in plan.tensors[1:]:
+        first, *others = plan.edges
+        self._begin(first)
+        for name in others:
             here = self.at.setdefault(name, {})
-            arrival = plan.arrivals[name]
-            for edge in arrival.edges:
+            for edge in plan.whole[name]:
                 self._follow(self.at.get(edge.source, {}), edge.relation, (edge,), name, here)
-            if arrival.origins:
+            if name in plan.apart:
                 self._from_origins(name, here)
             self._keep_origins(name)
             if len(made.tracks) > self.bound:
@@ -289,16 +284,10 @@ class _Folder:
     def _carry_track(self, track: Track, relation: Relation, name: str) -> tuple[Track, int] | None:
         needed = self.needed[name]
         key = (id(relation), needed, track.same())
-        if key in self.cache:
-            return self.cache[key]
-        known = self.plan.carried.get(key)
-        if known is None:
-            known = self.plan.carried[key] = relation, carry_track(track, relation, needed)
-        result = known[1]
-        if result is not None:
-            result = self._only(result[0]), result[1]
-        self.cache[key] = result
-        return result
+        if key not in self.plan.carried:
+            self.plan.carried[key] = relation, carry_track(track, relation, needed)
+        _, made = self.plan.carried[key]
+        return made and (self._only(made[0]), made[1])
 
     def _mended(self, track: Track, name: str, axis: int) -> Track:
         """Return a track as whole if, at this tensor, its carrier stands for all of the axis."""
@@ -332,7 +321,7 @@ class _Folder:
 
     def _from_origins(self, name: str, here: dict[object, int]) -> None:
         """Carry the own paths of origins over the transparent walks that lead from them."""
-        for number, walk in self.walks.to(name).items():
+        for number, walk in walks_to(self.plan, name).items():
             steps = [step for edge in walk for step in edge.relation.steps]
             relation = Relation(walk[0].relation.in_shape, tuple(steps))
             origin = self.plan.numbered[number].edge
@@ -344,7 +333,7 @@ class _Folder:
             return
         if name in self.own:
             self.origins[self.own[name]] = dict(self.at[name])
-        for edge in self.plan.arrivals[name].edges:
+        for edge in self.plan.whole[name]:
             if id(edge) in self.wanted:
                 own = self.origins[id(edge)] = {}
                 self._follow(self.at.get(edge.source, {}), edge.relation, (edge,), name, own)
