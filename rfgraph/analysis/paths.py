@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.fields.layout import ClosedForm
-    from rfgraph.domains.paths.listing import LocalPath
     from rfgraph.onnxfile.reading.model_source import Source
 
 
@@ -125,12 +124,12 @@ def _paths(asked: Question, *, largest: bool) -> Iterator[Path]:
 
     axes = asked.form.spatial_axes
     states = state_graph(asked, axes, asked.plan(listed=True))
-    for walk in in_order(states, largest=largest):
-        operators = [edge.operator for edge in walk.edges]
+    for edges, sizes in in_order(states, largest=largest):
+        operators = [edge.operator for edge in edges]
         yield Path(
             tuple(operator.label for operator in operators),
-            walk.sizes,
-            FrozenDict(dict(zip(axes, walk.sizes, strict=True))),
+            sizes,
+            FrozenDict(dict(zip(axes, sizes, strict=True))),
             tuple(operator.op_type for operator in operators),
         )
 
@@ -152,11 +151,7 @@ def walks_by_size(
     last = len(walks) - 1
     chosen = {last * number // (most - 1) for number in range(most)}
     return {
-        walk.sizes[place]: _passed(source, walk)
-        for number, walk in enumerate(walks)
+        sizes[place]: (source, *(edge.target for edge in edges))
+        for number, (edges, sizes) in enumerate(walks)
         if last < most or number in chosen
     }
-
-
-def _passed(source: str, walk: LocalPath) -> tuple[str, ...]:
-    return (source, *(edge.target for edge in walk.edges))

@@ -241,16 +241,12 @@ def _unpacked(value: int, width: int, first: int) -> Histogram:
     return histogram
 
 
-class _TooManyError(Exception):
-    """A histogram has more distinct bases than the bound."""
-
-
 def _sum_counts(a: dict[V, int], b: dict[V, int], bound: int) -> dict[V, int]:
     joined = dict(a)
     for base, count in b.items():
         joined[base] = joined.get(base, 0) + count
     if len(joined) > bound:
-        raise _TooManyError
+        raise BoundError(f"sizes to list are more than MAX_FULL ({MAX_FULL})")
     return joined
 
 
@@ -266,9 +262,9 @@ def _counted(
     bound = MAX_FULL if full else 4 * MAX_SIZES
     try:
         return forward(made, moves, one, shifted, lambda a, b: _sum_counts(a, b, bound))
-    except _TooManyError:
+    except BoundError:
         if full:
-            raise BoundError(f"sizes to list are more than MAX_FULL ({MAX_FULL})") from None
+            raise
         return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from itertools import count
-from operator import add, itemgetter
+from operator import add
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.paths.states import Arc, StateGraph, successors
@@ -79,36 +79,11 @@ class Place:
         return mine.index < theirs.index
 
 
-class _Way(NamedTuple):
-    """The arcs that a path has taken so far, last one first."""
-
-    arc: Arc
-    before: _Way | None
-
-
-class LocalPath(NamedTuple):
-    """One path: its edges in order and its sizes on the tracked axes."""
-
-    edges: tuple[Edge, ...]
-    sizes: tuple[int, ...]
-
-
-class _Option(NamedTuple):
-    """One way on from a state: over an arc, or to the end (None).
-
-    `least` is the best that a base can then come to, `growth` what the arc adds to it.
-    """
-
-    least: Vector
-    indices: tuple[int, ...]
-    arc: Arc | None
-    growth: Vector
-
-
 class _Entry(NamedTuple):
-    """A beginning of a path that ends in `state`, and the number of the option it takes there.
+    """A beginning of a path up to `state`, and the number of the way on that it takes there.
 
-    Entries compare by what they can come to, then by the operators on the way.
+    Entries compare by what they can come to, then by the operators on the way. `base` is the size
+    so far; what led to `state` is `before`.
     """
 
     bound: Vector
@@ -117,67 +92,64 @@ class _Entry(NamedTuple):
     state: int
     number: int
     base: Vector
-    way: _Way | None
-    before: Place
+    before: _Entry | None
 
 
-def in_order(made: StateGraph, *, largest: bool) -> Iterator[LocalPath]:
+def in_order(made: StateGraph, *, largest: bool) -> Iterator[tuple[tuple[Edge, ...], Vector]]:
     """Yield the paths that are local on every tracked axis, largest (or smallest) first.
 
-    The order is lexicographic over the axes, then over the operators' places in the file.
+    Each by its edges in order and its sizes on these axes. The order is lexicographic over the
+    axes, then over the operators' places in the file.
     """
     search = _Search(made, -1 if largest else 1)
     if not made.tracks or made.start not in search.best:
         return
     heap: list[_Entry] = []
-    entry = search.entry(made.start, 0, (0,) * len(made.axes), None, Place())
+    entry = search.entry(made.start, 0, (0,) * len(made.axes), None)
     while True:
-        _, place, _, state, number, base, way, before = entry
-        options = search.options(state)
-        if number + 1 < len(options):
-            heapq.heappush(heap, search.entry(state, number + 1, base, way, before))
-        _, _, arc, growth = options[number]
+        _, _, _, state, number, base, before = entry
+        ways = search.ways_on(state)
+        if number + 1 < len(ways):
+            heapq.heappush(heap, search.entry(state, number + 1, base, before))
+        arc = ways[number]
         if arc is not None:
-            following = search.entry(arc.target, 0, _sum(base, growth), _Way(arc, way), place)
+            following = search.entry(arc.target, 0, _sum(base, search.growth(arc)), entry)
             entry = heapq.heappushpop(heap, following)
             continue
-        yield search.path_of(entry)
+        yield search.edges_to(entry), tuple(search.sign * size for size in entry.bound)
         if not heap:
             return
         entry = heapq.heappop(heap)
 
 
-def of_each_size(made: StateGraph, place: int) -> Iterator[LocalPath]:
+def of_each_size(made: StateGraph, place: int) -> Iterator[tuple[tuple[Edge, ...], Vector]]:
     """Yield one path for each size along the tracked axis at `place`, smallest first.
 
     Of the paths that are local on every tracked axis; among those of one size the first by the
     operators' places in the file. BoundError where there are too many sizes on the way.
     """
     search = _Search(made, 1)
-    rest = _sizes_to_come(made, place, search.finals)
-    for size in sorted(rest.get(made.start, ())):
-        state, base, way, left = made.start, (0,) * len(made.axes), None, size
+    finals = search.finals
+    rest = _sizes_to_come(made, place, finals)
+    for left in sorted(rest.get(made.start, ())):
+        state, base = made.start, (0,) * len(made.axes)
+        edges: list[Edge] = []
         while True:
-            option = next(
-                option
-                for option in sorted(search.options(state), key=itemgetter(1))
-                if _leads_to(option, place, left, search.finals.get(state), rest)
+            # Whether to end here, or to go where what is then left of the size may still come.
+            arc = next(
+                arc
+                for arc in sorted(search.ways_on(state), key=_indices)
+                if (
+                    finals[state][place] == left - base[place]
+                    if arc is None
+                    else left - base[place] - arc.shift[place] in rest[arc.target]
+                )
             )
-            if option.arc is None:
-                yield LocalPath(_along(way), _sum(base, search.finals[state]))
+            if arc is None:
+                yield tuple(edges), _sum(base, finals[state])
                 break
-            base, way = _sum(base, option.growth), _Way(option.arc, way)
-            left -= option.growth[place]
-            state = option.arc.target
-
-
-def _leads_to(
-    option: _Option, place: int, left: int, final: Vector | None, rest: dict[int, set[int]]
-) -> bool:
-    """Whether a way on comes to what is `left` of a size."""
-    if option.arc is None:
-        return final is not None and final[place] == left
-    return left - option.growth[place] in rest[option.arc.target]
+            state, base = arc.target, _sum(base, search.growth(arc))
+            edges += arc.edges
 
 
 def _sizes_to_come(made: StateGraph, place: int, finals: dict[int, Vector]) -> dict[int, set[int]]:
@@ -205,46 +177,49 @@ class _Search:
         }
         self.best = _best_completions(made, sign, self.finals)
         self.leaving = successors(made)
-        self.serial = count()
-        self._options: dict[int, list[_Option]] = {}
+        self.serial, self.begin = count(), Place()
+        self._ways: dict[int, list[Arc | None]] = {}
 
-    def options(self, state: int) -> list[_Option]:
-        """Return the ways on from a state in order."""
-        options = self._options.get(state)
-        if options is None:
-            options = self._options[state] = sorted(self._ways_on(state), key=itemgetter(0, 1))
-        return options
+    def ways_on(self, state: int) -> list[Arc | None]:
+        """Return the ways on from a state in order: arcs, and None where paths may end."""
+        ways = self._ways.get(state)
+        if ways is None:
+            ends: list[Arc | None] = [None] if state in self.finals else []
+            ways = ends + [arc for arc in self.leaving[state] if arc.target in self.best]
+            ways.sort(key=lambda arc: (self._least(state, arc), _indices(arc)))
+            self._ways[state] = ways
+        return ways
 
-    def _ways_on(self, state: int) -> Iterator[_Option]:
-        if state in self.finals:
-            yield _Option(self.finals[state], (), None, ())
-        for arc in self.leaving[state]:
-            after = self.best.get(arc.target)
-            if after is not None:
-                growth = tuple(self.sign * more for more in arc.shift[: len(self.made.axes)])
-                indices = tuple(edge.operator.index for edge in arc.edges)
-                yield _Option(_sum(growth, after), indices, arc, growth)
+    def growth(self, arc: Arc) -> Vector:
+        """Return what an arc adds to a size."""
+        return tuple(self.sign * more for more in arc.shift[: len(self.made.axes)])
 
-    def entry(
-        self, state: int, number: int, base: Vector, way: _Way | None, before: Place
-    ) -> _Entry:
-        """Return the entry of one option."""
-        option = self.options(state)[number]
-        bound, place = _sum(base, option.least), before.then(option.indices)
-        return _Entry(bound, place, next(self.serial), state, number, base, way, before)
+    def _least(self, state: int, arc: Arc | None) -> Vector:
+        """Return the best that is still to come on one way on."""
+        return self.finals[state] if arc is None else _sum(self.growth(arc), self.best[arc.target])
 
-    def path_of(self, entry: _Entry) -> LocalPath:
-        """Return the path that an entry ends."""
-        sizes = tuple(self.sign * number for number in entry.bound)
-        return LocalPath(_along(entry.way), sizes)
+    def entry(self, state: int, number: int, base: Vector, before: _Entry | None) -> _Entry:
+        """Return the entry of one way on."""
+        arc = self.ways_on(state)[number]
+        place = self.begin if before is None else before.place
+        bound = _sum(base, self._least(state, arc))
+        serial = next(self.serial)
+        return _Entry(bound, place.then(_indices(arc)), serial, state, number, base, before)
+
+    def edges_to(self, entry: _Entry) -> tuple[Edge, ...]:
+        """Return the edges of the path that an entry ends, in order."""
+        pieces: list[tuple[Edge, ...]] = []
+        before: _Entry | None = entry
+        while before is not None:
+            arc = self.ways_on(before.state)[before.number]
+            pieces.append(() if arc is None else arc.edges)
+            before = before.before
+        return tuple(edge for piece in reversed(pieces) for edge in piece)
 
 
-def _along(way: _Way | None) -> tuple[Edge, ...]:
-    pieces: list[tuple[Edge, ...]] = []
-    while way is not None:
-        pieces.append(way.arc.edges)
-        way = way.before
-    return tuple(edge for piece in reversed(pieces) for edge in piece)
+def _indices(arc: Arc | None) -> tuple[int, ...]:
+    """Return the places in the file of the operators on one way on."""
+    return () if arc is None else tuple(edge.operator.index for edge in arc.edges)
 
 
 def _sum(a: Vector, b: Vector) -> Vector:
