@@ -17,7 +17,6 @@ from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Pick, Repeat, Shape, Shift
 from rfgraph.relations.graph import Edge, edges_into, input_shape
 from rfgraph.relations.how import SELECT
-from rfgraph.relations.interpretation import Domain, Value
 from rfgraph.relations.reading import indices
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Gathered, Permute, Pointwise, Regroup, Select
@@ -90,23 +89,6 @@ def joined_by_axis(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
         for name, one in joined(graph, tensors).items()
         if not any(isinstance(step, Gathered) for step in one.edge.relation.steps)
     }
-
-
-class Joining(Domain[Value]):
-    """A domain that follows the edges `over` into some tensors, in place of those of the graph."""
-
-    def __init__(self, over: Mapping[str, Sequence[Edge]] | None = None) -> None:
-        self._over = over or {}
-
-    def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
-        """Return the edges in place of the graph's, or these."""
-        return self._over.get(tensor) or edges_into(graph, tensor)
-
-    def sources(self, graph: Graph, tensor: str) -> Iterable[str]:
-        """Return from where these edges come."""
-        if tensor in self._over:
-            return (edge.source for edge in self._over[tensor])
-        return graph.pred[tensor]
 
 
 def _edges(graph: Graph, tensor: str) -> Iterator[tuple[str, Relation]]:

@@ -134,6 +134,7 @@ class _Movement(Domain[Moved | str]):
     """Along one axis of an input of `length` positions."""
 
     def __init__(self, length: int, values: dict[str, Moved | str]) -> None:
+        super().__init__()
         self._length = length
         self.values = values
         self.breaks: dict[Break, None] = {}

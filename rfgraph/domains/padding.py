@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from rfgraph.domains import tables
-from rfgraph.domains.joined import Joining
 from rfgraph.domains.positions import flags
 from rfgraph.domains.read_units import ReadUnits, chosen_at
 from rfgraph.domains.regions import Clipped, standing
@@ -32,7 +31,7 @@ from rfgraph.relations.axis_rules import (
 )
 from rfgraph.relations.bounds import allowance, bounded
 from rfgraph.relations.graph import input_shape
-from rfgraph.relations.interpretation import Value
+from rfgraph.relations.interpretation import Domain, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -116,7 +115,7 @@ def _here(value: Carriers) -> frozenset[int]:
     return value
 
 
-class _Carrying(Joining[Carriers]):
+class _Carrying(Domain[Carriers]):
     def pointwise(self, value: Carriers, old: Shape, new: Shape) -> Carriers:
         return frozenset(axis + len(new) - len(old) for axis in _here(value))
 
@@ -181,7 +180,7 @@ def _ends_outside(rule: OwnRule, *, in_part: bool) -> tuple[Mask, Mask] | None:
     return first < 0, last >= rule.in_len
 
 
-class _Outside(Joining[Value]):
+class _Outside(Domain[Value]):
     """A walk over edges from what the input reaches that knows where its axis lies."""
 
     _in_part = False
@@ -191,7 +190,7 @@ class _Outside(Joining[Value]):
         self, over: Mapping[str, Sequence[Edge]], carriers: Mapping[str, Carriers]
     ) -> None:
         super().__init__(over)
-        self._carrying, self._carriers = _Carrying(over), carriers
+        self._carrying, self._carriers = _Carrying(), carriers
 
     def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
         edges = tuple(super().edges_into(graph, tensor))

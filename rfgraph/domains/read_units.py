@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from rfgraph.domains.joined import Joining
 from rfgraph.domains.positions import ends, flags, is_within, positions, read_by, union
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import OwnRule, Rows, Shape, inverse
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.graph import input_shape, shape_of
+from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def chosen_at(index: Sequence[int | tuple[int, int] | None], lengths: Shape) -> 
     )
 
 
-class ReadUnits(Joining[tuple[Product, ...]]):
+class ReadUnits(Domain[tuple[Product, ...]]):
     """Which elements of a tensor are read; `by_axis`: at most one product of them is carried."""
 
     backward = True

@@ -23,7 +23,7 @@ from rfgraph.relations.steps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.relations.axis_rules import OwnRule, Shape
     from rfgraph.relations.graph import Edge, Graph
@@ -37,10 +37,14 @@ class Domain(Generic[Value]):
     """A question with a value per tensor.
 
     Forward, a method returns the value behind a step, given the value before it; `backward`, the
-    value before it, given the one behind. `old` and `new` are the shapes before and behind.
+    value before it, given the one behind. `old` and `new` are the shapes before and behind. `over`
+    are the edges into some tensors, in place of those of the graph.
     """
 
     backward: ClassVar[bool] = False
+
+    def __init__(self, over: Mapping[str, Sequence[Edge]] | None = None) -> None:
+        self._over = over or {}
 
     def pointwise(self, value: Value, old: Shape, new: Shape) -> Value:
         """Carry over a broadcast of `old` to `new`."""
@@ -123,11 +127,13 @@ class Domain(Generic[Value]):
 
     def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
         """Return the edges over which values come to a tensor, or leave it backward."""
-        return edges_into(graph, tensor)
+        over = self._over.get(tensor)
+        return edges_into(graph, tensor) if over is None else over
 
     def sources(self, graph: Graph, tensor: str) -> Iterable[str]:
         """Return the tensors from which values come to a tensor."""
-        return graph.pred[tensor]
+        over = self._over.get(tensor)
+        return graph.pred[tensor] if over is None else (edge.source for edge in over)
 
     def ancestors(self, graph: Graph, targets: Iterable[str]) -> set[str]:
         """Return `targets` and all from which values come to them."""

@@ -39,7 +39,7 @@ from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -121,14 +121,11 @@ class Adjoint(Domain[Mass]):
     _averaging = ""
 
     def __init__(self, weighing: Weighing, *, clipped: bool = True, exact: bool = False) -> None:
+        super().__init__(weighing.edges)
         self._weighing = weighing
         self._squares = weighing.squares
         self._clipped = clipped
         self._exact = exact
-
-    def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
-        """Return the edges that count."""
-        return self._weighing.edges.get(tensor, ())
 
     def across(self, value: Mass, edge: Edge) -> Mass:
         """Carry a mass over an edge and weigh it."""

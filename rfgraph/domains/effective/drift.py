@@ -18,7 +18,7 @@ from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from rfgraph.domains.effective.adjoint import Weighing
     from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
@@ -78,12 +78,9 @@ class Drifts(Domain[dict[int, Line]]):
     """Carries forward, by input axis, where walks end."""
 
     def __init__(self, weighing: Weighing) -> None:
+        super().__init__(weighing.edges)
         self._weighing = weighing
         self._power = 2 if weighing.squares else 1
-
-    def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
-        """Return the edges that count."""
-        return self._weighing.edges.get(tensor, ())
 
     def across(self, value: dict[int, Line], edge: Edge) -> dict[int, Line]:
         """Carry lines over an edge; a tensor of which only a part is read counts by that part."""
