@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.before_global import before_stops
 from rfgraph.analysis.blocking import Blocker, all_blockers, rounding
-from rfgraph.analysis.interior import moving
+from rfgraph.analysis.interior import moving, moving_to
 from rfgraph.analysis.lengths import (
     MAX_STEP,
     Lengths,
@@ -20,7 +20,7 @@ from rfgraph.analysis.lengths import (
 )
 from rfgraph.analysis.together import Together, together
 from rfgraph.domains.moved import Moved, flattened
-from rfgraph.domains.movement import BEFORE, Break, Movement, movement
+from rfgraph.domains.movement import BEFORE, Break, Movement
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import printable, quoted
@@ -260,7 +260,8 @@ def _bound(item: ModelInput, axes: Sequence[int]) -> list[int | None]:
 def _accepted(model: Model, item: ModelInput, tensor: str, spatial: Sequence[int]) -> _Found:
     lengths: dict[int, Lengths] = {}
     differing: dict[int, tuple[Break, ...]] = {}
-    moves = {axis: movement(model.graph, item.name, axis, tensor) for axis in spatial}
+    move = moving_to(model.graph, tensor)
+    moves = {axis: move(item.name, axis) for axis in spatial}
     shared = {
         axis: math.lcm(*(moves[each].step for each in axes))
         for axes in _sharing(item, moves)

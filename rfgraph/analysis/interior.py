@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.lengths import at_lengths
@@ -19,6 +20,7 @@ from rfgraph.domains.movement import (
     WRAPPED,
     Break,
     Movement,
+    leading_to,
     movement,
 )
 from rfgraph.domains.periodic import PeriodicMap, join_spans
@@ -27,9 +29,10 @@ from rfgraph.errors import BoundError
 from rfgraph.relations.graph import input_shape, shape_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from fractions import Fraction
 
-    from rfgraph.relations.graph import Model, ModelInput
+    from rfgraph.relations.graph import Graph, Model, ModelInput
 
 # What may read the same from unit to unit all the same, away from the borders.
 _TABULATED = frozenset((PARTS, WRAPPED, MASKED, MIXED, CROSSED, LISTED, PICKED))
@@ -43,6 +46,16 @@ class _Middle(NamedTuple):
     is_bounded: bool
 
 
+@lru_cache(1)
+def moving_to(graph: Graph, tensor: str) -> Callable[[str, int], Movement]:
+    """Return what tells how steps move a tensor with an axis of an input, each asked once.
+
+    Kept while questions are about that tensor: of each input all others are asked.
+    """
+    leading = leading_to(graph, tensor)
+    return cache(lambda source, axis: movement(graph, source, axis, tensor, leading))
+
+
 def moving(
     model: Model, source: ModelInput, axis: int, tensor: str, by_steps: Movement | None = None
 ) -> Movement:
@@ -52,7 +65,7 @@ def moving(
     repeat away from the borders. What is so at one length only is not taken.
     """
     if by_steps is None:
-        by_steps = movement(model.graph, source.name, axis, tensor)
+        by_steps = moving_to(model.graph, tensor)(source.name, axis)
     whys = {item.why for item in by_steps.breaks}
     if not whys & _TABULATED or whys - _TABULATED - {BEFORE}:
         return by_steps

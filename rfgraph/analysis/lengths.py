@@ -92,7 +92,14 @@ def at_lengths(model: Model, source: ModelInput, lengths: Mapping[int, int]) -> 
         if item.name == source.name:
             shape = [lengths.get(axis, length) for axis, length in enumerate(shape)]
         shapes[item.name] = tuple(shape)
-    return _at(model.at, tuple(shapes.items()))
+    return at_shapes(model.at, shapes)
+
+
+def at_shapes(
+    at: Callable[[Mapping[str, Shape]], Model], shapes: Mapping[str, Shape]
+) -> Model | None:
+    """Return the model at shapes of all its inputs; None where it refuses them."""
+    return _at(at, tuple(shapes.items()))
 
 
 @lru_cache(RECENT)

@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.blocking import Blocker, blocker_of
+from rfgraph.analysis.interior import moving_to
+from rfgraph.analysis.lengths import at_shapes
 from rfgraph.domains.moved import Moved, flattened
 from rfgraph.domains.movement import (
     LONG,
@@ -15,11 +17,9 @@ from rfgraph.domains.movement import (
     REVERSED,
     STRETCHED,
     WRAPPED,
-    leading_to,
-    movement,
 )
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, joined
-from rfgraph.errors import BoundError, RfgraphError
+from rfgraph.errors import BoundError
 from rfgraph.relations.graph import ancestors
 from rfgraph.wording.names import quoted
 
@@ -94,12 +94,12 @@ def _others(
             f"beside input {quoted(source.name)} tensor {quoted(tensor)} reads {len(items)}, "
             f"more than MAX_TOGETHER ({MAX_TOGETHER}): which are cut with it is not followed"
         )
-    leading = leading_to(model.graph, tensor)
+    move = moving_to(model.graph, tensor)
     for item in items:
         for at, length in enumerate(item.shape):
             if length == 1:
                 continue
-            moving = movement(model.graph, item.name, at, tensor, leading)
+            moving = move(item.name, at)
             value = moving.values.get(tensor)
             if isinstance(value, Moved):
                 value = flattened(value)
@@ -117,9 +117,6 @@ def _lengthens_alone(model: Model, source: ModelInput, axis: int, step: int) -> 
     shape = list(source.shape)
     shape[axis] += step
     shapes = {item.name: item.shape for item in model.inputs}
-    try:
-        if model.at is not None:
-            model.at({**shapes, source.name: tuple(shape)})
-    except RfgraphError:
-        return False
-    return True
+    return (
+        model.at is None or at_shapes(model.at, {**shapes, source.name: tuple(shape)}) is not None
+    )
