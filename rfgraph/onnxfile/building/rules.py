@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import Operator
 
 
+# Inputs of a node, and elements of each, by which it is told from others: beyond, it is not.
+MAX_COMPARED = 16
+
+
 class Rules:
     """The rules of one model: the caller's `own`, by (domain, operator), before the registered.
 
@@ -35,6 +39,7 @@ class Rules:
     ) -> None:
         self._own = own
         self._declared = declared
+        self._outcomes: dict[object, Outcome] = {}
 
     def own(self, operator: Operator) -> registry.Rule | None:
         """Return the caller's rule, None without; UsageError where its key is the wrong way."""
@@ -51,6 +56,11 @@ class Rules:
         """Add what the rule of a node says; without one, all of it is unknown."""
         if call.constants is not None:
             call.constants.note(call.operator, call.values)
+        own = self.own(call.operator) is not None
+        key = None if own or call.constants is not None else _told_by(call)
+        known = self._outcomes.get(key)
+        if known is not None:
+            return _connect(call, known)
         op_node, budget = call.op_node(), call.writer.budget
         listed = budget.listed
         outcome, reason = self._outcome(call, op_node, rule)
@@ -59,8 +69,10 @@ class Rules:
             budget.listed = listed
             op_node = call.masks.without_masks(op_node)
             outcome, reason = self._outcome(call, op_node, rule)
+        if key is not None and not reason:
+            self._outcomes[key] = outcome
         made = _connect(call, outcome)
-        if call.masks is not None and not reason and self.own(call.operator) is None:
+        if call.masks is not None and not reason and not own:
             made = call.masks.with_marks(call, op_node, made)
         if reason and not _follows_from_another(call):
             call.report(reason, made)
@@ -90,6 +102,24 @@ class Rules:
         ]
         budget.connect(len(shapes) * len(op_node.inputs))
         return _unknown_outcome(op_node, shapes), reason
+
+
+def _told_by(call: Call) -> object:
+    """Return all that a rule may look at in a node, None where that is much to compare."""
+    if not 0 < len(call.entries) <= MAX_COMPARED or call.scope.attributes:
+        return None
+    operator = call.operator
+    domain = registry.normal_domain(operator.domain)
+    told: list[object] = [operator.op_type, domain, call.scope.opsets.get(domain)]
+    told += map(bool, call.outputs)
+    for value in call.values:
+        data = None if value is None else value.data
+        if data is not None and (data.size > MAX_COMPARED or data.dtype.kind not in "biuf"):
+            return None
+        told += (None,) if value is None else (value.shape, value.constant)
+        told += () if data is None else (data.dtype, data.tobytes())
+    told += [attribute.SerializeToString() for attribute in call.node.attribute]
+    return tuple(told)
 
 
 def _unknown_outcome(op_node: OpNode, shapes: Sequence[Shape | None]) -> Outcome:

@@ -105,9 +105,7 @@ def is_available(tensor: TensorProto) -> bool:
     """
     if tensor.data_location == TensorProto.EXTERNAL or tensor.HasField("segment"):
         return False
-    if dropped_index(tensor) is not None:
-        return False
-    return has_payload(tensor) or 0 in tensor.dims
+    return has_payload(tensor) or (0 in tensor.dims and dropped_index(tensor) is None)
 
 
 def value(tensor: TensorProto) -> NDArray[Any] | None:
@@ -164,7 +162,7 @@ def _count(tensor: TensorProto) -> int:
     """Return the number of elements; rank first, for a product of a million dims is slow."""
     if len(tensor.dims) > MAX_RANK:
         raise _bad(tensor, f"rank {len(tensor.dims)} is more than {MAX_RANK}")
-    if any(dim < 0 for dim in tensor.dims):
+    if min(tensor.dims, default=0) < 0:
         raise _bad(tensor, f"negative dimension in {list(tensor.dims)}")
     return math.prod(tensor.dims)
 
