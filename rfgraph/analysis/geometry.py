@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rfgraph.analysis.before_global import before_stops
 from rfgraph.analysis.blocking import Blocker, all_blockers, rounding
@@ -155,17 +155,6 @@ def _unknown(axis: int, lengths: Lengths) -> Json:
     return {"axis": axis, **dict.fromkeys(keys), "lengths": lengths.to_dict()}
 
 
-class _Found(NamedTuple):
-    """What the axes of an input accept, and the operators that differ between such lengths.
-
-    `moves` say how steps move the tensor at the lengths of the result.
-    """
-
-    lengths: dict[int, Lengths]
-    differing: dict[int, tuple[Break, ...]]
-    moves: dict[int, Movement]
-
-
 def geometry(
     result: Analysis,
     tensor: str,
@@ -183,20 +172,19 @@ def geometry(
     spatial = result.forms[source].spatial_axes if axes is None else tuple(axes)
     item = result.model.input(source)
     found = _accepted(result.model, item, tensor, spatial)
-    shape = None if whole is None else _whole_shape(result.model, item, tensor, found, whole)
-    model = _measured_at(result.model, item, found.lengths, whole or _bound(item, spatial))
+    lengths = {axis: one for axis, (one, _) in found.items()}
+    shape = None if whole is None else _whole_shape(result.model, item, tensor, lengths, whole)
+    model = _measured_at(result.model, item, lengths, whole or _bound(item, spatial))
     item = model.input(source)
-    known = found.moves if model is result.model else {}
-    moves = {axis: moving(model, item, axis, tensor, known.get(axis)) for axis in spatial}
+    moves = {axis: moving(model, item, axis, tensor) for axis in spatial}
     own_shape = shape_of(model.graph, tensor) or ()
     measured = tuple(
         made
         for axis in spatial
-        if (made := _axis(own_shape, tensor, item, axis, moves[axis], found.lengths[axis]))
+        if (made := _axis(own_shape, tensor, item, axis, moves[axis], lengths[axis]))
     )
-    blockers = all_blockers(
-        model, tensor, item, moves, found.differing, {made.axis for made in measured}
-    )
+    differing = {axis: breaks for axis, (_, breaks) in found.items()}
+    blockers = all_blockers(model, tensor, item, moves, differing, {made.axis for made in measured})
     if all(one.why == BEFORE for one in blockers):
         measured, more = _cut_together(model, item, tensor, measured)
         blockers = tuple(dict.fromkeys((*blockers, *more)))
@@ -207,7 +195,7 @@ def geometry(
         )
     if whole is not None and shape is None and not blockers:
         shape = _longer(own_shape, measured, whole)
-    ranks, lengths = (len(own_shape), len(item.shape)), found.lengths
+    ranks = len(own_shape), len(item.shape)
     return Geometry(tensor, source, *ranks, shape, measured, blockers, lengths, moves, model)
 
 
@@ -257,9 +245,10 @@ def _bound(item: ModelInput, axes: Sequence[int]) -> list[int | None]:
     return [item.shape[axis] if axis in bound else None for axis in axes]
 
 
-def _accepted(model: Model, item: ModelInput, tensor: str, spatial: Sequence[int]) -> _Found:
-    lengths: dict[int, Lengths] = {}
-    differing: dict[int, tuple[Break, ...]] = {}
+def _accepted(
+    model: Model, item: ModelInput, tensor: str, spatial: Sequence[int]
+) -> dict[int, tuple[Lengths, tuple[Break, ...]]]:
+    """Return by axis the lengths that it accepts, and what differs between such."""
     move = moving_to(model.graph, tensor)
     moves = {axis: move(item.name, axis) for axis in spatial}
     shared = {
@@ -267,11 +256,10 @@ def _accepted(model: Model, item: ModelInput, tensor: str, spatial: Sequence[int
         for axes in _sharing(item, moves)
         for axis in axes
     }
-    for axis, along in moves.items():
-        lengths[axis], differing[axis] = accepted_lengths(
-            model, item, axis, along, shared.get(axis, 1)
-        )
-    return _Found(lengths, differing, moves)
+    return {
+        axis: accepted_lengths(model, item, axis, along, shared.get(axis, 1))
+        for axis, along in moves.items()
+    }
 
 
 def _base(declared: int, lengths: Lengths, whole: int | None) -> int:
@@ -291,15 +279,19 @@ def _base(declared: int, lengths: Lengths, whole: int | None) -> int:
 
 
 def _whole_shape(
-    model: Model, item: ModelInput, tensor: str, found: _Found, whole: Sequence[int]
+    model: Model,
+    item: ModelInput,
+    tensor: str,
+    lengths: Mapping[int, Lengths],
+    whole: Sequence[int],
 ) -> Shape | None:
     """Return the tensor's shape for the whole of open lengths; None where the file fixes some."""
-    if any(lengths.is_fixed for lengths in found.lengths.values()):
+    if any(one.is_fixed for one in lengths.values()):
         return None
-    at = dict(zip(found.lengths, whole, strict=True))
+    at = dict(zip(lengths, whole, strict=True))
     made = at_lengths(model, item, at)
     if made is None:
-        raise _refused(item, at, found.lengths)
+        raise _refused(item, at, lengths)
     return shape_of(made.graph, tensor)
 
 

@@ -56,16 +56,13 @@ def moving_to(graph: Graph, tensor: str) -> Callable[[str, int], Movement]:
     return cache(lambda source, axis: movement(graph, source, axis, tensor, leading))
 
 
-def moving(
-    model: Model, source: ModelInput, axis: int, tensor: str, by_steps: Movement | None = None
-) -> Movement:
-    """Return how a tensor moves: `by_steps`, and where they do not tell, by units in its middle.
+def moving(model: Model, source: ModelInput, axis: int, tensor: str) -> Movement:
+    """Return how a tensor moves: by steps and, where they do not tell, by units in its middle.
 
     Windows that are shifted by a roll and masked where it wraps, and chunks that a mask makes,
     repeat away from the borders. What is so at one length only is not taken.
     """
-    if by_steps is None:
-        by_steps = moving_to(model.graph, tensor)(source.name, axis)
+    by_steps = moving_to(model.graph, tensor)(source.name, axis)
     whys = {item.why for item in by_steps.breaks}
     if not whys & _TABULATED or whys - _TABULATED - {BEFORE}:
         return by_steps

@@ -83,21 +83,6 @@ class Move:
         """The layer that is changed, or the first of them."""
         return self.layers[0]
 
-    @property
-    def places(self) -> tuple[int, ...]:
-        """Where among the windows of the first layer each spatial axis stands."""
-        return self.first.places
-
-    @property
-    def most(self) -> int:
-        """How many steps there are at most."""
-        return MOST[self.kind]
-
-    @property
-    def is_joint(self) -> bool:
-        """Whether a step is one along all axes: a layer more is."""
-        return self.kind == "layer"
-
     def changes(self, steps: Vector) -> Made:
         """Return what `what_if` takes for some steps along each spatial axis.
 

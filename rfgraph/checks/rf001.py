@@ -148,10 +148,9 @@ def _measured(place: Place) -> Iterator[Measurement]:
 
 def _required_lengths(subject: Subject, item: ModelInput) -> dict[int, int]:
     """Return what is required on each spatial axis."""
-    axes = subject.spatial_axes(item)
-    given = subject.settings.min_rf
+    axes, given = subject.spatial_axes(item), subject.settings.min_rf
     if given is None:
-        return {axis: subject.length(item, axis) for axis in axes}
+        return subject.lengths(item)
     if len(given) not in (1, len(axes)):
         raise UsageError(
             f"--min-rf requires one number, or one for each of the {len(axes)} spatial axes of "

@@ -77,9 +77,7 @@ def _undetermined_finding(
 
 
 def _unread_positions(subject: Subject, item: ModelInput, read: Read) -> Iterator[Finding]:
-    axes = subject.spatial_axes(item)
-    for axis in axes:
-        subject.length(item, axis)
+    lengths = subject.lengths(item)
     graph = subject.result.graph
     try:
         every = [masks_of(graph, item.name, read(it)) for it in subject.result.model.outputs]
@@ -93,10 +91,10 @@ def _unread_positions(subject: Subject, item: ModelInput, read: Read) -> Iterato
         yield subject.finding(CHECK, message, item.name, input=item.name)
         return
     said = []
-    for axis in axes:
+    for axis, length in lengths.items():
         unread = np.nonzero(~reduce(np.logical_or, [mask[axis] for mask in masks]))[0]
         if len(unread):
-            count = f"{len(unread)} of {item.shape[axis]} positions"
+            count = f"{len(unread)} of {length} positions"
             said.append(Said(axis, f"no output reads {count}: {ranges(unread.tolist())}"))
     yield from subject.along(CHECK, item.name, item, said)
 

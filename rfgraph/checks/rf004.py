@@ -58,7 +58,7 @@ MAX_TAPS = 1 << 16
 def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each input and layer behind the border, in the order of the graph."""
     for item in subject.inputs():
-        lengths = {axis: subject.length(item, axis) for axis in subject.spatial_axes(item)}
+        lengths = subject.lengths(item)
         for tensor in subject.result.forms[item.name].states:
             try:
                 message = _unproductive_text(subject, item, tensor, lengths)

@@ -52,7 +52,7 @@ CHECK = Check("RF006", "note", "The receptive field is off-centre")
 def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a note for each target, input and spatial axis that is off-centre."""
     for item in subject.inputs():
-        lengths = {axis: subject.length(item, axis) for axis in subject.spatial_axes(item)}
+        lengths = subject.lengths(item)
         for tensor in subject.targets(item):
             texts = {
                 axis: _off_centre_text(subject, item, tensor, axis, length)

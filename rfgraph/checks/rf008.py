@@ -60,15 +60,14 @@ def findings(subject: Subject) -> Iterator[Finding]:
             f"{halo.file}: describes {count_of(halo.outputs, 'output')}, and the model has "
             f"{len(model.outputs)}"
         )
-    for item in subject.inputs():
-        for place, tensor in enumerate(model.outputs):
-            if tensor in subject.result.forms[item.name].states:
-                found = tiles(subject.result, tensor, item.name)
-                if isinstance(halo, tuple):
-                    said = _wrong(found, halo)
-                else:
-                    said = _wrongly_described(found, halo, place, model.inputs.index(item))
-                yield from subject.along(CHECK, tensor, item, (*_impossible(found), *said))
+    for item, tensor in subject.outputs():
+        found = tiles(subject.result, tensor, item.name)
+        if isinstance(halo, tuple):
+            said = _wrong(found, halo)
+        else:
+            places = model.outputs.index(tensor), model.inputs.index(item)
+            said = _wrongly_described(found, halo, *places)
+        yield from subject.along(CHECK, tensor, item, (*_impossible(found), *said))
 
 
 def _impossible(found: Tiling) -> Iterator[Said]:

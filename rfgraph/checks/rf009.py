@@ -63,14 +63,14 @@ def _measured(subject: Subject) -> Iterator[tuple[ModelInput, Measurement]]:
             f"{CHECK.code} compares with what may be read ahead, and nothing is said of it: "
             "give it (--causal, or --max-lookahead N)"
         )
-    for item in subject.inputs():
-        for tensor in subject.result.model.outputs:
-            if tensor in subject.result.forms[item.name].states:
-                found = stream(subject.result, tensor, item.name, axis=asked.axis, rate=asked.rate)
-                text, ahead = _broken(found, asked), found.lookahead
-                said = partial(Said, found.axis, text or "", required=asked.positions, found=ahead)
-                pair = tensor, item.name
-                yield item, Measurement(*pair, found.axis, 0, ahead, holds=text is None, said=said)
+    for item, tensor in subject.outputs():
+        found = stream(subject.result, tensor, item.name, axis=asked.axis, rate=asked.rate)
+        text, ahead = _broken(found, asked), found.lookahead
+        said = partial(Said, found.axis, text or "", required=asked.positions, found=ahead)
+        yield (
+            item,
+            Measurement(tensor, item.name, found.axis, 0, ahead, holds=text is None, said=said),
+        )
 
 
 def _broken(found: Streaming, asked: Ahead) -> str | None:

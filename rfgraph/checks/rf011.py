@@ -39,12 +39,11 @@ SMALL = 0.5
 
 def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a note for each target, input and spatial axis with a small effective field."""
-    for item in subject.inputs():
-        for tensor in subject.targets(item):
-            found = effective(subject, item, tensor, SHARE)
-            axes = found.axes.values() if found else ()
-            said = (_said(axis, _asked(subject, place)) for place, axis in enumerate(axes))
-            yield from subject.along(CHECK, tensor, item, filter(None, said))
+    for item, tensor in subject.asked():
+        found = effective(subject, item, tensor, SHARE)
+        axes = found.axes.values() if found else ()
+        said = (_said(axis, _asked(subject, place)) for place, axis in enumerate(axes))
+        yield from subject.along(CHECK, tensor, item, filter(None, said))
 
 
 def _asked(subject: Subject, place: int) -> int | None:

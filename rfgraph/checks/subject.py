@@ -92,6 +92,20 @@ class Subject:
         """Return the input's spatial axes."""
         return self.result.forms[item.name].spatial_axes
 
+    def lengths(self, item: ModelInput) -> dict[int, int]:
+        """Return the lengths of the input's spatial axes; UsageError where one is left open."""
+        return {axis: self.length(item, axis) for axis in self.spatial_axes(item)}
+
+    def asked(self) -> Iterator[tuple[ModelInput, str]]:
+        """Yield each input with the tensors to ask that read it."""
+        return ((item, tensor) for item in self.inputs() for tensor in self.targets(item))
+
+    def outputs(self) -> Iterator[tuple[ModelInput, str]]:
+        """Yield each input with the outputs that read it."""
+        for item in self.inputs():
+            states = self.result.forms[item.name].states
+            yield from ((item, name) for name in self.result.model.outputs if name in states)
+
     def length(self, item: ModelInput, axis: int) -> int:
         """Return the input's length; UsageError, with what to bind, if the file leaves it open."""
         if axis not in item.probed:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.result import Result, analyze
 from rfgraph.analysis.what_if import revised_here
+from rfgraph.checks.candidates import MOST
 from rfgraph.checks.subject import Subject, subject_of
 from rfgraph.errors import RfgraphError
 
@@ -110,7 +111,7 @@ class _Search:
 
     def __init__(self, move: Move, guess: Mapping[int, int], places: Mapping[int, int]) -> None:
         self._move, self._places = move, places
-        self._groups = [tuple(guess)] if move.is_joint else [(axis,) for axis in guess]
+        self._groups = [tuple(guess)] if move.kind == "layer" else [(axis,) for axis in guess]
         self._guess = [max(guess[axis] for axis in group) for group in self._groups]
         self._low = [0] * len(self._groups)
         self._high: list[int | None] = [None] * len(self._groups)
@@ -124,9 +125,9 @@ class _Search:
     def steps(self) -> Vector | None:
         """Return what to try next; None beyond the most."""
         self._tried = [self._next(number) for number in range(len(self._groups))]
-        if max(self._tried) > self._move.most:
+        if max(self._tried) > MOST[self._move.kind]:
             return None
-        values = [0] * len(self._move.places)
+        values = [0] * len(self._move.first.places)
         for group, value in zip(self._groups, self._tried, strict=True):
             for axis in group:
                 values[self._places[axis]] = value
