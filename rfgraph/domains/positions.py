@@ -11,7 +11,8 @@ from rfgraph.relations.reading import Mask, positions_read
 
 def flags(chosen: range | int, length: int) -> Mask:
     """Return a flag for each position of an axis; BoundError if it is too long."""
-    bounded(length)
+    # A flag takes a sixteenth of what an entry of a table does.
+    bounded(length // 16)
     mask = np.zeros(length, dtype=bool)
     if isinstance(chosen, range):
         if chosen:

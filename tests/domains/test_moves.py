@@ -31,7 +31,7 @@ from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table, masked, ramp
 from rfgraph.relations import bounds
 from rfgraph.relations.axes import mover_along
-from rfgraph.relations.axis_rules import Listed, Pick, Repeat, Shift, Whole, inverse
+from rfgraph.relations.axis_rules import Listed, Pick, Repeat, Rows, Shift, Whole, inverse
 from rfgraph.relations.graph import Operator
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Everything, Gathered, Permute, Reduce, Regroup, Select
@@ -161,6 +161,13 @@ def test_a_rearrangement_by_places_reads_what_its_steps_read():
         (read,) = ReadUnits(by_axis=True).carry((tuple(range(at, at + 1) for at in unit),), whole)
         assert read == tuple(range(at, at + 1) for at in np.unravel_index(want[unit], SHAPE))
     assert kept.of(whole) == kept.Kept(frozenset())
+
+
+def test_rows_keep_all_axes_but_the_one_that_they_reduce():
+    every = Rows((0,), (4,), np.packbits(np.ones((4, 5), bool)).tobytes(), 5)
+    whole, rows = (Relation((4, 5), (Reduce(((1, rule),)),)) for rule in (Whole(5, 1), every))
+    assert kept.of(rows).pairs == kept.of(whole).pairs
+    assert (0, 0) in kept.of(rows).pairs
 
 
 def test_a_piece_keeps_the_axis_that_a_rearrangement_keeps():

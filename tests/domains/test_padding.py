@@ -13,7 +13,7 @@ from oracle.examples import builder
 from oracle.local_models import local_model, whole_numbers
 from rfgraph.domains.continued import edges_to
 from rfgraph.domains.padding import Padding, touched_counts
-from rfgraph.relations.axis_rules import Band, Pick, Shift, Transposed, Window
+from rfgraph.relations.axis_rules import Band, Pick, Rows, Shift, Transposed, Window
 from rfgraph.relations.graph import Operator, shape_of
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import (
@@ -22,6 +22,7 @@ from rfgraph.relations.steps import (
     Permute,
     Pointwise,
     Prefix,
+    Reduce,
     Regroup,
     Select,
     Taps,
@@ -195,6 +196,15 @@ def test_padding_moves_with_transposes_reshapes_and_broadcasts():
 def test_a_reshape_of_other_axes():
     left, _ = of_steps((2, 3, 4), Taps(((2, Window(3, 1, 1, 1, 4, 4)),)), Regroup((6, 4)), axis=2)
     assert left.tolist() == [[True, False, False, False]] * 6
+
+
+def test_rows_keep_the_axes_that_padding_touches():
+    """Every row reads all of itself: the first and the last of 4, which a window of 3 pads."""
+    every = Rows((0,), (4,), np.packbits(np.ones((4, 5), bool)).tobytes(), 5)
+    window = Taps(((0, Window(3, 1, 1, 1, 4, 4)),))
+    left, right = of_steps((4, 5), window, Reduce(((1, every),)))
+    assert left.ravel().tolist() == [True, False, False, False]
+    assert right.ravel().tolist() == [False, False, False, True]
 
 
 def test_all_that_reads_everything_is_touched():

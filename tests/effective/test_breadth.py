@@ -15,9 +15,10 @@ from rfgraph.analysis.erf import endless_fields
 from rfgraph.domains.effective.adjoint import Weighing
 from rfgraph.domains.effective.drift import Drifts, Line, drifts
 from rfgraph.domains.effective.weighing import weigh
+from rfgraph.relations.axis_rules import Rows
 from rfgraph.relations.graph import edges_into
 from rfgraph.relations.relation import Relation
-from rfgraph.relations.steps import Everything
+from rfgraph.relations.steps import Everything, Reduce
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
@@ -152,6 +153,13 @@ def test_what_is_rearranged_or_read_whole_has_no_line(step):
     start = {1: Line(1, 1.0, weight=2.0)}
     found = Drifts(Weighing("uniform", {}, {}, {})).carry(start, Relation((2, 3), (step,)))
     assert found == {}
+
+
+def test_rows_keep_the_line_of_their_own_axis():
+    every = Rows((0,), (4,), np.packbits(np.ones((4, 5), bool)).tobytes(), 5)
+    start = {axis: Line(axis, 1.0) for axis in range(2)}
+    found = Relation((4, 5), (Reduce(((1, every),)),))
+    assert Drifts(Weighing("uniform", {})).carry(start, found) == {0: Line(0, 1.0)}
 
 
 def test_axes_that_stay_keep_their_lines():
