@@ -24,7 +24,7 @@ from rfgraph.domains.fields.pieces import (
 )
 from rfgraph.domains.fields.support import after
 from rfgraph.domains.joined import joined
-from rfgraph.domains.periodic import affine, constant
+from rfgraph.domains.periodic import PeriodicMap, affine, constant
 from rfgraph.domains.read_units import ReadUnits
 from rfgraph.domains.regroup import regroup, regrouped_axes, slim_before
 from rfgraph.domains.scope import Scope
@@ -161,6 +161,12 @@ def test_a_rearrangement_by_places_reads_what_its_steps_read():
         (read,) = ReadUnits(by_axis=True).carry((tuple(range(at, at + 1) for at in unit),), whole)
         assert read == tuple(range(at, at + 1) for at in np.unravel_index(want[unit], SHAPE))
     assert kept.of(whole) == kept.Kept(frozenset())
+
+
+def test_a_part_of_an_axis_too_long_to_tabulate_is_known_by_itself_alone():
+    turning = Mapped(0, PeriodicMap(2, 0, ((0, 0), (5, 5))))
+    long = 1 << 23
+    assert carry_step(turning, Regroup((4, long)), (4 * long,)) == Blur(frozenset({1}))
 
 
 def test_rows_keep_all_axes_but_the_one_that_they_reduce():

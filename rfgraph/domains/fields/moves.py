@@ -26,6 +26,7 @@ from rfgraph.domains.regroup import regroup, regrouped_axes, regrouped_size
 from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table
 from rfgraph.errors import BoundError
+from rfgraph.relations import bounds
 from rfgraph.relations.steps import Gathered, Plan, regroup_plan
 
 if TYPE_CHECKING:
@@ -225,6 +226,8 @@ def _cut_apart(piece: Mapped, axes: Sequence[int], new: Shape) -> Standing | Non
             if axis == axes[0]:
                 return piece._replace(carrier=axis, map=PeriodicMap(p // inner, q, spans[::inner]))
             if q == 0 and outer % p == 0 and len(set(spans)) > 1:
+                if new[axis] > bounds.MAX_TABLE:
+                    return blurred(piece._replace(carrier=axis))
                 line = [*spans[::inner]] * (outer // p)
                 made = tabulated(piece._replace(carrier=axis), line, new)
                 return made if isinstance(made, Blur) else settle(made)
