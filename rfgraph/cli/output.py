@@ -89,12 +89,9 @@ def save(options: argparse.Namespace, data: bytes) -> None:
 def _save(options: argparse.Namespace, blocks: Iterable[bytes]) -> None:
     given = [options.model] if hasattr(options, "model") else getattr(options, "models", [])
     refuse_to_overwrite(options.output, given)
-    try:
-        with Path(options.output).open("wb") as file:
-            file.writelines(blocks)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a file name"
-        raise RfgraphError(f"--output {shown_path(options.output)}: {reason}") from None
+    from rfgraph.reports.formats.file import write_file
+
+    write_file(options.output, blocks, "--output ")
 
 
 def refuse_to_overwrite(output: str | None, models: Iterable[str]) -> None:

@@ -180,6 +180,8 @@ def test_it_is_written_where_it_is_asked_for(tmp_path):
     assert path.read_text(encoding="utf-8") == page("exports/detector_ts")
     with pytest.raises(rfgraph.RfgraphError, match="No such file or directory"):
         rfgraph.report(result("exports/detector_ts"), tmp_path / "none" / "report.html")
+    with pytest.raises(rfgraph.RfgraphError, match=r"^a\\x00b.html: not a file name$"):
+        rfgraph.report(result("exports/detector_ts"), "a\0b.html")
     with pytest.raises(
         rfgraph.UsageError, match="requires a Result, as analyze returns, found str"
     ):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.result import analyze
 from rfgraph.arguments import described, keywords_named
-from rfgraph.errors import RfgraphError, UsageError
+from rfgraph.errors import UsageError
 from rfgraph.reports.exports import FORMATS, GRAPHS, METRICS
-from rfgraph.wording.names import quoted, shown_path
+from rfgraph.reports.formats.file import write_file
+from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,7 @@ def export(
     """
     known = _analysed(result, to, metric, condensed=condensed)
     _refuse_itself(known, path)
-    _write(path, _content(known, to, metric, condensed=condensed))
+    write_file(path, _content(known, to, metric, condensed=condensed))
     if to != "onnx" or known.model.file_graph is None:
         return ()
     return known.model.file_graph().external
@@ -99,16 +100,3 @@ def _refuse_itself(result: Analysis, path: str | os.PathLike[str]) -> None:
         with contextlib.suppress(OSError, ValueError):
             if Path(path).samefile(own):
                 raise UsageError(f"{quoted(str(path))} is the model itself, which is kept")
-
-
-def _write(path: str | os.PathLike[str], parts: Iterable[bytes]) -> None:
-    """Write a file; what is wrong with the model is known before the file is opened."""
-    rest = iter(parts)
-    first = next(rest, b"")
-    try:
-        with Path(path).open("wb") as file:
-            file.write(first)
-            file.writelines(rest)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a file name"
-        raise RfgraphError(f"{shown_path(os.fspath(path))}: {reason}") from None

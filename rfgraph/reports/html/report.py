@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.distributions import pairs, quick_distribution
@@ -12,6 +12,7 @@ from rfgraph.analysis.view import View
 from rfgraph.checks.registry import all_codes, check_of
 from rfgraph.checks.run import check
 from rfgraph.errors import RfgraphError, UsageError
+from rfgraph.reports.formats.file import write_file
 from rfgraph.reports.html.data import page_data
 from rfgraph.reports.html.effective import effective_fields
 from rfgraph.reports.html.lengths import other_lengths
@@ -19,7 +20,7 @@ from rfgraph.reports.html.page import page, template
 from rfgraph.reports.html.words import answers, facts, findings_list
 from rfgraph.reports.layers.rows import layers
 from rfgraph.version import __version__
-from rfgraph.wording.names import for_html, shown_path
+from rfgraph.wording.names import for_html
 
 if TYPE_CHECKING:
     from rfgraph.analysis.effective_field import ERF
@@ -37,11 +38,7 @@ def report(result: Result, path: str | os.PathLike[str]) -> None:
         raise UsageError(
             f"a report requires a Result, as analyze returns, found {type(result).__name__}"
         )
-    text = html_report(result)
-    try:
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise RfgraphError(f"{shown_path(os.fspath(path))}: {error.strerror}") from None
+    write_file(path, [html_report(result).encode()])
 
 
 def html_report(result: Result) -> str:
