@@ -1,5 +1,6 @@
 """Inputs whose positions stand for the same units are cut together."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ import rfgraph
 from analysis import nets
 from analysis.stitched import image_of
 from benchmarks import networks
-from rfgraph.analysis import together
+from rfgraph.analysis import interior, together
 from rfgraph.cli import main
 from rfgraph.domains.movement import WRAPPED
 
@@ -164,3 +165,34 @@ def test_more_inputs_than_are_followed_are_refused(monkeypatch):
     monkeypatch.setattr(together, "MAX_TOGETHER", 3)
     with pytest.raises(rfgraph.BoundError, match=r"reads 4, more than MAX_TOGETHER \(3\)"):
         rfgraph.tiles(model, input="x")
+
+
+def test_how_a_tensor_moves_is_asked_once_of_each_axis(monkeypatch):
+    """Of 6 inputs with two axes longer than 1 there are 12 answers, whichever input is cut."""
+    asked = []
+    movement = interior.movement
+
+    def counted(graph, source, axis, tensor, *rest):
+        asked.append((source, axis))
+        return movement(graph, source, axis, tensor, *rest)
+
+    monkeypatch.setattr(interior, "movement", counted)
+    result = rfgraph.analyze(networks.side_by_side(6).SerializeToString())
+    for item in result.model.inputs:
+        rfgraph.tiles(result, input=item.name)
+    assert sorted(asked) == [(item.name, axis) for item in result.model.inputs for axis in (2, 3)]
+
+
+def test_tensors_of_one_model_are_asked_at_the_same_lengths_once():
+    """Seven outputs behind one input, whose lengths the file fixes: longer along either axis."""
+    result = rfgraph.analyze(networks.many_outputs(7).SerializeToString())
+    made = []
+
+    def at(shapes):
+        made.append(tuple(shapes.items()))
+        return result.model.at(shapes)
+
+    counted = rfgraph.analyze(dataclasses.replace(result.model, at=at))
+    for output in result.model.outputs:
+        rfgraph.tiles(counted, output)
+    assert sorted(made) == [(("x", (1, 1, 32, 33)),), (("x", (1, 1, 33, 32)),)]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import rfgraph
+from benchmarks import networks
 from checks import nets
 from fixtures import expected
 from fixtures.make import build
@@ -200,6 +201,19 @@ def test_what_is_too_long_to_tell_is_said(monkeypatch):
         "an axis exceeds the bound of 7",
         "gaps in what 'conv0' reads could not be determined: an axis exceeds the bound of 7",
     ]
+
+
+def test_what_units_read_is_walked_once_for_all_inputs(monkeypatch):
+    """Of 5 inputs that are summed: all units of the output, and the one in its middle."""
+    walked = []
+    products = rf003.products_read
+    monkeypatch.setattr(
+        rf003, "products_read", lambda *asked: walked.append(asked[1:]) or products(*asked)
+    )
+    model = networks.side_by_side(5)
+    assert find("RF003", model) == []
+    (output,) = (item.name for item in model.graph.output)
+    assert walked == [(output,), (output, (0, 0, 16, 16))]
 
 
 # -- RF004 -----------------------------------------------------------------------------------------
