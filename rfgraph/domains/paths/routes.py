@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.layout import carriers
+from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.graph import Edge, Graph, Operator, ancestors, edges_into, producer_of
 from rfgraph.relations.relation import Relation
@@ -79,8 +80,9 @@ class Plan:
     `edges` are those into each tensor, in topological order, of which `whole` are counted. `apart`
     has origins by their place in `numbered`, and whether each comes through a reduction over other
     axes. `left_out` has by identity the edges that traces leave out, and the axes that these take.
-    All that leaves a tensor of `begun` comes from there. `carried` is what relations, held beside
-    it, make of single tracks: the same however many are followed at once.
+    All that leaves a tensor of `begun` comes from there. `needed` are the axes on which it matters
+    where nothing is read. `patterns` are single tracks, and `carried` is what relations, held
+    beside it, make of them: the same however many are followed at once.
     """
 
     def __init__(self, edges: Entering) -> None:
@@ -89,6 +91,8 @@ class Plan:
         self.numbered: list[Origin] = []
         self.left_out: dict[int, Taken] = {}
         self.begun: set[str] = set()
+        self.needed = needed_axes(edges)
+        self.patterns: dict[object, Track] = {}
         self.carried: dict[object, tuple[Relation, tuple[Track, int] | None]] = {}
         self._numbers: dict[tuple[int, frozenset[int], Shape | None], int] = {}
 

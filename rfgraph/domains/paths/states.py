@@ -8,14 +8,13 @@ All counting, the moments and the enumeration run on this graph.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.layout import is_one_path, lines_of
 from rfgraph.domains.fields.parts import Lines, uncut
 from rfgraph.domains.fields.pattern import excess, normal
 from rfgraph.domains.fields.pieces import Mapped, Tabled, own_position
 from rfgraph.domains.joined import joined
-from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.paths.routes import Plan, entering, not_named, routes, walks_to
 from rfgraph.domains.paths.tracks import Track, carry_track, presence, support_of
 from rfgraph.domains.periodic import constant
@@ -53,11 +52,10 @@ class Arc(NamedTuple):
 class StateGraph:
     """States numbered in topological order; `arcs` in the order in which to follow them."""
 
-    __slots__ = ("arcs", "axes", "counted", "ends", "start", "surveys", "tensors", "tracks")
+    __slots__ = ("arcs", "axes", "counted", "ends", "start", "surveys", "tracks")
 
     def __init__(self, axes: tuple[int, ...]) -> None:
         self.axes = axes
-        self.tensors: list[str] = []
         self.tracks: list[tuple[Track, ...]] = []
         self.arcs: list[Arc] = []
         self.start = 0
@@ -155,15 +153,17 @@ def state_graph(
     return made if plan is None else _Folder(question, plan, made, bound).fold()
 
 
+# States of a tensor by what was passed and, by identity, their tracks.
+States: TypeAlias = dict[tuple[int, ...], int]
+
+
 class _Folder:
     """Builds a state graph, tensor by tensor."""
 
     def __init__(self, question: Question, plan: Plan, made: StateGraph, bound: int) -> None:
         self.question, self.plan, self.made, self.bound = question, plan, made, bound
-        self.needed = needed_axes(plan.edges)
-        # Whether a state's tracks read nothing at some positions, which a tensor may not need.
-        self.partial: list[bool] = []
-        self.patterns: dict[object, Track] = {}
+        # The tracks of this graph, by identity: the plan holds one for each pattern.
+        self.held: set[int] = set()
         self.entries = 0
         # Edges whose own paths are wanted, and the ones that stand for tensors.
         origins = {number for numbers in plan.apart.values() for number in numbers}
@@ -171,8 +171,8 @@ class _Folder:
         self.wanted = set(map(id, wanted))
         self.own = {edge.target: id(edge) for edge in wanted if not edge.source}
         self.wholes: dict[tuple[str, int], Lines] = {}
-        self.at: dict[str, dict[object, int]] = {}
-        self.origins: dict[int, dict[object, int]] = {}
+        self.at: dict[str, States] = {}
+        self.origins: dict[int, States] = {}
 
     def fold(self) -> StateGraph:
         made, plan = self.made, self.plan
@@ -189,7 +189,7 @@ class _Folder:
                 raise BoundError(f"the path count takes more states than MAX_STATES ({self.bound})")
         flags = (1 << len(self.question.through)) - 1
         ends = self.at.get(self.question.target, {})
-        made.ends = [state for key, state in ends.items() if key[0] == flags]  # type: ignore[index]
+        made.ends = [state for (passed, *_), state in ends.items() if passed == flags]
         return made
 
     def _begin(self, name: str) -> None:
@@ -199,28 +199,16 @@ class _Folder:
             tracks.append(Track(Scope.LOCAL, pattern.key, pattern.piece))
         if not tracks:
             tracks.append(presence(Scope.GLOBAL, Mapped(None, constant((0, 0)))))
-        key = (self._flags(name, 0, ()), *(track.same() for track in tracks))
-        self.made.start = self._state(name, key, tuple(tracks), self.at.setdefault(name, {}))
+        begun = tuple(map(self._only, tracks))
+        here = self.at.setdefault(name, {})
+        self.made.start = self._state(self._flags(name, 0, ()), begun, here)
         self._keep_origins(name)
 
-    def _state(
-        self, name: str, key: object, tracks: tuple[Track, ...], here: dict[object, int]
-    ) -> int:
-        state = here.get(key)
-        if state is None:
-            state = here[key] = len(self.made.tracks)
+    def _state(self, flags: int, tracks: tuple[Track, ...], here: States) -> int:
+        state = here.setdefault((flags, *map(id, tracks)), len(self.made.tracks))
+        if state == len(self.made.tracks):
             self.made.tracks.append(tracks)
-            self.made.tensors.append(name)
-            self.partial.append(any(support_of(track) for track in tracks))
         return state
-
-    def _spend(self, entries: int) -> None:
-        self.entries += entries
-        bound = self.question.max_patterns
-        if self.entries > bound:
-            raise BoundError(
-                f"the patterns of the paths take more entries than MAX_PATTERNS ({bound})"
-            )
 
     def _flags(self, tensor: str, flags: int, edges: tuple[Edge, ...]) -> int:
         """Mark what edges into a tensor pass."""
@@ -231,35 +219,21 @@ class _Folder:
 
     def _follow(
         self,
-        sources: dict[object, int],
+        sources: States,
         relation: Relation,
         edges: tuple[Edge, ...],
         name: str,
-        here: dict[object, int],
+        here: States,
     ) -> None:
         """Carry all states of a tensor over one edge, or over a walk of edges as one relation."""
         window = int(relation.is_window)
-        still = (0,) * len(self.made.axes) + (window,)
-        keeps = relation.is_identity and not self.question.through
-        arcs, tracks_of = self.made.arcs, self.made.tracks
-        for key, state in sources.items():
-            if keeps and not self._any_drops(state, name):
-                after = self._state(name, key, tracks_of[state], here)
-                arcs.append(Arc(state, after, still, edges))
-                continue
-            carried = self._carry(tracks_of[state], relation, name)
-            if carried is None:
-                continue
-            tracks, shift = carried
-            flags = self._flags(name, key[0], edges)  # type: ignore[index]
-            after = self._state(name, (flags, *(t.same() for t in tracks)), tracks, here)
-            grown = (*shift[: len(self.made.axes)], window)
-            arcs.append(Arc(state, after, grown, edges))
-
-    def _any_drops(self, state: int, name: str) -> bool:
-        return self.partial[state] and any(
-            self._drops(track, name) for track in self.made.tracks[state]
-        )
+        for (flags, *_), state in sources.items():
+            carried = self._carry(self.made.tracks[state], relation, name)
+            if carried is not None:
+                tracks, shift = carried
+                after = self._state(self._flags(name, flags, edges), tracks, here)
+                grown = (*shift[: len(self.made.axes)], window)
+                self.made.arcs.append(Arc(state, after, grown, edges))
 
     def _carry(
         self, tracks: tuple[Track, ...], relation: Relation, name: str
@@ -279,15 +253,19 @@ class _Folder:
         return tuple(moved), tuple(shifts)
 
     def _drops(self, track: Track, name: str) -> bool:
-        return any(axis not in self.needed[name] for axis, _ in support_of(track))
+        support, needed = support_of(track), self.plan.needed[name]
+        return bool(support) and any(axis not in needed for axis, _ in support)
 
     def _carry_track(self, track: Track, relation: Relation, name: str) -> tuple[Track, int] | None:
-        needed = self.needed[name]
-        key = (id(relation), needed, track.same())
-        if key not in self.plan.carried:
-            self.plan.carried[key] = relation, carry_track(track, relation, needed)
-        _, made = self.plan.carried[key]
-        return made and (self._only(made[0]), made[1])
+        needed, carried = self.plan.needed[name], self.plan.carried
+        key = id(relation), needed, id(track)
+        if key not in carried:
+            made = carry_track(track, relation, needed)
+            carried[key] = relation, made and (self._only(made[0]), made[1])
+        _, made = carried[key]
+        if made is not None and id(made[0]) not in self.held:
+            self._hold(made[0])
+        return made
 
     def _mended(self, track: Track, name: str, axis: int) -> Track:
         """Return a track as whole if, at this tensor, its carrier stands for all of the axis."""
@@ -311,15 +289,19 @@ class _Folder:
 
     def _only(self, track: Track) -> Track:
         """Return the one track of its pattern: tables that are the same are held once."""
-        key = track.same()
-        known = self.patterns.get(key)
-        if known is None:
-            known = self.patterns[key] = track
-            if isinstance(track.piece, Tabled):
-                self._spend(track.piece.table.lo.size)
-        return known
+        return self.plan.patterns.setdefault(track.same(), track)
 
-    def _from_origins(self, name: str, here: dict[object, int]) -> None:
+    def _hold(self, track: Track) -> None:
+        self.held.add(id(track))
+        if isinstance(track.piece, Tabled):
+            self.entries += track.piece.table.lo.size
+        bound = self.question.max_patterns
+        if self.entries > bound:
+            raise BoundError(
+                f"the patterns of the paths take more entries than MAX_PATTERNS ({bound})"
+            )
+
+    def _from_origins(self, name: str, here: States) -> None:
         """Carry the own paths of origins over the transparent walks that lead from them."""
         for number, walk in walks_to(self.plan, name).items():
             steps = [step for edge in walk for step in edge.relation.steps]
