@@ -54,6 +54,8 @@ def carry_track(
         scope = track.scope if track.scope.is_lost else result
         return None if left is None else (presence(scope, _trimmed(left, needed)), 0)
     result = _trimmed(result, needed)
+    if result is track.piece:
+        return track, 0
     if track.scope.is_lost:
         return presence(track.scope, result), 0
     pattern = normal(result)
