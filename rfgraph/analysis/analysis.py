@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rfgraph.analysis.tabulated import Tabulated
-    from rfgraph.domains.fields.layout import ClosedForms, Group
+    from rfgraph.domains.fields.layout import ClosedForms, State
     from rfgraph.relations.graph import Graph, Model, ModelInput
 
 
@@ -99,10 +99,10 @@ class Analysis:
             every.sort(key=lambda names: places[names[0]])
         return every
 
-    def _apart(self, group: Group) -> list[tuple[str, ...]]:
+    def _apart(self, group: State) -> list[tuple[str, ...]]:
         """Return the names of a group of inputs, by what the file says of them and by losses."""
         axes = range(len(group.lengths))
-        scopes = [{layout.scope(axis) for layout in group.classes} for axis in axes]
+        scopes = [{layout.scopes[axis] for layout in group.classes} for axis in axes]
         sided = [axis for axis in axes if scopes[axis] & {Scope.BEFORE, Scope.AFTER}]
         lost = [axis for axis in axes if scopes[axis] - {Scope.LOCAL}]
         key = group.inputs, id(group.apart), tuple(lost), tuple(sided)

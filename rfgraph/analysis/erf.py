@@ -189,7 +189,7 @@ def _center(result: Analysis, source: str, tensor: str) -> UnitIndex:
     """Return n // 2 on the axes of a tensor that descend from a spatial axis, None on others."""
     form = result.forms[source]
     state = form.states[tensor]
-    spatial = frozenset().union(*(carriers(state, axis) for axis in form.spatial_axes))
+    spatial = frozenset().union(*(carriers(state.classes, axis) for axis in form.spatial_axes))
     shape = shape_of(result.graph, tensor) or ()
     return tuple(length // 2 if axis in spatial else None for axis, length in enumerate(shape))
 

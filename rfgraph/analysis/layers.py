@@ -149,7 +149,7 @@ def _windows_along(
         classes = result.forms[source].states[edge.source].classes
         places = []
         for axis in spatial:
-            carriers = {carrier for layout in classes for carrier in layout.carriers(axis)}
+            carriers = {carrier for layout in classes for carrier in layout.along[axis]}
             places.append(next((at.index(carrier) for carrier in at if carrier in carriers), -1))
         if any(place >= 0 for place in places):
             return tuple(rule for _, rule in windows), tuple(places)

@@ -31,7 +31,7 @@ def is_lossy(form: ClosedForm, edge: Edge) -> bool:
     if not form.loses_at(edge):
         return False
     state = form.states[edge.source]
-    axes = frozenset().union(*(carriers(state, axis) for axis in form.spatial_axes))
+    axes = frozenset().union(*(carriers(state.classes, axis) for axis in form.spatial_axes))
     for step, shape in zip(edge.relation.steps, edge.relation.shapes, strict=False):
         if isinstance(step, Everything) or _ends(step, axes):
             return True

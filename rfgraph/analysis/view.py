@@ -82,7 +82,7 @@ class View(NamedTuple):
             return None
         classes = self.result.forms[field.input].states[field.tensor].classes
         local = (layout for layout in classes if layout.is_local([axis]))
-        lengths = {_length(field.shape, layout.carriers(axis)) for layout in local}
+        lengths = {_length(field.shape, layout.along[axis]) for layout in local}
         return lengths.pop() if len(lengths) == 1 else None
 
 

@@ -183,7 +183,7 @@ def _example(item: ModelInput) -> str:
 def carriers(form: ClosedForm, tensor: str, axis: int) -> frozenset[int]:
     """Return the tensor's axes along which local paths vary with the input's `axis`."""
     local = local_layouts(form, tensor)
-    return frozenset[int]().union(*(layout.carriers(axis) for layout in local))
+    return frozenset[int]().union(*(layout.along[axis] for layout in local))
 
 
 def effective(subject: Subject, item: ModelInput, tensor: str, share: float) -> ERF | None:

@@ -11,7 +11,7 @@ from reports import models
 from rfgraph.domains import regions, tables
 from rfgraph.domains.fields import meter
 from rfgraph.domains.fields.axis_field import MAX_APART, AxisField, carry_field, merge_pieces
-from rfgraph.domains.fields.layout import Group, united
+from rfgraph.domains.fields.layout import State, united
 from rfgraph.domains.fields.pieces import Mapped, Tabled, to_table
 from rfgraph.domains.periodic import affine, constant
 from rfgraph.domains.regroup import regroup
@@ -67,8 +67,8 @@ def test_a_sum_along_one_axis_leaves_what_lies_along_another_local():
 
 def test_inputs_of_like_classes_keep_the_losses_of_each():
     """Losses are sets of bits: by hand, each input has its own and those of its group."""
-    first = Group(frozenset({0, 1}), (4,), {}, (0b01,), {1: (0b100,)})
-    second = Group(frozenset({2}), (4,), {}, (0b10,), {})
+    first = State(frozenset({0, 1}), (4,), {}, (0b01,), {1: (0b100,)})
+    second = State(frozenset({2}), (4,), {}, (0b10,), {})
     both = united([first, second])
     assert both.inputs == {0, 1, 2}
     assert [both.losses(number) for number in range(3)] == [(0b01,), (0b101,), (0b10,)]
@@ -76,7 +76,7 @@ def test_inputs_of_like_classes_keep_the_losses_of_each():
 
 def test_inputs_that_lose_the_same_need_nothing_apart():
     apart = {0: (0b100,)}
-    first = Group(frozenset({0}), (4,), {}, (0b01,), apart)
+    first = State(frozenset({0}), (4,), {}, (0b01,), apart)
     both = united([first, first._replace(inputs=frozenset({1}))])
     assert (both.inputs, both.losses(0), both.losses(1)) == ({0, 1}, (0b101,), (0b01,))
 

@@ -56,9 +56,9 @@ def test_a_layout_answers_by_its_local_axes(drawn):
     pairs = [(scope, on if scope is LOCAL else frozenset()) for scope, on in drawn]
     layout = Layout(*zip(*pairs, strict=True))
     for axis, (scope, on) in enumerate(pairs):
-        assert layout.scope(axis) is scope
+        assert layout.scopes[axis] is scope
         assert layout.is_local([axis]) == (scope is LOCAL)
-        assert layout.carriers(axis) == on
+        assert layout.along[axis] == on
         others = {n for n, (_, there) in enumerate(pairs) if n != axis and on & there}
         assert layout.sharing(axis) == others
     assert layout.is_local(range(len(pairs))) == all(scope is LOCAL for scope, _ in pairs)

@@ -19,10 +19,10 @@ from rfgraph.domains.fields.layout import (
     ClosedForm,
     ClosedForms,
     Fields,
-    Group,
     Layout,
     Loss,
-    carriers_of,
+    State,
+    carriers,
     either,
     states_of,
     united,
@@ -80,7 +80,7 @@ class _Walk:
         self.continued = continued(graph, {**parts, **sums})
         self.into.update(self.continued)
         self.losses: dict[Loss, int] = {}
-        self.groups: dict[str, tuple[Group, ...]] = {}
+        self.groups: dict[str, tuple[State, ...]] = {}
         self.spatial: dict[frozenset[int], set[int]] = {}
         self.windowed: set[frozenset[int]] = set()
         self._relations: dict[Relation, Relation] = {}
@@ -96,7 +96,7 @@ class _Walk:
         for number, source in enumerate(self.sources):
             shape = input_shape(self.graph, source)
             inputs, rank = frozenset((number,)), len(shape)
-            self.groups[source] = (Group(inputs, shape, begin[rank], (0,) * rank, {}),)
+            self.groups[source] = (State(inputs, shape, begin[rank], (0,) * rank, {}),)
         for tensor in self.graph:
             groups = self._groups_of(tensor)
             if groups:
@@ -117,7 +117,7 @@ class _Walk:
                 self.continued,
                 number in windowed,
             )
-        return ClosedForms(forms, tuple(self.sources), self.groups)
+        return ClosedForms(forms, self.groups)
 
     def _spatial_axes(self, source: str, spatial: set[int]) -> tuple[int, ...]:
         rank = len(input_shape(self.graph, source))
@@ -126,7 +126,7 @@ class _Walk:
             axes.insert(0, 0)
         return tuple(axes)
 
-    def _groups_of(self, tensor: str) -> tuple[Group, ...]:
+    def _groups_of(self, tensor: str) -> tuple[State, ...]:
         entering = [
             (self.groups[edge.source], edge)
             for edge in self.into[tensor]
@@ -138,7 +138,7 @@ class _Walk:
         if len(entering) == 1 and _passes_on(edge.relation):
             return before
         own = shape_of(self.graph, tensor) or ()
-        made: dict[tuple[int, Shape], list[Group]] = {}
+        made: dict[tuple[int, Shape], list[State]] = {}
         for inputs, parts in _apart(entering):
             group = self._merge(inputs, [self._carry(*part) for part in parts], own)
             if len(group.classes) > MAX_CLASSES:
@@ -152,14 +152,14 @@ class _Walk:
         same = len(groups) == len(before) and all(map(is_, groups, before))
         return before if same else groups
 
-    def _carry(self, group: Group, edge: Edge) -> Group:
+    def _carry(self, group: State, edge: Edge) -> State:
         """Return what comes over an edge from a group."""
         inputs, lengths, classes, through, apart = group
         relation = edge.relation
         if relation.spatial:
             self._mark_spatial(group, relation.spatial)
         if relation.is_void:
-            return Group(inputs, lengths, {}, through, apart)
+            return State(inputs, lengths, {}, through, apart)
         if relation.is_identity:
             return group
         relation = self._relations.setdefault(relation, relation)
@@ -171,7 +171,7 @@ class _Walk:
         if lossy:
             loss = Loss(edge.source, edge.operator)
             through = _with_loss(through, lossy, self.losses, loss)
-        return Group(inputs, lengths, made, through, apart)
+        return State(inputs, lengths, made, through, apart)
 
     def _carry_classes(
         self, classes: Classes, relation: Relation
@@ -210,20 +210,20 @@ class _Walk:
             known = self._fields[key] = field, *carry_field(field, relation)
         return known[1:]
 
-    def _mark_spatial(self, group: Group, windowed: tuple[int, ...]) -> None:
+    def _mark_spatial(self, group: State, windowed: tuple[int, ...]) -> None:
         """Note which axes of its inputs a group carries to axes that an operator moves along."""
         spatial = self.spatial.setdefault(group.inputs, set())
         for axis in range(len(group.lengths)):
-            if axis not in spatial and not carriers_of(group.classes, axis).isdisjoint(windowed):
+            if axis not in spatial and not carriers(group.classes, axis).isdisjoint(windowed):
                 spatial.add(axis)
         if group.inputs not in self.windowed and any(
-            not layout.carriers(axis).isdisjoint(windowed)
+            not layout.along[axis].isdisjoint(windowed)
             for layout in group.classes
             for axis in range(len(group.lengths))
         ):
             self.windowed.add(group.inputs)
 
-    def _merge(self, inputs: frozenset[int], parts: Sequence[Group], own: Shape) -> Group:
+    def _merge(self, inputs: frozenset[int], parts: Sequence[State], own: Shape) -> State:
         """Return what a tensor of shape `own` has of inputs that come over several edges."""
         first, lengths = parts[0], parts[0].lengths
         distinct = list({id(part.classes): part.classes for part in parts}.values())
@@ -241,7 +241,7 @@ class _Walk:
             apart = {n: reduce(either, (part.losses(n) for part in parts)) for n in inputs}
         if inputs == first.inputs and through == first.through and known[1] is first.classes:
             return first
-        return Group(inputs, lengths, known[1], through, apart)
+        return State(inputs, lengths, known[1], through, apart)
 
 
 def _by_number(marked: Mapping[frozenset[int], set[int]]) -> dict[int, set[int]]:
@@ -266,22 +266,22 @@ def _is_sum(edges: Sequence[Edge]) -> bool:
 
 
 def _apart(
-    entering: Sequence[tuple[Sequence[Group], Edge]],
-) -> Iterable[tuple[frozenset[int], list[tuple[Group, Edge]]]]:
+    entering: Sequence[tuple[Sequence[State], Edge]],
+) -> Iterable[tuple[frozenset[int], list[tuple[State, Edge]]]]:
     """Return inputs that come over the same edges from the same groups, with these as parts."""
-    ways: dict[frozenset[int], list[tuple[Group, Edge]]] = {}
+    ways: dict[frozenset[int], list[tuple[State, Edge]]] = {}
     for groups, edge in entering:
         for group in groups:
             ways.setdefault(group.inputs, []).append((group, edge))
     if len(ways) == 1 or sum(map(len, ways)) == len(frozenset().union(*ways)):
         return ways.items()
-    by_input: dict[int, list[tuple[Group, Edge]]] = {}
+    by_input: dict[int, list[tuple[State, Edge]]] = {}
     for groups, edge in entering:
         for group in groups:
             part = group, edge
             for number in group.inputs:
                 by_input.setdefault(number, []).append(part)
-    alike: dict[tuple[int, ...], tuple[list[int], list[tuple[Group, Edge]]]] = {}
+    alike: dict[tuple[int, ...], tuple[list[int], list[tuple[State, Edge]]]] = {}
     for number, parts in by_input.items():
         alike.setdefault(tuple(map(id, parts)), ([], parts))[0].append(number)
     return [(frozenset(numbers), parts) for numbers, parts in alike.values()]
@@ -327,7 +327,7 @@ def _lossy(layout: Layout, classes: Classes) -> tuple[int, ...]:
         axis
         for axis, before in enumerate(layout.scopes)
         if not before.is_lost
-        and any(after.scope(axis) not in (before, Scope.LOCAL) for after in classes)
+        and any(after.scopes[axis] not in (before, Scope.LOCAL) for after in classes)
     )
 
 

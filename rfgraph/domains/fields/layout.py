@@ -36,14 +36,6 @@ class Layout(NamedTuple):
     scopes: tuple[Scope, ...]
     along: tuple[frozenset[int], ...]
 
-    def scope(self, axis: int) -> Scope:
-        """Return how the paths stand to an input axis."""
-        return self.scopes[axis]
-
-    def carriers(self, axis: int) -> frozenset[int]:
-        """Return the tensor axes that carry an input axis on which the paths are local."""
-        return self.along[axis]
-
     def is_local(self, axes: Iterable[int]) -> bool:
         """Whether the paths are local on all of `axes`."""
         return all(self.scopes[axis] is Scope.LOCAL for axis in axes)
@@ -65,14 +57,23 @@ def local_fields(form: ClosedForm, tensor: str, axis: int) -> Iterator[AxisField
 
 
 class State(NamedTuple):
-    """All that is known of a tensor and one graph input.
+    """What is known of a tensor and some inputs of one shape, by their numbers: it reads all alike.
 
-    `classes` by layout; `through`: per input axis the losses on the way, as a set of bits by their
-    number in `ClosedForm.losses`.
+    `lengths` are the inputs', `classes` by layout. `through`: per input axis the losses on the way
+    of all of these inputs, as a set of bits by their number in `ClosedForm.losses`; `apart` those
+    of each by its number, where they differ.
     """
 
+    inputs: frozenset[int]
+    lengths: Shape
     classes: Classes
     through: tuple[int, ...]
+    apart: Mapping[int, tuple[int, ...]]
+
+    def losses(self, number: int) -> tuple[int, ...]:
+        """Return the losses on the way of one input."""
+        own = self.apart.get(number)
+        return self.through if own is None else either(self.through, own)
 
     def local(self, axes: Collection[int]) -> Classes:
         """Return the classes whose paths are local on all of `axes`."""
@@ -117,31 +118,12 @@ class ClosedForm(NamedTuple):
         return any(bits >> number & 1 for bits in state.through)
 
 
-class Group(NamedTuple):
-    """Inputs of one shape, by their numbers, that give a tensor the same classes.
-
-    `through` are the losses on the way of all of them, `apart` those of each by its number, where
-    they differ.
-    """
-
-    inputs: frozenset[int]
-    lengths: Shape
-    classes: Classes
-    through: tuple[int, ...]
-    apart: Mapping[int, tuple[int, ...]]
-
-    def losses(self, number: int) -> tuple[int, ...]:
-        """Return the losses on the way of one input."""
-        own = self.apart.get(number)
-        return self.through if own is None else either(self.through, own)
-
-
 def either(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
     """Return by axis the losses that are in one or the other."""
     return first if first is second else tuple(map(or_, first, second))
 
 
-def united(groups: Sequence[Group]) -> Group:
+def united(groups: Sequence[State]) -> State:
     """Return groups of the same classes as one."""
     first = groups[0]
     if len(groups) == 1:
@@ -159,12 +141,9 @@ class ClosedForms(Mapping[str, ClosedForm]):
     __slots__ = ("_forms", "_groups", "_names")
 
     def __init__(
-        self,
-        forms: Mapping[str, ClosedForm],
-        names: tuple[str, ...],
-        groups: Mapping[str, tuple[Group, ...]],
+        self, forms: Mapping[str, ClosedForm], groups: Mapping[str, tuple[State, ...]]
     ) -> None:
-        self._forms, self._names, self._groups = forms, names, groups
+        self._forms, self._names, self._groups = forms, tuple(forms), groups
 
     def __getitem__(self, name: str) -> ClosedForm:
         return self._forms[name]
@@ -175,7 +154,7 @@ class ClosedForms(Mapping[str, ClosedForm]):
     def __len__(self) -> int:
         return len(self._forms)
 
-    def groups(self, tensor: str) -> tuple[Group, ...]:
+    def groups(self, tensor: str) -> tuple[State, ...]:
         """Return the inputs that reach a tensor, those that give it the same state together."""
         return self._groups.get(tensor, ())
 
@@ -189,13 +168,13 @@ class _Column(Mapping[str, State]):
 
     __slots__ = ("_groups", "_number")
 
-    def __init__(self, groups: Mapping[str, tuple[Group, ...]], number: int) -> None:
+    def __init__(self, groups: Mapping[str, tuple[State, ...]], number: int) -> None:
         self._groups, self._number = groups, number
 
     def __getitem__(self, tensor: str) -> State:
         for group in self._groups[tensor]:
             if self._number in group.inputs:
-                return State(group.classes, group.losses(self._number))
+                return group._replace(through=group.losses(self._number))
         raise KeyError(tensor)
 
     def __contains__(self, tensor: object) -> bool:
@@ -210,13 +189,12 @@ class _Column(Mapping[str, State]):
 
 
 def states_of(
-    groups: Mapping[str, tuple[Group, ...]], number: int, inputs: int
+    groups: Mapping[str, tuple[State, ...]], number: int, inputs: int
 ) -> Mapping[str, State]:
     """Return the states of the tensors that one of so many inputs reaches."""
     if inputs > 1:
         return _Column(groups, number)
-    made = {id(one): State(one[0].classes, one[0].through) for one in groups.values()}
-    return {tensor: made[id(one)] for tensor, one in groups.items()}
+    return {tensor: one[0] for tensor, one in groups.items()}
 
 
 def lines_of(state: State, axis: int) -> Lines:
@@ -232,13 +210,8 @@ def is_one_path(state: State, axis: int) -> bool:
     return len(extents) == 1 and extents[0].least == extents[0].largest
 
 
-def carriers(state: State, axis: int) -> frozenset[int]:
-    """Return the axes of the tensor that carry an input axis, on local or one-sided paths."""
-    return carriers_of(state.classes, axis)
-
-
-def carriers_of(classes: Classes, axis: int) -> frozenset[int]:
-    """Return the axes that carry an input axis in some classes."""
+def carriers(classes: Classes, axis: int) -> frozenset[int]:
+    """Return the axes that carry an input axis in some classes, on local or one-sided paths."""
     along = (fields[axis] for fields in classes.values())
     return axes_of(piece for field in along if field is not None for piece in field.pieces)
 

@@ -225,5 +225,5 @@ def _is_part(axis: int, state: State) -> bool:
     """Whether all that was one-sided was cut afterwards, so that it no longer grows."""
     along = [fields[axis] for fields in state.classes.values()]
     pieces = [piece for field in along if field is not None for piece in field.pieces]
-    lost = any(layout.scope(axis).is_lost for layout in state.classes)
+    lost = any(layout.scopes[axis].is_lost for layout in state.classes)
     return not lost and all(piece.cut for piece in pieces if piece.open_lo or piece.open_hi)

@@ -203,7 +203,7 @@ def reduced_by(edge: Edge, form: ClosedForm) -> Taken | None:
     spatial: set[int] = set()
     taken: set[int | None] = set()
     for axis in form.spatial_axes:
-        carrying = carriers(state, axis)
+        carrying = carriers(state.classes, axis)
         here = reduced & carrying
         spatial |= here
         if here:

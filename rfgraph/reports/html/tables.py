@@ -68,7 +68,7 @@ def unit_tables(
         if shape is None or found is None:
             yield name, None
             continue
-        moving = frozenset().union(*(carriers(state, axis) for axis in form.spatial_axes))
+        moving = frozenset().union(*(carriers(state.classes, axis) for axis in form.spatial_axes))
         entries = _entries(result, source, name, shape, found, moving)
         yield name, None if entries is None else [sorted(moving), entries]
 
