@@ -18,15 +18,13 @@ from rfgraph.domains.fields.pieces import (
     Tabled,
     blurred,
     settle,
-    tabulated,
     to_table,
 )
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant, reduced
 from rfgraph.domains.regroup import regroup, regrouped_axes, regrouped_size
 from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table
 from rfgraph.errors import BoundError
-from rfgraph.relations import bounds
 from rfgraph.relations.steps import Gathered, Plan, regroup_plan
 
 if TYPE_CHECKING:
@@ -226,11 +224,11 @@ def _cut_apart(piece: Mapped, axes: Sequence[int], new: Shape) -> Standing | Non
             if axis == axes[0]:
                 return piece._replace(carrier=axis, map=PeriodicMap(p // inner, q, spans[::inner]))
             if q == 0 and outer % p == 0 and len(set(spans)) > 1:
-                if new[axis] > bounds.MAX_TABLE:
-                    return blurred(piece._replace(carrier=axis))
-                line = [*spans[::inner]] * (outer // p)
-                made = tabulated(piece._replace(carrier=axis), line, new)
-                return made if isinstance(made, Blur) else settle(made)
+                made = piece._replace(carrier=axis, map=reduced(p // inner, 0, spans[::inner]))
+                if outer > 2 * p:
+                    return made
+                table = to_table(made, new)
+                return table if isinstance(table, Blur) else settle(table)
         inner = outer
     return None
 
