@@ -11,6 +11,7 @@ import numpy as np
 
 from rfgraph.arguments import described
 from rfgraph.errors import UsageError
+from rfgraph.ops.steps import broadcasts
 from rfgraph.relations.axis_rules import (
     AxisRule,
     Band,
@@ -77,7 +78,7 @@ def _check_moved(where: str, step: Step, shape: Shape) -> None:
             f"{where} requires as many elements as shape {list(shape)} has, "
             f"found {list(step.shape)}"
         )
-    if isinstance(step, Pointwise) and not _broadcasts(shape, step.shape):
+    if isinstance(step, Pointwise) and not broadcasts(shape, step.shape):
         raise UsageError(
             f"{where} requires a shape that {list(shape)} broadcasts to, found {list(step.shape)}"
         )
@@ -112,15 +113,8 @@ def _are_places(step: Any, axes: int) -> bool:
         and np.issubdtype(place.dtype, np.integer)
         and place.size > 0
         and place.ndim == len(step.shape)
-        and _broadcasts(place.shape, step.shape)
+        and broadcasts(place.shape, step.shape)
         for place in step.places
-    )
-
-
-def _broadcasts(shape: Shape, to: Shape) -> bool:
-    last = to[len(to) - len(shape) :]
-    return len(shape) <= len(to) and all(
-        mine in (1, length) for mine, length in zip(shape, last, strict=True)
     )
 
 

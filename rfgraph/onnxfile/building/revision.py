@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.errors import UsageError
-from rfgraph.onnxfile.building.attributes import decode_all
 from rfgraph.onnxfile.building.scope import Entry
 from rfgraph.onnxfile.building.settable import REPEAT, Settable, plain
 from rfgraph.onnxfile.building.window_shape import WindowShape, followed_pads, window_of
@@ -120,8 +119,8 @@ class _Revised:
 
     def __init__(self, reviser: Reviser, address: str, call: Call) -> None:
         self._reviser, self._address, self._call = reviser, address, call
-        self._known = Settable(call.node, call.scope, call.entries)
-        self._before = decode_all(call.node, call.scope.attributes)
+        self._known = Settable(call)
+        self._before = self._known.present
         self._window = window_of(self._before, call.values)
 
     def call(self, asked: Mapping[str, Setting]) -> Call:
@@ -212,9 +211,8 @@ def _under_other_names(call: Call, turn: int) -> Call:
 
 def _once_more(call: Call, made: Entry) -> Call:
     """Return the node behind itself: of stride 1, padded to keep the length, of its channels."""
-    known = Settable(call.node, call.scope, call.entries)
-    before = decode_all(call.node, call.scope.attributes)
-    window = window_of(before, call.values)
+    known = Settable(call)
+    window = window_of(known.present, call.values)
     shape = made.value.shape
     if window is None or shape is None:
         raise UsageError(f"{quoted(REPEAT)} requires a node with a window of known lengths")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from rfgraph.wording.numbers import count_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rfgraph.onnxfile.building.scope import Entry, Scope
+    from rfgraph.onnxfile.building.call import Call
+    from rfgraph.onnxfile.building.scope import Entry
     from rfgraph.relations.graph import Setting
 
 # A node put in a row with itself: no attribute of ONNX, but asked for like one.
@@ -52,13 +53,13 @@ MAX_INTEGER = (1 << 63) - 1  # of an attribute
 class Settable:
     """The attributes of a node with their kinds, and the inputs that are small constants.
 
-    Those are what its operator declares, and what the node has where nothing declares it.
+    Those are what its operator declares, and what the node has (`present`) where nothing does.
     """
 
-    def __init__(self, node: onnx.NodeProto, scope: Scope, entries: Sequence[Entry | None]) -> None:
-        self._node = node
-        self._present = decode_all(node, scope.attributes)
-        schema = _schema(node, scope)
+    def __init__(self, call: Call) -> None:
+        self._node, entries = call.node, call.entries
+        self.present = decode_all(call.node, call.scope.attributes)
+        schema = _schema(call)
         self._declared = {} if schema is None else dict(schema.attributes)
         formal = () if schema is None else schema.inputs
         self.slots = {
@@ -72,7 +73,7 @@ class Settable:
             if entry is not None and slot in self.slots.values()
         }
         self._kinds = {name: int(item.type.value) for name, item in self._declared.items()}
-        for name, value in self._present.items():
+        for name, value in self.present.items():
             self._kinds.setdefault(name, _kind_of(value))
 
     def checked(
@@ -109,7 +110,7 @@ class Settable:
             if len(given) != 1:
                 raise UsageError(f"attribute {quoted(name)} requires {words}, found {len(given)}")
             return given[0]
-        count = len(self._present.get(name) or ())
+        count = len(self.present.get(name) or ())
         if not count and window is not None and name in PER_AXIS:
             count = PER_AXIS[name] * len(window.kernel)
         if count and len(given) != count:
@@ -135,8 +136,8 @@ class Settable:
         """Return what the node has, its operator's default where it says nothing."""
         if name in self.slots:
             return plain(self._data[self.slots[name]])
-        if self._present.get(name) not in (None, []):
-            return plain(self._present[name])
+        if self.present.get(name) not in (None, []):
+            return plain(self.present[name])
         declared = self._declared.get(name)
         if declared is not None and declared.default_value.type:
             return plain(decode(declared.default_value))
@@ -163,10 +164,11 @@ def plain(value: Any) -> Setting:
     return tuple(value) if isinstance(value, list | tuple) else value
 
 
-def _schema(node: onnx.NodeProto, scope: Scope) -> Any:
-    domain = normal_domain(node.domain)
+def _schema(call: Call) -> Any:
+    domain = normal_domain(call.operator.domain)
+    version = call.scope.opsets.get(domain, 0) or 1
     try:
-        return onnx.defs.get_schema(node.op_type, scope.opsets.get(domain, 0) or 1, domain)
+        return onnx.defs.get_schema(call.operator.op_type, version, domain)
     except onnx.defs.SchemaError:
         return None
 

@@ -46,16 +46,8 @@ def evaluate(
     return None if found is None else np.asarray(found)
 
 
-def _add(_: Mapping[str, Any], inputs: Sequence[Array]) -> Array | None:
-    return np.add(*inputs) if _are_integers(inputs) else None
-
-
-def _sub(_: Mapping[str, Any], inputs: Sequence[Array]) -> Array | None:
-    return np.subtract(*inputs) if _are_integers(inputs) else None
-
-
-def _mul(_: Mapping[str, Any], inputs: Sequence[Array]) -> Array | None:
-    return np.multiply(*inputs) if _are_integers(inputs) else None
+def _of_two(ufunc: Callable[..., Array]) -> Kernel:
+    return lambda _, inputs: ufunc(*inputs) if _are_integers(inputs) else None
 
 
 def _div(_: Mapping[str, Any], inputs: Sequence[Array]) -> Array | None:
@@ -97,13 +89,13 @@ def _unsqueeze(_: Mapping[str, Any], inputs: Sequence[Array]) -> Array | None:
 
 
 _KERNELS: dict[str, Kernel] = {
-    "Add": _add,
+    "Add": _of_two(np.add),
     "Cast": _cast,
     "Concat": _concat,
     "Div": _div,
     "Gather": _gather,
     "Identity": _identity,
-    "Mul": _mul,
-    "Sub": _sub,
+    "Mul": _of_two(np.multiply),
+    "Sub": _of_two(np.subtract),
     "Unsqueeze": _unsqueeze,
 }

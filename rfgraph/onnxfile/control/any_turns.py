@@ -63,13 +63,11 @@ class Part:
 
     def reads(self) -> Kept:
         """Return what that keeps of the input."""
-        own = kept.itself(self.entry.value.shape)
-        if self.axis is None:
-            return own
-        whole = self.entry.value.shape or ()
-        thin = (*whole[: self.axis], *whole[self.axis + 1 :])
-        step = Reduce(((self.axis, Whole(whole[self.axis], 1)),)), Regroup(thin)
-        return kept.of(Relation(whole, step))
+        whole = self.entry.value.shape
+        if self.axis is None or whole is None:
+            return kept.itself(whole)
+        steps = Reduce(((self.axis, Whole(whole[self.axis], 1)),)), Regroup(self.shape() or ())
+        return kept.of(Relation(whole, steps))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from rfgraph.onnxfile.reading.scan import LENGTH, Parts, Scanner, entry
 from rfgraph.onnxfile.reading.source import WHOLE_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from rfgraph.onnxfile.reading.source import Reader, Source
 
@@ -50,23 +50,19 @@ class _Annotation(Scanner):
 
     def model(self) -> Parts:
         """Return the model to be."""
-        parts, copied = Parts(), 0
-        for number, wire, tag, first, last in self.fields(0, self.reader.size):
-            if (number, wire) == (_GRAPH, LENGTH):
-                parts.add_span(copied, tag)
-                parts.add_nested(_GRAPH, self._graph(first, last))
-                copied = last
-        parts.add_span(copied, self.reader.size)
-        return parts
+        return self._with(_GRAPH, self._graph, 0, self.reader.size)
 
     def _graph(self, start: int, end: int) -> Parts:
+        return self._with(_NODE, self._node, start, end)
+
+    def _with(self, field: int, made: Callable[[int, int], Parts], start: int, end: int) -> Parts:
+        """Return a message with what is made of the messages in one of its fields."""
         parts, copied = Parts(), start
         for number, wire, tag, first, last in self.fields(start, end):
-            if (number, wire) == (_NODE, LENGTH):
+            if (number, wire) == (field, LENGTH):
                 parts.add_span(copied, tag)
-                parts.add_nested(_NODE, self._node(first, last))
+                parts.add_nested(field, made(first, last))
                 copied = last
-                self._nodes += 1
         parts.add_span(copied, end)
         return parts
 
@@ -80,6 +76,7 @@ class _Annotation(Scanner):
         for key, value in self._notes.get(self._nodes, {}).items():
             content = entry(_KEY, key.encode()) + entry(_VALUE, value.encode())
             parts.add_literal(entry(_METADATA, content))
+        self._nodes += 1
         return parts
 
     def _is_ours(self, start: int, end: int) -> bool:
