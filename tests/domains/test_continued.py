@@ -14,7 +14,7 @@ from rfgraph.domains.joined import put_together
 from rfgraph.relations.axis_rules import Shift
 from rfgraph.relations.graph import edges_into
 from rfgraph.relations.relation import Relation
-from rfgraph.relations.steps import Select
+from rfgraph.relations.steps import Permute, Select
 
 DENSE = """
 <ir_version: 8, opset_import: ["": 17]>
@@ -80,6 +80,14 @@ def test_parts_along_two_axes_are_one_by_one():
     upper = [quarter(0, 0), quarter(0, 2)]
     parts = {"upper": upper, "all": [*upper, quarter(2, 0), quarter(2, 2)]}
     assert continued.continued(graph, parts) == {}
+
+
+def test_parts_that_are_more_than_put_somewhere_are_one_by_one():
+    graph = rfgraph.load(parser.parse_model(DENSE)).graph
+    first, second = edges_into(graph, "ab")
+    turned = first.relation.steps[0], Permute((0, 2, 1))
+    edges = [first._replace(relation=Relation((1, 2, 9), turned)), second]
+    assert continued.continued(graph, {"ab": edges, "abc": [*edges, second]}) == {}
 
 
 @pytest.mark.parametrize("text", [DENSE, SUMS], ids=["concats", "sums"])
