@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.reports.formats.csv import csv_text
 from rfgraph.reports.formats.json import dumps
@@ -26,8 +25,7 @@ HEADER = ("operator", "domain", "modelled", "versions")
 _EXACTNESS = re.compile(r"(?<!\w)(Exact|Upper bound|Unknown)(?=[.,:;\s]|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorRow:
+class OperatorRow(NamedTuple):
     """One operator: how exactly it is modelled, the versions covered, and its rule's own words."""
 
     domain: str
@@ -35,16 +33,6 @@ class OperatorRow:
     modelled: str
     versions: str
     doc: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the entry of the JSON."""
-        return {
-            "domain": self.domain,
-            "operator": self.operator,
-            "modelled": self.modelled,
-            "versions": self.versions,
-            "doc": self.doc,
-        }
 
     def cells(self) -> tuple[str, str, str, str]:
         """Return the row of a table."""
@@ -80,7 +68,7 @@ def text(rows: Iterable[OperatorRow], style: Style) -> str:
 
 def as_json(rows: Iterable[OperatorRow]) -> str:
     """Return the operators as JSON."""
-    return dumps({**HEAD, "operators": [row.to_dict() for row in rows]})
+    return dumps({**HEAD, "operators": [row._asdict() for row in rows]})
 
 
 def as_csv(rows: Iterable[OperatorRow]) -> str:
