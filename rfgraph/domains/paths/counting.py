@@ -164,17 +164,15 @@ def _histogram(
         distinct = _distinct(made, survey, offsets, fields)
         if distinct is not None and distinct > MAX_SIZES:
             return None
-    if fields <= MAX_FULL and fields * survey.most.bit_length() <= MAX_PACKED_BITS:
-        by_state = _packed(made, survey)
-    else:
-        counted = _sparse(made, survey, full=full)
-        if counted is None:
-            return None
-        by_state = counted
+    fits = fields <= MAX_FULL and fields * survey.most.bit_length() <= MAX_PACKED_BITS
+    by_state = _packed(made, survey) if fits else _sparse(made, survey, full=full)
+    if by_state is None:
+        return None
     united: Histogram = {}
     for state, offset in offsets.items():
-        for base, count in by_state[state].items():
-            united[base + offset] = united.get(base + offset, 0) + count
+        for place, count in by_state[state].items():
+            size = place * survey.step + offset
+            united[size] = united.get(size, 0) + count
     return _within(dict(sorted(united.items())), full=full)
 
 
@@ -207,16 +205,12 @@ def _moved(bits: int, places: int) -> int:
 
 
 def _packed(made: StateGraph, survey: Survey) -> dict[int, Histogram]:
-    """Count with one long integer per state, whose fields are the counts by base in steps.
+    """Count by base in steps with one long integer per state, whose fields are the counts.
 
     Adding histograms is then one addition, and a shift of all bases a shift of bits.
     """
-    if survey.moves not in made.counted:
-        made.counted[survey.moves] = _counted_packed(made, survey)
-    return _scaled(made.counted[survey.moves], survey.step)
-
-
-def _counted_packed(made: StateGraph, survey: Survey) -> dict[int, Histogram]:
+    if survey.moves in made.counted:
+        return made.counted[survey.moves]
     width = survey.most.bit_length() + 1
     width += -width % 8
     first = -survey.low // survey.step
@@ -227,7 +221,9 @@ def _counted_packed(made: StateGraph, survey: Survey) -> dict[int, Histogram]:
         lambda value, move: _moved(value, move * width),
         lambda a, b: a + b,
     )
-    return {state: _unpacked(value, width, first) for state, value in values.items()}
+    found = {state: _unpacked(value, width, first) for state, value in values.items()}
+    made.counted[survey.moves] = found
+    return found
 
 
 def _unpacked(value: int, width: int, first: int) -> Histogram:
@@ -272,16 +268,7 @@ def _sparse(made: StateGraph, survey: Survey, *, full: bool) -> dict[int, Histog
     def shifted(value: Histogram, move: int) -> Histogram:
         return {place + move: count for place, count in value.items()}
 
-    counted = _counted(made, survey.moves, {0: 1}, shifted, full=full)
-    return None if counted is None else _scaled(counted, survey.step)
-
-
-def _scaled(counted: Mapping[int, Histogram], step: int) -> dict[int, Histogram]:
-    """Return histograms by base for those by base in steps."""
-    return {
-        state: {place * step: count for place, count in listed.items()}
-        for state, listed in counted.items()
-    }
+    return _counted(made, survey.moves, {0: 1}, shifted, full=full)
 
 
 def joint(made: StateGraph, *, full: bool) -> Vectors | None:
