@@ -99,8 +99,6 @@ class Geometry:
 
     tensor: str
     input: str
-    rank: int
-    input_rank: int
     shape: tuple[int, ...] | None
     axes: tuple[AxisGeometry, ...]
     blockers: tuple[Blocker, ...]
@@ -112,6 +110,11 @@ class Geometry:
     def item(self) -> ModelInput:
         """The input, at lengths that tiles have."""
         return self.model.input(self.input)
+
+    @property
+    def ranks(self) -> tuple[int, int]:
+        """How many axes the input has, and the tensor."""
+        return len(self.item.shape), len(shape_of(self.model.graph, self.tensor) or ())
 
     @property
     def exact(self) -> bool:
@@ -195,8 +198,7 @@ def geometry(
         )
     if whole is not None and shape is None and not blockers:
         shape = _longer(own_shape, measured, whole)
-    ranks = len(own_shape), len(item.shape)
-    return Geometry(tensor, source, *ranks, shape, measured, blockers, lengths, moves, model)
+    return Geometry(tensor, source, shape, measured, blockers, lengths, moves, model)
 
 
 def _measured_at(

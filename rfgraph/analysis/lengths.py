@@ -30,8 +30,9 @@ UNEVEN = "its length does not follow that of the input"
 MAX_BUILT = 8_000
 # A longer period is not tried.
 MAX_STEP = 1 << 14
-# So many models at other lengths are kept: each tensor of a model is asked at the same.
-RECENT = 8
+# So many models at other lengths are kept, for each tensor of a model is asked at the same, and of
+# so many it is known that they are refused.
+RECENT, REFUSED = 8, 64
 # So many lengths at least are tried where steps do not tell what repeats.
 FEW = 32
 
@@ -99,7 +100,15 @@ def at_shapes(
     at: Callable[[Mapping[str, Shape]], Model], shapes: Mapping[str, Shape]
 ) -> Model | None:
     """Return the model at shapes of all its inputs; None where it refuses them."""
-    return _at(at, tuple(shapes.items()))
+    key = tuple(shapes.items())
+    return None if _is_refused(at, key) else _at(at, key)
+
+
+@lru_cache(REFUSED)
+def _is_refused(
+    at: Callable[[Mapping[str, Shape]], Model], shapes: tuple[tuple[str, Shape], ...]
+) -> bool:
+    return _at(at, shapes) is None
 
 
 @lru_cache(RECENT)

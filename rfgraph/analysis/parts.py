@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.analysis.tiling import Tile, planned
+from rfgraph.analysis.tiling import Tile, planned, tile_of
 from rfgraph.relations.graph import shape_of
 
 if TYPE_CHECKING:
@@ -115,12 +115,9 @@ def inside_parts(found: Geometry) -> Question | None:
 
 
 def _placed(found: Geometry, places: Sequence[tuple[AxisGeometry, tuple[int, int], int]]) -> Tile:
-    read, write = [slice(None)] * found.input_rank, [slice(None)] * found.rank
-    for axis, span, start in places:
-        p, q = axis.period
-        read[axis.axis] = slice(*span)
-        write[axis.carrier] = slice(start * p // q, (start + q) * p // q)
-    return Tile(tuple(read), tuple(write), tuple(write))
+    periods = ((start // axis.period[1], axis.period[0]) for axis, _, start in places)
+    write = [(number * p, (number + 1) * p) for number, p in periods]
+    return tile_of(found, [span for _, span, _ in places], write, write, ())
 
 
 def chunk_parts(item: Streaming, *, within: bool) -> Question:
@@ -161,9 +158,5 @@ def _chunk(item: Streaming, number: int, context: int | None, delay: int, within
     begin = 0 if context is None else max(number * size - context, 0)
     first, end = max(number * size * p // q - delay, 0), (number + 1) * size * p // q - delay
     offset = 0 if within else begin * p // q
-    read, write, crop = [slice(None)] * found.input_rank, [slice(None)] * found.rank, []
-    read[axis.axis] = slice(begin, (number + 1) * size)
-    write[axis.carrier] = slice(first, end)
-    crop = [*write]
-    crop[axis.carrier] = slice(first - offset, end - offset)
-    return Tile(tuple(read), tuple(write), tuple(crop))
+    read, crop = (begin, (number + 1) * size), (first - offset, end - offset)
+    return tile_of(found, [read], [(first, end)], [crop], ())

@@ -48,8 +48,8 @@ class Tile:
     read: Slices
     write: Slices
     crop: Slices
-    keep: tuple[tuple[int, int], ...] = ()
-    spatial: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    keep: tuple[tuple[int, int], ...]
+    spatial: tuple[tuple[int, ...], tuple[int, ...]]
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report: ranges on the spatial axes, the end excluded."""
@@ -287,19 +287,36 @@ def planned(found: Geometry, core: Sequence[int], whole: Sequence[int]) -> Itera
     for axis, length, size in zip(found.axes, core, whole, strict=True):
         along = list(_along(axis, length, size, (found.shape or ())[axis.carrier]))
         spans = [(*before, span) for before in spans for span in along]
-    inputs = tuple(axis.axis for axis in found.axes)
-    outputs = tuple(axis.carrier for axis in found.axes)
     for tile in spans:
-        yield Tile(
-            _slices(found.input_rank, inputs, [span.read for span in tile]),
-            _slices(found.rank, outputs, [span.write for span in tile]),
-            _slices(found.rank, outputs, [span.crop for span in tile]),
+        yield tile_of(
+            found,
+            [span.read for span in tile],
+            [span.write for span in tile],
+            [span.crop for span in tile],
             tuple(span.keep for span in tile),
-            (inputs, outputs),
         )
 
 
-def _slices(rank: int, axes: Sequence[int], ranges: Sequence[tuple[int, int]]) -> Slices:
+Ranges: TypeAlias = "Sequence[tuple[int, int]]"
+
+
+def tile_of(
+    found: Geometry, read: Ranges, write: Ranges, crop: Ranges, keep: tuple[tuple[int, int], ...]
+) -> Tile:
+    """Return a tile by its ranges along each axis that is cut."""
+    inputs = tuple(axis.axis for axis in found.axes)
+    outputs = tuple(axis.carrier for axis in found.axes)
+    rank, own = found.ranks
+    return Tile(
+        _slices(rank, inputs, read),
+        _slices(own, outputs, write),
+        _slices(own, outputs, crop),
+        keep,
+        (inputs, outputs),
+    )
+
+
+def _slices(rank: int, axes: Sequence[int], ranges: Ranges) -> Slices:
     found = [slice(None)] * rank
     for axis, (first, end) in zip(axes, ranges, strict=True):
         found[axis] = slice(first, end)
