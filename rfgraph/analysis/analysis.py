@@ -71,7 +71,7 @@ class Analysis:
 
     def _picked(self, name: str | None) -> str:
         """Return the input meant, without a search where it is one by name."""
-        if name is not None and name in self.forms:
+        if isinstance(name, str) and name in self.forms:
             return name
         return pick_input(self.model, name)
 

@@ -142,6 +142,15 @@ def test_positions_too_large_to_tabulate_are_blurred(step, rate, blurred):
         assert spans(made) == [(0, 0), (2, 2), (4, 4), (6, 6)]
 
 
+def test_a_table_tiled_beyond_all_tables_is_blurred():
+    picked = carry_step(own_position(0), Select(((0, Pick((7, 0, 6), 8)),)), (8,))
+    assert isinstance(picked, Tabled)
+    for times, kind in ((2, Tabled), (1 << 40, Blur)):
+        made = carry_step(picked, Select(((0, Repeat(3, 3 * times)),)), (3,))
+        assert isinstance(made, kind)
+        assert made.axes == {0}
+
+
 @pytest.mark.parametrize("length", [30, 3000])
 def test_a_table_too_large_for_what_it_is_restricted_to_is_blurred(length):
     cut = Select(((1, Shift(-1, 1, length, length, "absent")),))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rfgraph.domains.fields.layout import ClosedForm, Fields, State
+    from rfgraph.domains.fields.layout import ClosedForm, Fields, Loss, State
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Graph, Operator
     from rfgraph.relations.reading import Mask
@@ -57,6 +57,8 @@ class Meter:
     longer: Callable[[], Meter | None] | None = None
     _read: dict[str, tuple[Mask, ...] | None] = field(default_factory=dict, repr=False)
     _parted: set[str] | None = field(default=None, repr=False)
+    # Whether losses are numbered in the order of their operators in the file.
+    _ordered: bool | None = field(default=None, repr=False)
 
     def measured(self, tensor: str) -> Measured:
         """Return alignment and axes of the field of a tensor that the input reaches."""
@@ -132,14 +134,23 @@ class Meter:
     def _through(self, losses: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of the first operators of a set of losses, and which take a range."""
         first: dict[Operator, str] = {}
-        for number in _bits(losses):
-            tensor, operator = self.form.losses[number]
+        for tensor, operator in self._in_file_order(losses):
             if len(first) == MAX_THROUGH and operator not in first:
                 break
             first[operator] = tensor
-        named = sorted(first, key=lambda operator: operator.index)
-        ranges = [one for one in named if self.takes_range(self.graph, first[one], one)]
-        return tuple(one.label for one in named), tuple(one.label for one in ranges)
+        ranges = [one for one in first if self.takes_range(self.graph, first[one], one)]
+        return tuple(one.label for one in first), tuple(one.label for one in ranges)
+
+    def _in_file_order(self, losses: int) -> Iterator[Loss]:
+        """Yield a set of losses in the order of their operators in the file."""
+        every = self.form.losses
+        if self._ordered is None:
+            indices = [loss.operator.index for loss in every]
+            self._ordered = indices == sorted(indices)
+        numbers: Iterable[int] = _bits(losses)
+        if not self._ordered:
+            numbers = sorted(numbers, key=lambda number: every[number].operator.index)
+        return (every[number] for number in numbers)
 
     def _covered(self, losses: int, axis: int) -> bool | None:
         """Whether the global paths of a set of losses read every position of an input axis.
