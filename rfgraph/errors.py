@@ -1,4 +1,4 @@
-"""The errors that reach a user, each one line, and the escaping of names that come from a file."""
+"""The errors that reach a user, each one line."""
 
 from __future__ import annotations
 

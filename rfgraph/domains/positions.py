@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from rfgraph.relations.axis_rules import Band, Blocks, OwnRule, Shift, Whole, Window
 from rfgraph.relations.bounds import bounded
 from rfgraph.relations.reading import Mask, positions_read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def flags(chosen: range | int, length: int) -> Mask:
@@ -31,6 +36,14 @@ def positions(mask: Mask) -> range | int:
     if (steps == steps[0]).all():
         return range(int(there[0]), int(there[-1]) + 1, int(steps[0]))
     return int.from_bytes(np.packbits(mask, bitorder="little").tobytes(), "little")
+
+
+def bits_of(number: int) -> Iterator[int]:
+    """Yield the places of the bits that are set, the least first."""
+    while number:
+        low = number & -number
+        yield low.bit_length() - 1
+        number ^= low
 
 
 def ends(chosen: range | int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""One base for every question about a graph: a value per tensor, and what steps make of it.
+"""One base for questions about a graph that have a value per tensor: what steps make of it.
 
 A domain says what each kind of step does to a value and how the values of several edges join; the
 walks over the graph, and when a value is let go, are the same for all.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.parts import Lines, whole_lines
 from rfgraph.domains.fields.pieces import axes_of
@@ -178,7 +178,7 @@ class _Column(Mapping[str, State]):
         raise KeyError(tensor)
 
     def __contains__(self, tensor: object) -> bool:
-        groups = self._groups.get(cast("str", tensor), ())
+        groups = self._groups.get(tensor, ()) if isinstance(tensor, str) else ()
         return any(self._number in group.inputs for group in groups)
 
     def __iter__(self) -> Iterator[str]:

@@ -12,6 +12,7 @@ from rfgraph.domains.fields.alignment import aligned
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.fields.numbers import axis_of
 from rfgraph.domains.fields.parts import parted
+from rfgraph.domains.positions import bits_of
 from rfgraph.domains.read_units import read_positions
 from rfgraph.errors import BoundError
 from rfgraph.frozen import FrozenDict
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 
 # Whether local paths are aligned (None: there are none, or it cannot be told), and the axes.
 Measured: TypeAlias = "tuple[bool | None, Mapping[int, Axis]]"
-# What was measured: by classes, the tensor's shape, and what is said of the input; with the axes as
-# they are explained, by the losses on the way.
+# By the identity of classes, the shape, and what is said of the input: what was measured, and its
+# axes as they are explained, by the losses on the way. The form holds the classes.
 Seen: TypeAlias = "dict[tuple[object, ...], tuple[Measured, dict[object, Mapping[int, Axis]]]]"
-# Tensors that share a state lie near each other.
+# The oldest are dropped: tensors that share a state lie near each other.
 MAX_SEEN = 1 << 14
 # How many of the operators that made an axis global are named.
 MAX_THROUGH = 4
@@ -99,7 +100,7 @@ class Meter:
         axes: dict[int, Axis] = {}
         for number, length in enumerate(input_shape(self.graph, form.input)):
             axis = axis_of(number, state, shape, length, form.spatial_axes)
-            if axis.scope in ("one-sided", "global") and _is_part(number, state):
+            if axis.scope in ("one-sided", "global") and _is_cut_since(number, state):
                 axis = self._part(tensor, number, length)
             if number in self.probed:
                 axis = _of_open_length(axis)
@@ -147,7 +148,7 @@ class Meter:
         if self._ordered is None:
             indices = [loss.operator.index for loss in every]
             self._ordered = indices == sorted(indices)
-        numbers: Iterable[int] = _bits(losses)
+        numbers: Iterable[int] = bits_of(losses)
         if not self._ordered:
             numbers = sorted(numbers, key=lambda number: every[number].operator.index)
         return (every[number] for number in numbers)
@@ -158,7 +159,7 @@ class Meter:
         None where the axis is too long to tabulate.
         """
         read: NDArray[np.bool_] | None = None
-        for number in _bits(losses):
+        for number in bits_of(losses):
             masks = self._positions(self.form.losses[number].tensor)
             if masks is None:
                 return None
@@ -219,20 +220,13 @@ def _agreement(local: Iterable[Fields], axes: Sequence[int], shape: Shape) -> bo
     return None if None in verdicts else True
 
 
-def _bits(number: int) -> Iterator[int]:
-    while number:
-        low = number & -number
-        yield low.bit_length() - 1
-        number ^= low
-
-
 def _of_open_length(axis: Axis) -> Axis:
     """Return an axis of the input whose length was chosen: whether all of it is read is open."""
     local = None if axis.local is None else replace(axis.local, covers_input=None)
     return replace(axis, covers_input=None, local=local)
 
 
-def _is_part(axis: int, state: State) -> bool:
+def _is_cut_since(axis: int, state: State) -> bool:
     """Whether all that was one-sided was cut afterwards, so that it no longer grows."""
     along = [fields[axis] for fields in state.classes.values()]
     pieces = [piece for field in along if field is not None for piece in field.pieces]

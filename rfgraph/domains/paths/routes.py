@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains.fields.layout import carriers
 from rfgraph.domains.paths.liveness import needed_axes
+from rfgraph.domains.positions import bits_of
 from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.graph import Edge, Graph, Operator, ancestors, edges_into, producer_of
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Reduce, Regroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.domains.joined import Joined
@@ -124,7 +125,7 @@ class Plan:
             and before.bits.bit_count() <= MAX_ORIGINS
             and all(
                 at >= 0
-                for k in _positions(before.bits)
+                for k in bits_of(before.bits)
                 for at in self.numbered[before.shift + k].reduced
             )
         )
@@ -133,7 +134,7 @@ class Plan:
         """Return origins after an edge."""
         moved = (edge.relation.in_shape, edge.relation.out_shape)
         after: dict[int, int] = {}
-        for k in _positions(before.bits):
+        for k in bits_of(before.bits):
             origin, reduced, shape = self.numbered[before.shift + k]
             shape = _unlike(shape, moved) if _reshaped(edge) else shape
             number = self.of(Origin(origin, reduced | taken, shape))
@@ -292,16 +293,9 @@ def _arrive(
         if not total_reset & bits & ~reset:
             chosen.append(edge)
             left &= ~bits
-    apart = {shift + k: bool(total_reset >> k & 1) for k in _positions(left)}
+    apart = {shift + k: bool(total_reset >> k & 1) for k in bits_of(left)}
     low = (total & -total).bit_length() - 1
     return chosen, apart, Origins(shift + low, total >> low, total_reset >> low)
-
-
-def _positions(bits: int) -> Iterator[int]:
-    while bits:
-        low = bits & -bits
-        yield low.bit_length() - 1
-        bits ^= low
 
 
 def walks_to(plan: Plan, name: str) -> dict[int, tuple[Edge, ...]]:
