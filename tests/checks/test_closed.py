@@ -237,7 +237,7 @@ def test_a_pattern_of_a_model_elsewhere_is_matched_by_its_path(here, tmp_path, t
 def test_alignment_that_cannot_be_told_is_a_finding(monkeypatch):
     assert rfgraph.check(SOURCE, select="RF002") == []
     monkeypatch.setattr(spread, "MAX_SCATTERED", 0)
-    monkeypatch.setattr(spread, "MAX_PATTERNS", 0)
+    monkeypatch.setattr(spread, "MAX_EXTENTS", 0)
     (found,) = rfgraph.check(SOURCE, select="RF002")
     assert found.message == (
         "tensor 'branch0' on input 'x', axis 2: whether paths are aligned could not be determined: "

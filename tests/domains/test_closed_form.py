@@ -477,7 +477,7 @@ def test_what_varies_along_two_axes_has_no_size_where_its_table_is_too_large(by,
 
 @pytest.mark.parametrize("opens", [(False, False), (True, False), (False, True)])
 def test_too_many_pieces_are_known_by_their_axes_and_open_sides(opens, monkeypatch):
-    monkeypatch.setattr(axis_field, "MAX_STATES", 3)
+    monkeypatch.setattr(axis_field, "MAX_PIECES", 3)
     pieces = [Mapped(axis, affine(rate, 0, 0), (), *opens) for axis in (1, 2) for rate in (1, 2)]
     assert merge_pieces(pieces[:3], (2, 3, 4)) == tuple(pieces[:3])
     assert merge_pieces(pieces, (2, 3, 4)) == (Blur(frozenset({1, 2}), *opens),)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.relation import Relation
 
 
-MAX_STATES = 4096
+MAX_PIECES = 4096
 # So many maps that are restricted on several axes are kept apart, more become a table.
 MAX_APART = 4
 
@@ -137,7 +137,7 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     merged = _merged(spliced(listed, shape))
     if not all(isinstance(piece, Mapped) and len(piece.support) < 2 for piece in merged):
         merged = _settled_together(merged, set(map(id, listed)), shape)
-    return merged if len(merged) <= MAX_STATES else _merged(map(blurred, merged))
+    return merged if len(merged) <= MAX_PIECES else _merged(map(blurred, merged))
 
 
 def _settled_together(

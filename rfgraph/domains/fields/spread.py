@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.steps import Step
 
 
-MAX_PATTERNS = 4096
+MAX_EXTENTS = 4096
 # Of these so many may be without a closed form: shifted windows double them with every shift.
 MAX_SCATTERED = 16
 
@@ -81,7 +81,7 @@ def by_pattern(extents: Sequence[Extent], pieces: Sequence[Piece] = ()) -> Sprea
         if before is not extent:
             made[key] = _together(before, extent)
     if len(made) > MAX_SCATTERED and (
-        len(made) > MAX_PATTERNS or sum(map(_is_scattered, made.values())) > MAX_SCATTERED
+        len(made) > MAX_EXTENTS or sum(map(_is_scattered, made.values())) > MAX_SCATTERED
     ):
         return None
     held = {id(extent.piece) for extent in made.values()}

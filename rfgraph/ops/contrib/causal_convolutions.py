@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 # The largest number of states, or of first positions, that are kept.
-MAX_STATES = 8
+MAX_UPDATES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +166,9 @@ def _first_positions(
 ) -> tuple[Shape | None, tuple[Link, ...]]:
     """Return the shape of the first positions that are kept apart, if they are, and their link."""
     room = node.int("state_update_capacity", 0)
-    if not 0 <= room <= MAX_STATES or (room and (not last or len(conv.shape) != 3 or conv.kept)):
+    if not 0 <= room <= MAX_UPDATES or (room and (not last or len(conv.shape) != 3 or conv.kept)):
         raise RuleError(
-            f"attribute 'state_update_capacity' requires 0 to {MAX_STATES}, and channels on the "
+            f"attribute 'state_update_capacity' requires 0 to {MAX_UPDATES}, and channels on the "
             f"last of 3 axes, found {room} and shape {list(conv.shape)}"
         )
     if not room:
@@ -187,8 +187,8 @@ def _dilation(node: OpNode) -> int:
 
 def _kept_slots(node: OpNode) -> int:
     kept = node.int("state_window", 0)
-    if not 0 <= kept <= MAX_STATES:
-        raise RuleError(f"attribute 'state_window' requires 0 to {MAX_STATES}, found {kept}")
+    if not 0 <= kept <= MAX_UPDATES:
+        raise RuleError(f"attribute 'state_window' requires 0 to {MAX_UPDATES}, found {kept}")
     return kept
 
 
