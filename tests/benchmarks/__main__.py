@@ -150,7 +150,7 @@ def scale() -> None:
         edges = found[1]["edges"] / found[0]["edges"]
         times = math.log(spent[1] / spent[0])
         exponent = f"exponent {times / math.log(sizes[1] / sizes[0]):.2f}"
-        if edges > 1:
+        if edges >= 2:
             exponent += f", in edges {times / math.log(edges):.2f}"
         say(
             f"{network} {sizes[0]} -> {sizes[1]}: {spent[0]:.2f} s -> {spent[1]:.2f} s "
