@@ -332,6 +332,14 @@ def test_an_axis_that_is_the_inner_part_of_a_merged_one_is_irregular():
     assert (axis.regular, axis.size, axis.stride, axis.period) == (False, 3, None, None)
 
 
+def test_a_running_sum_over_rows_that_are_merged_ends_nowhere_in_particular():
+    # Units 0, 5, 10, ... each read the first position of a row alone: no one rate says where.
+    build, x = builder(1, 1, 6, 5)
+    x = build.one("CumSum", [x, build.ints(3)], (1, 1, 6, 5))
+    axis = rfgraph.analyze(build.model(build.reshape(x, (1, 30)))).receptive_field().axes[3]
+    assert (axis.scope, axis.before, axis.after) == ("one-sided", None, None)
+
+
 def test_merged_axes_are_irregular_and_measured_on_the_units_that_exist():
     build, x = builder(1, 1, 6, 5)
     x = build.conv(x, 1, [3, 1], pads=[1, 0, 1, 0])

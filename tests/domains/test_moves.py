@@ -9,6 +9,8 @@ import networkx as nx
 import numpy as np
 import pytest
 
+import rfgraph
+from oracle.examples import builder
 from rfgraph.domains import kept
 from rfgraph.domains import regions as exact
 from rfgraph.domains.fields.axis_field import merge_pieces
@@ -236,6 +238,14 @@ def test_parts_that_do_not_overlap_are_one_rearrangement():
     assert made.relation.steps == (Select(((0, Repeat(4, 8)),)),)
     gap = joined(put_together(0, 5, total=9), ("x", "y"))["y"].edge
     assert gap.relation.steps == (Select(((0, Pick((0, 1, 2, 3, -1, 0, 1, 2, 3), 4)),)),)
+
+
+def test_parts_in_reverse_are_one_reversal():
+    build, x = builder(1, 1, 8)
+    parts = [build.slice(x, [2], [a], [b], [-1]) for a, b in ((-1, -5), (-5, -100))]
+    graph = rfgraph.load(build.model(build.concat(parts, 2))).graph
+    (last,) = joined(graph, tuple(graph)).values()
+    assert last.edge.relation.steps == (Select(((2, Shift(7, -1, 8, 8)),)),)
 
 
 def test_parts_that_overlap_are_none():

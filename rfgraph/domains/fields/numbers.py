@@ -114,21 +114,24 @@ def _irregular(
     return irregular(table, min(carriers), length, rates - {0})
 
 
-def _closed(piece: Piece) -> Piece:
-    """Return a piece as if it were bounded on both sides."""
-    if isinstance(piece, Regrouped):
-        return piece._replace(piece=piece.piece._replace(open_lo=False, open_hi=False))
-    return piece._replace(open_lo=False, open_hi=False)
-
-
 def bounded_reach(
     field: AxisField, shape: Shape, length: int
 ) -> tuple[Fraction | None, Fraction | None]:
-    """Return before and after of a field with one-sided paths, None where it is unbounded."""
-    closed = placed([_closed(piece) for piece in field.pieces], shape)
-    united = united_map(closed, shape)
+    """Return before and after of a field with one-sided paths, None where it is unbounded.
+
+    Of what stands under another shape each stretch of units begins anew: it has neither.
+    """
+    closed = [
+        piece._replace(open_lo=False, open_hi=False)
+        for piece in field.pieces
+        if not isinstance(piece, Regrouped)
+    ]
+    if len(closed) < len(field.pieces):
+        return None, None
+    pieces = placed(closed, shape)
+    united = united_map(pieces, shape)
     if united is None:
-        _, before, after = _irregular(closed, tabulate(closed, shape), length)
+        _, before, after = _irregular(pieces, tabulate(pieces, shape), length)
     else:
         before, after = reach(united)
     opened_lo = any(piece.open_lo for piece in field.pieces)
