@@ -55,5 +55,5 @@ def test_blocks_that_are_alike_share_what_is_made_of_one():
     made = []
     for blocks in (2, 5):
         (form,) = rfgraph.analyze(networks.transformer(blocks).SerializeToString()).forms.values()
-        made.append(len({id(state.classes) for state in form.states.values()}))
+        made.append(len({id(state.classes) for state in form.values()}))
     assert made[0] == made[1]

@@ -151,7 +151,7 @@ def test_closed_form_equals_tables_away_from_the_border(name):
     result = analysed(name, ROOMY[name])
     compared = 0
     for tensor in result.graph:
-        if tensor not in result.forms["x"].states or tensor == "x":
+        if tensor not in result.forms["x"] or tensor == "x":
             continue
         shape = result.graph.nodes[tensor]["shape"]
         for step in (0, 1):

@@ -18,10 +18,10 @@ from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rfgraph.analysis.tabulated import Tabulated
-    from rfgraph.domains.fields.layout import ClosedForms, State
+    from rfgraph.domains.fields.layout import ClosedForm, State
     from rfgraph.relations.graph import Graph, Model, ModelInput
 
 
@@ -33,7 +33,7 @@ class Analysis:
         *("forms", "model"),
     )
 
-    def __init__(self, model: Model, forms: ClosedForms) -> None:
+    def __init__(self, model: Model, forms: Mapping[str, ClosedForm]) -> None:
         self.model = model
         self.forms = forms
         self._meters: dict[str, Meter] = {}
@@ -65,7 +65,7 @@ class Analysis:
     def pair(self, tensor: str | None, input: str | None) -> tuple[str, str]:
         """Return the input and the tensor meant; UsageError where it does not reach that."""
         source, name = self._picked(input), pick_tensor(self.model, tensor)
-        if name not in self.forms[source].states:
+        if name not in self.forms[source]:
             raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
         return source, name
 
@@ -83,9 +83,9 @@ class Analysis:
         By default on all inputs of the model.
         """
         sources = self.forms if inputs is None else map(self._picked, inputs)
-        states = [(source, self.forms[source].states) for source in sources]
+        forms = [(source, self.forms[source]) for source in sources]
         for name in self.graph if tensors is None else pick_tensors(self.model, tensors):
-            yield from (self._field(name, source) for source, reached in states if name in reached)
+            yield from (self._field(name, source) for source, form in forms if name in form)
 
     def alike_inputs(self, tensor: str) -> list[tuple[str, ...]]:
         """Return the inputs that reach a tensor, those together of which the same is to be said.
@@ -93,11 +93,15 @@ class Analysis:
         They are of one shape, open on the same axes, and what leads from them to the tensor reads
         alike. In the order of the file.
         """
-        every = [alike for group in self.forms.groups(tensor) for alike in self._apart(group)]
+        every = [alike for group in self.groups(tensor) for alike in self._apart(group)]
         if len(every) > 1:
-            places = {name: place for place, name in enumerate(self.forms)}
-            every.sort(key=lambda names: places[names[0]])
+            every.sort(key=lambda names: self.forms[names[0]].number)
         return every
+
+    def groups(self, tensor: str) -> tuple[State, ...]:
+        """Return what is known of a tensor, once for all inputs that it reads alike."""
+        form = next(iter(self.forms.values()), None)
+        return () if form is None else form.groups.get(tensor, ())
 
     def _apart(self, group: State) -> list[tuple[str, ...]]:
         """Return the names of a group of inputs, by what the file says of them and by losses."""
@@ -109,11 +113,10 @@ class Analysis:
         if key not in self._alike:
             said: dict[object, list[str]] = {}
             for number in sorted(group.inputs):
-                name = self.forms.name(number)
-                form, losses = self.forms[name], group.losses(number)
-                told = tuple(losses[a] for a in lost if a in (*form.spatial_axes, *sided))
-                facts = self.input(name).facts, form.spatial_axes, told
-                said.setdefault(facts, []).append(name)
+                item, losses = self.model.inputs[number], group.losses(number)
+                spatial = self.forms[item.name].spatial_axes
+                told = tuple(losses[a] for a in lost if a in (*spatial, *sided))
+                said.setdefault((item.facts, spatial, told), []).append(item.name)
             self._alike[key] = list(map(tuple, said.values()))
         return self._alike[key]
 
@@ -204,7 +207,7 @@ class Analysis:
             for item in not_followed(self.model)
         )
 
-    def __reduce__(self) -> tuple[type[Analysis], tuple[Model, ClosedForms]]:
+    def __reduce__(self) -> tuple[type[Analysis], tuple[Model, Mapping[str, ClosedForm]]]:
         # Without the meters: they know states by their place in this process's memory.
         return type(self), (self.model, self.forms)
 
@@ -212,6 +215,6 @@ class Analysis:
         return f"{type(self).__name__}({self.model.file!r}, tensors={len(self.graph)})"
 
 
-def forms_of(model: Model) -> ClosedForms:
+def forms_of(model: Model) -> dict[str, ClosedForm]:
     """Return the closed form of every input of a model."""
     return closed_forms(model.graph, [item.name for item in model.inputs])

@@ -38,14 +38,14 @@ def before_global(graph: Graph, form: ClosedForm, output: str) -> list[str]:
     A tensor that only flattens its spatial axes together stands for the feature map before it. The
     input itself is none: it is no layer's.
     """
-    if output not in form.states or has_local_path(form, output):
+    if output not in form or has_local_path(form, output):
         return []
     last: dict[str, None] = {}
     seen = {output}
     stack = [output]
     while stack:
         for before in graph.pred[stack.pop()]:
-            if before in seen or before not in form.states:
+            if before in seen or before not in form:
                 continue
             seen.add(before)
             if has_local_path(form, before):
@@ -72,7 +72,7 @@ def _before_moves(graph: Graph, form: ClosedForm, tensor: str) -> Iterator[str]:
     at = tensor
     while True:
         edges = list(edges_into(graph, at))
-        if len(edges) != 1 or edges[0].source not in form.states:
+        if len(edges) != 1 or edges[0].source not in form:
             return
         at, relation = edges[0].source, edges[0].relation
         if not relation.is_identity and not all(
@@ -89,7 +89,7 @@ def _is_merged(form: ClosedForm, tensor: str) -> bool:
 
 def _maps(form: ClosedForm, tensor: str) -> set[tuple[int, object]]:
     """Return how local paths run along each spatial axis, whichever tensor axes carry them."""
-    classes = form.states[tensor].classes
+    classes = form[tensor].classes
     return {
         (axis, piece.map if isinstance(piece, Mapped) else None)
         for layout in local_layouts(form, tensor)

@@ -96,7 +96,7 @@ def _leaves(result: Analysis) -> list[Box]:
 def _changes_nothing(result: Analysis, edge: Edge) -> bool:
     if edge.relation.is_pointwise:
         return edge.relation.is_identity
-    forms = [form for form in result.forms.values() if edge.source in form.states]
+    forms = [form for form in result.forms.values() if edge.source in form]
     return bool(forms) and all(is_transparent(edge, form) for form in forms)
 
 

@@ -170,7 +170,7 @@ def _tensor_diff(
     """Return what differs of a tensor on an input, None where neither reads it."""
     before, after = (
         measured(it, name, at)
-        if name is not None and at is not None and name in it.forms[at].states
+        if name is not None and at is not None and name in it.forms[at]
         else None
         for it, name, at in zip((old, new), pair, source, strict=True)
     )

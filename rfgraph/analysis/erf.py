@@ -118,7 +118,7 @@ def erf(
         raise UsageError(f"share requires a number above 0 and at most 1, found {described(share)}")
     source = pick_input(result.model, input)
     name = pick_tensor(result.model, tensor) if tensor is not None else _default(result, source)
-    if name not in result.forms[source].states:
+    if name not in result.forms[source]:
         raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
     shape = shape_of(result.graph, name)
     if shape is None or not result.forms[source].spatial_axes:
@@ -161,7 +161,7 @@ def candidates(result: Analysis, source: str) -> tuple[str, ...]:
     form = result.forms[source]
     found: dict[str, None] = {}
     for output in result.model.outputs:
-        if output in form.states:
+        if output in form:
             local = has_local_path(form, output)
             before = () if local else result.before_global(output, source)
             found.update(dict.fromkeys(before or (output,)))
@@ -188,7 +188,7 @@ def _fetch(result: Analysis, kind: Kind) -> Fetch | None:
 def _center(result: Analysis, source: str, tensor: str) -> UnitIndex:
     """Return n // 2 on the axes of a tensor that descend from a spatial axis, None on others."""
     form = result.forms[source]
-    state = form.states[tensor]
+    state = form[tensor]
     spatial = frozenset().union(*(carriers(state.classes, axis) for axis in form.spatial_axes))
     shape = shape_of(result.graph, tensor) or ()
     return tuple(length // 2 if axis in spatial else None for axis, length in enumerate(shape))

@@ -146,7 +146,7 @@ def _windows_along(
     for edge in edges:
         windows = list(windows_of(edge.relation))
         at = [axis for axis, _ in windows]
-        classes = result.forms[source].states[edge.source].classes
+        classes = result.forms[source][edge.source].classes
         places = []
         for axis in spatial:
             carriers = {carrier for layout in classes for carrier in layout.along[axis]}

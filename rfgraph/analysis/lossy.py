@@ -30,7 +30,7 @@ def is_lossy(form: ClosedForm, edge: Edge) -> bool:
     """Whether an edge ends local paths: it reads all, or one side, of an axis that is spatial."""
     if not form.loses_at(edge):
         return False
-    state = form.states[edge.source]
+    state = form[edge.source]
     axes = frozenset().union(*(carriers(state.classes, axis) for axis in form.spatial_axes))
     for step, shape in zip(edge.relation.steps, edge.relation.shapes, strict=False):
         if isinstance(step, Everything) or _ends(step, axes):

@@ -169,7 +169,7 @@ def unit(
     sources = [item.name for item in result.model.inputs]
     if input is not None:
         sources = [pick_input(result.model, input)]
-    sources = [source for source in sources if name in result.forms[source].states]
+    sources = [source for source in sources if name in result.forms[source]]
     boxes = _boxes(result, name, at, sources)
     regions = [_region(result, name, at, source, boxes[source]) for source in sources]
     return Unit(name, at, tuple(regions))
@@ -289,7 +289,7 @@ def _unclipped(
 ) -> tuple[int, int] | None:
     pieces = [
         piece
-        for fields in form.states[tensor].classes.values()
+        for fields in form[tensor].classes.values()
         if (field := fields[axis]) is not None
         for piece in field.pieces
     ]

@@ -40,10 +40,10 @@ class View(NamedTuple):
 
     def require_listable(self) -> None:
         """Raise BoundError, with how to ask for less, for more fields than a report may list."""
-        model, forms = self.result.model, self.result.forms
+        model = self.result.model
         tensors = model.graph if self.tensors is None else self.tensors
         number = len(self.inputs) * len(model.outputs if self.tensors is None else self.tensors)
-        number += sum(len(group.inputs) for name in tensors for group in forms.groups(name))
+        number += sum(len(group.inputs) for name in tensors for group in self.result.groups(name))
         if len(self.inputs) > 1 and number > MAX_FIELDS:
             raise BoundError(
                 f"{number} pairs of a tensor and an input that it reads are more than MAX_FIELDS "
@@ -66,7 +66,7 @@ class View(NamedTuple):
         """Yield the tensors asked for, else the outputs, with each input that reaches them."""
         for tensor in self.tensors or self.result.model.outputs:
             for source in self.inputs:
-                if tensor in self.result.forms[source].states:
+                if tensor in self.result.forms[source]:
                     yield tensor, source
 
     def spatial_axes(self, field: ReceptiveField) -> tuple[int, ...]:
@@ -80,7 +80,7 @@ class View(NamedTuple):
         """
         if field.shape is None:
             return None
-        classes = self.result.forms[field.input].states[field.tensor].classes
+        classes = self.result.forms[field.input][field.tensor].classes
         local = (layout for layout in classes if layout.is_local([axis]))
         lengths = {_length(field.shape, layout.along[axis]) for layout in local}
         return lengths.pop() if len(lengths) == 1 else None
@@ -100,7 +100,7 @@ def view(result: Analysis, input_name: str | None, tensors: Sequence[str] | None
         return View(result, inputs)
     picked = pick_tensors(result.model, tensors)
     for name in picked:
-        if not any(name in result.forms[item].states for item in inputs):
+        if not any(name in result.forms[item] for item in inputs):
             raise UsageError(f"tensor {quoted(name)} reads nothing of input {some_quoted(inputs)}")
     return View(result, inputs, picked)
 

@@ -55,7 +55,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     for item in subject.inputs():
         form = subject.result.forms[item.name]
         broken = _unaligned(subject.result.graph, form)
-        for tensor in form.states:
+        for tensor in form:
             axes = broken.get(tensor)
             if axes and not any(broken.get(name) for name in subject.result.graph.pred[tensor]):
                 yield _finding(subject, item, tensor, axes)
@@ -69,7 +69,7 @@ def _unaligned(graph: Graph, form: ClosedForm) -> dict[str, Mapping[int, bool]]:
     known: dict[int, Mapping[int, bool]] = {}
     parts = {name: one.edge.source for one in form.joined.values() for name in one.passed}
     found: dict[str, Mapping[int, bool]] = {}
-    for tensor, state in form.states.items():
+    for tensor, state in form.items():
         if tensor in parts and not found.get(parts[tensor]):
             continue
         if id(state) not in known:
@@ -114,7 +114,7 @@ def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Ite
     """Yield what each tensor that is merged brings along an axis, seen from the merge."""
     form = subject.result.forms[item.name]
     for edge in edges_into(subject.result.graph, tensor):
-        if edge.source not in form.states:
+        if edge.source not in form:
             continue
         for field in local_fields(form, edge.source, axis):
             carried, _ = carry_field(field, edge.relation)

@@ -59,7 +59,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each input and layer behind the border, in the order of the graph."""
     for item in subject.inputs():
         lengths = subject.lengths(item)
-        for tensor in subject.result.forms[item.name].states:
+        for tensor in subject.result.forms[item.name]:
             try:
                 message = _unproductive_text(subject, item, tensor, lengths)
             except BoundError as error:
@@ -76,7 +76,7 @@ def _unproductive_text(
     form = subject.result.forms[item.name]
     for edge in edges_into(subject.result.graph, tensor):
         before, operator = edge.source, edge.operator
-        if before not in form.states or not has_local_path(form, before):
+        if before not in form or not has_local_path(form, before):
             continue
         windows = windows_of(edge.relation) if edge.relation.is_window else ()
         rules = {axis: rule for axis, rule in windows if width(rule) > 1}

@@ -66,7 +66,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
             yield _gone_finding(subject, f"input {quoted(source)}", tensor, source)
         elif name is None:
             yield _gone_finding(subject, f"tensor {quoted(tensor)}", tensor, source)
-        elif name not in subject.result.forms[source].states:
+        elif name not in subject.result.forms[source]:
             what = f"a path from input {quoted(source)} to tensor {quoted(name)}"
             yield _gone_finding(subject, what, name, source)
         else:
@@ -77,7 +77,7 @@ def _is_missing(
     subject: Subject, stored: Iterable[tuple[str, str]], tensor: str, now: str | None
 ) -> bool:
     """Whether a tensor that reads some input was not stored: a baseline of others was given."""
-    reads = any(now in form.states for form in subject.result.forms.values())
+    reads = any(now in form for form in subject.result.forms.values())
     return reads and all(name != tensor for name, _ in stored)
 
 

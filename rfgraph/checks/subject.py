@@ -79,10 +79,10 @@ class Subject:
         form = self.result.forms[item.name]
         if at not in (AUTO, OUTPUT):
             name = pick_tensor(self.result.model, at)
-            return {name: None} if name in form.states else {}
+            return {name: None} if name in form else {}
         tensors: dict[str, str | None] = {}
         for output in self.together.outputs:
-            if output in form.states:
+            if output in form:
                 names = self.result.before_global(output, item.name) if at == AUTO else ()
                 for name in names or (output,):
                     tensors.setdefault(name, output)
@@ -103,7 +103,7 @@ class Subject:
     def outputs(self) -> Iterator[tuple[ModelInput, str]]:
         """Yield each input with the outputs that read it."""
         for item in self.inputs():
-            states = self.result.forms[item.name].states
+            states = self.result.forms[item.name]
             yield from ((item, name) for name in self.result.model.outputs if name in states)
 
     def length(self, item: ModelInput, axis: int) -> int:

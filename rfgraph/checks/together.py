@@ -46,7 +46,7 @@ def together(result: Analysis) -> Together:
 
 def _output_key(result: Analysis, output: str) -> object:
     """Return what is the same of outputs that are alike on every input."""
-    groups = result.forms.groups(output)
+    groups = result.groups(output)
     read = tuple((g.inputs, id(g.classes), id(g.apart), g.through) for g in groups)
     return shape_of(result.graph, output), read
 

@@ -127,7 +127,7 @@ def fields_of(result: Result, options: argparse.Namespace) -> list[ERF]:
         (tensor, source)
         for source in sources
         for tensor in asked or candidates(result, source)
-        if tensor in result.forms[source].states
+        if tensor in result.forms[source]
     ]
     if not pairs:
         named = some_quoted(asked or result.model.outputs) or "an output"

@@ -24,7 +24,7 @@ def main(network: str, size: str, what: str = "fields") -> None:
     field = result.receptive_field(target, model.inputs[0].name)
     analysed = time.process_time()
     for tensor in model.graph:
-        if tensor in result.forms[model.inputs[0].name].states:
+        if tensor in result.forms[model.inputs[0].name]:
             result.receptive_field(tensor, model.inputs[0].name)
     found: dict[str, object] = {
         "load": loaded - start,

@@ -59,11 +59,7 @@ def check_verdicts(model, required):
     for name in graph.inputs:
         axes = result.forms[name].spatial_axes
         many = units > MANY_UNITS or len(walks.walks(graph, tensor, name)) > MANY_WALKS
-        if (
-            many
-            or tuple(sorted(graph.spatial[name])) != axes
-            or tensor not in result.forms[name].states
-        ):
+        if many or tuple(sorted(graph.spatial[name])) != axes or tensor not in result.forms[name]:
             continue
         routes = walks.routes(graph, tensor, name, units)
         for stat in STATS:

@@ -237,7 +237,7 @@ def test_no_path_leads_to_units_that_read_nothing(make):
     assert not any(graph.read(tensor, at) for at in np.ndindex(*graph.shape(tensor)))
     result = rfgraph.analyze(model)
     assert rfgraph.path_histogram(result).total == 0
-    assert tensor not in result.forms[x].states
+    assert tensor not in result.forms[x]
 
 
 # -- read positions ------------------------------------------------------------------------------

@@ -213,7 +213,7 @@ def interiors(model):
     result = rfgraph.analyze(model)
     for name, form in result.forms.items():
         tables = exact.clipped(result.graph, name)
-        for tensor, state in form.states.items():
+        for tensor, state in form.items():
             field = result.receptive_field(tensor, name)
             for axis in form.spatial_axes:
                 fields = [item[axis] for item in state.classes.values()]

@@ -50,8 +50,8 @@ def answers(graph, forms):
     told = {}
     for name, form in forms.items():
         for tensor in graph:
-            if tensor in form.states:
-                state = form.states[tensor]
+            if tensor in form:
+                state = form[tensor]
                 lost = [[form.losses[k] for k in range(len(form.losses)) if bits >> k & 1]
                         for bits in state.through]  # fmt: skip
                 sizes = [
@@ -60,7 +60,7 @@ def answers(graph, forms):
                 ]
                 told[name, tensor] = set(state.classes), lost, sizes
         lossy = [edge.key for edge in edges_of(graph) if form.loses_at(edge)]
-        told[name] = form.spatial_axes, form.windowed, lossy, len(form.states), list(form.states)
+        told[name] = form.spatial_axes, form.windowed, lossy, len(form), list(form)
     return told
 
 
@@ -84,7 +84,7 @@ def test_a_tensor_that_an_input_does_not_reach_has_no_state():
     first, second, *_ = (item.name for item in model.inputs)
     form = closed_forms(model.graph, [first, second])[first]
     with pytest.raises(KeyError):
-        form.states[second]
+        form[second]
 
 
 def test_inputs_that_lead_alike_to_a_tensor_are_one_there():

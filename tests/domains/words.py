@@ -56,7 +56,7 @@ def contradictions(result, source, longer=None):
     """
     later = {} if longer is None else regions(longer, source)
     for name, reads in regions(result, source).items():
-        if name not in result.forms[source].states:
+        if name not in result.forms[source]:
             if any(read.there.any() for read in reads):
                 yield f"{name} is said not to be reached"
             continue
@@ -101,7 +101,7 @@ def _regular(result, source, name, said, read):
     An end that lies beyond all that the units read is not compared: how far inside the last tap
     is, that dilations, strides and reflecting pads decide.
     """
-    fields = [fields[said.axis] for fields in result.forms[source].states[name].classes.values()]
+    fields = [fields[said.axis] for fields in result.forms[source][name].classes.values()]
     pieces = [piece for field in fields if field is not None for piece in field.pieces]
     lo, hi = tabulate(pieces, result.graph.nodes[name]["shape"])
     first, last = read.hull()

@@ -88,7 +88,7 @@ def test_json_is_what_python_gives(path):
         (name, item.name)
         for name in ends
         for item in result.model.inputs
-        if name in result.forms[item.name].states
+        if name in result.forms[item.name]
     ]
 
 

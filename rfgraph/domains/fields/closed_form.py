@@ -17,14 +17,12 @@ from rfgraph.domains.fields.layout import (
     MAX_CLASSES,
     Classes,
     ClosedForm,
-    ClosedForms,
     Fields,
     Layout,
     Loss,
     State,
     carriers,
     either,
-    states_of,
     united,
 )
 from rfgraph.domains.fields.pieces import axes_of, own_position, scope_of
@@ -55,8 +53,8 @@ def _input_classes(rank: int) -> Classes:
     return {layout: tuple(fields)}
 
 
-def closed_forms(graph: Graph, sources: Sequence[str]) -> ClosedForms:
-    """Propagate the fields of graph inputs through the whole graph, each once."""
+def closed_forms(graph: Graph, sources: Sequence[str]) -> dict[str, ClosedForm]:
+    """Return the closed forms of graph inputs, by name in this order."""
     with allowance():
         return _Walk(graph, sources).forms()
 
@@ -89,7 +87,7 @@ class _Walk:
         self._fields: dict[tuple[int, int], tuple[AxisField, tuple[AxisField, ...], Scope]] = {}
         self._merged: dict[tuple[object, ...], tuple[list[Classes], Classes]] = {}
 
-    def forms(self) -> ClosedForms:
+    def forms(self) -> dict[str, ClosedForm]:
         """Return the closed form of each input."""
         ranks = {len(input_shape(self.graph, source)) for source in self.sources}
         begin = {rank: _input_classes(rank) for rank in ranks}
@@ -104,20 +102,20 @@ class _Walk:
         losses = tuple(self.losses)
         spatial = _by_number(self.spatial)
         windowed = frozenset[int]().union(*self.windowed)
-        forms = {}
-        for number, source in enumerate(self.sources):
-            axes = self._spatial_axes(source, spatial.get(number, set()))
-            forms[source] = ClosedForm(
+        return {
+            source: ClosedForm(
                 source,
-                states_of(self.groups, number, len(self.sources)),
-                axes,
+                number,
+                self.groups,
+                self._spatial_axes(source, spatial.get(number, set())),
                 losses,
                 self.losses,
                 self.moved,
                 self.continued,
                 number in windowed,
             )
-        return ClosedForms(forms, self.groups)
+            for number, source in enumerate(self.sources)
+        }
 
     def _spatial_axes(self, source: str, spatial: set[int]) -> tuple[int, ...]:
         rank = len(input_shape(self.graph, source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -50,7 +51,7 @@ class Layout(NamedTuple):
 
 def local_fields(form: ClosedForm, tensor: str, axis: int) -> Iterator[AxisField]:
     """Yield what the paths to a tensor that are local on every spatial axis read along `axis`."""
-    for fields in form.states[tensor].local(form.spatial_axes).values():
+    for fields in form[tensor].local(form.spatial_axes).values():
         field = fields[axis]
         if field is not None:
             yield field
@@ -91,29 +92,47 @@ class Loss(NamedTuple):
     operator: Operator
 
 
-class ClosedForm(NamedTuple):
-    """The states of all tensors that one graph input reaches, and the input's spatial axes.
+@dataclass(frozen=True, eq=False, slots=True)
+class ClosedForm(Mapping[str, State]):
+    """The states of all tensors that one graph input reaches, by name, and its spatial axes.
 
-    `losses` are those of all inputs of the model, and `loss_numbers` their numbers. `joined` are
-    the tensors that were followed as one rearrangement of another, `continued` those that were over
-    one that has their first parts. `windowed`: whether some axis of the input is carried to a
-    spatial axis of an operator.
+    `groups` has those of all inputs, of which it is the one of this `number`. `losses` are those of
+    all inputs, and `loss_numbers` their numbers. `joined` are the tensors that were followed as one
+    rearrangement of another, `continued` those that were over one that has their first parts.
+    `windowed`: whether some axis of the input is carried to a spatial axis of an operator.
     """
 
     input: str
-    states: Mapping[str, State]
+    number: int
+    groups: Mapping[str, tuple[State, ...]]
     spatial_axes: tuple[int, ...]
     losses: tuple[Loss, ...]
     loss_numbers: Mapping[Loss, int]
     joined: Mapping[str, Joined]
     continued: Mapping[str, tuple[Edge, ...]]
-    windowed: bool = False
+    windowed: bool
+
+    def __getitem__(self, tensor: str) -> State:
+        for group in self.groups[tensor]:
+            if self.number in group.inputs:
+                return group._replace(through=group.losses(self.number)) if group.apart else group
+        raise KeyError(tensor)
+
+    def __contains__(self, tensor: object) -> bool:
+        groups = self.groups.get(tensor, ()) if isinstance(tensor, str) else ()
+        return any(self.number in group.inputs for group in groups)
+
+    def __iter__(self) -> Iterator[str]:
+        return filter(self.__contains__, self.groups)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
     def loses_at(self, edge: Edge) -> bool:
         """Whether paths from the input stop being local over an edge."""
         number = self.loss_numbers.get(Loss(edge.source, edge.operator))
-        state = self.states.get(edge.target)
-        if number is None or state is None or edge.source not in self.states:
+        state = self.get(edge.target)
+        if number is None or state is None or edge.source not in self:
             return False
         return any(bits >> number & 1 for bits in state.through)
 
@@ -133,68 +152,6 @@ def united(groups: Sequence[State]) -> State:
         return first._replace(inputs=inputs)
     apart = {number: group.losses(number) for group in groups for number in group.inputs}
     return first._replace(inputs=inputs, through=(0,) * len(first.through), apart=apart)
-
-
-class ClosedForms(Mapping[str, ClosedForm]):
-    """The closed form of each graph input by its name, in the order of the file."""
-
-    __slots__ = ("_forms", "_groups", "_names")
-
-    def __init__(
-        self, forms: Mapping[str, ClosedForm], groups: Mapping[str, tuple[State, ...]]
-    ) -> None:
-        self._forms, self._names, self._groups = forms, tuple(forms), groups
-
-    def __getitem__(self, name: str) -> ClosedForm:
-        return self._forms[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._forms)
-
-    def __len__(self) -> int:
-        return len(self._forms)
-
-    def groups(self, tensor: str) -> tuple[State, ...]:
-        """Return the inputs that reach a tensor, those that give it the same state together."""
-        return self._groups.get(tensor, ())
-
-    def name(self, number: int) -> str:
-        """Return the name of an input by its number in a group."""
-        return self._names[number]
-
-
-class _Column(Mapping[str, State]):
-    """The states of the tensors that one of several inputs reaches."""
-
-    __slots__ = ("_groups", "_number")
-
-    def __init__(self, groups: Mapping[str, tuple[State, ...]], number: int) -> None:
-        self._groups, self._number = groups, number
-
-    def __getitem__(self, tensor: str) -> State:
-        for group in self._groups[tensor]:
-            if self._number in group.inputs:
-                return group._replace(through=group.losses(self._number))
-        raise KeyError(tensor)
-
-    def __contains__(self, tensor: object) -> bool:
-        groups = self._groups.get(tensor, ()) if isinstance(tensor, str) else ()
-        return any(self._number in group.inputs for group in groups)
-
-    def __iter__(self) -> Iterator[str]:
-        return filter(self.__contains__, self._groups)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-def states_of(
-    groups: Mapping[str, tuple[State, ...]], number: int, inputs: int
-) -> Mapping[str, State]:
-    """Return the states of the tensors that one of so many inputs reaches."""
-    if inputs > 1:
-        return _Column(groups, number)
-    return {tensor: one[0] for tensor, one in groups.items()}
 
 
 def lines_of(state: State, axis: int) -> Lines:
@@ -218,10 +175,10 @@ def carriers(classes: Classes, axis: int) -> frozenset[int]:
 
 def has_local_path(form: ClosedForm, tensor: str) -> bool:
     """Whether some path to the tensor is local on every spatial axis."""
-    state = form.states.get(tensor)
+    state = form.get(tensor)
     return state is not None and bool(state.local(form.spatial_axes))
 
 
 def local_layouts(form: ClosedForm, tensor: str) -> list[Layout]:
     """Return the layouts of the paths to a tensor that are local on every spatial axis."""
-    return list(form.states[tensor].local(form.spatial_axes))
+    return list(form[tensor].local(form.spatial_axes))

@@ -63,7 +63,7 @@ class Meter:
 
     def measured(self, tensor: str) -> Measured:
         """Return alignment and axes of the field of a tensor that the input reaches."""
-        state = self.form.states[tensor]
+        state = self.form[tensor]
         shape = shape_of(self.graph, tensor)
         key = (id(state.classes), shape, *self._said)
         if key not in self.seen:
@@ -78,7 +78,7 @@ class Meter:
         if not self.probed or self.longer is None or not self._has_parts(tensor):
             return agree, axes
         wider = self.longer()
-        if wider is None or tensor not in wider.form.states:
+        if wider is None or tensor not in wider.form:
             return agree, axes
         _, later = wider.measured(tensor)
         return agree, FrozenDict({n: _at_two_lengths(axes[n], later[n]) for n in axes})

@@ -35,7 +35,7 @@ def single_sizes(form: ClosedForm, tensor: str, axis: int) -> tuple[int | None, 
     """
     extremes = [
         path_sizes(field.spread)
-        for layout, fields in form.states[tensor].classes.items()
+        for layout, fields in form[tensor].classes.items()
         if (field := fields[axis]) is not None and layout.is_local([axis])
     ]
     least = [size for size, _ in extremes if size is not None]

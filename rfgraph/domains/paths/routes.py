@@ -195,7 +195,7 @@ def is_transparent(edge: Edge, form: ClosedForm) -> bool:
 
 def reduced_by(edge: Edge, form: ClosedForm) -> Taken | None:
     """Return which axes an edge reduces, if pointwise none; None if a trace keeps it."""
-    relation, state = edge.relation, form.states.get(edge.source)
+    relation, state = edge.relation, form.get(edge.source)
     if relation.is_pointwise:
         return frozenset()
     if relation.reduced is None or state is None:

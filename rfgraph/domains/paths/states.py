@@ -281,7 +281,7 @@ class _Folder:
 
     def _lines(self, name: str, axis: int) -> Lines:
         """Return what maps a crop at this tensor may have been made to fit: it joins them here."""
-        state = self.question.form.states.get(name)
+        state = self.question.form.get(name)
         joins = len(self.plan.edges[name]) > 1
         if state is None or not (joins or is_one_path(state, axis)):
             return frozenset()

@@ -95,7 +95,7 @@ def values_of(result: Analysis) -> dict[str, tuple[Values, ...]]:
         if not form.spatial_axes:
             continue
         sizes = breadths(result, source)
-        for tensor in form.states:
+        for tensor in form:
             field = result.receptive_field(tensor, source)
             effective = sizes.get(tensor, {})
             along = [_along(field, axis, effective.get(axis)) for axis in form.spatial_axes]

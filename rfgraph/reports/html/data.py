@@ -131,7 +131,7 @@ def _input(
     effective: Mapping[tuple[str, str], ERF],
 ) -> dict[str, Any]:
     result, source = view.result, item.name
-    names = [name for name in result.graph if name in result.forms[source].states]
+    names = [name for name in result.graph if name in result.forms[source]]
     rows = layers(view, source)
     found = {"name": safe(source), "at": places[source], "shape": item.shape,
              "axes": result.forms[source].spatial_axes,

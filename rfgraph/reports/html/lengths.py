@@ -31,7 +31,7 @@ def other_lengths(result: Analysis) -> str:
         (name, source)
         for name in result.model.outputs
         for source, form in result.forms.items()
-        if name in form.states and form.spatial_axes
+        if name in form and form.spatial_axes
     ][:MAX_PAIRS]
     cut = [part for name, source in pairs for part in _tiles(result, name, source)]
     streamed = [part for name, source in pairs for part in _stream(result, name, source)]

@@ -50,7 +50,7 @@ def html_report(result: Result) -> str:
     counted = [
         quick_distribution(view, source, tensor)
         for source, tensor in pairs(view)
-        if tensor in result.forms[source].states
+        if tensor in result.forms[source]
     ]
     data = page_data(result, findings, effective, counted)
     name = PurePath(model.file).name or model.file

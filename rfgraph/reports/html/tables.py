@@ -64,7 +64,7 @@ def unit_tables(
         tables = {}
     form = result.forms[source]
     for name in names:
-        shape, found, state = shape_of(result.graph, name), tables.get(name), form.states[name]
+        shape, found, state = shape_of(result.graph, name), tables.get(name), form[name]
         if shape is None or found is None:
             yield name, None
             continue
@@ -112,7 +112,7 @@ def _without_borders(
     """Return the tensor axis along which the closed form moves, and what it reads there."""
     if axis.scope != "local" or not axis.regular or axis.period is None:
         return None
-    fields = (fields[axis.axis] for fields in result.forms[source].states[name].classes.values())
+    fields = (fields[axis.axis] for fields in result.forms[source][name].classes.values())
     pieces = [piece for field in fields if field is not None for piece in field.pieces]
     along = sorted(frozenset().union(*(piece.axes for piece in pieces)))
     if len(along) > 1:

@@ -47,7 +47,7 @@ def _where(view: View, field: ReceptiveField, axes: Sequence[int], form: str) ->
 
 def _counts(view: View, field: ReceptiveField, axis: int) -> tuple[int, int, int] | None:
     """Return the units that padding touches from each side, of how many; None if not known."""
-    state = view.result.forms[field.input].states[field.tensor]
+    state = view.result.forms[field.input][field.tensor]
     along = carriers(state.classes, axis)
     if len(along) != 1 or field.shape is None:
         return None

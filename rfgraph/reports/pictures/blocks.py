@@ -105,7 +105,7 @@ def _size(result: Analysis, box: Box) -> int | None:
     """Return the largest size along the spatial axes of the first input that reaches a box."""
     tensor = box.tensors[-1]
     for source, form in result.forms.items():
-        if tensor in form.states and form.spatial_axes:
+        if tensor in form and form.spatial_axes:
             axes = result.receptive_field(tensor, source).axes
             local = [numbers(axes[axis]) for axis in form.spatial_axes]
             sizes = [one.size for one in local if one is not None and one.size is not None]
