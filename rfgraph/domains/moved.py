@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfgraph.domains.periodic import PeriodicMap, joined
 
 if TYPE_CHECKING:
-    from rfgraph.domains.phases import Span
+    from rfgraph.domains.tables import Span
 
 
 class Moved(NamedTuple):

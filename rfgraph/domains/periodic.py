@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rfgraph.domains import tables
-from rfgraph.domains.phases import LONG, Phases, Span, line, moved, phases, repeats
+from rfgraph.domains.phases import LONG, Phases, line, moved, phases, repeats
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import progressions
 from rfgraph.relations.bounds import bounded
@@ -24,7 +24,7 @@ from rfgraph.relations.bounds import bounded
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rfgraph.domains.tables import Table
+    from rfgraph.domains.tables import Span, Table
     from rfgraph.relations.axis_rules import PeriodicRule
     from rfgraph.relations.reading import Ints
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TypeAlias, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from rfgraph.domains import tables
-from rfgraph.domains.tables import MAX_VALUE, Table
+from rfgraph.domains.tables import MAX_VALUE, Span, Table
 from rfgraph.errors import BoundError
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 # So many phases are held in arrays.
 LONG = 32
-
-Span: TypeAlias = "tuple[int, int] | None"
 
 
 class Phases(Sequence[Span]):

@@ -8,7 +8,7 @@ joins are plain minima and maxima.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rfgraph.domains.phases import Span
 
+# What is read along an axis, both ends included; None is nothing.
+Span: TypeAlias = "tuple[int, int] | None"
 
 NOTHING = 1 << 62
 MAX_VALUE = 1 << 60

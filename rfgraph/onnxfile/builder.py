@@ -34,7 +34,7 @@ from rfgraph.relations.steps import Pointwise
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import onnx
 
@@ -60,7 +60,7 @@ class Builder:
         self.reviser = _reviser(changes, proto) if changes else None
         self.writer = Writer()
         self.masks = masks
-        self.constants = constants
+        self._stored = stored_by(constants)
         self.operators = 0
         # The last node that was refused, the lengths that data gave it, and those that it states.
         self.refused: tuple[str, tuple[int, ...], tuple[int, ...]] = ("", (), ())
@@ -71,7 +71,8 @@ class Builder:
         # What a file declares of its tensors holds at the lengths that it declares of its inputs,
         # and for the attributes that it has.
         replaced = bool(changes) or any(item.replaced for item in self._inputs)
-        self._rules = Rules(rules, {} if replaced else inference.declared_shapes(proto.graph))
+        declared_shapes = {} if replaced else inference.declared_shapes(proto.graph)
+        self._rules = Rules(rules, declared_shapes, masks, constants)
 
     def build(self, constants: Mapping[str, Value]) -> list[Entry]:
         """Fill the graph and return what the graph outputs stand for."""
@@ -125,7 +126,7 @@ class Builder:
         entries = [scope.find(name) if name else None for name in node.input]
         call = Call(
             *(operator, node, outputs, entries, scope, self.writer, self.walk, self._expansion),
-            *(self.masks, self.constants),
+            self._stored,
         )
         reviser = self.reviser
         made = self._follow(call) if reviser is None else reviser.follow(call, self._follow)
@@ -203,16 +204,21 @@ def _functions_of(proto: onnx.ModelProto) -> dict[tuple[str, str, str], onnx.Fun
     return functions
 
 
+def stored_by(constants: ConstantFetcher | None) -> Callable[[onnx.TensorProto], Value]:
+    """Return what gives the value of a stored tensor."""
+    return tensor_value if constants is None else constants.stored
+
+
 def initial_constants(
     graph: onnx.GraphProto, constants: ConstantFetcher | None = None
 ) -> dict[str, Value]:
     """Return the graph's stored tensors by name."""
     values: dict[str, Value] = {}
+    stored = stored_by(constants)
     for tensor in graph.initializer:
         if tensor.name in values:
             raise ModelError(f"initializer {quoted(tensor.name)} is given twice")
-        value = tensor_value(tensor)
-        values[tensor.name] = value if constants is None else constants.with_stored(tensor, value)
+        values[tensor.name] = stored(tensor)
     for sparse in graph.sparse_initializer:
         values[sparse.values.name] = sparse_value(sparse)
     return values

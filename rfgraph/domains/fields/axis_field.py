@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from rfgraph.domains.fields.spread import Spread
-    from rfgraph.domains.phases import Span
+    from rfgraph.domains.tables import Span
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.relation import Relation
 

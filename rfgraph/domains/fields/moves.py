@@ -30,7 +30,7 @@ from rfgraph.relations.steps import Gathered, Plan, regroup_plan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.domains.phases import Span
+    from rfgraph.domains.tables import Span
     from rfgraph.relations.axis_rules import Shape
 
 

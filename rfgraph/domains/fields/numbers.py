@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from rfgraph.domains.fields.interior import Interior
     from rfgraph.domains.fields.layout import Classes, State
-    from rfgraph.domains.phases import Span
-    from rfgraph.domains.tables import Table
+    from rfgraph.domains.tables import Span, Table
     from rfgraph.relations.axis_rules import Shape
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
-    from rfgraph.domains.phases import Span
+    from rfgraph.domains.tables import Span
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Graph
     from rfgraph.relations.relation import Relation

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rfgraph.domains.fields.support import Support
-    from rfgraph.domains.phases import Span
+    from rfgraph.domains.tables import Span
     from rfgraph.relations.axis_rules import Shape
 
 

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.domains.fields.spread import Spread
     from rfgraph.domains.periodic import PeriodicMap
-    from rfgraph.domains.phases import Span
-    from rfgraph.domains.tables import Table
+    from rfgraph.domains.tables import Span, Table
     from rfgraph.relations.axis_rules import Shape
 
 

@@ -16,11 +16,13 @@ from rfgraph.relations.reading import reads_all
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
-    from rfgraph.domains.paths.routes import Entering
+    from collections.abc import Mapping, Sequence
+
+    from rfgraph.relations.graph import Edge
     from rfgraph.relations.steps import Everything, Places
 
 
-def needed_axes(edges: Entering) -> dict[str, frozenset[int]]:
+def needed_axes(edges: Mapping[str, Sequence[Edge]]) -> dict[str, frozenset[int]]:
     """Return for each tensor the axes whose support a later edge may select from."""
     domain = _Needed()
     needed: dict[str, set[int]] = {name: set() for name in edges}

@@ -67,7 +67,6 @@ class Origins(NamedTuple):
         return self.bits << (self.shift - shift), self.reset << (self.shift - shift)
 
 
-Entering: TypeAlias = "Mapping[str, Sequence[Edge]]"
 # The axes that reductions take: those of `Origin`, and None for all others.
 Taken: TypeAlias = frozenset[int | None]
 # A tensor, what a walk takes from there on, and its Reshapes; or the shape it makes another of.
@@ -86,7 +85,7 @@ class Plan:
     beside it, make of them: the same however many are followed at once.
     """
 
-    def __init__(self, edges: Entering) -> None:
+    def __init__(self, edges: Mapping[str, Sequence[Edge]]) -> None:
         self.edges, self.whole = edges, edges
         self.apart: dict[str, dict[int, bool]] = {}
         self.numbered: list[Origin] = []
@@ -149,8 +148,12 @@ class Plan:
 
 
 def entering(
-    graph: Graph, order: Iterable[str], source: str, target: str, instead: Entering
-) -> Entering:
+    graph: Graph,
+    order: Iterable[str],
+    source: str,
+    target: str,
+    instead: Mapping[str, Sequence[Edge]],
+) -> Mapping[str, Sequence[Edge]]:
     """Return, in `order`, the tensors on walks from `source` to `target` and the edges into them.
 
     By slot and part; `instead` has edges in place of the graph's.
@@ -231,7 +234,9 @@ def _whole_axes(relation: Relation) -> set[int]:
     }
 
 
-def routes(edges: Entering, form: ClosedForm, kept: frozenset[str] = frozenset()) -> Plan:
+def routes(
+    edges: Mapping[str, Sequence[Edge]], form: ClosedForm, kept: frozenset[str] = frozenset()
+) -> Plan:
     """Return the plan that counts each trace once.
 
     Paths through the tensors and operators named by `kept` are told from those beside them.

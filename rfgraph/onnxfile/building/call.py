@@ -18,8 +18,6 @@ from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from rfgraph.onnxfile.building.expansion import Expansion
-    from rfgraph.onnxfile.building.fetching import ConstantFetcher
-    from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.onnxfile.building.writer import Writer
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Operator
@@ -31,8 +29,8 @@ Walk: TypeAlias = Callable[[Sequence[onnx.NodeProto], Scope], None]
 class Call(NamedTuple):
     """A node in its scope, with what its inputs stand for, the graph's writer and the walker.
 
-    `outputs` are the names of its outputs, empty where nothing is made. `constants` fetches the
-    values of constants, where these are asked for.
+    `outputs` are the names of its outputs, empty where nothing is made. `stored` gives the value of
+    a tensor that a body stores.
     """
 
     operator: Operator
@@ -43,8 +41,7 @@ class Call(NamedTuple):
     writer: Writer
     walk: Walk
     expansion: Expansion
-    masks: MaskTracker | None
-    constants: ConstantFetcher | None
+    stored: Callable[[onnx.TensorProto], Value]
 
     @property
     def values(self) -> list[Value | None]:
@@ -62,8 +59,8 @@ class Call(NamedTuple):
             raise ModelError(f"requires input {slot}, which is missing")
         return entry
 
-    def op_node(self) -> OpNode:
-        """Return the node as a rule sees it."""
+    def op_node(self, *, masks: bool = False) -> OpNode:
+        """Return the node as a rule sees it, which may be asked for what stored masks cut."""
         domain = normal_domain(self.operator.domain)
         return OpNode(
             self.operator.op_type,
@@ -73,7 +70,7 @@ class Call(NamedTuple):
             version=self.scope.opsets.get(domain, 0) or 1,
             domain=domain,
             name=self.node.name,
-            masks=self.masks is not None,
+            masks=masks,
         )
 
     def with_whole_sequences(self) -> Call:

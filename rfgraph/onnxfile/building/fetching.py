@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rfgraph.onnxfile.building import fold
-from rfgraph.onnxfile.building.attributes import resolve
+from rfgraph.onnxfile.building.attributes import resolve, tensor_value
 from rfgraph.ops.registry import normal_domain
 
 if TYPE_CHECKING:
@@ -42,8 +42,11 @@ class ConstantFetcher:
     def note(self, operator: Operator, values: Sequence[Value | None]) -> None:
         """Note what the inputs of a node stand for, where that is asked for."""
 
-    def with_stored(self, tensor: onnx.TensorProto, value: Value) -> Value:
+    def stored(self, tensor: onnx.TensorProto) -> Value:
         """Return a stored tensor's value with the way to fetch what was not kept of it."""
+        return self._with_stored(tensor, tensor_value(tensor))
+
+    def _with_stored(self, tensor: onnx.TensorProto, value: Value) -> Value:
         if value.data is not None or not self.fits(value.shape):
             return value
         return replace(value, stored=Deferred(lambda: self._fetch(tensor), again=self.again))
@@ -56,7 +59,7 @@ class ConstantFetcher:
         if operator.op_type == "Constant":
             outer = call.scope.attributes
             values = [found for item in call.node.attribute if (found := resolve(item, outer))]
-            return self.with_stored(values[0].t, value) if len(values) == 1 else value
+            return self._with_stored(values[0].t, value) if len(values) == 1 else value
         if operator.op_type not in self.foldable or normal_domain(operator.domain):
             return value
         sources = [source.stored for source in call.values if source is not None]

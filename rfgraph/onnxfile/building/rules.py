@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rfgraph.onnxfile.building.call import Call
+    from rfgraph.onnxfile.building.fetching import ConstantFetcher
+    from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Operator
 
@@ -31,14 +33,20 @@ MAX_COMPARED = 16
 class Rules:
     """The rules of one model: the caller's `own`, by (domain, operator), before the registered.
 
-    `declared` are the shapes that the file states, for what has no rule.
+    `declared` are the shapes that the file states, for what has no rule. `masks` and `constants`
+    follow stored masks, and fetch the values of constants, where these are asked for.
     """
 
     def __init__(
-        self, own: Mapping[tuple[str, str], registry.Rule], declared: Mapping[str, Shape]
+        self,
+        own: Mapping[tuple[str, str], registry.Rule],
+        declared: Mapping[str, Shape],
+        masks: MaskTracker | None,
+        constants: ConstantFetcher | None,
     ) -> None:
         self._own = own
         self._declared = declared
+        self._masks, self._constants = masks, constants
         self._outcomes: dict[object, Outcome] = {}
 
     def own(self, operator: Operator) -> registry.Rule | None:
@@ -54,26 +62,26 @@ class Rules:
 
     def apply(self, call: Call, rule: registry.Rule | None) -> list[Entry]:
         """Add what the rule of a node says; without one, all of it is unknown."""
-        if call.constants is not None:
-            call.constants.note(call.operator, call.values)
+        if self._constants is not None:
+            self._constants.note(call.operator, call.values)
         own = self.own(call.operator) is not None
-        key = None if own or call.constants is not None else _told_by(call)
+        key = None if own or self._constants is not None else _told_by(call)
         known = self._outcomes.get(key)
         if known is not None:
-            return _connect(call, known)
-        op_node, budget = call.op_node(), call.writer.budget
+            return self._connect(call, known)
+        op_node, budget = call.op_node(masks=self._masks is not None), call.writer.budget
         listed = budget.listed
         outcome, reason = self._outcome(call, op_node, rule)
-        if reason and call.masks is not None:
+        if reason and self._masks is not None:
             # What cannot be cut for its size is as it would be without masks.
             budget.listed = listed
-            op_node = call.masks.without_masks(op_node)
+            op_node = self._masks.without_masks(op_node)
             outcome, reason = self._outcome(call, op_node, rule)
         if key is not None and not reason:
             self._outcomes[key] = outcome
-        made = _connect(call, outcome)
-        if call.masks is not None and not reason and not own:
-            made = call.masks.with_marks(call, op_node, made)
+        made = self._connect(call, outcome)
+        if self._masks is not None and not reason and not own:
+            made = self._masks.with_marks(call, op_node, made)
         if reason and not _follows_from_another(call):
             call.report(reason, made)
         return made
@@ -102,6 +110,25 @@ class Rules:
         ]
         budget.connect(len(shapes) * len(op_node.inputs))
         return _unknown_outcome(op_node, shapes), reason
+
+    def _connect(self, call: Call, outcome: Outcome) -> list[Entry]:
+        """Add the outputs that data reaches as tensors with edges; the others are constants."""
+        count = len(call.outputs)
+        shapes = [*outcome.shapes, *([None] * count)][:count]
+        for shape in shapes:
+            check_shape(shape)
+        reads: list[list[tuple[Entry, Link]]] = [[] for _ in shapes]
+        for link in outcome.links:
+            entry = call.entry(link.input)
+            if entry is not None and entry.tensor is not None and link.output < count:
+                reads[link.output].append((entry, link))
+        if not any(reads):
+            made = _constants(call, outcome, shapes)
+            if self._constants is not None and made:
+                value = self._constants.with_computed(call, made[0].value)
+                made[0] = made[0]._replace(value=value)
+            return made
+        return list(map(call.add, call.outputs, shapes, reads))
 
 
 def _told_by(call: Call) -> object:
@@ -143,22 +170,6 @@ def _follows_from_another(call: Call) -> bool:
     )
 
 
-def _connect(call: Call, outcome: Outcome) -> list[Entry]:
-    """Add the outputs that data reaches as tensors with edges; the others are constants."""
-    count = len(call.outputs)
-    shapes = [*outcome.shapes, *([None] * count)][:count]
-    for shape in shapes:
-        check_shape(shape)
-    reads: list[list[tuple[Entry, Link]]] = [[] for _ in shapes]
-    for link in outcome.links:
-        entry = call.entry(link.input)
-        if entry is not None and entry.tensor is not None and link.output < count:
-            reads[link.output].append((entry, link))
-    if not any(reads):
-        return _constants(call, outcome, shapes)
-    return list(map(call.add, call.outputs, shapes, reads))
-
-
 def _constants(call: Call, outcome: Outcome, shapes: Sequence[Shape | None]) -> list[Entry]:
     """Return the outputs of a node of constants, evaluated where they may steer a shape."""
     data: list[NDArray[Any] | None] = [*outcome.values, *([None] * len(shapes))]
@@ -171,6 +182,4 @@ def _constants(call: Call, outcome: Outcome, shapes: Sequence[Shape | None]) -> 
     for shape, array in zip(shapes, data, strict=False):
         known = shape if array is None else tuple(array.shape)
         made.append(Entry(Value(known, constant=True, data=array if kept else None)))
-    if call.constants is not None and made:
-        made[0] = made[0]._replace(value=call.constants.with_computed(call, made[0].value))
     return made

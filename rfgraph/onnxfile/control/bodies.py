@@ -9,7 +9,7 @@ import onnx
 from onnx import AttributeProto
 
 from rfgraph.errors import BoundError, ModelError
-from rfgraph.onnxfile.building.attributes import resolve, tensor_value
+from rfgraph.onnxfile.building.attributes import resolve
 from rfgraph.onnxfile.building.budget import MAX_NESTING
 from rfgraph.onnxfile.building.scope import Entry, Scope, opsets_of
 from rfgraph.wording.names import quoted
@@ -103,10 +103,7 @@ def body_scope(call: Call, body: onnx.GraphProto) -> Scope:
     """Return the scope of a subgraph, with its stored tensors, inside the enclosing one."""
     inner = _inner_scope(call, body)
     for tensor in body.initializer:
-        value = tensor_value(tensor)
-        if call.constants is not None:
-            value = call.constants.with_stored(tensor, value)
-        inner.define(tensor.name, Entry(value))
+        inner.define(tensor.name, Entry(call.stored(tensor)))
     return inner
 
 
