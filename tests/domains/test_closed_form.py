@@ -330,6 +330,8 @@ def test_an_axis_that_is_the_inner_part_of_a_merged_one_is_irregular():
     x = build.conv(x, 4, [3], pads=[2, 0], group=4)
     axis = rfgraph.analyze(build.model(build.reshape(x, (1, 40)))).receptive_field().axes[2]
     assert (axis.regular, axis.size, axis.stride, axis.period) == (False, 3, None, None)
+    # Four stretches of ten units, of which none is the interior.
+    assert (axis.interior, axis.before, axis.after) == (None, None, None)
 
 
 def test_a_running_sum_over_rows_that_are_merged_ends_nowhere_in_particular():

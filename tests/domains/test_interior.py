@@ -102,21 +102,27 @@ def test_of_a_longer_axis_the_middle_says_the_period(monkeypatch):
     assert found(stream(60, 5), length=60)[0].units == (5, 59)
 
 
-def longest(spans, length):
-    """The longest stretch of more than two periods that moves on, by trying all of them."""
-    best = None
-    for p in range(1, len(spans) // 2):
+def longest(spans):
+    """The only longest stretch of more than two periods that moves on, by trying all of them."""
+    found = {}
+    for p in range(len(spans) // 2, 0, -1):
         shifts = [
             far[0] - near[0] if far[1] - far[0] == near[1] - near[0] else None
             for near, far in zip(spans, spans[p:], strict=False)
         ]
         ends = [0, *(k for k, (a, b) in enumerate(pairwise(shifts), 1) if a != b), len(shifts)]
         for begin, end in pairwise(ends):
-            units = (begin, end - 1 + p)
-            count = units[1] - units[0] + 1
-            if shifts[begin] and count > 2 * p and (best is None or count > best[0]):
-                best = count, units, (p, shifts[begin])
-    return best
+            count = end - begin + p
+            if shifts[begin] and count > 2 * p:
+                found.setdefault(count, {})[begin, end - 1 + p] = (p, shifts[begin])
+    most = found[max(found)] if found else {}
+    return next(iter(most.items())) if len(most) == 1 else None
+
+
+def stretch_of(spans):
+    lo, hi = (np.array(column, np.int64)[:, None] for column in zip(*spans, strict=True))
+    stretch = interior._longest(Table(lo, hi))
+    return None if stretch is None else (stretch[:2], stretch[2:])
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -135,11 +141,31 @@ def test_the_stretch_is_the_longest_that_brute_force_finds(seed):
         lo = 200 + int(starts[o % p]) + o // p * q
         spans.append((lo, lo + int(sizes[o % p]) - 1))
     spans += [(900, 900 + int(random.integers(90))) for _ in range(tail)]
-    lo, hi = (np.array(column, np.int64)[:, None] for column in zip(*spans, strict=True))
-    stretch = interior._longest(Table(lo, hi))
-    whole = interior._extended(Table(lo, hi), stretch)
-    _, want, period = longest(spans, LONG)
-    assert ((whole.first, whole.last), (whole.p, whole.q)) == (want, period)
+    want = longest(spans)
+    assert want is not None
+    assert stretch_of(spans) == want
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_of_several_stretches_as_long_there_is_none(seed):
+    """Channels one after the other, some alike, some of other periods or a unit shorter."""
+    random = np.random.default_rng(seed)
+    most, spans = int(random.integers(12, 24)), []
+    for _ in range(int(random.integers(2, 5))):
+        p, q, size = (int(n) for n in random.integers(1, 4, 3))
+        base, units = int(random.integers(60)), most - int(random.integers(4) == 0)
+        starts = [base + o // p * q + (o % p) * q // p for o in range(units)]
+        spans += [(lo, lo + size - 1) for lo in starts]
+    assert stretch_of(spans) == longest(spans)
+
+
+def test_depthwise_channels_in_one_axis_have_no_interior(monkeypatch):
+    # As many stretches as channels, though but two of three lie in the middle that is looked at.
+    channel = [(o - 1, o + 1) for o in range(20)]
+    assert found(channel * 4, length=20) == (None, None, None)
+    assert repeating(table(channel * 4), 2, 20) is None
+    monkeypatch.setattr(interior, "MAX_LETTERS", 30)
+    assert found(channel * 3, length=20) == (None, None, None)
 
 
 # -- positions put side by side --------------------------------------------------------------------

@@ -3,7 +3,8 @@
 A unit near a border may read less than others (a stream's cache is still empty, a chunk has no
 chunk before it) or more (windows that wrap around), so that no period fits all units. The longest
 stretch that one fits is found as the longest repetition in a word: each unit is a letter, which
-says how far it lies behind the unit before it and how much it reads (Main and Lorentz 1984).
+says how far it lies behind the unit before it and how much it reads (Main and Lorentz 1984). Where
+several are as long, as where channels lie one behind the other, none of them is the interior.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def irregular(
     move at `rates` repeats at these alone: of a longer period, few units may seem to repeat at
     another.
 
-    The interior is the longest stretch that moves on by one period and holds more than two of them,
+    The interior is the only longest stretch that moves on by one period and holds more than two,
     and more than one inside the input, unless a unit beside it reads anything that it would not if
     the period went on, although what it would read then fits into the input: it differs for another
     reason than a border.
@@ -141,11 +142,9 @@ def _between_borders(
     spans: Table, length: int, sides: tuple[bool, bool], rates: frozenset[Fraction]
 ) -> _Stretch | None:
     """Return the longest stretch, if units beside it differ on these sides for a border alone."""
-    skipped = max(len(spans.lo) - MAX_LETTERS, 0) // 2
-    within = _longest(Table(*(array[skipped : skipped + MAX_LETTERS] for array in spans)))
-    if within is None or rates - {Fraction(within.q, within.p)}:
+    stretch = _longest(spans)
+    if stretch is None or rates - {Fraction(stretch.q, stretch.p)}:
         return None
-    stretch = _extended(spans, within._replace(first=within.first + skipped))
     lo, hi = (array[stretch.first : stretch.last + 1] for array in spans)
     inside = ((lo > hi) | (lo >= 0) & (hi < length)).all(axis=1)
     seen = int(inside.sum()) > stretch.p
@@ -166,29 +165,41 @@ def _columns(table: Table, axis: int) -> Table:
 
 
 def _longest(spans: Table) -> _Stretch | None:
-    """Return the longest stretch that moves on, of the least period; the first of several."""
+    """Return the only longest stretch that moves on, of its least period."""
+    skipped = max(len(spans.lo) - MAX_LETTERS, 0) // 2
+    middle = Table(*(array[skipped : skipped + MAX_LETTERS] for array in spans))
+    found = [stretch for p, q in sorted(_periods(middle)) for stretch in _stretches(spans, p, q)]
+    most = max((last - first for first, last, _, _ in found), default=0)
+    longest = [stretch for stretch in found if stretch.last - stretch.first == most]
+    return longest[0] if len({stretch.first for stretch in longest}) == 1 else None
+
+
+def _periods(spans: Table) -> set[tuple[int, int]]:
+    """Return the periods of the longest stretches that move on, and of those about as long.
+
+    Of a stretch, letters leave out what is before its second unit that reads.
+    """
     there = spans.lo <= spans.hi
     at = _last_read(spans.lo, there)
     word = _word(spans, there, at)
-    best: _Stretch | None = None
-    longest = 2
+    periods: set[tuple[int, int]] = set()
+    longest = max(3, len(word) // SHARES)
     parts = deque([(0, len(word))])
     while parts:
         begin, end = parts.popleft()
-        if end - begin <= max(longest, len(word) // SHARES - 1):
+        if 3 * (end - begin) <= 2 * longest:
             continue
         middle = (begin + end) // 2
         first, p, count = _crossing(word[begin:end], middle - begin)
-        kept = count > np.maximum(2 * p, longest)
+        kept = (count > 2 * p) & (count + p > longest)
         first, p, count = first[kept] + begin, p[kept], count[kept]
         q = _shifts(at, there, first, p)
-        if q.any():
-            chosen = int(np.lexsort((first, p, np.where(q, -count, 0)))[0])
-            longest = int(count[chosen])
-            begun = int(first[chosen])
-            best = _Stretch(begun, begun + longest - 1, int(p[chosen]), int(q[chosen]))
+        first, p, q, count = (array[q != 0] for array in (first, p, q, count))
+        longest = max(longest, int(count.max(initial=0)))
+        _, least = np.unique(first, return_index=True)
+        periods.update(zip(p[least].tolist(), q[least].tolist(), strict=True))
         parts.extend(((begin, middle), (middle, end)))
-    return best
+    return periods
 
 
 def _last_read(lo: Ints, there: NDArray[np.bool_]) -> Ints:
@@ -258,19 +269,20 @@ def _shifts(at: Ints, there: NDArray[np.bool_], first: Ints, p: Ints) -> Ints:
 # -- the units that exist --------------------------------------------------------------------------
 
 
-def _extended(spans: Table, stretch: _Stretch) -> _Stretch:
-    """Return the whole stretch of units that the period of one fits."""
+def _stretches(spans: Table, p: int, q: int) -> list[_Stretch]:
+    """Return the longest stretches of units that move on by a period."""
     lo, hi = spans
-    p, q = stretch.p, stretch.q
     there = lo <= hi
     fits = there[p:] == there[:-p]
     both = there[p:] & there[:-p]
     fits &= ~both | ((lo[p:] - lo[:-p] == q) & (hi[p:] - hi[:-p] == q))
-    misfits = np.flatnonzero(~fits.all(axis=1))
-    after = int(np.searchsorted(misfits, stretch.first))
-    first = int(misfits[after - 1]) + 1 if after else 0
-    last = int(misfits[after]) if after < len(misfits) else len(fits)
-    return _Stretch(first, last - 1 + p, p, q)
+    ends = np.concatenate(([-1], np.flatnonzero(~fits.all(axis=1)), [len(fits)]))
+    moves = np.concatenate(([0], both.any(axis=1).cumsum()))
+    counts = np.where(moves[ends[1:]] > moves[ends[:-1] + 1], np.diff(ends), 0)
+    return [
+        _Stretch(int(ends[at]) + 1, int(ends[at + 1]) - 1 + p, p, q)
+        for at in np.flatnonzero(counts == counts.max())
+    ]
 
 
 def _differs_at_borders(
