@@ -21,9 +21,9 @@ from domains.brute import (
     plain_carrier,
     walk_numbers,
 )
-from oracle import random_models, sets, walks
+from oracle import measures, random_models, sets, walks
 from oracle.builder import Builder
-from oracle.examples import builder
+from oracle.examples import builder, output
 from rfgraph.domains.fields import axis_field, numbers, sizes
 from rfgraph.domains.fields.axis_field import AxisField, merge_pieces
 from rfgraph.domains.fields.pieces import Blur, Mapped
@@ -394,6 +394,18 @@ def test_channels_that_read_nothing_have_size_nothing():
     for name, size in ((x, 3), (y, 1)):
         axis = result.receptive_field(input=name).axes[2]
         assert (axis.size, axis.size_min, axis.stride) == (size, 0, 1)
+
+
+def test_channels_that_stay_where_they_are_along_an_axis_are_no_row_of_positions():
+    # Both units of a channel sample the only position, of which one channel reads the neighbours.
+    build, x = builder(1, 1, 3)
+    x = build.slice(build.concat([x, build.same_conv(x, 1, 3)]), [2], [0], [1])
+    x = build.resize(x, [2], None, mode="linear", coordinate_transformation_mode="align_corners")
+    model = build.model(x)
+    want = measures.measure(model, output(model), "x0", 2, UNITS, along=2)
+    assert (want["size"], want["size_min"], want["stride"], want["start"]) == (3, 1, 0, -1)
+    axis = rfgraph.analyze(model).receptive_field().axes[2]
+    assert numbers_of(axis) == {key: want[key] for key in numbers_of(axis)}
 
 
 def test_a_dense_layer_over_channels_of_a_concat_is_not_global_in_space():

@@ -12,6 +12,7 @@ from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Tabled, settle, t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import TypeGuard
 
     from rfgraph.relations.axis_rules import Shape
 
@@ -21,10 +22,10 @@ def placed(pieces: Sequence[Piece], shape: Shape) -> tuple[Piece, ...]:
 
     Only those are meant that are restricted to some positions, which then say what is read.
     """
-    still = [piece for piece in pieces if isinstance(piece, Mapped) and _stands_still(piece)]
+    still = [piece for piece in pieces if _is_position(piece, shape)]
     if len({piece.map for piece in still}) < 2:
         return tuple(pieces)
-    moving = [piece for piece in pieces if not (isinstance(piece, Mapped) and _stands_still(piece))]
+    moving = [piece for piece in pieces if not _is_position(piece, shape)]
     return *moving, _side_by_side(still, shape)
 
 
@@ -51,8 +52,12 @@ def spliced(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     return tuple(by_key.values())
 
 
-def _stands_still(piece: Mapped) -> bool:
-    return bool(piece.support) and piece.map.p == 1 and not piece.map.q
+def _is_position(piece: Piece, shape: Shape) -> TypeGuard[Mapped]:
+    """Whether a piece is one position: several in a row that read alike stay a row."""
+    if not isinstance(piece, Mapped) or not piece.support or piece.map.p > 1 or piece.map.q:
+        return False
+    along = piece.carrier
+    return along is None or shape[along] == 1 or along in dict(piece.support)
 
 
 def _side_by_side(pieces: Sequence[Mapped], shape: Shape) -> Piece:
