@@ -104,7 +104,7 @@ def test_the_mask_cuts_the_wrap_and_nothing_else(name):
     assert [(cut.operator.op_type, cut.highest) for cut in model.masks.cut] == [
         ("Softmax", -100.0)
     ] * 3
-    tables = exact.clipped(model.graph, "x")
+    tables = exact.clipped_tables(model.graph, "x")
     result = rfgraph.analyze(model)
     for stages, tensor in enumerate(STAGES, 1):
         side = 56 >> (stages - 1)
@@ -129,7 +129,7 @@ def test_each_way_to_export_it_gives_the_same(name):
     model = loaded(name)
     (output,) = rfgraph.analyze(model).outputs
     (tensor,) = output.before_global
-    tables = exact.clipped(model.graph, "x", [tensor])[tensor]
+    tables = exact.clipped_tables(model.graph, "x", [tensor])[tensor]
     side = round(model.graph.nodes[tensor]["shape"][1] ** 0.5)
     rows = [exact.region(tables, (0, side * row, 0))[2] for row in range(side)]
     if name.startswith("swin_computed"):
@@ -166,7 +166,7 @@ def test_rows_and_columns_change_the_units_that_read_them(name, value):
     }
     target = [tensor for tensor, shape in shapes.items() if shape == (1, 3136, 4)][-1]
     prober = Finite(stored, [target], keep=mask_names(proto(name)))
-    tables = exact.clipped(model.graph, "x", [target])[target]
+    tables = exact.clipped_tables(model.graph, "x", [target])[target]
     for axis in (2, 3):
         lo, hi = (np.broadcast_to(side, (1, 3136, 4)) for side in tables[axis])
         for row in EDGES:

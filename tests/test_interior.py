@@ -14,7 +14,7 @@ import pytest
 import rfgraph
 from oracle.builder import Builder
 from oracle.irregular_models import KINDS, WIDE, Net, conv, read, stored
-from rfgraph.domains.regions import clipped
+from rfgraph.domains.regions import clipped_tables
 
 
 def measured(net):
@@ -33,7 +33,7 @@ def judge(kind, seed):
     result, axis = measured(net)
     lo, hi = hulls(read(net))
     output = result.model.outputs[0]
-    table = clipped(result.graph, net.input, [output])[output][net.axis]
+    table = clipped_tables(result.graph, net.input, [output])[output][net.axis]
     units = [(slice(None) if at == net.axis else 0) for at in range(table.lo.ndim)]
     assert (table.lo[tuple(units)] == lo).all()
     assert (table.hi[tuple(units)] == hi).all()

@@ -135,7 +135,7 @@ class Analysis:
 
     def _field(self, tensor: str, source: str) -> ReceptiveField:
         operator = producer_of(self.graph, tensor)
-        agree, axes = self._meter(source).measured(tensor)
+        agree, axes = self._meter(source).measure(tensor)
         return ReceptiveField(
             tensor,
             None if operator is None else operator.label,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.domains.fields.layout import has_local_path, local_layouts
 from rfgraph.domains.fields.pieces import Mapped
-from rfgraph.domains.moved import Moved, flattened
+from rfgraph.domains.moved import Moved, flatten
 from rfgraph.relations.graph import edges_into, input_shape, shape_of
 from rfgraph.relations.steps import Permute, Regroup
 
@@ -84,7 +84,7 @@ def _before_moves(graph: Graph, form: ClosedForm, tensor: str) -> Iterator[str]:
 
 def _is_merged(form: ClosedForm, tensor: str) -> bool:
     local = local_layouts(form, tensor)
-    return any(layout.sharing(axis) for layout in local for axis in form.spatial_axes)
+    return any(layout.sharing_axes(axis) for layout in local for axis in form.spatial_axes)
 
 
 def _maps(form: ClosedForm, tensor: str) -> set[tuple[int, object]]:
@@ -124,6 +124,6 @@ def _keeps_all(graph: Graph, name: str, moves: Sequence[Movement]) -> bool:
         value.axis
         for value in values
         if isinstance(value, Moved)
-        and flattened(value).length == (shape_of(graph, name) or ())[value.axis]
+        and flatten(value).length == (shape_of(graph, name) or ())[value.axis]
     }
     return len(carriers) == len(values)

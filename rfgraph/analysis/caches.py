@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.domains.moved import Moved, flattened
+from rfgraph.domains.moved import Moved, flatten
 from rfgraph.relations.axis_rules import Band, Resample, Rows, Transposed, Window
 from rfgraph.relations.graph import edges_into, shape_of
 from rfgraph.relations.steps import Pointwise, Prefix, Reduce, Taps
@@ -129,7 +129,7 @@ def _waiting(
     for name, edge in sources.items():
         value, shape = moving.values[name], shape_of(model.graph, name)
         if isinstance(value, Moved) and shape is not None:
-            needs = flattened(value).needs
+            needs = flatten(value).needs
             units = math.floor((last - lags[name]) / Fraction(needs.q, needs.p))
             yield from _cache(edge, name, units * _beside(shape, value.axis), sizes)
 
@@ -139,6 +139,6 @@ def _lag(moving: Movement, name: str) -> Fraction:
     value = moving.values[name]
     if not isinstance(value, Moved):
         return Fraction(0)
-    p, q, spans = flattened(value).needs
+    p, q, spans = flatten(value).needs
     ends = [p * span[1] - q * at for at, span in enumerate(spans) if span is not None]
     return Fraction(max(ends, default=0), p)

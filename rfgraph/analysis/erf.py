@@ -60,7 +60,7 @@ from rfgraph.analysis.result import analyze
 from rfgraph.analysis.unit import normal_index
 from rfgraph.arguments import described, fraction, keywords_named, sequence
 from rfgraph.domains.effective.adjoint import Kind, Weighing, mass_on
-from rfgraph.domains.effective.mass import Mass, expanded, repeats
+from rfgraph.domains.effective.mass import Mass, expand, repeats
 from rfgraph.domains.effective.statistics import (
     as_floats,
     marginal,
@@ -70,7 +70,7 @@ from rfgraph.domains.effective.statistics import (
 from rfgraph.domains.effective.weighing import weigh
 from rfgraph.domains.fields.layout import carriers, has_local_path
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.relations.bounds import allowance, bounded
+from rfgraph.relations.bounds import allowance, check_size
 from rfgraph.relations.graph import between, input_shape, shape_of
 from rfgraph.wording.names import quoted, some_quoted
 
@@ -247,12 +247,12 @@ class _Question:
         """Return the map inside the input."""
         shape = input_shape(self.result.graph, self.source)
         lengths = [shape[axis] for axis in self._spatial]
-        bounded(math.prod(lengths))
+        check_size(math.prod(lengths))
         mass = self._mass(weighing, clipped=True)
         if mass is None:
             return np.zeros(lengths, dtype=object if self.kind == "paths" else float)
         for axis in self._spatial:
-            mass = expanded(mass, axis)
+            mass = expand(mass, axis)
         return self._summed(mass)
 
     def _summed(self, mass: Mass) -> NDArray[Any]:

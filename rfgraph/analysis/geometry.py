@@ -19,7 +19,7 @@ from rfgraph.analysis.lengths import (
     least_alike,
 )
 from rfgraph.analysis.together import Together, together
-from rfgraph.domains.moved import Moved, flattened
+from rfgraph.domains.moved import Moved, flatten
 from rfgraph.domains.movement import BEFORE, Break, Movement
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import shape_of
@@ -326,7 +326,7 @@ def _axis(
     value = moving.values.get(tensor)
     if not isinstance(value, Moved):
         return None
-    value = flattened(value)
+    value = flatten(value)
     needed = value.needs
     if value.length != shape[value.axis]:
         return None

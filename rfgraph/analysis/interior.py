@@ -7,8 +7,8 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.lengths import at_lengths
-from rfgraph.domains.fields.interior import repeating
-from rfgraph.domains.moved import Moved, flattened
+from rfgraph.domains.fields.interior import repeating_map
+from rfgraph.domains.moved import Moved, flatten
 from rfgraph.domains.movement import (
     BEFORE,
     CROSSED,
@@ -24,7 +24,7 @@ from rfgraph.domains.movement import (
     movement,
 )
 from rfgraph.domains.periodic import PeriodicMap, join_spans
-from rfgraph.domains.regions import clipped
+from rfgraph.domains.regions import clipped_tables
 from rfgraph.errors import BoundError
 from rfgraph.relations.graph import input_shape, shape_of
 
@@ -67,7 +67,7 @@ def moving(model: Model, source: ModelInput, axis: int, tensor: str) -> Movement
     if not whys & _TABULATED or whys - _TABULATED - {BEFORE}:
         return by_steps
     value = by_steps.values.get(tensor)
-    known = flattened(value).needs if isinstance(value, Moved) else None
+    known = flatten(value).needs if isinstance(value, Moved) else None
     rates = frozenset(() if known is None else (known.rate,))
     middle = _middle(model, source, axis, tensor, rates)
     if middle is None:
@@ -91,14 +91,14 @@ def _middle(
 ) -> _Middle | None:
     """Return what units in the middle read; None where that does not repeat along one axis."""
     try:
-        table = clipped(model.graph, source.name, [tensor])[tensor][axis]
+        table = clipped_tables(model.graph, source.name, [tensor])[tensor][axis]
     except BoundError:
         return None
     length = input_shape(model.graph, source.name)[axis]
     found = [
         _Middle(along, *repeated)
         for along in sorted(table.axes)
-        if (repeated := repeating(table, along, length, rates)) is not None
+        if (repeated := repeating_map(table, along, length, rates)) is not None
     ]
     return found[0] if len(found) == 1 else None
 

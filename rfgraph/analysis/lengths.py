@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rfgraph.domains.joined import edges_over, joined_by_axis
+from rfgraph.domains.joined import edges_over, joins_by_axis
 from rfgraph.domains.moved import Moved
 from rfgraph.domains.movement import Break
 from rfgraph.errors import RfgraphError
@@ -313,7 +313,7 @@ def _resamples(model: Model, moving: Movement) -> bool:
 def dependent(first: Model, second: Model, moving: Movement, longer: int) -> Iterator[Break]:
     """Yield the operators on the way that do otherwise where the axis is `longer`, and why."""
     stuck: set[str] = set()
-    joins, joins_there = (joined_by_axis(made.graph, made.graph) for made in (first, second))
+    joins, joins_there = (joins_by_axis(made.graph, made.graph) for made in (first, second))
     for name, value in moving.values.items():
         if not isinstance(value, Moved) or name not in second.graph:
             continue

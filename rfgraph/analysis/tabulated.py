@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.domains.continued import edges_to
 from rfgraph.domains.padding import Padding
-from rfgraph.domains.regions import clipped
+from rfgraph.domains.regions import clipped_tables
 
 if TYPE_CHECKING:
     from rfgraph.domains.tables import Table
@@ -36,7 +36,7 @@ class Tabulated:
     def regions(self, source: str) -> tuple[Table, ...]:
         """Return what each unit reads of an input that reaches the tensor."""
         if source not in self._regions:
-            self._regions[source] = clipped(self.graph, source, [self.tensor])[self.tensor]
+            self._regions[source] = clipped_tables(self.graph, source, [self.tensor])[self.tensor]
         return self._regions[source]
 
     def padding(self, source: str, axis: int) -> Padding:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfgraph.analysis.blocking import Blocker, blocker_of
 from rfgraph.analysis.interior import moving_to
 from rfgraph.analysis.lengths import at_shapes
-from rfgraph.domains.moved import Moved, flattened
+from rfgraph.domains.moved import Moved, flatten
 from rfgraph.domains.movement import (
     LONG,
     MERGED,
@@ -18,7 +18,7 @@ from rfgraph.domains.movement import (
     STRETCHED,
     WRAPPED,
 )
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, joined
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, join_over
 from rfgraph.errors import BoundError
 from rfgraph.relations.graph import ancestors
 from rfgraph.wording.names import quoted
@@ -72,7 +72,7 @@ def together(
             continue
         first, last = (max(pair) for pair in zip(found.mirrored, moving.mirrored, strict=True))
         found = found._replace(
-            needs=joined(one, other, p),
+            needs=join_over(one, other, p),
             mirrored=(first, last),
             inputs=(*found.inputs, (item.name, at)),
             blockers=(*found.blockers, *stopped),
@@ -102,7 +102,7 @@ def _others(
             moving = move(item.name, at)
             value = moving.values.get(tensor)
             if isinstance(value, Moved):
-                value = flattened(value)
+                value = flatten(value)
                 if value.axis == carrier:
                     yield item, at, moving, value
             elif value in _KEPT:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Subject, where
-from rfgraph.domains.fields.alignment import aligned, common_line
+from rfgraph.domains.fields.alignment import are_aligned, common_line
 from rfgraph.domains.fields.axis_field import AxisField, carry_field
 from rfgraph.domains.fields.layout import local_fields
 from rfgraph.domains.fields.pieces import Mapped
@@ -84,7 +84,7 @@ def _disagreeing(form: ClosedForm, state: State, shape: Shape) -> Mapping[int, b
     disagreeing = {}
     for axis in form.spatial_axes:
         spreads = [field.spread for fields in local if (field := fields[axis]) is not None]
-        agree = aligned(spreads, shape)
+        agree = are_aligned(spreads, shape)
         if not agree:
             disagreeing[axis] = agree is False
     return disagreeing

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rfgraph.domains.joined import put_together, rearranged
+from rfgraph.domains.joined import joins_among, put_together
 from rfgraph.relations.axis_rules import Shift
 from rfgraph.relations.graph import Edge, ancestors, edges_into, input_shape
 from rfgraph.relations.relation import Relation
@@ -29,12 +29,14 @@ def edges_to(graph: Graph, tensor: str) -> dict[str, tuple[Edge, ...]]:
     """
     within = ancestors(graph, [tensor])
     parts = put_together({name: tuple(edges_into(graph, name)) for name in graph if name in within})
-    joins = rearranged(graph, parts)
+    joins = joins_among(graph, parts)
     rest = {name: edges for name, edges in parts.items() if name not in joins}
-    return {name: (one.edge,) for name, one in joins.items()} | continued(graph, rest)
+    return {name: (one.edge,) for name, one in joins.items()} | continued_edges(graph, rest)
 
 
-def continued(graph: Graph, parts: Mapping[str, Sequence[Edge]]) -> dict[str, tuple[Edge, ...]]:
+def continued_edges(
+    graph: Graph, parts: Mapping[str, Sequence[Edge]]
+) -> dict[str, tuple[Edge, ...]]:
     """Return the edges into tensors, in topological order, whose first parts are one.
 
     `parts` are the edges into all that several put together, one after the other or one upon the

@@ -55,13 +55,13 @@ def put_together(into: Mapping[str, Sequence[Edge]]) -> dict[str, list[Edge]]:
     return found
 
 
-def joined(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
+def joins_of(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
     """Return which of `tensors`, in topological order, are one rearrangement by several edges."""
     into = {tensor: tuple(edges_into(graph, tensor)) for tensor in tensors}
-    return rearranged(graph, put_together(into))
+    return joins_among(graph, put_together(into))
 
 
-def rearranged(graph: Graph, parts: Mapping[str, Sequence[Edge]]) -> dict[str, Joined]:
+def joins_among(graph: Graph, parts: Mapping[str, Sequence[Edge]]) -> dict[str, Joined]:
     """Return which tensors, in topological order, are one rearrangement by edges of `parts`."""
     joins: dict[str, Joined] = {}
     for tensor, edges in parts.items():
@@ -82,11 +82,11 @@ def sources_over(graph: Graph, tensor: str, joins: Mapping[str, Joined]) -> Iter
     return (joins[tensor].edge.source,) if tensor in joins else graph.pred[tensor]
 
 
-def joined_by_axis(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
+def joins_by_axis(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:
     """Return those of the joined tensors of which every axis is rearranged for itself."""
     return {
         name: one
-        for name, one in joined(graph, tensors).items()
+        for name, one in joins_of(graph, tensors).items()
         if not any(isinstance(step, Gathered) for step in one.edge.relation.steps)
     }
 
@@ -197,7 +197,7 @@ def _places(
         carried[name] = made
     if any(bool((lo < hi).any()) for lo, hi in carried[tensor]):
         return None
-    return [np.where(lo == NOTHING, -1, lo) for lo, _ in map(tables.squeezed, carried[tensor])]
+    return [np.where(lo == NOTHING, -1, lo) for lo, _ in map(tables.squeeze, carried[tensor])]
 
 
 def _relation(old: Shape, new: Shape, places: list[Ints]) -> Relation:

@@ -55,24 +55,24 @@ class Kept:
     def then(self, after: Kept) -> Kept:
         """Return what is kept where `after` reads what this one made."""
         return Kept(
-            _chained(self.pairs, after.pairs),
+            _chain(self.pairs, after.pairs),
             self.unknown | _before(self.pairs, after.unknown),
             self.spatial | _before(self.pairs, after.spatial),
             self.lost or after.lost,
         )
 
     @lru_cache(maxsize=1 << 14)  # noqa: B019
-    def joined(self, other: Kept) -> Kept:
+    def join(self, other: Kept) -> Kept:
         """Return what is kept where either is a path."""
         return Kept(
-            _merged(self.pairs, other.pairs),
+            _merge(self.pairs, other.pairs),
             self.unknown | other.unknown,
             self.spatial | other.spatial,
             self.lost or other.lost,
         )
 
 
-def _chained(first: Pairs, after: Pairs) -> Pairs:
+def _chain(first: Pairs, after: Pairs) -> Pairs:
     readers: dict[int, list[int]] = {}
     for middle, c in after:
         readers.setdefault(middle, []).append(c)
@@ -81,7 +81,7 @@ def _chained(first: Pairs, after: Pairs) -> Pairs:
     return frozenset((a, c) for a, b in first if a not in widened for c in readers.get(b, ()))
 
 
-def _merged(one: Pairs, other: Pairs) -> Pairs:
+def _merge(one: Pairs, other: Pairs) -> Pairs:
     """Return the pairs of both; an axis of one position may be at any of its places."""
     still = {a for a, b in one if b == NOWHERE}, {a for a, b in other if b == NOWHERE}
     both, either = still[0] & still[1], still[0] | still[1]
@@ -110,7 +110,7 @@ def _with_nowhere(
 def add(facts: dict[str, Kept], source: str, kept: Kept) -> None:
     """Add paths from `source`."""
     before = facts.get(source)
-    facts[source] = kept if before is None else before.joined(kept)
+    facts[source] = kept if before is None else before.join(kept)
 
 
 # -- one relation ----------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ class _KeptAxes(Domain[Kept]):
     def regroup(self, value: Kept, old: Shape, new: Shape) -> Kept:
         return value.then(Kept(_with_nowhere(_apart(old, new), old)))
 
-    def gathered(self, value: Kept, places: Places, old: Shape, new: Shape) -> Kept:
+    def gather(self, value: Kept, places: Places, old: Shape, new: Shape) -> Kept:
         return value.then(Kept(frozenset()))
 
     def along(self, value: Kept, axis: int, rule: OwnRule, shape: Shape) -> Kept:
@@ -219,7 +219,7 @@ def _follow(
         add(facts, source, kept.then(step))
 
 
-def composed(
+def compose(
     before: dict[str, dict[str, Kept]], effect: dict[str, Kept], spend: Callable[[int], None]
 ) -> dict[str, Kept]:
     """Return what is read through `effect` if its sources, as far as given, read `before`."""
@@ -249,7 +249,7 @@ def fixpoint(
         changed = False
         for name in order:
             facts = dict(before[name])
-            for source, kept in composed(before, effects[name], spend).items():
+            for source, kept in compose(before, effects[name], spend).items():
                 add(facts, source, kept)
             if facts != before[name]:
                 before[name], changed = facts, True

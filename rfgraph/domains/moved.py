@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.domains.periodic import PeriodicMap, joined
+from rfgraph.domains.periodic import PeriodicMap, join_over
 
 if TYPE_CHECKING:
     from rfgraph.domains.tables import Span
@@ -26,7 +26,7 @@ class Moved(NamedTuple):
     ends: PeriodicMap
 
 
-def flattened(value: Moved) -> Moved:
+def flatten(value: Moved) -> Moved:
     """Return what moves along the digits of an axis as what moves along the axis itself."""
     if value.inner == 1:
         return value
@@ -46,7 +46,7 @@ def with_itself(value: Moved) -> Moved:
     """
     p, q = value.needs.p, value.needs.q
     own = tuple((at * q // p, _last(span)) for at, span in enumerate(value.ends.spans))
-    return value._replace(needs=joined(value.needs, PeriodicMap(p, q, own), p))
+    return value._replace(needs=join_over(value.needs, PeriodicMap(p, q, own), p))
 
 
 def _last(span: Span) -> int:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from rfgraph.domains.joined import edges_over, joined_by_axis, sources_over
-from rfgraph.domains.moved import Moved, flattened, in_blocks, on_axes, with_itself
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, affine, joined
+from rfgraph.domains.joined import edges_over, joins_by_axis, sources_over
+from rfgraph.domains.moved import Moved, flatten, in_blocks, on_axes, with_itself
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, affine, join_over
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
@@ -98,7 +98,7 @@ class Movement:
 def leading_to(graph: Graph, target: str) -> dict[str, tuple[Edge, ...]]:
     """Return the tensors that lead to one and the edges into each: one where several are one."""
     within = ancestors(graph, [target])
-    joins = joined_by_axis(graph, (name for name in graph if name in within))
+    joins = joins_by_axis(graph, (name for name in graph if name in within))
     names = ancestors(graph, [target], partial(sources_over, graph, joins=joins))
     return {name: tuple(edges_over(graph, name, joins)) for name in graph if name in names}
 
@@ -126,7 +126,7 @@ def movement(
                 walk.arrive(edge)
     found = walk.values.get(target)
     if isinstance(found, Moved):
-        walk.values[target] = with_itself(flattened(found))
+        walk.values[target] = with_itself(flatten(found))
     return Movement(walk.values, tuple(walk.breaks), (walk.first, walk.last))
 
 
@@ -181,7 +181,7 @@ class _Movement(Domain[Moved | str]):
         inner = value.inner * math.prod(old[a] for a in before if a > value.axis)
         return on_axes(value, inner, {a: new[a] for a in after}) or MIXED
 
-    def gathered(self, value: Moved | str, places: Places, old: Shape, new: Shape) -> Moved | str:
+    def gather(self, value: Moved | str, places: Places, old: Shape, new: Shape) -> Moved | str:
         assert isinstance(value, Moved)
         place = places[value.axis]
         axis = _own_axis(place, value.axis, old[value.axis], new)
@@ -199,7 +199,7 @@ class _Movement(Domain[Moved | str]):
             return UNKNOWN if rule.unknown else WHOLE
         if value.inner * value.length != rule.in_len:
             return MIXED
-        return self._along(flattened(value), rule)
+        return self._along(flatten(value), rule)
 
     def everything(self, value: Moved | str, step: Everything, old: Shape) -> Moved | str:
         return UNKNOWN if step.unknown else WHOLE
@@ -208,7 +208,7 @@ class _Movement(Domain[Moved | str]):
         assert isinstance(first, Moved)
         assert isinstance(second, Moved)
         if first[:3] != second[:3]:
-            first, second = flattened(first), flattened(second)
+            first, second = flatten(first), flatten(second)
         if first[:3] != second[:3]:
             return CROSSED if first.axis != second.axis else MIXED
         if first.needs.rate != second.needs.rate:
@@ -216,7 +216,7 @@ class _Movement(Domain[Moved | str]):
         p = math.lcm(first.needs.p, second.needs.p)
         if p > MAX_PERIOD:
             return LONG
-        needs, ends = joined(first.needs, second.needs, p), joined(first.ends, second.ends, p)
+        needs, ends = join_over(first.needs, second.needs, p), join_over(first.ends, second.ends, p)
         return first._replace(needs=needs, ends=ends)
 
     def _along(self, value: Moved, rule: OwnRule) -> Moved | str:
@@ -238,7 +238,7 @@ class _Movement(Domain[Moved | str]):
         if rule.band is None or value.inner * value.length != rule.in_len:
             return MASKED
         rows = math.prod(rule.lengths)
-        made = self._band(flattened(value), Band(*rule.band, rule.in_len, rows))
+        made = self._band(flatten(value), Band(*rule.band, rule.in_len, rows))
         return made._replace(axis=rule.axes[0]) if isinstance(made, Moved) else made
 
     def _band(self, value: Moved, rule: Band) -> Moved | str:
@@ -258,7 +258,7 @@ class _Movement(Domain[Moved | str]):
         blocks = in_blocks(value, read)
         if blocks.needs.p * made > MAX_PERIOD:
             return LONG
-        return flattened(blocks._replace(axis=value.axis, inner=made))
+        return flatten(blocks._replace(axis=value.axis, inner=made))
 
     def _taps(self, value: Moved, rule: Taps) -> Moved | str:
         period, shift = rule.period()

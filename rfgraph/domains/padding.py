@@ -16,7 +16,7 @@ import numpy as np
 from rfgraph.domains import tables
 from rfgraph.domains.positions import flags
 from rfgraph.domains.read_units import ReadUnits, chosen_at
-from rfgraph.domains.regions import Clipped, standing
+from rfgraph.domains.regions import Clipped, table_of
 from rfgraph.domains.regroup import Regrouped, regrouped_axes
 from rfgraph.domains.tables import Table
 from rfgraph.relations.axis_rules import (
@@ -29,7 +29,7 @@ from rfgraph.relations.axis_rules import (
     along_axis,
     progressions,
 )
-from rfgraph.relations.bounds import allowance, bounded
+from rfgraph.relations.bounds import allowance, check_size
 from rfgraph.relations.graph import input_shape
 from rfgraph.relations.interpretation import Domain, Value
 
@@ -87,7 +87,7 @@ class Padding:
         )
         for name, (held,) in walk:
             if name == self._tensor:
-                table = standing(held)
+                table = table_of(held)
                 return table.lo == -1, table.hi == 1
         return None
 
@@ -104,7 +104,7 @@ def touched_counts(found: tuple[Mask, Mask], axis: int) -> tuple[int, int]:
 # -- which axes carry an input's -------------------------------------------------------------------
 
 
-def _held(value: Carriers) -> frozenset[int]:
+def _axes_held(value: Carriers) -> frozenset[int]:
     return value.held if isinstance(value, Regrouped) else value
 
 
@@ -127,7 +127,7 @@ class _Carrying(Domain[Carriers]):
             return Regrouped(value, old, new)
         return value.held if value.shape == new else Regrouped(value.held, value.shape, new)
 
-    def gathered(self, value: Carriers, places: Places, old: Shape, new: Shape) -> Carriers:
+    def gather(self, value: Carriers, places: Places, old: Shape, new: Shape) -> Carriers:
         return frozenset(
             behind
             for axis in _here(value)
@@ -146,13 +146,13 @@ class _Carrying(Domain[Carriers]):
         return frozenset()
 
     def join(self, first: Carriers, second: Carriers) -> Carriers:
-        if not _held(first):
+        if not _axes_held(first):
             first, second = second, first
-        if not _held(second):
+        if not _axes_held(second):
             return first
         shape = second.shape if isinstance(second, Regrouped) else None
         if isinstance(first, Regrouped) and first.shape == shape:
-            return replace(first, held=first.held | _held(second))
+            return replace(first, held=first.held | _axes_held(second))
         return _here(first) | _here(second)
 
 
@@ -165,7 +165,7 @@ def _ends_outside(rule: OwnRule, *, in_part: bool) -> tuple[Mask, Mask] | None:
         if rule.window is None:
             return None
         rule = rule.window
-    bounded(rule.out_len)
+    check_size(rule.out_len)
     if isinstance(rule, Shift):
         if in_part and rule.outside == "absent":
             return None
@@ -228,7 +228,7 @@ class _Tabulated(_Outside[tuple["Held", ...]], Clipped):
         if found is not None:
             dims = along_axis(rule.out_len, axis, len(shape))
             left, right = (side.reshape(dims).astype(np.int64) for side in found)
-            made = tables.join(standing(made), Table(-left, right))
+            made = tables.join(table_of(made), Table(-left, right))
         return (made,)
 
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rfgraph.domains import tables
-from rfgraph.domains.phases import LONG, Phases, line, moved, phases, repeats
+from rfgraph.domains.phases import LONG, Phases, line, move_ends, phases, repeats
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import progressions
-from rfgraph.relations.bounds import bounded
+from rfgraph.relations.bounds import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,9 +110,9 @@ class PeriodicMap(_Fields):
         """Return what is read at consecutive positions; BoundError if too large for a table."""
         return line(self.spans, self.q, places)
 
-    def moved(self, lo: int, hi: int) -> PeriodicMap:
+    def move_ends(self, lo: int, hi: int) -> PeriodicMap:
         """Return the map with `lo` and `hi` added to the ends of all intervals."""
-        return PeriodicMap(self.p, self.q, moved(self.spans, lo, hi))
+        return PeriodicMap(self.p, self.q, move_ends(self.spans, lo, hi))
 
     def hull(self, taps: range) -> Span:
         """Return the hull of the intervals read at the positions `taps`."""
@@ -146,7 +146,7 @@ class PeriodicMap(_Fields):
             return None
         new_p = period * turns
         new_q = self.q * (shift * turns // self.p)
-        return reduced(new_p, new_q, self.read_by(rule, new_p))
+        return reduce_period(new_p, new_q, self.read_by(rule, new_p))
 
     def read_by(self, rule: PeriodicRule, count: int) -> Sequence[Span]:
         """Return what the first positions read that read this map by `rule`."""
@@ -170,8 +170,10 @@ class PeriodicMap(_Fields):
     def _hulls(self, first: Ints, step: int, count: Ints) -> Phases:
         """Return the hulls of arithmetic progressions of positions, in arrays."""
         begin, end = int(first.min()), int((first + (count - 1) * step).max()) + 1
-        bounded(end - begin)
-        return Phases(tables.windowed(self.line(range(begin, end)), 0, first - begin, step, count))
+        check_size(end - begin)
+        return Phases(
+            tables.window_hulls(self.line(range(begin, end)), 0, first - begin, step, count)
+        )
 
 
 def affine(rate: int, lo: int, hi: int) -> PeriodicMap:
@@ -211,10 +213,10 @@ def join(first: PeriodicMap, second: PeriodicMap) -> PeriodicMap | None:
     p = math.lcm(first.p, second.p)
     if p > MAX_PERIOD:
         return None
-    return reduced(*joined(first, second, p))
+    return reduce_period(*join_over(first, second, p))
 
 
-def joined(first: PeriodicMap, second: PeriodicMap, p: int) -> PeriodicMap:
+def join_over(first: PeriodicMap, second: PeriodicMap, p: int) -> PeriodicMap:
     """Return the union of two maps of one rate, with a common multiple of their periods."""
     q = first.q * (p // first.p)
     if p >= LONG:
@@ -226,7 +228,7 @@ def joined(first: PeriodicMap, second: PeriodicMap, p: int) -> PeriodicMap:
     return PeriodicMap(p, q, tuple(_hull(first.at(o), second.at(o)) for o in range(p)))
 
 
-def reduced(p: int, q: int, spans: Sequence[Span]) -> PeriodicMap:
+def reduce_period(p: int, q: int, spans: Sequence[Span]) -> PeriodicMap:
     """Return the map with the least period that says the same."""
     if p == 1:
         return PeriodicMap(p, q, spans)

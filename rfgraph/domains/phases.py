@@ -85,7 +85,7 @@ def line(spans: Sequence[Span], shift: int, places: range) -> Table:
         raise BoundError(f"a tabulated position exceeds MAX_VALUE ({MAX_VALUE})")
     turns = np.arange(begin, end, dtype=np.int64)[:, None] * shift
     part = slice(places.start - begin * count, places.stop - begin * count)
-    return Table(*(array.reshape(-1)[part] for array in _moved(period, turns, turns)))
+    return Table(*(array.reshape(-1)[part] for array in _move_table(period, turns, turns)))
 
 
 def _reach(table: Table) -> int:
@@ -93,11 +93,11 @@ def _reach(table: Table) -> int:
     return max(-int(table.lo.min()), int(table.hi.max()), 0)
 
 
-def moved(spans: Sequence[Span], lo: int, hi: int) -> Sequence[Span]:
+def move_ends(spans: Sequence[Span], lo: int, hi: int) -> Sequence[Span]:
     """Return intervals with `lo` and `hi` added to their ends."""
     if not isinstance(spans, Phases) or _reach(spans.table) + max(abs(lo), abs(hi)) > MAX_VALUE:
         return phases(tuple(_moved_span(span, lo, hi) for span in spans))
-    return Phases(_moved(spans.table, lo, hi))
+    return Phases(_move_table(spans.table, lo, hi))
 
 
 def repeats(spans: Sequence[Span], period: int, shift: int) -> bool:
@@ -109,14 +109,14 @@ def repeats(spans: Sequence[Span], period: int, shift: int) -> bool:
         Table(spans.table.lo[part], spans.table.hi[part])
         for part in (slice(None, -period), slice(period, None))
     )
-    return all(map(np.array_equal, _moved(before, shift, shift), after))
+    return all(map(np.array_equal, _move_table(before, shift, shift), after))
 
 
 def _moved_span(span: Span, lo: int, hi: int) -> Span:
     return None if span is None else (span[0] + lo, span[1] + hi)
 
 
-def _moved(table: Table, lo: Ints | int, hi: Ints | int) -> Table:
+def _move_table(table: Table, lo: Ints | int, hi: Ints | int) -> Table:
     moved = Table(table.lo + lo, table.hi + hi)
     there = table.lo <= table.hi
-    return moved if there.all() else tables.masked(moved, there)
+    return moved if there.all() else tables.keep_where(moved, there)

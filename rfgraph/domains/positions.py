@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.relations.axis_rules import Band, Blocks, OwnRule, Shift, Whole, Window
-from rfgraph.relations.bounds import bounded
+from rfgraph.relations.bounds import check_size
 from rfgraph.relations.reading import Mask, positions_read
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def flags(chosen: range | int, length: int) -> Mask:
     """Return a flag for each position of an axis; BoundError if it is too long."""
     # A flag takes a sixteenth of what an entry of a table does.
-    bounded(length // 16)
+    check_size(length // 16)
     mask = np.zeros(length, dtype=bool)
     if isinstance(chosen, range):
         if chosen:
@@ -101,7 +101,7 @@ def read_by(rule: OwnRule, chosen: range | int) -> range | int:
     made = _progression(rule, chosen) if isinstance(chosen, range) else None
     if made is not None:
         return made
-    bounded(max(rule.in_len, rule.out_len))
+    check_size(max(rule.in_len, rule.out_len))
     return positions(positions_read(rule, flags(chosen, rule.out_len)))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from rfgraph.domains.positions import ends, flags, is_within, positions, read_by, union
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import OwnRule, Rows, Shape, inverse
-from rfgraph.relations.bounds import bounded
+from rfgraph.relations.bounds import check_size
 from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.relations.interpretation import Domain
 from rfgraph.relations.steps import regroup_plan
@@ -92,7 +92,7 @@ def masks_of(graph: Graph, source: str, read: Mapping[str, Product]) -> tuple[Ma
     """Return what is read of one input as flags per axis, None for nothing; else BoundError."""
     shape = input_shape(graph, source)
     for length in shape:
-        bounded(length)
+        check_size(length)
     return tuple(map(flags, read[source], shape)) if source in read else None
 
 
@@ -118,7 +118,7 @@ class ReadUnits(Domain[tuple[Product, ...]]):
     def pointwise(self, value: tuple[Product, ...], old: Shape, new: Shape) -> tuple[Product, ...]:
         """Return what a broadcast reads."""
         more = len(new) - len(old)
-        return self._united(
+        return self._unite(
             tuple(
                 here if length == new[axis + more] else range(1)
                 for axis, (here, length) in enumerate(zip(one[more:], old, strict=True))
@@ -134,21 +134,21 @@ class ReadUnits(Domain[tuple[Product, ...]]):
 
     def regroup(self, value: tuple[Product, ...], old: Shape, new: Shape) -> tuple[Product, ...]:
         """Return the same elements under the shape before."""
-        return self._united(made for one in value for made in self._regrouped(one, old, new))
+        return self._unite(made for one in value for made in self._regroup(one, old, new))
 
-    def gathered(
+    def gather(
         self, value: tuple[Product, ...], places: Places, old: Shape, new: Shape
     ) -> tuple[Product, ...]:
         """Return the elements that are taken."""
-        return self._united(
-            made for one in value for made in self._products(_gathered(one, places, old))
+        return self._unite(
+            made for one in value for made in self._products(_elements_taken(one, places, old))
         )
 
     def along(
         self, value: tuple[Product, ...], axis: int, rule: OwnRule, shape: Shape
     ) -> tuple[Product, ...]:
         """Return what a rule reads."""
-        return self._united(
+        return self._unite(
             (*one[:axis], read_by(rule, one[axis]), *one[axis + 1 :]) for one in value
         )
 
@@ -156,7 +156,7 @@ class ReadUnits(Domain[tuple[Product, ...]]):
         self, value: tuple[Product, ...], axis: int, rule: Rows, shape: Shape
     ) -> tuple[Product, ...]:
         """Return what each chosen row reads, beside the row itself."""
-        return self._united(made for one in value for made in self._rows(one, axis, rule))
+        return self._unite(made for one in value for made in self._rows(one, axis, rule))
 
     def everything(
         self, value: tuple[Product, ...], step: Everything, old: Shape
@@ -166,13 +166,13 @@ class ReadUnits(Domain[tuple[Product, ...]]):
 
     def join(self, first: tuple[Product, ...], second: tuple[Product, ...]) -> tuple[Product, ...]:
         """Return the union."""
-        return self._united((*first, *second))
+        return self._unite((*first, *second))
 
     def is_nothing(self, value: tuple[Product, ...]) -> bool:
         """Whether nothing is read."""
         return not value
 
-    def _united(self, products: Iterable[Product]) -> tuple[Product, ...]:
+    def _unite(self, products: Iterable[Product]) -> tuple[Product, ...]:
         """Return a union in few products: those that differ along one axis are one."""
         kept: list[Product] = []
         for one in products:
@@ -191,7 +191,7 @@ class ReadUnits(Domain[tuple[Product, ...]]):
         along = (np.asarray(mask.any(axis=(*axes[:k], *axes[k + 1 :]))) for k in axes)
         return (tuple(map(positions, along)),)
 
-    def _regrouped(self, one: Product, old: Shape, new: Shape) -> Iterator[Product]:
+    def _regroup(self, one: Product, old: Shape, new: Shape) -> Iterator[Product]:
         """Yield the products of the same elements under the shape before a reshape."""
         plan = regroup_plan(old, new)
         groups = [list(self._group(one, before, after, old, new)) for before, after in plan]
@@ -254,7 +254,7 @@ def _either(first: Product, second: Product) -> Product | None:
 def _joint(sets: Sequence[range | int], lengths: Sequence[int]) -> Mask:
     """Return a flag for each element of a product on axes of `lengths`."""
     # A flag takes a sixteenth of what an entry of a table does.
-    bounded(math.prod(lengths) // 16)
+    check_size(math.prod(lengths) // 16)
     joint = np.ones((), dtype=bool)
     for here, length in zip(sets, lengths, strict=True):
         joint = np.logical_and.outer(joint, flags(here, length))
@@ -277,15 +277,15 @@ def _products(mask: Mask) -> Iterator[Product]:
                 yield positions(here), *rest
 
 
-def _gathered(one: Product, places: Places, old: Shape) -> Mask:
+def _elements_taken(one: Product, places: Places, old: Shape) -> Mask:
     """Return a flag for each element that a rearrangement takes."""
-    bounded(math.prod(old) // 16)
+    check_size(math.prod(old) // 16)
     chosen = []
     for axis, here in enumerate(one):
         # Along an axis along which no place varies all positions are as good as one.
         length = max(place.shape[axis] for place in places)
         chosen.append(np.flatnonzero(flags(here, length)) if length > 1 else np.zeros(1, np.int64))
-    bounded(math.prod(map(len, chosen)) // 16)
+    check_size(math.prod(map(len, chosen)) // 16)
     taken = [
         place[
             np.ix_(

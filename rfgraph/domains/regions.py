@@ -33,23 +33,23 @@ class Clipped(Domain[tuple[Held, ...]]):
 
     def pointwise(self, value: tuple[Held, ...], old: Shape, new: Shape) -> tuple[Held, ...]:
         """Add leading axes."""
-        return tuple(tables.broadcast(standing(held), len(new)) for held in value)
+        return tuple(tables.broadcast(table_of(held), len(new)) for held in value)
 
     def permute(
         self, value: tuple[Held, ...], perm: tuple[int, ...], old: Shape
     ) -> tuple[Held, ...]:
         """Turn the axes."""
-        return tuple(tables.permute(standing(held), perm) for held in value)
+        return tuple(tables.permute(table_of(held), perm) for held in value)
 
     def regroup(self, value: tuple[Held, ...], old: Shape, new: Shape) -> tuple[Held, ...]:
         """Regroup the tables that do not grow."""
-        return tuple(_regrouped(held, old, new) for held in value)
+        return tuple(_regroup(held, old, new) for held in value)
 
-    def gathered(
+    def gather(
         self, value: tuple[Held, ...], places: Places, old: Shape, new: Shape
     ) -> tuple[Held, ...]:
         """Take the units at `places`."""
-        return tuple(tables.gathered(standing(held), places) for held in value)
+        return tuple(tables.gather(table_of(held), places) for held in value)
 
     def along(
         self, value: tuple[Held, ...], axis: int, rule: OwnRule, shape: Shape
@@ -63,7 +63,7 @@ class Clipped(Domain[tuple[Held, ...]]):
         self, value: tuple[Held, ...], axis: int, rule: Rows, shape: Shape
     ) -> tuple[Held, ...]:
         """Return what each row reads."""
-        return tuple(tables.rows(standing(held), axis, rule) for held in value)
+        return tuple(tables.rows(table_of(held), axis, rule) for held in value)
 
     def everything(self, value: tuple[Held, ...], step: Everything, old: Shape) -> tuple[Held, ...]:
         """Return the hulls."""
@@ -71,11 +71,11 @@ class Clipped(Domain[tuple[Held, ...]]):
 
     def join(self, first: tuple[Held, ...], second: tuple[Held, ...]) -> tuple[Held, ...]:
         """Return the unions."""
-        return tuple(map(_joined, first, second))
+        return tuple(map(_join, first, second))
 
 
 @allowance()
-def clipped(
+def clipped_tables(
     graph: Graph, source: str, tensors: Iterable[str] | None = None
 ) -> dict[str, tuple[Table, ...]]:
     """Return, per tensor and axis of graph input `source`, the tables of what its units read.
@@ -89,7 +89,7 @@ def clipped(
     ramps = tuple(tables.ramp(shape, axis) for axis in range(len(shape)))
     walk = Clipped().from_source(graph, source, ramps or (Table(zero, zero),), targets)
     return {
-        name: tuple(map(standing, regions))
+        name: tuple(map(table_of, regions))
         for name, regions in walk
         if targets is None or name in targets
     }
@@ -98,19 +98,19 @@ def clipped(
 def carry(table: Table, relation: Relation) -> Table:
     """Return the table of a tensor that reads this one by `relation`."""
     (held,) = Clipped().carry((table,), relation)
-    return standing(held)
+    return table_of(held)
 
 
 def _own(held: Held) -> Table:
     return held.held if isinstance(held, Regrouped) else held
 
 
-def standing(held: Held) -> Table:
+def table_of(held: Held) -> Table:
     """Return the table of a tensor as its elements stand now."""
     return regroup(held.held, held.shape, held.now) if isinstance(held, Regrouped) else held
 
 
-def _joined(first: Held, second: Held) -> Held:
+def _join(first: Held, second: Held) -> Held:
     """Return what either table reads, held as the first that is not as it stands."""
     if not isinstance(first, Regrouped):
         first, second = second, first
@@ -119,11 +119,11 @@ def _joined(first: Held, second: Held) -> Held:
     if isinstance(second, Regrouped) and second.shape == first.shape:
         other = second.held
     else:
-        other = regroup(standing(second), first.now, first.shape)
+        other = regroup(table_of(second), first.now, first.shape)
     return replace(first, held=tables.join(first.held, other))
 
 
-def _regrouped(held: Held, old: Shape, new: Shape) -> Held:
+def _regroup(held: Held, old: Shape, new: Shape) -> Held:
     """Return a table under another shape, or as it stands where it would grow there."""
     table = _own(held)
     shape = held.shape if isinstance(held, Regrouped) else old
@@ -138,7 +138,7 @@ def _before_rule(held: Held, axis: int, rule: OwnRule) -> Table:
     """Return the table that a rule along an axis needs: of a whole axis no more than varies."""
     if isinstance(held, Regrouped) and isinstance(rule, Whole):
         return regroup(held.held, *slim_before(axis, held.shape, held.now, held.held.axes))
-    return standing(held)
+    return table_of(held)
 
 
 def region(

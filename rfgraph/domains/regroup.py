@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from rfgraph.domains.tables import Table, counted
-from rfgraph.relations.bounds import bounded
+from rfgraph.domains.tables import Table, count_table
+from rfgraph.relations.bounds import check_size
 from rfgraph.relations.steps import regroup_plan
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Regrouped(Generic[Held]):
 
 
 @lru_cache(maxsize=1024)
-def slimmed(
+def slim(
     old: Shape, new: Shape, varying: frozenset[int]
 ) -> tuple[Shape, Shape, tuple[tuple[int, int], ...]]:
     """Return both shapes of a Regroup without the factors along which nothing varies, and repeats.
@@ -130,18 +130,18 @@ def regrouped_axes(axes: frozenset[int], old: Shape, new: Shape) -> frozenset[in
 
 def regrouped_size(table: Table, old: Shape, new: Shape) -> int:
     """Return how many entries the table has under another shape."""
-    _, slim, _ = slimmed(old, new, table.axes)
-    return math.prod(length for length, thin in zip(new, slim, strict=True) if thin > 1)
+    _, thin_new, _ = slim(old, new, table.axes)
+    return math.prod(length for length, thin in zip(new, thin_new, strict=True) if thin > 1)
 
 
 def regroup(table: Table, old: Shape, new: Shape) -> Table:
     """Return the table of the tensor under another shape."""
-    bounded(regrouped_size(table, old, new))
-    slim_old, slim_new, repeats = slimmed(old, new, table.axes)
+    check_size(regrouped_size(table, old, new))
+    slim_old, slim_new, repeats = slim(old, new, table.axes)
     lo, hi = table
     if lo.shape != slim_old:
         lo, hi = (np.broadcast_to(array, slim_old) for array in table)
     lo, hi = lo.reshape(slim_new), hi.reshape(slim_new)
     for axis, count in repeats:
         lo, hi = lo.repeat(count, axis=axis), hi.repeat(count, axis=axis)
-    return counted(Table(lo, hi))
+    return count_table(Table(lo, hi))

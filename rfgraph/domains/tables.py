@@ -28,7 +28,7 @@ from rfgraph.relations.axis_rules import (
     along_axis,
     inverse,
 )
-from rfgraph.relations.bounds import bounded, held
+from rfgraph.relations.bounds import check_size, count_entries
 from rfgraph.relations.reading import Ints, existing_taps, indices, reads_any
 
 if TYPE_CHECKING:
@@ -68,15 +68,15 @@ class Table(NamedTuple):
         return bool((self.lo > self.hi).all())
 
 
-def counted(table: Table) -> Table:
+def count_table(table: Table) -> Table:
     """Return the table, whose entries count against the bounds for as long as it lives."""
-    held(table.lo)
+    count_entries(table.lo)
     return table
 
 
 def ramp(shape: Shape, axis: int) -> Table:
     """Return the table of a tensor that reads its own position along `axis`."""
-    bounded(shape[axis])
+    check_size(shape[axis])
     dims = along_axis(shape[axis], axis, len(shape))
     position = np.arange(shape[axis], dtype=np.int64).reshape(dims)
     return Table(position, position)
@@ -95,18 +95,18 @@ def from_spans(spans: Sequence[Span], rank: int, axis: int) -> Table:
 def join(first: Table, second: Table) -> Table:
     """Return the union, one of both if it has what the other reads; shapes must broadcast."""
     shape = np.broadcast_shapes(first.lo.shape, second.lo.shape)
-    bounded(math.prod(shape))
+    check_size(math.prod(shape))
     lo, hi = np.minimum(first.lo, second.lo), np.maximum(first.hi, second.hi)
     for one in (first, second):
         if np.array_equal(lo, one.lo) and np.array_equal(hi, one.hi):
             return one
-    return counted(Table(lo, hi))
+    return count_table(Table(lo, hi))
 
 
-def masked(table: Table, mask: NDArray[np.bool_]) -> Table:
+def keep_where(table: Table, mask: NDArray[np.bool_]) -> Table:
     """Return the table with nothing read where `mask` (broadcastable) is false."""
-    bounded(math.prod(np.broadcast_shapes(table.lo.shape, mask.shape)))
-    return counted(Table(np.where(mask, table.lo, NOTHING), np.where(mask, table.hi, -NOTHING)))
+    check_size(math.prod(np.broadcast_shapes(table.lo.shape, mask.shape)))
+    return count_table(Table(np.where(mask, table.lo, NOTHING), np.where(mask, table.hi, -NOTHING)))
 
 
 def hull(table: Table, rank: int) -> Table:
@@ -127,26 +127,26 @@ def broadcast(table: Table, rank: int) -> Table:
     return Table(table.lo.reshape(dims), table.hi.reshape(dims))
 
 
-def gathered(table: Table, places: Sequence[Ints]) -> Table:
+def gather(table: Table, places: Sequence[Ints]) -> Table:
     """Return the table of a tensor whose elements are those at `places`; -1 reads nothing."""
-    bounded(math.prod(np.broadcast_shapes(*(place.shape for place in places))))
+    check_size(math.prod(np.broadcast_shapes(*(place.shape for place in places))))
     at = tuple(
         np.maximum(place, 0) if length > 1 else np.zeros_like(place)
         for place, length in zip(places, table.lo.shape, strict=True)
     )
-    moved = squeezed(Table(table.lo[at], table.hi[at]))
+    moved = squeeze(Table(table.lo[at], table.hi[at]))
     there = places[0] >= 0
-    return counted(moved) if bool(there.all()) else masked(moved, there)
+    return count_table(moved) if bool(there.all()) else keep_where(moved, there)
 
 
-def squeezed(table: Table) -> Table:
+def squeeze(table: Table) -> Table:
     """Return the table without the axes along which it is constant."""
     lo, hi = table
     for axis in sorted(table.axes):
         first = (slice(None),) * axis + (slice(1),)
         if bool((lo == lo[first]).all()) and bool((hi == hi[first]).all()):
             lo, hi = lo[first], hi[first]
-    return table if lo is table.lo else counted(Table(lo.copy(), hi.copy()))
+    return table if lo is table.lo else count_table(Table(lo.copy(), hi.copy()))
 
 
 def along(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Table:
@@ -156,7 +156,7 @@ def along(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Table:
     `clipped` says whether an axis along which all positions read the same has an end either.
     The axis has positions: what leads through a tensor without elements is void, and not asked.
     """
-    return counted(_along(table, axis, rule, clipped=clipped))
+    return count_table(_along(table, axis, rule, clipped=clipped))
 
 
 def _along(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Table:
@@ -166,7 +166,7 @@ def _along(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Table:
         return _whole(table, axis)
     if not varies:
         return _where_read(table, axis, rule, clipped=clipped)
-    bounded(table.lo.size // in_len * max(out_len, 1))
+    check_size(table.lo.size // in_len * max(out_len, 1))
     if isinstance(rule, Blocks):
         return _blocks(table, axis, rule)
     if isinstance(rule, Band):
@@ -177,8 +177,8 @@ def _along(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Table:
         places = indices(rule)
         return _ends(table, axis, places, places)
     if isinstance(rule, Listed):
-        return _listed(table, axis, rule)
-    return windowed(table, axis, *existing_taps(rule))
+        return _along_list(table, axis, rule)
+    return window_hulls(table, axis, *existing_taps(rule))
 
 
 def _whole(table: Table, axis: int) -> Table:
@@ -189,7 +189,7 @@ def _where_read(table: Table, axis: int, rule: OwnRule, *, clipped: bool) -> Tab
     reads = reads_any(rule, clipped=clipped)
     if reads is None or bool(reads.all()):
         return table
-    return masked(table, reads.reshape(along_axis(len(reads), axis, table.lo.ndim)))
+    return keep_where(table, reads.reshape(along_axis(len(reads), axis, table.lo.ndim)))
 
 
 def _ends(table: Table, axis: int, first: Ints, last: Ints) -> Table:
@@ -201,7 +201,7 @@ def _ends(table: Table, axis: int, first: Ints, last: Ints) -> Table:
     )
     if there.all():
         return Table(lo, hi)
-    return masked(Table(lo, hi), there.reshape(along_axis(len(first), axis, table.lo.ndim)))
+    return keep_where(Table(lo, hi), there.reshape(along_axis(len(first), axis, table.lo.ndim)))
 
 
 def _blocks(table: Table, axis: int, rule: Blocks) -> Table:
@@ -237,12 +237,16 @@ def rows(table: Table, axis: int, rule: Rows) -> Table:
     kept = rule.flags()
     if table.lo.shape[axis] == 1:
         some = np.asarray(kept.any(axis=1))
-        return table if bool(some.all()) else masked(table, _placed(some, rule, table.lo.ndim))
+        return (
+            table
+            if bool(some.all())
+            else keep_where(table, _place_flags(some, rule, table.lo.ndim))
+        )
     perm = (*rule.axes, axis, *(a for a in range(table.lo.ndim) if a not in (*rule.axes, axis)))
     moved = permute(table, perm).lo.shape
     own, rest = moved[: len(rule.axes)], moved[len(rule.axes) + 1 :]
     row, position = np.nonzero(kept)
-    bounded(len(kept) * math.prod(rest))
+    check_size(len(kept) * math.prod(rest))
     if len(row) * math.prod(rest) > bounds.MAX_TABLE:
         raise BoundError(f"rows read more entries than MAX_TABLE ({bounds.MAX_TABLE})")
     # Along an axis that the table does not vary along, its only row serves them all.
@@ -251,12 +255,12 @@ def rows(table: Table, axis: int, rule: Rows) -> Table:
     counts = kept.sum(axis=1)
     lo, hi = (
         reduced.reshape((*rule.lengths, 1, *rest)).transpose(inverse(perm))
-        for reduced in _reduced(permute(table, perm), (-1, math.prod(rest)), there, counts)
+        for reduced in _reduce(permute(table, perm), (-1, math.prod(rest)), there, counts)
     )
-    return counted(Table(lo, hi))
+    return count_table(Table(lo, hi))
 
 
-def _placed(flags: NDArray[np.bool_], rule: Rows, rank: int) -> NDArray[np.bool_]:
+def _place_flags(flags: NDArray[np.bool_], rule: Rows, rank: int) -> NDArray[np.bool_]:
     """Return a flag for each row with the rows' axes where they belong in a tensor of `rank`."""
     dims = [1] * rank
     for place, length in zip(rule.axes, rule.lengths, strict=True):
@@ -265,7 +269,7 @@ def _placed(flags: NDArray[np.bool_], rule: Rows, rank: int) -> NDArray[np.bool_
     return flags.reshape(rule.lengths).transpose(order).reshape(dims)
 
 
-def _reduced(table: Table, shape: tuple[int, int], there: Ints, counts: Ints) -> tuple[Ints, Ints]:
+def _reduce(table: Table, shape: tuple[int, int], there: Ints, counts: Ints) -> tuple[Ints, Ints]:
     """Reduce, for each of `counts` in turn, so many of the rows `there` of a table of `shape`."""
     some = counts > 0
     starts = (np.cumsum(counts) - counts)[some]
@@ -279,7 +283,7 @@ def _reduced(table: Table, shape: tuple[int, int], there: Ints, counts: Ints) ->
     return found[0], found[1]
 
 
-def _listed(table: Table, axis: int, rule: Listed) -> Table:
+def _along_list(table: Table, axis: int, rule: Listed) -> Table:
     inside = [[tap for tap in taps if 0 <= tap < rule.in_len] for taps in rule.lists]
     counts = np.array([len(taps) for taps in inside], dtype=np.int64)
     there = np.array([tap for taps in inside for tap in taps], dtype=np.int64)
@@ -287,12 +291,12 @@ def _listed(table: Table, axis: int, rule: Listed) -> Table:
     rest = moved.lo.shape[1:]
     lo, hi = (
         np.moveaxis(reduced.reshape((len(counts), *rest)), 0, axis)
-        for reduced in _reduced(moved, (-1, math.prod(rest)), there, counts)
+        for reduced in _reduce(moved, (-1, math.prod(rest)), there, counts)
     )
     return Table(lo, hi)
 
 
-def windowed(table: Table, axis: int, first: Ints, step: int, count: Ints) -> Table:
+def window_hulls(table: Table, axis: int, first: Ints, step: int, count: Ints) -> Table:
     """Return hulls of arithmetic progressions of positions: `count` from `first`, `step` apart."""
     there = count > 0
     if all(_rises(array, axis) for array in table):

@@ -72,14 +72,14 @@ def allowance(*, channels: bool = False) -> Iterator[None]:
         _tables.reset(token)
 
 
-def held(array: NDArray[Any]) -> None:
+def count_entries(array: NDArray[Any]) -> None:
     """Count the entries of a table, given by one of its arrays, for as long as it lives."""
     tables = _tables.get()
     if tables is not None:
         tables.hold(array)
 
 
-def bounded(size: int) -> None:
+def check_size(size: int) -> None:
     """Raise BoundError if a table of `size` entries, or all of them together, were too large."""
     tables = _tables.get()
     bound = "MAX_TABLE" if tables is None else tables.bound

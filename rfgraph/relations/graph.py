@@ -230,13 +230,13 @@ class AttributeChange:
         return {
             "node": self.node,
             "attribute": self.attribute,
-            "before": _listed(self.before),
-            "after": _listed(self.after),
+            "before": _for_json(self.before),
+            "after": _for_json(self.after),
             "follows": self.follows,
         }
 
 
-def _listed(value: Setting | None) -> Any:
+def _for_json(value: Setting | None) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 

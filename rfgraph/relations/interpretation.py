@@ -58,7 +58,7 @@ class Domain(Generic[Value]):
         """Carry over a reshape of `old` to `new`."""
         raise NotImplementedError
 
-    def gathered(self, value: Value, places: Places, old: Shape, new: Shape) -> Value:
+    def gather(self, value: Value, places: Places, old: Shape, new: Shape) -> Value:
         """Carry over a rearrangement of any kind: the places on each axis of `old`."""
         raise NotImplementedError
 
@@ -93,7 +93,7 @@ class Domain(Generic[Value]):
         if isinstance(step, Regroup):
             return value if step.shape == shape else self.regroup(value, shape, step.shape)
         if isinstance(step, Gathered):
-            return self.gathered(value, step.places, shape, step.shape)
+            return self.gather(value, step.places, shape, step.shape)
         return self._along_all(value, step, shape)
 
     def _along_all(self, value: Value, step: Along, shape: Shape) -> Value:

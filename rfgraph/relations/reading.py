@@ -24,7 +24,7 @@ from rfgraph.relations.axis_rules import (
     Window,
     progressions,
 )
-from rfgraph.relations.bounds import bounded
+from rfgraph.relations.bounds import check_size
 
 Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -39,7 +39,7 @@ def reads_any(rule: OwnRule, *, clipped: bool) -> NDArray[np.bool_] | None:
         return reads_endlessly(rule)
     if isinstance(rule, (Whole, Blocks, Repeat)) or _plainly_reads(rule):
         return None
-    bounded(rule.out_len)
+    check_size(rule.out_len)
     if isinstance(rule, (Shift, Pick)):
         return indices(rule) >= 0
     if isinstance(rule, Listed):
@@ -64,7 +64,7 @@ def reads_endlessly(rule: AxisRule) -> NDArray[np.bool_] | None:
     """
     if isinstance(rule, Transposed):
         phases = [bool(rule.taps(o)) for o in range(min(rule.stride, rule.out_len))]
-        bounded(rule.out_len)
+        check_size(rule.out_len)
         reads = None if all(phases) else np.resize(np.array(phases), rule.out_len)
     elif isinstance(rule, Pick):
         reads = np.array(rule.indices, dtype=np.int64) >= 0
@@ -100,7 +100,7 @@ def _band_reads(rule: Band) -> NDArray[np.bool_]:
 
 def indices(rule: Shift | Repeat | Pick) -> Ints:
     """Return the one position read by each output position, -1 for none."""
-    bounded(rule.out_len)
+    check_size(rule.out_len)
     if isinstance(rule, Pick):
         return np.array(rule.indices, dtype=np.int64)
     position = np.arange(rule.out_len, dtype=np.int64)
@@ -140,7 +140,7 @@ def reads_all(rule: OwnRule) -> bool:
         end = (rule.out_len - 1) * rule.stride - rule.pad_begin + rule.extent
         return rule.pad_begin >= 0 and end >= rule.in_len
     try:
-        bounded(max(rule.in_len, rule.out_len))
+        check_size(max(rule.in_len, rule.out_len))
         return bool(positions_read(rule, np.ones(rule.out_len, dtype=bool)).all())
     except BoundError:
         return False
@@ -208,7 +208,7 @@ def _read_progressions(
 ) -> None:
     first, step, count = progressions(rule, rule.out_len)
     first, count = first[chosen], count[chosen]
-    bounded(len(chosen) * max(int(count.max(initial=0)), 1) // 64)
+    check_size(len(chosen) * max(int(count.max(initial=0)), 1) // 64)
     for tap in range(int(count.max(initial=0))):
         at = (first + tap * step)[count > tap]
         if isinstance(rule, Resample) and rule.clamp:

@@ -73,7 +73,7 @@ class Relation:
         steps = self.steps
         if len(steps) == 2 and isinstance(steps[0], Taps) and isinstance(steps[1], Reduce):
             tapped = {axis for axis, _ in steps[0].rules}
-            if all(tapped.isdisjoint(_involved(axis, rule)) for axis, rule in steps[1].rules):
+            if all(tapped.isdisjoint(_deciding_axes(axis, rule)) for axis, rule in steps[1].rules):
                 between = step_shape(steps[1], self.in_shape)
                 return (steps[1], self.in_shape), (steps[0], between)
         return tuple(zip(steps, self.shapes, strict=False))
@@ -89,6 +89,6 @@ class Relation:
         )
 
 
-def _involved(axis: int, rule: ReduceRule) -> tuple[int, ...]:
+def _deciding_axes(axis: int, rule: ReduceRule) -> tuple[int, ...]:
     """Return the axes whose positions say what a reduction of `axis` reads."""
     return (axis, *rule.axes) if isinstance(rule, Rows) else (axis,)

@@ -45,7 +45,7 @@ def edges_by_concat(text):
     parts = put_together({tensor: list(edges_into(graph, tensor)) for tensor in graph})
     return {
         tensor: [edge.source for edge in edges]
-        for tensor, edges in continued.continued(graph, parts).items()
+        for tensor, edges in continued.continued_edges(graph, parts).items()
     }
 
 
@@ -79,7 +79,7 @@ def test_parts_along_two_axes_are_one_by_one():
 
     upper = [quarter(0, 0), quarter(0, 2)]
     parts = {"upper": upper, "all": [*upper, quarter(2, 0), quarter(2, 2)]}
-    assert continued.continued(graph, parts) == {}
+    assert continued.continued_edges(graph, parts) == {}
 
 
 def test_parts_that_are_more_than_put_somewhere_are_one_by_one():
@@ -87,14 +87,14 @@ def test_parts_that_are_more_than_put_somewhere_are_one_by_one():
     first, second = edges_into(graph, "ab")
     turned = first.relation.steps[0], Permute((0, 2, 1))
     edges = [first._replace(relation=Relation((1, 2, 9), turned)), second]
-    assert continued.continued(graph, {"ab": edges, "abc": [*edges, second]}) == {}
+    assert continued.continued_edges(graph, {"ab": edges, "abc": [*edges, second]}) == {}
 
 
 @pytest.mark.parametrize("text", [DENSE, SUMS], ids=["concats", "sums"])
 def test_fields_are_those_of_all_parts_one_by_one(text, monkeypatch):
     model = parser.parse_model(text)
     folded = rfgraph.analyze(model)
-    monkeypatch.setattr(closed_form, "continued", lambda graph, tensors: {})
+    monkeypatch.setattr(closed_form, "continued_edges", lambda graph, tensors: {})
     apart = rfgraph.analyze(model)
     for tensor in ("ab", "abc", "y"):
         assert folded.receptive_field(tensor).axes == apart.receptive_field(tensor).axes
@@ -124,5 +124,5 @@ def test_paths_are_those_over_all_parts_one_by_one(text, count):
 def test_units_are_those_of_all_parts_one_by_one(unit, monkeypatch):
     result = rfgraph.analyze(parser.parse_model(DENSE))
     folded = rfgraph.unit(result, "y", unit)
-    monkeypatch.setattr(continued, "continued", lambda graph, tensors: {})
+    monkeypatch.setattr(continued, "continued_edges", lambda graph, tensors: {})
     assert rfgraph.unit(rfgraph.analyze(parser.parse_model(DENSE)), "y", unit) == folded

@@ -11,7 +11,7 @@ from reports import models
 from rfgraph.domains import regions, tables
 from rfgraph.domains.fields import meter
 from rfgraph.domains.fields.axis_field import MAX_APART, AxisField, carry_field, merge_pieces
-from rfgraph.domains.fields.layout import State, united
+from rfgraph.domains.fields.layout import State, unite
 from rfgraph.domains.fields.pieces import Mapped, Tabled, to_table
 from rfgraph.domains.periodic import affine, constant
 from rfgraph.domains.regroup import regroup
@@ -69,7 +69,7 @@ def test_inputs_of_like_classes_keep_the_losses_of_each():
     """Losses are sets of bits: by hand, each input has its own and those of its group."""
     first = State(frozenset({0, 1}), (4,), {}, (0b01,), {1: (0b100,)})
     second = State(frozenset({2}), (4,), {}, (0b10,), {})
-    both = united([first, second])
+    both = unite([first, second])
     assert both.inputs == {0, 1, 2}
     assert [both.losses(number) for number in range(3)] == [(0b01,), (0b101,), (0b10,)]
 
@@ -77,7 +77,7 @@ def test_inputs_of_like_classes_keep_the_losses_of_each():
 def test_inputs_that_lose_the_same_need_nothing_apart():
     apart = {0: (0b100,)}
     first = State(frozenset({0}), (4,), {}, (0b01,), apart)
-    both = united([first, first._replace(inputs=frozenset({1}))])
+    both = unite([first, first._replace(inputs=frozenset({1}))])
     assert (both.inputs, both.losses(0), both.losses(1)) == ({0, 1}, (0b101,), (0b01,))
 
 
@@ -95,7 +95,7 @@ def test_tables_of_one_tensor_under_different_shapes_join_unit_by_unit(shape):
     numbers = np.arange(12)
     first = regions.Regrouped(unit_table((2, 6), numbers), (2, 6), (4, 3))
     second = regions.Regrouped(unit_table(shape, 20 - numbers), shape, (4, 3))
-    joined = regions.standing(*regions.Clipped().join((first,), (second,)))
+    joined = regions.table_of(*regions.Clipped().join((first,), (second,)))
     assert joined.lo.ravel().tolist() == [min(n, 20 - n) for n in range(12)]
     assert joined.hi.ravel().tolist() == [max(n, 20 - n) + 1 for n in range(12)]
     plain = tables.join(regroup(first.held, (2, 6), (4, 3)), regroup(second.held, shape, (4, 3)))
@@ -106,7 +106,7 @@ def test_a_table_that_stands_joins_one_that_does_not():
     held = regions.Regrouped(unit_table((2, 6), range(12)), (2, 6), (4, 3))
     other = unit_table((4, 3), [5] * 12)
     for one, two in ((held, other), (other, held)):
-        joined = regions.standing(*regions.Clipped().join((one,), (two,)))
+        joined = regions.table_of(*regions.Clipped().join((one,), (two,)))
         assert joined.lo.ravel().tolist() == [min(n, 5) for n in range(12)]
 
 
@@ -175,6 +175,6 @@ def test_a_part_that_cannot_be_tabulated_has_no_size(monkeypatch):
     def refuse(*_):
         raise BoundError("too large")
 
-    monkeypatch.setattr(regions, "clipped", refuse)
+    monkeypatch.setattr(regions, "clipped_tables", refuse)
     axis = rfgraph.analyze(proto).receptive_field().axes[2]
     assert (axis.scope, axis.regular, axis.size) == ("local", False, None)

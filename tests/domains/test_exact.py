@@ -53,7 +53,7 @@ def check_tables(model):
     tensors = [name for name in loaded.graph if name not in inputs]
     prober = perturb.Prober(model, tensors)
     for name in inputs:
-        found = exact.clipped(loaded.graph, name)
+        found = exact.clipped_tables(loaded.graph, name)
         probed = prober.tables(name)
         for tensor in tensors:
             want = normal(probed[tensor])
@@ -212,7 +212,7 @@ def interiors(model):
     """Per regular local axis of a tensor: spans without borders and the clipped ones, by unit."""
     result = rfgraph.analyze(model)
     for name, form in result.forms.items():
-        tables = exact.clipped(result.graph, name)
+        tables = exact.clipped_tables(result.graph, name)
         for tensor, state in form.items():
             field = result.receptive_field(tensor, name)
             for axis in form.spatial_axes:

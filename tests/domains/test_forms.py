@@ -71,7 +71,7 @@ def test_both_forms_of_many_random_nets_say_the_same(later):
 
 def check_regions(model):
     tensor = output(model)
-    tables = exact.clipped(rfgraph.load(model).graph, "x0", [tensor])[tensor]
+    tables = exact.clipped_tables(rfgraph.load(model).graph, "x0", [tensor])[tensor]
     lo, hi = perturb.Prober(model, [tensor]).tables("x0")[tensor]
     found = (lo <= hi).all(axis=-1)
     for axis, table in enumerate(tables):

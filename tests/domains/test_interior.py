@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from rfgraph.domains.fields import interior
-from rfgraph.domains.fields.interior import Interior, irregular, repeating
+from rfgraph.domains.fields.interior import Interior, irregular, repeating_map
 from rfgraph.domains.fields.pieces import Blur, Mapped, Tabled
-from rfgraph.domains.fields.stacking import placed, spliced
+from rfgraph.domains.fields.stacking import splice, unite_standing
 from rfgraph.domains.periodic import constant
 from rfgraph.domains.tables import NOTHING, Table
 from rfgraph.relations import bounds
@@ -163,7 +163,7 @@ def test_depthwise_channels_in_one_axis_have_no_interior(monkeypatch):
     # As many stretches as channels, though but two of three lie in the middle that is looked at.
     channel = [(o - 1, o + 1) for o in range(20)]
     assert found(channel * 4, length=20) == (None, None, None)
-    assert repeating(table(channel * 4), 2, 20) is None
+    assert repeating_map(table(channel * 4), 2, 20) is None
     monkeypatch.setattr(interior, "MAX_LETTERS", 30)
     assert found(channel * 3, length=20) == (None, None, None)
 
@@ -176,41 +176,41 @@ def at(place, *span):
 
 
 def test_positions_put_side_by_side_are_read_by_place():
-    (piece,) = placed([at(place, place, place) for place in range(6)], (1, 6, 2))
+    (piece,) = unite_standing([at(place, place, place) for place in range(6)], (1, 6, 2))
     assert isinstance(piece, Mapped)
     assert (piece.carrier, piece.map.p, piece.map.q, piece.map.at(0)) == (1, 1, 1, (0, 0))
-    (piece,) = placed([at(place, 0, place) for place in range(6)], (1, 6, 2))
+    (piece,) = unite_standing([at(place, 0, place) for place in range(6)], (1, 6, 2))
     assert isinstance(piece, Tabled)
     assert piece.axes == {1}
 
 
 def test_two_positions_side_by_side_say_no_stride():
-    (piece,) = placed([at(0, 16, 30), at(1, 17, 31)], (1, 2, 1))
+    (piece,) = unite_standing([at(0, 16, 30), at(1, 17, 31)], (1, 2, 1))
     assert isinstance(piece, Tabled)
-    (piece,) = placed([at(0, 16, 30), at(1, 17, 31), at(2, 18, 32)], (1, 3, 1))
+    (piece,) = unite_standing([at(0, 16, 30), at(1, 17, 31), at(2, 18, 32)], (1, 3, 1))
     assert (piece.carrier, piece.map.q) == (1, 1)
 
 
 def test_positions_that_read_alike_stay_as_they_are():
     pieces = (at(0, 3, 4), at(2, 3, 4), Mapped(1, constant((0, 9))))
-    assert placed(pieces, (1, 6, 2)) == pieces
+    assert unite_standing(pieces, (1, 6, 2)) == pieces
 
 
 def test_too_many_positions_side_by_side_are_a_blur(monkeypatch):
     monkeypatch.setattr(bounds, "MAX_TABLE", 5)
-    assert placed([at(0, 0, 0), at(1, 1, 1)], (1, 6, 2)) == (Blur(frozenset({1})),)
+    assert unite_standing([at(0, 0, 0), at(1, 1, 1)], (1, 6, 2)) == (Blur(frozenset({1})),)
     along = [Mapped(0, constant((k, k)), ((1, 1 << k),)) for k in range(2)]
     monkeypatch.setattr(bounds, "MAX_TABLE", 1)
-    assert placed(along, (1, 2, 2)) == (Blur(frozenset({0, 1})),)
+    assert unite_standing(along, (1, 2, 2)) == (Blur(frozenset({0, 1})),)
 
 
 def test_one_map_on_parts_of_an_axis_is_one_piece():
     parts = (at(0, 3, 4), at(1, 3, 4), at(0, 5, 5))
-    assert spliced(parts, (1, 3)) == (Mapped(None, constant((3, 4)), ((1, 0b011),)), at(0, 5, 5))
-    assert spliced((*parts, at(2, 3, 4)), (1, 3)) == (Mapped(None, constant((3, 4))), at(0, 5, 5))
+    assert splice(parts, (1, 3)) == (Mapped(None, constant((3, 4)), ((1, 0b011),)), at(0, 5, 5))
+    assert splice((*parts, at(2, 3, 4)), (1, 3)) == (Mapped(None, constant((3, 4))), at(0, 5, 5))
     twice = Mapped(2, constant((3, 4)), ((0, 1), (1, 1)))
     blur = Blur(frozenset({1}))
-    assert spliced((twice, blur, twice), (1, 3, 2)) == (twice, blur, twice)
+    assert splice((twice, blur, twice), (1, 3, 2)) == (twice, blur, twice)
 
 
 # -- as a map --------------------------------------------------------------------------------------
@@ -219,26 +219,26 @@ def test_one_map_on_parts_of_an_axis_is_one_piece():
 def test_what_repeats_is_a_map_of_its_phases():
     """Chunks of 2 that see one chunk back; the first has none."""
     chunks = [(max(o // 2 * 2 - 2, 0), o // 2 * 2 + 1) for o in range(12)]
-    assert repeating(table(chunks), 2, 12) == ((2, 2, ((-2, 1), (-2, 1))), True)
+    assert repeating_map(table(chunks), 2, 12) == ((2, 2, ((-2, 1), (-2, 1))), True)
 
 
 def test_a_phase_that_reads_nothing_is_none_and_columns_are_their_hull():
     every_second = [None if o % 2 else (o, o) for o in range(12)]
     wider = [None if o % 2 else (o, o + 1) for o in range(12)]
-    assert repeating(table(every_second, wider), 2, 14) == ((2, 2, ((0, 1), None)), True)
+    assert repeating_map(table(every_second, wider), 2, 14) == ((2, 2, ((0, 1), None)), True)
 
 
 def test_of_what_has_no_end_before_it_the_map_has_the_other():
     past = [(0, 4 * (o // 4) + 3) for o in range(24)]
-    assert repeating(table(past), 2, 24) == ((4, 4, ((3, 3),) * 4), False)
+    assert repeating_map(table(past), 2, 24) == ((4, 4, ((3, 3),) * 4), False)
 
 
 def test_what_does_not_repeat_has_no_map():
-    assert repeating(table([(0, 23)] * 24), 2, 24) is None
+    assert repeating_map(table([(0, 23)] * 24), 2, 24) is None
 
 
 @pytest.mark.parametrize("first", [(0, 29), (28, 29)])
 def test_what_wraps_around_has_no_map(first):
     ring = [first, *((o - 1, o + 1) for o in range(1, 29)), (0, 29)]
     assert irregular(table(ring), 2, 30)[0] is not None
-    assert repeating(table(ring), 2, 30) is None
+    assert repeating_map(table(ring), 2, 30) is None

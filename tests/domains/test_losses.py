@@ -51,7 +51,7 @@ def test_the_first_operators_in_the_file_are_named(indices, twice):
         return operator.label == "n2"
 
     meter = Meter(graph, closed_forms(graph, ["x"])["x"], (), takes_range)
-    axis = meter.measured("y")[1][2]
+    axis = meter.measure("y")[1][2]
     first = [f"n{index}" for index in sorted(set(indices))][:4]
     assert list(axis.through) == first
     assert list(axis.ranges) == [name for name in first if name == "n2"]

@@ -15,7 +15,7 @@ from rfgraph.domains import kept
 from rfgraph.domains import regions as exact
 from rfgraph.domains.fields.axis_field import merge_pieces
 from rfgraph.domains.fields.carry import carry, carry_step
-from rfgraph.domains.fields.parts import parted
+from rfgraph.domains.fields.parts import parted_tensors
 from rfgraph.domains.fields.pieces import (
     Blur,
     Mapped,
@@ -25,12 +25,12 @@ from rfgraph.domains.fields.pieces import (
     to_table,
 )
 from rfgraph.domains.fields.support import after
-from rfgraph.domains.joined import joined
+from rfgraph.domains.joined import joins_of
 from rfgraph.domains.periodic import PeriodicMap, affine, constant
 from rfgraph.domains.read_units import ReadUnits
 from rfgraph.domains.regroup import regroup, regrouped_axes, slim_before
 from rfgraph.domains.scope import Scope
-from rfgraph.domains.tables import Table, masked, ramp
+from rfgraph.domains.tables import Table, keep_where, ramp
 from rfgraph.relations import bounds
 from rfgraph.relations.axes import mover_along
 from rfgraph.relations.axis_rules import Listed, Pick, Repeat, Rows, Shift, Whole, inverse
@@ -234,9 +234,9 @@ def put_together(*starts, length=4, total=8):
 
 
 def test_parts_that_do_not_overlap_are_one_rearrangement():
-    made = joined(put_together(0, 4), ("x", "y"))["y"].edge
+    made = joins_of(put_together(0, 4), ("x", "y"))["y"].edge
     assert made.relation.steps == (Select(((0, Repeat(4, 8)),)),)
-    gap = joined(put_together(0, 5, total=9), ("x", "y"))["y"].edge
+    gap = joins_of(put_together(0, 5, total=9), ("x", "y"))["y"].edge
     assert gap.relation.steps == (Select(((0, Pick((0, 1, 2, 3, -1, 0, 1, 2, 3), 4)),)),)
 
 
@@ -244,12 +244,12 @@ def test_parts_in_reverse_are_one_reversal():
     build, x = builder(1, 1, 8)
     parts = [build.slice(x, [2], [a], [b], [-1]) for a, b in ((-1, -5), (-5, -100))]
     graph = rfgraph.load(build.model(build.concat(parts, 2))).graph
-    (last,) = joined(graph, tuple(graph)).values()
+    (last,) = joins_of(graph, tuple(graph)).values()
     assert last.edge.relation.steps == (Select(((2, Shift(7, -1, 8, 8)),)),)
 
 
 def test_parts_that_overlap_are_none():
-    assert joined(put_together(0, 2), ("x", "y")) == {}
+    assert joins_of(put_together(0, 2), ("x", "y")) == {}
 
 
 def test_a_part_that_carries_nothing_is_none():
@@ -259,14 +259,14 @@ def test_a_part_that_carries_nothing_is_none():
     nothing = Relation((0,), (Select(((0, Shift(0, 1, 0, 8, "absent")),)),))
     assert nothing.is_void
     graph.add_edge("none", "y", relation=nothing, **{**NO_OPERATOR, "slot": 2})
-    made = joined(graph, ("x", "none", "y"))["y"].edge
+    made = joins_of(graph, ("x", "none", "y"))["y"].edge
     assert made.source == "x"
     assert made.relation.steps == (Select(((0, Repeat(4, 8)),)),)
 
 
 def test_parts_of_an_axis_too_long_to_tabulate_are_left_as_they_are():
     long = 1 << 23
-    assert joined(put_together(0, long, length=long, total=2 * long), ("x", "y")) == {}
+    assert joins_of(put_together(0, long, length=long, total=2 * long), ("x", "y")) == {}
 
 
 # -- what is cut, and moved ------------------------------------------------------------------------
@@ -312,7 +312,7 @@ def test_a_merged_axis_is_as_whole_as_the_one_that_it_was_made_of(step):
 
 def test_parts_of_a_merged_axis_that_are_all_there_is_are_no_longer_cut():
     place = np.arange(8).reshape(1, 8)
-    tables = (masked(Table(place, place), there) for there in (place < 4, place >= 4))
+    tables = (keep_where(Table(place, place), there) for there in (place < 4, place >= 4))
     parts = [
         Regrouped(Tabled(table, frozenset({1}), cut=(0, 7)), (2, 8), frozenset({0}))
         for table in tables
@@ -331,7 +331,7 @@ def test_behind_any_rearrangement_an_axis_may_be_parted():
     graph.add_edge(
         "a", "b", relation=Relation((2, 8), (taking([4, 5, 6, 7, 0, 1, 2, 3]),)), **NO_OPERATOR
     )
-    assert parted(graph) == {"b"}
+    assert parted_tensors(graph) == {"b"}
 
 
 # -- what is read at some positions only -----------------------------------------------------------
@@ -428,4 +428,4 @@ def test_parts_are_followed_over_so_many_moves(moves, is_one):
         edge = {**NO_OPERATOR, "slot": slot}
         graph.add_edge(before, "y", relation=Relation((4,), (part,)), **edge)
     order = list(nx.topological_sort(graph))
-    assert ("y" in joined(graph, order)) is is_one
+    assert ("y" in joins_of(graph, order)) is is_one

@@ -134,7 +134,7 @@ WRONG = [
     *cases(
         check_paths,
         (sizes, "excess", lambda piece: 0, unequal_upsampling),
-        (meter, "aligned", lambda spreads, shape: True, off_centre),
+        (meter, "are_aligned", lambda spreads, shape: True, off_centre),
     ),
     *cases(
         check_plain,
@@ -143,7 +143,7 @@ WRONG = [
         (routes, "reduced_by", other_axes_alone, gated),
         (support, "after", lambda bits, rule: None, halves),
         (states, "excess", lambda piece: 0, unequal_upsampling),
-        (counting, "_moved", lambda bits, places: bits, off_centre),
+        (counting, "_shift_bits", lambda bits, places: bits, off_centre),
     ),
     *cases(
         check_tables,

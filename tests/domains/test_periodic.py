@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import pytest
 
-from rfgraph.domains.periodic import PeriodicMap, affine, constant, join, reduced
+from rfgraph.domains.periodic import PeriodicMap, affine, constant, join, reduce_period
 from rfgraph.relations.axis_rules import Repeat, Resample, Shift, Transposed, Window
 
 
@@ -31,7 +31,7 @@ def union(*spans):
 @pytest.mark.parametrize("far", [0, 1 << 61], ids=["near", "far"])
 @pytest.mark.parametrize(("p", "q"), [(1, 1), (2, 3), (4, 6), (7, 9), (63, 64)])
 def test_a_union_reads_what_either_map_reads(p, q, far):
-    first, second = (bumpy(length, length).moved(far, far) for length in (p, q))
+    first, second = (bumpy(length, length).move_ends(far, far) for length in (p, q))
     united = join(first, second)
     for o in range(-p * q, p * q):
         assert united.at(o) == union(first.at(o), second.at(o))
@@ -76,7 +76,7 @@ def test_a_window_over_what_reads_nothing_reads_nothing():
 )
 def test_the_least_period_says_the_same(spans, least):
     full = PeriodicMap(4, 4, spans)
-    found = reduced(4, 4, spans)
+    found = reduce_period(4, 4, spans)
     assert found.p == least
     assert found.rate == full.rate
     assert [found.at(o) for o in range(-9, 9)] == [full.at(o) for o in range(-9, 9)]
@@ -98,7 +98,7 @@ RULES = [
 @pytest.mark.parametrize("far", [0, 1 << 61, 1 << 70], ids=["near", "far", "farther"])
 @pytest.mark.parametrize("p", [5, 64])
 def test_what_reads_a_map_of_many_phases_reads_the_hulls_of_its_taps(p, far, rule):
-    read = bumpy(p, 3).moved(far, far)
+    read = bumpy(p, 3).move_ends(far, far)
     made = read.through(rule)
     assert [made.at(o) for o in range(-99, 999)] == [
         union(*map(read.at, rule.taps(o))) for o in range(-99, 999)
@@ -107,7 +107,7 @@ def test_what_reads_a_map_of_many_phases_reads_the_hulls_of_its_taps(p, far, rul
 
 @pytest.mark.parametrize("far", [0, 1 << 61], ids=["near", "far"])
 def test_a_map_of_many_phases_says_what_few_would(far):
-    few, many = (bumpy(p, 7).moved(far, far + 9) for p in (7, 7))
+    few, many = (bumpy(p, 7).move_ends(far, far + 9) for p in (7, 7))
     spans = [few.at(o) for o in range(70)]
     many = PeriodicMap(70, 70, spans)
     there = [(o, span) for o, span in enumerate(spans) if span is not None]
@@ -118,11 +118,11 @@ def test_a_map_of_many_phases_says_what_few_would(far):
     assert many.longest == few.longest == max(hi - lo for _, (lo, hi) in there)
     assert many.lag == few.lag
     assert not many.is_empty
-    assert reduced(70, 70, many.spans) == few
+    assert reduce_period(70, 70, many.spans) == few
     assert many == PeriodicMap(70, 70, tuple(spans)) != few
     assert hash(many) == hash(PeriodicMap(70, 70, tuple(spans)))
     assert pickle.loads(pickle.dumps(many)) == many
-    assert many.spans != many.moved(1, 1).spans
+    assert many.spans != many.move_ends(1, 1).spans
     assert many.spans != tuple(spans) or far
 
 

@@ -193,7 +193,7 @@ def count_equal(model, tensors, draw, questions):
     answered = 0
     for tensor in tensors(loaded.graph):
         tables = {
-            item.name: regions.clipped(loaded.graph, item.name, [tensor]).get(tensor)
+            item.name: regions.clipped_tables(loaded.graph, item.name, [tensor]).get(tensor)
             for item in loaded.inputs
             if item.shape
         }

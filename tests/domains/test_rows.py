@@ -69,7 +69,7 @@ def test_each_row_reads_what_is_left_to_it(axes, axis, share):
     rule = rows(axes, axis, some(axes, axis, share))
     relation = Relation(SHAPE, (Reduce(((axis, rule),)),))
     graph = graph_of(relation)
-    found = exact.clipped(graph, "x")["y"]
+    found = exact.clipped_tables(graph, "x")["y"]
     for unit in np.ndindex(*relation.out_shape):
         read = np.array(list(read_by(rule, axis, unit)))
         box = exact.region(found, unit)
@@ -199,7 +199,7 @@ def test_tables_of_rows_are_bounded(monkeypatch):
     assert flat.out_shape == (3, 8, 5)
     monkeypatch.setattr(bounds, "MAX_TABLE", 30)
     with pytest.raises(BoundError, match="MAX_TABLE"):
-        exact.clipped(graph_of(relation), "x")
+        exact.clipped_tables(graph_of(relation), "x")
     cut = Select(((3, Shift(0, 1, 4, 5, "absent")),))
     cropped = Relation((2, 3, 4, 4), (cut, *relation.steps))
     assert carry.carry(own_position(1), cropped) is not None

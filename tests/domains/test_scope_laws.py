@@ -60,5 +60,5 @@ def test_a_layout_answers_by_its_local_axes(drawn):
         assert layout.is_local([axis]) == (scope is LOCAL)
         assert layout.along[axis] == on
         others = {n for n, (_, there) in enumerate(pairs) if n != axis and on & there}
-        assert layout.sharing(axis) == others
+        assert layout.sharing_axes(axis) == others
     assert layout.is_local(range(len(pairs))) == all(scope is LOCAL for scope, _ in pairs)

@@ -112,7 +112,7 @@ def rows_of(made, count):
 def test_what_a_rule_reads_of_a_table_is_the_hull_over_its_taps(rule, taps, varies):
     spans = SPANS if varies else [(2, 5)] * LENGTH
     made = table.from_spans(spans if varies else spans[:1], 3, 1)
-    made = table.masked(made, np.array([True, False]).reshape(2, 1, 1))
+    made = table.keep_where(made, np.array([True, False]).reshape(2, 1, 1))
     found = table.along(made, 1, rule, clipped=True)
     want = [hull(spans[tap] for tap in o if 0 <= tap < LENGTH) for o in taps]
     assert rows_of(found, rule.out_len) == want
@@ -168,7 +168,7 @@ def test_positions_too_large_for_a_table_are_refused():
 
 
 def zeros(size):
-    return table.masked(table.ramp((1,), 0), np.ones(size, dtype=bool))
+    return table.keep_where(table.ramp((1,), 0), np.ones(size, dtype=bool))
 
 
 def test_tables_are_counted_together_while_they_live_however_deep_the_question(monkeypatch):
@@ -213,17 +213,17 @@ def test_tables_are_released_behind_their_last_reader(monkeypatch):
     build.node("Add", [y, build.crop(x, [982])], (1, 1, 982))
     model = build.model(y)
     result = rfgraph.analyze(model)
-    made = regions.clipped(result.graph, x, [y])
+    made = regions.clipped_tables(result.graph, x, [y])
     assert list(made) == [y]
-    assert set(regions.clipped(result.graph, x)) == set(result.graph)
+    assert set(regions.clipped_tables(result.graph, x)) == set(result.graph)
     monkeypatch.setattr(bounds, "SMALL_TABLE", 10)
     # Of a chain: a tensor's table, that of its reader, and what is joined in between.
     monkeypatch.setattr(bounds, "MAX_TABLED", 3000)
-    tables = regions.clipped(result.graph, x, [y])[y]
+    tables = regions.clipped_tables(result.graph, x, [y])[y]
     assert regions.region(tables, (0, 0, 1))[2] == (1, 19)
     monkeypatch.setattr(bounds, "MAX_TABLED", 1900)
     with pytest.raises(BoundError, match=r"MAX_TABLED \(1900\)"):
-        regions.clipped(result.graph, x, [y])
+        regions.clipped_tables(result.graph, x, [y])
     # A single unit takes none.
     assert rfgraph.unit(result, y, (0, 0, 1)).regions[0].clipped[2] == (1, 19)
 

@@ -189,7 +189,7 @@ def check_tables(seed):
     graph = rfgraph.load(model, input_shapes=shapes).graph
     names = [name for name in graph if name != "x"]
     prober = perturb.Prober(model, names, shapes=shapes)
-    found, probed = exact.clipped(graph, "x"), prober.tables("x")
+    found, probed = exact.clipped_tables(graph, "x"), prober.tables("x")
     for name in names:
         have = dense(found[name], prober.shape(name))
         assert same(have, normal(probed[name])), f"random_model({seed}), {name}"

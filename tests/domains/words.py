@@ -43,7 +43,7 @@ def regions(result, source):
     """For every tensor that the input reaches, what its units read by axis of the input."""
     lengths = result.graph.nodes[source]["shape"]
     found = {}
-    for name, tables in exact.clipped(result.graph, source).items():
+    for name, tables in exact.clipped_tables(result.graph, source).items():
         there = reduce(np.logical_and, (table.lo <= table.hi for table in tables))
         found[name] = [Read(*table, there, n) for table, n in zip(tables, lengths, strict=False)]
     return found

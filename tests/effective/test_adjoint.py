@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rfgraph.domains.effective.adjoint import Adjoint, Weighing
-from rfgraph.domains.effective.mass import Mass, expanded, repeats, scaled, unit_mass
+from rfgraph.domains.effective.mass import Mass, expand, repeats, rescale, unit_mass
 from rfgraph.relations.axis_rules import (
     Band,
     Blocks,
@@ -222,7 +222,7 @@ def matrix(found):
 
 def written_out(mass):
     for axis in range(len(mass.shape)):
-        mass = expanded(mass, axis)
+        mass = expand(mass, axis)
     assert repeats(mass) == 1
     return np.ldexp(mass.values, mass.exponent)
 
@@ -269,7 +269,7 @@ def test_integers_are_carried_as_floats_are(case):
 
 def written_out_exactly(mass):
     for axis in range(len(mass.shape)):
-        mass = expanded(mass, axis)
+        mass = expand(mass, axis)
     return mass.values.reshape(-1)
 
 
@@ -400,12 +400,12 @@ def test_lags_follow_the_steps_of_windows():
     from rfgraph.domains.effective import lags
 
     lag = np.linspace(1, 0, lags.REACH + 1)
-    strided = lags.moved(Window(3, 2, 1, 1, 16, 8), lag)
+    strided = lags.lags_before(Window(3, 2, 1, 1, 16, 8), lag)
     assert strided[:4].tolist() == [1, 0, lag[1], 0]
-    gathered = lags.moved(Transposed(2, 2, 1, 0, 8, 16), lag)
+    gathered = lags.lags_before(Transposed(2, 2, 1, 0, 8, 16), lag)
     assert gathered[:3].tolist() == [1, lag[2], lag[4]]
-    assert lags.moved(Transposed(2, 2, 1, 0, 8, 16), None) is None
-    assert lags.smoothed(Window(3, 1, 1, -20, 16, 2), None) == (1.0, None)
+    assert lags.lags_before(Transposed(2, 2, 1, 0, 8, 16), None) is None
+    assert lags.smooth(Window(3, 1, 1, -20, 16, 2), None) == (1.0, None)
 
 
 def test_a_cropped_resize_reads_nothing_outside():
@@ -420,4 +420,4 @@ def test_what_lies_in_the_padding_alone_reads_nothing():
     unit = unit_mass(found.out_shape, [0], float)
     adjoint = Adjoint(PATHS)
     assert adjoint.is_nothing(adjoint.carry(unit, found))
-    assert scaled(adjoint.carry(unit, found)).values.size == 0
+    assert rescale(adjoint.carry(unit, found)).values.size == 0

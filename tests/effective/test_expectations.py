@@ -18,13 +18,13 @@ from rfgraph.domains.effective.activations import (
     FUNCTIONS,
     Moments,
     Op,
-    expected,
+    expected_moments,
     largest,
     open_share,
-    rectified,
+    rectified_moments,
 )
 from rfgraph.domains.effective.factors import fan
-from rfgraph.domains.effective.spreading import existing
+from rfgraph.domains.effective.spreading import count_inside
 from rfgraph.domains.effective.weighing import weigh
 from rfgraph.relations.axis_rules import Band, Blocks, Rows, Transposed, Window
 from rfgraph.relations.relation import Relation
@@ -111,7 +111,7 @@ def sampled(values):
 def test_moments_of_an_activation_are_those_of_samples(name, given):
     x = channels(given)
     value, slope = at(name, x)
-    moments, passed = expected(op_of(name), given)
+    moments, passed = expected_moments(op_of(name), given)
     assert tuple(moments) == pytest.approx(sampled(value), rel=0.06, abs=4e-3)
     assert passed == pytest.approx((slope**2).mean(), rel=0.02)
 
@@ -119,14 +119,14 @@ def test_moments_of_an_activation_are_those_of_samples(name, given):
 @pytest.mark.parametrize("given", GIVEN)
 def test_moments_of_relu_are_those_of_samples(given):
     x = channels(given)
-    moments, passed = rectified(given)
+    moments, passed = rectified_moments(given)
     assert tuple(moments) == pytest.approx(sampled(np.maximum(x, 0)), rel=0.06)
     assert passed == pytest.approx((x > 0).mean(), rel=0.03)
 
 
 def test_relu_of_a_constant():
-    assert rectified(Moments(2.0, 4.0, 4.0))[0] == (2.0, 4.0, 4.0)
-    assert rectified(Moments(-2.0, 4.0, 4.0))[1] == 0
+    assert rectified_moments(Moments(2.0, 4.0, 4.0))[0] == (2.0, 4.0, 4.0)
+    assert rectified_moments(Moments(-2.0, 4.0, 4.0))[1] == 0
 
 
 @pytest.mark.parametrize("rectified_after", [False, True])
@@ -144,7 +144,7 @@ def test_a_maximum_of_rectified_values_passes_on_where_any_is_open():
 
 
 def test_a_function_that_is_not_known_has_no_expectation():
-    assert expected(Op("Mystery", (), (ARGUMENT,)), GIVEN[0]) is None
+    assert expected_moments(Op("Mystery", (), (ARGUMENT,)), GIVEN[0]) is None
 
 
 # -- factors ---------------------------------------------------------------------------------------
@@ -361,4 +361,4 @@ def test_windows_with_gaps_count_the_taps_that_exist():
     rule = Window(3, 2, 3, 4, 9, 5)
     taps = [[o * 2 - 4 + t * 3 for t in range(3)] for o in range(-1, 6)]
     want = [max(sum(0 <= i < 9 for i in each), 1) for each in taps]
-    assert existing(rule, -1, 7).tolist() == want
+    assert count_inside(rule, -1, 7).tolist() == want

@@ -15,7 +15,7 @@ from effective.nets import Net, stack
 from oracle.examples import builder
 from rfgraph.analysis.erf import candidates
 from rfgraph.domains.effective.adjoint import mass_on
-from rfgraph.domains.effective.mass import expanded
+from rfgraph.domains.effective.mass import expand
 from rfgraph.domains.effective.weighing import weigh
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -75,7 +75,7 @@ def squares(graph, tensor, index, kind="random"):
     weighing = weigh(graph, [tensor], kind)
     mass = mass_on(graph, weighing, "x", tensor, index)
     for axis in range(len(mass.shape)):
-        mass = expanded(mass, axis)
+        mass = expand(mass, axis)
     return np.ldexp(mass.values, mass.exponent)
 
 

@@ -234,7 +234,7 @@ def check(proto, **fixed):
     )
     reading = 0
     for source in prober.inputs:
-        found = exact.clipped(loaded.graph, source)
+        found = exact.clipped_tables(loaded.graph, source)
         for tensor, (lo, hi) in prober.tables(source).items():
             assert loaded.graph.nodes[tensor]["shape"] == lo.shape[:-1]
             for index in itertools.product(*map(range, lo.shape[:-1])):

@@ -354,7 +354,7 @@ def hulls(found, rank):
 def regions(model, target, **options):
     loaded = rfgraph.load(model, **options)
     shape = loaded.graph.nodes[target]["shape"]
-    tables = exact.clipped(loaded.graph, "x")[target]
+    tables = exact.clipped_tables(loaded.graph, "x")[target]
     return {unit: exact.region(tables, unit) for unit in np.ndindex(*shape)}
 
 
@@ -678,7 +678,7 @@ def test_a_large_mask_is_read_from_the_file_when_it_is_needed(tmp_path):
     onnx.save(model, tmp_path / "m.onnx")
     for source in (tmp_path / "m.onnx", model, (tmp_path / "m.onnx").read_bytes()):
         loaded = rfgraph.load(source, masks=True)
-        tables = exact.clipped(loaded.graph, "x")["y"]
+        tables = exact.clipped_tables(loaded.graph, "x")["y"]
         rows = {exact.region(tables, (0, unit, 0))[1] for unit in range(40)}
         assert rows == {(0, 19), (20, 39)}
 

@@ -81,7 +81,7 @@ def counts_of(name: str) -> range | None:
 
 
 @lru_cache(maxsize=512)
-def expected(program: Op, given: Moments) -> tuple[Moments, float] | None:
+def expected_moments(program: Op, given: Moments) -> tuple[Moments, float] | None:
     """Return the moments of a function of normal elements, and its expected squared slope.
 
     None where a step of it is not known.
@@ -281,7 +281,7 @@ FUNCTIONS: dict[str, Callable[..., Both]] = {
 # -- closed forms ----------------------------------------------------------------------------------
 
 
-def rectified(given: Moments) -> tuple[Moments, float]:
+def rectified_moments(given: Moments) -> tuple[Moments, float]:
     """Return what is expected of Relu, and its expected squared slope."""
     if given.variance < 1e-12:
         value = max(given.mean, 0.0)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from rfgraph.domains.effective import interpolation, lags, spreading
-from rfgraph.domains.effective.lags import smoothed, smooths
+from rfgraph.domains.effective.lags import smooth, smooths
 from rfgraph.domains.effective.mass import (
     Mass,
-    added,
-    expanded,
+    add,
+    expand,
     kept_rows,
-    scaled,
-    summed,
+    rescale,
+    sum_along,
     total,
-    trimmed,
+    trim,
     unit_mass,
     with_line,
 )
@@ -129,25 +129,25 @@ class Adjoint(Domain[Mass]):
 
     def across(self, value: Mass, edge: Edge) -> Mass:
         """Carry a mass over an edge and weigh it."""
-        mass, factor = self._carried(value, edge)
+        mass, factor = self._carry_edge(value, edge)
         if factor != 1.0:
             mass = mass._replace(values=mass.values * factor)
         if not self._clipped:
-            mass = trimmed(mass, NEGLIGIBLE[self._weighing.kind])
+            mass = trim(mass, NEGLIGIBLE[self._weighing.kind])
         fading = self._weighing.fading.get(edge.key, 1.0)
         if fading != 1.0 and mass.lags:
-            mass = mass._replace(lags=lags.faded(mass.lags, fading))
+            mass = mass._replace(lags=lags.fade(mass.lags, fading))
         if self._weighing.kind != "paths":
-            return scaled(mass)
+            return rescale(mass)
         if not self._exact and mass.values.sum() >= EXACT:
             raise OverflowError("counts of paths are too large for floats")
         return mass
 
-    def _carried(self, value: Mass, edge: Edge) -> tuple[Mass, float]:
+    def _carry_edge(self, value: Mass, edge: Edge) -> tuple[Mass, float]:
         """Return a mass carried over an edge, and by what it is still to be multiplied."""
         numbers = self._weighing.numbers
         if numbers is not None:
-            passed = numbers.passed(value, edge, clipped=self._clipped)
+            passed = numbers.pass_on(value, edge, clipped=self._clipped)
             if passed is not None:
                 self._averaging = ""
                 done = edge.how is not None and isinstance(edge.how.stored, Kernel)
@@ -163,13 +163,13 @@ class Adjoint(Domain[Mass]):
 
     def join(self, first: Mass, second: Mass) -> Mass:
         """Return the sum."""
-        mass = added(first, second)
+        mass = add(first, second)
         if first.lags or second.lags:
             own, other = (
                 float(total(each)) * 2.0 ** max(each.exponent - mass.exponent, -1000)
                 for each in (first, second)
             )
-            mass = mass._replace(lags=lags.averaged(first.lags, second.lags, own / (own + other)))
+            mass = mass._replace(lags=lags.average(first.lags, second.lags, own / (own + other)))
         return mass._replace(lost=first.lost | second.lost)
 
     def pointwise(self, value: Mass, old: Shape, new: Shape) -> Mass:
@@ -177,7 +177,7 @@ class Adjoint(Domain[Mass]):
         less = len(new) - len(old)
         for axis, length in enumerate(new):
             if axis < less or old[axis - less] != length:
-                value = summed(value, axis)
+                value = sum_along(value, axis)
         return value._replace(
             values=value.values.reshape(value.values.shape[less:]),
             origin=value.origin[less:],
@@ -216,7 +216,7 @@ class Adjoint(Domain[Mass]):
                 origin.extend([None] * len(before))
                 continue
             for axis in after:
-                value = expanded(value, axis)
+                value = expand(value, axis)
             lengths.extend(old[axis] for axis in before)
             origin.extend(None if old[axis] == 1 else 0 for axis in before)
             lost.update(before)
@@ -228,13 +228,13 @@ class Adjoint(Domain[Mass]):
             lost=frozenset(lost),
         )
 
-    def gathered(self, value: Mass, places: Places, old: Shape, new: Shape) -> Mass:
+    def gather(self, value: Mass, places: Places, old: Shape, new: Shape) -> Mass:
         """Give each element what all that read it pass on."""
         for axis in range(len(new)):
             varies = any(place.shape[axis] > 1 for place in places)
-            value = expanded(value, axis) if varies else summed(value, axis)
+            value = expand(value, axis) if varies else sum_along(value, axis)
         return value._replace(
-            values=spreading.gathered(places, value.values, old),
+            values=spreading.gather(places, value.values, old),
             origin=tuple(None if length == 1 else 0 for length in old),
             shape=old,
             lags={},
@@ -259,7 +259,7 @@ class Adjoint(Domain[Mass]):
     def _constant(self, value: Mass, axis: int, rule: OwnRule) -> Mass | None:
         """Return the mass where it is constant along the axis, None where it is not."""
         if isinstance(rule, Whole):
-            return summed(value, axis)
+            return sum_along(value, axis)
         if value.origin[axis] is not None:
             return None
         if isinstance(rule, Blocks):
@@ -275,21 +275,21 @@ class Adjoint(Domain[Mass]):
             return 1.0, None
         lag = value.lags.get(axis)
         if self._averaging and isinstance(rule, (Window, Resample)) and smooths(rule):
-            return smoothed(rule, lag)
+            return smooth(rule, lag)
         if isinstance(rule, Shift) and abs(rule.step) == 1:
             return 1.0, lag
-        return 1.0, lags.moved(rule, lag)
+        return 1.0, lags.lags_before(rule, lag)
 
     def _spread(self, value: Mass, axis: int, rule: OwnRule) -> Mass:
         if value.origin[axis] is None:
-            value = expanded(value, axis)
+            value = expand(value, axis)
         if isinstance(rule, Window) and self._averaging == "inside":
             value = self._shared_inside(value, axis, rule)
-        line = self._going_on(value, axis, rule)
+        line = self._spread_without_ends(value, axis, rule)
         if line is None:
             lost = value.lost if self._clipped else value.lost | {axis}
-            value = expanded(value, axis)._replace(lost=lost)
-            values = self._ending(rule, np.moveaxis(value.values, axis, 0))
+            value = expand(value, axis)._replace(lost=lost)
+            values = self._spread_to_ends(rule, np.moveaxis(value.values, axis, 0))
             return with_line(value, axis, np.moveaxis(values, 0, axis), 0)
         values, first = line
         if self._clipped or (isinstance(rule, Shift) and rule.outside == "absent"):
@@ -303,11 +303,13 @@ class Adjoint(Domain[Mass]):
         if not self._clipped or not self._squares:
             return value
         count = value.values.shape[axis]
-        more = (rule.kernel / spreading.existing(rule, value.origin[axis] or 0, count)) ** 2
+        more = (rule.kernel / spreading.count_inside(rule, value.origin[axis] or 0, count)) ** 2
         lengths = [count if a == axis else 1 for a in range(len(value.shape))]
         return value._replace(values=value.values * more.reshape(lengths))
 
-    def _going_on(self, value: Mass, axis: int, rule: OwnRule) -> tuple[NDArray[Any], int] | None:
+    def _spread_without_ends(
+        self, value: Mass, axis: int, rule: OwnRule
+    ) -> tuple[NDArray[Any], int] | None:
         """Return what rules make of an axis that know no border; None for the others."""
         values, first = np.moveaxis(value.values, axis, 0), value.origin[axis] or 0
         if isinstance(rule, Band):
@@ -315,7 +317,7 @@ class Adjoint(Domain[Mass]):
         if isinstance(rule, Window):
             return spreading.window(rule, values, first)
         if isinstance(rule, Transposed):
-            return spreading.transposed(rule, values, first)
+            return spreading.transposed_window(rule, values, first)
         simple = isinstance(rule, Shift) and (
             not self._clipped or rule.outside in ("pad", "absent")
         )
@@ -323,12 +325,12 @@ class Adjoint(Domain[Mass]):
             return spreading.shift(rule, values, first)
         return None
 
-    def _ending(self, rule: OwnRule, values: NDArray[Any]) -> NDArray[Any]:
+    def _spread_to_ends(self, rule: OwnRule, values: NDArray[Any]) -> NDArray[Any]:
         """Return what all other rules make of an axis; `values` are all there."""
         if isinstance(rule, Resample):
             return interpolation.spread(*self._taps(rule), values, rule.in_len)
         if isinstance(rule, Listed):
-            return spreading.listed(rule, values, evenly=self._weighing.kind == "uniform")
+            return spreading.list_taps(rule, values, evenly=self._weighing.kind == "uniform")
         if isinstance(rule, Blocks):
             return spreading.blocks(rule, values)
         if isinstance(rule, Band):

@@ -85,7 +85,7 @@ class Drifts(Domain[dict[int, Line]]):
     def across(self, value: dict[int, Line], edge: Edge) -> dict[int, Line]:
         """Carry lines over an edge; a tensor of which only a part is read counts by that part."""
         found = self.carry(value, edge.relation)
-        return _weighed(found, self._weighing.factors.get(edge.key, 1.0) * fan(edge.relation))
+        return _weigh(found, self._weighing.factors.get(edge.key, 1.0) * fan(edge.relation))
 
     def pointwise(self, value: dict[int, Line], old: Shape, new: Shape) -> dict[int, Line]:
         """Count axes from the front of the new shape; those that are widened are lost."""
@@ -104,7 +104,7 @@ class Drifts(Domain[dict[int, Line]]):
         same = {b[0]: a[0] for b, a in plan if len(b) == len(a) == 1}
         return _along(value, same)
 
-    def gathered(
+    def gather(
         self, value: dict[int, Line], places: Places, old: Shape, new: Shape
     ) -> dict[int, Line]:
         """Lose what is rearranged in another way."""
@@ -121,10 +121,10 @@ class Drifts(Domain[dict[int, Line]]):
             sample = _sample(rule)
             weight = float((taps(sample)[1] ** self._power).sum()) / sample.out_len
         moved = {
-            number: line if line.axis != axis else self._moved(line, rule)
+            number: line if line.axis != axis else self._move(line, rule)
             for number, line in value.items()
         }
-        return _weighed({n: line for n, line in moved.items() if line is not None}, weight)
+        return _weigh({n: line for n, line in moved.items() if line is not None}, weight)
 
     def rows(self, value: dict[int, Line], axis: int, rule: Rows, shape: Shape) -> dict[int, Line]:
         """Lose the axis that is reduced."""
@@ -137,12 +137,12 @@ class Drifts(Domain[dict[int, Line]]):
     def join(self, first: dict[int, Line], second: dict[int, Line]) -> dict[int, Line]:
         """Mix lines by their weights."""
         return {
-            axis: _mixed(one, other)
+            axis: _mix(one, other)
             for axis, one in first.items()
             if (other := second.get(axis)) and (one.axis, one.jump) == (other.axis, other.jump)
         }
 
-    def _moved(self, line: Line, rule: OwnRule) -> Line | None:
+    def _move(self, line: Line, rule: OwnRule) -> Line | None:
         """Return the line behind a rule along its axis, None where that is no line."""
         jump = line.jump
         if isinstance(rule, Window):
@@ -153,13 +153,13 @@ class Drifts(Domain[dict[int, Line]]):
             less = jump / rule.stride
             return line.after(less, *_taps(rule, -1.0))._replace(jump=less)
         if isinstance(rule, Resample):
-            mixed = line.after(jump, *self._mixing(_sample(rule)))
+            mixed = line.after(jump, *self._tap_moments(_sample(rule)))
             return mixed._replace(jump=jump * float(rule.ratio))
         if isinstance(rule, Shift):
             return line.after(jump, rule.start)._replace(jump=jump * rule.step)
         return None
 
-    def _mixing(self, rule: Resample) -> tuple[float, float, float]:
+    def _tap_moments(self, rule: Resample) -> tuple[float, float, float]:
         """Return mean, variance and fourth moment of the taps around the line, over all phases."""
         position, weight = taps(rule)
         weight = weight**self._power
@@ -185,7 +185,7 @@ def _along(value: dict[int, Line], axes: Mapping[int, int]) -> dict[int, Line]:
     }
 
 
-def _weighed(value: dict[int, Line], factor: float) -> dict[int, Line]:
+def _weigh(value: dict[int, Line], factor: float) -> dict[int, Line]:
     return {number: line._replace(weight=line.weight * factor) for number, line in value.items()}
 
 
@@ -197,7 +197,7 @@ def _taps(rule: Window | Transposed, sign: float) -> tuple[float, float, float]:
     return sign * middle, apart**2 * (count - 1) / 12, fourth
 
 
-def _mixed(first: Line, second: Line) -> Line:
+def _mix(first: Line, second: Line) -> Line:
     """Return the line of both, each as often as it counts."""
     weight = first.weight + second.weight
     if not weight:

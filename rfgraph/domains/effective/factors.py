@@ -11,10 +11,10 @@ from rfgraph.domains.effective.activations import (
     STANDARD,
     Moments,
     Op,
-    expected,
+    expected_moments,
     largest,
     open_share,
-    rectified,
+    rectified_moments,
 )
 from rfgraph.relations.axis_rules import (
     Band,
@@ -120,9 +120,9 @@ class Read(NamedTuple):
     def expected(self) -> tuple[Moments, float] | None:
         """What is expected behind a function of one element, and of its squared slope."""
         if self.how.name == "Relu":
-            return rectified(self.state.moments)
+            return rectified_moments(self.state.moments)
         program = self.program or Op(self.how.name, self.how.values, (ARGUMENT,))
-        return expected(program, self.state.moments)
+        return expected_moments(program, self.state.moments)
 
 
 def is_approximate(read: Read) -> bool:
@@ -135,7 +135,7 @@ def is_approximate(read: Read) -> bool:
 # Factors, by word: of squares, from an edge and all edges into its tensor.
 
 
-def _weighted(read: Read, reads: Sequence[Read]) -> float:
+def _weights(read: Read, reads: Sequence[Read]) -> float:
     return 1 / (fan(read.edge.relation) * max(read.state.moments.within, LEAST))
 
 
@@ -214,10 +214,10 @@ def _attention(read: Read, reads: Sequence[Read]) -> float:
     part = share if name.endswith("own") else keys * share**2
     many = keys if name.startswith("query") else 1.0
     squares = size * max(read.state.moments.square, LEAST)
-    return many * part * _attended(reads).square / squares
+    return many * part * _values_attended_to(reads).square / squares
 
 
-def _attended(reads: Sequence[Read]) -> Moments:
+def _values_attended_to(reads: Sequence[Read]) -> Moments:
     """Return the moments of the values that an attention weighs."""
     return _side(reads, "value")
 
@@ -234,11 +234,11 @@ def _side(reads: Sequence[Read], side: str) -> Moments:
 # Results, by word: from the edges of that word into a tensor.
 
 
-def _standard(reads: Sequence[Read]) -> State:
+def _standard_state(reads: Sequence[Read]) -> State:
     return State(STANDARD)
 
 
-def _activated(reads: Sequence[Read]) -> State:
+def _state_of_activation(reads: Sequence[Read]) -> State:
     (read, *_) = reads
     moments = read.state.moments
     found = read.expected
@@ -247,7 +247,7 @@ def _activated(reads: Sequence[Read]) -> State:
     return State(found[0], moments if read.how.name == "Relu" else None)
 
 
-def _average(reads: Sequence[Read]) -> State:
+def _average_state(reads: Sequence[Read]) -> State:
     if len(reads) == 1:
         return reads[0].state
     weights = [math.prod(read.edge.relation.in_shape) for read in reads]
@@ -258,7 +258,7 @@ def _average(reads: Sequence[Read]) -> State:
     )
 
 
-def _summed(reads: Sequence[Read]) -> State:
+def _state_of_sum(reads: Sequence[Read]) -> State:
     terms = [_times(read.state.moments, fan(read.edge.relation)) for read in reads]
     mean = sum(term.mean for term in terms)
     cross = mean**2 - sum(term.mean**2 for term in terms)
@@ -272,12 +272,12 @@ def _times(moments: Moments, number: float) -> Moments:
     return Moments(moments.mean * number, moments.square * number**2, moments.channels * number**2)
 
 
-def _scaled(reads: Sequence[Read]) -> State:
+def _state_of_scale(reads: Sequence[Read]) -> State:
     (read, *_) = reads
     return read.state._replace(moments=_times(read.state.moments, _value(read, 1.0)), opened=None)
 
 
-def _shifted(reads: Sequence[Read]) -> State:
+def _state_of_shift(reads: Sequence[Read]) -> State:
     (read, *_) = reads
     mean, square, channels = read.state.moments
     by = _value(read, 0.0)
@@ -285,19 +285,19 @@ def _shifted(reads: Sequence[Read]) -> State:
     return State(Moments(mean + by, square + more, channels + more))
 
 
-def _gated(reads: Sequence[Read]) -> State:
+def _state_of_gate(reads: Sequence[Read]) -> State:
     parts = zip(*(read.state.moments for read in reads), strict=True)
     return State(Moments(*map(math.prod, parts)))
 
 
-def _divided(reads: Sequence[Read]) -> State:
+def _state_of_quotient(reads: Sequence[Read]) -> State:
     over, under = (_side(reads, side) for side in ("over", "under"))
     below = max(under.square, LEAST)
     return State(Moments(over.mean / math.sqrt(below), over.square / below, over.channels / below))
 
 
-def _averaged(reads: Sequence[Read]) -> State:
-    (mean, square, channels), *_ = _average(reads)
+def _state_of_mean(reads: Sequence[Read]) -> State:
+    (mean, square, channels), *_ = _average_state(reads)
     left = math.prod(_variance_left(rule) for rule in _rules(reads[0].edge.relation))
     return State(Moments(mean, channels + (square - channels) * left, channels))
 
@@ -309,16 +309,16 @@ def _variance_left(rule: AxisRule) -> float:
     return interpolation.mean_square(rule) if isinstance(rule, Resample) else 1.0
 
 
-def _maximum(reads: Sequence[Read]) -> State:
+def _state_of_max(reads: Sequence[Read]) -> State:
     count = fan(reads[0].edge.relation)
     if count <= 1:
-        return _average(reads)
+        return _average_state(reads)
     opened = reads[0].state.opened
     given = reads[0].state.moments if opened is None else opened
     return State(largest(given, round(count), rectified_after=opened is not None))
 
 
-def _multiplied(reads: Sequence[Read]) -> State:
+def _state_of_product(reads: Sequence[Read]) -> State:
     weights = next((read.state for read in reads if read.state.shares), None)
     values = next((read.state for read in reads if not read.state.shares), None)
     if weights is None or values is None:
@@ -328,13 +328,13 @@ def _multiplied(reads: Sequence[Read]) -> State:
     return State(Moments(mean, channels + (square - channels) * left, channels))
 
 
-def _weighed(reads: Sequence[Read]) -> State:
-    mean, square, channels = _attended(reads)
+def _state_of_attention(reads: Sequence[Read]) -> State:
+    mean, square, channels = _values_attended_to(reads)
     left = min(1.0, math.e / _value(reads[0], 1.0))
     return State(Moments(mean, channels + (square - channels) * left, channels))
 
 
-def _shared(reads: Sequence[Read]) -> State:
+def _state_of_softmax(reads: Sequence[Read]) -> State:
     count = _value(reads[0], 1.0)
     return State(Moments(1 / count, math.e / count**2, 1 / count**2), shares=count)
 
@@ -355,23 +355,23 @@ FACTORS = {
     "shift": _one,
     "softmax": _softmax,
     "sum": _one,
-    "weighted": _weighted,
+    "weighted": _weights,
 }
 RESULTS = {
-    "": _average,
-    "activation": _activated,
-    "attention": _weighed,
-    "gate": _gated,
-    "max": _maximum,
-    "mean": _averaged,
-    "norm": _standard,
-    "product": _multiplied,
-    "quotient": _divided,
-    "recurrent": _standard,
-    "scale": _scaled,
-    "select": _average,
-    "shift": _shifted,
-    "softmax": _shared,
-    "sum": _summed,
-    "weighted": _standard,
+    "": _average_state,
+    "activation": _state_of_activation,
+    "attention": _state_of_attention,
+    "gate": _state_of_gate,
+    "max": _state_of_max,
+    "mean": _state_of_mean,
+    "norm": _standard_state,
+    "product": _state_of_product,
+    "quotient": _state_of_quotient,
+    "recurrent": _standard_state,
+    "scale": _state_of_scale,
+    "select": _average_state,
+    "shift": _state_of_shift,
+    "softmax": _state_of_softmax,
+    "sum": _state_of_sum,
+    "weighted": _standard_state,
 }

@@ -41,7 +41,7 @@ def curves_of(edges: Sequence[Edge], known: Mapping[str, dict[str, Op]]) -> dict
     return dict(short[-MAX_ORIGINS:])
 
 
-def fused(edges: Sequence[Edge], curves: Mapping[str, Op]) -> tuple[Edge, Op] | None:
+def fuse(edges: Sequence[Edge], curves: Mapping[str, Op]) -> tuple[Edge, Op] | None:
     """Return one edge for those by which a tensor is multiplied by a function of itself."""
     if len(edges) < 2 or not curves or _word(edges) not in ("gate", "quotient"):
         return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rfgraph.relations.axis_rules import Resample, progressions
-from rfgraph.relations.bounds import bounded
+from rfgraph.relations.bounds import check_size
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -28,10 +28,10 @@ def taps(rule: Resample) -> tuple[Ints, Floats]:
     input adds to that at the border, or is left out and the others make up for it. Raises
     BoundError where there are too many.
     """
-    bounded(rule.out_len)
+    check_size(rule.out_len)
     first, step, count = progressions(rule, rule.out_len)
     width = max(int(count.max(initial=0)), 1)
-    bounded(rule.out_len * width)
+    check_size(rule.out_len * width)
     index = first[:, None] + np.arange(width) * step
     there = np.arange(width) < count[:, None]
     point = np.array(_coordinates(rule))
@@ -76,7 +76,7 @@ def _kernel(rule: Resample, distance: Floats) -> Floats:
 
 def spread(position: Ints, weights: NDArray[Any], values: Floats, length: int) -> Floats:
     """Return what input positions collect of the values at all output positions, along axis 0."""
-    bounded(length * (values.size // max(len(values), 1)))
+    check_size(length * (values.size // max(len(values), 1)))
     collected = np.zeros((length, *values.shape[1:]), dtype=values.dtype)
     shape = (-1, *(1,) * (values.ndim - 1))
     for tap, weight in enumerate(weights.T):

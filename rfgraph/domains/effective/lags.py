@@ -12,7 +12,7 @@ import numpy as np
 
 from rfgraph.domains.effective.interpolation import taps
 from rfgraph.relations.axis_rules import Resample, Transposed, Window
-from rfgraph.relations.bounds import bounded
+from rfgraph.relations.bounds import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 REACH = 16
 
 
-def moved(rule: OwnRule, lag: Floats | None) -> Floats | None:
+def lags_before(rule: OwnRule, lag: Floats | None) -> Floats | None:
     """Return the lags before a rule that sums with weights, or moves.
 
     Positions that the stride of a window parts are uncorrelated.
@@ -48,7 +48,7 @@ def smooths(rule: OwnRule) -> bool:
     return isinstance(rule, Resample) and rule.filter in ("linear", "cubic")
 
 
-def smoothed(rule: Window | Resample, lag: Floats | None) -> tuple[float, Floats | None]:
+def smooth(rule: Window | Resample, lag: Floats | None) -> tuple[float, Floats | None]:
     """Return by how much more than the sum of squares an average passes on, and the lags before it.
 
     Both are taken at the middle of the input.
@@ -67,7 +67,7 @@ def smoothed(rule: Window | Resample, lag: Floats | None) -> tuple[float, Floats
 
 
 def _mean_taps(rule: Window) -> tuple[Ints, Floats]:
-    bounded(rule.out_len * rule.kernel)
+    check_size(rule.out_len * rule.kernel)
     first = np.arange(rule.out_len, dtype=np.int64) * rule.stride - rule.pad_begin
     index = first[:, None] + np.arange(rule.kernel) * rule.dilation
     weight = ((index >= 0) & (index < rule.in_len)) / rule.kernel
@@ -92,13 +92,13 @@ def at(lags: Mapping[int, Floats], axis: int, lag: Floats | None) -> dict[int, F
     return others if lag is None else {**others, axis: lag}
 
 
-def faded(lags: Mapping[int, Floats], share: float) -> dict[int, Floats]:
+def fade(lags: Mapping[int, Floats], share: float) -> dict[int, Floats]:
     """Return lags of which only a share is left between different positions."""
     fading = np.array([1.0] + [share] * REACH)
     return {axis: lag * fading for axis, lag in lags.items() if share}
 
 
-def averaged(
+def average(
     first: Mapping[int, Floats], second: Mapping[int, Floats], share: float
 ) -> dict[int, Floats]:
     """Return the lags of a sum of squares of which `share` comes from the first."""

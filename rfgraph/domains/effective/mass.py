@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rfgraph.relations.bounds import bounded
+from rfgraph.relations.bounds import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,13 +47,13 @@ def unit_mass(shape: Shape, index: Sequence[int | None], kind: type) -> Mass:
     return Mass(np.ones((1,) * len(shape), dtype=kind), origin, shape)
 
 
-def expanded(mass: Mass, axis: int) -> Mass:
+def expand(mass: Mass, axis: int) -> Mass:
     """Return a mass whose values along `axis` are all there, none of them outside the tensor."""
     length, first = mass.shape[axis], mass.origin[axis]
     have = mass.values.shape[axis]
     if first == 0 and have == length:
         return mass
-    bounded(mass.values.size // max(have, 1) * length)
+    check_size(mass.values.size // max(have, 1) * length)
     wanted = (*mass.values.shape[:axis], length, *mass.values.shape[axis + 1 :])
     if first is None:
         values: NDArray[Any] = np.broadcast_to(mass.values, wanted)
@@ -81,7 +81,7 @@ def total(mass: Mass) -> Any:
     return mass.values.sum() * repeats(mass)
 
 
-def summed(value: Mass, axis: int) -> Mass:
+def sum_along(value: Mass, axis: int) -> Mass:
     """Return the sum along an axis, as a constant."""
     sums = value.values.sum(axis=axis, keepdims=True)
     if value.origin[axis] is None:
@@ -100,7 +100,7 @@ def repeats(mass: Mass) -> int:
     return math.prod(length for first, length in pairs if first is None)
 
 
-def scaled(mass: Mass) -> Mass:
+def rescale(mass: Mass) -> Mass:
     """Return the same mass with values around one."""
     if mass.values.dtype == object or mass.values.size == 0:
         return mass
@@ -110,7 +110,7 @@ def scaled(mass: Mass) -> Mass:
     return mass._replace(values=np.ldexp(mass.values, -exponent), exponent=mass.exponent + exponent)
 
 
-def trimmed(mass: Mass, bits: int) -> Mass:
+def trim(mass: Mass, bits: int) -> Mass:
     """Return a mass without outer positions that count less than 2 to -`bits` of the most."""
     top = mass.values.max(initial=0)
     least = top >> bits if mass.values.dtype == object else math.ldexp(top, -bits)
@@ -125,7 +125,7 @@ def trimmed(mass: Mass, bits: int) -> Mass:
     return mass
 
 
-def added(first: Mass, second: Mass) -> Mass:
+def add(first: Mass, second: Mass) -> Mass:
     """Return the sum of two masses of one tensor, of which both keep their own scale."""
     exponent = max(first.exponent, second.exponent)
     both = [_at_exponent(first, exponent), _at_exponent(second, exponent)]
@@ -136,13 +136,13 @@ def added(first: Mass, second: Mass) -> Mass:
         return first._replace(values=values)
     for axis, (one, other) in enumerate(zip(first.origin, second.origin, strict=True)):
         if (one is None) != (other is None):
-            both = [expanded(mass, axis) if mass.origin[axis] is None else mass for mass in both]
+            both = [expand(mass, axis) if mass.origin[axis] is None else mass for mass in both]
     ranges = [
         [(at or 0, (at or 0) + n) for at, n in zip(mass.origin, mass.values.shape, strict=True)]
         for mass in both
     ]
     hull = [(min(a, b), max(c, d)) for (a, c), (b, d) in zip(*ranges, strict=True)]
-    bounded(math.prod(end - begin for begin, end in hull))
+    check_size(math.prod(end - begin for begin, end in hull))
     values = np.zeros([end - begin for begin, end in hull], dtype=first.values.dtype)
     for mass, own in zip(both, ranges, strict=True):
         places = zip(own, hull, strict=True)
@@ -163,7 +163,7 @@ def _at_exponent(mass: Mass, exponent: int) -> Mass:
 def kept_rows(value: Mass, axis: int, rule: Rows) -> Mass:
     """Return what each row passes on to the positions that are kept for it."""
     for row in rule.axes:
-        value = expanded(value, row)
+        value = expand(value, row)
     rank = len(value.shape)
     order = sorted(range(len(rule.axes)), key=lambda place: rule.axes[place])
     flags = rule.flags().reshape(*rule.lengths, rule.in_len)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rfgraph.relations.bounds import bounded
+from rfgraph.relations.bounds import check_size
 from rfgraph.relations.reading import indices
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Taps(NamedTuple):
 
 
 def _zeros(values: NDArray[Any], length: int) -> NDArray[Any]:
-    bounded(length * (values.size // max(len(values), 1)))
+    check_size(length * (values.size // max(len(values), 1)))
     return np.zeros((length, *values.shape[1:]), dtype=values.dtype)
 
 
@@ -61,21 +61,21 @@ def window(rule: Window, values: NDArray[Any], first: int) -> tuple[NDArray[Any]
     """Return what the taps of each position add up to."""
     count, stride, step = len(values), rule.stride, rule.dilation
     if rule.kernel <= count:
-        return _moved(window_taps(rule, first, count), values)
+        return _move(window_taps(rule, first, count), values)
     spread = _zeros(values, (count - 1) * stride + rule.extent)
     for place in range(count):
         spread[place * stride : place * stride + rule.extent : step] += values[place]
     return spread, first * stride - rule.pad_begin
 
 
-def _moved(taps: Taps, values: NDArray[Any]) -> tuple[NDArray[Any], int]:
+def _move(taps: Taps, values: NDArray[Any]) -> tuple[NDArray[Any], int]:
     spread = _zeros(values, taps.length)
     for source, target in taps.moves:
         spread[target] += values[source]
     return spread, taps.first
 
 
-def existing(rule: Window, first: int, count: int) -> Floats:
+def count_inside(rule: Window, first: int, count: int) -> Floats:
     """Return how many taps lie in the input, at least one, of `count` positions from `first` on."""
     start = np.arange(first, first + count) * rule.stride - rule.pad_begin
     before = np.clip(-(start // rule.dilation), 0, rule.kernel)
@@ -100,9 +100,11 @@ def transposed_taps(rule: Transposed, first: int, count: int) -> Taps:
     return Taps(low, length, moves)
 
 
-def transposed(rule: Transposed, values: NDArray[Any], first: int) -> tuple[NDArray[Any], int]:
+def transposed_window(
+    rule: Transposed, values: NDArray[Any], first: int
+) -> tuple[NDArray[Any], int]:
     """Return what each input position, spread by the kernel, collects."""
-    return _moved(transposed_taps(rule, first, len(values)), values)
+    return _move(transposed_taps(rule, first, len(values)), values)
 
 
 def shift(rule: Shift, values: NDArray[Any], first: int) -> tuple[NDArray[Any], int]:
@@ -126,9 +128,9 @@ def single(rule: Shift | Repeat | Pick, values: NDArray[Any]) -> NDArray[Any]:
     return spread
 
 
-def gathered(places: Places, values: NDArray[Any], shape: Shape) -> NDArray[Any]:
+def gather(places: Places, values: NDArray[Any], shape: Shape) -> NDArray[Any]:
     """Return what the elements of a tensor of `shape` collect; `values` are one for each place."""
-    bounded(math.prod(shape))
+    check_size(math.prod(shape))
     spread: NDArray[Any] = np.zeros(shape, dtype=values.dtype)
     there = np.broadcast_to(places[0] >= 0, values.shape)
     at = tuple(np.broadcast_to(place, values.shape)[there] for place in places)
@@ -136,7 +138,7 @@ def gathered(places: Places, values: NDArray[Any], shape: Shape) -> NDArray[Any]
     return spread
 
 
-def listed(rule: Listed, values: NDArray[Any], *, evenly: bool) -> NDArray[Any]:
+def list_taps(rule: Listed, values: NDArray[Any], *, evenly: bool) -> NDArray[Any]:
     """Return what listed positions collect: each the whole, or its even share of it."""
     spread = _zeros(values, rule.in_len)
     for place, taps in enumerate(rule.lists):
@@ -159,7 +161,7 @@ def band(rule: Band, values: NDArray[Any]) -> NDArray[Any]:
     `values` are all there.
     """
     top = len(values) - 1
-    bounded(rule.in_len * (values.size // max(len(values), 1)))
+    check_size(rule.in_len * (values.size // max(len(values), 1)))
     position = np.arange(rule.in_len)
     if rule.before is None and rule.after is None:
         return np.repeat(values.sum(axis=0, keepdims=True), rule.in_len, axis=0)

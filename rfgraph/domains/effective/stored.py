@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rfgraph.domains.effective import lags, spreading
-from rfgraph.domains.effective.mass import Mass, expanded
+from rfgraph.domains.effective.mass import Mass, expand
 from rfgraph.errors import BoundError, ModelError
 from rfgraph.relations.axis_rules import Transposed, Window
-from rfgraph.relations.bounds import bounded
+from rfgraph.relations.bounds import check_size
 from rfgraph.relations.how import Kernel
 from rfgraph.relations.steps import Taps
 from rfgraph.wording.names import quoted
@@ -57,7 +57,7 @@ class Numbers:
         self._fetch = fetch
         self._multiplied = 0
 
-    def passed(self, value: Mass, edge: Edge, *, clipped: bool) -> Mass | None:
+    def pass_on(self, value: Mass, edge: Edge, *, clipped: bool) -> Mass | None:
         """Return the mass times the squares of what multiplies it; None where that is not known.
 
         Behind an edge that sums with weights that is all; any other is still to be carried over.
@@ -75,7 +75,7 @@ class Numbers:
         self._multiplied += found.size * (value.values.size // value.shape[how.stored.gives])
         if self._multiplied > MAX_MULTIPLIED:
             raise BoundError(f"weights times values exceed MAX_MULTIPLIED ({MAX_MULTIPLIED})")
-        return _contracted(value, edge.relation, how.stored, found, clipped=clipped)
+        return _contract(value, edge.relation, how.stored, found, clipped=clipped)
 
     def _squares(self, edge: Edge, stored: Kernel | Sequence[Scaling]) -> Floats | None:
         """Return the squares of a kernel, taps first, or of all that scales; None if not there."""
@@ -91,7 +91,7 @@ class Numbers:
                 squares = np.square(found, dtype=np.float64, order="C")
                 if stored.scale != 1:
                     squares *= stored.scale**2
-            return _checked(edge, stored.slot, found, squares, 2)
+            return _power_of(edge, stored.slot, found, squares, 2)
         factors: Floats = np.ones(())
         for item in stored:
             found = self._numbers(edge, item.slot, item.shape)
@@ -101,7 +101,7 @@ class Numbers:
             power = 2 * item.power
             with np.errstate(all="ignore"):
                 squares = found**power
-            factors = factors * _checked(edge, item.slot, found, squares, power)
+            factors = factors * _power_of(edge, item.slot, found, squares, power)
         return factors
 
     def _numbers(self, edge: Edge, slot: int, shape: Sequence[int]) -> NDArray[Any] | None:
@@ -111,7 +111,9 @@ class Numbers:
         return (found if found.dtype.isbuiltin else found.astype(np.float32)).reshape(shape)
 
 
-def _checked(edge: Edge, slot: int, numbers: NDArray[Any], squares: Floats, power: float) -> Floats:
+def _power_of(
+    edge: Edge, slot: int, numbers: NDArray[Any], squares: Floats, power: float
+) -> Floats:
     """Return what `numbers` are to a power; ModelError if that is below zero, or too large."""
     if squares.min(initial=0) >= 0 and squares.max(initial=0) < LARGEST:
         return squares
@@ -129,7 +131,7 @@ def _times(value: Mass, factors: Floats, *, clipped: bool) -> Mass:
     factors = factors.reshape((1,) * (rank - factors.ndim) + factors.shape)
     varying = [axis for axis in range(rank) if factors.shape[axis] > 1]
     for axis in varying:
-        value = expanded(value, axis)
+        value = expand(value, axis)
     lost = value.lost if clipped else value.lost | frozenset(varying)
     return value._replace(values=value.values * factors, lost=lost)
 
@@ -152,11 +154,11 @@ def _written_out(value: Mass, relation: Relation, kernel: Kernel) -> Mass:
     others = _others(relation, kernel)
     for axis in _rules(relation):
         if value.origin[others[axis]] is None:
-            value = expanded(value, others[axis])
-    return expanded(value, kernel.gives)
+            value = expand(value, others[axis])
+    return expand(value, kernel.gives)
 
 
-def _contracted(
+def _contract(
     value: Mass, relation: Relation, kernel: Kernel, squares: Floats, *, clipped: bool
 ) -> Mass:
     """Return what a sum with weights passes on; `squares` by tap, group, result, what is read."""
@@ -171,7 +173,7 @@ def _contracted(
         origin[axis] = value.origin[other]
         if line is None:
             continue
-        kept = lags.at(kept, axis, lags.moved(rules[axis], kept.get(axis)))
+        kept = lags.at(kept, axis, lags.lags_before(rules[axis], kept.get(axis)))
         least = max(-line.first, 0) if clipped else 0
         most = relation.in_shape[axis] - line.first if clipped else line.length
         cut[axis], origin[axis] = slice(least, max(most, 0)), line.first + least
@@ -196,7 +198,7 @@ def _spread(
     *taps, groups, gives, reads = squares.shape
     lengths = zip(values.shape[1:], lines, strict=True)
     shape = (groups * reads, *(n if line is None else line.length for n, line in lengths))
-    bounded(math.prod(shape))
+    check_size(math.prod(shape))
     spread: Floats = np.zeros(shape)
     values = np.ascontiguousarray(values)
     for tap in np.ndindex(*taps):

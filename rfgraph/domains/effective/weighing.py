@@ -21,8 +21,8 @@ from rfgraph.domains.effective.factors import (
     is_approximate,
     spreads,
 )
-from rfgraph.domains.effective.functions import curves_of, fused
-from rfgraph.domains.joined import joined_by_axis
+from rfgraph.domains.effective.functions import curves_of, fuse
+from rfgraph.domains.joined import joins_by_axis
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.graph import Edge, ancestors, edges_into
@@ -71,13 +71,13 @@ def _find_edges(graph: Graph, names: Sequence[str], made: Weighing) -> dict[str,
     """Find the edges into each tensor, one for each function written out; return what that is."""
     programs: dict[str, Op] = {}
     curves: dict[str, dict[str, Op]] = {}
-    moved = joined_by_axis(graph, names)
+    moved = joins_by_axis(graph, names)
     for name in names:
         every = _edges_into(graph, name, moved.get(name))
         known = [edge for edge in every if not _is_unknown(edge.relation)]
         made.unknown.extend(edge for edge in every if _is_unknown(edge.relation))
         curves[name] = curves_of(known, curves)
-        one = fused(known, curves[name])
+        one = fuse(known, curves[name])
         if one is not None:
             known, programs[name] = [one[0]], one[1]
         made.edges[name] = tuple(known)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # -- alignment -------------------------------------------------------------------------------------
 
 
-def aligned(spreads: Sequence[Spread], shape: Shape) -> bool | None:
+def are_aligned(spreads: Sequence[Spread], shape: Shape) -> bool | None:
     """Whether all paths to a tensor of `shape` agree in stride and in mean centre over one period.
 
     None where single paths were too many patterns to carry on.

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.domains import tables
 from rfgraph.domains.fields.carry import carry_step
-from rfgraph.domains.fields.parts import covering, mask_of, mended, uncut, whole_lines
+from rfgraph.domains.fields.parts import (
+    mask_of,
+    uncut,
+    whole_if_complete,
+    whole_if_covering,
+    whole_lines,
+)
 from rfgraph.domains.fields.pieces import (
     Blur,
     Mapped,
@@ -16,12 +22,12 @@ from rfgraph.domains.fields.pieces import (
     Regrouped,
     Standing,
     Tabled,
-    blurred,
+    blur,
     settle,
     to_table,
 )
 from rfgraph.domains.fields.spread import by_pattern, carry_spread, mend_spread, merge_spreads
-from rfgraph.domains.fields.stacking import spliced
+from rfgraph.domains.fields.stacking import splice
 from rfgraph.domains.periodic import join, join_spans
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
@@ -118,7 +124,7 @@ def mended_field(field: AxisField, length: int, shape: Shape) -> AxisField:
     """Return a field of a tensor of `shape`, as whole where it reads all of an axis of `length`."""
     if not any(map(_CUT, field.pieces)):
         return field
-    whole = [covering(piece, length, shape) for piece in field.pieces]
+    whole = [whole_if_covering(piece, length, shape) for piece in field.pieces]
     wholes = whole_lines(whole)
     if not wholes or all(now is before for now, before in zip(whole, field.pieces, strict=True)):
         return field
@@ -134,10 +140,10 @@ def merge_pieces(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     listed = tuple(pieces)
     if len(listed) == 1:
         return listed
-    merged = _merged(spliced(listed, shape))
+    merged = _merge(splice(listed, shape))
     if not all(isinstance(piece, Mapped) and len(piece.support) < 2 for piece in merged):
         merged = _settled_together(merged, set(map(id, listed)), shape)
-    return merged if len(merged) <= MAX_PIECES else _merged(map(blurred, merged))
+    return merged if len(merged) <= MAX_PIECES else _merge(map(blur, merged))
 
 
 def _settled_together(
@@ -147,10 +153,10 @@ def _settled_together(
     if len(merged) > MAX_APART:
         merged = _together(merged, shape)
         if sum(isinstance(_before_reshape(piece), Tabled) for piece in merged) > MAX_APART:
-            merged = _merged(merged, masked=False)
-    settled = tuple(piece if id(piece) in known else _settled(piece) for piece in merged)
+            merged = _merge(merged, masked=False)
+    settled = tuple(piece if id(piece) in known else _settle(piece) for piece in merged)
     same = list(map(_merge_key, settled)) == list(map(_merge_key, merged))
-    return settled if same else _merged(settled)
+    return settled if same else _merge(settled)
 
 
 def _before_reshape(piece: Piece) -> Standing:
@@ -158,10 +164,10 @@ def _before_reshape(piece: Piece) -> Standing:
     return piece.piece if isinstance(piece, Regrouped) else piece
 
 
-def _settled(piece: Piece) -> Piece:
+def _settle(piece: Piece) -> Piece:
     if isinstance(piece, Regrouped) and isinstance(piece.piece, Tabled):
-        return piece._replace(piece=mended(piece.piece))
-    return settle(mended(piece)) if isinstance(piece, Tabled) else piece
+        return piece._replace(piece=whole_if_complete(piece.piece))
+    return settle(whole_if_complete(piece)) if isinstance(piece, Tabled) else piece
 
 
 def _together(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
@@ -169,13 +175,13 @@ def _together(pieces: tuple[Piece, ...], shape: Shape) -> tuple[Piece, ...]:
     apart = [isinstance(piece, Mapped) and len(piece.support) > 1 for piece in pieces]
     if sum(apart) <= MAX_APART:
         return pieces
-    return _merged(
+    return _merge(
         to_table(piece, shape) if isinstance(piece, Mapped) and cut else piece
         for piece, cut in zip(pieces, apart, strict=True)
     )
 
 
-def _merged(pieces: Iterable[Piece], *, masked: bool = True) -> tuple[Piece, ...]:
+def _merge(pieces: Iterable[Piece], *, masked: bool = True) -> tuple[Piece, ...]:
     """Unite pieces that have a key in common; with `masked`, tables that lie apart stay so."""
     merged: dict[object, Piece] = {}
     for piece in pieces:

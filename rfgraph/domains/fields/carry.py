@@ -13,7 +13,7 @@ from rfgraph.domains.fields.moves import (
     gather,
     permute,
     regroup_piece,
-    settled,
+    settle_regrouped,
 )
 from rfgraph.domains.fields.parts import cut_by, is_whole, read_by_all
 from rfgraph.domains.fields.pieces import (
@@ -23,9 +23,9 @@ from rfgraph.domains.fields.pieces import (
     Regrouped,
     Standing,
     Tabled,
-    blurred,
+    blur,
     settle,
-    tabulated,
+    tabulate_spans,
     to_table,
 )
 from rfgraph.domains.periodic import constant
@@ -45,7 +45,7 @@ from rfgraph.relations.axis_rules import (
     Whole,
     Window,
 )
-from rfgraph.relations.bounds import bounded
+from rfgraph.relations.bounds import check_size
 from rfgraph.relations.steps import (
     Along,
     Everything,
@@ -87,11 +87,11 @@ def carry_step(piece: Piece, step: Step, shape: Shape) -> Piece | Scope:
         return piece
     if isinstance(step, Regroup):
         return regroup_piece(piece, shape, step.shape)
-    here = settled(piece, shape) if isinstance(piece, Regrouped) else piece
-    return here if isinstance(here, Scope) else _moved(here, step, shape)
+    here = settle_regrouped(piece, shape) if isinstance(piece, Regrouped) else piece
+    return here if isinstance(here, Scope) else _move(here, step, shape)
 
 
-def _moved(piece: Standing, step: Pointwise | Permute | Gathered, shape: Shape) -> Standing | Scope:
+def _move(piece: Standing, step: Pointwise | Permute | Gathered, shape: Shape) -> Standing | Scope:
     if isinstance(step, Pointwise):
         return broadcast(piece, shape, step.shape)
     return permute(piece, step.perm) if isinstance(step, Permute) else gather(piece, step, shape)
@@ -120,7 +120,7 @@ def _whole_regrouped(piece: Regrouped, axis: int, rule: Whole, shape: Shape) -> 
     else:
         varying = inner.axes.union(held for held, _ in inner.support)
     old, new = slim_before(axis, piece.shape, shape, varying)
-    made = settled(Regrouped(inner, old, piece.axes), new)
+    made = settle_regrouped(Regrouped(inner, old, piece.axes), new)
     whole = Whole(new[axis], 1, rule.unknown)
     return made if isinstance(made, Scope) else _along(made, axis, whole, new)
 
@@ -133,7 +133,7 @@ def _along_all(piece: Piece, step: Along, shape: Shape) -> Standing | Scope:
         axis, rule = step.rules[0]
         if isinstance(rule, Whole) and isinstance(step, Reduce) and len(step.rules) == 1:
             return _whole_regrouped(piece, axis, rule, shape)
-        here = settled(piece, shape)
+        here = settle_regrouped(piece, shape)
     else:
         here = piece
     for axis, rule in step.rules:
@@ -177,7 +177,7 @@ def _along_blur(piece: Blur, axis: int, rule: OwnRule) -> Blur | Scope:
 PieceT = TypeVar("PieceT", Mapped, Tabled, Blur, Tabled | Blur)
 
 
-def _opened(piece: PieceT, lo: bool, hi: bool) -> PieceT | Scope:
+def _open(piece: PieceT, lo: bool, hi: bool) -> PieceT | Scope:
     """Return the piece with everything before (`lo`), or after (`hi`), read as well."""
     opened = piece._replace(open_lo=piece.open_lo or lo, open_hi=piece.open_hi or hi)
     return Scope.GLOBAL if opened.open_lo and opened.open_hi else opened
@@ -190,7 +190,7 @@ def _opened_by(piece: PieceT, axis: int, band: Band) -> PieceT | Scope:
     way = 1
     if isinstance(piece, Tabled):
         way = 0 if is_shared(piece.table) else direction(piece.table, axis)
-    return _opened(piece, *_opens(band, way)) if way else piece
+    return _open(piece, *_opens(band, way)) if way else piece
 
 
 def _along_table(piece: Tabled, axis: int, rule: OwnRule, shape: Shape) -> Standing | Scope:
@@ -203,7 +203,7 @@ def _along_table(piece: Tabled, axis: int, rule: OwnRule, shape: Shape) -> Stand
     try:
         table = tables.along(piece.table, axis, rule, clipped=False)
     except BoundError:
-        return _along_blur(blurred(opened), axis, rule)
+        return _along_blur(blur(opened), axis, rule)
     if table.is_empty:
         return Scope.NONE
     # What is left of the one axis it depends on still carries it.
@@ -246,7 +246,7 @@ def _band(piece: Mapped, axis: int, rule: Band, shape: Shape) -> Standing | Scop
         return piece
     if q == 0 and piece.map.is_shared:
         return _tabulate(piece, axis, rule, shape)
-    opened = _opened(piece, *_opens(rule, (q > 0) - (q < 0)))
+    opened = _open(piece, *_opens(rule, (q > 0) - (q < 0)))
     if isinstance(opened, Scope):
         return opened
     # The bounded side lies where the last (or first) positions of the band lie, one period of them.
@@ -266,7 +266,7 @@ def _opens(rule: Band, way: int) -> tuple[bool, bool]:
 def _tabulate(piece: Mapped, axis: int, rule: OwnRule, shape: Shape) -> Standing | Scope:
     """Take the rule's taps from the map itself where it can, else from a table of what exists."""
     by_units = isinstance(rule, (Pick, Listed, Shift, Band)) or piece.map.stays
-    made = to_table(piece, shape) if by_units else _evaluated(piece, axis, rule, shape)
+    made = to_table(piece, shape) if by_units else _evaluate(piece, axis, rule, shape)
     if isinstance(made, Blur):
         return _along_blur(made, axis, rule)
     if not by_units:
@@ -274,13 +274,13 @@ def _tabulate(piece: Mapped, axis: int, rule: OwnRule, shape: Shape) -> Standing
     return _along_table(made, axis, rule, shape)
 
 
-def _evaluated(piece: Mapped, carrier: int, rule: OwnRule, shape: Shape) -> Tabled | Blur:
+def _evaluate(piece: Mapped, carrier: int, rule: OwnRule, shape: Shape) -> Tabled | Blur:
     try:
-        bounded(EVALUATED * rule.out_len)
+        check_size(EVALUATED * rule.out_len)
     except BoundError:
-        return blurred(piece)
+        return blur(piece)
     spans = [piece.map.hull(rule.taps(o)) for o in range(rule.out_len)]  # type: ignore[union-attr]
-    return tabulated(piece, spans, (*shape[:carrier], rule.out_len, *shape[carrier + 1 :]))
+    return tabulate_spans(piece, spans, (*shape[:carrier], rule.out_len, *shape[carrier + 1 :]))
 
 
 def _along_other(piece: Mapped, axis: int, rule: OwnRule, shape: Shape) -> Standing | Scope:
@@ -334,4 +334,4 @@ def _rows_of_units(
             return settle(opened._replace(table=table, axes=axes), carrier)
         except BoundError:
             pass
-    return blurred(opened)._replace(depends=axes)
+    return blur(opened)._replace(depends=axes)

@@ -11,7 +11,7 @@ from functools import reduce
 from operator import is_
 from typing import TYPE_CHECKING
 
-from rfgraph.domains.continued import continued
+from rfgraph.domains.continued import continued_edges
 from rfgraph.domains.fields.axis_field import AxisField, carry_field, mended_field, merge_fields
 from rfgraph.domains.fields.layout import (
     MAX_CLASSES,
@@ -23,11 +23,11 @@ from rfgraph.domains.fields.layout import (
     State,
     carriers,
     either,
-    united,
+    unite,
 )
 from rfgraph.domains.fields.pieces import axes_of, own_position, scope_of
 from rfgraph.domains.fields.spread import Extent
-from rfgraph.domains.joined import put_together, rearranged
+from rfgraph.domains.joined import joins_among, put_together
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations.axes import mover_along
@@ -70,12 +70,12 @@ class _Walk:
         self.graph, self.sources = graph, sources
         self.into = {name: tuple(edges_into(graph, name)) for name in graph}
         parts = put_together(self.into)
-        self.moved = rearranged(graph, parts)
+        self.moved = joins_among(graph, parts)
         for name in self.moved:
             self.into[name] = (self.moved[name].edge,)
             del parts[name]
         sums = {name: edges for name, edges in self.into.items() if _is_sum(edges)}
-        self.continued = continued(graph, {**parts, **sums})
+        self.continued = continued_edges(graph, {**parts, **sums})
         self.into.update(self.continued)
         self.losses: dict[Loss, int] = {}
         self.groups: dict[str, tuple[State, ...]] = {}
@@ -146,7 +146,7 @@ class _Walk:
                 )
             if group.classes:
                 made.setdefault((id(group.classes), group.lengths), []).append(group)
-        groups = tuple(united(alike) for alike in made.values())
+        groups = tuple(unite(alike) for alike in made.values())
         same = len(groups) == len(before) and all(map(is_, groups, before))
         return before if same else groups
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.reading import Ints
 
 
-def folded(table: Table, axes: Iterable[int]) -> Table:
+def fold(table: Table, axes: Iterable[int]) -> Table:
     """Return the hulls over `axes`."""
     lo, hi = table
     for axis in sorted(axes):
@@ -34,7 +34,7 @@ def depends(table: Table, candidates: Iterable[int]) -> frozenset[int]:
         if int((lo <= hi).sum(axis=axis).max()) < 2:
             # Where units along it never meet, nothing tells a mask from a dependence.
             continue
-        one = folded(Table(lo, hi), (axis,))
+        one = fold(Table(lo, hi), (axis,))
         if bool(((lo > hi) | ((lo == one.lo) & (hi == one.hi))).all()):
             lo, hi = one
             found.discard(axis)

@@ -74,18 +74,18 @@ def irregular(
     lo, hi = spans = _columns(table, axis)
     stretch = _between_borders(spans, length, (True, True), rates)
     if stretch is not None:
-        interior = _measured(spans, stretch)
+        interior = _measure(spans, stretch)
         return interior, interior.before, interior.after
     there = lo <= hi
     starts = Table(*(np.where(there, np.maximum(lo, 0), end) for end in spans))
     ends = Table(*(np.where(there, np.minimum(hi, length - 1), end) for end in spans))
     low = _between_borders(starts, length, (True, False), rates)
     high = _between_borders(ends, length, (False, True), rates)
-    before = None if low is None else _measured(starts, low).before
-    return None, before, None if high is None else _measured(ends, high).after
+    before = None if low is None else _measure(starts, low).before
+    return None, before, None if high is None else _measure(ends, high).after
 
 
-def repeating(
+def repeating_map(
     table: Table, axis: int, length: int, rates: frozenset[Fraction] = frozenset()
 ) -> tuple[PeriodicMap, bool] | None:
     """Return what units away from borders read, and whether that has an end before them.
@@ -190,7 +190,7 @@ def _periods(spans: Table) -> set[tuple[int, int]]:
         if 3 * (end - begin) <= 2 * longest:
             continue
         middle = (begin + end) // 2
-        first, p, count = _crossing(word[begin:end], middle - begin)
+        first, p, count = _repetitions_around(word[begin:end], middle - begin)
         kept = (count > 2 * p) & (count + p > longest)
         first, p, count = first[kept] + begin, p[kept], count[kept]
         q = _shifts(at, there, first, p)
@@ -220,7 +220,7 @@ def _word(spans: Table, there: NDArray[np.bool_], at: Ints) -> list[int]:
     return [numbers.setdefault(letter.tobytes(), len(numbers)) for letter in letters]
 
 
-def _crossing(word: list[int], middle: int) -> tuple[Ints, Ints, Ints]:
+def _repetitions_around(word: list[int], middle: int) -> tuple[Ints, Ints, Ints]:
     """Return first letters, periods and lengths of the repetitions around a place in a word.
 
     All that hold two periods or more; some that hold less.
@@ -300,7 +300,7 @@ def _differs_at_borders(
     return bool(((lo > hi) | ((lo <= hi)[like] & fits)).all())
 
 
-def _measured(spans: Table, stretch: _Stretch) -> Interior:
+def _measure(spans: Table, stretch: _Stretch) -> Interior:
     first, last, p, q = stretch
     lo, hi = (array[first : first + p] for array in spans)
     there = lo <= hi

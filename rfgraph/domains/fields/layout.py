@@ -41,7 +41,7 @@ class Layout(NamedTuple):
         """Whether the paths are local on all of `axes`."""
         return all(self.scopes[axis] is Scope.LOCAL for axis in axes)
 
-    def sharing(self, axis: int) -> frozenset[int]:
+    def sharing_axes(self, axis: int) -> frozenset[int]:
         """Return the other input axes that lie on the same tensor axis as `axis`."""
         mine = self.along[axis]
         return frozenset(
@@ -142,7 +142,7 @@ def either(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
     return first if first is second else tuple(map(or_, first, second))
 
 
-def united(groups: Sequence[State]) -> State:
+def unite(groups: Sequence[State]) -> State:
     """Return groups of the same classes as one."""
     first = groups[0]
     if len(groups) == 1:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from rfgraph.domains.fields.alignment import aligned
+from rfgraph.domains.fields.alignment import are_aligned
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.fields.numbers import axis_of
-from rfgraph.domains.fields.parts import parted
+from rfgraph.domains.fields.parts import parted_tensors
 from rfgraph.domains.positions import bits_of
 from rfgraph.domains.read_units import read_positions
 from rfgraph.errors import BoundError
@@ -61,26 +61,26 @@ class Meter:
     # Whether losses are numbered in the order of their operators in the file.
     _ordered: bool | None = field(default=None, repr=False)
 
-    def measured(self, tensor: str) -> Measured:
+    def measure(self, tensor: str) -> Measured:
         """Return alignment and axes of the field of a tensor that the input reaches."""
         state = self.form[tensor]
         shape = shape_of(self.graph, tensor)
         key = (id(state.classes), shape, *self._said)
         if key not in self.seen:
-            self.seen[key] = self._measure(tensor, state, shape), {}
+            self.seen[key] = self._measure_state(tensor, state, shape), {}
             if len(self.seen) > MAX_SEEN:
                 del self.seen[next(iter(self.seen))]
         (agree, found), explained = self.seen[key]
         axes = explained.get(state.through)
         if axes is None:
-            axes = FrozenDict({n: self._explained(found[n], state.through[n]) for n in found})
+            axes = FrozenDict({n: self._explain(found[n], state.through[n]) for n in found})
             explained[state.through] = axes
         if not self.probed or self.longer is None or not self._has_parts(tensor):
             return agree, axes
         wider = self.longer()
         if wider is None or tensor not in wider.form:
             return agree, axes
-        _, later = wider.measured(tensor)
+        _, later = wider.measure(tensor)
         return agree, FrozenDict({n: _at_two_lengths(axes[n], later[n]) for n in axes})
 
     @property
@@ -92,10 +92,10 @@ class Meter:
     def _has_parts(self, tensor: str) -> bool:
         """Whether a tensor comes by parts of an axis, whose length may depend on the input's."""
         if self._parted is None:
-            self._parted = parted(self.graph)
+            self._parted = parted_tensors(self.graph)
         return tensor in self._parted
 
-    def _measure(self, tensor: str, state: State, shape: Shape | None) -> Measured:
+    def _measure_state(self, tensor: str, state: State, shape: Shape | None) -> Measured:
         form = self.form
         axes: dict[int, Axis] = {}
         for number, length in enumerate(input_shape(self.graph, form.input)):
@@ -109,22 +109,22 @@ class Meter:
         agree = _agreement(local.values(), form.spatial_axes, shape or ()) if local else None
         return agree, axes
 
-    def _explained(self, axis: Axis, losses: int) -> Axis:
+    def _explain(self, axis: Axis, losses: int) -> Axis:
         """Return an axis with the operators that made it so, and whether all of it is read."""
         if axis.scope in ("local", "none"):
             return axis
         covers = None
         if axis.scope == "global" and axis.axis not in self.probed:
-            covers = self._covered(losses, axis.axis)
+            covers = self._is_covered(losses, axis.axis)
         through, ranges = self._through(losses)
         return replace(axis, through=through, ranges=ranges, covers_input=covers)
 
     def _part(self, tensor: str, axis: int, length: int) -> Axis:
         """Return the axis of a part of what was one-sided: what its units read."""
-        from rfgraph.domains.regions import clipped
+        from rfgraph.domains.regions import clipped_tables
 
         try:
-            tables = clipped(self.graph, self.form.input, [tensor])[tensor]
+            tables = clipped_tables(self.graph, self.form.input, [tensor])[tensor]
         except BoundError:
             return Axis(axis, "local", regular=False)
         there = reduce(np.logical_and, (table.lo <= table.hi for table in tables))
@@ -153,7 +153,7 @@ class Meter:
             numbers = sorted(numbers, key=lambda number: every[number].operator.index)
         return (every[number] for number in numbers)
 
-    def _covered(self, losses: int, axis: int) -> bool | None:
+    def _is_covered(self, losses: int, axis: int) -> bool | None:
         """Whether the global paths of a set of losses read every position of an input axis.
 
         None where the axis is too long to tabulate.
@@ -212,7 +212,9 @@ def _agreement(local: Iterable[Fields], axes: Sequence[int], shape: Shape) -> bo
     """Whether local paths are aligned on all axes; None if that could not be told on some."""
     listed = list(local)
     verdicts = [
-        aligned([field.spread for fields in listed if (field := fields[axis]) is not None], shape)
+        are_aligned(
+            [field.spread for fields in listed if (field := fields[axis]) is not None], shape
+        )
         for axis in axes
     ]
     if False in verdicts:

@@ -16,11 +16,11 @@ from rfgraph.domains.fields.pieces import (
     Regrouped,
     Standing,
     Tabled,
-    blurred,
+    blur,
     settle,
     to_table,
 )
-from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant, reduced
+from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, constant, reduce_period
 from rfgraph.domains.regroup import regroup, regrouped_axes, regrouped_size
 from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table
@@ -116,7 +116,7 @@ def _regroup_table(piece: Tabled, old: Shape, new: Shape, plan: Plan) -> Piece |
     return Regrouped(piece, old, regrouped_axes(piece.axes, old, new))
 
 
-def settled(piece: Regrouped, shape: Shape) -> Standing | Scope:
+def settle_regrouped(piece: Regrouped, shape: Shape) -> Standing | Scope:
     """Return the piece as it stands under its new shape: a map, a table, or a blur."""
     inner = piece.piece
     if isinstance(inner, Mapped) and inner.carrier is not None and inner.support:
@@ -127,7 +127,7 @@ def settled(piece: Regrouped, shape: Shape) -> Standing | Scope:
         if alone:
             # The position stays; what restricts it moves.
             there = Mapped(None, constant((0, 0)), inner.support)
-            moved = settled(Regrouped(there, piece.shape, frozenset()), shape)
+            moved = settle_regrouped(Regrouped(there, piece.shape, frozenset()), shape)
             if isinstance(moved, Mapped):
                 return inner._replace(carrier=alone[0], support=moved.support)
     made = to_table(piece, shape)
@@ -136,14 +136,14 @@ def settled(piece: Regrouped, shape: Shape) -> Standing | Scope:
 
 def gather(piece: Standing, step: Gathered, shape: Shape) -> Standing | Scope:
     """Return the piece after any rearrangement of a tensor of `shape`."""
-    made = _gathered(piece, step, shape)
+    made = _gather_uncut(piece, step, shape)
     return made if isinstance(made, Scope) else made._replace(cut=cut_by_places(piece, step, shape))
 
 
-def _gathered(piece: Standing, step: Gathered, shape: Shape) -> Standing | Scope:
+def _gather_uncut(piece: Standing, step: Gathered, shape: Shape) -> Standing | Scope:
     if isinstance(piece, Mapped) and piece.carrier is not None and step.keeps(piece.carrier, shape):
         # The position stays; what restricts it moves.
-        there = _gathered(Mapped(None, constant((0, 0)), piece.support), step, shape)
+        there = _gather_uncut(Mapped(None, constant((0, 0)), piece.support), step, shape)
         if not isinstance(there, (Tabled, Blur)):
             return there if isinstance(there, Scope) else piece._replace(support=there.support)
     made = to_table(piece, shape) if isinstance(piece, Mapped) else piece
@@ -155,10 +155,10 @@ def _gathered(piece: Standing, step: Gathered, shape: Shape) -> Standing | Scope
     )
     if isinstance(made, Tabled):
         try:
-            return _settle(made._replace(table=tables.gathered(made.table, step.places)), axes)
+            return _settle(made._replace(table=tables.gather(made.table, step.places)), axes)
         except BoundError:
             pass
-    return blurred(piece)._replace(depends=axes)
+    return blur(piece)._replace(depends=axes)
 
 
 def _settle(piece: Tabled, axes: frozenset[int]) -> Standing | Scope:
@@ -185,7 +185,7 @@ def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Standing 
     wide = [axis for axis in before if old[axis] != 1]
     if piece.carrier in wide and any(axis in wide for axis, _ in piece.support):
         return None
-    kept = support.regrouped(piece.support, old, new, plan)
+    kept = support.regroup(piece.support, old, new, plan)
     if kept is None:
         return None
     piece = piece._replace(support=kept)
@@ -196,11 +196,11 @@ def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Standing 
     after = [axis for axis in behind if new[axis] != 1]
     if len(after) == 1 and wide[0] != piece.carrier:
         return None
-    merged = _merged(piece.map, [old[axis] for axis in wide], wide.index(piece.carrier))
+    merged = _merge_axes(piece.map, [old[axis] for axis in wide], wide.index(piece.carrier))
     return merged and _cut_apart(piece._replace(map=merged), after, new)
 
 
-def _merged(own: PeriodicMap, lengths: Sequence[int], place: int) -> PeriodicMap | None:
+def _merge_axes(own: PeriodicMap, lengths: Sequence[int], place: int) -> PeriodicMap | None:
     """Return a map along one of several axes as one along all of them, merged."""
     if len(lengths) == 1:
         return own
@@ -224,7 +224,9 @@ def _cut_apart(piece: Mapped, axes: Sequence[int], new: Shape) -> Standing | Non
             if axis == axes[0]:
                 return piece._replace(carrier=axis, map=PeriodicMap(p // inner, q, spans[::inner]))
             if q == 0 and outer % p == 0 and len(set(spans)) > 1:
-                made = piece._replace(carrier=axis, map=reduced(p // inner, 0, spans[::inner]))
+                made = piece._replace(
+                    carrier=axis, map=reduce_period(p // inner, 0, spans[::inner])
+                )
                 if outer > 2 * p:
                     return made
                 table = to_table(made, new)

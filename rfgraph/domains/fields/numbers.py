@@ -10,7 +10,7 @@ from rfgraph.domains.fields.axis_field import AxisField, merge_fields
 from rfgraph.domains.fields.interior import irregular
 from rfgraph.domains.fields.pieces import Mapped, Piece, Regrouped, axes_of, tabulate
 from rfgraph.domains.fields.sizes import path_sizes, sizes_of_phases, sizes_of_units, united_map
-from rfgraph.domains.fields.stacking import placed
+from rfgraph.domains.fields.stacking import unite_standing
 from rfgraph.domains.periodic import PeriodicMap, join_spans
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _local_axis(
     axis: int, classes: Classes, shape: Shape, length: int, spatial: Sequence[int]
 ) -> Axis:
     united = _united_field(axis, classes, shape)
-    others = frozenset[int]().union(*(layout.sharing(axis) for layout in classes))
+    others = frozenset[int]().union(*(layout.sharing_axes(axis) for layout in classes))
     shared = bool(others.intersection(spatial) if axis in spatial else others)
     return measure(axis, united, shape, length, shared=shared, moving=bool(others))
 
@@ -72,7 +72,7 @@ def measure(
     `shared`: another input axis lies on the same tensor axis (a Reshape merged them), so that the
     field is irregular. `moving`: it is irregular unless it moves on from period to period.
     """
-    pieces = placed(field.pieces, shape)
+    pieces = unite_standing(field.pieces, shape)
     shortest, longest = path_sizes(field.spread)
     united = None if shared else united_map(pieces, shape)
     if united is not None and (united.q or not moving):
@@ -127,7 +127,7 @@ def bounded_reach(
     ]
     if len(closed) < len(field.pieces):
         return None, None
-    pieces = placed(closed, shape)
+    pieces = unite_standing(closed, shape)
     united = united_map(pieces, shape)
     if united is None:
         _, before, after = _irregular(pieces, tabulate(pieces, shape), length)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from rfgraph.domains.fields.fitting import folded
+from rfgraph.domains.fields.fitting import fold
 from rfgraph.domains.fields.pieces import CUT, Mapped, Piece, Regrouped, Tabled
 from rfgraph.relations.axis_rules import Listed, Pick, Shift
 from rfgraph.relations.graph import edges_into
@@ -40,8 +40,8 @@ def cut_by(piece: Piece, axis: int, rule: Shift | Pick | Listed, shape: Shape) -
     """
     if piece.cut is not None or axis not in piece.axes:
         return piece.cut
-    first, last = _existing(piece, axis, rule.in_len)
-    taken = _taken(rule)
+    first, last = _ends_read(piece, axis, rule.in_len)
+    taken = _positions_taken(rule)
     taken = taken[bisect_left(taken, first) : bisect_right(taken, last)]
     stride = taken.step if isinstance(taken, range) else max(map(sub, taken[1:], taken), default=1)
     if not taken or (taken[0] - first < stride and last - taken[-1] < stride):
@@ -60,7 +60,7 @@ def cut_by_places(piece: Piece, step: Gathered, shape: Shape) -> Span:
     return piece.cut
 
 
-def _existing(piece: Piece, axis: int, length: int) -> tuple[int, int]:
+def _ends_read(piece: Piece, axis: int, length: int) -> tuple[int, int]:
     """Return the first and the last position of an axis at which something is read."""
     if not isinstance(piece, Tabled) or piece.table.lo.shape[axis] == 1:
         return 0, length - 1
@@ -69,7 +69,7 @@ def _existing(piece: Piece, axis: int, length: int) -> tuple[int, int]:
     return int(there[0]), int(there[-1])
 
 
-def _taken(rule: Shift | Pick | Listed) -> Sequence[int]:
+def _positions_taken(rule: Shift | Pick | Listed) -> Sequence[int]:
     """Return the positions that a rule reads, each once, in order."""
     if isinstance(rule, Shift):
         ends = rule.start, rule.start + (rule.out_len - 1) * rule.step
@@ -90,7 +90,7 @@ def read_by_all(piece: Piece, shape: Shape) -> Span:
     return CUT
 
 
-def covering(piece: Piece, length: int, shape: Shape) -> Piece:
+def whole_if_covering(piece: Piece, length: int, shape: Shape) -> Piece:
     """Return a piece as whole if all its units together reach both ends of the input."""
     if piece.cut is None or not isinstance(piece, Mapped) or piece.carrier is None:
         return piece
@@ -124,16 +124,16 @@ def mask_of(piece: Tabled) -> bytes:
     return b"" if there.all() else bytes(str(there.shape), "ascii") + np.packbits(there).tobytes()
 
 
-def mended(piece: Tabled) -> Tabled:
+def whole_if_complete(piece: Tabled) -> Tabled:
     """Return a united piece as whole if its parts together read all that there was to read."""
     if piece.cut is None:
         return piece
-    lo, hi = folded(piece.table, piece.axes)
+    lo, hi = fold(piece.table, piece.axes)
     whole = bool(((lo > hi) | ((lo <= piece.cut[0]) & (hi >= piece.cut[1]))).all())
     return piece._replace(cut=None) if whole else piece
 
 
-def parted(graph: Graph) -> set[str]:
+def parted_tensors(graph: Graph) -> set[str]:
     """Return the tensors behind a Reshape that parts an axis, or a selection of a part of one."""
     found: set[str] = set()
     for tensor in graph:

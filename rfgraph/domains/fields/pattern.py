@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rfgraph.domains.fields.pieces import CUT, Blur, Mapped, Piece, Regrouped, Tabled
-from rfgraph.domains.tables import NOTHING, Table, counted
+from rfgraph.domains.tables import NOTHING, Table, count_table
 
 # A pattern keeps hi above lo by a large constant, so that no phase of it looks empty.
 BASE = 1 << 50
@@ -52,7 +52,7 @@ def _moved_map(piece: Mapped) -> tuple[Mapped | Tabled, int, int]:
     lo, hi = first, last - BASE
     cut = piece.cut and CUT
     if lo or hi or piece.cut != cut:
-        piece = piece._replace(map=piece.map.moved(-lo, -hi), cut=cut)
+        piece = piece._replace(map=piece.map.move_ends(-lo, -hi), cut=cut)
     return piece, lo, hi
 
 
@@ -64,7 +64,7 @@ def _moved_table(piece: Tabled) -> tuple[Tabled, int, int]:
     if not piece.table.is_full:
         there = lo <= hi
         moved = Table(np.where(there, moved.lo, NOTHING), np.where(there, moved.hi, -NOTHING))
-    return piece._replace(table=counted(moved), cut=piece.cut and CUT), lo0, hi0
+    return piece._replace(table=count_table(moved), cut=piece.cut and CUT), lo0, hi0
 
 
 def _key(piece: Tabled) -> tuple[object, ...]:

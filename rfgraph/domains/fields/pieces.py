@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.domains import tables
 from rfgraph.domains.fields import support
-from rfgraph.domains.fields.fitting import depends, fit, folded
+from rfgraph.domains.fields.fitting import depends, fit, fold
 from rfgraph.domains.periodic import PeriodicMap, affine, constant
 from rfgraph.domains.regroup import regroup
 from rfgraph.domains.scope import Scope
 from rfgraph.domains.tables import Table
 from rfgraph.errors import BoundError
-from rfgraph.relations.bounds import bounded
+from rfgraph.relations.bounds import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -145,12 +145,12 @@ def to_table(piece: Mapped | Regrouped, shape: Shape) -> Tabled | Blur:
         return _regrouped_table(piece, shape)
     length = 1 if piece.carrier is None else shape[piece.carrier]
     try:
-        bounded(length)
+        check_size(length)
         return _on_support(
             piece, _tabulate_map(piece.map, length, len(shape), piece.carrier or 0), shape
         )
     except BoundError:
-        return blurred(piece)
+        return blur(piece)
 
 
 def _regrouped_table(piece: Regrouped, shape: Shape) -> Tabled | Blur:
@@ -161,7 +161,7 @@ def _regrouped_table(piece: Regrouped, shape: Shape) -> Tabled | Blur:
             return made._replace(table=regroup(made.table, piece.shape, shape), axes=piece.axes)
         except BoundError:
             pass
-    return blurred(piece)
+    return blur(piece)
 
 
 def _tabulate_map(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Table:
@@ -172,13 +172,13 @@ def _tabulate_map(mapped: PeriodicMap, length: int, rank: int, axis: int) -> Tab
     return Table(lo.reshape(dims), hi.reshape(dims))
 
 
-def tabulated(piece: Mapped, spans: list[Span], shape: Shape) -> Tabled | Blur:
+def tabulate_spans(piece: Mapped, spans: list[Span], shape: Shape) -> Tabled | Blur:
     """Return the table of these intervals along the carrier, where the piece is supported."""
     try:
         table = tables.from_spans(spans, len(shape), piece.carrier or 0)
         return _on_support(piece, table, shape)
     except BoundError:
-        return blurred(piece)
+        return blur(piece)
 
 
 def _on_support(piece: Mapped, table: Table, shape: Shape) -> Tabled:
@@ -186,7 +186,7 @@ def _on_support(piece: Mapped, table: Table, shape: Shape) -> Tabled:
     for axis, bits in piece.support:
         dims = [1] * len(shape)
         dims[axis] = shape[axis]
-        table = tables.masked(table, support.flags(bits, shape[axis]).reshape(dims))
+        table = tables.keep_where(table, support.flags(bits, shape[axis]).reshape(dims))
     return Tabled(table, piece.axes, piece.open_lo, piece.open_hi, piece.cut)
 
 
@@ -204,7 +204,7 @@ def tabulate(pieces: Iterable[Piece], shape: Shape) -> Table | None:
     return united
 
 
-def blurred(piece: Piece) -> Blur:
+def blur(piece: Piece) -> Blur:
     """Return what is left of a piece that is too large to tabulate."""
     return Blur(piece.axes, piece.open_lo, piece.open_hi, piece.cut)
 
@@ -215,14 +215,14 @@ def settle(piece: Tabled, carrier: int | None = None) -> Mapped | Tabled:
     A field that has grown until all units read the same still depends on its axes: on a longer
     input it would not be. `carrier` is the axis of a constant map that depends on none.
     """
-    axes, table = piece.axes, tables.squeezed(piece.table)
+    axes, table = piece.axes, tables.squeeze(piece.table)
     core = table
     if not table.is_full:
-        core = folded(table, table.axes - axes)
+        core = fold(table, table.axes - axes)
         if bool(((table.lo <= table.hi) & ((table.lo > core.lo) | (table.hi < core.hi))).any()):
             # United with what lies elsewhere on the other axes, and reads something else there.
             axes |= depends(table, table.axes - axes)
-            core = folded(table, table.axes - axes)
+            core = fold(table, table.axes - axes)
     tabled = piece._replace(table=table, axes=core.axes or axes)
     bounds = _apart(table, core)
     if len(tabled.axes) > 1 or bounds is None:

@@ -81,11 +81,11 @@ def _spans(variant: Sequence[Piece]) -> Sequence[Span] | None:
     """Return the phases of the pieces that are active together; None beyond MAX_PERIOD."""
     if not variant:
         return (None,)
-    united = _joined([piece.map for piece in variant if isinstance(piece, Mapped)])
+    united = _join_all([piece.map for piece in variant if isinstance(piece, Mapped)])
     return None if united is None else united.spans
 
 
-def _joined(maps: Sequence[PeriodicMap]) -> PeriodicMap | None:
+def _join_all(maps: Sequence[PeriodicMap]) -> PeriodicMap | None:
     """Return the union of maps, None where their rates differ or its period is too long."""
     united: PeriodicMap | None = maps[0]
     for other in maps[1:]:
@@ -165,7 +165,7 @@ def united_map(pieces: Sequence[Piece], shape: Shape) -> PeriodicMap | None:
         carriers.add(piece.carrier)
     if len(carriers) != 1:
         return None
-    united = _joined(maps)
+    united = _join_all(maps)
     (carrier,) = carriers
     length = 1 if carrier is None else shape[carrier]
     return united if united is not None and united.p <= max(length, 1) else None

@@ -9,7 +9,7 @@ from rfgraph.domains.fields.carry import carry_step
 from rfgraph.domains.fields.parts import Lines, uncut
 from rfgraph.domains.fields.pattern import ends, normal
 from rfgraph.domains.fields.pieces import Blur, Mapped, Piece, Regrouped
-from rfgraph.domains.fields.stacking import spliced
+from rfgraph.domains.fields.stacking import splice
 from rfgraph.domains.scope import Scope
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def merge_spreads(spreads: Iterable[Spread], pieces: Sequence[Piece], shape: Sha
     for extents in alike.values():
         if len(extents) > 1:
             known = {id(extent.piece): extent for extent in extents}
-            made = spliced([extent.piece for extent in extents], shape)
+            made = splice([extent.piece for extent in extents], shape)
             extents = [known.get(id(one)) or Extent(one, *extents[0][1:]) for one in made]
         gathered += extents
     return by_pattern(gathered, pieces)

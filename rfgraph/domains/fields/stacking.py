@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
 
 
-def placed(pieces: Sequence[Piece], shape: Shape) -> tuple[Piece, ...]:
+def unite_standing(pieces: Sequence[Piece], shape: Shape) -> tuple[Piece, ...]:
     """Return local pieces of a tensor of `shape`, those that stand still as one if they differ.
 
     Only those are meant that are restricted to some positions, which then say what is read.
@@ -29,7 +29,7 @@ def placed(pieces: Sequence[Piece], shape: Shape) -> tuple[Piece, ...]:
     return *moving, _side_by_side(still, shape)
 
 
-def spliced(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
+def splice(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     """Return pieces of a tensor of `shape`, those of one map on parts of one axis as one."""
     by_key: dict[object, Piece] = {}
     for piece in pieces:

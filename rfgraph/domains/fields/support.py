@@ -49,14 +49,14 @@ def after(bits: int | None, rule: OwnRule) -> int | None:
         there = [any(source[tap] for tap in taps if 0 <= tap < rule.in_len) for taps in rule.lists]
         return pack(np.array(there, dtype=bool))
     if isinstance(rule, Shift) and rule.step == 1 and rule.outside in ("pad", "absent"):
-        return _shifted(bits, rule)
+        return _shift(bits, rule)
     source = flags(bits, rule.in_len)
     made = Table(np.where(source, 0, tables.NOTHING), np.where(source, 0, -tables.NOTHING))
     out = tables.along(made, 0, rule, clipped=False)
     return pack(np.broadcast_to(out.lo <= out.hi, (rule.out_len,)))
 
 
-def _shifted(bits: int, rule: Shift) -> int | None:
+def _shift(bits: int, rule: Shift) -> int | None:
     moved = bits >> rule.start if rule.start >= 0 else bits << -rule.start
     everywhere = (1 << rule.out_len) - 1
     moved &= everywhere
@@ -76,7 +76,7 @@ def pack(mask: Mask) -> int | None:
     return int.from_bytes(np.packbits(mask, bitorder="little").tobytes(), "little")
 
 
-def regrouped(support: Support, old: Shape, new: Shape, plan: Plan) -> Support | None:
+def regroup(support: Support, old: Shape, new: Shape, plan: Plan) -> Support | None:
     """Return the support under another shape; None where axes would no longer be independent."""
     found: list[tuple[int, int]] = []
     for before, behind in plan:

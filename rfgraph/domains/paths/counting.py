@@ -43,7 +43,7 @@ def forward(
     made: StateGraph,
     moves: Iterable[M],
     one: V,
-    shifted: Callable[[V, M], V],
+    shift: Callable[[V, M], V],
     plus: Callable[[V, V], V],
 ) -> dict[int, V]:
     """Return the values of the end states; `moves` has for each arc how it shifts a value."""
@@ -61,7 +61,7 @@ def forward(
         if not readers[source]:
             del values[source]
         if move:
-            value = shifted(value, move)
+            value = shift(value, move)
         before = values.get(target)
         values[target] = value if before is None else plus(before, value)
     return {state: values[state] for state in made.ends if state in values}
@@ -78,7 +78,7 @@ def survey(made: StateGraph, column: int) -> Survey:
     known = made.surveys.get(moves)
     if known is None:
         known = made.surveys[moves] = _survey(made, moves)
-    ends = {state: value.scaled(step) for state, value in known.ends.items()}
+    ends = {state: value.scale(step) for state, value in known.ends.items()}
     return Survey(column, ends, step, moves, known.low * step, known.high * step, known.most)
 
 
@@ -86,9 +86,9 @@ def _survey(made: StateGraph, moves: tuple[int, ...]) -> Survey:
     low = high = 0
     most = 1
 
-    def shifted(value: Moments, move: int) -> Moments:
+    def shift(value: Moments, move: int) -> Moments:
         nonlocal low, high
-        moved = value.shifted(move)
+        moved = value.shift(move)
         low, high = min(low, moved.least), max(high, moved.largest)
         return moved
 
@@ -98,7 +98,7 @@ def _survey(made: StateGraph, moves: tuple[int, ...]) -> Survey:
         most = max(most, joined.total)
         return joined
 
-    ends = forward(made, moves, ONE_PATH, shifted, plus)
+    ends = forward(made, moves, ONE_PATH, shift, plus)
     return Survey(0, ends, 1, moves, low, high, most)
 
 
@@ -132,7 +132,7 @@ def size_moments(made: StateGraph, survey: Survey) -> Moments | None:
     """Return the moments of the sizes of all local paths, None if there is none."""
     united: Moments | None = None
     for state, value in of_scope(made, survey, Scope.LOCAL).items():
-        sizes = value.shifted(_excess(made, state, survey.column) + 1)
+        sizes = value.shift(_excess(made, state, survey.column) + 1)
         united = sizes if united is None else united.plus(sizes)
     return united
 
@@ -165,7 +165,7 @@ def _histogram(
         if distinct is not None and distinct > MAX_SIZES:
             return None
     fits = fields <= MAX_FULL and fields * survey.most.bit_length() <= MAX_PACKED_BITS
-    by_state = _packed(made, survey) if fits else _sparse(made, survey, full=full)
+    by_state = _count_packed(made, survey) if fits else _count_sparse(made, survey, full=full)
     if by_state is None:
         return None
     united: Histogram = {}
@@ -192,7 +192,7 @@ def _distinct(
     if fields > MAX_SET_BITS:
         return None
     first, step = -survey.low // survey.step, survey.step
-    sets = forward(made, survey.moves, 1 << first, _moved, lambda a, b: a | b)
+    sets = forward(made, survey.moves, 1 << first, _shift_bits, lambda a, b: a | b)
     distinct: set[int] = set()
     for state, offset in offsets.items():
         digits = bin(sets[state])[:1:-1]
@@ -200,11 +200,11 @@ def _distinct(
     return len(distinct)
 
 
-def _moved(bits: int, places: int) -> int:
+def _shift_bits(bits: int, places: int) -> int:
     return bits << places if places >= 0 else bits >> -places
 
 
-def _packed(made: StateGraph, survey: Survey) -> dict[int, Histogram]:
+def _count_packed(made: StateGraph, survey: Survey) -> dict[int, Histogram]:
     """Count by base in steps with one long integer per state, whose fields are the counts.
 
     Adding histograms is then one addition, and a shift of all bases a shift of bits.
@@ -218,15 +218,15 @@ def _packed(made: StateGraph, survey: Survey) -> dict[int, Histogram]:
         made,
         survey.moves,
         1 << first * width,
-        lambda value, move: _moved(value, move * width),
+        lambda value, move: _shift_bits(value, move * width),
         lambda a, b: a + b,
     )
-    found = {state: _unpacked(value, width, first) for state, value in values.items()}
+    found = {state: _unpack(value, width, first) for state, value in values.items()}
     made.counted[survey.moves] = found
     return found
 
 
-def _unpacked(value: int, width: int, first: int) -> Histogram:
+def _unpack(value: int, width: int, first: int) -> Histogram:
     size = width // 8
     raw = value.to_bytes((value.bit_length() + 7) // 8 + size, "little")
     histogram: Histogram = {}
@@ -246,43 +246,43 @@ def _sum_counts(a: dict[V, int], b: dict[V, int], bound: int) -> dict[V, int]:
     return joined
 
 
-def _counted(
+def _count_listed(
     made: StateGraph,
     moves: Iterable[M],
     one: dict[V, int],
-    shifted: Callable[[dict[V, int], M], dict[V, int]],
+    shift: Callable[[dict[V, int], M], dict[V, int]],
     *,
     full: bool,
 ) -> dict[int, dict[V, int]] | None:
     """Count with one dictionary per state; None, or BoundError in full, if one grows too large."""
     bound = MAX_FULL if full else 4 * MAX_SIZES
     try:
-        return forward(made, moves, one, shifted, lambda a, b: _sum_counts(a, b, bound))
+        return forward(made, moves, one, shift, lambda a, b: _sum_counts(a, b, bound))
     except BoundError:
         if full:
             raise
         return None
 
 
-def _sparse(made: StateGraph, survey: Survey, *, full: bool) -> dict[int, Histogram] | None:
-    def shifted(value: Histogram, move: int) -> Histogram:
+def _count_sparse(made: StateGraph, survey: Survey, *, full: bool) -> dict[int, Histogram] | None:
+    def shift(value: Histogram, move: int) -> Histogram:
         return {place + move: count for place, count in value.items()}
 
-    return _counted(made, survey.moves, {0: 1}, shifted, full=full)
+    return _count_listed(made, survey.moves, {0: 1}, shift, full=full)
 
 
 def joint(made: StateGraph, *, full: bool) -> Vectors | None:
     """Return the number of paths local on every axis by their sizes; None beyond the bound."""
     axes = len(made.axes)
 
-    def shifted(value: Vectors, move: tuple[int, ...]) -> Vectors:
+    def shift(value: Vectors, move: tuple[int, ...]) -> Vectors:
         return {
             tuple(a + b for a, b in zip(base, move, strict=True)): count
             for base, count in value.items()
         }
 
     moves = (arc.shift[:axes] if any(arc.shift[:axes]) else () for arc in made.arcs)
-    values = _counted(made, moves, {(0,) * axes: 1}, shifted, full=full)
+    values = _count_listed(made, moves, {(0,) * axes: 1}, shift, full=full)
     if values is None:
         return None
     united: Vectors = {}

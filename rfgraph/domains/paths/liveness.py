@@ -66,7 +66,7 @@ class _Needed(Domain[frozenset[int]]):
     def rows(self, value: frozenset[int], axis: int, rule: Rows, shape: Shape) -> frozenset[int]:
         return value | {axis, *rule.axes}
 
-    def gathered(
+    def gather(
         self, value: frozenset[int], places: Places, old: Shape, new: Shape
     ) -> frozenset[int]:
         if value:

@@ -17,7 +17,7 @@ class Moments(NamedTuple):
     least: int
     largest: int
 
-    def shifted(self, shift: int) -> Moments:
+    def shift(self, shift: int) -> Moments:
         """Return the moments with `shift` added to every base."""
         return Moments(
             self.total,
@@ -27,7 +27,7 @@ class Moments(NamedTuple):
             self.largest + shift,
         )
 
-    def scaled(self, step: int) -> Moments:
+    def scale(self, step: int) -> Moments:
         """Return the moments with every base multiplied by a positive `step`."""
         total, first, second, least, largest = self
         return Moments(total, first * step, second * step * step, least * step, largest * step)

@@ -62,7 +62,7 @@ class Origins(NamedTuple):
     reset: int
     apart: bool = True
 
-    def aligned(self, shift: int) -> tuple[int, int]:
+    def bits_from(self, shift: int) -> tuple[int, int]:
         """Return both bit sets with bit 0 for edge number `shift`, which none precedes."""
         return self.bits << (self.shift - shift), self.reset << (self.shift - shift)
 
@@ -104,7 +104,7 @@ class Plan:
             self.numbered.append(origin)
         return number
 
-    def brought(self, edge: Edge, origins: Mapping[str, Origins], form: ClosedForm) -> Origins:
+    def origins_over(self, edge: Edge, origins: Mapping[str, Origins], form: ClosedForm) -> Origins:
         """Return the origins from which an edge is reached; itself, if a trace keeps it."""
         before = origins[edge.source]
         taken = frozenset() if self._can_reshape(edge, before) else reduced_by(edge, form)
@@ -112,15 +112,15 @@ class Plan:
         if taken is None or (many and not taken <= {None}):
             return Origins(self.of(Origin(edge)), 1, 0)
         self.left_out[id(edge)] = taken
-        if _reshaped(edge) or not taken <= {None}:
+        if _is_reshape(edge) or not taken <= {None}:
             spatial = frozenset(axis for axis in taken if axis is not None)
-            before = self._changed(before, edge, spatial)
+            before = self._origins_after(before, edge, spatial)
         return before._replace(reset=before.bits) if None in taken else before
 
     def _can_reshape(self, edge: Edge, before: Origins) -> bool:
         """Whether an edge is a Reshape of what no reduction left a part of an input axis of."""
         return (
-            _reshaped(edge)
+            _is_reshape(edge)
             and before.bits.bit_count() <= MAX_ORIGINS
             and all(
                 at >= 0
@@ -129,13 +129,13 @@ class Plan:
             )
         )
 
-    def _changed(self, before: Origins, edge: Edge, taken: frozenset[int]) -> Origins:
+    def _origins_after(self, before: Origins, edge: Edge, taken: frozenset[int]) -> Origins:
         """Return origins after an edge."""
         moved = (edge.relation.in_shape, edge.relation.out_shape)
         after: dict[int, int] = {}
         for k in bits_of(before.bits):
             origin, reduced, shape = self.numbered[before.shift + k]
-            shape = _unlike(shape, moved) if _reshaped(edge) else shape
+            shape = _unlike(shape, moved) if _is_reshape(edge) else shape
             number = self.of(Origin(origin, reduced | taken, shape))
             after[number] = after.get(number, 0) | before.reset >> k & 1
         shift = min(after)
@@ -147,7 +147,7 @@ class Plan:
         )
 
 
-def entering(
+def entering_edges(
     graph: Graph,
     order: Iterable[str],
     source: str,
@@ -217,7 +217,7 @@ def reduced_by(edge: Edge, form: ClosedForm) -> Taken | None:
     return frozenset(taken) if spatial == reduced else frozenset((*taken, None))
 
 
-def _reshaped(edge: Edge) -> bool:
+def _is_reshape(edge: Edge) -> bool:
     """Whether an edge is a Reshape and nothing else."""
     steps = edge.relation.steps
     return len(steps) == 1 and isinstance(steps[0], Regroup)
@@ -247,7 +247,7 @@ def routes(
     origins: dict[str, Origins] = {}
     readers = Counter(before for into in edges.values() for before in {e.source for e in into})
     for name, into in edges.items():
-        brought = [(edge, plan.brought(edge, origins, form)) for edge in into]
+        brought = [(edge, plan.origins_over(edge, origins, form)) for edge in into]
         if brought:
             whole[name], left, origins[name] = _arrive(brought)
             if left:
@@ -286,7 +286,7 @@ def _arrive(
     whole: list[tuple[Edge, int, int]] = []
     total = total_reset = 0
     for edge, origins in sorted(brought, key=lambda item: not item[1].reset):
-        bits, reset = origins.aligned(shift)
+        bits, reset = origins.bits_from(shift)
         if not bits & total and origins.apart:
             whole.append((edge, bits, reset))
         elif not total & ~bits and not total_reset & ~reset and origins.apart:
@@ -334,7 +334,7 @@ def _search(plan: Plan, name: str, wanted: set[_End]) -> dict[_End, tuple[Edge, 
             made: _Way = (
                 edge.source,
                 reduced | taken,
-                (moved, *reshapes) if _reshaped(edge) else reshapes,
+                (moved, *reshapes) if _is_reshape(edge) else reshapes,
             )
             if made in came:
                 continue

@@ -14,8 +14,8 @@ from rfgraph.domains.fields.layout import is_one_path, lines_of
 from rfgraph.domains.fields.parts import Lines, uncut
 from rfgraph.domains.fields.pattern import excess, normal
 from rfgraph.domains.fields.pieces import Mapped, Tabled, own_position
-from rfgraph.domains.joined import joined
-from rfgraph.domains.paths.routes import Plan, entering, not_named, routes, walks_to
+from rfgraph.domains.joined import joins_of
+from rfgraph.domains.paths.routes import Plan, entering_edges, not_named, routes, walks_to
 from rfgraph.domains.paths.tracks import Track, carry_track, presence, support_of
 from rfgraph.domains.periodic import constant
 from rfgraph.domains.scope import Scope
@@ -112,10 +112,10 @@ class Question:
         if self.count != "paths":
             moved = self.form.joined
             if self.avoiding:
-                moved = joined(graph, [name for name in order if name in moved])
+                moved = joins_of(graph, [name for name in order if name in moved])
             moved = not_named(moved, graph, kept)
             instead.update((name, (one.edge,)) for name, one in moved.items())
-        edges = entering(graph, order, self.form.input, self.target, instead)
+        edges = entering_edges(graph, order, self.form.input, self.target, instead)
         if not edges:
             return None
         return Plan(edges) if self.count == "paths" else routes(edges, self.form, kept)
@@ -248,7 +248,7 @@ class _Folder:
             result = self._carry_track(track, relation, name)
             if result is None:
                 return None
-            moved.append(self._mended(result[0], name, axis))
+            moved.append(self._mend(result[0], name, axis))
             shifts.append(result[1])
         return tuple(moved), tuple(shifts)
 
@@ -267,7 +267,7 @@ class _Folder:
             self._hold(made[0])
         return made
 
-    def _mended(self, track: Track, name: str, axis: int) -> Track:
+    def _mend(self, track: Track, name: str, axis: int) -> Track:
         """Return a track as whole if, at this tensor, its carrier stands for all of the axis."""
         if track.piece.cut is None or not self.made.axes:
             return track

@@ -52,8 +52,8 @@ def carry_track(
     if isinstance(result, Scope):
         left = _where(track.piece, relation)
         scope = track.scope if track.scope.is_lost else result
-        return None if left is None else (presence(scope, _trimmed(left, needed)), 0)
-    result = _trimmed(result, needed)
+        return None if left is None else (presence(scope, _trim(left, needed)), 0)
+    result = _trim(result, needed)
     if result is track.piece:
         return track, 0
     if track.scope.is_lost:
@@ -96,7 +96,7 @@ def _where(piece: Piece, relation: Relation) -> Piece | None:
     return Mapped(None, constant((0, 0))) if isinstance(result, Scope) else result
 
 
-def _trimmed(piece: Piece, needed: frozenset[int]) -> Piece:
+def _trim(piece: Piece, needed: frozenset[int]) -> Piece:
     if isinstance(piece, Regrouped) and isinstance(piece.piece, Mapped) and not needed:
         return piece._replace(piece=piece.piece._replace(support=()))
     if isinstance(piece, Mapped) and piece.support:

@@ -250,7 +250,7 @@ def _reads_of_all(case: Repeated, turn: _Turn, stacked: Stacking) -> _Reads:
     effects = dict(zip(names, turn.effects[lead : lead + count], strict=True))
     kept.fixpoint(before, effects, budget.connect)
     facts = [
-        kept.composed(before, effects[name], budget.connect) if case.some else dict(before[name])
+        kept.compose(before, effects[name], budget.connect) if case.some else dict(before[name])
         for name in names
     ]
     shapes = [entry.value.shape for entry in turn.made[lead : lead + count]]
@@ -260,7 +260,7 @@ def _reads_of_all(case: Repeated, turn: _Turn, stacked: Stacking) -> _Reads:
         shapes.append(_stacked_shape(case, turn, turn.made[k].value.shape, place))
         facts.append(_of_slices(case, turn, turn.effects[k], before, place))
     sources = {name: (part.slot, part.entry) for name, part in zip(turn.names, parts, strict=True)}
-    condition = kept.composed(before, turn.effects[0], budget.connect) if lead else {}
+    condition = kept.compose(before, turn.effects[0], budget.connect) if lead else {}
     _control(case, condition, facts, sources)
     return _Reads(shapes, facts, sources)
 
@@ -290,7 +290,7 @@ def _of_slices(
         if part.axis is not None and name not in earlier and part.backward == place.backward
     }
     facts: dict[str, Kept] = {}
-    for name, one in kept.composed(before, effect, case.call.writer.budget.connect).items():
+    for name, one in kept.compose(before, effect, case.call.writer.budget.connect).items():
         pairs = {(a, b + (b >= place.axis)) for a, b in one.pairs}
         if name in alone:
             pairs.add((alone[name], place.axis))

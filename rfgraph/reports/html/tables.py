@@ -14,7 +14,7 @@ import numpy as np
 
 from rfgraph.domains.fields.layout import carriers
 from rfgraph.domains.fields.numbers import unclipped_span
-from rfgraph.domains.regions import clipped
+from rfgraph.domains.regions import clipped_tables
 from rfgraph.errors import BoundError
 from rfgraph.relations.graph import edges_into, shape_of
 
@@ -59,7 +59,7 @@ def unit_tables(
     `rfgraph unit` has no such numbers.
     """
     try:
-        tables = clipped(result.graph, source, names)
+        tables = clipped_tables(result.graph, source, names)
     except BoundError:
         tables = {}
     form = result.forms[source]
