@@ -43,7 +43,7 @@ def continued_edges(
     other. The first of the edges that are returned stands for those of two parts or more, and comes
     from what has them alone.
     """
-    found: dict[str, tuple[Edge, ...]] = {}
+    instead: dict[str, tuple[Edge, ...]] = {}
     # Parts one after the other have a number, and so the first tensor that is made of them.
     numbers: dict[tuple[int, str, int], int] = {}
     made: dict[int, str] = {}
@@ -61,8 +61,8 @@ def continued_edges(
         made.setdefault(number, tensor)
         if known:
             rest = (part for _, part in ordered[known:])
-            found[tensor] = (_first(graph, source, ordered[0][1]), *rest)
-    return found
+            instead[tensor] = (_first(graph, source, ordered[0][1]), *rest)
+    return instead
 
 
 def _place(edge: Edge) -> tuple[int, int] | None:

@@ -46,13 +46,13 @@ def put_together(into: Mapping[str, Sequence[Edge]]) -> dict[str, list[Edge]]:
 
     Of all the edges `into` each; those that carry nothing are left out.
     """
-    found = {}
+    together = {}
     for tensor, edges in into.items():
         if len(edges) > 1:
             parts = [edge for edge in edges if not edge.relation.is_void]
             if len(parts) > 1 and all(_fills_part(edge.relation) for edge in parts):
-                found[tensor] = parts
-    return found
+                together[tensor] = parts
+    return together
 
 
 def joins_of(graph: Graph, tensors: Iterable[str]) -> dict[str, Joined]:

@@ -124,9 +124,9 @@ def movement(
         for edge in edges:
             if edge.source in walk.values and not edge.relation.is_void:
                 walk.arrive(edge)
-    found = walk.values.get(target)
-    if isinstance(found, Moved):
-        walk.values[target] = with_itself(flatten(found))
+    moved = walk.values.get(target)
+    if isinstance(moved, Moved):
+        walk.values[target] = with_itself(flatten(moved))
     return Movement(walk.values, tuple(walk.breaks), (walk.first, walk.last))
 
 

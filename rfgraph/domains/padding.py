@@ -224,10 +224,10 @@ class _Tabulated(_Outside[tuple["Held", ...]], Clipped):
         self, value: tuple[Held, ...], axis: int, rule: OwnRule, shape: Shape
     ) -> tuple[Held, ...]:
         (made,) = super().along(value, axis, rule, shape)
-        found = self.outside(axis, rule)
-        if found is not None:
+        outside = self.outside(axis, rule)
+        if outside is not None:
             dims = along_axis(rule.out_len, axis, len(shape))
-            left, right = (side.reshape(dims).astype(np.int64) for side in found)
+            left, right = (side.reshape(dims).astype(np.int64) for side in outside)
             made = tables.join(table_of(made), Table(-left, right))
         return (made,)
 
@@ -240,10 +240,10 @@ class _Touching(_Outside[tuple["Product", ...]], ReadUnits):
     def along(
         self, value: tuple[Product, ...], axis: int, rule: OwnRule, shape: Shape
     ) -> tuple[Product, ...]:
-        found = self.outside(axis, rule)
-        if found is not None:
+        outside = self.outside(axis, rule)
+        if outside is not None:
             for one in value:
                 chosen = flags(one[axis], rule.out_len)
-                self.left = self.left or bool(found[0][chosen].any())
-                self.right = self.right or bool(found[1][chosen].any())
+                self.left = self.left or bool(outside[0][chosen].any())
+                self.right = self.right or bool(outside[1][chosen].any())
         return super().along(value, axis, rule, shape)

@@ -188,10 +188,10 @@ def constant(span: Span) -> PeriodicMap:
 
 def join_spans(spans: Iterable[Span]) -> Span:
     """Return the hull of intervals, of which those that are None count for nothing."""
-    found = [span for span in spans if span is not None]
-    if not found:
+    there = [span for span in spans if span is not None]
+    if not there:
         return None
-    return min(lo for lo, _ in found), max(hi for _, hi in found)
+    return min(lo for lo, _ in there), max(hi for _, hi in there)
 
 
 def _hull(first: Span, second: Span) -> Span:
@@ -243,12 +243,12 @@ def reduce_period(p: int, q: int, spans: Sequence[Span]) -> PeriodicMap:
 @lru_cache(maxsize=1024)
 def _prime_factors(number: int) -> tuple[int, ...]:
     """Return the prime factors, each once."""
-    found: list[int] = []
+    factors: list[int] = []
     factor = 2
     while factor * factor <= number:
         if number % factor == 0:
-            found.append(factor)
+            factors.append(factor)
             while number % factor == 0:
                 number //= factor
         factor += 1
-    return (*found, number) if number > 1 else tuple(found)
+    return (*factors, number) if number > 1 else tuple(factors)

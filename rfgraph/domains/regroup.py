@@ -115,7 +115,7 @@ def _cut_outer(outer: list[int], after: Sequence[int], old: list[int], new: list
 
 def regrouped_axes(axes: frozenset[int], old: Shape, new: Shape) -> frozenset[int]:
     """Return the axes of the new shape along which positions on some old axes change."""
-    found: set[int] = set()
+    after_axes: set[int] = set()
     for before, after in regroup_plan(old, new):
         for carrier in axes.intersection(before):
             low = math.prod(old[axis] for axis in before if axis > carrier)
@@ -123,9 +123,9 @@ def regrouped_axes(axes: frozenset[int], old: Shape, new: Shape) -> frozenset[in
             inner = 1
             for axis in reversed(after):
                 if new[axis] > 1 and inner % high and low % (inner * new[axis]):
-                    found.add(axis)
+                    after_axes.add(axis)
                 inner *= new[axis]
-    return frozenset(found)
+    return frozenset(after_axes)
 
 
 def regrouped_size(table: Table, old: Shape, new: Shape) -> int:

@@ -273,14 +273,14 @@ def _reduce(table: Table, shape: tuple[int, int], there: Ints, counts: Ints) -> 
     """Reduce, for each of `counts` in turn, so many of the rows `there` of a table of `shape`."""
     some = counts > 0
     starts = (np.cumsum(counts) - counts)[some]
-    found = []
+    sides = []
     for array, reducer, neutral in zip(table, _HULL, (NOTHING, -NOTHING), strict=True):
         values = array.reshape(shape)
         out = np.full((len(counts), values.shape[1]), neutral, dtype=np.int64)
         if len(starts):
             out[some] = reducer.reduceat(values[there], starts, axis=0)
-        found.append(out)
-    return found[0], found[1]
+        sides.append(out)
+    return sides[0], sides[1]
 
 
 def _along_list(table: Table, axis: int, rule: Listed) -> Table:
@@ -307,13 +307,13 @@ def window_hulls(table: Table, axis: int, first: Ints, step: int, count: Ints) -
         rows = np.nonzero((levels == level) & there)[0]
         begin = first[rows]
         doubled.append((rows, begin, begin + (count[rows] - (1 << level)) * step))
-    found = []
+    sides = []
     for array, reducer, neutral in zip(table, _HULL, (NOTHING, -NOTHING), strict=True):
         source = np.moveaxis(array, axis, 0) if axis else array
         out = np.full((len(first), *source.shape[1:]), neutral, dtype=np.int64)
         _reduce_ranges(source, out, step, doubled, reducer)
-        found.append(np.moveaxis(out, 0, axis) if axis else out)
-    return Table(*found)
+        sides.append(np.moveaxis(out, 0, axis) if axis else out)
+    return Table(*sides)
 
 
 def _rises(array: Ints, axis: int) -> bool:

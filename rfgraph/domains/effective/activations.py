@@ -120,8 +120,8 @@ def normal_cdf(x: Floats) -> Floats:
 
 def erf(x: Floats) -> Floats:
     """Return the error function, by element."""
-    found: Floats = np.array([math.erf(item) for item in np.ravel(x)]).reshape(np.shape(x))
-    return found
+    values: Floats = np.array([math.erf(item) for item in np.ravel(x)]).reshape(np.shape(x))
+    return values
 
 
 def _erf(x: Floats) -> Floats:
@@ -144,8 +144,8 @@ def _run(op: Op, argument: Floats) -> Both:
     if op.name in COMBINED:
         return COMBINED[op.name](operands, *op.values)
     ((value, slope),) = operands
-    found, own = FUNCTIONS[op.name](value, *op.values)
-    return found, own * slope
+    result, own = FUNCTIONS[op.name](value, *op.values)
+    return result, own * slope
 
 
 def _sigmoid(x: Floats) -> Both:
@@ -325,12 +325,12 @@ def largest(given: Moments, count: int, *, rectified_after: bool) -> Moments:
     weight = np.diff(normal_cdf(edges) ** count)
     z = (edges[1:] + edges[:-1]) / 2
     means, shares = _means(given)
-    found = means[:, None] + math.sqrt(given.within) * z
+    maxima = means[:, None] + math.sqrt(given.within) * z
     if rectified_after:
-        found = np.maximum(found, 0)
-    inner = found @ weight
+        maxima = np.maximum(maxima, 0)
+    inner = maxima @ weight
     return Moments(
-        float(shares @ inner), float(shares @ (found**2 @ weight)), float(shares @ inner**2)
+        float(shares @ inner), float(shares @ (maxima**2 @ weight)), float(shares @ inner**2)
     )
 
 

@@ -151,8 +151,8 @@ class Adjoint(Domain[Mass]):
             if passed is not None:
                 self._averaging = ""
                 done = edge.how is not None and isinstance(edge.how.stored, Kernel)
-                found = passed if done else self.carry(passed, edge.relation)
-                return found, self._weighing.beside.get(edge.key, 1.0)
+                mass = passed if done else self.carry(passed, edge.relation)
+                return mass, self._weighing.beside.get(edge.key, 1.0)
         how = edge.how
         self._averaging = (how.name or "all") if how is not None and how.word == "mean" else ""
         return self.carry(value, edge.relation), self._weighing.factors.get(edge.key, 1.0)
@@ -243,18 +243,18 @@ class Adjoint(Domain[Mass]):
 
     def along(self, value: Mass, axis: int, rule: OwnRule, shape: Shape) -> Mass:
         """Give each position what the rule lets it pass on."""
-        found, lag = self._constant(value, axis, rule), None
-        if found is None:
+        before, lag = self._constant(value, axis, rule), None
+        if before is None:
             gain, lag = self._correlation(value, axis, rule)
-            found = self._spread(value, axis, rule)
+            before = self._spread(value, axis, rule)
             if gain != 1.0:
-                found = found._replace(values=found.values * gain)
-        return found._replace(shape=shape, lags=lags.at(found.lags, axis, lag))
+                before = before._replace(values=before.values * gain)
+        return before._replace(shape=shape, lags=lags.at(before.lags, axis, lag))
 
     def rows(self, value: Mass, axis: int, rule: Rows, shape: Shape) -> Mass:
         """Give each position what the rows that keep it pass on."""
-        found = kept_rows(value, axis, rule)
-        return found._replace(shape=shape, lags=lags.at(found.lags, axis, None))
+        before = kept_rows(value, axis, rule)
+        return before._replace(shape=shape, lags=lags.at(before.lags, axis, None))
 
     def _constant(self, value: Mass, axis: int, rule: OwnRule) -> Mass | None:
         """Return the mass where it is constant along the axis, None where it is not."""

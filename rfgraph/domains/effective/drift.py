@@ -84,8 +84,8 @@ class Drifts(Domain[dict[int, Line]]):
 
     def across(self, value: dict[int, Line], edge: Edge) -> dict[int, Line]:
         """Carry lines over an edge; a tensor of which only a part is read counts by that part."""
-        found = self.carry(value, edge.relation)
-        return _weigh(found, self._weighing.factors.get(edge.key, 1.0) * fan(edge.relation))
+        lines = self.carry(value, edge.relation)
+        return _weigh(lines, self._weighing.factors.get(edge.key, 1.0) * fan(edge.relation))
 
     def pointwise(self, value: dict[int, Line], old: Shape, new: Shape) -> dict[int, Line]:
         """Count axes from the front of the new shape; those that are widened are lost."""

@@ -151,8 +151,8 @@ def _shared_evenly(read: Read, reads: Sequence[Read]) -> float:
 
 
 def _activation(read: Read, reads: Sequence[Read]) -> float:
-    found = read.expected
-    return 1.0 if found is None else found[1]
+    moments_and_slope = read.expected
+    return 1.0 if moments_and_slope is None else moments_and_slope[1]
 
 
 def _one(read: Read, reads: Sequence[Read]) -> float:
@@ -227,8 +227,8 @@ def _value(read: Read, default: float) -> float:
 
 
 def _side(reads: Sequence[Read], side: str) -> Moments:
-    found = [read.state.moments for read in reads if read.how.name == side]
-    return found[0] if found else STANDARD
+    moments = [read.state.moments for read in reads if read.how.name == side]
+    return moments[0] if moments else STANDARD
 
 
 # Results, by word: from the edges of that word into a tensor.
@@ -241,10 +241,10 @@ def _standard_state(reads: Sequence[Read]) -> State:
 def _state_of_activation(reads: Sequence[Read]) -> State:
     (read, *_) = reads
     moments = read.state.moments
-    found = read.expected
-    if found is None:
+    moments_and_slope = read.expected
+    if moments_and_slope is None:
         return State(moments)
-    return State(found[0], moments if read.how.name == "Relu" else None)
+    return State(moments_and_slope[0], moments if read.how.name == "Relu" else None)
 
 
 def _average_state(reads: Sequence[Read]) -> State:

@@ -28,16 +28,16 @@ def curves_of(edges: Sequence[Edge], known: Mapping[str, dict[str, Op]]) -> dict
         return {}
     if len(edges) == 1:
         op = _own_op(hows[0])
-        found = {} if op is None else {o: _then(p, op) for o, p in operands[0].items()}
+        functions = {} if op is None else {o: _then(p, op) for o, p in operands[0].items()}
     else:
         word = _word(edges)
         shared = set.intersection(*map(set, operands)) if word else ()
-        found = {
+        functions = {
             origin: Op(word, (), tuple(curves[origin] for curves in operands))
             for origin in operands[0]
             if origin in shared
         }
-    short = [(o, p) for o, p in found.items() if len(p.names) <= MAX_PROGRAM]
+    short = [(o, p) for o, p in functions.items() if len(p.names) <= MAX_PROGRAM]
     return dict(short[-MAX_ORIGINS:])
 
 

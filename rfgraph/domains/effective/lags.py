@@ -33,12 +33,12 @@ def lags_before(rule: OwnRule, lag: Floats | None) -> Floats | None:
     """
     if lag is None or not isinstance(rule, (Window, Transposed)):
         return None
-    found, stride = np.zeros(REACH + 1), rule.stride
+    before, stride = np.zeros(REACH + 1), rule.stride
     if isinstance(rule, Window):
-        found[::stride] = lag[: REACH // stride + 1]
+        before[::stride] = lag[: REACH // stride + 1]
     else:
-        found[: REACH // stride + 1] = lag[::stride]
-    return found
+        before[: REACH // stride + 1] = lag[::stride]
+    return before
 
 
 def smooths(rule: OwnRule) -> bool:
@@ -53,8 +53,8 @@ def smooth(rule: Window | Resample, lag: Floats | None) -> tuple[float, Floats |
 
     Both are taken at the middle of the input.
     """
-    found = taps(rule) if isinstance(rule, Resample) else _mean_taps(rule)
-    columns = _columns(*found, rule.in_len // 2, rule.in_len)
+    places_and_weights = taps(rule) if isinstance(rule, Resample) else _mean_taps(rule)
+    columns = _columns(*places_and_weights, rule.in_len // 2, rule.in_len)
     if not columns[:, 0].any():
         return 1.0, None
     first = columns[:, 0]

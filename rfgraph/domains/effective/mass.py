@@ -86,8 +86,8 @@ def sum_along(value: Mass, axis: int) -> Mass:
     sums = value.values.sum(axis=axis, keepdims=True)
     if value.origin[axis] is None:
         sums = sums * value.shape[axis]
-    found = with_line(value, axis, sums, None)
-    return found._replace(
+    constant = with_line(value, axis, sums, None)
+    return constant._replace(
         shape=(*value.shape[:axis], 1, *value.shape[axis + 1 :]),
         lags={other: lag for other, lag in value.lags.items() if other != axis},
         lost=value.lost - {axis},

@@ -81,8 +81,8 @@ def count_inside(rule: Window, first: int, count: int) -> Floats:
     before = np.clip(-(start // rule.dilation), 0, rule.kernel)
     beyond = start + rule.extent - rule.in_len
     after = np.clip(-(-beyond // rule.dilation), 0, rule.kernel)
-    found: Floats = np.maximum(rule.kernel - before - after, 1).astype(np.float64)
-    return found
+    inside: Floats = np.maximum(rule.kernel - before - after, 1).astype(np.float64)
+    return inside
 
 
 def transposed_taps(rule: Transposed, first: int, count: int) -> Taps:
@@ -167,8 +167,8 @@ def band(rule: Band, values: NDArray[Any]) -> NDArray[Any]:
         return np.repeat(values.sum(axis=0, keepdims=True), rule.in_len, axis=0)
     if rule.after is not None:
         sums, start = values[::-1].cumsum(axis=0)[::-1], position - rule.after
-        found: NDArray[Any] = sums[np.clip(start, 0, top)]
-        return _only(found, start <= top)
+        collected: NDArray[Any] = sums[np.clip(start, 0, top)]
+        return _only(collected, start <= top)
     sums, stop = values.cumsum(axis=0), position + (rule.before or 0)
     return _only(sums[np.clip(stop, 0, top)], stop >= 0)
 

@@ -65,50 +65,50 @@ class Numbers:
         how = edge.how
         if how is None or not takes_numbers(edge) or how.stored == ():
             return None
-        found = None if how.stored is None else self._squares(edge, how.stored)
-        if found is None:
+        squares = None if how.stored is None else self._squares(edge, how.stored)
+        if squares is None:
             self.missing[edge.key] = edge
             return None
         if not isinstance(how.stored, Kernel):
-            return _times(value, found, clipped=clipped)
+            return _times(value, squares, clipped=clipped)
         value = _written_out(value, edge.relation, how.stored)
-        self._multiplied += found.size * (value.values.size // value.shape[how.stored.gives])
+        self._multiplied += squares.size * (value.values.size // value.shape[how.stored.gives])
         if self._multiplied > MAX_MULTIPLIED:
             raise BoundError(f"weights times values exceed MAX_MULTIPLIED ({MAX_MULTIPLIED})")
-        return _contract(value, edge.relation, how.stored, found, clipped=clipped)
+        return _contract(value, edge.relation, how.stored, squares, clipped=clipped)
 
     def _squares(self, edge: Edge, stored: Kernel | Sequence[Scaling]) -> Floats | None:
         """Return the squares of a kernel, taps first, or of all that scales; None if not there."""
         if isinstance(stored, Kernel):
-            found = self._numbers(edge, stored.slot, stored.shape)
-            if found is None:
+            numbers = self._numbers(edge, stored.slot, stored.shape)
+            if numbers is None:
                 return None
             if stored.transposed:
-                found = found.swapaxes(1, 2)
-            taps = range(3, found.ndim)
-            found = found.transpose(*taps, 0, 1, 2)
+                numbers = numbers.swapaxes(1, 2)
+            taps = range(3, numbers.ndim)
+            numbers = numbers.transpose(*taps, 0, 1, 2)
             with np.errstate(all="ignore"):
-                squares = np.square(found, dtype=np.float64, order="C")
+                squares = np.square(numbers, dtype=np.float64, order="C")
                 if stored.scale != 1:
                     squares *= stored.scale**2
-            return _power_of(edge, stored.slot, found, squares, 2)
+            return _power_of(edge, stored.slot, numbers, squares, 2)
         factors: Floats = np.ones(())
         for item in stored:
-            found = self._numbers(edge, item.slot, item.shape)
-            if found is None:
+            numbers = self._numbers(edge, item.slot, item.shape)
+            if numbers is None:
                 return None
-            found = found.astype(np.float64) + item.plus
+            numbers = numbers.astype(np.float64) + item.plus
             power = 2 * item.power
             with np.errstate(all="ignore"):
-                squares = found**power
-            factors = factors * _power_of(edge, item.slot, found, squares, power)
+                squares = numbers**power
+            factors = factors * _power_of(edge, item.slot, numbers, squares, power)
         return factors
 
     def _numbers(self, edge: Edge, slot: int, shape: Sequence[int]) -> NDArray[Any] | None:
-        found = self._fetch(edge.operator, slot)
-        if found is None or found.dtype.name not in _FLOATS or found.size != math.prod(shape):
+        numbers = self._fetch(edge.operator, slot)
+        if numbers is None or numbers.dtype.name not in _FLOATS or numbers.size != math.prod(shape):
             return None
-        return (found if found.dtype.isbuiltin else found.astype(np.float32)).reshape(shape)
+        return (numbers if numbers.dtype.isbuiltin else numbers.astype(np.float32)).reshape(shape)
 
 
 def _power_of(

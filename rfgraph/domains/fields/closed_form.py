@@ -244,11 +244,11 @@ class _Walk:
 
 def _by_number(marked: Mapping[frozenset[int], set[int]]) -> dict[int, set[int]]:
     """Return what is marked of groups of inputs, by the number of the input."""
-    found: dict[int, set[int]] = {}
+    by_number: dict[int, set[int]] = {}
     for inputs, axes in marked.items():
         for number in inputs:
-            found.setdefault(number, set()).update(axes)
-    return found
+            by_number.setdefault(number, set()).update(axes)
+    return by_number
 
 
 def _passes_on(relation: Relation) -> bool:

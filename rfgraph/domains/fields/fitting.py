@@ -29,16 +29,16 @@ def depends(table: Table, candidates: Iterable[int]) -> frozenset[int]:
     An axis only masks if all units along it that read anything read the same.
     """
     lo, hi = table
-    found = set(candidates)
-    for axis in sorted(found & table.axes):
+    axes = set(candidates)
+    for axis in sorted(axes & table.axes):
         if int((lo <= hi).sum(axis=axis).max()) < 2:
             # Where units along it never meet, nothing tells a mask from a dependence.
             continue
         one = fold(Table(lo, hi), (axis,))
         if bool(((lo > hi) | ((lo == one.lo) & (hi == one.hi))).all()):
             lo, hi = one
-            found.discard(axis)
-    return frozenset(found & table.axes)
+            axes.discard(axis)
+    return frozenset(axes & table.axes)
 
 
 def direction(table: Table, axis: int) -> int:
@@ -89,14 +89,14 @@ def _period(lo: Ints, hi: Ints, first: int) -> int | None:
     at = size * (first + 1)
     while at <= size * most:
         # A line repeats where its beginning, and that of the reversed line, stand once more.
-        found = at
+        place = at
         for line in lines:
-            found = line.find(line[: len(line) - size * most], found)
-            if found < 0:
+            place = line.find(line[: len(line) - size * most], place)
+            if place < 0:
                 return None
-        if found == at:
+        if place == at:
             return at // size
-        at = found + -found % size
+        at = place + -place % size
     return None
 
 

@@ -101,8 +101,8 @@ def repeating_map(
         stretch = _between_borders(spans, length, (False, True), rates)
     if stretch is None:
         return None
-    found = _map_of(spans, stretch)
-    return (found, is_bounded) if _is_within(spans, found) else None
+    mapped = _map_of(spans, stretch)
+    return (mapped, is_bounded) if _is_within(spans, mapped) else None
 
 
 def _ends(spans: Table, length: int) -> Table:
@@ -168,9 +168,11 @@ def _longest(spans: Table) -> _Stretch | None:
     """Return the only longest stretch that moves on, of its least period."""
     skipped = max(len(spans.lo) - MAX_LETTERS, 0) // 2
     middle = Table(*(array[skipped : skipped + MAX_LETTERS] for array in spans))
-    found = [stretch for p, q in sorted(_periods(middle)) for stretch in _stretches(spans, p, q)]
-    most = max((last - first for first, last, _, _ in found), default=0)
-    longest = [stretch for stretch in found if stretch.last - stretch.first == most]
+    stretches = [
+        stretch for p, q in sorted(_periods(middle)) for stretch in _stretches(spans, p, q)
+    ]
+    most = max((last - first for first, last, _, _ in stretches), default=0)
+    longest = [stretch for stretch in stretches if stretch.last - stretch.first == most]
     return longest[0] if len({stretch.first for stretch in longest}) == 1 else None
 
 
@@ -205,10 +207,10 @@ def _periods(spans: Table) -> set[tuple[int, int]]:
 def _last_read(lo: Ints, there: NDArray[np.bool_]) -> Ints:
     """Return where each unit begins to read, or the last one before it that reads anything."""
     places = np.where(there, np.arange(len(lo), dtype=np.int64)[:, None], 0)
-    found: Ints = np.take_along_axis(
+    last: Ints = np.take_along_axis(
         np.where(there, lo, 0), np.maximum.accumulate(places, axis=0), axis=0
     )
-    return found
+    return last
 
 
 def _word(spans: Table, there: NDArray[np.bool_], at: Ints) -> list[int]:

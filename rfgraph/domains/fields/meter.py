@@ -70,10 +70,10 @@ class Meter:
             self.seen[key] = self._measure_state(tensor, state, shape), {}
             if len(self.seen) > MAX_SEEN:
                 del self.seen[next(iter(self.seen))]
-        (agree, found), explained = self.seen[key]
+        (agree, axes_of), explained = self.seen[key]
         axes = explained.get(state.through)
         if axes is None:
-            axes = FrozenDict({n: self._explain(found[n], state.through[n]) for n in found})
+            axes = FrozenDict({n: self._explain(axes_of[n], state.through[n]) for n in axes_of})
             explained[state.through] = axes
         if not self.probed or self.longer is None or not self._has_parts(tensor):
             return agree, axes

@@ -172,11 +172,11 @@ def _settle(piece: Tabled, axes: frozenset[int]) -> Standing | Scope:
 
 def _behind(axes: frozenset[int], plan: Plan, new: Shape) -> frozenset[int]:
     """Return the axes of the new shape that the old `axes` became part of."""
-    found: set[int] = set()
+    behind: set[int] = set()
     for before, after in plan:
         if not axes.isdisjoint(before):
-            found.update(axis for axis in after if new[axis] > 1)
-    return frozenset(found)
+            behind.update(axis for axis in after if new[axis] > 1)
+    return frozenset(behind)
 
 
 def _moved_whole(piece: Mapped, old: Shape, new: Shape, plan: Plan) -> Standing | Scope | None:

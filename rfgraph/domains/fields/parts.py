@@ -100,8 +100,8 @@ def whole_if_covering(piece: Piece, length: int, shape: Shape) -> Piece:
 
 def whole_lines(pieces: Iterable[Piece]) -> Lines:
     """Return the lines of the maps whose carriers stand for all of the input axis."""
-    found = (_line(piece) for piece in pieces if piece.cut is None)
-    return frozenset(line for line in found if line is not None)
+    lines = (_line(piece) for piece in pieces if piece.cut is None)
+    return frozenset(line for line in lines if line is not None)
 
 
 def _line(piece: Piece) -> tuple[int, Fraction] | None:
@@ -135,11 +135,13 @@ def whole_if_complete(piece: Tabled) -> Tabled:
 
 def parted_tensors(graph: Graph) -> set[str]:
     """Return the tensors behind a Reshape that parts an axis, or a selection of a part of one."""
-    found: set[str] = set()
+    tensors: set[str] = set()
     for tensor in graph:
-        if any(edge.source in found or _parts(edge.relation) for edge in edges_into(graph, tensor)):
-            found.add(tensor)
-    return found
+        if any(
+            edge.source in tensors or _parts(edge.relation) for edge in edges_into(graph, tensor)
+        ):
+            tensors.add(tensor)
+    return tensors
 
 
 def _parts(relation: Relation) -> bool:

@@ -122,13 +122,13 @@ def scope_of(piece: Piece) -> Scope:
 
 def axes_of(pieces: Iterable[Piece]) -> frozenset[int]:
     """Return the tensor axes on which the intervals of some piece depend."""
-    found: set[int] = set()
+    axes: set[int] = set()
     for piece in pieces:
         if not isinstance(piece, Mapped):
-            found |= piece.axes
+            axes |= piece.axes
         elif piece.carrier is not None:
-            found.add(piece.carrier)
-    return frozenset(found)
+            axes.add(piece.carrier)
+    return frozenset(axes)
 
 
 # -- changes of form ---------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def _apart(table: Table, core: Table) -> Support | None:
     """Return the support that a table has beside its intervals; None if it is not a product."""
     if table.lo.shape == core.lo.shape:
         return ()
-    found = support.projections(table.lo <= table.hi)
-    if found is None:
+    sides = support.projections(table.lo <= table.hi)
+    if sides is None:
         return None
-    return tuple(pair for pair in found if pair[0] not in core.axes)
+    return tuple(pair for pair in sides if pair[0] not in core.axes)

@@ -78,15 +78,15 @@ def pack(mask: Mask) -> int | None:
 
 def regroup(support: Support, old: Shape, new: Shape, plan: Plan) -> Support | None:
     """Return the support under another shape; None where axes would no longer be independent."""
-    found: list[tuple[int, int]] = []
+    bits_by_axis: list[tuple[int, int]] = []
     for before, behind in plan:
         here = {axis: bits for axis, bits in support if axis in before}
         if here:
             moved = _regrouped_axes(here, before, behind, old, new)
             if moved is None:
                 return None
-            found.extend(moved)
-    return tuple(sorted(found))
+            bits_by_axis.extend(moved)
+    return tuple(sorted(bits_by_axis))
 
 
 def _regrouped_axes(
@@ -111,12 +111,12 @@ def _regrouped_axes(
 def projections(mask: Mask) -> Support | None:
     """Return the positions of each axis at which a mask is set; None if it is not their product."""
     shadow = np.ones((1,) * mask.ndim, dtype=bool)
-    found: list[tuple[int, int]] = []
+    sides: list[tuple[int, int]] = []
     for axis in range(mask.ndim):
         others = tuple(other for other in range(mask.ndim) if other != axis)
         mine = mask.any(axis=others, keepdims=True)
         shadow = shadow & mine
         bits = pack(mine.reshape(-1))
         if bits is not None:
-            found.append((axis, bits))
-    return tuple(found) if bool((shadow == mask).all()) else None
+            sides.append((axis, bits))
+    return tuple(sides) if bool((shadow == mask).all()) else None

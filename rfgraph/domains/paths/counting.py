@@ -221,9 +221,9 @@ def _count_packed(made: StateGraph, survey: Survey) -> dict[int, Histogram]:
         lambda value, move: _shift_bits(value, move * width),
         lambda a, b: a + b,
     )
-    found = {state: _unpack(value, width, first) for state, value in values.items()}
-    made.counted[survey.moves] = found
-    return found
+    counts = {state: _unpack(value, width, first) for state, value in values.items()}
+    made.counted[survey.moves] = counts
+    return counts
 
 
 def _unpack(value: int, width: int, first: int) -> Histogram:
