@@ -47,19 +47,18 @@ if TYPE_CHECKING:
         Whole,
         Window,
     )
-    from rfgraph.relations.graph import (
+    from rfgraph.relations.beside import (
         AttributeChange,
         FileGraph,
         FileNode,
         MaskCut,
-        Model,
-        ModelInput,
-        Operator,
         Revision,
         StoredMasks,
         Unanalysed,
     )
+    from rfgraph.relations.graph import Model, ModelInput
     from rfgraph.relations.how import How
+    from rfgraph.relations.operator import Operator
     from rfgraph.relations.relation import Relation
     from rfgraph.relations.steps import (
         Everything,
@@ -105,10 +104,11 @@ _NAMES = {
     "relations.axis_rules": (
         "AxisRule Band Blocks Listed Pick Repeat Resample Rows Shape Shift Transposed Whole Window"
     ),
-    "relations.graph": (
-        "AttributeChange FileGraph FileNode MaskCut Model ModelInput Operator Revision "
-        "StoredMasks Unanalysed"
+    "relations.beside": (
+        "AttributeChange FileGraph FileNode MaskCut Revision StoredMasks Unanalysed"
     ),
+    "relations.graph": "Model ModelInput",
+    "relations.operator": "Operator",
     "relations.how": "How",
     "relations.relation": "Relation",
     "relations.steps": (

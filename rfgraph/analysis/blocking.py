@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from rfgraph.domains.movement import Break, Movement
     from rfgraph.relations.axis_rules import AxisRule
-    from rfgraph.relations.graph import Graph, Model, ModelInput, Operator
+    from rfgraph.relations.graph import Graph, Model, ModelInput
+    from rfgraph.relations.operator import Operator
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from rfgraph.domains.movement import Movement
     from rfgraph.relations.axis_rules import AxisRule, Shape
-    from rfgraph.relations.graph import Edge, Graph, Model, ModelInput, Operator
+    from rfgraph.relations.graph import Edge, Graph, Model, ModelInput
+    from rfgraph.relations.operator import Operator
 
 SAMPLED = "its sampling depends on the length"
 UNEVEN = "its length does not follow that of the input"

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.relations.axis_rules import Whole
-from rfgraph.relations.graph import Unanalysed, edges_of, producer_of, shape_of
+from rfgraph.relations.graph import edges_of, producer_of, shape_of
 from rfgraph.relations.steps import Everything, Reduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rfgraph.relations.graph import Graph, Model, Operator
+    from rfgraph.relations.beside import Unanalysed
+    from rfgraph.relations.graph import Graph, Model
+    from rfgraph.relations.operator import Operator
     from rfgraph.relations.relation import Relation
 
 
@@ -27,6 +29,8 @@ def not_followed(model: Model) -> Iterator[Unanalysed]:
     beyond = {edge.operator for edge in edges if _lost_its_shape(model.graph, edge.source)}
     for _, tensor, relation, operator, *_ in edges:
         if operator not in items and operator not in beyond and has_unknown(relation):
+            from rfgraph.relations.beside import Unanalysed
+
             items[operator] = Unanalysed(operator, DEPENDS, (tensor,))
     yield from sorted(items.values(), key=lambda item: item.operator.index)
 

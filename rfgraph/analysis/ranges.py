@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from rfgraph.relations.graph import edges_from, shape_of
 
 if TYPE_CHECKING:
-    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.operator import Operator
 
 
 _FUSED = {("", "DynamicQuantizeLinear"), ("com.microsoft", "DynamicQuantizeMatMul")}

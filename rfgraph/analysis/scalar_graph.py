@@ -13,7 +13,8 @@ from rfgraph.wording.names import printable
 
 if TYPE_CHECKING:
     from rfgraph.onnxfile.reading.model_source import Source
-    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.operator import Operator
 
 
 def simple_graph(model: Model | Analysis | Source) -> Graph:

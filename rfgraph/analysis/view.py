@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.field import ReceptiveField
-    from rfgraph.relations.graph import ModelInput, StoredMasks
+    from rfgraph.relations.beside import StoredMasks
+    from rfgraph.relations.graph import ModelInput
 
 
 # Fields, and distributions over paths, that are listed one by one.

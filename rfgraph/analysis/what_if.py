@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rfgraph.onnxfile.reading.model_source import Source
-    from rfgraph.relations.graph import Changes, Setting
+    from rfgraph.relations.beside import Changes, Setting
 
 
 Given: TypeAlias = "Mapping[tuple[str, str], int | float | str | Sequence[Any]]"

@@ -22,7 +22,7 @@ from rfgraph.relations.steps import Reduce, Select
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.paths import Path
-    from rfgraph.relations.graph import Setting
+    from rfgraph.relations.beside import Setting
 
 
 Kind: TypeAlias = Literal["dilation", "kernel", "layer", "stride"]

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Json
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
-    from rfgraph.relations.graph import Model, StoredMasks
+    from rfgraph.relations.beside import StoredMasks
+    from rfgraph.relations.graph import Model
 
 
 # How many models are handed to an executor before the first answer is taken: enough for any pool.

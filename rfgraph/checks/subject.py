@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from rfgraph.checks.baseline import Baseline
     from rfgraph.checks.registry import Check
     from rfgraph.domains.fields.layout import ClosedForm
-    from rfgraph.relations.graph import ModelInput, Operator
+    from rfgraph.relations.graph import ModelInput
+    from rfgraph.relations.operator import Operator
 
 
 class Said(NamedTuple):

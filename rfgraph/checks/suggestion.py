@@ -12,7 +12,7 @@ from rfgraph.wording.records import entry_of, plain
 
 if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Json
-    from rfgraph.relations.graph import Setting
+    from rfgraph.relations.beside import Setting
 
 
 Kind: TypeAlias = Literal["dilation", "kernel", "layer", "stride", "causal", "removal"]

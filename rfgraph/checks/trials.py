@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rfgraph.checks.candidates import Move, Vector
     from rfgraph.checks.settings import Settings
     from rfgraph.checks.subject import Measurement
-    from rfgraph.relations.graph import Changes
+    from rfgraph.relations.beside import Changes
 
 
 # How often a model is changed and asked again for one suggestion.

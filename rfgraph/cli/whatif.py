@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.cli.options import add_model, add_names, add_output, load_model
 from rfgraph.cli.output import emit, save, style_of
 from rfgraph.errors import UsageError
-from rfgraph.relations.graph import Revision
+from rfgraph.relations.beside import Revision
 from rfgraph.wording.names import one_line, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfgraph.cli.parser import Parser
-    from rfgraph.relations.graph import Model, Setting
+    from rfgraph.relations.beside import Setting
+    from rfgraph.relations.graph import Model
 
 
 FORMATS = ("text", "json", "csv", "markdown")

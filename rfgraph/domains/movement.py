@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rfgraph.relations.axis_rules import OwnRule, Rows, Shape
-    from rfgraph.relations.graph import Edge, Graph, Operator
+    from rfgraph.relations.graph import Edge, Graph
+    from rfgraph.relations.operator import Operator
     from rfgraph.relations.reading import Ints
     from rfgraph.relations.steps import Everything, Places
 

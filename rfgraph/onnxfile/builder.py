@@ -28,8 +28,8 @@ from rfgraph.onnxfile.control.handlers import find_handler
 from rfgraph.onnxfile.lengths.refusal import lengths_at
 from rfgraph.ops.node import Link, Value
 from rfgraph.ops.registry import find_rule
-from rfgraph.relations.graph import ModelInput, Operator
 from rfgraph.relations.how import SELECT
+from rfgraph.relations.operator import Operator
 from rfgraph.relations.steps import Pointwise
 from rfgraph.wording.names import quoted
 
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.building.revision import Reviser
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.ops.registry import Rule
-    from rfgraph.relations.graph import Changes
+    from rfgraph.relations.beside import Changes
+    from rfgraph.relations.graph import ModelInput
 
 
 class Builder:

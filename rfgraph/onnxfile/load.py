@@ -23,7 +23,7 @@ from rfgraph.onnxfile.reading.source import BytesSource
 from rfgraph.onnxfile.reading.tensors import external_files
 from rfgraph.onnxfile.reading.tensors import value as stored_value
 from rfgraph.ops.node import Value
-from rfgraph.relations.graph import FileGraph, FileNode, Model, Revision
+from rfgraph.relations.graph import Model
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Changes, Graph, ModelInput, StoredMasks, Unanalysed
+    from rfgraph.relations.beside import Changes, FileGraph, Revision, StoredMasks, Unanalysed
+    from rfgraph.relations.graph import Graph, ModelInput
 
 
 class Binding(NamedTuple):
@@ -137,6 +138,8 @@ class Reading(NamedTuple):
 
     def file_graph(self) -> FileGraph:
         """Return the main graph as it stands in the file."""
+        from rfgraph.relations.beside import FileGraph, FileNode
+
         graph = self.file.proto.graph
         nodes = (FileNode(node.name, node.op_type, tuple(node.output)) for node in graph.node)
         return FileGraph(graph.name, tuple(nodes), external_files(self.file.proto))
@@ -340,6 +343,8 @@ def _built(
 def _revision(reviser: Reviser | None) -> tuple[Revision | None, tuple[Edit, ...]]:
     if reviser is None:
         return None, ()
+    from rfgraph.relations.beside import Revision
+
     return Revision(tuple(reviser.changes), tuple(reviser.warnings)), tuple(reviser.edits)
 
 

@@ -32,7 +32,8 @@ from rfgraph.relations.steps import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.operator import Operator
     from rfgraph.relations.relation import Relation
 
 

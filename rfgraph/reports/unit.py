@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rfgraph.analysis.unit import Region, Unit
-    from rfgraph.relations.graph import StoredMasks
+    from rfgraph.relations.beside import StoredMasks
     from rfgraph.reports.formats.style import Style
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rfgraph.analysis.view import View
-    from rfgraph.relations.graph import AttributeChange, Revision, Setting
+    from rfgraph.relations.beside import AttributeChange, Revision, Setting
     from rfgraph.reports.formats.style import Style
 
 

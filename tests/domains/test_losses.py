@@ -8,7 +8,7 @@ import pytest
 from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.domains.fields.meter import Meter
 from rfgraph.relations.axis_rules import Whole
-from rfgraph.relations.graph import Operator
+from rfgraph.relations.operator import Operator
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Pointwise, Reduce
 

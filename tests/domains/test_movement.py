@@ -27,7 +27,7 @@ from rfgraph.relations.axis_rules import (
     Whole,
     Window,
 )
-from rfgraph.relations.graph import Operator
+from rfgraph.relations.operator import Operator
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import (
     Everything,

@@ -34,7 +34,7 @@ from rfgraph.domains.tables import Table, keep_where, ramp
 from rfgraph.relations import bounds
 from rfgraph.relations.axes import mover_along
 from rfgraph.relations.axis_rules import Listed, Pick, Repeat, Rows, Shift, Whole, inverse
-from rfgraph.relations.graph import Operator
+from rfgraph.relations.operator import Operator
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Everything, Gathered, Permute, Reduce, Regroup, Select
 

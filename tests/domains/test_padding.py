@@ -14,7 +14,8 @@ from oracle.local_models import local_model, whole_numbers
 from rfgraph.domains.continued import edges_to
 from rfgraph.domains.padding import Padding, touched_counts
 from rfgraph.relations.axis_rules import Band, Pick, Rows, Shift, Transposed, Window
-from rfgraph.relations.graph import Operator, shape_of
+from rfgraph.relations.graph import shape_of
+from rfgraph.relations.operator import Operator
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import (
     Everything,

@@ -18,7 +18,8 @@ from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError
 from rfgraph.relations import bounds
 from rfgraph.relations.axis_rules import Listed, Rows, Shift, Whole, Window
-from rfgraph.relations.graph import Edge, Operator
+from rfgraph.relations.graph import Edge
+from rfgraph.relations.operator import Operator
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Gathered, Permute, Pointwise, Reduce, Regroup, Select, Taps
 

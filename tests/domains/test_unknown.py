@@ -9,7 +9,9 @@ import rfgraph
 from oracle.builder import Builder
 from rfgraph.analysis.not_followed import DEPENDS, has_unknown, not_followed
 from rfgraph.relations.axis_rules import Whole
-from rfgraph.relations.graph import Model, Operator, Unanalysed
+from rfgraph.relations.beside import Unanalysed
+from rfgraph.relations.graph import Model
+from rfgraph.relations.operator import Operator
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Everything, Pointwise, Reduce
 

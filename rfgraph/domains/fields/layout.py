@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.axis_field import AxisField
     from rfgraph.domains.joined import Joined
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Edge, Operator
+    from rfgraph.relations.graph import Edge
+    from rfgraph.relations.operator import Operator
 
 
 MAX_CLASSES = 512

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from rfgraph.domains.fields.layout import ClosedForm, Fields, Loss, State
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.operator import Operator
     from rfgraph.relations.reading import Mask
 
 

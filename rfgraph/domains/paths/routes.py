@@ -20,7 +20,8 @@ from rfgraph.domains.fields.layout import carriers
 from rfgraph.domains.paths.liveness import needed_axes
 from rfgraph.domains.positions import bits_of
 from rfgraph.relations.axis_rules import Whole
-from rfgraph.relations.graph import Edge, Graph, Operator, ancestors, edges_into, producer_of
+from rfgraph.relations.graph import Edge, Graph, ancestors, edges_into, producer_of
+from rfgraph.relations.operator import Operator
 from rfgraph.relations.relation import Relation
 from rfgraph.relations.steps import Reduce, Regroup
 

@@ -12,7 +12,6 @@ from rfgraph.onnxfile.building.attributes import decode_all, resolve
 from rfgraph.onnxfile.building.scope import Entry, Scope
 from rfgraph.ops.node import Link, OpNode, Value
 from rfgraph.ops.registry import normal_domain
-from rfgraph.relations.graph import Unanalysed
 from rfgraph.relations.steps import Everything
 from rfgraph.wording.names import quoted
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.building.expansion import Expansion
     from rfgraph.onnxfile.building.writer import Writer
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Operator
+    from rfgraph.relations.operator import Operator
 
 # Adds the nodes of a body to the graph.
 Walk: TypeAlias = Callable[[Sequence[onnx.NodeProto], Scope], None]
@@ -120,6 +119,8 @@ class Call(NamedTuple):
         """Report why no more can be said of those outputs that data reaches."""
         tensors = tuple(entry.tensor for entry in made if entry.tensor is not None)
         if tensors:
+            from rfgraph.relations.beside import Unanalysed
+
             self.writer.unanalysed.append(Unanalysed(self.operator, reason, tensors))
 
     def unknown(

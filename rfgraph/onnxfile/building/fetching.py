@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.building.call import Call
     from rfgraph.ops.node import Array, Value
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Operator
+    from rfgraph.relations.operator import Operator
 
 
 # Elements of a constant that is fetched, or of a level; and of all in one model.

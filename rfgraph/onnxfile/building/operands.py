@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.building.call import Call
     from rfgraph.ops.node import Array, Value
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Operator
+    from rfgraph.relations.operator import Operator
 
 
 # Elements of one operand, and of all that one question fetches, with what each costs at least.

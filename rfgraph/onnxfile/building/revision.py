@@ -11,7 +11,8 @@ from rfgraph.onnxfile.building.scope import Entry
 from rfgraph.onnxfile.building.settable import REPEAT, Settable, plain
 from rfgraph.onnxfile.building.window_shape import WindowShape, followed_pads, window_of
 from rfgraph.ops.node import Value
-from rfgraph.relations.graph import AttributeChange, producer_of
+from rfgraph.relations.beside import AttributeChange
+from rfgraph.relations.graph import producer_of
 from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from rfgraph.onnxfile.building.call import Call
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Changes, Setting
+    from rfgraph.relations.beside import Changes, Setting
 
 
 # How often a node may be put in a row with itself.

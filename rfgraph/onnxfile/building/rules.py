@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.building.fetching import ConstantFetcher
     from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Operator
+    from rfgraph.relations.operator import Operator
 
 
 # Inputs of a node, and elements of each, by which it is told from others: beyond, it is not.

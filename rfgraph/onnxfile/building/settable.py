@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rfgraph.onnxfile.building.call import Call
     from rfgraph.onnxfile.building.scope import Entry
-    from rfgraph.relations.graph import Setting
+    from rfgraph.relations.beside import Setting
 
 # A node put in a row with itself: no attribute of ONNX, but asked for like one.
 REPEAT = "repeat"

@@ -19,7 +19,7 @@ from rfgraph.onnxfile.building import fold
 from rfgraph.onnxfile.building.fetching import Deferred
 from rfgraph.ops.masked_scores import compact, masked_weights
 from rfgraph.ops.node import Array, Marks, Value
-from rfgraph.relations.graph import MaskCut, StoredMasks
+from rfgraph.relations.beside import MaskCut, StoredMasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.building.fetching import ConstantFetcher
     from rfgraph.onnxfile.building.scope import Entry
     from rfgraph.ops.node import OpNode
-    from rfgraph.relations.graph import Operator
+    from rfgraph.relations.operator import Operator
 
 
 # What is known of a level, and whether the value of a constant in it is missing.

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rfgraph.relations.axis_rules import Shape
-    from rfgraph.relations.graph import Graph, Operator, Unanalysed
+    from rfgraph.relations.beside import Unanalysed
+    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.operator import Operator
 
 _MOVING = (Select, *get_args(Move))
 

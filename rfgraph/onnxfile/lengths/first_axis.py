@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from rfgraph.onnxfile.lengths.dimensions import Declared, Dimension, Dimensions
     from rfgraph.onnxfile.lengths.probing import Search
-    from rfgraph.relations.graph import Graph, Operator
+    from rfgraph.relations.graph import Graph
+    from rfgraph.relations.operator import Operator
 
 
 # Operators that leave an axis of one position as it is, or take it away.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.field import ReceptiveField
-    from rfgraph.relations.graph import FileGraph, FileNode
+    from rfgraph.relations.beside import FileGraph, FileNode
 
 PREFIX = "rfgraph."
 KEYS = ("size", "stride", "start", "scope", "effective")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.distributions import Distribution
     from rfgraph.analysis.statistics import AxisHistogram
-    from rfgraph.relations.graph import StoredMasks
+    from rfgraph.relations.beside import StoredMasks
 
 RECORD = ("input", "tensor", "axis", "kind", "size", "count")
 LIST_RECORD = ("input", "tensor", "number", "size", "nodes")

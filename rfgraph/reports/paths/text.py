@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.histogram import PathHistogram
     from rfgraph.analysis.paths import Path
     from rfgraph.analysis.statistics import AxisHistogram
-    from rfgraph.relations.graph import StoredMasks
+    from rfgraph.relations.beside import StoredMasks
     from rfgraph.reports.formats.style import Style
 
 
