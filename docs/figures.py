@@ -111,7 +111,7 @@ def card(entry: dict[str, Any], picture: str) -> str:
         effective=inside,
         stride=field.axes[axes[0]].stride,
         halo=halo,
-        grid=cut.axes[0].period[1] if cut.axes else None,
+        grid=next((axis.period[1] for axis in cut.axes.values()), None),
     )
     return (
         f"## {entry['title']}\n\n{teaches}\n\n"

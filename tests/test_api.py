@@ -136,3 +136,18 @@ def test_results_are_frozen_dataclasses():
     assert len(results) > 12
     assert all(map(dataclasses.is_dataclass, results))
     assert [one for one in results if not one.__dataclass_params__.frozen] == []
+
+
+def test_axes_are_by_the_number_that_the_input_has_of_each():
+    """Named in docs/contract.md for every result; of this net the spatial axes are 2 and 3."""
+    model = ROOT / "fixtures/unet_nearest.onnx"
+    difference = rfgraph.diff(model, model).outputs[0]
+    assert difference.after is not None
+    results = rfgraph.tiles(model), rfgraph.erf(model), rfgraph.path_histogram(model), difference
+    for result in results:
+        assert list(result.axes) == [2, 3], result
+    for spatial in (rfgraph.tiles(model).axes, rfgraph.erf(model).axes):
+        assert {axis: item.axis for axis, item in spatial.items()} == {2: 2, 3: 3}
+    assert list(rfgraph.analyze(model).receptive_field().axes) == [0, 1, 2, 3]
+    path = next(iter(rfgraph.paths(model)))
+    assert list(path.axes) == [2, 3]

@@ -208,7 +208,7 @@ def _worse(item: TensorDiff) -> Iterator[Verdict]:
         return
     if item.aligned == (True, False):
         yield Verdict("unaligned", new.tensor, new.input, None, "aligned", True, False)
-    for axis in item.axes:
+    for axis in item.axes.values():
         for change in axis.changes:
             kind = _kind(change)
             if kind is not None:
@@ -235,7 +235,7 @@ def _better(item: TensorDiff) -> Iterator[Verdict]:
     new = item.after
     if new is None:
         return
-    axes = {axis.before.axis: axis.after.axis for axis in item.axes}
+    axes = {axis.before.axis: axis.after.axis for axis in item.axes.values()}
     for it in _worse(replace(item, before=new, after=item.before)):
         axis = None if it.axis is None else axes[it.axis]
         yield Verdict(_BETTER[it.kind], new.tensor, new.input, axis, it.key, it.after, it.before)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rfgraph.analysis.layers import WINDOW
 from rfgraph.errors import UsageError
+from rfgraph.frozen import FrozenDict
 from rfgraph.version import HEAD
 from rfgraph.wording.names import quoted
 from rfgraph.wording.records import Record, plain
@@ -86,11 +87,11 @@ class TensorDiff:
     feeds: str | None = None
 
     @property
-    def axes(self) -> tuple[AxisDiff, ...]:
-        """The spatial axes that both have."""
+    def axes(self) -> Mapping[int, AxisDiff]:
+        """The spatial axes that both have, by the number that the new model's input has of each."""
         old, new = self.before, self.after
         pairs = zip(old.axes if old else (), new.axes if new else (), strict=False)
-        return tuple(AxisDiff(one, other) for one, other in pairs)
+        return FrozenDict({other.axis: AxisDiff(one, other) for one, other in pairs})
 
     @property
     def aligned(self) -> tuple[bool | None, bool | None]:
@@ -111,7 +112,7 @@ class TensorDiff:
             self.before is not None
             and self.after is not None
             and len(self.before.axes) == len(self.after.axes)
-            and all(change.key in _HOW for axis in self.axes for change in axis.changes)
+            and all(change.key in _HOW for axis in self.axes.values() for change in axis.changes)
             and _equal(*self.aligned)
             and _equal(*self.routes)
         )
@@ -126,7 +127,7 @@ class TensorDiff:
             "feeds": self.feeds,
             "aligned": list(self.aligned),
             "routes": [None if count is None else str(count) for count in self.routes],
-            "axes": [axis.to_dict() for axis in self.axes],
+            "axes": [axis.to_dict() for axis in self.axes.values()],
         }
 
 

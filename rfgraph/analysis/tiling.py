@@ -16,11 +16,12 @@ from rfgraph.analysis.geometry import AxisGeometry, Geometry, geometry
 from rfgraph.analysis.result import reached
 from rfgraph.arguments import keywords_named
 from rfgraph.errors import UsageError
+from rfgraph.frozen import FrozenDict
 from rfgraph.version import HEAD
 from rfgraph.wording.records import entry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.blocking import Blocker
@@ -122,9 +123,9 @@ class Tiling:
         return self.geometry.blockers
 
     @property
-    def axes(self) -> tuple[AxisGeometry, ...]:
-        """The numbers of each spatial axis of the input."""
-        return self.geometry.axes
+    def axes(self) -> Mapping[int, AxisGeometry]:
+        """The numbers of the spatial axes along which the tensor moves, by the input's axis."""
+        return FrozenDict({axis.axis: axis for axis in self.geometry.axes})
 
     def __iter__(self) -> Iterator[Tile]:
         if self.plan is None:

@@ -79,7 +79,9 @@ def _wrong(found: Tiling, halo: tuple[int, ...]) -> Iterator[Said]:
     """Yield what is wrong along which axes."""
     if not found.exact:
         return
-    for axis, used in zip(found.axes, per_axis("halo", halo, len(found.axes), 0), strict=True):
+    for axis, used in zip(
+        found.axes.values(), per_axis("halo", halo, len(found.axes), 0), strict=True
+    ):
         least, text = _compared(axis, used)
         if text is not None:
             yield Said(axis.axis, text, required=least, found=used)
@@ -87,7 +89,7 @@ def _wrong(found: Tiling, halo: tuple[int, ...]) -> Iterator[Said]:
 
 def _wrongly_described(found: Tiling, halo: Described, output: int, input: int) -> Iterator[Said]:
     """Yield what is wrong of a description of an output and an input."""
-    for axis in found.axes if found.exact else ():
+    for axis in found.axes.values() if found.exact else ():
         before, behind = (side * axis.scale for side in axis.grid_halo)
         least = max(math.ceil(max(before, behind + axis.offset)), 0)
         used = halo.halos.get((output, axis.carrier), 0)

@@ -44,11 +44,11 @@ def narrower(
     plan: tiling.Tiling, image: Sequence[int], number: int, side: int
 ) -> list[tiling.Tile]:
     """Return the plan of an image with one grid step less of a halo."""
-    axis = plan.axes[number]
+    axis = plan.geometry.axes[number]
     halos = [list(axis.halo), list(axis.grid_halo)]
     for pair in halos:
         pair[side] -= axis.period[1]
-    axes = list(plan.axes)
+    axes = list(plan.axes.values())
     axes[number] = replace(axis, halo=tuple(halos[0]), grid_halo=tuple(halos[1]))
     found = replace(plan.geometry, axes=tuple(axes))
     return list(tiling.planned(found, plan.recommended.core, image))

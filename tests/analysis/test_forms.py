@@ -40,7 +40,7 @@ def test_what_is_padded_by_slices_has_tiles(name):
     model = MODELS[name](fused=False)
     plan = rfgraph.tiles(model, image=101, tile=40)
     assert plan.exact
-    assert plan.axes[0].halo == (3, 0)
+    assert plan.axes[2].halo == (3, 0)
     net, x = network(model), image_of((1, 1, 101))
     whole = net(x)
     np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)

@@ -148,7 +148,7 @@ def test_points_between_two_positions_fall_to_either(scale, nearest):
     model = rounded(scale, nearest=nearest)
     found = rfgraph.tiles(model, image=200)
     assert [(item.op_type, item.why) for item in found.blockers] == [("Resize", ROUNDED)]
-    (axis,) = found.axes
+    (axis,) = found.axes.values()
     step = axis.period[1]
     net, x = network(model), np.arange(200, dtype=np.float32).reshape(1, 1, 200)
     whole = net(x)

@@ -158,7 +158,7 @@ def check_stream(model, draw):
     chunk = step * draw(1, 3)
     (only,) = rfgraph.stream(model, chunk=chunk).chunks
     units = chunk // step * per
-    lengths = rfgraph.tiles(model).axes[0].lengths
+    lengths = rfgraph.tiles(model).axes[2].lengths
     if 0 not in lengths.residues:
         return
     reach = lengths.least + only.delay * step + (only.context or 0)

@@ -74,7 +74,7 @@ def test_a_number_and_none_are_infinitely_far_apart():
 def test_a_halo_that_is_too_small_is_shown_to_be(saved):
     path = saved(nets.two_centered())
     result, item = of_tiles(path)
-    (axis,) = item.axes
+    (axis,) = item.axes.values()
     narrow = replace(axis, halo=(3, 3), grid_halo=(3, 3))
     wrong = replace(item.geometry, axes=(narrow,), shape=(1, 1, 40))
     plan = tuple(planned(wrong, (16,), (40,)))

@@ -60,7 +60,7 @@ def test_a_row_says_what_the_commands_say_of_the_model(capsys):
     assert gate["effective"] != " ".join(str(a.size) for a in rfgraph.erf(gated).axes.values())
     assert (gate["size"], gate["halo"], gate["lookahead"]) == ("5 5", "", "")
     assert net["halo"] == " ".join(
-        f"{axis.halo[0]}+{axis.halo[1]}" for axis in rfgraph.tiles(plain).axes
+        f"{axis.halo[0]}+{axis.halo[1]}" for axis in rfgraph.tiles(plain).axes.values()
     )
     assert (
         net["findings"]

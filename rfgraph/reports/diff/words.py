@@ -93,7 +93,7 @@ def tensor_rows(item: TensorDiff) -> Iterator[Row]:
 def groups(item: TensorDiff) -> Iterator[tuple[str, list[Row]]]:
     """Yield which axes of the new input differ, those that do alike together, and their rows."""
     same: dict[tuple[Row, ...], list[int]] = {}
-    for axis in item.axes:
+    for axis in item.axes.values():
         rows = tuple(axis_rows(axis))
         if rows:
             same.setdefault(rows, []).append(axis.after.axis)

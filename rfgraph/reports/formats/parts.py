@@ -31,7 +31,7 @@ def exact_text(item: Tiling) -> str:
     if not item.axes:
         return "The input has no axis along which it could be cut."
     some = item.plan is None and any(
-        axis.lengths.loses_some and not axis.lengths.loses(axis.size) for axis in item.axes
+        axis.lengths.loses_some and not axis.lengths.loses(axis.size) for axis in item.axes.values()
     )
     where = " at lengths that lose nothing to strides (--image says of any other)" if some else ""
     rounding = item.geometry.rounding

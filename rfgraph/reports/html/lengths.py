@@ -68,7 +68,7 @@ def _tile_parts(found: Tiling) -> Iterator[str]:
             lengths_text(axis.lengths),
             output_text(axis),
         )
-        for axis in found.axes
+        for axis in found.axes.values()
     ]
     yield _scrolled(
         "Table of tiles",
@@ -91,8 +91,8 @@ def _tile_picture(found: Tiling, one: Recommended) -> str:
     high, wide = (one.tile[-2], one.tile[-1]) if len(one.tile) > 1 else (None, one.tile[-1])
     scale = TALL / high if high else WIDE / wide
     scale = min(scale, WIDE / wide)
-    sides = found.axes[-2:] if high else found.axes[-1:]
-    left, top = sides[-1].grid_halo[0] * scale, sides[0].grid_halo[0] * scale if high else 0
+    *_, side = sides = list(found.axes.values())[-2 if high else -1 :]
+    left, top = side.grid_halo[0] * scale, sides[0].grid_halo[0] * scale if high else 0
     width, height = wide * scale, high * scale if high else 40
     core = one.core[-1] * scale, one.core[-2] * scale if high else 40
     return (

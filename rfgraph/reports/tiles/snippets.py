@@ -29,13 +29,13 @@ def snippet(found: Tiling, library: str) -> str:
         raise UsageError(f"no tiles are exact: {found.geometry.why_not()}")
     if found.recommended is None:
         raise UsageError("the lengths that the file fixes leave no room beside the halos")
-    others = {name for axis in found.axes for name, _ in axis.inputs}
+    others = {name for axis in found.axes.values() for name, _ in axis.inputs}
     if others:
         raise UsageError(
             f"--for cuts input {quoted(found.input)} alone, and {some_names(sorted(others))} must "
             "be cut with it: use the plan (--image)"
         )
-    return LIBRARIES[library](found, found.axes, found.recommended.core)
+    return LIBRARIES[library](found, found.geometry.axes, found.recommended.core)
 
 
 def _both(axis: AxisGeometry) -> int:

@@ -39,7 +39,7 @@ def _plan(item: Tiling) -> Iterator[list[str]]:
         entry = tile.to_dict()
         for place, axis in enumerate(item.axes):
             ranges = [str(end) for key in RANGES for end in entry[key][place]]
-            yield [for_csv(item.tensor), for_csv(item.input), str(number), str(axis.axis), *ranges]
+            yield [for_csv(item.tensor), for_csv(item.input), str(number), str(axis), *ranges]
 
 
 def _axes(item: Tiling) -> Iterator[list[str]]:
@@ -67,7 +67,7 @@ def _parts(item: Tiling) -> Iterator[str]:
         yield NO_PLAN
     rows = [
         (str(a.axis), str(a.period[1]), halo_text(a), lengths_text(a.lengths), output_text(a))
-        for a in item.axes
+        for a in item.axes.values()
     ]
     if rows:
         yield table(("axis", "grid", "halo", "lengths", "output"), rows)

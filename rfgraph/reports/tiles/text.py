@@ -53,11 +53,11 @@ def _tensor_lines(item: Tiling, style: Style) -> Iterator[str]:
 
 
 def _geometry_lines(item: Tiling, style: Style) -> Iterator[str]:
-    for axes, lines in _same(item.axes):
+    for axes, lines in _same(item.geometry.axes):
         yield f"    {axes}"
         for label, value in lines:
             yield from labelled(label, value, style, "      ")
-    known = {axis.axis for axis in item.axes}
+    known = set(item.axes)
     for axis, lengths in item.geometry.lengths.items():
         if axis not in known:
             value = f"{'lengths':<{LABEL}}{lengths_text(lengths)}"

@@ -67,6 +67,6 @@ def plan_rows(item: Tiling) -> Iterator[tuple[str, ...]]:
     """Yield a row for each tile and spatial axis: its number, the axis, and four ranges."""
     for number, tile in enumerate(item.plan or ()):
         entry = tile.to_dict()
-        for place, axis in enumerate(item.axes):
+        for place, axis in enumerate(item.axes.values()):
             ranges = [entry[key][place] for key in ("read", "keep", "write", "crop")]
             yield str(number), str(axis.axis), *(f"{first}:{end}" for first, end in ranges)

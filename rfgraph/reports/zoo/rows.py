@@ -193,7 +193,7 @@ def _halo(result: Result, field: ReceptiveField) -> tuple[tuple[int, int], ...] 
         return None
     if not cut.axes and cut.exact:
         return None
-    return tuple(axis.halo for axis in cut.axes) if cut.exact else ()
+    return tuple(axis.halo for axis in cut.axes.values()) if cut.exact else ()
 
 
 def _lookahead(result: Result, field: ReceptiveField, axes: int) -> Fraction | None:
