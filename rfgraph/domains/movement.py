@@ -350,7 +350,7 @@ def _last_needed(rule: Taps, count: int) -> list[int]:
     rest = 0
     if isinstance(rule, Window):
         # What a stride leaves at the end need not be there; more than that is cut off.
-        left = rule.in_len - 1 - rule.taps(rule.out_len - 1)[-1]
+        left = rule.in_len + rule.pad_begin - (rule.out_len - 1) * rule.stride - rule.extent
         rest = left if 0 < left < rule.stride else 0
     last = rule.in_len - 1 - rest
     return [last - shift * ((rule.out_len - o - 1) // period) for o in range(count)]

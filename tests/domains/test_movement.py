@@ -177,6 +177,10 @@ def test_a_band_of_both_sides_is_a_window():
     assert numbers(chain(16, Prefix(((0, Band(2, 1, 16, 16)),))), "t0") == ((1, 1), ((-2, 1),))
 
 
+def test_of_a_band_that_ends_before_it_begins_a_unit_needs_its_own_place():
+    assert numbers(chain(16, Prefix(((0, Band(-3, 1, 16, 16)),))), "t0") == ((1, 1), ((0, 0),))
+
+
 def test_rows_that_read_a_band_take_the_place_of_the_axis():
     rows = Rows((0,), (8,), b"\xff" * 8, 8, (3, 0))
     found = moved((8, 8), ("x", "t0", (Reduce(((1, rows),)),)), axis=1)
