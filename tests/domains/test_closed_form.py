@@ -314,6 +314,53 @@ def test_tokens_of_volumes_stand_again_where_their_positions_stood():
     ]
 
 
+def plain(build, x):
+    return build.same("Relu", x)
+
+
+def linear(build, x):
+    """A dense layer on rows in which batch and positions are merged, beside what it reads."""
+    n, t, c = build.shapes[x]
+    rows = build.reshape(x, (n * t, c))
+    rows = build.one("MatMul", [rows, build.floats((c, c))], (n * t, c))
+    return build.same("Add", x, build.reshape(rows, (n, t, c)))
+
+
+def there_and_back(build, x):
+    shape = build.shapes[x]
+    x = build.one("Squeeze", [x, build.ints([0])], shape[1:])
+    return build.one("Unsqueeze", [x, build.ints([0])], shape)
+
+
+def batch_second(build, x):
+    return build.transpose(x, [1, 0, 2])
+
+
+def batch_left_out_and_second(build, x):
+    n, t, c = build.shapes[x]
+    return build.reshape(build.reshape(x, (n * t * c,)), (t, n, c))
+
+
+@pytest.mark.parametrize(
+    ("of_one", "of_two"),
+    [
+        (plain, plain),
+        (linear, linear),
+        (there_and_back, plain),
+        (batch_second, batch_second),
+        (batch_left_out_and_second, batch_second),
+    ],
+)
+def test_a_batch_of_one_moves_as_one_of_two_does_whatever_reshapes_left_it_out(of_one, of_two):
+    made = []
+    for count, form in enumerate((of_one, of_two), 1):
+        build, x = builder(count, 4, 3)
+        made.append(rfgraph.analyze(build.model(form(build, x))).receptive_field().axes[0])
+    one, two = made
+    assert (two.size, two.start, two.stride, two.period) == (1, 0, 1, (1, 1))
+    assert numbers_of(one) == numbers_of(two)
+
+
 def test_channels_that_are_shuffled_into_a_spatial_axis_leave_it_regular():
     # Depthwise, so that channels are still apart: position o of channel c reads o // 2 of o % 2.
     build, x = builder(1, 4, 10)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.fields.axis_field import AxisField, merge_fields
 from rfgraph.domains.fields.interior import irregular
-from rfgraph.domains.fields.pieces import Mapped, Piece, Regrouped, axes_of, tabulate
+from rfgraph.domains.fields.pieces import Mapped, Piece, Regrouped, axes_of, own_position, tabulate
 from rfgraph.domains.fields.sizes import path_sizes, sizes_of_phases, sizes_of_units, united_map
 from rfgraph.domains.fields.stacking import unite_standing
-from rfgraph.domains.periodic import PeriodicMap, join_spans
+from rfgraph.domains.periodic import PeriodicMap, constant, join_spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +73,8 @@ def measure(
     field is irregular. `moving`: it is irregular unless it moves on from period to period.
     """
     pieces = unite_standing(field.pieces, shape)
+    if length == 1 and all(_is_only_position(piece, shape) for piece in pieces):
+        pieces = _one_position(pieces, shape)
     shortest, longest = path_sizes(field.spread)
     united = None if shared else united_map(pieces, shape)
     if united is not None and (united.q or not moving):
@@ -97,6 +99,23 @@ def measure(
         regular=False,
         interior=inner,
     )
+
+
+def _is_only_position(piece: Piece, shape: Shape) -> bool:
+    """Whether all units of a tensor read the first position, by a map that says so of each."""
+    if not isinstance(piece, Mapped) or piece.support:
+        return False
+    return piece.map.at(0) == (0, 0) and (piece.carrier is None or shape[piece.carrier] == 1)
+
+
+def _one_position(pieces: Sequence[Piece], shape: Shape) -> tuple[Piece, ...]:
+    """Return what stands for the only position of an input axis, however it was moved.
+
+    A Reshape may have left out the axis that carried it, another have put one in.
+    """
+    moving = tuple(piece for piece in pieces if isinstance(piece, Mapped) and piece.map.q)
+    own = own_position(shape.index(1)) if 1 in shape else Mapped(None, constant((0, 0)))
+    return moving or (own,)
 
 
 def _irregular(
