@@ -147,6 +147,7 @@ class Geometry:
             "exact": self.exact,
             "blockers": [blocker.to_dict() for blocker in self.blockers],
             "before_blockers": list(self.before_blockers),
+            "rounding": list(self.rounding),
             "axes": [
                 known.get(axis) or _unknown(axis, lengths) for axis, lengths in self.lengths.items()
             ],

@@ -1,6 +1,7 @@
 """Tiles: the numbers of the reference, and stitched against whole under onnxruntime."""
 
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from analysis.stitched import image_of, narrower, network, stitched
 from oracle.local_models import local_model, whole_numbers
 from rfgraph.errors import UsageError
 from rfgraph.reports.formats.parts import exact_text
+from rfgraph.reports.tiles.snippets import snippet
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -277,6 +279,41 @@ def test_padding_that_depends_on_the_length_is_named():
     # Even lengths pad at the end, odd ones on both sides: an odd image is not even tiles.
     net, x = network(same()), image_of((1, 1, 65))
     assert not np.array_equal(net(x)[:, :, :10], net(x[:, :, :32])[:, :, :10])
+
+
+DESCRIBED = re.compile(
+    r"input axis 2: size: {min: (\d+), step: (\d+)}(?:, scale: (\d+))?\n"
+    r"output axis 2: size: {tensor_id: x0?, axis_id: 2, offset: (-?\d+)}, scale: (\d+)"
+)
+
+
+def check_description(model):
+    """What bioimageio.spec 0.5 makes of the pasted lines is what onnxruntime makes of lengths.
+
+    `int(length * scale / other_scale + offset)`: `SizeReference.get_size`.
+    """
+    plan, net = rfgraph.tiles(model), network(model)
+    described = DESCRIBED.search(snippet(plan, "bioimageio"))
+    assert described is not None, snippet(plan, "bioimageio")
+    numbers = (int(item or 1) for item in described.groups())
+    least, step, scale, offset, other = numbers
+    for length in range(least, least + 6 * step, step):
+        made = net(np.zeros((1, plan.geometry.item.shape[1], length), np.float32))
+        assert made.shape[2] == int(length * scale / other + offset), length
+
+
+@pytest.mark.parametrize("pads", [(1, 1), (0, 0), (2, 2)])
+@pytest.mark.parametrize("stride", [2, 3])
+def test_bioimageio_has_the_lengths_of_strides(stride, pads):
+    net = nets.line()
+    check_description(net.model(net.conv("x", 3, s=stride, pads=pads)))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_bioimageio_has_the_lengths_that_onnxruntime_makes(seed):
+    model = whole_numbers(local_model(1, seed, random.Random(2000 + seed).randint), seed)
+    if rfgraph.tiles(model).exact:
+        check_description(model)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -84,13 +84,19 @@ def _tuple(values: Sequence[Any]) -> str:
     return f"({', '.join(map(str, values))}{',' if len(values) == 1 else ''})"
 
 
+def _but(found: Tiling) -> str:
+    """Return what parts differ by from the whole, if they do."""
+    names = found.geometry.rounding
+    return f" but for rounding at {some_names(names)}" if names else ""
+
+
 def _dask(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
     _require_kept_lengths(axes, "dask.array.map_overlap")
     chunks = {axis.axis: length for axis, length in zip(axes, core, strict=True)}
     depth = {axis.axis: axis.grid_halo for axis in axes}
     steps = ", ".join(f"{axis.period[1]} on axis {axis.axis}" for axis in axes)
     return (
-        f"# Exact. Chunks must be multiples of {steps}.\n"
+        f"# Exact{_but(found)}. Chunks must be multiples of {steps}.\n"
         f"y = dask.array.map_overlap(\n"
         f"    net, x.rechunk({chunks}), dtype=x.dtype,\n"
         f"    depth={depth}, boundary='none', trim=True,\n"
@@ -127,22 +133,32 @@ def _overlap(size: int, core: int) -> float:
 
 
 def _bioimageio(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
+    """An output is as long as the input times its scale by that of the output, rounded down.
+
+    And by the offset longer; offsets and halos are integers there (bioimageio.spec, v0_5).
+    """
     lines = ["# bioimage.io 0.5: the entries of these axes, for input and output tensor."]
     for axis in axes:
-        step = axis.period[1]
+        units, positions = axis.scale.numerator, axis.scale.denominator
         before, behind = (side * axis.scale for side in axis.grid_halo)
-        halo = max(before, behind + axis.offset)
-        least = axis.lengths.least
-        accepts = f"{least}" if axis.lengths.is_fixed else f"{{min: {least}, step: {step}}}"
-        lines.append(f"input axis {axis.axis}: size: {accepts}")
+        halo = math.ceil(max(before, behind + axis.offset))
+        times = f", scale: {units}" if units > 1 else ""
+        lines.append(f"input axis {axis.axis}: size: {_sizes(axis)}{times}")
         size = (
             f"size: {{tensor_id: {printable(found.input)}, axis_id: {axis.axis}, "
-            f"offset: {rational(axis.offset)}}}"
+            f"offset: {axis.units - axis.size * units // positions}}}"
         )
-        more = f", halo: {rational(halo)}" if halo > 0 else ""
-        scale = rational(1 / axis.scale)
-        lines.append(f"output axis {axis.carrier}: {size}, scale: {scale}{more}")
+        more = f", halo: {halo}" if halo > 0 else ""
+        lines.append(f"output axis {axis.carrier}: {size}, scale: {positions}{more}")
     return "\n".join(lines) + "\n"
+
+
+def _sizes(axis: AxisGeometry) -> str:
+    """Return the lengths for which the offset holds: those that lie whole steps from the size."""
+    step, least = axis.lengths.step, max(axis.lengths.least, axis.least)
+    if step is None:
+        return str(axis.lengths.least)
+    return f"{{min: {least + (axis.size - least) % step}, step: {step}}}"
 
 
 def _careamics(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]) -> str:
