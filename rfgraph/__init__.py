@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Axis
     from rfgraph.domains.fields.interior import Interior
     from rfgraph.onnxfile.reading.model_source import ExporterProgram, IrModel, Source
-    from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, Value
+    from rfgraph.ops.chain import Chain
+    from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, UnresolvedError, Value
     from rfgraph.ops.registry import Rule
     from rfgraph.relations.axis_rules import (
         AxisRule,
@@ -99,7 +100,8 @@ _NAMES = {
     "domains.fields.axis": "Axis",
     "domains.fields.interior": "Interior",
     "onnxfile.reading.model_source": "ExporterProgram IrModel Source",
-    "ops.node": "Chain Link OpNode Outcome RuleError UnresolvedError Value",
+    "ops.chain": "Chain",
+    "ops.node": "Link OpNode Outcome RuleError UnresolvedError Value",
     "ops.registry": "Rule",
     "relations.axis_rules": (
         "AxisRule Band Blocks Listed Pick Repeat Resample Rows Shape Shift Transposed Whole Window"

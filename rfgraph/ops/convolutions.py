@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import summing
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole, Window
 from rfgraph.relations.how import PRODUCT, WEIGHTED, How, Kernel
-from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Taps, step_shape
+from rfgraph.relations.steps import Permute, Pointwise, Reduce, Taps
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -189,33 +190,6 @@ def channel_links(node: OpNode, slots: Sequence[int], shape: Shape, channel: int
             )
         chain = Chain(own)
         if own:
-            chain.add(Regroup((*own, *(1,) * (len(shape) - 1 - channel))))
-        links.append(chain.add(Pointwise(shape)).link(slot))
+            chain.regroup((*own, *(1,) * (len(shape) - 1 - channel)))
+        links.append(chain.broadcast(shape).link(slot))
     return links
-
-
-def pool(node: OpNode, channels_last: bool = False, how: How | None = None) -> Outcome:
-    """Return the outcome of a pool: every output reads the same windows of its own channel."""
-    shape = node.ranked(0, 3)
-    _, spatial = layout(len(shape), channels_last)
-    if not node.ints("kernel_shape"):
-        raise RuleError("requires attribute 'kernel_shape', which is missing")
-    kernel = node.int_list("kernel_shape", len(spatial), 1)
-    ceil = node.int("ceil_mode", 0) != 0
-    rules = windows(node, kernel, [shape[axis] for axis in spatial], ceil)
-    taps = Taps(tuple(zip(spatial, rules, strict=True)))
-    out = step_shape(taps, shape)
-    outputs = range(node.n_outputs)
-    links = (Link(0, (taps,), o, spatial, how) for o in outputs)
-    return Outcome((out,) * len(outputs), tuple(links))
-
-
-def global_pool(node: OpNode, channels_last: bool = False, how: How | None = None) -> Outcome:
-    """Return the outcome of a global pool: an output reads its channel's every spatial position."""
-    shape = node.ranked(0, 3)
-    _, spatial = layout(len(shape), channels_last)
-    reduce = Reduce(tuple((axis, Whole(shape[axis], 1)) for axis in spatial))
-    return Outcome(
-        (replace_lengths(shape, dict.fromkeys(spatial, 1)),),
-        (Link(0, (reduce,), spatial=spatial, how=how),),
-    )

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.ops.steps import is_unlistable
-from rfgraph.relations.axis_rules import Band, Whole
-from rfgraph.relations.steps import Prefix, Reduce
+from rfgraph.relations.axis_rules import Band
+from rfgraph.relations.steps import Prefix
 
 if TYPE_CHECKING:
-    from rfgraph.ops.node import Array, Chain
+    from rfgraph.ops.chain import Chain
+    from rfgraph.ops.node import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +78,5 @@ def add_band(chain: Chain, axis: int, before: int | None, after: int | None, que
     """
     keys = chain.shape[axis]
     if before is None and after is None:
-        return chain.add(Reduce(((axis, Whole(keys, queries)),), weighted=True))
+        return chain.reduce([axis], weighted=True, to=queries)
     return chain.add(Prefix(((axis, Band(before, after, keys, queries)),)))

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, OpNode, Value
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, OpNode, Value
 from rfgraph.ops.steps import kept_steps
 from rfgraph.relations.axis_rules import Band, Listed, Rows, Shape, inverse
-from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Step, Taps
+from rfgraph.relations.steps import Prefix, Reduce, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -127,7 +128,7 @@ def taken_steps(kept: Array, shape: Shape) -> tuple[Step, ...]:
     outer = [a for a in range(keys) if kept.shape[a] > 1]
     spread = tuple(kept.shape[a] if a in outer else n for a, n in enumerate(shape))
     if spread != shape:
-        chain.add(Pointwise(spread))
+        chain.broadcast(spread)
     if kept.shape[keys] == 1:
         chain.add(*(kept_steps(np.moveaxis(kept, -1, -2), spread) or ()))
         return tuple(chain.reduce([keys], weighted=True).steps)
@@ -141,13 +142,13 @@ def taken_steps(kept: Array, shape: Shape) -> tuple[Step, ...]:
     if flat.size > MAX_INDEX_ELEMENTS:
         return tuple(Chain(shape).reduce([keys], weighted=True).steps)
     perm = (*outer, keys, *(a for a in range(rank) if a not in (*outer, keys)))
-    moved = chain.add(Permute(perm)).shape
+    moved = chain.permute(*perm).shape
     rest = moved[len(outer) + 1 :]
     lists = _lists(np.packbits(flat).tobytes(), *flat.shape)
-    chain.add(Regroup((groups * shape[keys], *rest)))
-    chain.add(Taps(((0, Listed(lists, groups * shape[keys])),)))
-    chain.add(Regroup((*moved[: len(outer)], kept.shape[-2], *rest)))
-    return tuple(chain.add(Permute(inverse(perm))).steps)
+    chain.regroup((groups * shape[keys], *rest))
+    chain.taps(0, Listed(lists, groups * shape[keys]))
+    chain.regroup((*moved[: len(outer)], kept.shape[-2], *rest))
+    return tuple(chain.permute(*inverse(perm)).steps)
 
 
 def _spread(kept: Array, axis: int, length: int) -> Array:

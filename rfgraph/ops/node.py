@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from numpy.typing import NDArray
 
 from rfgraph.errors import ModelError, RfgraphError
-from rfgraph.relations.axis_rules import Whole
-from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Step, step_shape
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
 
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.how import How
+    from rfgraph.relations.steps import Step
 
 
 Array: TypeAlias = NDArray[Any]
@@ -275,40 +274,6 @@ class OpNode(Attributes):
         if data.dtype.kind not in "iub":
             raise RuleError(f"input {index} requires integers, found {data.dtype}")
         return [int(item) for item in data.reshape(-1)]
-
-
-@dataclass(slots=True)
-class Chain:
-    """A builder of steps that knows the shape it has reached."""
-
-    shape: Shape
-    steps: list[Step] = field(default_factory=list)
-
-    def add(self, *steps: Step) -> Chain:
-        """Append steps and return the chain itself."""
-        for step in steps:
-            self.steps.append(step)
-            self.shape = step_shape(step, self.shape)
-        return self
-
-    def reshape(self, target: Shape) -> Chain:
-        """Append a Reshape to `target`; one that changes nothing is pointwise."""
-        return self.add(Pointwise(target) if self.shape == target else Regroup(target))
-
-    def reduce(self, axes: Iterable[int], weighted: bool = False) -> Chain:
-        """Append that each of `axes`, if there is any, is read as a whole, and is of length 1."""
-        rules = tuple((axis, Whole(self.shape[axis], 1)) for axis in axes)
-        return self.add(Reduce(rules, weighted)) if rules else self
-
-    def link(
-        self,
-        source: int,
-        output: int = 0,
-        spatial: Iterable[int] = (),
-        how: How | None = None,
-    ) -> Link:
-        """Return the link from input `source` to `output` that the steps so far make."""
-        return Link(source, tuple(self.steps), output, tuple(spatial), how)
 
 
 def normal_axis(axis: int, rank: int) -> int:

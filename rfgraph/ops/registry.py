@@ -21,15 +21,13 @@ Rule: TypeAlias = Callable[[OpNode], Outcome]
 class RuleEntry(NamedTuple):
     """A rule with the operator it speaks for.
 
-    `ignored` names the attributes that cannot change what an output reads; `since` is the first
-    operator version that the rule understands.
+    `ignored` names the attributes that cannot change what an output reads.
     """
 
     domain: str
     op_type: str
     function: Rule
     ignored: frozenset[str]
-    since: int
 
     @property
     def doc(self) -> str:
@@ -48,24 +46,22 @@ _HOMES = {
 
 
 def rule(
-    *op_types: str,
-    domain: str = "",
-    ignores: tuple[str, ...] = (),
-    since: int = 1,
-    how: How | None = None,
+    op_types: str, domain: str = "", ignores: str = "", how: How | None = None
 ) -> Callable[[Rule], Rule]:
-    """Register the decorated function as the rule of the named operators of `domain`.
+    """Register the decorated function as the rule of the operators of `domain` that are named.
 
-    `how` is that of every link that does not say its own.
+    `op_types` and the attributes that it `ignores` are words; `how` is that of every link that does
+    not say its own.
     """
 
     def register(plain: Rule) -> Rule:
         function = plain if how is None else _saying(plain, how)
-        for op_type in op_types:
+        ignored = frozenset(ignores.split())
+        for op_type in op_types.split():
             key = (domain, op_type)
             if key in _RULES:
                 raise ValueError(f"operator {domain}.{op_type} has a rule already")
-            _RULES[key] = RuleEntry(domain, op_type, function, frozenset(ignores), since)
+            _RULES[key] = RuleEntry(domain, op_type, function, ignored)
         return plain
 
     return register

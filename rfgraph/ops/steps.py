@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rfgraph.errors import BoundError
-from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Link, OpNode, Outcome, RuleError
 from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, along_axis, inverse
 from rfgraph.relations.how import PRODUCT, How, Kernel, Scaling
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Regroup, Select, Step
+from rfgraph.relations.steps import Everything, Pointwise, Regroup, Select, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -81,7 +82,7 @@ def normalization_links(
     statistics = Chain(shape).reduce(axes)
     if not statistics.steps:
         return (own,)
-    return own, statistics.add(Pointwise(shape)).link(0, output, how=second)
+    return own, statistics.broadcast(shape).link(0, output, how=second)
 
 
 def norm_hows(
@@ -179,7 +180,7 @@ def parameter_links(
     else:
         wanted = shape[axis] if axis < len(shape) else 1
         raise RuleError(f"input {index} requires {wanted} elements, found shape {list(found)}")
-    return (Chain(found).reshape(target).add(Pointwise(shape)).link(index, output),)
+    return (Chain(found).reshape(target).broadcast(shape).link(index, output),)
 
 
 # -- constant indices ------------------------------------------------------------------------------
@@ -276,8 +277,8 @@ def _flat_kept(kept: Array, varying: list[int], shape: Shape) -> tuple[Step, ...
     if kept.size > MAX_FLAT_ELEMENTS:
         return ()
     perm = (*varying, *(axis for axis in range(len(shape)) if axis not in varying))
-    chain = Chain(shape).add(Permute(perm))
+    chain = Chain(shape).permute(*perm)
     moved = chain.shape
     flat = _own_positions(kept.reshape(-1))
     chain.add(Regroup((kept.size, *moved[len(varying) :])), *pick_steps(flat, 0, kept.size))
-    return tuple(chain.add(Regroup(moved), Permute(inverse(perm))).steps)
+    return tuple(chain.regroup(moved).permute(*inverse(perm)).steps)

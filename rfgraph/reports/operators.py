@@ -47,9 +47,8 @@ def operator_rows(entries: Iterable[RuleEntry]) -> list[OperatorRow]:
 
 def _row(entry: RuleEntry) -> OperatorRow:
     exactness = _EXACTNESS.search(entry.doc)
-    covered = "all" if entry.since == 1 else f"since {entry.since}"
     modelled = exactness[1].lower() if exactness else "not stated"
-    return OperatorRow(entry.domain, entry.op_type, modelled, covered, entry.doc)
+    return OperatorRow(entry.domain, entry.op_type, modelled, "all", entry.doc)
 
 
 def text(rows: Iterable[OperatorRow], style: Style) -> str:

@@ -17,7 +17,7 @@ from ops.evaluate import (
     relations,
     responses,
 )
-from rfgraph.ops.contrib.operands import apply_standard, first_shape, operand_of
+from rfgraph.ops.contrib.operands import apply_standard, first_shape
 from rfgraph.ops.node import Outcome, RuleError, UnresolvedError
 from rfgraph.relations.steps import Everything
 
@@ -173,7 +173,7 @@ def test_invalid_nodes(case, message):
 def test_standard_operators_that_are_not_there():
     case = op_node(node("FusedConv", [(1, 2, 5)]))
     with pytest.raises(UnresolvedError, match="'Nothing' has no rule"):
-        apply_standard(case, "Nothing", [operand_of(case, 0)])
+        apply_standard(case, "Nothing", (0,))
     with pytest.raises(UnresolvedError, match="shape of the output"):
         first_shape(Outcome((None,)))
 

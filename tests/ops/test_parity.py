@@ -28,16 +28,9 @@ def schemas():
 SCHEMAS = schemas()
 
 
-def attributes(key, since=1):
-    """Return the attributes of an operator over its versions, from the one in force at `since`."""
-    versions = [schema.since_version for schema in SCHEMAS[key]]
-    first = max((version for version in versions if version <= since), default=0)
-    return {
-        name
-        for schema in SCHEMAS[key]
-        if schema.since_version >= first
-        for name in schema.attributes
-    }
+def attributes(key):
+    """Return the attributes of an operator over all its versions."""
+    return {name for schema in SCHEMAS[key] for name in schema.attributes}
 
 
 def words(function):
@@ -94,7 +87,7 @@ def strings(values):
 def forgotten(key, entry):
     """Return the attributes that a rule neither names nor declares irrelevant."""
     named = words(entry.function) | recorded(key, entry)
-    return attributes(key, entry.since) - named - entry.ignored
+    return attributes(key) - named - entry.ignored
 
 
 def recorded(key, entry):
@@ -165,7 +158,7 @@ def test_a_forgotten_attribute_is_noticed():
         node.ints("strides")
         return Outcome((node.shape(0),))
 
-    entry = RuleEntry("", "MaxPool", careless, frozenset({"storage_order"}), 1)
+    entry = RuleEntry("", "MaxPool", careless, frozenset({"storage_order"}))
     assert forgotten(("", "MaxPool"), entry) == {
         *("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads"),
     }
@@ -174,11 +167,10 @@ def test_a_forgotten_attribute_is_noticed():
 
 def test_an_attribute_of_an_older_version_counts():
     assert "consumed_inputs" in attributes(("", "Relu"))
-    assert "consumed_inputs" not in attributes(("", "Relu"), since=6)
 
 
 def test_a_stale_declaration_is_noticed():
-    entry = RuleEntry("", "Relu", max_pool, frozenset({"alpha", "consumed_inputs"}), 1)
+    entry = RuleEntry("", "Relu", max_pool, frozenset({"alpha", "consumed_inputs"}))
     assert stale(entry, [("", "Relu")]) == {"alpha"}
     assert stale(entry, [("", "Relu"), ("", "ScaledTanh")]) == set()
 

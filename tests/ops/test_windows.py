@@ -17,7 +17,8 @@ from ops.evaluate import (
     responses,
 )
 from rfgraph.errors import BoundError
-from rfgraph.ops.convolutions import convolve, global_pool, pool
+from rfgraph.ops.contrib.operands import with_channels_last
+from rfgraph.ops.convolutions import convolve
 from rfgraph.ops.node import OpNode, RuleError, UnresolvedError, Value
 from rfgraph.ops.registry import find_rule
 from rfgraph.relations.axis_rules import Band, Whole, Window
@@ -250,8 +251,8 @@ def test_channels_may_come_last():
     assert reads(weight, (0, 1, 4)) == {(4, c, k) for c in range(2) for k in range(3)}
     assert reads(bias, (0, 1, 4)) == {(4,)}
     pooled = OpNode("MaxPool", [Value((1, 5, 4))], attributes={"kernel_shape": [2]})
-    assert pool(pooled, channels_last=True).shapes == ((1, 4, 4),)
-    assert global_pool(pooled, channels_last=True).shapes == ((1, 1, 4),)
+    assert with_channels_last(pooled, "MaxPool", (0,)).shapes == ((1, 4, 4),)
+    assert with_channels_last(pooled, "GlobalMaxPool", (0,)).shapes == ((1, 1, 4),)
 
 
 def test_the_window_is_what_the_attributes_say():

@@ -14,12 +14,12 @@ from rfgraph.reports.formats.style import Style
 ROWS = operators.operator_rows(all_rules().values())
 
 
-def entry(doc, since=1):
+def entry(doc):
     def rule(node):
         return Outcome(())
 
     rule.__doc__ = doc
-    return RuleEntry("", "Op", rule, frozenset(), since)
+    return RuleEntry("", "Op", rule, frozenset())
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,6 @@ def entry(doc, since=1):
 def test_the_first_word_decides(doc, modelled):
     (row,) = operators.operator_rows([entry(doc)])
     assert row.modelled == modelled
-
-
-def test_versions_are_those_of_the_rule():
-    rows = operators.operator_rows([entry("Exact."), entry("Exact.", since=9)])
-    assert [row.versions for row in rows] == ["all", "since 9"]
 
 
 def test_every_rule_says_how_exact_it_is():

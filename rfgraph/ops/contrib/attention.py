@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.contrib.operands import DOMAIN
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import rule
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
     bias_links,
@@ -19,10 +20,8 @@ from rfgraph.ops.contrib.packed_heads import (
     to_cache,
 )
 from rfgraph.ops.masked_scores import compact, least_margin, masked_weights
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import broadcasts, everything_links, trim_outputs
-from rfgraph.relations.steps import Pointwise, Regroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
 
 
-SCALES = ("mask_filter_value", "scale")
+SCALES = "mask_filter_value scale"
 Q, K, V = range(3)
 
 
@@ -62,7 +61,7 @@ class Source:
         return Chain(self.chain.shape, list(self.chain.steps))
 
 
-@rule("MultiHeadAttention", domain=DOMAIN, ignores=SCALES)
+@rule("MultiHeadAttention", ignores=SCALES)
 def multi_head_attention(node: OpNode) -> Outcome:
     """An output reads its own query, all keys and, at its own feature, their values.
 
@@ -83,7 +82,7 @@ def multi_head_attention(node: OpNode) -> Outcome:
     return _indirect(node, outcome)
 
 
-@rule("DecoderMaskedMultiHeadAttention", domain=DOMAIN, ignores=(*SCALES, "output_qk"))
+@rule("DecoderMaskedMultiHeadAttention", ignores=f"{SCALES} output_qk")
 def decoder_masked_attention(node: OpNode) -> Outcome:
     """An output reads its own query, all keys and, at its own feature, their values.
 
@@ -245,7 +244,7 @@ def _packed_source(slot: int, shape: Shape, number: int, count: int) -> Source:
     if found != count:
         raise RuleError(f"input {slot} requires axis 3 of length {count}, found {list(shape)}")
     chain = take_part(Chain(shape), 3, number, 1)
-    return Source(slot, chain.add(Regroup((batch, length, heads * size))))
+    return Source(slot, chain.regroup((batch, length, heads * size)))
 
 
 def _masks(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
@@ -272,7 +271,7 @@ def _projection(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Chai
     for number, chain in enumerate(_biases(node, slots, heads)):
         if number != V:
             heads.lead_query(chain)
-        yield chain.add(Pointwise(heads.shape))
+        yield chain.broadcast(heads.shape)
 
 
 # -- further outputs -------------------------------------------------------------------------------
@@ -295,5 +294,5 @@ def _presents(
             continue
         yield to_cache(source.start(), heads.heads, heads.past, total).link(source.slot, output)
         if biases:
-            spread = biases[output].add(Pointwise((heads.batch, heads.keys, heads.heads * size)))
+            spread = biases[output].broadcast((heads.batch, heads.keys, heads.heads * size))
             yield to_cache(spread, heads.heads, heads.past, total).link(slots.projection, output)

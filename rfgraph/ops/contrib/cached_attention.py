@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import rule
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
     bias_links,
@@ -15,18 +16,17 @@ from rfgraph.ops.contrib.packed_heads import (
     take_part,
     to_cache,
 )
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import everything_links, trim_outputs
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole
-from rfgraph.relations.steps import Pointwise, Reduce
+from rfgraph.relations.steps import Reduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-QUANTIZED = ("k_quant_type", "v_quant_type", "kv_cache_bit_width")
-ROTARY = ("do_rotary", "rotary_interleaved")
+QUANTIZED = "k_quant_type v_quant_type kv_cache_bit_width"
+ROTARY = "do_rotary rotary_interleaved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +107,8 @@ def _grouped_lengths(node: OpNode, total: int, lengths: int, less: int = 1) -> G
 
 @rule(
     "GroupQueryAttention",
-    domain=DOMAIN,
-    ignores=(
-        *QUANTIZED,
-        *ROTARY,
-        *"k_norm_epsilon q_norm_epsilon qk_norm_epsilon qk_output scale".split(),
-        *"smooth_softmax softcap".split(),
-    ),
+    ignores=f"""{QUANTIZED} {ROTARY} k_norm_epsilon q_norm_epsilon qk_norm_epsilon qk_output scale
+    smooth_softmax softcap""",
 )
 def group_query_attention(node: OpNode) -> Outcome:
     """An output reads its own query, the keys up to it and, at its own feature, their values.
@@ -200,7 +195,7 @@ def _lengths(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
     found = node.ranked(slot, 1, 2)
     if math.prod(found) != heads.batch:
         raise RuleError(f"input {slot} requires {heads.batch} lengths, found shape {list(found)}")
-    yield (Chain(found).reshape((heads.batch, 1, 1)).add(Pointwise(heads.shape)).link(slot))
+    yield (Chain(found).reshape((heads.batch, 1, 1)).broadcast(heads.shape).link(slot))
 
 
 def _presents(node: OpNode, found: Grouped) -> Iterator[Link]:
@@ -230,7 +225,7 @@ def _presents(node: OpNode, found: Grouped) -> Iterator[Link]:
             )
 
 
-@rule("SparseAttention", domain=DOMAIN, ignores=(*ROTARY, "scale", "sparse_block_size"))
+@rule("SparseAttention", ignores=f"{ROTARY} scale sparse_block_size")
 def sparse_attention(node: OpNode) -> Outcome:
     """An output reads its own query, the keys up to it and, at its own feature, their values.
 
@@ -255,13 +250,11 @@ def sparse_attention(node: OpNode) -> Outcome:
     return trim_outputs(node, (grouped.heads.shape, cache, cache), links)
 
 
-SELECTED = tuple(
-    """attention_mode auxiliary_kv_shared is_causal output_bf16 qk_norm_epsilon rotary_offset scale
-    selected_kv_source smooth_softmax""".split()
-)
+SELECTED = """attention_mode auxiliary_kv_shared is_causal output_bf16 qk_norm_epsilon rotary_offset
+    scale selected_kv_source smooth_softmax"""
 
 
-@rule("DynamicSparseAttention", domain=DOMAIN, ignores=(*ROTARY, *SELECTED))
+@rule("DynamicSparseAttention", ignores=f"{ROTARY} {SELECTED}")
 def dynamic_sparse_attention(node: OpNode) -> Outcome:
     """An output reads its own query, and keys and values that other inputs select.
 

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, vector_links
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import everything_links, own_link, select_steps, trim_outputs
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import rule, vector_links
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
+from rfgraph.ops.steps import everything_links, own_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup, Taps
+from rfgraph.relations.steps import Everything, Reduce, Taps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,14 +65,14 @@ class Causal:
 
     def turn(self, chain: Chain) -> Chain:
         """Add that a state is laid as the data lies, or back."""
-        return chain.add(Permute((0, 2, 1))) if self.turned else chain
+        return chain.permute(0, 2, 1) if self.turned else chain
 
     def window(self, pad: int, length: int) -> Window:
         """Return the window over `length` positions, of which `pad` are missing at the start."""
         return Window(self.kernel, 1, self.dilation, pad, length, self.length)
 
 
-@rule("CausalConvWithState", domain=DOMAIN, ignores=("activation",))
+@rule("CausalConvWithState", ignores="activation")
 def causal_conv_with_state(node: OpNode) -> Outcome:
     """An output reads the current and earlier positions of its own channel, a kernel's length back.
 
@@ -105,8 +105,8 @@ def causal_conv_with_state(node: OpNode) -> Outcome:
         node.expect_shape(3, states)
         before = _last_state(conv, states)
         shift = Shift(conv.state_length - conv.reach, 1, conv.state_length, conv.reach)
-        before.add(*select_steps(before.shape, [(conv.axis, shift)]))
-        before.add(Taps(((conv.axis, conv.window(0, conv.reach)),)))
+        before.select([(conv.axis, shift)])
+        before.taps(conv.axis, conv.window(0, conv.reach))
         time = conv.axis + (conv.kept > 0) if not conv.turned else 3 - conv.axis
         links.append(before.link(3, spatial=(time,)))
     update, first = _first_positions(node, conv, last)
@@ -137,9 +137,7 @@ def _chosen(node: OpNode, shape: Shape) -> Chain:
     last = len(found) - 1
     if found[last] == shape[last]:
         return Chain(found)
-    return Chain(found).add(
-        *select_steps(found, [(last, Shift(start, 1, found[last], shape[last]))])
-    )
+    return Chain(found).take(last, start, shape[last])
 
 
 def _causal(node: OpNode, shape: Shape, kernel: int, last: bool) -> Causal:
@@ -174,7 +172,7 @@ def _first_positions(
     if not room:
         return None, ()
     shift = Shift(0, 1, conv.length, room, "absent")
-    chain = _chosen(node, conv.shape).add(*select_steps(conv.shape, [(1, shift)]))
+    chain = _chosen(node, conv.shape).select([(1, shift)])
     return chain.shape, (chain.link(0, 2),)
 
 
@@ -197,10 +195,10 @@ def _weights(node: OpNode, conv: Causal, last: bool) -> Iterator[Link]:
     shape, kernel = conv.shape, node.shape(1)
     under = shape[2:] if last else (shape[1], *(1,) * (len(shape) - 2))
     chain = Chain(kernel).reduce(range(1, len(kernel)), weighted=True)
-    yield chain.reshape(under).add(Pointwise(shape)).link(1)
+    yield chain.reshape(under).broadcast(shape).link(1)
     if node.has(2):
         node.expect_shape(2, kernel[:1])
-        yield Chain(kernel[:1]).reshape(under).add(Pointwise(shape)).link(2)
+        yield Chain(kernel[:1]).reshape(under).broadcast(shape).link(2)
 
 
 def _unknown_padding_outcome(node: OpNode, conv: Causal, links: list[Link]) -> Outcome:
@@ -220,8 +218,8 @@ def _last_state(conv: Causal, states: Shape) -> Chain:
     """Return a chain from the states that came in to the last of them, which alone is read."""
     chain = Chain(states)
     if conv.kept:
-        chain.add(*select_steps(states, [(0, Shift(conv.kept - 1, 1, conv.kept, 1))]))
-        chain.add(Regroup(conv.state))
+        chain.take(0, conv.kept - 1, 1)
+        chain.regroup(conv.state)
     return conv.turn(chain)
 
 
@@ -236,16 +234,14 @@ def _states(node: OpNode, conv: Causal, states: Shape) -> Iterator[Link]:
             chain = _chosen(node, conv.shape) if source == 0 else _last_state(conv, states)
             # The data ends after `seen` positions, those of the state come before it.
             shift = Shift(start, 1, in_len, size, "absent")
-            conv.turn(chain.add(*select_steps(chain.shape, [(conv.axis, shift)])))
+            conv.turn(chain.select([(conv.axis, shift)]))
             if conv.kept:
-                chain.add(Regroup((1, *conv.state)))
-                chain.add(
-                    *select_steps(chain.shape, [(0, Shift(-slot, 1, 1, conv.kept, "absent"))])
-                )
+                chain.regroup((1, *conv.state))
+                chain.put(0, slot, conv.kept)
             yield chain.link(source, 1)
 
 
-@rule("VarlenCausalConvWithState", domain=DOMAIN, ignores=("activation",))
+@rule("VarlenCausalConvWithState", ignores="activation")
 def varlen_causal_conv(node: OpNode) -> Outcome:
     """An output reads the current and earlier tokens of its own channel, a kernel's length back.
 
@@ -272,10 +268,10 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
     start = Chain(state).add(Reduce(rules))
     links = [
         Link(0, (taps,), spatial=(0,)),
-        Chain(kernel).reduce((1, 2)).reshape((channels,)).add(Pointwise(shape)).link(1),
+        Chain(kernel).reduce((1, 2)).reshape((channels,)).broadcast(shape).link(1),
         Link(2, (Everything(shape),)),
         *vector_links(node, 3, shape),
-        start.add(Regroup((1, channels)), Pointwise(shape)).link(4),
+        start.regroup((1, channels)).broadcast(shape).link(4),
         *_delta_links(node, shape),
     ]
     updates = (state[0], max(node.int("state_update_capacity", 0), 0), channels)
@@ -295,9 +291,8 @@ def _delta_links(node: OpNode, shape: Shape) -> Iterator[Link]:
             f"input 6 requires two taps from delta_offset {first} on, for {shape[0]} tokens and "
             f"{shape[1]} channels in groups of {size}, found shape {[tokens, taps, groups]}"
         )
-    chain = Chain((tokens, taps, groups))
-    chain.add(*select_steps(chain.shape, [(1, Shift(first, 1, taps, 2))])).reduce([1])
-    chain.add(Regroup((tokens, groups, 1)), Pointwise((tokens, groups, size)), Regroup(shape))
+    chain = Chain((tokens, taps, groups)).take(1, first, 2).reduce([1])
+    chain.regroup((tokens, groups, 1)).broadcast((tokens, groups, size)).regroup(shape)
     yield chain.link(6)
     node.expect_shape(7, (tokens, 1))
     yield own_link(shape, 7)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 
-from rfgraph.ops.contrib.operands import DOMAIN, broadcast_links, vector_links
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError, broadcast
-from rfgraph.ops.registry import rule
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import broadcast_links, rule, vector_links
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, UnresolvedError, broadcast
 from rfgraph.ops.steps import own_link, scalar_link, scalar_links, select_steps, trim_outputs
-from rfgraph.relations.axis_rules import Shift, Whole
+from rfgraph.relations.axis_rules import Shift
 from rfgraph.relations.how import How
-from rfgraph.relations.steps import Pointwise, Reduce
+from rfgraph.relations.steps import Pointwise
 
 
-@rule(*"Gelu QuickGelu SampleOp MurmurHash3".split(), domain=DOMAIN, ignores=("positive", "seed"))
+@rule("Gelu QuickGelu SampleOp MurmurHash3", ignores="positive seed")
 def unary(node: OpNode) -> Outcome:
     """An output reads the same index of the input.
 
@@ -26,7 +26,7 @@ def unary(node: OpNode) -> Outcome:
     return Outcome((shape,), (own_link(shape, how=how),))
 
 
-@rule("BiasGelu", "FastGelu", domain=DOMAIN)
+@rule("BiasGelu FastGelu")
 def with_bias(node: OpNode) -> Outcome:
     """An output reads the same index of the input, and its place of the bias on the last axis.
 
@@ -37,7 +37,7 @@ def with_bias(node: OpNode) -> Outcome:
     return Outcome((shape,), (own, *vector_links(node, 1, shape)))
 
 
-@rule("BiasAdd", domain=DOMAIN)
+@rule("BiasAdd")
 def bias_add(node: OpNode) -> Outcome:
     """An output reads the same index of the input and of the residual, and its channel's bias.
 
@@ -49,7 +49,7 @@ def bias_add(node: OpNode) -> Outcome:
     return Outcome((shape,), (own_link(shape), *bias, own_link(shape, 2)))
 
 
-@rule("BiasSplitGelu", domain=DOMAIN)
+@rule("BiasSplitGelu")
 def bias_split_gelu(node: OpNode) -> Outcome:
     """An output reads, on the last axis, its own place in the first half and in the second.
 
@@ -69,16 +69,12 @@ def bias_split_gelu(node: OpNode) -> Outcome:
     for start in (0, length // 2):
         for slot, found in ((0, shape), (1, shape[-1:])):
             shift = Shift(start, 1, length, length // 2)
-            chain = Chain(found).add(*select_steps(found, [(len(found) - 1, shift)]))
+            chain = Chain(found).select([(len(found) - 1, shift)])
             links.append(chain.add(*(() if slot == 0 else (Pointwise(out),))).link(slot))
     return Outcome((out,), tuple(links))
 
 
-@rule(
-    "SwiGLU",
-    domain=DOMAIN,
-    ignores=("activation_alpha", "activation_beta", "limit", "round_activation"),
-)
+@rule("SwiGLU", ignores="activation_alpha activation_beta limit round_activation")
 def swiglu(node: OpNode) -> Outcome:
     """An output reads the same index of the gate and of what it scales.
 
@@ -100,7 +96,7 @@ def swiglu(node: OpNode) -> Outcome:
     return Outcome(((*shape[:-1], half),), tuple(links))
 
 
-@rule("BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", domain=DOMAIN, ignores=("seed",))
+@rule("BiasDropout BitmaskBiasDropout BitmaskDropout", ignores="seed")
 def dropout(node: OpNode) -> Outcome:
     """An output reads the same index of the data, of the residual and of the bias.
 
@@ -123,7 +119,7 @@ def dropout(node: OpNode) -> Outcome:
     return trim_outputs(node, (shape, mask), links)
 
 
-@rule("ScaledSiLU", domain=DOMAIN, ignores=("alpha",))
+@rule("ScaledSiLU", ignores="alpha")
 def scaled_silu(node: OpNode) -> Outcome:
     """An output reads the same index of the input, and the scale.
 
@@ -133,7 +129,7 @@ def scaled_silu(node: OpNode) -> Outcome:
     return Outcome((shape,), (own_link(shape), *scalar_links(node, [1], shape)))
 
 
-@rule("GatedAdd", domain=DOMAIN)
+@rule("GatedAdd")
 def gated_add(node: OpNode) -> Outcome:
     """An output reads the same index of both terms, and the gate of its row.
 
@@ -149,14 +145,13 @@ def gated_add(node: OpNode) -> Outcome:
     links = [own_link(shape), own_link(shape, 1)]
     if not node.has(3):
         return Outcome((shape,), (*links, own_link(shape, 2)))
-    whole = Chain(gate).reduce([len(gate) - 1], weighted=True)
-    links.append(whole.add(Pointwise(shape)).link(2))
+    links.append(Chain(gate).reduce([len(gate) - 1], weighted=True).broadcast(shape).link(2))
     weights = Chain(node.expect_shape(3, (width, 1))).reduce([0], weighted=True)
-    links.append(weights.reshape((1,)).add(Pointwise(shape)).link(3))
+    links.append(weights.reshape((1,)).broadcast(shape).link(3))
     return Outcome((shape,), tuple(links))
 
 
-@rule("LinearAttentionGate", domain=DOMAIN)
+@rule("LinearAttentionGate")
 def linear_attention_gate(node: OpNode) -> Outcome:
     """Decay reads the same index of `a` and its head's parameters, beta the same index of `b`.
 
@@ -170,7 +165,7 @@ def linear_attention_gate(node: OpNode) -> Outcome:
     return trim_outputs(node, (shape, shape), links)
 
 
-@rule("ComplexMul", "ComplexMulConj", domain=DOMAIN)
+@rule("ComplexMul ComplexMulConj")
 def complex_mul(node: OpNode) -> Outcome:
     """An output reads both parts, real and imaginary on the last axis, of its place in both inputs.
 
@@ -184,12 +179,11 @@ def complex_mul(node: OpNode) -> Outcome:
     shape = broadcast(first, second)
     links = []
     for slot, found in ((0, first), (1, second)):
-        chain = Chain(found).add(Reduce(((len(found) - 1, Whole(2, 2)),)))
-        links.append(chain.add(Pointwise(shape)).link(slot))
+        links.append(Chain(found).reduce([len(found) - 1], to=2).broadcast(shape).link(slot))
     return Outcome((shape,), tuple(links))
 
 
-@rule("IsAllFinite", domain=DOMAIN, ignores=("isinf_only", "isnan_only"))
+@rule("IsAllFinite", ignores="isinf_only isnan_only")
 def is_all_finite(node: OpNode) -> Outcome:
     """The output reads all of every input.
 
@@ -198,12 +192,11 @@ def is_all_finite(node: OpNode) -> Outcome:
     links = []
     for slot in node.data_inputs():
         shape = node.shape(slot)
-        chain = Chain(shape).reduce(range(len(shape)))
-        links.append(chain.reshape(()).link(slot))
+        links.append(Chain(shape).reduce(range(len(shape))).reshape(()).link(slot))
     return Outcome(((),), tuple(links))
 
 
-@rule("QOrderedGelu", domain=DOMAIN, ignores=("order_X", "order_Y"))
+@rule("QOrderedGelu", ignores="order_X order_Y")
 def qordered_gelu(node: OpNode) -> Outcome:
     """An output reads the same index of the input, and the scales.
 
@@ -214,12 +207,7 @@ def qordered_gelu(node: OpNode) -> Outcome:
     return Outcome((shape,), (own_link(shape), *scalar_links(node, (1, 2), shape)))
 
 
-@rule(
-    "QuantizeWithOrder",
-    "DequantizeWithOrder",
-    domain=DOMAIN,
-    ignores=("order_input", "order_output", "to"),
-)
+@rule("QuantizeWithOrder DequantizeWithOrder", ignores="order_input order_output to")
 def with_order(node: OpNode) -> Outcome:
     """An output reads the same index of the input, and the scale.
 
@@ -230,12 +218,7 @@ def with_order(node: OpNode) -> Outcome:
     return Outcome((shape,), (own_link(shape), scalar_link(node, 1, shape)))
 
 
-@rule(
-    "QuantizeBFP",
-    "DequantizeBFP",
-    domain=DOMAIN,
-    ignores=("bfp_type", "block_dim", "dtype"),
-)
+@rule("QuantizeBFP DequantizeBFP", ignores="bfp_type block_dim dtype")
 def block_floating_point(node: OpNode) -> Outcome:
     """The packed numbers of one bounding box share an exponent.
 

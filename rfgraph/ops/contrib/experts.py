@@ -5,27 +5,25 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import rule
 from rfgraph.ops.contrib.packed_heads import take_part
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import everything_links, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole
-from rfgraph.relations.steps import Pointwise, Reduce
+from rfgraph.relations.steps import Reduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-EXPERTS = tuple(
-    """accuracy_level activation_alpha activation_beta activation_type block_size
-    expert_weight_bits fc1_expert_weight_bits fc2_expert_weight_bits fc3_expert_weight_bits k
-    normalize_routing_weights quant_type swiglu_fusion swiglu_limit swiglu_limit_after_activation
-    use_sparse_mixer weights_prepacked""".split()
+@rule(
+    "MoE QMoE",
+    ignores="""accuracy_level activation_alpha activation_beta activation_type block_size
+    expert_weight_bits fc1_expert_weight_bits fc2_expert_weight_bits
+    fc3_expert_weight_bits k normalize_routing_weights quant_type swiglu_fusion
+    swiglu_limit swiglu_limit_after_activation use_sparse_mixer weights_prepacked""",
 )
-
-
-@rule("MoE", "QMoE", domain=DOMAIN, ignores=EXPERTS)
 def mixture_of_experts(node: OpNode) -> Outcome:
     """An output reads all features of its own token, and all routing probabilities of that token.
 
@@ -34,13 +32,11 @@ def mixture_of_experts(node: OpNode) -> Outcome:
     return _mix_outcome(node, node.ranked(0, 2, 3), (1, 14) if node.op_type == "QMoE" else (1,))
 
 
-PACKED = tuple(
-    """activation_type down_type gate_type k normalize_routing_weights routed_scaling_factor
-    routing_epsilon up_type""".split()
+@rule(
+    "MoEPacked",
+    ignores="""activation_type down_type gate_type k normalize_routing_weights routed_scaling_factor
+    routing_epsilon up_type""",
 )
-
-
-@rule("MoEPacked", domain=DOMAIN, ignores=PACKED)
 def packed_mixture_of_experts(node: OpNode) -> Outcome:
     """An output reads all features of its own token, and all scores and weights that route it.
 
@@ -63,16 +59,13 @@ def _routing_link(node: OpNode, slot: int, shape: Shape) -> Link:
     if tokens != math.prod(shape[:-1]):
         raise RuleError(f"input {slot} requires {math.prod(shape[:-1])} tokens, found {tokens}")
     chain = Chain((tokens, experts)).reduce([1])
-    return chain.reshape((*shape[:-1], 1)).add(Pointwise(shape)).link(slot)
+    return chain.reshape((*shape[:-1], 1)).broadcast(shape).link(slot)
 
 
 # -- routers ---------------------------------------------------------------------------------------
 
 
-CHOICE = tuple("group_topk n_group router_sentinel top_k topk_group".split())
-
-
-@rule("MoEGroupRouter", domain=DOMAIN, ignores=CHOICE)
+@rule("MoEGroupRouter", ignores="group_topk n_group router_sentinel top_k topk_group")
 def group_router(node: OpNode) -> Outcome:
     """A routing score reads its own expert's logit and bias and, as a second part, all of them.
 
@@ -93,10 +86,10 @@ def group_router(node: OpNode) -> Outcome:
         scores.extend([(1, Chain((experts,)))] if output < 2 else [])
         for slot, chain in scores:
             before = tuple(chain.steps)
-            links.append(chain.add(Pointwise(shape)).link(slot, output))
+            links.append(chain.broadcast(shape).link(slot, output))
             if output == 0:
                 every = Chain(node.shape(slot)).add(*before)
-                every.reduce([len(every.shape) - 1]).add(Pointwise(shape))
+                every.reduce([len(every.shape) - 1]).broadcast(shape)
                 links.append(every.link(slot))
     return trim_outputs(node, (shape, shape, shape), links)
 
@@ -113,10 +106,7 @@ def _projection(node: OpNode, experts: int, width: int) -> Chain:
     return Chain(shape).reduce([1], weighted=True).reshape((experts,))
 
 
-GATED = tuple("activation activation_alpha activation_beta limit".split())
-
-
-@rule("RouterGateUpProj", domain=DOMAIN, ignores=GATED)
+@rule("RouterGateUpProj", ignores="activation activation_alpha activation_beta limit")
 def router_gate_up_projection(node: OpNode) -> Outcome:
     """A router logit reads all features of its token, and its column of the weights.
 
@@ -137,7 +127,7 @@ def router_gate_up_projection(node: OpNode) -> Outcome:
     links = [*_column_links(node, outs, ((0, 0), (1, logits), (1, logits + half)))]
     for output, to in enumerate(outs):
         row = Chain(shape).reduce([len(shape) - 1], weighted=True)
-        links.append(row.add(Pointwise(to)).link(0, output))
+        links.append(row.broadcast(to).link(0, output))
     return trim_outputs(node, outs, links)
 
 
@@ -149,4 +139,4 @@ def _column_links(
         count = outs[output][-1]
         chain = take_part(Chain(node.shape(1)), 1, start, count)
         chain.reduce([0], weighted=True).reshape((count,))
-        yield chain.add(Pointwise(outs[output])).link(1, output)
+        yield chain.broadcast(outs[output]).link(1, output)

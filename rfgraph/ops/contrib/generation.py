@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from rfgraph.ops.contrib.operands import DOMAIN, vector_links
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, UnresolvedError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import rule, vector_links
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, UnresolvedError
 from rfgraph.ops.steps import own_link
 from rfgraph.relations.axis_rules import Whole
 from rfgraph.relations.steps import Pointwise, Reduce
 
-SEARCH = tuple(
-    """beginning_timestamp_token_id custom decoder decoder_output_cross_qk decoder_start_token_id
-    early_stopping encoder eos_token_id filter_value init_decoder min_tokens_to_keep model_type
-    no_repeat_ngram_size no_speech_token_id no_timestamps_token_id pad_token_id presence_penalty
-    start_of_lm_token_id temperature top_p transcribe_token_id translate_token_id vocab_size
-    """.split()
+
+@rule(
+    "BeamSearch GreedySearch Sampling WhisperBeamSearch",
+    ignores="""beginning_timestamp_token_id custom decoder decoder_output_cross_qk
+    decoder_start_token_id early_stopping encoder eos_token_id filter_value init_decoder
+    min_tokens_to_keep model_type no_repeat_ngram_size no_speech_token_id
+    no_timestamps_token_id pad_token_id presence_penalty start_of_lm_token_id temperature
+    top_p transcribe_token_id translate_token_id vocab_size""",
 )
-
-
-@rule(*"BeamSearch GreedySearch Sampling WhisperBeamSearch".split(), domain=DOMAIN, ignores=SEARCH)
 def search(node: OpNode) -> Outcome:
     """A generated token reads the prompt and all tokens before it, through graphs that are run.
 
@@ -27,13 +26,11 @@ def search(node: OpNode) -> Outcome:
     raise UnresolvedError("its graphs run in a loop whose end and choices depend on data")
 
 
-COMPILED = tuple(
-    """DLC embed_mode ep_cache_context ep_sdk_version hardware_architecture main_context max_size
-    notes onnx_model_filename partition_name snpe_version source target_device""".split()
+@rule(
+    "EPContext Snpe",
+    ignores="""DLC embed_mode ep_cache_context ep_sdk_version hardware_architecture main_context
+    max_size notes onnx_model_filename partition_name snpe_version source target_device""",
 )
-
-
-@rule("EPContext", "Snpe", domain=DOMAIN, ignores=COMPILED)
 def compiled(node: OpNode) -> Outcome:
     """The outputs are made by a program that was compiled for other hardware.
 
@@ -42,11 +39,7 @@ def compiled(node: OpNode) -> Outcome:
     raise UnresolvedError("it holds a compiled program instead of a graph")
 
 
-@rule(
-    "Tokenizer",
-    domain=DOMAIN,
-    ignores=tuple("mark mincharnum pad_value separators tokenexp".split()),
-)
+@rule("Tokenizer", ignores="mark mincharnum pad_value separators tokenexp")
 def tokenizer(node: OpNode) -> Outcome:
     """A token reads the text that it is a part of.
 
@@ -55,7 +48,7 @@ def tokenizer(node: OpNode) -> Outcome:
     raise UnresolvedError("the number of tokens depends on data")
 
 
-@rule("DynamicTimeWarping", domain=DOMAIN)
+@rule("DynamicTimeWarping")
 def dynamic_time_warping(node: OpNode) -> Outcome:
     """Every place of the path of lowest cost reads all costs.
 
@@ -64,7 +57,7 @@ def dynamic_time_warping(node: OpNode) -> Outcome:
     raise UnresolvedError("the length of the path depends on data")
 
 
-@rule("BifurcationDetector", domain=DOMAIN, ignores=("max_ngram_size", "min_ngram_size"))
+@rule("BifurcationDetector", ignores="max_ngram_size min_ngram_size")
 def bifurcation_detector(node: OpNode) -> Outcome:
     """The merged tokens and the place where they match read all tokens.
 
@@ -73,7 +66,7 @@ def bifurcation_detector(node: OpNode) -> Outcome:
     raise UnresolvedError("the number of merged tokens depends on data")
 
 
-@rule("NGramRepeatBlock", domain=DOMAIN, ignores=("ngram_size",))
+@rule("NGramRepeatBlock", ignores="ngram_size")
 def ngram_repeat_block(node: OpNode) -> Outcome:
     """A score reads its own index of the scores, and all tokens of its sequence.
 
@@ -82,15 +75,11 @@ def ngram_repeat_block(node: OpNode) -> Outcome:
     tokens, shape = node.ranked(0, 2, 2), node.ranked(1, 2, 2)
     if tokens[0] != shape[0]:
         raise RuleError(f"input 0 requires {shape[0]} sequences, found {tokens[0]}")
-    history = Chain(tokens).reduce([1]).add(Pointwise(shape))
+    history = Chain(tokens).reduce([1]).broadcast(shape)
     return Outcome((shape,), (history.link(0), own_link(shape, 1)))
 
 
-@rule(
-    "WordConvEmbedding",
-    domain=DOMAIN,
-    ignores=("char_embedding_size", "conv_window_size", "embedding_size"),
-)
+@rule("WordConvEmbedding", ignores="char_embedding_size conv_window_size embedding_size")
 def word_conv_embedding(node: OpNode) -> Outcome:
     """The embedding of a word reads all of its characters.
 
@@ -108,9 +97,8 @@ def word_conv_embedding(node: OpNode) -> Outcome:
             f"input 1 requires filters over embeddings of {features}, found {list(filters)}"
         )
     shape = (words, filters[0])
-    letters = Chain((words, length)).reduce([1]).add(Pointwise(shape))
-    kernel = Chain(filters).reduce((1, 2, 3), weighted=True)
-    kernel.reshape((filters[0],)).add(Pointwise(shape))
+    letters = Chain((words, length)).reduce([1]).broadcast(shape)
+    kernel = Chain(filters).reduce((1, 2, 3), weighted=True).reshape((filters[0],)).broadcast(shape)
     table = Reduce(((0, Whole(rows, 1, unknown=True)), (1, Whole(features, 1))))
     links = (letters.link(0), kernel.link(1), *vector_links(node, 2, shape))
     return Outcome((shape,), (*links, Link(3, (table, Pointwise(shape)))))

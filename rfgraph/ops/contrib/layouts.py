@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from rfgraph.ops.chain import Chain
 from rfgraph.ops.contrib.operands import (
     Operand,
     apply_standard,
     channels_first,
     channels_last,
     first_shape,
-    operand_of,
     permuted_operand,
     with_channels_last,
     with_links,
 )
-from rfgraph.ops.convolutions import channel_links, global_pool, pool
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
+from rfgraph.ops.convolutions import channel_links
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import own_link, select_steps
 from rfgraph.relations.axis_rules import Shape, Shift
@@ -24,7 +24,7 @@ from rfgraph.relations.steps import Everything, Permute, Pointwise
 
 NHWC = "com.ms.internal.nhwc"
 NCHWC = "com.microsoft.nchwc"
-ACTIVATION = ("activation", "activation_params")
+ACTIVATION = "activation activation_params"
 # The largest number of channels in a block on any hardware.
 MAX_BLOCK = 16
 
@@ -33,14 +33,10 @@ MAX_BLOCK = 16
 
 
 @rule(
-    *"""AveragePool BatchNormalization Conv ConvTranspose DepthToSpace GlobalAveragePool
-    GlobalLpPool GlobalMaxPool GridSample InstanceNormalization LRN LpPool MaxPool QLinearConv
-    SpaceToDepth""".split(),
+    """AveragePool BatchNormalization Conv ConvTranspose DepthToSpace GlobalAveragePool GlobalLpPool
+    GlobalMaxPool GridSample InstanceNormalization LRN LpPool MaxPool QLinearConv SpaceToDepth""",
     domain=NHWC,
-    ignores=(
-        *ACTIVATION,
-        *"alpha beta bias count_include_pad epsilon momentum p storage_order".split(),
-    ),
+    ignores=f"{ACTIVATION} alpha beta bias epsilon momentum p storage_order",
 )
 def channels_last_rule(node: OpNode) -> Outcome:
     """An output reads what the operator of that name reads, with the channels on the last axis.
@@ -53,14 +49,14 @@ def channels_last_rule(node: OpNode) -> Outcome:
     return with_channels_last(node, node.op_type, range(len(node.inputs)), node.version)
 
 
-@rule("QLinearAveragePool", domain=NHWC, ignores=("channels_last", "count_include_pad"))
+@rule("QLinearAveragePool", domain=NHWC, ignores="channels_last")
 def qlinear_average_pool(node: OpNode) -> Outcome:
     """An output reads a window of its own channel, on the last axis, and scales and zero points.
 
     Exact as the AveragePool it is defined by; onnxruntime has no CPU kernel to compare with.
     Versions: all (1).
     """
-    outcome = pool(node, channels_last=True)
+    outcome = with_channels_last(node, "AveragePool", (0,))
     shape = first_shape(outcome)
     return with_links(outcome, channel_links(node, range(1, 5), shape, len(shape) - 1))
 
@@ -79,14 +75,13 @@ def qlinear_conv_transpose(node: OpNode) -> Outcome:
     return with_links(outcome, channel_links(node, (1, 2, 4, 5, 6, 7), shape, len(shape) - 1))
 
 
-@rule("Resize", domain=NHWC, ignores=("cubic_coeff_a", "extrapolation_value"))
+@rule("Resize", domain=NHWC, ignores="cubic_coeff_a extrapolation_value")
 def resize(node: OpNode) -> Outcome:
     """An output reads what Resize reads; scales, sizes and axes are those of the input as it lies.
 
     Exact where Resize is. Versions: all, those of Resize.
     """
-    operands = [operand_of(node, slot) for slot in range(len(node.inputs))]
-    return apply_standard(node, "Resize", operands, version=node.version)
+    return apply_standard(node, "Resize", range(len(node.inputs)), version=node.version)
 
 
 @rule("MaxUnpool", domain=NHWC, ignores=ACTIVATION)
@@ -97,7 +92,7 @@ def max_unpool(node: OpNode) -> Outcome:
     Versions: all, those of MaxUnpool.
     """
     data = permuted_operand(node, 0, channels_first(len(node.expect_shape(1, node.ranked(0, 3)))))
-    operands = [data, Operand(1, Value(data.value.shape)), operand_of(node, 2)]
+    operands = (data, Operand(1, Value(data.value.shape)), 2)
     found = first_shape(apply_standard(node, "MaxUnpool", operands, version=node.version))
     shape = tuple(found[axis] for axis in channels_last(len(found)))
     spatial = tuple(range(1, len(shape) - 1))
@@ -137,9 +132,9 @@ def reorder_output(node: OpNode) -> Outcome:
         raise RuleError(
             f"attribute 'channels' requires a number in [1, {shape[1]}], found {channels}"
         )
-    chain = Chain(shape).add(*select_steps(shape, [(1, Shift(0, 1, shape[1], channels))]))
+    chain = Chain(shape).take(1, 0, channels)
     if node.int("channels_last", 0):
-        chain.add(Permute(channels_last(len(shape))))
+        chain.permute(*channels_last(len(shape)))
     return Outcome((chain.shape,), (chain.link(0),))
 
 
@@ -153,12 +148,8 @@ def conv(node: OpNode) -> Outcome:
     Versions: all (1).
     """
     weights = node.ranked(1, 3)
-    operands = [
-        _fill_channels(node, 0, weights[1] * node.int("group", 1)),
-        operand_of(node, 1),
-        operand_of(node, 2),
-    ]
-    outcome = apply_standard(node, "Conv", operands)
+    data = _fill_channels(node, 0, weights[1] * node.int("group", 1))
+    outcome = apply_standard(node, "Conv", (data, 1, 2))
     if not node.has(3):
         return outcome
     shape = first_shape(outcome)
@@ -178,22 +169,22 @@ def _fill_channels(node: OpNode, slot: int, channels: int) -> Operand:
     return Operand(slot, Value(filled, node.value(slot).constant), steps)
 
 
-@rule("MaxPool", "AveragePool", domain=NCHWC, ignores=("count_include_pad", "storage_order"))
+@rule("MaxPool AveragePool", domain=NCHWC, ignores="storage_order")
 def pools(node: OpNode) -> Outcome:
     """An output reads what the pool of that name reads: a window of its own channel.
 
     Exact. Versions: all (1).
     """
-    return pool(node)
+    return apply_standard(node, node.op_type, (0,))
 
 
-@rule("GlobalAveragePool", "GlobalMaxPool", domain=NCHWC)
+@rule("GlobalAveragePool GlobalMaxPool", domain=NCHWC)
 def global_pools(node: OpNode) -> Outcome:
     """An output reads every spatial position of its own channel.
 
     Exact. Versions: all (1).
     """
-    return global_pool(node)
+    return apply_standard(node, node.op_type, (0,))
 
 
 @rule("Upsample", domain=NCHWC)
@@ -222,6 +213,4 @@ def upsample(node: OpNode) -> Outcome:
         "coordinate_transformation_mode": "asymmetric" if mode == "nearest" else transform,
     }
     factors = Value((4,), constant=True, data=np.array(scales, np.float32))
-    return apply_standard(
-        node, "Resize", [operand_of(node, 0), None, Operand(-1, factors)], attributes
-    )
+    return apply_standard(node, "Resize", [0, None, Operand(-1, factors)], attributes)

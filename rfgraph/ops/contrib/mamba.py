@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, vector_links
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import rule, vector_links
 from rfgraph.ops.contrib.packed_heads import take_part
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import everything_links, scalar_link, trim_outputs
-from rfgraph.relations.axis_rules import Band, Shape, Whole, Window
-from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Taps
+from rfgraph.relations.axis_rules import Shape, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +66,7 @@ def _mixer(node: OpNode) -> Mixer:
     return mixer
 
 
-@rule("Mamba2Verify", domain=DOMAIN, ignores=("epsilon", "time_step_min"))
+@rule("Mamba2Verify", ignores="epsilon time_step_min")
 def mamba2_verify(node: OpNode) -> Outcome:
     """An output reads its own token and those before it, and the snapshots that came in.
 
@@ -84,8 +83,8 @@ def mamba2_verify(node: OpNode) -> Outcome:
     links = [*_convolution_links(node, mixer), *vector_links(node, 8, mixer.out)]
     for output, start in ((0, 0), (4, mixer.inner)):
         chain = take_part(Chain(node.shape(0)), 1, start, mixer.width - start)
-        chain.add(Prefix(((0, Band(None, 0, mixer.tokens, mixer.tokens)),)))
-        chain.reduce([1], weighted=True).add(Pointwise(mixer.out))
+        chain.band(0, None, 0)
+        chain.reduce([1], weighted=True).broadcast(mixer.out)
         links.append(chain.link(0, output))
         links.extend(everything_links(node, (1, 2), mixer.out, output, unknown=True))
         links.extend(everything_links(node, (3, 4, 5, 6, 7, 9), mixer.out, output))
@@ -98,15 +97,15 @@ def _convolution_links(node: OpNode, mixer: Mixer) -> Iterator[Link]:
     """Yield the links of what the convolution gives, output 3."""
     tokens, channels = mixer.convolved
     own = take_part(Chain(node.shape(0)), 1, mixer.inner, channels)
-    own.add(Taps(((0, Window(TAPS, 1, 1, TAPS - 1, tokens, tokens)),)))
+    own.taps(0, Window(TAPS, 1, 1, TAPS - 1, tokens, tokens))
     yield own.link(0, 3, (0,))
-    before = Chain(mixer.history).add(Reduce(((0, Whole(mixer.slots, 1, unknown=True)),)))
-    before.add(Regroup((channels, TAPS - 1)), Permute((1, 0)))
-    before.add(Taps(((0, Window(TAPS, 1, 1, 0, TAPS - 1, tokens)),)))
+    before = Chain(mixer.history).reduce([0], unknown=True)
+    before.regroup((channels, TAPS - 1)).permute(1, 0)
+    before.taps(0, Window(TAPS, 1, 1, 0, TAPS - 1, tokens))
     yield before.link(1, 3, (2,))
     kernel = node.ranked(3, 2, 3)
     node.expect_shape(3, (channels, *(1,) * (len(kernel) - 2), TAPS))
     weights = Chain(kernel).reduce(range(1, len(kernel)), weighted=True)
-    yield weights.reshape((channels,)).add(Pointwise(mixer.convolved)).link(3, 3)
+    yield weights.reshape((channels,)).broadcast(mixer.convolved).link(3, 3)
     yield from vector_links(node, 4, mixer.convolved, output=3)
     yield scalar_link(node, 9, mixer.convolved, 3)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rfgraph.ops.contrib.operands import DOMAIN, Operand, apply_standard, operand_of, operands_of
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import Operand, apply_standard, rule
 from rfgraph.ops.node import (
     Array,
-    Chain,
     Link,
     OpNode,
     Outcome,
@@ -19,10 +19,9 @@ from rfgraph.ops.node import (
     Value,
     normal_axis,
 )
-from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import check_index_count, everything_links, pick_steps, trim_outputs
 from rfgraph.relations.axis_rules import Band, Shape, Whole
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Reduce, Regroup
+from rfgraph.relations.steps import Everything, Prefix, Reduce, Regroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,46 +30,46 @@ if TYPE_CHECKING:
 # -- as the standard operators ---------------------------------------------------------------------
 
 
-@rule("Trilu", domain=DOMAIN)
+@rule("Trilu")
 def trilu(node: OpNode) -> Outcome:
     """An output of the triangle that is kept reads its own index, the others read nothing.
 
     Exact; an upper bound where Trilu of ai.onnx is one. Versions: all (1).
     """
-    return apply_standard(node, "Trilu", operands_of(node, 0, 1))
+    return apply_standard(node, "Trilu", (0, 1))
 
 
-@rule("Pad", domain=DOMAIN)
+@rule("Pad")
 def pad(node: OpNode) -> Outcome:
     """An output reads one position of the input, or none in the padding of mode constant.
 
     Exact; an upper bound where Pad of ai.onnx is one. Unknown: where the pads depend on data.
     Versions: all (1).
     """
-    return apply_standard(node, "Pad", operands_of(node, 0, 1, 2), version=13)
+    return apply_standard(node, "Pad", (0, 1, 2), version=13)
 
 
-@rule("GatherND", domain=DOMAIN)
+@rule("GatherND")
 def gather_nd(node: OpNode) -> Outcome:
     """An output reads the position that its index names on the leading axes, its own on the others.
 
     Exact for constant indices. Unknown along the indexed axes where the indices depend on data.
     Versions: all (1).
     """
-    return apply_standard(node, "GatherND", operands_of(node, 0, 1), {}, version=11)
+    return apply_standard(node, "GatherND", (0, 1), {}, version=11)
 
 
-@rule("TorchEmbedding", domain=DOMAIN)
+@rule("TorchEmbedding")
 def torch_embedding(node: OpNode) -> Outcome:
     """An output reads its index and its own feature of the row that this names.
 
     Exact for constant indices. Unknown along the rows of a computed table where the indices depend
     on data. onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    return apply_standard(node, "Gather", operands_of(node, 0, 1), {"axis": 0})
+    return apply_standard(node, "Gather", (0, 1), {"axis": 0})
 
 
-@rule("ExpandDims", domain=DOMAIN)
+@rule("ExpandDims")
 def expand_dims(node: OpNode) -> Outcome:
     """An output reads the same element; an axis of length 1 is added.
 
@@ -79,19 +78,19 @@ def expand_dims(node: OpNode) -> Outcome:
     axes = node.known_ints(1) or []
     if len(axes) != 1:
         raise RuleError(f"input 1 requires one integer, found {len(axes)}")
-    return apply_standard(node, "Unsqueeze", operands_of(node, 0), {"axes": axes}, version=11)
+    return apply_standard(node, "Unsqueeze", (0,), {"axes": axes}, version=11)
 
 
-@rule("GridSample", domain=DOMAIN)
+@rule("GridSample")
 def grid_sample(node: OpNode) -> Outcome:
     """An output reads the coordinates at its own place in the grid, and data around that point.
 
     Exact, or unknown, where GridSample of ai.onnx is. Versions: all (1).
     """
-    return apply_standard(node, "GridSample", operands_of(node, 0, 1), version=16)
+    return apply_standard(node, "GridSample", (0, 1), version=16)
 
 
-@rule("Range", domain=DOMAIN)
+@rule("Range")
 def range_(node: OpNode) -> Outcome:
     """An output reads nothing where start, limit and delta, 1 unless given, are constants.
 
@@ -99,11 +98,11 @@ def range_(node: OpNode) -> Outcome:
     """
     start = node.known(0)
     one = np.array(1, np.int64 if start is None else start.dtype)
-    delta = operand_of(node, 2) or Operand(2, Value((), constant=True, data=one))
-    return apply_standard(node, "Range", [operand_of(node, 0), operand_of(node, 1), delta])
+    delta = 2 if node.has(2) else Operand(2, Value((), constant=True, data=one))
+    return apply_standard(node, "Range", [0, 1, delta])
 
 
-@rule("CropAndResize", domain=DOMAIN, ignores=("extrapolation_value",))
+@rule("CropAndResize", ignores="extrapolation_value")
 def crop_and_resize(node: OpNode) -> Outcome:
     """An output reads its region, its batch index, and data of its own channel in that region.
 
@@ -119,7 +118,7 @@ def crop_and_resize(node: OpNode) -> Outcome:
     mode = node.str("mode", "bilinear")
     regions = node.ranked(1, 2, 2)
     attributes: dict[str, Any] = {"output_height": sides[0], "output_width": sides[1]}
-    outcome = apply_standard(node, "RoiAlign", operands_of(node, 0, 1, 2), attributes)
+    outcome = apply_standard(node, "RoiAlign", (0, 1, 2), attributes)
     region = node.value(1).data
     if region is None or node.value(2).data is None or (node.shape(0)[0], regions[0]) != (1, 1):
         return outcome
@@ -129,13 +128,12 @@ def crop_and_resize(node: OpNode) -> Outcome:
         "coordinate_transformation_mode": "tf_crop_and_resize",
         "axes": [2, 3],
     }
-    lines = region.astype(np.float32).reshape(-1)
-    box = Operand(1, Value((4,), constant=True, data=lines))
+    box = Operand(1, Value((4,), constant=True, data=region.astype(np.float32).reshape(-1)))
     size = Operand(3, Value((2,), constant=True, data=np.array(sides)))
-    return apply_standard(node, "Resize", [operand_of(node, 0), box, None, size], attributes)
+    return apply_standard(node, "Resize", [0, box, None, size], attributes)
 
 
-@rule("GatherBlockQuantized", domain=DOMAIN)
+@rule("GatherBlockQuantized")
 def gather_block_quantized(node: OpNode) -> Outcome:
     """An output reads its index, and what this names of the data, with its scale and zero point.
 
@@ -149,7 +147,7 @@ def gather_block_quantized(node: OpNode) -> Outcome:
     shape = (*data[:-1], data[-1] * packed)
     out = (*shape[:axis], *where, *shape[axis + 1 :])
     spread = (*where, *(1,) * (len(shape) - axis - 1))
-    own = Chain(where).reshape(spread).add(Pointwise(out))
+    own = Chain(where).reshape(spread).broadcast(out)
     links = everything_links(node, (0, 2, 3), out, unknown=True)
     return Outcome((out,), (own.link(1), *links))
 
@@ -174,7 +172,7 @@ def _packing(node: OpNode, data: Shape) -> int:
     return fits[0]
 
 
-@rule("GatherPacked", domain=DOMAIN, ignores=("output_dtype", "packed_type"))
+@rule("GatherPacked", ignores="output_dtype packed_type")
 def gather_packed(node: OpNode) -> Outcome:
     """An output reads its index, and the row of the table that this names.
 
@@ -188,23 +186,23 @@ def gather_packed(node: OpNode) -> Outcome:
     if features < 1 or table[0] < 1:
         raise RuleError(f"requires rows of at least 1 number, found {features} in {list(table)}")
     out = (*where, features)
-    own = Chain(where).reshape((*where, 1)).add(Pointwise(out))
+    own = Chain(where).reshape((*where, 1)).broadcast(out)
     rows = Chain(table).reduce([1])
     indices = node.value(1).data
     if indices is None:
-        rows.add(Reduce(((0, Whole(table[0], 1, unknown=True)),)))
+        rows.reduce([0], unknown=True)
     else:
         check_index_count(indices.size, "input 1")
         flat = indices.reshape(-1)
         named = np.where((flat >= 0) & (flat < table[0]), flat, 0)
         rows.add(*pick_steps(named, 0, table[0])).reshape((*where, 1))
-    return Outcome((out,), (own.link(1), rows.add(Pointwise(out)).link(0)))
+    return Outcome((out,), (own.link(1), rows.broadcast(out).link(0)))
 
 
 # -- windows and sets ------------------------------------------------------------------------------
 
 
-@rule("UnfoldTensor", domain=DOMAIN)
+@rule("UnfoldTensor")
 def unfold_tensor(node: OpNode) -> Outcome:
     """An output reads one element: on the unfolded axis position o*step + k, k on a new last axis.
 
@@ -221,14 +219,14 @@ def unfold_tensor(node: OpNode) -> Outcome:
     check_index_count(count * size, "UnfoldTensor")
     places = np.arange(count).reshape(-1, 1) * step + np.arange(size)
     chain = Chain(shape).add(*pick_steps(places.reshape(-1), axis, shape[axis]))
-    chain.add(Regroup((*shape[:axis], count, size, *shape[axis + 1 :])))
+    chain.regroup((*shape[:axis], count, size, *shape[axis + 1 :]))
     rest = range(axis + 2, len(shape) + 1)
     if rest:
-        chain.add(Permute((*range(axis + 1), *rest, axis + 1)))
+        chain.permute(*range(axis + 1), *rest, axis + 1)
     return Outcome((chain.shape,), (chain.link(0),))
 
 
-@rule("Unique", domain=DOMAIN)
+@rule("Unique")
 def unique(node: OpNode) -> Outcome:
     """The index of an element among the different ones reads the element and all before it.
 
@@ -244,7 +242,7 @@ def unique(node: OpNode) -> Outcome:
 # -- Fourier ---------------------------------------------------------------------------------------
 
 
-@rule("Rfft", domain=DOMAIN, ignores=("normalized", "onesided"))
+@rule("Rfft", ignores="normalized onesided")
 def rfft(node: OpNode) -> Outcome:
     """An output reads all of the signal axes, which are the last ones.
 
@@ -254,12 +252,10 @@ def rfft(node: OpNode) -> Outcome:
     shape, axes = _signal(node, node.ranked(0, 1))
     bins = shape[-1] // 2 + 1
     chain = Chain(shape).add(*_spectrum(shape, axes, bins), Regroup((*shape[:-1], bins, 1)))
-    return Outcome(
-        ((*shape[:-1], bins, 2),), (chain.add(Pointwise((*shape[:-1], bins, 2))).link(0),)
-    )
+    return Outcome(((*shape[:-1], bins, 2),), (chain.broadcast((*shape[:-1], bins, 2)).link(0),))
 
 
-@rule("Irfft", domain=DOMAIN, ignores=("normalized", "onesided"))
+@rule("Irfft", ignores="normalized onesided")
 def irfft(node: OpNode) -> Outcome:
     """An output reads all of the signal axes, which are the last ones but one, in both parts.
 
@@ -270,7 +266,7 @@ def irfft(node: OpNode) -> Outcome:
     if found[-1] != 2:
         raise RuleError(f"input 0 requires a last axis of 2, found shape {list(found)}")
     shape, axes = _signal(node, found[:-1])
-    chain = Chain(found).reduce([len(shape)]).add(Regroup(shape))
+    chain = Chain(found).reduce([len(shape)]).regroup(shape)
     chain.add(*_spectrum(shape, axes, 2 * (shape[-1] - 1)))
     return Outcome((chain.shape,), (chain.link(0),))
 
@@ -290,7 +286,7 @@ def _spectrum(shape: Shape, axes: range, bins: int) -> Iterator[Reduce]:
 # -- padded and packed tokens ----------------------------------------------------------------------
 
 
-@rule("RemovePadding", domain=DOMAIN)
+@rule("RemovePadding")
 def remove_padding(node: OpNode) -> Outcome:
     """A packed token reads the token that it is, padding left out; the offsets read the counts.
 
@@ -325,7 +321,7 @@ def _tokens(counts: Array, length: int) -> Array:
     return np.flatnonzero(mask)
 
 
-@rule("RestorePadding", domain=DOMAIN)
+@rule("RestorePadding")
 def restore_padding(node: OpNode) -> Outcome:
     """A token reads its place among the packed ones; padding reads nothing.
 
@@ -340,8 +336,8 @@ def restore_padding(node: OpNode) -> Outcome:
     offsets = node.known_ints(1) if node.value(1).data is not None else None
     chain = Chain(shape)
     if offsets is None:
-        chain.add(Reduce(((0, Whole(tokens, count, unknown=True)),)))
-        return Outcome((out,), (chain.add(Regroup(out)).link(0), Link(1, (Everything(out),))))
+        chain.reduce([0], to=count, unknown=True)
+        return Outcome((out,), (chain.regroup(out).link(0), Link(1, (Everything(out),))))
     places = np.full(check_index_count(count, "RestorePadding"), -1)
     for token, offset in enumerate(offsets[:tokens]):
         places[normal_axis(offset, count)] = token

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import BoundError
-from rfgraph.ops.contrib.operands import DOMAIN, vector_links
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import everything_links, scalar_link, select_steps, trim_outputs
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import rule, vector_links
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
+from rfgraph.ops.steps import everything_links, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Window
-from rfgraph.relations.steps import Everything, Pointwise, Regroup, Taps
+from rfgraph.relations.steps import Everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,15 +39,15 @@ class Orders:
         """Yield the links of tokens: position o of order n reads the n tokens up to o + shift."""
         for order in range(2, self.largest + 1):
             window = Window(order, 1, 1, order - 1 - shift, found[self.axis], self.shape[self.axis])
-            chain = Chain(found).add(Taps(((self.axis, window),)))
+            chain = Chain(found).taps(self.axis, window)
             yield self.lead_to_order(chain, order).link(slot, spatial=(self.axis,))
 
     def lead_to_order(self, chain: Chain, order: int) -> Chain:
         """Return the chain led on to the hashes of one order."""
         last, total = len(self.shape), self.out[-1]
-        chain.add(Regroup((*chain.shape, 1)), Pointwise((*self.shape, self.hashes)))
+        chain.regroup((*chain.shape, 1)).broadcast((*self.shape, self.hashes))
         shift = Shift(-(order - 2) * self.hashes, 1, self.hashes, total, "absent")
-        return chain.add(*select_steps(chain.shape, [(last, shift)]))
+        return chain.select([(last, shift)])
 
 
 def _orders(node: OpNode, shape: Shape, axis: int) -> Orders:
@@ -68,15 +68,12 @@ def _tables(node: OpNode, orders: Orders, slots: tuple[int, ...], multipliers: i
     links = [link for slot in slots for link in vector_links(node, slot, out)]
     (count,) = node.ranked(multipliers, 1, 1)
     for order in range(2, orders.largest + 1):
-        chain = Chain((count,)).add(
-            *select_steps((count,), [(0, Shift(0, 1, count, min(order, count)))])
-        )
-        chain.reduce([0]).add(Pointwise(out[:-1]))
+        chain = Chain((count,)).take(0, 0, min(order, count)).reduce([0]).broadcast(out[:-1])
         links.append(orders.lead_to_order(chain, order).link(multipliers))
     return links
 
 
-@rule("NGramHashMapping", domain=DOMAIN, ignores=("pad_id", "reset_on_eos"))
+@rule("NGramHashMapping", ignores="pad_id reset_on_eos")
 def ngram_hash_mapping(node: OpNode) -> Outcome:
     """A hash of order n reads its token and the n - 1 before it, and as many multipliers.
 
@@ -91,22 +88,20 @@ def ngram_hash_mapping(node: OpNode) -> Outcome:
     orders = _orders(node, shape, 1)
     size = orders.largest - 1
     links = [*orders.windows(0, shape, 0), *_tables(node, orders, (2, 4), 1)]
-    shifts = [(0, length - size, length)]
+    shifts = [(0, length - size)]
     if node.has(3):
         links.extend(orders.windows(3, node.expect_shape(3, (batch, size)), size))
-        shifts.append((3, length, size))
+        shifts.append((3, length))
     if node.has(5):
         links.append(scalar_link(node, 5, orders.out))
     if node.has(6):
         links.extend(orders.windows(6, node.expect_shape(6, shape), 0))
-    for slot, start, in_len in shifts:
-        chain = Chain(node.shape(slot))
-        chain.add(*select_steps(chain.shape, [(1, Shift(start, 1, in_len, size, "absent"))]))
-        links.append(chain.link(slot, 1))
+    for slot, start in shifts:
+        links.append(Chain(node.shape(slot)).put(1, -start, size).link(slot, 1))
     return trim_outputs(node, (orders.out, (batch, size)), links)
 
 
-@rule("VarlenNGramHashMapping", domain=DOMAIN, ignores=("pad_id", "reset_on_eos"))
+@rule("VarlenNGramHashMapping", ignores="pad_id reset_on_eos")
 def varlen_ngram_hash_mapping(node: OpNode) -> Outcome:
     """A hash of order n reads its token and the n - 1 before it, and as many multipliers.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN, broadcast_links, vector_links
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import broadcast_links, rule, vector_links
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import (
     expect_broadcast,
     norm_hows,
@@ -44,15 +44,10 @@ def _added_links(
     own = own_link(shape, slot, how=first)
     if not statistics.steps:
         return (own,)
-    return own, statistics.add(Pointwise(shape)).link(slot, how=second)
+    return own, statistics.broadcast(shape).link(slot, how=second)
 
 
-@rule(
-    "SkipLayerNormalization",
-    "SkipSimplifiedLayerNormalization",
-    domain=DOMAIN,
-    ignores=("epsilon",),
-)
+@rule("SkipLayerNormalization SkipSimplifiedLayerNormalization", ignores="epsilon")
 def skip_layer_normalization(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all features of its token.
 
@@ -80,15 +75,11 @@ def _statistics_links(node: OpNode, slot: int, shape: Shape) -> list[Link]:
     if not node.has(slot):
         return []
     own = node.shape(slot)
-    whole = Chain(own).reduce(range(len(own))[-1:]).add(Pointwise((*shape[:-1], 1)))
+    whole = Chain(own).reduce(range(len(own))[-1:]).broadcast((*shape[:-1], 1))
     return [whole.link(slot, output) for output in (1, 2)]
 
 
-@rule(
-    "QOrderedLayerNormalization",
-    domain=DOMAIN,
-    ignores=("epsilon", "order_X", "order_Y"),
-)
+@rule("QOrderedLayerNormalization", ignores="epsilon order_X order_Y")
 def qordered_layer_normalization(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all axes from attribute axis on.
 
@@ -104,7 +95,7 @@ def qordered_layer_normalization(node: OpNode) -> Outcome:
     return Outcome((shape,), tuple(links))
 
 
-@rule("BiasSoftmax", domain=DOMAIN, ignores=("is_inner_broadcast",))
+@rule("BiasSoftmax", ignores="is_inner_broadcast")
 def bias_softmax(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all axes from attribute axis on.
 
@@ -124,7 +115,7 @@ def bias_softmax(node: OpNode) -> Outcome:
 # -- groups of channels ----------------------------------------------------------------------------
 
 
-@rule("GroupNorm", "SkipGroupNorm", domain=DOMAIN, ignores=("activation", "epsilon"))
+@rule("GroupNorm SkipGroupNorm", ignores="activation epsilon")
 def group_norm(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all of its group of channels over space.
 
@@ -209,7 +200,7 @@ def _repeated_link(length: int, shape: Shape) -> Link:
     return Link(1, (*steps, Pointwise(shape)))
 
 
-@rule("GatedRMSNorm", domain=DOMAIN, ignores=("activation", "epsilon"))
+@rule("GatedRMSNorm", ignores="activation epsilon")
 def gated_rms_norm(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all of its block of features.
 
@@ -228,7 +219,7 @@ def gated_rms_norm(node: OpNode) -> Outcome:
     return Outcome((shape,), (*links, own_link(shape, 2)))
 
 
-@rule("BranchwiseRMSNorm", domain=DOMAIN, ignores=("epsilon",))
+@rule("BranchwiseRMSNorm", ignores="epsilon")
 def branchwise_rms_norm(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all features of its branch.
 
@@ -257,4 +248,4 @@ def _branch_scale(node: OpNode, shape: Shape, count: int) -> Link:
             f"found shape {list(found)}"
         )
     under = (branches * features,) if count or len(shape) < 2 else (branches, features)
-    return Chain(found).reshape(under).add(Pointwise(shape)).link(1)
+    return Chain(found).reshape(under).broadcast(shape).link(1)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, UnresolvedError, Value
-from rfgraph.ops.registry import find_rule
+from rfgraph.ops import registry
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Link, OpNode, Outcome, UnresolvedError, Value
 from rfgraph.ops.steps import expect_broadcast, own_link, parameter_links, scalar_links
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Step, Taps
 from rfgraph.wording.names import quoted
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
 
 
-DOMAIN = "com.microsoft"
+rule = partial(registry.rule, domain="com.microsoft")
 # The version of the standard operators that the others are described by.
 STANDARD = 22
 
@@ -29,16 +31,6 @@ class Operand:
     slot: int
     value: Value
     steps: tuple[Step, ...] = ()
-
-
-def operand_of(node: OpNode, slot: int) -> Operand | None:
-    """Return an optional input as it is."""
-    return Operand(slot, node.value(slot)) if node.has(slot) else None
-
-
-def operands_of(node: OpNode, *slots: int) -> list[Operand | None]:
-    """Return inputs as they are, None for those that are left out."""
-    return [operand_of(node, slot) for slot in slots]
 
 
 def permuted_operand(node: OpNode, slot: int, perm: tuple[int, ...]) -> Operand:
@@ -54,20 +46,24 @@ def permuted_operand(node: OpNode, slot: int, perm: tuple[int, ...]) -> Operand:
 def apply_standard(
     node: OpNode,
     op_type: str,
-    operands: Sequence[Operand | None],
+    operands: Sequence[Operand | int | None],
     attributes: Mapping[str, Any] | None = None,
     version: int = STANDARD,
+    scalars: Iterable[int] = (),
 ) -> Outcome:
     """Return what the rule of the standard operator `op_type` says of these operands.
 
-    Its links lead from the inputs of the node. Attributes are those of the node unless given.
+    A number stands for that input of the node as it is, if it is there. Links lead from the inputs
+    of the node. Attributes are those of the node unless given. `scalars` are optional inputs of
+    one element that every output reads beside.
     """
-    entry = find_rule("", op_type)
+    entry = registry.find_rule("", op_type)
     if entry is None:
         raise UnresolvedError(f"the standard operator {quoted(op_type)} has no rule")
+    given = [_operand(node, item) if isinstance(item, int) else item for item in operands]
     view = OpNode(
         op_type,
-        [None if operand is None else operand.value for operand in operands],
+        [None if operand is None else operand.value for operand in given],
         node.outputs,
         node.attributes if attributes is None else attributes,
         version=version,
@@ -75,9 +71,14 @@ def apply_standard(
     )
     view.read = node.read
     outcome = entry.function(view)
-    sources = {slot: operand for slot, operand in enumerate(operands) if operand is not None}
-    links = [_link_from(sources[link.input], link) for link in outcome.links]
-    return Outcome(outcome.shapes, tuple(links), outcome.values)
+    sources = {slot: operand for slot, operand in enumerate(given) if operand is not None}
+    links = tuple(_link_from(sources[link.input], link) for link in outcome.links)
+    outcome = Outcome(outcome.shapes, links, outcome.values)
+    return with_scalars(node, outcome, scalars) if scalars else outcome
+
+
+def _operand(node: OpNode, slot: int) -> Operand | None:
+    return Operand(slot, node.value(slot)) if node.has(slot) else None
 
 
 def first_shape(found: Outcome) -> Shape:
@@ -136,8 +137,7 @@ def with_channels_last(
     """
     (first, *rest) = slots or [0]
     data = permuted_operand(node, first, channels_first(len(node.ranked(first, 3))))
-    operands = [data, *(operand_of(node, slot) for slot in rest)]
-    outcome = apply_standard(node, op_type, operands, version=version)
+    outcome = apply_standard(node, op_type, [data, *rest], version=version)
     shapes = tuple(
         None if shape is None else _channels_moved_last(shape) for shape in outcome.shapes
     )
@@ -157,8 +157,7 @@ def _with_channels_moved(shape: Shape, steps: tuple[Step, ...]) -> tuple[Step, .
 
     Where all of them keep the axes apart, the axes are renamed instead, which moves nothing.
     """
-    chain = Chain(shape).add(*steps)
-    rank = len(chain.shape)
+    rank = len(Chain(shape).add(*steps).shape)
     if rank < 3:
         return steps
     first = channels_first(rank)

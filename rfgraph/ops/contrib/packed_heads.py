@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rfgraph.ops.chain import Chain
 from rfgraph.ops.heads import Lengths, add_band
 from rfgraph.ops.masked_scores import taken_steps
-from rfgraph.ops.node import Array, Chain, Link, OpNode, RuleError
-from rfgraph.ops.steps import broadcasts, select_steps
+from rfgraph.ops.node import Array, Link, OpNode, RuleError
+from rfgraph.ops.steps import broadcasts
 from rfgraph.relations.axis_rules import Blocks, Shape, Shift
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Reduce, Regroup
+from rfgraph.relations.steps import Everything, Reduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,24 +76,24 @@ class PackedHeads(Lengths):
     def lead_kept(self, chain: Chain, kept: Array) -> Chain:
         """Lead keys or values to the queries to which `kept` (batch, heads, ...) leaves them."""
         batch, length, width = chain.shape
-        chain.add(Regroup((batch, length, self.heads, width // self.heads)), Permute((0, 2, 1, 3)))
+        chain.regroup((batch, length, self.heads, width // self.heads)).permute(0, 2, 1, 3)
         chain.add(*taken_steps(kept, chain.shape))
-        chain.add(Pointwise((*chain.shape[:2], self.queries, chain.shape[3])))
-        return chain.add(Permute((0, 2, 1, 3)), Regroup((batch, self.queries, width)))
+        chain.broadcast((*chain.shape[:2], self.queries, chain.shape[3]))
+        return chain.permute(0, 2, 1, 3).regroup((batch, self.queries, width))
 
     def lead_mask(self, chain: Chain) -> Chain:
         """Lead one number per key, (batch, total), to the queries within whose reach it lies."""
         chain.reshape((*chain.shape, 1))
-        return self.reach_queries(chain, 0).add(Pointwise(self.shape))
+        return self.reach_queries(chain, 0).broadcast(self.shape)
 
     def lead_bias(self, chain: Chain) -> Chain:
         """Lead numbers per head, query and key, some of them shared, to their queries."""
-        chain.reduce([3]).add(Permute((0, 2, 1, 3)), Pointwise(self.apart))
+        chain.reduce([3]).permute(0, 2, 1, 3).broadcast(self.apart)
         return chain.reshape(self.shape)
 
     def lead_per_head(self, chain: Chain) -> Chain:
         """Lead one number per head to the result."""
-        chain.reshape((1, 1, self.heads, 1)).add(Pointwise(self.apart))
+        chain.reshape((1, 1, self.heads, 1)).broadcast(self.apart)
         return chain.reshape(self.shape)
 
     def score_link(self, link: Link, shape: Shape, scores: Shape, output: int = 3) -> Link:
@@ -101,14 +102,14 @@ class PackedHeads(Lengths):
         `link` leads to the result, from an input of `shape` that takes part in the products.
         """
         chain = Chain(shape).add(*link.steps).reshape(self.apart)
-        chain.reduce([3]).add(Permute((0, 2, 1, 3)), Pointwise(scores))
+        chain.reduce([3]).permute(0, 2, 1, 3).broadcast(scores)
         return chain.link(link.input, output)
 
 
 def from_cache(chain: Chain) -> Chain:
     """Lead a cache (batch, heads, length, size) to (batch, length, heads * size)."""
     batch, heads, length, size = chain.shape
-    chain.add(Permute((0, 2, 1, 3)))
+    chain.permute(0, 2, 1, 3)
     return chain.reshape((batch, length, heads * size))
 
 
@@ -116,20 +117,20 @@ def to_cache(chain: Chain, heads: int, start: int, total: int) -> Chain:
     """Lead (batch, length, heads * size) into a cache of length `total`, from `start` on."""
     batch, length, width = chain.shape
     chain.reshape((batch, length, heads, width // heads))
-    chain.add(Permute((0, 2, 1, 3)))
+    chain.permute(0, 2, 1, 3)
     return into_cache(chain, start, total)
 
 
 def into_cache(chain: Chain, start: int, total: int) -> Chain:
     """Lead a cache into a longer one, from `start` on."""
     shift = Shift(-start, 1, chain.shape[2], total, "absent")
-    return chain.add(*select_steps(chain.shape, [(2, shift)]))
+    return chain.select([(2, shift)])
 
 
 def take_part(chain: Chain, axis: int, start: int, length: int) -> Chain:
     """Add that `length` positions of an axis are taken, from `start` on."""
     shift = Shift(start, 1, chain.shape[axis], length)
-    return chain.add(*select_steps(chain.shape, [(axis, shift)]))
+    return chain.select([(axis, shift)])
 
 
 def mask_links(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
@@ -145,11 +146,11 @@ def mask_links(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
         if found[1] == heads.total:
             yield heads.lead_mask(chain).link(slot)
             return
-        chain.reduce([1]).add(Regroup((found[0], 1, 1)), Pointwise(heads.shape))
+        chain.reduce([1]).regroup((found[0], 1, 1)).broadcast(heads.shape)
     elif len(found) == 3 and found[:2] == (heads.batch, heads.queries):
-        chain.reduce([2]).add(Pointwise(heads.shape))
+        chain.reduce([2]).broadcast(heads.shape)
     elif found == (heads.batch,):
-        chain.reshape((heads.batch, 1, 1)).add(Pointwise(heads.shape))
+        chain.reshape((heads.batch, 1, 1)).broadcast(heads.shape)
     elif len(found) in (1, 4):
         chain.add(Everything(heads.shape))
     else:

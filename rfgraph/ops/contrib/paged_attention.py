@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import rule
 from rfgraph.ops.contrib.packed_heads import PackedHeads, take_part
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import everything_links, trim_outputs
-from rfgraph.relations.axis_rules import Shape, Whole
-from rfgraph.relations.steps import Pointwise, Reduce, Regroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rfgraph.relations.axis_rules import Shape
 
-@rule("PackedMultiHeadAttention", domain=DOMAIN, ignores=("mask_filter_value", "scale"))
+
+@rule("PackedMultiHeadAttention", ignores="mask_filter_value scale")
 def packed_multi_head_attention(node: OpNode) -> Outcome:
     """An output reads its own query, all keys and, at its own feature, their values, of its head.
 
@@ -56,16 +56,14 @@ def _packed_chain(shape: Shape, number: int) -> Chain:
     tokens, heads, count, size = shape
     if count != 3:
         raise RuleError(f"input 0 requires axis 2 of length 3, found shape {list(shape)}")
-    return take_part(Chain(shape), 2, number, 1).add(Regroup((tokens, heads * size)))
+    return take_part(Chain(shape), 2, number, 1).regroup((tokens, heads * size))
 
 
-PAGED = tuple(
-    """do_rotary k_quant_type qk_norm_epsilon rotary_interleaved rotary_offset scale softcap
-    v_quant_type""".split()
-)
+PAGED = """do_rotary k_quant_type qk_norm_epsilon rotary_interleaved rotary_offset scale softcap
+    v_quant_type"""
 
 
-@rule("PagedAttention", domain=DOMAIN, ignores=(*PAGED, "k_cache_dtype", "v_cache_dtype"))
+@rule("PagedAttention", ignores=f"{PAGED} k_cache_dtype v_cache_dtype")
 def paged_attention(node: OpNode) -> Outcome:
     """An output reads its own query, the tokens up to it through keys and values, and the cache.
 
@@ -107,11 +105,10 @@ def _token_links(node: OpNode, heads: PackedHeads) -> Iterator[Link]:
     shape = heads.shape[1:]
     if not node.has(1):
         found = node.shape(0)
-        chain = Chain(found).add(Regroup((1, *found))).reduce([2])
-        yield heads.reach_queries(chain, 0).add(Pointwise(heads.shape), Regroup(shape)).link(0)
+        chain = Chain(found).regroup((1, *found)).reduce([2])
+        yield heads.reach_queries(chain, 0).broadcast(heads.shape).regroup(shape).link(0)
         return
-    own = Chain(node.shape(0)).add(Regroup((1, *node.shape(0))))
-    yield heads.lead_query(own).add(Regroup(shape)).link(0)
+    yield heads.lead_query(Chain(node.shape(0)).regroup((1, *node.shape(0)))).regroup(shape).link(0)
     for slot in (1, 2):
         if node.has(slot):
             found = node.ranked(slot, 2, 2)
@@ -120,8 +117,7 @@ def _token_links(node: OpNode, heads: PackedHeads) -> Iterator[Link]:
                     f"input {slot} requires {heads.queries} tokens of {heads.groups} heads, "
                     f"found shape {list(found)}"
                 )
-            chain = Chain(found).add(Regroup((1, *found)))
-            yield heads.lead_keys(chain, 0).add(Regroup(shape)).link(slot)
+            yield heads.lead_keys(Chain(found).regroup((1, *found)), 0).regroup(shape).link(slot)
 
 
 def _with_caches(node: OpNode, heads: PackedHeads, links: list[Link]) -> Outcome:
@@ -138,14 +134,12 @@ def _with_caches(node: OpNode, heads: PackedHeads, links: list[Link]) -> Outcome
 # -- selected keys ---------------------------------------------------------------------------------
 
 
-SELECTED = (
-    *PAGED,
-    *"attention_mode auxiliary_cache_layout auxiliary_kv_shared is_causal".split(),
-    *"local_window_size selected_kv_source".split(),
+@rule(
+    "SparsePagedAttention",
+    ignores="""do_rotary k_quant_type qk_norm_epsilon rotary_interleaved rotary_offset scale softcap
+    v_quant_type attention_mode auxiliary_cache_layout auxiliary_kv_shared is_causal
+    local_window_size selected_kv_source""",
 )
-
-
-@rule("SparsePagedAttention", domain=DOMAIN, ignores=SELECTED)
 def sparse_paged_attention(node: OpNode) -> Outcome:
     """An output reads its own query, and keys and values that other inputs select.
 
@@ -162,10 +156,10 @@ def sparse_paged_attention(node: OpNode) -> Outcome:
     return _with_caches(node, heads, links)
 
 
-INDEXER = tuple("epsilon head_weight_scale scale".split())
+INDEXER = "epsilon head_weight_scale scale"
 
 
-@rule("SparseAttentionIndexer", domain=DOMAIN, ignores=INDEXER)
+@rule("SparseAttentionIndexer", ignores=INDEXER)
 def sparse_attention_indexer(node: OpNode) -> Outcome:
     """A list of selected keys reads the query and all keys that it chooses from.
 
@@ -177,10 +171,10 @@ def sparse_attention_indexer(node: OpNode) -> Outcome:
     return _unknown(node, (shape, state, None))
 
 
-SHARING = ("indexshare_state_policy", "state_capacity")
+SHARING = "indexshare_state_policy state_capacity"
 
 
-@rule("PackedSparseAttentionIndexer", domain=DOMAIN, ignores=(*INDEXER, *SHARING))
+@rule("PackedSparseAttentionIndexer", ignores=f"{INDEXER} {SHARING}")
 def packed_sparse_attention_indexer(node: OpNode) -> Outcome:
     """A list of selected keys reads the query and all keys that it chooses from.
 
@@ -211,7 +205,7 @@ def _shared_width(node: OpNode) -> int | None:
 MAX_ENTRIES = 1 << 30
 
 
-@rule("PackedSparseAttentionIndexerMerge", domain=DOMAIN, ignores=("policy_mode",))
+@rule("PackedSparseAttentionIndexerMerge", ignores="policy_mode")
 def packed_sparse_attention_indexer_merge(node: OpNode) -> Outcome:
     """A merged list reads its own query's row, range and additional selection, and a base row.
 
@@ -236,11 +230,11 @@ def packed_sparse_attention_indexer_merge(node: OpNode) -> Outcome:
             raise RuleError(f"input {slot} requires {count} rows, found shape {list(found)}")
         row = Chain(found).reduce(range(1, len(found)))
         if slot < 2:
-            row.add(Reduce(((0, Whole(base, 1, unknown=True)),)))
+            row.reduce([0], unknown=True)
         length = row.shape[0]
         for output, to in enumerate(shapes):
             chain = Chain(found).add(*row.steps)
-            chain.reshape((length, *(1,) * (len(to) - 1))).add(Pointwise(to))
+            chain.reshape((length, *(1,) * (len(to) - 1))).broadcast(to)
             links.append(chain.link(slot, output))
     return trim_outputs(node, shapes, links)
 

@@ -5,31 +5,29 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rfgraph.ops.chain import Chain
 from rfgraph.ops.contrib.operands import (
-    DOMAIN,
     Operand,
     apply_standard,
     broadcast_links,
     first_shape,
-    operand_of,
-    operands_of,
     permuted_operand,
+    rule,
     vector_links,
     with_links,
 )
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import everything_links, own_link, scalar_links, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.how import WEIGHTED
-from rfgraph.relations.steps import Everything, Pointwise, Reduce
+from rfgraph.relations.steps import Everything, Reduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-ACTIVATION = ("activation", "activation_alpha", "activation_beta", "activation_gamma", "alpha")
-WEIGHTS = ("accuracy_level", "bits", "block_size")
+ACTIVATION = "activation activation_alpha activation_beta activation_gamma alpha"
+WEIGHTS = "accuracy_level bits block_size"
 
 
 def _column_links(node: OpNode, shape: Shape, *slots: int) -> tuple[Link, ...]:
@@ -57,11 +55,7 @@ def _factor(node: OpNode, slot: int, name: str) -> Operand:
     return permuted_operand(node, slot, tuple(axes))
 
 
-@rule(
-    *"FusedMatMul TransposeMatMul FusedMatMulActivation".split(),
-    domain=DOMAIN,
-    ignores=(*ACTIVATION, "activation_axis"),
-)
+@rule("FusedMatMul TransposeMatMul FusedMatMulActivation", ignores=f"{ACTIVATION} activation_axis")
 def fused_matmul(node: OpNode) -> Outcome:
     """An output reads its row of the first factor and its column of the second.
 
@@ -74,7 +68,7 @@ def fused_matmul(node: OpNode) -> Outcome:
     return apply_standard(node, "MatMul", [_factor(node, 0, "A"), _factor(node, 1, "B")])
 
 
-@rule("SparseToDenseMatMul", domain=DOMAIN, ignores=("alpha",))
+@rule("SparseToDenseMatMul", ignores="alpha")
 def sparse_matmul(node: OpNode) -> Outcome:
     """An output reads its row of the sparse factor and its column of the dense one.
 
@@ -83,29 +77,26 @@ def sparse_matmul(node: OpNode) -> Outcome:
     return apply_standard(node, "MatMul", [_factor(node, 0, "A"), _factor(node, 1, "B")])
 
 
-@rule("MatMulInteger16", domain=DOMAIN)
+@rule("MatMulInteger16")
 def matmul_integer16(node: OpNode) -> Outcome:
     """An output reads its row of the first factor and its column of the second.
 
     Exact. Versions: all (1).
     """
-    return apply_standard(node, "MatMul", operands_of(node, 0, 1))
+    return apply_standard(node, "MatMul", (0, 1))
 
 
-@rule("MatMulIntegerToFloat", domain=DOMAIN)
+@rule("MatMulIntegerToFloat")
 def matmul_integer_to_float(node: OpNode) -> Outcome:
     """An output reads its row and column of the factors, and the quantization and bias.
 
     Exact. Versions: all (1).
     """
-    outcome = apply_standard(node, "MatMul", operands_of(node, 0, 1))
-    shape = first_shape(outcome)
-    return with_links(
-        outcome, scalar_links(node, (2, 4), shape), _column_links(node, shape, 3, 5, 6)
-    )
+    outcome = apply_standard(node, "MatMul", (0, 1), scalars=(2, 4))
+    return with_links(outcome, _column_links(node, first_shape(outcome), 3, 5, 6))
 
 
-@rule("DynamicQuantizeMatMul", domain=DOMAIN)
+@rule("DynamicQuantizeMatMul")
 def dynamic_quantize_matmul(node: OpNode) -> Outcome:
     """An output reads its row and column of the factors, and the scale, zero point and bias.
 
@@ -113,80 +104,72 @@ def dynamic_quantize_matmul(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    outcome = apply_standard(node, "MatMul", operands_of(node, 0, 1))
+    outcome = apply_standard(node, "MatMul", (0, 1))
     left, shape = node.shape(0), first_shape(outcome)
-    chain = Chain(left).reduce(range(len(left)))
-    chain.reshape((1,) * len(shape)).add(Pointwise(shape))
+    chain = Chain(left).reduce(range(len(left))).reshape((1,) * len(shape)).broadcast(shape)
     return with_links(outcome, (chain.link(0),), _column_links(node, shape, 2, 3, 4))
 
 
-@rule("FusedGemm", domain=DOMAIN, ignores=(*ACTIVATION, "beta"))
+@rule("FusedGemm", ignores=f"{ACTIVATION} beta")
 def fused_gemm(node: OpNode) -> Outcome:
     """An output reads what the same Gemm reads: a row, a column and the addend.
 
     Exact. Versions: all (1).
     """
-    return apply_standard(node, "Gemm", operands_of(node, 0, 1, 2))
+    return apply_standard(node, "Gemm", (0, 1, 2))
 
 
-@rule("GemmFloat8", domain=DOMAIN, ignores=("activation", "alpha", "beta", "dtype"))
+@rule("GemmFloat8", ignores="activation alpha beta dtype")
 def gemm_float8(node: OpNode) -> Outcome:
     """An output reads what the same Gemm reads, and the scales.
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    outcome = apply_standard(node, "Gemm", operands_of(node, 0, 1, 2))
-    return with_links(outcome, scalar_links(node, (3, 4, 5), first_shape(outcome)))
+    return apply_standard(node, "Gemm", (0, 1, 2), scalars=(3, 4, 5))
 
 
-@rule("QGemm", domain=DOMAIN, ignores=("alpha",))
+@rule("QGemm", ignores="alpha")
 def qgemm(node: OpNode) -> Outcome:
     """An output reads what the same Gemm reads, and the quantization.
 
     Exact. Versions: all (1).
     """
-    outcome = apply_standard(node, "Gemm", operands_of(node, 0, 3, 6))
-    shape = first_shape(outcome)
-    return with_links(
-        outcome, scalar_links(node, (1, 2, 7, 8), shape), _column_links(node, shape, 4, 5)
-    )
+    outcome = apply_standard(node, "Gemm", (0, 3, 6), scalars=(1, 2, 7, 8))
+    return with_links(outcome, _column_links(node, first_shape(outcome), 4, 5))
 
 
-@rule("GemmFastGelu", domain=DOMAIN)
+@rule("GemmFastGelu")
 def gemm_fast_gelu(node: OpNode) -> Outcome:
     """An output reads its row of the input, its column of the weights and its bias.
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    outcome = apply_standard(node, "MatMul", operands_of(node, 0, 1))
+    outcome = apply_standard(node, "MatMul", (0, 1))
     return with_links(outcome, vector_links(node, 2, first_shape(outcome)))
 
 
-@rule("QOrderedMatMul", domain=DOMAIN, ignores=("order_A", "order_B", "order_Y"))
+@rule("QOrderedMatMul", ignores="order_A order_B order_Y")
 def qordered_matmul(node: OpNode) -> Outcome:
     """An output reads its row and column of the factors, its addend and bias, and the scales.
 
     Exact by its definition, in logical indices; onnxruntime has no CPU kernel to compare with.
     Versions: all (1).
     """
-    outcome = apply_standard(node, "MatMul", operands_of(node, 0, 2))
+    outcome = apply_standard(node, "MatMul", (0, 2), scalars=(1, 4, 7))
     shape = first_shape(outcome)
-    scales = scalar_links(node, (1, 4, 7), shape)
-    return with_links(
-        outcome, scales, _column_links(node, shape, 3, 5), broadcast_links(node, 6, shape)
-    )
+    return with_links(outcome, _column_links(node, shape, 3, 5), broadcast_links(node, 6, shape))
 
 
-@rule("CDist", domain=DOMAIN, ignores=("metric",))
+@rule("CDist", ignores="metric")
 def cdist(node: OpNode) -> Outcome:
     """An output reads its row of the first input and, by its column, a row of the second.
 
     Exact. Versions: all (1).
     """
-    return apply_standard(node, "MatMul", [operand_of(node, 0), permuted_operand(node, 1, (1, 0))])
+    return apply_standard(node, "MatMul", [0, permuted_operand(node, 1, (1, 0))])
 
 
-@rule("Inverse", domain=DOMAIN)
+@rule("Inverse")
 def inverse(node: OpNode) -> Outcome:
     """An output reads all of its matrix.
 
@@ -230,11 +213,11 @@ def _row_links(node: OpNode, slots: Iterable[int], shape: Shape, output: int = 0
             raise RuleError(f"input {slot} requires {count} equal rows, found shape {list(found)}")
         rows = (count, math.prod(found) // count)
         chain = Chain(found).reshape(rows).reduce([1], weighted=True)
-        links.append(chain.reshape((count,)).add(Pointwise(shape)).link(slot, output))
+        links.append(chain.reshape((count,)).broadcast(shape).link(slot, output))
     return links
 
 
-@rule("MatMulNBits", domain=DOMAIN, ignores=WEIGHTS)
+@rule("MatMulNBits", ignores=WEIGHTS)
 def matmul_n_bits(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, and the weights, scales and bias of its column.
 
@@ -254,7 +237,7 @@ def _is_empty(node: OpNode, slot: int) -> bool:
     return node.has(slot) and math.prod(node.shape(slot)) == 0
 
 
-@rule("MatMulNBitsQLoRA", domain=DOMAIN, ignores=(*WEIGHTS, "lora_bits", "lora_block_size"))
+@rule("MatMulNBitsQLoRA", ignores=f"{WEIGHTS} lora_bits lora_block_size")
 def matmul_n_bits_qlora(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, and the weights and scales of its column.
 
@@ -271,7 +254,7 @@ def matmul_n_bits_qlora(node: OpNode) -> Outcome:
     return with_links(found, weights, everything_links(node, down, shape))
 
 
-@rule("MatMulPacked", domain=DOMAIN, ignores=("activation_type", "packed_type"))
+@rule("MatMulPacked", ignores="activation_type packed_type")
 def matmul_packed(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, the packed weights of its column, and the scale.
 
@@ -282,7 +265,7 @@ def matmul_packed(node: OpNode) -> Outcome:
     return with_links(found, _row_links(node, [1], shape), scalar_links(node, [2], shape))
 
 
-@rule("MatMulBlockQuantizedFp8Weight", domain=DOMAIN, ignores=("block_size",))
+@rule("MatMulBlockQuantizedFp8Weight", ignores="block_size")
 def matmul_fp8(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, and the weights, scales and bias of its column.
 
@@ -292,7 +275,7 @@ def matmul_fp8(node: OpNode) -> Outcome:
     return _block_quantized_outcome(node, inner, columns, (3,), 4)
 
 
-@rule("MatMulBlockQuantizedFp4Weight", domain=DOMAIN, ignores=("block_size",))
+@rule("MatMulBlockQuantizedFp4Weight", ignores="block_size")
 def matmul_fp4(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, and the weights, scales and bias of its column.
 
@@ -312,7 +295,7 @@ def _block_quantized_outcome(
     )
 
 
-@rule("MatMulBnb4", domain=DOMAIN, ignores=("block_size", "quant_type", "training_mode"))
+@rule("MatMulBnb4", ignores="block_size quant_type training_mode")
 def matmul_bnb4(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, and the packed weights.
 
@@ -328,7 +311,7 @@ def matmul_bnb4(node: OpNode) -> Outcome:
     return with_links(found, everything_links(node, (1, 2), shape))
 
 
-@rule("MatMulFpQ4", domain=DOMAIN, ignores=("blk_quant_type",))
+@rule("MatMulFpQ4", ignores="blk_quant_type")
 def matmul_fpq4(node: OpNode) -> Outcome:
     """An output reads all of its row of the input, and the packed weights.
 
@@ -342,7 +325,7 @@ def matmul_fpq4(node: OpNode) -> Outcome:
     return with_links(found, everything_links(node, [1], shape))
 
 
-@rule("MatMulNBitsMlp", domain=DOMAIN, ignores=(*WEIGHTS, "activation", "epsilon"))
+@rule("MatMulNBitsMlp", ignores=f"{WEIGHTS} activation epsilon")
 def matmul_n_bits_mlp(node: OpNode) -> Outcome:
     """An output reads all of its row of the input and of the residual, and its columns' weights.
 
@@ -358,7 +341,7 @@ def matmul_n_bits_mlp(node: OpNode) -> Outcome:
     return trim_outputs(node, (shape, node.shape(0)), (*links, *_residual_sum(node, 1)))
 
 
-@rule("MatMulNBitsQkv", domain=DOMAIN, ignores=(*WEIGHTS, "epsilon"))
+@rule("MatMulNBitsQkv", ignores=f"{WEIGHTS} epsilon")
 def matmul_n_bits_qkv(node: OpNode) -> Outcome:
     """Each projection reads all of its row of the input and of the residual, and its weights.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import rule
 from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
     bias_links,
@@ -13,18 +14,17 @@ from rfgraph.ops.contrib.packed_heads import (
     mask_links,
     take_part,
 )
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import everything_links, select_steps, trim_outputs
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
+from rfgraph.ops.steps import everything_links, trim_outputs
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
-from rfgraph.relations.steps import Pointwise, Prefix, Reduce, Regroup
+from rfgraph.relations.steps import Pointwise, Prefix, Reduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-SCALES = ("mask_filter_value", "scale")
-ORDERS = ("order_input", "order_output", "order_weight")
+SCALES = "mask_filter_value scale"
+ORDERS = "order_input order_output order_weight"
 # A number beyond all inputs: there is no such one.
 NONE = 1 << 16
 
@@ -41,7 +41,7 @@ class Slots:
     rest: tuple[int, ...] = ()
 
 
-@rule("Attention", domain=DOMAIN, ignores=(*SCALES, "rotary_embedding_dim"))
+@rule("Attention", ignores=f"{SCALES} rotary_embedding_dim")
 def attention(node: OpNode) -> Outcome:
     """An output reads all features of every position of its batch, through keys and values.
 
@@ -57,7 +57,7 @@ def attention(node: OpNode) -> Outcome:
     return _projection_outcome(node, Slots((1,), (2,), 3, past=4, bias=5, rest=(6,)))
 
 
-@rule("DecoderMaskedSelfAttention", domain=DOMAIN, ignores=SCALES)
+@rule("DecoderMaskedSelfAttention", ignores=SCALES)
 def decoder_masked_self_attention(node: OpNode) -> Outcome:
     """An output reads all features of its position, and all past keys and values of its head.
 
@@ -68,7 +68,7 @@ def decoder_masked_self_attention(node: OpNode) -> Outcome:
     return _projection_outcome(node, Slots((1,), (2,), 3, past=4, bias=5, rest=(6, 7, 8)))
 
 
-@rule("QAttention", domain=DOMAIN, ignores=SCALES)
+@rule("QAttention", ignores=SCALES)
 def qattention(node: OpNode) -> Outcome:
     """An output reads what Attention reads, and the quantization.
 
@@ -78,7 +78,7 @@ def qattention(node: OpNode) -> Outcome:
     return _projection_outcome(node, Slots((1,), (2,), 5, past=8, rest=(3, 4, 6, 7)))
 
 
-@rule("QOrderedAttention", domain=DOMAIN, ignores=ORDERS)
+@rule("QOrderedAttention", ignores=ORDERS)
 def qordered_attention(node: OpNode) -> Outcome:
     """An output reads what Attention reads, and the quantization.
 
@@ -91,7 +91,7 @@ def qordered_attention(node: OpNode) -> Outcome:
     )
 
 
-@rule("PackedAttention", domain=DOMAIN, ignores=("scale",))
+@rule("PackedAttention", ignores="scale")
 def packed_attention(node: OpNode) -> Outcome:
     """An output reads all features of every token, through keys and values, and its own.
 
@@ -106,9 +106,9 @@ def packed_attention(node: OpNode) -> Outcome:
         Chain(node.shape(link.input)).add(*link.steps).reshape(heads.shape[1:]).link(link.input)
         for link in _weight_links(node, Slots((1,), (2,), NONE), heads)
     ]
-    chain = Chain(tokens).add(Reduce(((1, Whole(tokens[1], 1)),), weighted=True))
+    chain = Chain(tokens).reduce([1], weighted=True)
     own = Chain(tokens).add(*chain.steps, Pointwise(heads.shape[1:]))
-    every = chain.reduce([0], weighted=True).add(Pointwise(heads.shape[1:]))
+    every = chain.reduce([0], weighted=True).broadcast(heads.shape[1:])
     links += [own.link(0), every.link(0), every.link(0)]
     links.extend(everything_links(node, (3, 4, 5), heads.shape[1:]))
     return Outcome((heads.shape[1:],), tuple(links))
@@ -167,7 +167,7 @@ def _data(shape: Shape, heads: PackedHeads) -> list[Link]:
     """Return the links of the input: through the query its own position, and through the rest."""
     features = Reduce(((2, Whole(shape[2], 1)),), weighted=True)
     query = Chain(shape).add(features, Pointwise(heads.shape))
-    rest = heads.reach_queries(Chain(shape).add(features), heads.past).add(Pointwise(heads.shape))
+    rest = heads.reach_queries(Chain(shape).add(features), heads.past).broadcast(heads.shape)
     return [query.link(0), rest.link(0), rest.link(0)]
 
 
@@ -194,7 +194,7 @@ def _weight_links(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Li
     for number, slot, chain in _parameters(node, slots, heads):
         if number < 2:
             heads.lead_query(chain)
-        yield chain.add(Pointwise(heads.shape)).link(slot)
+        yield chain.broadcast(heads.shape).link(slot)
 
 
 def _past(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
@@ -203,7 +203,7 @@ def _past(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
     cache = (heads.batch, heads.heads, heads.past, heads.size)
     shape = node.expect_shape(slots.past, (2, *cache))
     for number, lead in enumerate((heads.lead_keys, heads.lead_values)):
-        chain = take_part(Chain(shape), 0, number, 1).add(Regroup(cache))
+        chain = take_part(Chain(shape), 0, number, 1).regroup(cache)
         yield lead(from_cache(chain), 0).link(slots.past)
 
 
@@ -212,9 +212,8 @@ def _present(
 ) -> Iterator[Link]:
     """Yield the links of the new state: the past, then keys and values of the input."""
     shape = node.shape(0)
-    data = Chain(shape).reduce([2], weighted=True)
-    data.reshape((1, heads.batch, 1, heads.keys, 1))
-    yield _append_to_state(data, heads, states).add(Pointwise(states)).link(0, 1)
+    data = Chain(shape).reduce([2], weighted=True).reshape((1, heads.batch, 1, heads.keys, 1))
+    yield _append_to_state(data, heads, states).broadcast(states).link(0, 1)
     if node.has(slots.past):
         yield _append_to_state(Chain(node.shape(slots.past)), heads, states, 0).link(slots.past, 1)
     if rotary or heads.size != heads.value_size:
@@ -223,10 +222,10 @@ def _present(
     for number, slot, chain in _parameters(node, slots, heads):
         if number > 0:
             chain.reshape((1, 1, heads.heads, 1, heads.size))
-            chain.add(Pointwise((1, *states[1:3], heads.keys, heads.size)))
+            chain.broadcast((1, *states[1:3], heads.keys, heads.size))
             _append_to_state(chain, heads, states)
             shift = Shift(1 - number, 1, 1, 2, "absent")
-            yield chain.add(*select_steps(chain.shape, [(0, shift)])).link(slot, 1)
+            yield chain.select([(0, shift)]).link(slot, 1)
 
 
 def _append_to_state(
@@ -235,18 +234,13 @@ def _append_to_state(
     """Lead positions on axis 3 into the state, after the past ones unless told."""
     at = heads.past if start is None else start
     shift = Shift(-at, 1, chain.shape[3], states[3], "absent")
-    return chain.add(*select_steps(chain.shape, [(3, shift)]))
+    return chain.select([(3, shift)])
 
 
 # -- others ----------------------------------------------------------------------------------------
 
 
-@rule(
-    "LongformerAttention",
-    "QOrderedLongformerAttention",
-    domain=DOMAIN,
-    ignores=(*ORDERS, "order_global_weight"),
-)
+@rule("LongformerAttention QOrderedLongformerAttention", ignores=f"{ORDERS} order_global_weight")
 def longformer_attention(node: OpNode) -> Outcome:
     """An output reads the positions within `window` of its own, and those that are flagged global.
 
@@ -274,7 +268,7 @@ def longformer_attention(node: OpNode) -> Outcome:
     return Outcome((shape,), tuple(links))
 
 
-@rule("DecoderAttention", domain=DOMAIN, ignores=("mask_filter_value",))
+@rule("DecoderAttention", ignores="mask_filter_value")
 def decoder_attention(node: OpNode) -> Outcome:
     """An output reads all features of its own query, and of every key of its batch.
 
@@ -294,15 +288,14 @@ def decoder_attention(node: OpNode) -> Outcome:
     features = Reduce(((2, Whole(shape[2], shape[2])),), weighted=True)
     every = Chain(key).reduce([0], weighted=True).add(features, Pointwise(shape))
     links = [Link(0, (features,)), every.link(1)]
-    own = Chain(shape).reduce([0], weighted=True).add(features, Pointwise(shape))
-    links.append(own.link(0))
+    links.append(Chain(shape).reduce([0], weighted=True).add(features, Pointwise(shape)).link(0))
     for slot in (5, 6, 7):
         if node.has(slot):
             found = node.ranked(slot, 2, 4)
             if found[0] != shape[1]:
                 raise RuleError(f"input {slot} requires a batch of {shape[1]}, found {found[0]}")
             chain = Chain(found).reduce(range(1, len(found)))
-            chain.reshape((1, found[0], 1)).add(Pointwise(shape))
+            chain.reshape((1, found[0], 1)).broadcast(shape)
             links.append(chain.link(slot))
     links.extend(everything_links(node, (2, 3, 4, 8, 9, 10, 11), shape))
     for output in (1, 2):

@@ -5,24 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import (
-    DOMAIN,
-    Operand,
-    apply_standard,
-    operand_of,
-    permuted_operand,
-)
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, Value
-from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import everything_links, select_steps, trim_outputs
-from rfgraph.relations.axis_rules import Band, Blocks, Shape, Shift
-from rfgraph.relations.steps import Everything, Pointwise, Prefix, Reduce, Regroup
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import Operand, apply_standard, permuted_operand, rule
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, Value
+from rfgraph.ops.steps import everything_links, trim_outputs
+from rfgraph.relations.axis_rules import Band, Blocks, Shape
+from rfgraph.relations.steps import Everything, Prefix, Reduce, Regroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-LSTM = tuple("activation_alpha activation_beta activations clip input_forget".split())
+LSTM = "activation_alpha activation_beta activations clip input_forget"
 RULES = ("linear", "gated", "delta", "gated_delta")
 
 
@@ -61,7 +55,7 @@ class Linear:
 
     def before(self, chain: Chain) -> Chain:
         """Add that everything up to the own step is read."""
-        return chain.add(Prefix(((1, Band(None, 0, self.time, self.time)),)))
+        return chain.band(1, None, 0)
 
     def per_head(self, chain: Chain, heads: int) -> Chain:
         """Add that all features of the head that belongs to the output's are read."""
@@ -74,7 +68,7 @@ class Linear:
             return chain
         split = (*chain.shape[:2], self.keys, self.value_size)
         chain.add(Regroup(split), Reduce(((2, Blocks(self.keys, self.keys, self.heads)),)))
-        return chain.add(Regroup((*chain.shape[:2], self.out[2])))
+        return chain.regroup((*chain.shape[:2], self.out[2]))
 
 
 def _linear(node: OpNode) -> Linear:
@@ -105,7 +99,7 @@ def _linear(node: OpNode) -> Linear:
     return Linear(batch, time, queries, keys, size, value[2] // keys, update, kept)
 
 
-@rule("LinearAttention", domain=DOMAIN, ignores=("chunk_size", "scale"))
+@rule("LinearAttention", ignores="chunk_size scale")
 def linear_attention(node: OpNode) -> Outcome:
     """An output reads its own query, the keys up to it, and their values at its own feature.
 
@@ -123,9 +117,8 @@ def linear_attention(node: OpNode) -> Outcome:
     links.extend(_gates(node, net))
     if node.has(3):
         node.expect_shape(3, net.states)
-        state = _state(net).reduce([2])
-        state.add(Regroup((net.batch, 1, net.keys * net.value_size)))
-        links.append(net.values(state).add(Pointwise(net.out)).link(3))
+        state = _state(net).reduce([2]).regroup((net.batch, 1, net.keys * net.value_size))
+        links.append(net.values(state).broadcast(net.out).link(3))
     return trim_outputs(node, (net.out, net.states), (*links, *_new_state(node, net)))
 
 
@@ -133,8 +126,8 @@ def _state(net: Linear) -> Chain:
     """Return a chain from the states that came in to the last of them, which alone is read."""
     chain = Chain(net.states)
     if net.kept:
-        chain.add(*select_steps(net.states, [(0, Shift(net.kept - 1, 1, net.kept, 1))]))
-        chain.add(Regroup(net.state))
+        chain.take(0, net.kept - 1, 1)
+        chain.regroup(net.state)
     return chain
 
 
@@ -149,9 +142,7 @@ def _gates(node: OpNode, net: Linear) -> Iterator[Link]:
             shape = _gate(node, net, slot)
             chain = net.before(Chain(shape))
             one = shape[2] == 1
-            yield (chain.add(Pointwise(net.out)) if one else net.per_head(chain, net.keys)).link(
-                slot
-            )
+            yield (chain.broadcast(net.out) if one else net.per_head(chain, net.keys)).link(slot)
 
 
 def _gate(node: OpNode, net: Linear, slot: int) -> Shape:
@@ -184,19 +175,15 @@ def _new_state(node: OpNode, net: Linear) -> Iterator[Link]:
         chain.reshape((net.batch, heads, *own))
         if slot != 2 and mixed and own[0] > 1:
             chain.reduce([2])
-        yield chain.add(Pointwise(net.states)).link(slot, 1)
+        yield chain.broadcast(net.states).link(slot, 1)
     if node.has(3):
-        chain = _state(net).reduce([2] if mixed else [])
-        yield chain.add(Pointwise(net.states)).link(3, 1)
+        yield _state(net).reduce([2] if mixed else []).broadcast(net.states).link(3, 1)
 
 
 @rule(
     "GatedDeltaNet",
-    domain=DOMAIN,
-    ignores=tuple(
-        """beta_activation chunk_size gate_activation gate_lower_bound qk_l2_norm scale
-        update_rule""".split()
-    ),
+    ignores="""beta_activation chunk_size gate_activation gate_lower_bound qk_l2_norm scale
+    update_rule""",
 )
 def gated_delta_net(node: OpNode) -> Outcome:
     """An output reads its own token and those before it, and the state that came in.
@@ -220,7 +207,7 @@ def gated_delta_net(node: OpNode) -> Outcome:
         if timed:
             rest = range(axis + 1, len(found))
             chain = Chain(found).add(Prefix((tokens,))).reduce(rest)
-            chain.reshape((*out[: axis + 1], 1, 1)).add(Pointwise(out))
+            chain.reshape((*out[: axis + 1], 1, 1)).broadcast(out)
             links.append(chain.link(slot))
         elif slot < 9:
             links.append(Link(slot, (Everything(out),)))
@@ -270,7 +257,7 @@ def _whole_into(node: OpNode, slot: int, found: Outcome) -> Iterator[Link]:
         yield from everything_links(node, [slot], shape, output)
 
 
-@rule("DynamicQuantizeLSTM", domain=DOMAIN, ignores=LSTM)
+@rule("DynamicQuantizeLSTM", ignores=LSTM)
 def dynamic_quantize_lstm(node: OpNode) -> Outcome:
     """An output reads what the same LSTM reads, and the quantization of the weights.
 
@@ -280,7 +267,7 @@ def dynamic_quantize_lstm(node: OpNode) -> Outcome:
     Exact. Upper bound: weights, states and lengths that are computed count as read whole.
     Versions: all (1).
     """
-    operands = [operand_of(node, slot) for slot in range(8)]
+    operands = [*range(8)]
     for slot in (1, 2):
         node.ranked(slot, 3, 3)
         operands[slot] = permuted_operand(node, slot, (0, 2, 1))
@@ -291,7 +278,7 @@ def dynamic_quantize_lstm(node: OpNode) -> Outcome:
     return trim_outputs(node, outcome.shapes, links)
 
 
-@rule("AttnLSTM", domain=DOMAIN, ignores=LSTM)
+@rule("AttnLSTM", ignores=LSTM)
 def attention_lstm(node: OpNode) -> Outcome:
     """An output reads what the same LSTM reads, and at every step all of its sequence's memory.
 
@@ -304,7 +291,7 @@ def attention_lstm(node: OpNode) -> Outcome:
             f"input 1 requires weights for at least {inputs[2]} features, found {list(weights)}"
         )
     own = Value((*weights[:2], inputs[2]), constant=True)
-    operands = [operand_of(node, slot) for slot in range(8)]
+    operands = [*range(8)]
     operands[1] = Operand(1, own)
     outcome = _lstm(node, operands)
     links = [link for link in outcome.links if link.input in (0, 4, 5, 6)]
@@ -321,6 +308,5 @@ def _memory(node: OpNode, slot: int, found: Outcome, batch: int) -> Iterator[Lin
     if shape[0] != batch:
         raise RuleError(f"input {slot} requires a batch of {batch}, found shape {list(shape)}")
     for output, to in enumerate(_known_shapes(found)):
-        chain = Chain(shape).reduce(range(1, len(shape)))
-        chain.reshape((batch, 1)).add(Pointwise(to))
+        chain = Chain(shape).reduce(range(1, len(shape))).reshape((batch, 1)).broadcast(to)
         yield chain.link(slot, output)

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import (
-    DOMAIN,
-    broadcast_links,
-    vector_links,
-    with_scalars,
-)
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import broadcast_links, rule, vector_links, with_scalars
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import (
     drop_axes,
-    select_steps,
     trim_outputs,
 )
-from rfgraph.relations.axis_rules import Shape, Shift, Whole
-from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup
+from rfgraph.relations.steps import Pointwise, Regroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rfgraph.relations.axis_rules import Shape
 
-@rule("EngramGate", domain=DOMAIN, ignores=("epsilon",))
+
+@rule("EngramGate", ignores="epsilon")
 def engram_gate(node: OpNode) -> Outcome:
     """A gated value reads its own feature of the value, and all of its token's key and query.
 
@@ -38,14 +33,13 @@ def engram_gate(node: OpNode) -> Outcome:
     node.expect_shape(1, shape)
     value = node.expect_shape(2, (batch, time, features))
     scale = (streams, features)
-    own = Chain(value).add(Regroup((batch, time, 1, features)), Pointwise(shape))
-    every = Chain(value).reduce([2]).add(Regroup((batch, time, 1, 1)), Pointwise(shape))
+    own = Chain(value).regroup((batch, time, 1, features)).broadcast(shape)
+    every = Chain(value).reduce([2]).regroup((batch, time, 1, 1)).broadcast(shape)
     links = [own.link(2, 0), own.link(2, 1), every.link(2, 1)]
     for output in (0, 1):
         for slot in (0, 1, 3, 4):
             found = shape if slot < 2 else node.expect_shape(slot, scale)
-            whole = Chain(found).reduce([len(found) - 1]).add(Pointwise(shape))
-            links.append(whole.link(slot, output))
+            links.append(Chain(found).reduce([len(found) - 1]).broadcast(shape).link(slot, output))
     links.extend(broadcast_links(node, 5, shape, 1))
     return trim_outputs(node, (shape, shape), links)
 
@@ -77,10 +71,10 @@ def _gate(node: OpNode, slot: int, grouped: Shape) -> Chain:
         raise RuleError(
             f"input {slot} requires gates for streams of shape {list(grouped)}, found {list(found)}"
         )
-    return Chain(found).reshape(under).add(Pointwise(grouped))
+    return Chain(found).reshape(under).broadcast(grouped)
 
 
-@rule("HyperConnectionPreMix", domain=DOMAIN, ignores=("reduction_scale",))
+@rule("HyperConnectionPreMix", ignores="reduction_scale")
 def hyper_connection_pre_mix(node: OpNode) -> Outcome:
     """An output reads its own feature of every stream, and the gates of these.
 
@@ -99,7 +93,7 @@ def _group_chain(shape: Shape, grouped: Shape) -> Chain:
     return Chain(shape).add(*(() if shape == grouped else (Regroup(grouped),)))
 
 
-@rule("HyperConnectionPostMix", domain=DOMAIN)
+@rule("HyperConnectionPostMix")
 def hyper_connection_post_mix(node: OpNode) -> Outcome:
     """An output reads its own feature of the block and its gate, and of every stream.
 
@@ -113,14 +107,14 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
     block = node.expect_shape(1, (*grouped[:-2], grouped[-1]))
     chains = {
         0: _group_chain(shape, grouped),
-        1: Chain(block).add(Regroup((*grouped[:-2], 1, grouped[-1])), Pointwise(grouped)),
+        1: Chain(block).regroup((*grouped[:-2], 1, grouped[-1])).broadcast(grouped),
         2: _gate(node, 2, grouped),
     }
     if node.has(3):
-        chains[0].add(Reduce(((axis, Whole(streams, streams)),), weighted=True))
+        chains[0].reduce([axis], weighted=True, to=streams)
         chains[3] = Chain(node.expect_shape(3, (*grouped[:-1], streams)))
         chains[3].reduce([axis], weighted=True)
-        chains[3].reshape((*grouped[:-1], 1)).add(Pointwise(grouped))
+        chains[3].reshape((*grouped[:-1], 1)).broadcast(grouped)
     links = []
     for slot, chain in chains.items():
         if shape != grouped or not chain.steps:
@@ -129,10 +123,7 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
     return Outcome((shape,), tuple(links))
 
 
-SCALARS = tuple("epsilon gate_div gate_mul reduction_scale silu_alpha".split())
-
-
-@rule("HyperConnectionLowRankMix", domain=DOMAIN, ignores=SCALARS)
+@rule("HyperConnectionLowRankMix", ignores="epsilon gate_div gate_mul reduction_scale silu_alpha")
 def hyper_connection_low_rank_mix(node: OpNode) -> Outcome:
     """A block's input reads its own feature of every stream and, as a second part, all of them.
 
@@ -150,8 +141,7 @@ def hyper_connection_low_rank_mix(node: OpNode) -> Outcome:
     mixed, gates = (*shape[:-1], grouped[-1]), grouped[:-1]
     links = [link for to in ((0, mixed), (1, gates)) for link in _every_stream(node, grouped, *to)]
     for slot, chain in _mixed_in(node, shape, grouped):
-        own = Chain(node.shape(slot)).add(*chain.steps)
-        own.reduce([lead], weighted=True)
+        own = Chain(node.shape(slot)).add(*chain.steps).reduce([lead], weighted=True)
         links.append(own.reshape(mixed).link(slot))
         links.append(chain.reshape(shape).link(slot, 2))
     links.extend(_low_rank_links(node, mixed, gates))
@@ -160,13 +150,12 @@ def hyper_connection_low_rank_mix(node: OpNode) -> Outcome:
 
 def _mixed_in(node: OpNode, shape: Shape, grouped: Shape) -> Iterator[tuple[int, Chain]]:
     """Yield the streams, and the block before and its gate if there are such, with their chains."""
-    yield 0, Chain(shape).add(Regroup(grouped))
+    yield 0, Chain(shape).regroup(grouped)
     for slot, axis in ((5, -2), (6, -1)):
         if node.has(slot) or node.has(11 - slot):
             under = tuple(1 if a == axis % len(grouped) else n for a, n in enumerate(grouped))
             own = drop_axes(grouped, [axis % len(grouped)])
-            chain = Chain(node.expect_shape(slot, own))
-            yield slot, chain.add(Regroup(under), Pointwise(grouped))
+            yield slot, Chain(node.expect_shape(slot, own)).regroup(under).broadcast(grouped)
 
 
 def _every_stream(node: OpNode, grouped: Shape, output: int, to: Shape) -> Iterator[Link]:
@@ -175,34 +164,29 @@ def _every_stream(node: OpNode, grouped: Shape, output: int, to: Shape) -> Itera
     shape = (*grouped[:-2], grouped[-2] * grouped[-1])
     for slot, chain in _mixed_in(node, shape, grouped):
         chain.reduce([lead, lead + 1], weighted=True)
-        yield chain.add(Regroup((*grouped[:-2], 1)), Pointwise(to)).link(slot, output)
+        yield chain.regroup((*grouped[:-2], 1)).broadcast(to).link(slot, output)
     scale = node.expect_shape(1, shape[-1:])
-    yield Chain(scale).reduce([0]).add(Pointwise(to)).link(1, output)
+    yield Chain(scale).reduce([0]).broadcast(to).link(1, output)
 
 
 def _low_rank_links(node: OpNode, mixed: Shape, gates: Shape) -> Iterator[Link]:
     """Yield the links of the projections down, up again and to the gates."""
     features, count = mixed[-1], gates[-1]
     inner, rank = features * count, node.ranked(2, 2, 2)[1]
-    down = Chain(node.expect_shape(2, (inner, rank)))
-    down.reduce([0, 1], weighted=True)
-    yield down.add(Regroup((1,)), Pointwise(mixed)).link(2)
+    down = Chain(node.expect_shape(2, (inner, rank))).reduce([0, 1], weighted=True)
+    yield down.regroup((1,)).broadcast(mixed).link(2)
     up = Chain(node.expect_shape(3, (rank, inner))).reduce([0], weighted=True)
-    up.add(Regroup((count, features))).reduce([0]).add(Regroup((features,)))
-    yield up.add(Pointwise(mixed)).link(3)
+    up.regroup((count, features)).reduce([0]).regroup((features,))
+    yield up.broadcast(mixed).link(3)
     third = Chain(node.expect_shape(4, (inner, count)))
-    third.reduce([0], weighted=True).add(Regroup((count,)), Pointwise(gates))
+    third.reduce([0], weighted=True).regroup((count,)).broadcast(gates)
     yield third.link(4, 1)
 
 
 # -- embeddings ------------------------------------------------------------------------------------
 
 
-@rule(
-    "EmbedLayerNormalization",
-    domain=DOMAIN,
-    ignores=("epsilon", "mask_index_type"),
-)
+@rule("EmbedLayerNormalization", ignores="epsilon mask_index_type")
 def embed_layer_normalization(node: OpNode) -> Outcome:
     """An embedding reads the word, segment and position of its own place, and their embeddings.
 
@@ -215,7 +199,7 @@ def embed_layer_normalization(node: OpNode) -> Outcome:
     return _embedding_outcome(node, ((0, 2), (1, 4), (8, 3)))
 
 
-@rule("QEmbedLayerNormalization", domain=DOMAIN, ignores=("epsilon",))
+@rule("QEmbedLayerNormalization", ignores="epsilon")
 def qembed_layer_normalization(node: OpNode) -> Outcome:
     """An embedding reads what EmbedLayerNormalization reads, and the quantization.
 
@@ -248,7 +232,7 @@ def _index_links(node: OpNode, ids: int | None, shape: Shape) -> Iterator[Link]:
     if found not in (shape[:2], (1, shape[1])):
         raise RuleError(f"input {ids} requires shape {list(shape[:2])}, found {list(found)}")
     for output in (0, 2):
-        yield Chain(found).add(Regroup((*found, 1)), Pointwise(shape)).link(ids, output)
+        yield Chain(found).regroup((*found, 1)).broadcast(shape).link(ids, output)
 
 
 def _table_row_links(node: OpNode, ids: int | None, table: int, shape: Shape) -> Iterator[Link]:
@@ -260,21 +244,21 @@ def _table_row_links(node: OpNode, ids: int | None, table: int, shape: Shape) ->
         raise RuleError(f"input {table} requires {shape[2]} features, found {found[1]}")
     chain = Chain(found)
     if ids is not None and node.has(ids):
-        chain.add(Reduce(((0, Whole(found[0], 1, unknown=True)),)))
+        chain.reduce([0], unknown=True)
     elif found[0] < shape[1]:
         raise RuleError(f"input {table} requires {shape[1]} positions, found {found[0]}")
     else:
-        chain.add(*select_steps(found, [(0, Shift(0, 1, found[0], shape[1]))]))
+        chain.take(0, 0, shape[1])
     own = (*chain.steps, Pointwise(shape))
     yield Link(table, own)
-    yield chain.reduce([1]).add(Pointwise(shape)).link(table)
+    yield chain.reduce([1]).broadcast(shape).link(table)
     yield Link(table, own, 2)
 
 
 # -- positions -------------------------------------------------------------------------------------
 
 
-@rule("RelativePositionBias", domain=DOMAIN, ignores=("is_bidirectional", "max_distance"))
+@rule("RelativePositionBias", ignores="is_bidirectional max_distance")
 def relative_position_bias(node: OpNode) -> Outcome:
     """A bias reads, of its own head, the bucket of the distance between query and key.
 
@@ -287,10 +271,10 @@ def relative_position_bias(node: OpNode) -> Outcome:
         raise RuleError(f"inputs 1 and 2 require one length each, found {lengths[:8]}")
     shape = (1, heads, *lengths)
     chain = Chain((buckets, heads)).reduce([0])
-    return Outcome((shape,), (chain.add(Regroup((1, heads, 1, 1)), Pointwise(shape)).link(0),))
+    return Outcome((shape,), (chain.regroup((1, heads, 1, 1)).broadcast(shape).link(0),))
 
 
-@rule("GatedRelativePositionBias", domain=DOMAIN)
+@rule("GatedRelativePositionBias")
 def gated_relative_position_bias(node: OpNode) -> Outcome:
     """A bias reads its own index of rel_pos, and all features of its head of its query.
 
@@ -311,17 +295,17 @@ def gated_relative_position_bias(node: OpNode) -> Outcome:
         )
     shape = (batch, heads, length, keys)
     split = (*query[:-1], heads, query[-1] // heads)
-    chain = Chain(query).add(Regroup(split)).reduce([len(split) - 1])
+    chain = Chain(query).regroup(split).reduce([len(split) - 1])
     if packed:
-        chain.add(Reduce(((0, Whole(query[0], 1, unknown=True)),)))
+        chain.reduce([0], unknown=True)
     chain.reshape((1, 1, heads, 1) if packed else (*query[:2], heads, 1))
-    chain.add(Permute((0, 2, 1, 3)), Pointwise(shape))
+    chain.permute(0, 2, 1, 3).broadcast(shape)
     links = [chain.link(0), *broadcast_links(node, 2, shape), *broadcast_links(node, 5, shape)]
-    bias = Chain(node.expect_shape(1, query[-1:])).add(Regroup(split[-2:])).reduce([1])
-    links.append(bias.add(Regroup((1, heads, 1, 1)), Pointwise(shape)).link(1))
+    bias = Chain(node.expect_shape(1, query[-1:])).regroup(split[-2:]).reduce([1])
+    links.append(bias.regroup((1, heads, 1, 1)).broadcast(shape).link(1))
     for slot in (3, 4, 6):
         if node.has(slot):
             own = node.shape(slot)
             every = Chain(own).reduce(range(len(own)))
-            links.append(every.add(Regroup((1, 1, 1, 1)), Pointwise(shape)).link(slot))
+            links.append(every.regroup((1, 1, 1, 1)).broadcast(shape).link(slot))
     return Outcome((shape,), tuple(links))

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.contrib.operands import DOMAIN
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import rule
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import (
     check_index_count,
     own_link,
     pick_steps,
     scalar_link,
-    select_steps,
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Shape, Shift, Whole
@@ -53,7 +52,7 @@ class Rotation:
         other = at ^ 1 if self.interleaved else np.where(at < half, at + half, at - half)
         chain = Chain(self.shape)
         if self.split != self.shape:
-            chain.add(Regroup(self.split))
+            chain.regroup(self.split)
         chain.add(*pick_steps(np.where(at < self.rotated, other, -1), 3, self.size))
         return chain if self.split == self.shape else chain.reshape(self.shape)
 
@@ -84,11 +83,11 @@ def _tables(node: OpNode, rotation: Rotation) -> Iterator[Link]:
     shape = rotation.split
     for slot in (2, 3):
         own = node.ranked(slot, 2, 2)
-        chain = Chain(own).reduce([1]).add(Reduce(((0, Whole(own[0], 1, unknown=True)),)))
-        yield chain.add(Pointwise(shape)).reshape(rotation.shape).link(slot)
+        chain = Chain(own).reduce([1]).reduce([0], unknown=True)
+        yield chain.broadcast(shape).reshape(rotation.shape).link(slot)
 
 
-@rule("RotaryEmbedding", domain=DOMAIN, ignores=("is_packed_batching", "scale"))
+@rule("RotaryEmbedding", ignores="is_packed_batching scale")
 def rotary_embedding(node: OpNode) -> Outcome:
     """An output reads its own feature and the one it is rotated with, in its own head and token.
 
@@ -102,20 +101,16 @@ def rotary_embedding(node: OpNode) -> Outcome:
     shape = rotation.shape
     positions = node.ranked(1, 1, 2)
     if positions == (1,):
-        chain = Chain(positions).add(Pointwise(shape))
+        chain = Chain(positions).broadcast(shape)
     else:
         tokens = (shape[0], shape[2] if len(shape) == 4 else shape[1])
-        chain = Chain(node.expect_shape(1, tokens)).add(Regroup(rotation.places(tokens)))
-        chain.add(Pointwise(rotation.split)).reshape(shape)
+        chain = Chain(node.expect_shape(1, tokens)).regroup(rotation.places(tokens))
+        chain.broadcast(rotation.split).reshape(shape)
     links = [own_link(shape), rotation.partner().link(0), chain.link(1)]
     return Outcome((shape,), (*links, *_tables(node, rotation)))
 
 
-@rule(
-    "MRotaryEmbedding",
-    domain=DOMAIN,
-    ignores=("is_packed_batching", "mrope_layout", "mrope_section", "scale"),
-)
+@rule("MRotaryEmbedding", ignores="is_packed_batching mrope_layout mrope_section scale")
 def mrotary_embedding(node: OpNode) -> Outcome:
     """An output reads its own feature and the one it is rotated with, in its own head and token.
 
@@ -128,13 +123,13 @@ def mrotary_embedding(node: OpNode) -> Outcome:
     shape = rotation.shape
     tokens = (shape[0], shape[2] if len(shape) == 4 else shape[1])
     chain = Chain(node.expect_shape(1, (3, *tokens))).reduce([0])
-    chain.add(Regroup(rotation.places(tokens)), Pointwise(rotation.split))
+    chain.regroup(rotation.places(tokens)).broadcast(rotation.split)
     chain.reshape(shape)
     links = [own_link(shape), rotation.partner().link(0), chain.link(1)]
     return Outcome((shape,), (*links, *_tables(node, rotation)))
 
 
-@rule("GemmaRotaryEmbedding", domain=DOMAIN)
+@rule("GemmaRotaryEmbedding")
 def gemma_rotary_embedding(node: OpNode) -> Outcome:
     """Each output reads its own index of a state and of its rotated half, and its angle.
 
@@ -155,10 +150,7 @@ def gemma_rotary_embedding(node: OpNode) -> Outcome:
 # -- normalized first ------------------------------------------------------------------------------
 
 
-ARITHMETIC = ("epsilon", "output_fp16", "use_fp32_arithmetic")
-
-
-@rule("RMSNormRotary", domain=DOMAIN, ignores=ARITHMETIC)
+@rule("RMSNormRotary", ignores="epsilon output_fp16 use_fp32_arithmetic")
 def rms_norm_rotary(node: OpNode) -> Outcome:
     """An output reads its own feature and, as a second part, all of its head that are normalized.
 
@@ -193,10 +185,9 @@ def _parts(node: OpNode, apart: Shape, start: int) -> Iterator[tuple[int, Chain]
     """Yield the inputs of a normalization with rotation, each with a chain to (..., width)."""
     own = Shift(start, 1, node.shape(0)[3], apart[3])
     for axes in ((), (3,)):
-        chain = Chain(node.shape(0)).add(*select_steps(node.shape(0), [(3, own)]))
-        yield 0, chain.reduce(axes).add(Pointwise(apart))
+        yield 0, Chain(node.shape(0)).select([(3, own)]).reduce(axes).broadcast(apart)
     scale = node.expect_shape(1, apart[3:])
-    yield 1, Chain(scale).reduce([0]).add(Pointwise(apart))
+    yield 1, Chain(scale).reduce([0]).broadcast(apart)
     yield 2, _position_chain(node, apart)
     half = node.int("rotary_embedding_dim") // 2
     for slot in (3, 4):
@@ -212,4 +203,4 @@ def _position_chain(node: OpNode, apart: Shape) -> Chain:
     shape = node.shape(2)
     if math.prod(shape) == 1:
         return Chain(shape).add(*scalar_link(node, 2, apart).steps)
-    return Chain(node.expect_shape(2, apart[:2])).add(Regroup((*apart[:2], 1, 1)), Pointwise(apart))
+    return Chain(node.expect_shape(2, apart[:2])).regroup((*apart[:2], 1, 1)).broadcast(apart)

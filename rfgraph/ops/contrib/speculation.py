@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.contrib.operands import DOMAIN
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.contrib.operands import rule
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import everything_links, own_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.steps import Pointwise, Reduce
@@ -21,7 +21,7 @@ CONTROL = 16
 CONTEXT = 2
 
 
-@rule("ConvStateReplay", "GatedDeltaNetStateReplay", domain=DOMAIN)
+@rule("ConvStateReplay GatedDeltaNetStateReplay")
 def state_replay(node: OpNode) -> Outcome:
     """An element reads its own index of the destination, or a snapshot and what was captured since.
 
@@ -38,7 +38,7 @@ def state_replay(node: OpNode) -> Outcome:
 READ = ((2, 3, 6), (0, 1, 2, 3, 6), (0, 1, 2, 3, 4, 5, 6))
 
 
-@rule("SpeculativePrefixCommit", domain=DOMAIN, ignores=("head_rows",))
+@rule("SpeculativePrefixCommit", ignores="head_rows")
 def speculative_prefix_commit(node: OpNode) -> Outcome:
     """What is committed reads its own request's predictions, drafts, control and contexts.
 
@@ -76,5 +76,4 @@ def _state_links(node: OpNode, slot: int, batch: int, to: Shape, output: int) ->
         raise RuleError(f"input {slot} requires {batch} requests, found shape {list(found)}")
     own, under = (batch, words), (batch, math.prod(to) // batch)
     all_words = Reduce(((1, Whole(words, 1, unknown=slot == 5)),))
-    chain = Chain(found).reshape(own).add(all_words, Pointwise(under))
-    yield chain.reshape(to).link(slot, output)
+    yield Chain(found).reshape(own).add(all_words, Pointwise(under)).reshape(to).link(slot, output)

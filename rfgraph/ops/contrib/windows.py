@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 
+from rfgraph.ops.chain import Chain
 from rfgraph.ops.contrib.operands import (
-    DOMAIN,
     apply_standard,
     broadcast_links,
     first_shape,
-    operands_of,
+    rule,
+    with_channels_last,
     with_links,
     with_scalars,
 )
-from rfgraph.ops.convolutions import convolve, global_pool, pool
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
-from rfgraph.ops.registry import rule
+from rfgraph.ops.convolutions import convolve
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.relations.steps import Everything, Pointwise
 
-ACTIVATION = ("activation", "activation_params")
+ACTIVATION = "activation activation_params"
 
 
 def _with_residual(node: OpNode, found: Outcome) -> Outcome:
@@ -26,7 +26,7 @@ def _with_residual(node: OpNode, found: Outcome) -> Outcome:
     return with_links(found, broadcast_links(node, 3, first_shape(found)))
 
 
-@rule("FusedConv", domain=DOMAIN, ignores=ACTIVATION)
+@rule("FusedConv", ignores=ACTIVATION)
 def fused_conv(node: OpNode) -> Outcome:
     """An output reads what the same Conv reads, and its own index of the tensor Z that is added.
 
@@ -36,7 +36,7 @@ def fused_conv(node: OpNode) -> Outcome:
     return _with_residual(node, convolve(node, per_channel=(2,)))
 
 
-@rule("NhwcConv", "NhwcFusedConv", domain=DOMAIN, ignores=ACTIVATION)
+@rule("NhwcConv NhwcFusedConv", ignores=ACTIVATION)
 def nhwc_conv(node: OpNode) -> Outcome:
     """An output reads what the same Conv reads, with the channels on the last axis of X, Y and Z.
 
@@ -48,7 +48,7 @@ def nhwc_conv(node: OpNode) -> Outcome:
     return _with_residual(node, convolve(node, per_channel=(2,), channels_last=True))
 
 
-@rule("QLinearConv", domain=DOMAIN)
+@rule("QLinearConv")
 def qlinear_conv(node: OpNode) -> Outcome:
     """An output reads what the same Conv reads, and the scales and zero points.
 
@@ -61,7 +61,7 @@ def qlinear_conv(node: OpNode) -> Outcome:
     return convolve(node, 0, 3, per_channel, channels_last=node.int("channels_last", 0) != 0)
 
 
-@rule("ConvTransposeWithDynamicPads", domain=DOMAIN)
+@rule("ConvTransposeWithDynamicPads")
 def conv_transpose_with_dynamic_pads(node: OpNode) -> Outcome:
     """An output reads what the same ConvTranspose reads, whose pads are an input.
 
@@ -71,8 +71,7 @@ def conv_transpose_with_dynamic_pads(node: OpNode) -> Outcome:
     pads = node.known_ints(2)
     if pads is not None:
         attributes["pads"] = pads
-    operands = operands_of(node, 0, 1, 3)
-    return apply_standard(node, "ConvTranspose", operands, attributes)
+    return apply_standard(node, "ConvTranspose", (0, 1, 3), attributes)
 
 
 _TRANSPOSED = ("auto_pad", "dilations", "group", "kernel_shape", "output_padding", "strides")
@@ -81,16 +80,16 @@ _TRANSPOSED = ("auto_pad", "dilations", "group", "kernel_shape", "output_padding
 # -- pools -----------------------------------------------------------------------------------------
 
 
-@rule("NhwcMaxPool", domain=DOMAIN)
+@rule("NhwcMaxPool")
 def nhwc_max_pool(node: OpNode) -> Outcome:
     """An output reads what the same MaxPool reads, with the channels on the last axis.
 
     Exact. Versions: all (1).
     """
-    return pool(node, channels_last=True)
+    return with_channels_last(node, "MaxPool", (0,))
 
 
-@rule("QLinearAveragePool", domain=DOMAIN, ignores=("count_include_pad",))
+@rule("QLinearAveragePool")
 def qlinear_average_pool(node: OpNode) -> Outcome:
     """An output reads what the same AveragePool reads, and the scales and zero points.
 
@@ -98,11 +97,10 @@ def qlinear_average_pool(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    outcome = pool(node, channels_last=node.int("channels_last", 0) != 0)
-    return with_scalars(node, outcome, range(1, 5))
+    return _quantized_pool(node, "AveragePool")
 
 
-@rule("QLinearGlobalAveragePool", domain=DOMAIN)
+@rule("QLinearGlobalAveragePool")
 def qlinear_global_average_pool(node: OpNode) -> Outcome:
     """An output reads every spatial position of its own channel, the scales and the zero points.
 
@@ -110,11 +108,15 @@ def qlinear_global_average_pool(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1).
     """
-    outcome = global_pool(node, channels_last=node.int("channels_last", 0) != 0)
-    return with_scalars(node, outcome, range(1, 5))
+    return _quantized_pool(node, "GlobalAveragePool")
 
 
-@rule("MaxpoolWithMask", domain=DOMAIN, ignores=("storage_order",))
+def _quantized_pool(node: OpNode, op_type: str) -> Outcome:
+    apply = with_channels_last if node.int("channels_last", 0) else apply_standard
+    return with_scalars(node, apply(node, op_type, (0,)), range(1, 5))
+
+
+@rule("MaxpoolWithMask", ignores="storage_order")
 def max_pool_with_mask(node: OpNode) -> Outcome:
     """An output reads a window of its own channel, and the same window of the mask.
 
@@ -124,7 +126,7 @@ def max_pool_with_mask(node: OpNode) -> Outcome:
     mask is never looked at; of a mask of several planes all of it counts as read, since onnxruntime
     does not look them up plane by plane. Versions: all (1).
     """
-    outcome = pool(node)
+    outcome = apply_standard(node, "MaxPool", (0,))
     shape, data = first_shape(outcome), outcome.links[0]
     mask = node.ranked(1, len(shape), len(shape))
     if mask[2:] != node.shape(0)[2:]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     normal_indices,
     normalization_links,
     own_link,
     pick_steps,
-    select_steps,
 )
 from rfgraph.relations.axis_rules import Shape, Shift, Whole
 from rfgraph.relations.steps import Everything, Pointwise, Reduce, Regroup
@@ -20,14 +20,10 @@ ML = "ai.onnx.ml"
 
 
 @rule(
-    "Binarizer",
-    "Imputer",
-    "Scaler",
+    "Binarizer Imputer Scaler",
     domain=ML,
-    ignores=tuple(
-        """imputed_value_floats imputed_value_int64s offset replaced_value_float
-        replaced_value_int64 scale threshold""".split()
-    ),
+    ignores="""imputed_value_floats imputed_value_int64s offset replaced_value_float
+    replaced_value_int64 scale threshold""",
 )
 def numbers(node: OpNode) -> Outcome:
     """An output reads the same index of the input.
@@ -39,14 +35,11 @@ def numbers(node: OpNode) -> Outcome:
 
 
 @rule(
-    "CategoryMapper",
-    "LabelEncoder",
+    "CategoryMapper LabelEncoder",
     domain=ML,
-    ignores=tuple(
-        """cats_int64s cats_strings classes_strings default_float default_int64 default_string
-        default_tensor keys_floats keys_int64s keys_strings keys_tensor values_floats values_int64s
-        values_strings values_tensor""".split()
-    ),
+    ignores="""cats_int64s cats_strings classes_strings default_float default_int64 default_string
+    default_tensor keys_floats keys_int64s keys_strings keys_tensor values_floats values_int64s
+    values_strings values_tensor""",
 )
 def categories(node: OpNode) -> Outcome:
     """An output reads the same index of the input; the attributes say what its value stands for.
@@ -56,7 +49,7 @@ def categories(node: OpNode) -> Outcome:
     return numbers(node)
 
 
-@rule("OneHotEncoder", domain=ML, ignores=("zeros",))
+@rule("OneHotEncoder", domain=ML, ignores="zeros")
 def one_hot_encoder(node: OpNode) -> Outcome:
     """An output reads the same index of the input, without the new last axis, one per category.
 
@@ -77,7 +70,7 @@ def _labels(node: OpNode, *names: str) -> int:
     return 0
 
 
-@rule("Normalizer", domain=ML, ignores=("norm",))
+@rule("Normalizer", domain=ML, ignores="norm")
 def normalizer(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all of its row.
 
@@ -99,14 +92,13 @@ def array_feature_extractor(node: OpNode) -> Outcome:
     indices = node.value(1).data
     chain = Chain(shape)
     if indices is None:
-        chain.add(Reduce(((axis, Whole(shape[axis], count, unknown=True)),)))
+        chain.reduce([axis], to=count, unknown=True)
     else:
         chain.add(*pick_steps(normal_indices(indices, shape[axis]).reshape(-1), axis, shape[axis]))
     out = (*shape[:-1], count) if axis else (1, count)
     if chain.shape != out or not chain.steps:
         chain.reshape(out)
-    own = Chain(where).reshape((count,)).add(Pointwise(out))
-    return Outcome((out,), (chain.link(0), own.link(1)))
+    return Outcome((out,), (chain.link(0), Chain(where).reshape((count,)).broadcast(out).link(1)))
 
 
 @rule("FeatureVectorizer", domain=ML)
@@ -128,10 +120,9 @@ def feature_vectorizer(node: OpNode) -> Outcome:
     links, offset = [], 0
     for slot, table, size in zip(slots, tables, sizes, strict=True):
         own = node.shape(slot)
-        chain = Chain(own).add(*(() if own == table else (Regroup(table),)))
-        chain.add(*select_steps(table, [(1, Shift(0, 1, table[1], size, "absent"))]))
+        chain = Chain(own).add(*(() if own == table else (Regroup(table),))).put(1, 0, size)
         place = Shift(-offset, 1, size, shape[1], "absent")
-        links.append(chain.add(*select_steps(chain.shape, [(1, place)])).link(slot))
+        links.append(chain.select([(1, place)]).link(slot))
         offset += size
     return Outcome((shape,), tuple(links))
 
@@ -143,11 +134,11 @@ def _table(shape: Shape) -> Shape:
 
 # -- rows of features ------------------------------------------------------------------------------
 
-_WEIGHTS = ("coefficients", "post_transform")
-_VECTORS = ("kernel_params", "kernel_type", "rho", "support_vectors")
+_WEIGHTS = "coefficients post_transform"
+_VECTORS = "kernel_params kernel_type rho support_vectors"
 
 
-@rule("LinearRegressor", domain=ML, ignores=(*_WEIGHTS, "intercepts"))
+@rule("LinearRegressor", domain=ML, ignores=f"{_WEIGHTS} intercepts")
 def linear_regressor(node: OpNode) -> Outcome:
     """An output reads all features of its row.
 
@@ -156,7 +147,7 @@ def linear_regressor(node: OpNode) -> Outcome:
     return _row_outcome(node, node.int("targets", 1))
 
 
-@rule("SVMRegressor", domain=ML, ignores=(*_WEIGHTS, *_VECTORS, "n_supports", "one_class"))
+@rule("SVMRegressor", domain=ML, ignores=f"{_WEIGHTS} {_VECTORS} n_supports one_class")
 def svm_regressor(node: OpNode) -> Outcome:
     """An output reads all features of its row.
 
@@ -165,7 +156,7 @@ def svm_regressor(node: OpNode) -> Outcome:
     return _row_outcome(node, 1)
 
 
-@rule("LinearClassifier", domain=ML, ignores=(*_WEIGHTS, "multi_class"))
+@rule("LinearClassifier", domain=ML, ignores=f"{_WEIGHTS} multi_class")
 def linear_classifier(node: OpNode) -> Outcome:
     """A label and every score read all features of their row.
 
@@ -176,7 +167,7 @@ def linear_classifier(node: OpNode) -> Outcome:
     return _classifier_outcome(node, max(count, labels) if count == 1 else count)
 
 
-@rule("SVMClassifier", domain=ML, ignores=(*_WEIGHTS, *_VECTORS, "prob_b"))
+@rule("SVMClassifier", domain=ML, ignores=f"{_WEIGHTS} {_VECTORS} prob_b")
 def svm_classifier(node: OpNode) -> Outcome:
     """A label and every score read all features of their row.
 
@@ -214,7 +205,7 @@ def _classifier_outcome(node: OpNode, count: int) -> Outcome:
 # -- maps ------------------------------------------------------------------------------------------
 
 
-@rule("CastMap", domain=ML, ignores=("cast_to",))
+@rule("CastMap", domain=ML, ignores="cast_to")
 def cast_map(node: OpNode) -> Outcome:
     """An output may read all of the map, whose entries have no place of their own.
 
@@ -233,7 +224,7 @@ def dict_vectorizer(node: OpNode) -> Outcome:
     return _elementwise_outcome((1, _labels(node, "string_vocabulary", "int64_vocabulary")))
 
 
-@rule("ZipMap", domain=ML, ignores=("classlabels_int64s", "classlabels_strings"))
+@rule("ZipMap", domain=ML, ignores="classlabels_int64s classlabels_strings")
 def zip_map(node: OpNode) -> Outcome:
     """Entry c of map n reads score c of row n: the scores get names, and stay where they are.
 

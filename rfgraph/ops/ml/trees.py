@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Chain, OpNode, Outcome, RuleError
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import MAX_INDEX_ELEMENTS, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import pick_steps
-from rfgraph.relations.axis_rules import Listed, Whole
-from rfgraph.relations.steps import Reduce, Regroup, Step, Taps
+from rfgraph.relations.axis_rules import Listed
+from rfgraph.relations.steps import Step, Taps
 from rfgraph.wording.names import quoted
 
 ML = "ai.onnx.ml"
@@ -46,7 +47,7 @@ def _row_chain(node: OpNode, ensemble: Ensemble) -> Chain:
     shape = node.ranked(0, 1, 2)
     chain = Chain(shape)
     if len(shape) == 1:
-        chain.add(Regroup((1, shape[0])))
+        chain.regroup((1, shape[0]))
     features = ensemble.all_features()
     if features and not 0 <= features[0] <= features[-1] < chain.shape[1]:
         raise RuleError(
@@ -60,7 +61,7 @@ def _together(chain: Chain, ensemble: Ensemble, count: int) -> Chain:
     features = ensemble.all_features()
     if len(features) != chain.shape[1]:
         chain.add(*pick_steps(np.array(features, np.int64), 1, chain.shape[1]))
-    return chain.add(Reduce(((1, Whole(len(features), count)),)))
+    return chain.reduce([1], to=count)
 
 
 def _scores(node: OpNode, ensemble: Ensemble, count: int, transform: object) -> Chain:
@@ -90,7 +91,7 @@ def _ints(node: OpNode, name: str, length: int | None = None) -> list[int]:
 
 _NODES = """base_values base_values_as_tensor nodes_falsenodeids nodes_hitrates
     nodes_hitrates_as_tensor nodes_missing_value_tracks_true nodes_nodeids nodes_truenodeids
-    nodes_values nodes_values_as_tensor""".split()
+    nodes_values nodes_values_as_tensor"""
 
 
 def _trees_by_number(node: OpNode, target_ids: str, target_trees: str) -> Ensemble:
@@ -112,10 +113,7 @@ def _trees_by_number(node: OpNode, target_ids: str, target_trees: str) -> Ensemb
 @rule(
     "TreeEnsembleRegressor",
     domain=ML,
-    ignores=(
-        *_NODES,
-        *("aggregate_function", "target_nodeids", "target_weights", "target_weights_as_tensor"),
-    ),
+    ignores=f"{_NODES} aggregate_function target_nodeids target_weights target_weights_as_tensor",
 )
 def tree_ensemble_regressor(node: OpNode) -> Outcome:
     """An output reads, of its row, the features that the trees with leaves for its target compare.
@@ -134,7 +132,7 @@ def tree_ensemble_regressor(node: OpNode) -> Outcome:
 @rule(
     "TreeEnsembleClassifier",
     domain=ML,
-    ignores=(*_NODES, "class_nodeids", "class_weights", "class_weights_as_tensor"),
+    ignores=f"{_NODES} class_nodeids class_weights class_weights_as_tensor",
 )
 def tree_ensemble_classifier(node: OpNode) -> Outcome:
     """A label reads, of its row, all features that any tree compares.
@@ -152,7 +150,7 @@ def tree_ensemble_classifier(node: OpNode) -> Outcome:
     transform = "shared" if shared else node.str("post_transform", "NONE")
     scores = _scores(node, ensemble, count, transform)
     label = _together(_row_chain(node, ensemble), ensemble, 1)
-    label.add(Regroup(label.shape[:1]))
+    label.regroup(label.shape[:1])
     shapes, links = (label.shape, scores.shape), (label.link(0), scores.link(0, 1))
     return Outcome(shapes[: node.n_outputs], links[: node.n_outputs])
 
@@ -165,10 +163,8 @@ SIDES = (("nodes_truenodeids", "nodes_trueleafs"), ("nodes_falsenodeids", "nodes
 @rule(
     "TreeEnsemble",
     domain=ML,
-    ignores=tuple(
-        """aggregate_function leaf_weights membership_values nodes_hitrates
-        nodes_missing_value_tracks_true nodes_modes nodes_splits tree_roots""".split()
-    ),
+    ignores="""aggregate_function leaf_weights membership_values nodes_hitrates
+    nodes_missing_value_tracks_true nodes_modes nodes_splits tree_roots""",
 )
 def tree_ensemble(node: OpNode) -> Outcome:
     """An output reads, of its row, the features that the trees with leaves for its target compare.

@@ -5,22 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rfgraph.ops.chain import Chain
 from rfgraph.ops.heads import Lengths, Reach, add_band
 from rfgraph.ops.masked_scores import compact, kept_by_mask, taken_steps
-from rfgraph.ops.node import (
-    Array,
-    Chain,
-    Link,
-    OpNode,
-    Outcome,
-    RuleError,
-    UnresolvedError,
-)
+from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError, UnresolvedError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import broadcasts, kept_steps, repeat_rule, select_steps, trim_outputs
+from rfgraph.ops.steps import broadcasts, kept_steps, repeat_rule, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, along_axis
 from rfgraph.relations.how import How
-from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
+from rfgraph.relations.steps import Permute, Reduce, Select
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -57,20 +50,20 @@ class Heads(Lengths):
         if not self.packed or slot in (PAST_KEY, PAST_VALUE):
             return Chain((self.batch, heads, length, size))
         chain = Chain((self.batch, length, heads * size))
-        return chain.add(Regroup((self.batch, length, heads, size)), Permute((0, 2, 1, 3)))
+        return chain.regroup((self.batch, length, heads, size)).permute(0, 2, 1, 3)
 
     def pack_again(self, chain: Chain) -> Chain:
         """Return a chain that has reached the result's shape, led on to the output."""
         if not self.packed:
             return chain
         flat = (self.batch, self.queries, self.heads * self.value_size)
-        return chain.add(Permute((0, 2, 1, 3)), Regroup(flat))
+        return chain.permute(0, 2, 1, 3).regroup(flat)
 
     def spread_groups(self, chain: Chain) -> Chain:
         """Return a chain over groups of heads, spread to the heads that share them."""
         if self.heads == self.groups:
             return chain
-        return chain.add(Taps(((1, repeat_rule(self.heads, self.groups)),)))
+        return chain.taps(1, repeat_rule(self.heads, self.groups))
 
 
 def _crop_steps(shape: Shape, start: int, length: int) -> tuple[Select, ...]:
@@ -161,9 +154,9 @@ def _result_links(node: OpNode, heads: Heads, reach: Reach, kept: Array | None) 
             chain.add(*taken_steps(compact(cut), chain.shape))
         if slot in (K, PAST_KEY):
             chain.add(Reduce((sizes,), weighted=True))
-        yield heads.pack_again(chain.add(Pointwise(heads.shape))).link(slot)
+        yield heads.pack_again(chain.broadcast(heads.shape)).link(slot)
     for slot, row in _row_operands(node, heads, reach):
-        yield heads.pack_again(row.add(Pointwise(heads.shape))).link(slot)
+        yield heads.pack_again(row.broadcast(heads.shape)).link(slot)
 
 
 def _row_operands(node: OpNode, heads: Heads, reach: Reach) -> Iterator[tuple[int, Chain]]:
@@ -171,14 +164,14 @@ def _row_operands(node: OpNode, heads: Heads, reach: Reach) -> Iterator[tuple[in
     if _is_computed(node, MASK):
         chain = _mask(node)
         batch, own_heads, _, keys = chain.shape
-        chain.add(Pointwise((batch, own_heads, heads.queries, keys)))
+        chain.broadcast((batch, own_heads, heads.queries, keys))
         allowed = reach.allowed_keys(heads.queries, heads.total)
         broadcast = keys != heads.total and node.version < 24
         if allowed is not None and not broadcast and not _keep_allowed(chain, allowed[:, :keys]):
             return
-        yield MASK, chain.add(Reduce(((3, Whole(keys, 1)),)))
+        yield MASK, chain.reduce([3])
     if _is_computed(node, VALID):
-        yield VALID, Chain((heads.batch,)).add(Regroup(along_axis(heads.batch, 0, 4)))
+        yield VALID, Chain((heads.batch,)).regroup(along_axis(heads.batch, 0, 4))
 
 
 def _is_computed(node: OpNode, slot: int) -> bool:
@@ -206,24 +199,24 @@ def _state_links(node: OpNode, heads: Heads) -> Iterator[Link]:
         chain = heads.unpack(slot)
         place = Shift(-start, 1, chain.shape[2], heads.total, "absent")
         output = PRESENT_KEY if slot in (K, PAST_KEY) else PRESENT_VALUE
-        yield chain.add(*select_steps(chain.shape, [(2, place)])).link(slot, output)
+        yield chain.select([(2, place)]).link(slot, output)
 
 
 def _score_links(node: OpNode, heads: Heads, reach: Reach, mode: int) -> Iterator[Link]:
     """Give the links of the scores: a query and a key, the bias, and after Softmax the row."""
     allowed = reach.allowed_keys(heads.queries, heads.total) if mode >= BIASED else None
     for slot, chain in _own_scores(node, heads, mode):
-        if _keep_allowed(chain.add(Pointwise(heads.scores)), allowed):
+        if _keep_allowed(chain.broadcast(heads.scores), allowed):
             yield chain.link(slot, SCORES)
     if mode != NORMALIZED:
         return
     for slot, start in _sources(node, heads, values=False):
         chain = _reach_queries(heads.unpack(slot), heads, reach, start, slot == PAST_KEY)
-        heads.spread_groups(chain.add(Reduce(((3, Whole(heads.size, 1)),), weighted=True)))
-        if _keep_allowed(chain.add(Pointwise(heads.scores)), allowed):
+        heads.spread_groups(chain.reduce([3], weighted=True))
+        if _keep_allowed(chain.broadcast(heads.scores), allowed):
             yield chain.link(slot, SCORES)
     for slot, row in _row_operands(node, heads, reach):
-        if slot == MASK and _keep_allowed(row.add(Pointwise(heads.scores)), allowed):
+        if slot == MASK and _keep_allowed(row.broadcast(heads.scores), allowed):
             yield row.link(slot, SCORES)
 
 
@@ -234,15 +227,15 @@ def _own_scores(node: OpNode, heads: Heads, mode: int) -> Iterator[tuple[int, Ch
     for slot, start in _sources(node, heads, values=False):
         chain = heads.spread_groups(heads.unpack(slot).add(product, Permute((0, 1, 3, 2))))
         place = Shift(-start, 1, chain.shape[3], heads.total, "absent")
-        yield slot, chain.add(*select_steps(chain.shape, [(3, place)]))
+        yield slot, chain.select([(3, place)])
     if mode >= BIASED and _is_computed(node, MASK):
         chain = _mask(node)
         if node.version >= 24:
             there = Shift(0, 1, chain.shape[3], heads.total, "absent")
-            chain.add(*select_steps(chain.shape, [(3, there)]))
+            chain.select([(3, there)])
         yield MASK, chain
     if mode >= BIASED and _is_computed(node, VALID):
-        yield VALID, Chain((heads.batch,)).add(Regroup(along_axis(heads.batch, 0, 4)))
+        yield VALID, Chain((heads.batch,)).regroup(along_axis(heads.batch, 0, 4))
 
 
 # -- what a node says ------------------------------------------------------------------------------
@@ -345,7 +338,7 @@ def _mask_limit(node: OpNode, heads: Heads) -> int:
     return keys if shorter else heads.total
 
 
-@rule("Attention", ignores=("scale", "softcap", "softmax_precision"))
+@rule("Attention", ignores="scale softcap softmax_precision")
 def attention(node: OpNode) -> Outcome:
     """An output reads its query, whole, and of every key that it may attend to the key, whole.
 
@@ -370,7 +363,7 @@ def attention(node: OpNode) -> Outcome:
     return attend(node, heads, _reach(node, heads), mode)
 
 
-@rule("FlexAttention", domain="ai.onnx.preview", ignores=("scale", "softmax_precision"))
+@rule("FlexAttention", domain="ai.onnx.preview", ignores="scale softmax_precision")
 def flex_attention(node: OpNode) -> Outcome:
     """An output reads its query, every key, whole, and its own column of every value.
 

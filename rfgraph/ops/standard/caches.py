@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     is_unlistable,
     kept_steps,
     own_link,
     pick_steps,
-    select_steps,
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window, along_axis, inverse
-from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Taps
+from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Select, Taps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@rule("CausalConvWithState", ignores=("activation",))
+@rule("CausalConvWithState", ignores="activation")
 def causal_conv_with_state(node: OpNode) -> Outcome:
     """An output reads its channel from kernel - 1 positions before its own up to it.
 
@@ -43,7 +43,7 @@ def causal_conv_with_state(node: OpNode) -> Outcome:
         if node.has(slot) and not node.value(slot).constant:
             own = node.shape(1) if slot == 1 else node.expect_shape(2, (channels,))
             chain = Chain(own).reduce(range(1, len(own)), weighted=True)
-            chain.reshape(along_axis(channels, 1, 3)).add(Pointwise(shape))
+            chain.reshape(along_axis(channels, 1, 3)).broadcast(shape)
             links.append(chain.link(slot))
     return trim_outputs(node, (shape, state), links)
 
@@ -60,7 +60,7 @@ def _carried_links(node: OpNode, shape: Shape, kernel: int) -> Iterator[Link]:
         own = node.shape(slot)
         joined = Chain(own)
         if node.has(3):
-            joined.add(*select_steps(own, [(2, Shift(-start, 1, own[2], total, "absent"))]))
+            joined.put(2, start, total)
         begin = total - joined.shape[2]
         window = Window(kernel, 1, 1, begin, joined.shape[2], length)
         last = Shift(length - begin, 1, joined.shape[2], past)
@@ -103,7 +103,7 @@ def tensor_scatter(node: OpNode) -> Outcome:
         links = (
             own_link(shape),
             Link(1, (placed,)),
-            own.add(Pointwise(shape)).link(2),
+            own.broadcast(shape).link(2),
         )
         return Outcome((shape,), links)
     return _placed_outcome(shape, axis, count, _starts(starts, length, count, circular))
@@ -122,13 +122,8 @@ def _starts(starts: Array, length: int, count: int, circular: bool) -> Array:
 def _written(shape: Shape, axis: int, count: int) -> Outcome:
     """Return the outcome of an update at the start."""
     length = shape[axis]
-    written = Chain((*shape[:axis], count, *shape[axis + 1 :]))
-    written.add(*select_steps(written.shape, [(axis, Shift(0, 1, count, length, "absent"))]))
-    kept = Chain(shape)
-    kept.add(*select_steps(shape, [(axis, Shift(count, 1, length, length - count))]))
-    kept.add(
-        *select_steps(kept.shape, [(axis, Shift(-count, 1, length - count, length, "absent"))])
-    )
+    written = Chain((*shape[:axis], count, *shape[axis + 1 :])).put(axis, 0, length)
+    kept = Chain(shape).take(axis, count, length - count).put(axis, count, length)
     return Outcome((shape,), (kept.link(0), written.link(1)))
 
 
@@ -160,6 +155,6 @@ def _scatter_rows(chain: Chain, axis: int, at: Array) -> None:
     count, length = chain.shape[axis], at.shape[1]
     flat = np.where(at < 0, -1, at + np.arange(rows).reshape(-1, 1) * count).reshape(-1)
     rest = tuple(chain.shape[a] for a in perm[2:])
-    chain.add(Permute(perm), Regroup((rows * count, *rest)))
+    chain.permute(*perm).regroup((rows * count, *rest))
     chain.add(*pick_steps(flat, 0, rows * count), Regroup((rows, length, *rest)))
-    chain.add(Permute(inverse(perm)))
+    chain.permute(*inverse(perm))

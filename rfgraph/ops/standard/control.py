@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rfgraph.ops.node import OpNode, Outcome
 
 
-@rule("If", ignores=("then_branch", "else_branch"))
+@rule("If", ignores="then_branch else_branch")
 def if_operator(node: OpNode) -> Outcome:
     """An output reads what either branch's output reads, and the condition.
 
@@ -22,7 +22,7 @@ def if_operator(node: OpNode) -> Outcome:
     return _while_building(node)
 
 
-@rule("Loop", ignores=("body",))
+@rule("Loop", ignores="body")
 def loop(node: OpNode) -> Outcome:
     """An output reads what the body reads, once per turn.
 
@@ -37,15 +37,8 @@ def loop(node: OpNode) -> Outcome:
 
 @rule(
     "Scan",
-    ignores=(
-        "body",
-        "num_scan_inputs",
-        "directions",
-        "scan_input_axes",
-        "scan_input_directions",
-        "scan_output_axes",
-        "scan_output_directions",
-    ),
+    ignores="""body num_scan_inputs directions scan_input_axes scan_input_directions
+    scan_output_axes scan_output_directions""",
 )
 def scan(node: OpNode) -> Outcome:
     """An output reads what the body reads, once per position of the scanned axis.
@@ -59,9 +52,9 @@ def scan(node: OpNode) -> Outcome:
 
 
 @rule(
-    *"""SequenceConstruct SequenceEmpty SequenceAt SequenceInsert SequenceErase SequenceLength
-    SplitToSequence ConcatFromSequence SequenceMap""".split(),
-    ignores=("axis", "body", "dtype", "keepdims", "new_axis"),
+    """SequenceConstruct SequenceEmpty SequenceAt SequenceInsert SequenceErase SequenceLength
+    SplitToSequence ConcatFromSequence SequenceMap""",
+    ignores="axis body dtype keepdims new_axis",
 )
 def sequences(node: OpNode) -> Outcome:
     """An element of a sequence is followed as the tensor that it is.

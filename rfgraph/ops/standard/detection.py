@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rfgraph.ops.node import Chain, OpNode, Outcome, RuleError, UnresolvedError
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import OpNode, Outcome, RuleError, UnresolvedError
 from rfgraph.ops.registry import rule
-from rfgraph.relations.steps import Pointwise, Regroup
 
 
-@rule("AffineGrid", ignores=("align_corners",))
+@rule("AffineGrid", ignores="align_corners")
 def affine_grid(node: OpNode) -> Outcome:
     """An output reads, of its batch's matrix, the row of its own coordinate.
 
@@ -25,11 +25,11 @@ def affine_grid(node: OpNode) -> Outcome:
         raise RuleError(f"requires a size of {batch} batches, found {size[0]}")
     shape = (batch, *size[2:], rows)
     chain = Chain((batch, rows, columns)).reduce([2], weighted=True)
-    chain.add(Regroup((batch, *(1,) * rows, rows)), Pointwise(shape))
+    chain.regroup((batch, *(1,) * rows, rows)).broadcast(shape)
     return Outcome((shape,), (chain.link(0),))
 
 
-@rule("NonMaxSuppression", ignores=("center_point_box",))
+@rule("NonMaxSuppression", ignores="center_point_box")
 def non_max_suppression(node: OpNode) -> Outcome:
     """An output may read every box and every score, and how many outputs there are depends on them.
 
@@ -38,7 +38,7 @@ def non_max_suppression(node: OpNode) -> Outcome:
     raise UnresolvedError("how many boxes are kept depends on data")
 
 
-@rule("ImageDecoder", ignores=("pixel_format",))
+@rule("ImageDecoder", ignores="pixel_format")
 def image_decoder(node: OpNode) -> Outcome:
     """An output may read all of the encoded stream, which also says how large the image is.
 
@@ -47,12 +47,7 @@ def image_decoder(node: OpNode) -> Outcome:
     raise UnresolvedError("the size of the image depends on data")
 
 
-@rule(
-    "DisentangledAttention_TRT",
-    "EfficientNMS_TRT",
-    "MultilevelCropAndResize_TRT",
-    "PyramidROIAlign_TRT",
-)
+@rule("DisentangledAttention_TRT EfficientNMS_TRT MultilevelCropAndResize_TRT PyramidROIAlign_TRT")
 def tensorrt_plugin(node: OpNode) -> Outcome:
     """An output may read all of every input: a plugin of TensorRT, which onnx does not define.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from rfgraph.ops.chain import Chain
 from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import matrix_kernel, summing
 from rfgraph.relations.axis_rules import Shape, Shift
 from rfgraph.relations.how import SUM, How, Kernel
-from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
+from rfgraph.relations.steps import Permute, Pointwise, Select
 from rfgraph.wording.names import quoted
 
 MAX_EINSUM_RANK = 1 << 10
@@ -60,7 +61,7 @@ def einsum(node: OpNode) -> Outcome:
         )
         if chain.shape != spread:
             chain.reshape(spread)
-        links.append(chain.add(Pointwise(out)).link(slot, how=_how(node, slot, equation)))
+        links.append(chain.broadcast(out).link(slot, how=_how(node, slot, equation)))
     return Outcome((out,), tuple(links))
 
 
@@ -147,15 +148,15 @@ def _masked_links(node: OpNode, found: _Attention, kept: Array, out: Shape) -> t
     kept = kept.reshape((1,) * (len(weights) - kept.ndim) + kept.shape)
     order = [weights.index(letter) for letter in (*found.batch, found.row, found.key)]
     kept = kept.transpose(order)
-    left = Chain(node.shape(slots[own])).add(Permute(tuple(order)))
+    left = Chain(node.shape(slots[own])).permute(*tuple(order))
     left.add(*summed_steps(kept, left.shape, len(order) - 1, weighted=True))
-    left.add(Regroup((*left.shape[:-1], *(1,) * len(found.columns))))
+    left.regroup((*left.shape[:-1], *(1,) * len(found.columns)))
     ordered = [values.index(letter) for letter in (*found.batch, found.key, *found.columns)]
-    right = Chain(node.shape(slots[other])).add(Permute(tuple(ordered)))
+    right = Chain(node.shape(slots[other])).permute(*tuple(ordered))
     columns = right.shape[len(found.batch) + 1 :]
-    right.add(Regroup((*right.shape[: len(found.batch) + 1], math.prod(columns))))
+    right.regroup((*right.shape[: len(found.batch) + 1], math.prod(columns)))
     right.add(*taken_steps(kept, right.shape))
-    right.add(Regroup((*right.shape[:-1], *columns)))
+    right.regroup((*right.shape[:-1], *columns))
     reached = [*found.batch, found.row, *found.columns]
     back = Permute(tuple(reached.index(letter) for letter in found.result))
     first, second = (chain.add(back, Pointwise(out)) for chain in (left, right))
@@ -187,7 +188,7 @@ def _diagonals(chain: Chain, letters: list[Letter]) -> tuple[Chain, list[Letter]
             raise RuleError(f"{_letter_text(letter)} requires one length within an operand")
         chain.add(*_permute_steps([*own, *rest]))
         total = math.prod(chain.shape[:count])
-        chain.add(Regroup((total, *chain.shape[count:])))
+        chain.regroup((total, *chain.shape[count:]))
         step = sum(length**power for power in range(count))
         chain.add(Select(((0, Shift(0, step, total, length)),)))
         letters = [letter, *(letters[axis] for axis in rest)]

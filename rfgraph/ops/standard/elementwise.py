@@ -5,16 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.node import (
-    Chain,
-    Link,
-    OpNode,
-    Outcome,
-    RuleError,
-    Value,
-    broadcast,
-    normal_axis,
-)
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, Value, broadcast, normal_axis
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import kept_steps, own_link, scalar_link, scalar_links, trim_outputs
 from rfgraph.relations.how import GATE, MAX, SELECT, SUM, How, Scaling
@@ -27,10 +19,10 @@ if TYPE_CHECKING:
 
 
 @rule(
-    *"""Abs Acos Acosh Asin Asinh Atan Atanh Ceil Cos Cosh Erf Exp Floor Log Neg Reciprocal Round
-    Sigmoid Sign Sin Sinh Softsign Sqrt Tan Tanh Not Identity Relu IsNaN Mish HardSwish BitwiseNot
-    Softplus MemcpyFromHost MemcpyToHost""".split(),
-    ignores=("consumed_inputs",),
+    """Abs Acos Acosh Asin Asinh Atan Atanh Ceil Cos Cosh Erf Exp Floor Log Neg Reciprocal Round
+    Sigmoid Sign Sin Sinh Softsign Sqrt Tan Tanh Not Identity Relu IsNaN Mish HardSwish
+    BitwiseNot Softplus MemcpyFromHost MemcpyToHost""",
+    ignores="consumed_inputs",
 )
 def unary(node: OpNode) -> Outcome:
     """An output reads the same index of the input.
@@ -66,12 +58,10 @@ def _function(node: OpNode) -> How:
 
 
 @rule(
-    *"""Affine BitCast Cast Celu Elu Gelu HardSigmoid ImageScaler IsInf LeakyRelu ParametricSoftplus
-    Scale ScaledTanh Selu Shrink Swish ThresholdedRelu Bernoulli""".split(),
-    ignores=tuple(
-        """approximate consumed_inputs detect_negative detect_positive dtype round_mode saturate
-        scale seed to""".split()
-    ),
+    """Affine BitCast Cast Celu Elu Gelu HardSigmoid ImageScaler IsInf LeakyRelu ParametricSoftplus
+    Scale ScaledTanh Selu Shrink Swish ThresholdedRelu Bernoulli""",
+    ignores="""approximate consumed_inputs detect_negative detect_positive dtype round_mode saturate
+    scale seed to""",
 )
 def parametric(node: OpNode) -> Outcome:
     """An output reads the same index of the input; the attributes change its value only.
@@ -81,7 +71,7 @@ def parametric(node: OpNode) -> Outcome:
     return unary(node)
 
 
-@rule("CastLike", ignores=("round_mode", "saturate"))
+@rule("CastLike", ignores="round_mode saturate")
 def cast_like(node: OpNode) -> Outcome:
     """An output reads the same index of the first input; of the second only the type matters.
 
@@ -91,9 +81,9 @@ def cast_like(node: OpNode) -> Outcome:
 
 
 @rule(
-    *"""Add Sub Mul Div Pow And Or Xor Equal Greater Less GreaterOrEqual LessOrEqual Mod BitShift
-    BitwiseAnd BitwiseOr BitwiseXor""".split(),
-    ignores=("consumed_inputs", "direction", "fmod"),
+    """Add Sub Mul Div Pow And Or Xor Equal Greater Less GreaterOrEqual LessOrEqual Mod BitShift
+    BitwiseAnd BitwiseOr BitwiseXor""",
+    ignores="consumed_inputs direction fmod",
 )
 def binary(node: OpNode) -> Outcome:
     """An output reads the same index of both inputs; an axis of length 1 is read at 0.
@@ -183,7 +173,7 @@ def _placed(node: OpNode) -> Shape:
     return placed
 
 
-@rule("Max", "Min", "Sum", "Mean", ignores=("consumed_inputs",))
+@rule("Max Min Sum Mean", ignores="consumed_inputs")
 def variadic(node: OpNode) -> Outcome:
     """An output reads the same index of every input; an axis of length 1 is read at 0.
 
@@ -205,7 +195,7 @@ def _shapes_text(shapes: Sequence[Shape]) -> str:
     return " and ".join(str(list(shape)) for shape in shapes[:4])
 
 
-@rule("SwiGLU", ignores=("alpha",), how=GATE)
+@rule("SwiGLU", ignores="alpha", how=GATE)
 def swiglu(node: OpNode) -> Outcome:
     """An output reads the same index of both inputs, which have the same shape.
 
@@ -217,7 +207,7 @@ def swiglu(node: OpNode) -> Outcome:
     return Outcome((first,), (own_link(first), own_link(first, 1)))
 
 
-@rule("PRelu", ignores=("consumed_inputs",))
+@rule("PRelu", ignores="consumed_inputs")
 def prelu(node: OpNode) -> Outcome:
     """An output reads the same index of the input, and its slope.
 
@@ -231,10 +221,10 @@ def prelu(node: OpNode) -> Outcome:
     shape = broadcast(found, chain.shape)
     # The slope is learned; 0.25 is where frameworks start.
     own = own_link(shape, how=How("activation", "LeakyRelu", (0.25,)))
-    return Outcome((shape,), (own, chain.add(Pointwise(shape)).link(1)))
+    return Outcome((shape,), (own, chain.broadcast(shape).link(1)))
 
 
-@rule("Clip", ignores=("consumed_inputs",))
+@rule("Clip", ignores="consumed_inputs")
 def clip(node: OpNode) -> Outcome:
     """An output reads the same index of the input, and the bounds where these are computed.
 
@@ -260,7 +250,7 @@ def _clipping(node: OpNode) -> How | None:
     return How("activation", "Clip", tuple(bounds))
 
 
-@rule("Dropout", ignores=("consumed_inputs", "is_test", "ratio", "seed"))
+@rule("Dropout", ignores="consumed_inputs is_test ratio seed")
 def dropout(node: OpNode) -> Outcome:
     """An output reads the same index of the input; the mask reads nothing of it.
 
@@ -313,8 +303,7 @@ def one_hot(node: OpNode) -> Outcome:
     if values != 2:
         raise RuleError(f"input 2 requires 2 elements, found {values}")
     own = (Regroup((*indices[:at], 1, *indices[at:])), Pointwise(shape))
-    both = Chain((values,)).reduce([0]).add(Pointwise(shape))
-    return Outcome((shape,), (Link(0, own), both.link(2)))
+    return Outcome((shape,), (Link(0, own), Chain((values,)).reduce([0]).broadcast(shape).link(2)))
 
 
 def _depth(node: OpNode) -> int:

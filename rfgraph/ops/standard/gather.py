@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, UnresolvedError
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError, UnresolvedError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     check_index_count,
@@ -17,7 +18,6 @@ from rfgraph.ops.steps import (
     own_link,
     pick_steps,
     scalar_link,
-    select_steps,
     separate_positions,
 )
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, along_axis
@@ -69,7 +69,7 @@ def gather_elements(node: OpNode) -> Outcome:
             f"found {list(where)}"
         )
     shifts = [(a, Shift(0, 1, shape[a], where[a])) for a in range(len(shape)) if a != axis]
-    chain = Chain(shape).add(*select_steps(shape, shifts))
+    chain = Chain(shape).select(shifts)
     indices = node.value(1).data
     if indices is None or math.prod(shape) >= MAX_FLAT_INDEX:
         chain.add(*_anywhere(chain.shape, axis, where[axis]))
@@ -132,8 +132,8 @@ def gather_nd(node: OpNode) -> Outcome:
         _pick_tuples(chain, indices, batch, batch + depth)
     if chain.shape != out or not chain.steps:
         chain.reshape(out)
-    own = Chain(where).add(Reduce(((len(where) - 1, Whole(depth, 1)),)))
-    own.reshape((*where[:-1], *(1,) * len(rest))).add(Pointwise(out))
+    own = Chain(where).reduce([len(where) - 1])
+    own.reshape((*where[:-1], *(1,) * len(rest))).broadcast(out)
     return Outcome((out,), (chain.link(0), own.link(1)))
 
 
@@ -198,11 +198,11 @@ def reverse_sequence(node: OpNode) -> Outcome:
     lengths = node.value(1).data
     chain = Chain(shape)
     if lengths is None or is_unlistable(*shape[:2]):
-        chain.add(Reduce(((time, Whole(shape[time], shape[time], unknown=True)),)))
+        chain.reduce([time], to=shape[time], unknown=True)
     else:
         _reverse(chain, lengths, time)
     spread = along_axis(shape[batch], batch, len(shape))
-    own = Chain((shape[batch],)).reshape(spread).add(Pointwise(shape))
+    own = Chain((shape[batch],)).reshape(spread).broadcast(shape)
     return Outcome((shape,), (chain.link(0), own.link(1)))
 
 
@@ -252,7 +252,7 @@ def trilu(node: OpNode) -> Outcome:
     return Outcome((shape,), (Link(0, (Pointwise(shape), *steps)),))
 
 
-@rule("NonZero", "Unique", ignores=("axis", "sorted"))
+@rule("NonZero Unique", ignores="axis sorted")
 def data_dependent(node: OpNode) -> Outcome:
     """What an output reads, and how many outputs there are, depends on data.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axes
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, normal_axes
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     expect_broadcast,
@@ -20,7 +21,7 @@ from rfgraph.relations.how import How, Scaling
 from rfgraph.relations.steps import Pointwise, Reduce, Regroup
 
 
-@rule("BatchNormalization", ignores=("consumed_inputs", "momentum"))
+@rule("BatchNormalization", ignores="consumed_inputs momentum")
 def batch_normalization(node: OpNode) -> Outcome:
     """An output reads its own index, and the parameters of its channel.
 
@@ -70,14 +71,13 @@ def _parameter_links(node: OpNode, slot: int, shape: Shape, own: Shape) -> list[
 
 def _statistics_links(node: OpNode, shape: Shape, kept: tuple[int, ...], own: Shape) -> list[Link]:
     """Return the links of the running and saved statistics: the channel whole, and the old ones."""
-    whole = Chain(shape).reduce(axis for axis in range(len(shape)) if axis not in kept)
-    whole.reshape(own)
+    whole = Chain(shape).reduce(axis for axis in range(len(shape)) if axis not in kept).reshape(own)
     links = [whole.link(0, output) for output in range(1, 5)]
     links.extend(Link(s, (Pointwise(node.expect_shape(s, own)),), s - 2) for s in (3, 4))
     return links
 
 
-@rule("InstanceNormalization", ignores=("consumed_inputs", "epsilon"))
+@rule("InstanceNormalization", ignores="consumed_inputs epsilon")
 def instance_normalization(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all of its channel over space.
 
@@ -92,7 +92,7 @@ def instance_normalization(node: OpNode) -> Outcome:
     return Outcome((shape,), tuple(links))
 
 
-@rule("GroupNormalization", ignores=("epsilon", "stash_type"))
+@rule("GroupNormalization", ignores="epsilon stash_type")
 def group_normalization(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all of its group of channels over space.
 
@@ -118,17 +118,15 @@ def group_normalization(node: OpNode) -> Outcome:
         if node.version < 21 and found == (count,):
             chain = Chain(found).add(Reduce(((0, Blocks(count, count, channels)),)))
             chain.reshape((channels, *(1,) * (len(shape) - 2)))
-            links.append(chain.add(Pointwise(shape)).link(slot))
+            links.append(chain.broadcast(shape).link(slot))
         else:
             links.extend(parameter_links(node, slot, shape, 1))
     return Outcome((shape,), tuple(links))
 
 
 @rule(
-    "LayerNormalization",
-    "RMSNormalization",
-    "SimplifiedLayerNormalization",
-    ignores=("epsilon", "stash_type"),
+    "LayerNormalization RMSNormalization SimplifiedLayerNormalization",
+    ignores="epsilon stash_type",
 )
 def layer_normalization(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all axes from attribute axis on.

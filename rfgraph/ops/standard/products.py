@@ -6,8 +6,9 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rfgraph.ops.chain import Chain
 from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, broadcast
+from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError, broadcast
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     broadcasts,
@@ -18,7 +19,6 @@ from rfgraph.ops.steps import (
     summing,
 )
 from rfgraph.relations.how import SUM, Kernel
-from rfgraph.relations.steps import Permute, Pointwise
 
 if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
@@ -50,8 +50,8 @@ def _factor_links(node: OpNode, slots: tuple[int, int]) -> tuple[Link, Link]:
     columns = Chain(right).reduce([shared], weighted=True)
     if len(left) == 1:
         columns.reshape(drop_axes(columns.shape, [shared]))
-    rows.add(Pointwise(shape))
-    columns.add(Pointwise(shape))
+    rows.broadcast(shape)
+    columns.broadcast(shape)
     return rows.link(slots[0], how=hows[0]), columns.link(slots[1], how=hows[1])
 
 
@@ -106,13 +106,13 @@ def _masked_factors(
     out = _transposing_chain(shape).shape if turned else shape
     kept = kept.reshape((1,) * (len(out) - kept.ndim) + kept.shape)
     kept = kept.swapaxes(-1, -2) if turned else kept
-    own.add(Pointwise((*(1,) * (len(out) - len(own.shape)), *own.shape)))
+    own.broadcast((*(1,) * (len(out) - len(own.shape)), *own.shape))
     own.add(*summed_steps(kept, own.shape, len(out) - 1, weighted=True))
-    other.add(Pointwise((*(1,) * (len(out) - len(other.shape)), *other.shape)))
+    other.broadcast((*(1,) * (len(out) - len(other.shape)), *other.shape))
     other.add(*taken_steps(kept, other.shape))
     links = []
     for chain, number in ((own, slot), (other, 1 - slot)):
-        chain.add(Pointwise(out))
+        chain.broadcast(out)
         links.append(chain.add(*_transposing_chain(out).steps if turned else ()).link(number))
     return links[slot], links[1 - slot]
 
@@ -120,7 +120,7 @@ def _masked_factors(
 def _transposing_chain(shape: Shape) -> Chain:
     """Return a chain that exchanges the last two axes."""
     last = len(shape) - 1
-    return Chain(shape).add(Permute((*range(last - 1), last, last - 1)))
+    return Chain(shape).permute(*range(last - 1), last, last - 1)
 
 
 @rule("MatMulInteger")
@@ -172,13 +172,13 @@ def _quantization_links(
             f"input {slot} requires one value or one per {'row' if row else 'column'}, "
             f"found shape {list(found)}"
         )
-    return [Chain(found).reshape(placed).add(Pointwise(shape)).link(slot)]
+    return [Chain(found).reshape(placed).broadcast(shape).link(slot)]
 
 
 # -- Gemm ------------------------------------------------------------------------------------------
 
 
-@rule("Gemm", ignores=("beta", "broadcast"))
+@rule("Gemm", ignores="beta broadcast")
 def gemm(node: OpNode) -> Outcome:
     """An output reads its row of the first factor, its column of the second, and the addend.
 
@@ -189,8 +189,8 @@ def gemm(node: OpNode) -> Outcome:
     if inner != depth:
         raise RuleError(f"requires factors that share an axis, found lengths {inner} and {depth}")
     shape = (rows, columns)
-    left.reduce([1], weighted=True).add(Pointwise(shape))
-    right.reduce([0], weighted=True).add(Pointwise(shape))
+    left.reduce([1], weighted=True).broadcast(shape)
+    right.reduce([0], weighted=True).broadcast(shape)
     turned = [bool(node.int(name, 0)) for name in ("transA", "transB")]
     alpha = node.float("alpha", 1.0)
     second = matrix_kernel(1, node.shape(1), int(not turned[0]), 1, not turned[1], alpha)
@@ -206,5 +206,5 @@ def gemm(node: OpNode) -> Outcome:
 def _matrix(node: OpNode, slot: int, transposed: str) -> tuple[Shape, Chain]:
     chain = Chain(node.ranked(slot, 2, 2))
     if node.int(transposed, 0):
-        chain.add(Permute((1, 0)))
+        chain.permute(1, 0)
     return chain.shape, chain

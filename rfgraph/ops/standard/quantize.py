@@ -14,7 +14,7 @@ from rfgraph.relations.steps import Taps
 from rfgraph.wording.names import quoted
 
 
-@rule("QuantizeLinear", "DequantizeLinear", ignores=("output_dtype", "precision", "saturate"))
+@rule("QuantizeLinear DequantizeLinear", ignores="output_dtype precision saturate")
 def quantize_linear(node: OpNode) -> Outcome:
     """An output reads the same index of the input, and its scale and zero point.
 

@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.node import (
-    Chain,
-    Link,
-    OpNode,
-    Outcome,
-    RuleError,
-    normal_axes,
-    normal_axis,
-)
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, normal_axes, normal_axis
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     is_identity,
@@ -26,7 +19,7 @@ from rfgraph.ops.steps import (
 )
 from rfgraph.relations.axis_rules import Outside, Shape, Shift
 from rfgraph.relations.how import SELECT
-from rfgraph.relations.steps import Pointwise, Select
+from rfgraph.relations.steps import Select
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -43,7 +36,7 @@ _OUTSIDE: dict[str, Outside] = {
 }
 
 
-@rule("Pad", ignores=("value",), how=SELECT)
+@rule("Pad", ignores="value", how=SELECT)
 def pad(node: OpNode) -> Outcome:
     """An output reads one position of the input, or none in the padding of mode constant.
 
@@ -68,7 +61,7 @@ def pad(node: OpNode) -> Outcome:
         chain.add(*_kept_selects([(a, Shift(start, 1, shape[a], left)) for a, start, left in cut]))
         chain.add(*_kept_selects([(a, _pad_rule(mode, b, e, chain.shape[a])) for a, b, e in pads]))
     if not chain.steps:
-        chain.add(Pointwise(shape))
+        chain.broadcast(shape)
     links = [chain.link(0)]
     if mode == "constant" and node.version >= 11 and node.has(2):
         links.extend(_fill(node, shape, chain.shape, pads))
@@ -120,7 +113,7 @@ def _fill(
     found = node.shape(2)
     if math.prod(found) != 1:
         raise RuleError(f"input 2 requires one element, found shape {list(found)}")
-    fill = Chain(found).reshape((1,) * len(out)).add(Pointwise(out))
+    fill = Chain(found).reshape((1,) * len(out)).broadcast(out)
     sides = {a: (b, b + shape[a]) for a, b, e in pads if b > 0 or e > 0}
     if is_unlistable(*(out[axis] for axis in sides)):
         return [fill.link(2)]
@@ -185,7 +178,7 @@ def _slice_outcome(
         (axis, _shift(starts[i], ends[i], steps[i], shape[axis]))
         for i, axis in enumerate(normal_axes(axes, len(shape)))
     ]
-    chain = Chain(shape).add(*select_steps(shape, shifts))
+    chain = Chain(shape).select(shifts)
     return Outcome((chain.shape,), (chain.link(0),))
 
 
@@ -230,9 +223,7 @@ def split(node: OpNode) -> Outcome:
     links = []
     offset = 0
     for output, length in enumerate(lengths):
-        chain = Chain(shape).add(
-            *select_steps(shape, [(axis, Shift(offset, 1, shape[axis], length))])
-        )
+        chain = Chain(shape).take(axis, offset, length)
         shapes.append(chain.shape)
         links.append(chain.link(0, output))
         offset += length
@@ -304,7 +295,7 @@ def center_crop_pad(node: OpNode) -> Outcome:
         excess = shape[axis] - length
         begin = excess // 2 if excess > 0 else -(-excess // 2)
         shifts.append((axis, Shift(begin, 1, shape[axis], length)))
-    chain = Chain(shape).add(*select_steps(shape, shifts))
+    chain = Chain(shape).select(shifts)
     return Outcome((chain.shape,), (chain.link(0),))
 
 
@@ -326,5 +317,5 @@ def crop(node: OpNode) -> Outcome:
     if not 0 <= height <= shape[2] - top or not 0 <= width <= shape[3] - left:
         raise RuleError(f"border {border} leaves nothing of shape {list(shape)}")
     shifts = [(2, Shift(top, 1, shape[2], height)), (3, Shift(left, 1, shape[3], width))]
-    chain = Chain(shape).add(*select_steps(shape, shifts))
+    chain = Chain(shape).select(shifts)
     return Outcome((chain.shape,), (chain.link(0),))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import is_unlistable, kept_steps, own_link, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole, along_axis
 from rfgraph.relations.how import RECURRENT
-from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Select
+from rfgraph.relations.steps import Prefix, Reduce, Select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,13 +73,13 @@ class Sequence:
         """Return a chain that starts at X and has put time first."""
         if not self.batch_first:
             return Chain((self.time, self.batch, self.features))
-        return Chain((self.batch, self.time, self.features)).add(Permute((1, 0, 2)))
+        return Chain((self.batch, self.time, self.features)).permute(1, 0, 2)
 
     def state(self, direction: int) -> Chain:
         """Return a chain from an initial state to one direction of it, (1, batch, hidden)."""
         chain = Chain(self.shape(Y_H))
         if self.batch_first:
-            chain.add(Permute((1, 0, 2)))
+            chain.permute(1, 0, 2)
         count = len(self.directions)
         if count > 1:
             chain.add(Select(((0, Shift(direction, 1, count, 1)),)))
@@ -92,7 +93,7 @@ class Sequence:
         if count > 1:
             chain.add(Select(((axis, Shift(-direction, 1, 1, count, "absent")),)))
         if self.batch_first:
-            chain.add(Permute((2, 0, 1, 3) if output == Y else (1, 0, 2)))
+            chain.permute(*(2, 0, 1, 3) if output == Y else (1, 0, 2))
         return chain.link(slot, output)
 
 
@@ -192,7 +193,7 @@ def _state_links(node: OpNode, seq: Sequence, output: int, direction: int) -> It
                 chain.add(Reduce(((2, hidden),), weighted=True))
             taken = seq.steps(left_out, seq.directions[direction])
             if output == Y:
-                chain.add(Pointwise((seq.time, seq.batch, seq.hidden)))
+                chain.broadcast((seq.time, seq.batch, seq.hidden))
             elif taken is not None:
                 taken = np.any(taken, axis=0, keepdims=True)
             if keep_where(chain, taken):
@@ -209,13 +210,13 @@ def _operand_links(node: OpNode, seq: Sequence, output: int) -> Iterator[Link]:
         own = node.shape(slot)
         chain = Chain(own).reduce(range(1, len(own)), weighted=slot != LENGTHS)
         target = along_axis(own[0], seq.axis(output, what), len(shape))
-        yield chain.reshape(target).add(Pointwise(shape)).link(slot, output)
+        yield chain.reshape(target).broadcast(shape).link(slot, output)
 
 
-_IGNORED = ("activation_alpha", "activation_beta", "activations", "clip", "output_sequence")
+_IGNORED = "activation_alpha activation_beta activations clip output_sequence"
 
 
-@rule("RNN", "GRU", ignores=(*_IGNORED, "linear_before_reset"), how=RECURRENT)
+@rule("RNN GRU", ignores=f"{_IGNORED} linear_before_reset", how=RECURRENT)
 def rnn(node: OpNode) -> Outcome:
     """An output reads all features up to its own time, in reverse from it on, of its sequence.
 
@@ -229,7 +230,7 @@ def rnn(node: OpNode) -> Outcome:
     return recurrent(node, 3 if node.op_type == "GRU" else 1)
 
 
-@rule("LSTM", ignores=(*_IGNORED, "input_forget"), how=RECURRENT)
+@rule("LSTM", ignores=f"{_IGNORED} input_forget", how=RECURRENT)
 def lstm(node: OpNode) -> Outcome:
     """An output reads all features up to its own time, in reverse from it on, of its sequence.
 
@@ -245,7 +246,7 @@ def lstm(node: OpNode) -> Outcome:
     return recurrent(node, 4)
 
 
-@rule("GRUUnit", ignores=("drop_states",))
+@rule("GRUUnit", ignores="drop_states")
 def gru_unit(node: OpNode) -> Outcome:
     """An output reads its own index of the previous state and of each of the three gates.
 
@@ -258,13 +259,12 @@ def gru_unit(node: OpNode) -> Outcome:
     one, batch, hidden = shape
     node.expect_shape(0, (1, batch, hidden))
     node.expect_shape(1, (1, batch, 3 * hidden))
-    gates = Chain(node.shape(1)).reshape((one, batch, 3, hidden))
-    gates.reduce([2]).reshape(shape)
+    gates = Chain(node.shape(1)).reshape((one, batch, 3, hidden)).reduce([2]).reshape(shape)
     links = [own_link(shape), gates.link(1)]
     if node.has(2):
         node.expect_shape(2, (batch,))
         target = along_axis(batch, 1, 3)
-        links.append(Chain((batch,)).reshape(target).add(Pointwise(shape)).link(2))
+        links.append(Chain((batch,)).reshape(target).broadcast(shape).link(2))
     if node.has(3):
         links.append(scalar_link(node, 3, shape))
     return Outcome((shape,), tuple(links))

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from rfgraph.ops.chain import Chain
 from rfgraph.ops.masked_scores import least_margin, masked_weights, summed_steps
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError, normal_axis
+from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError, normal_axis
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     drop_axes,
@@ -15,11 +16,10 @@ from rfgraph.ops.steps import (
     normalization_links,
     own_link,
     scalar_link,
-    select_steps,
     softmax_hows,
     trim_outputs,
 )
-from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
+from rfgraph.relations.axis_rules import Band, Shape, Whole
 from rfgraph.relations.how import MAX, MEAN, SUM, How
 from rfgraph.relations.steps import Everything, Pointwise, Prefix, Reduce, Regroup
 
@@ -31,15 +31,15 @@ def _reduction_outcome(
 ) -> Outcome:
     chain = Chain(shape).reduce(axes)
     if axes and not keep:
-        chain.add(Regroup(drop_axes(shape, axes)))
+        chain.regroup(drop_axes(shape, axes))
     if not chain.steps:
-        chain.add(Pointwise(shape))
+        chain.broadcast(shape)
     return Outcome((chain.shape,), (chain.link(0, how=how),))
 
 
 @rule(
-    *"""ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd
-    ReduceSum ReduceSumSquare""".split()
+    """ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd
+    ReduceSum ReduceSumSquare""",
 )
 def reduce(node: OpNode) -> Outcome:
     """An output reads all of the reduced axes, and its own index of the others.
@@ -58,7 +58,7 @@ def reduce(node: OpNode) -> Outcome:
     return _reduction_outcome(shape, axes, node.int("keepdims", 1) != 0, how)
 
 
-@rule("ArgMax", "ArgMin", ignores=("select_last_index",))
+@rule("ArgMax ArgMin", ignores="select_last_index")
 def arg_extreme(node: OpNode) -> Outcome:
     """An output reads all of the axis, and its own index of the others.
 
@@ -69,7 +69,7 @@ def arg_extreme(node: OpNode) -> Outcome:
     return _reduction_outcome(shape, (axis,), node.int("keepdims", 1) != 0)
 
 
-@rule("Softmax", "LogSoftmax", "Hardmax")
+@rule("Softmax LogSoftmax Hardmax")
 def softmax(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all of the axis.
 
@@ -117,11 +117,11 @@ def _kept_weight_links(shape: Shape, left: Array, axes: range) -> tuple[Link, ..
     sums = Chain(shape).reshape(row).add(*summed_steps(left, row, axis))
     sums.reshape((*shape[:axis], *(1,) * len(axes), *shape[axes.stop :]))
     own, statistics = softmax_hows(row[axis])
-    sums.add(Pointwise(shape))
+    sums.broadcast(shape)
     return own_link(shape, how=own), sums.link(0, how=statistics)
 
 
-@rule("LpNormalization", ignores=("p",))
+@rule("LpNormalization", ignores="p")
 def lp_normalization(node: OpNode) -> Outcome:
     """An output reads its own index and, as a second part, all of the axis.
 
@@ -132,7 +132,7 @@ def lp_normalization(node: OpNode) -> Outcome:
     return Outcome((shape,), normalization_links(shape, [axis], norm_hows(shape[axis], stored=())))
 
 
-@rule("TopK", ignores=("largest", "sorted"))
+@rule("TopK", ignores="largest sorted")
 def top_k(node: OpNode) -> Outcome:
     """Both outputs read all of the axis, and their own index of the others.
 
@@ -150,7 +150,7 @@ def top_k(node: OpNode) -> Outcome:
     return trim_outputs(node, (out, out), (Link(0, steps, output) for output in (0, 1)))
 
 
-@rule("CumSum", "CumProd")
+@rule("CumSum CumProd")
 def cumulative(node: OpNode) -> Outcome:
     """An output reads the axis up to its own position, or from it on with attribute reverse.
 
@@ -174,7 +174,7 @@ def cumulative(node: OpNode) -> Outcome:
     return Outcome((shape,), (Link(0, (Prefix(((axis, band),)),), how=how),))
 
 
-@rule("Multinomial", ignores=("dtype", "seed"))
+@rule("Multinomial", ignores="dtype seed")
 def multinomial(node: OpNode) -> Outcome:
     """An output reads all classes of its row.
 
@@ -219,7 +219,7 @@ def dynamic_quantize_linear(node: OpNode) -> Outcome:
 # -- losses ----------------------------------------------------------------------------------------
 
 
-@rule("NegativeLogLikelihoodLoss", ignores=("ignore_index",))
+@rule("NegativeLogLikelihoodLoss", ignores="ignore_index")
 def negative_log_likelihood_loss(node: OpNode) -> Outcome:
     """An output reads the target at its place, and the input and the weight of the class it names.
 
@@ -230,7 +230,7 @@ def negative_log_likelihood_loss(node: OpNode) -> Outcome:
     return _loss_outcome(node, known=False)
 
 
-@rule("SoftmaxCrossEntropyLoss", ignores=("ignore_index",))
+@rule("SoftmaxCrossEntropyLoss", ignores="ignore_index")
 def softmax_cross_entropy_loss(node: OpNode) -> Outcome:
     """An output reads all classes and the target at its place; with mean or sum, of all places.
 
@@ -285,11 +285,7 @@ def dft(node: OpNode) -> Outcome:
     if length < 1:
         raise RuleError(f"dft_length requires at least 1, found {length}")
     half = length // 2 + 1
-    chain = Chain(shape).add(
-        *select_steps(
-            shape, [(axis, Shift(0, 1, shape[axis], min(shape[axis], half if real else length)))]
-        )
-    )
+    chain = Chain(shape).take(axis, 0, min(shape[axis], half if real else length))
     count = half if onesided and not inverse else length
     parts = Whole(shape[-1], 1 if real else 2)
     chain.add(Reduce(((axis, Whole(chain.shape[axis], count)), (len(shape) - 1, parts))))

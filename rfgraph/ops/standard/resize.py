@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError, normal_axes
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, normal_axes
 from rfgraph.ops.registry import rule
 from rfgraph.relations.axis_rules import Filter, Resample, Shape, Whole
 from rfgraph.relations.how import MEAN
@@ -99,7 +100,7 @@ class Sampling(NamedTuple):
         return ratio, Fraction(0)
 
 
-@rule("Resize", ignores=("extrapolation_value",), how=MEAN)
+@rule("Resize", ignores="extrapolation_value", how=MEAN)
 def resize(node: OpNode) -> Outcome:
     """Along each resized axis an output reads the positions around the point that it samples.
 
@@ -246,7 +247,7 @@ def _outcome(
             raise RuleError(f"roi requires {2 * len(targets)} numbers, found {region[0]}")
         if node.value(1).data is None:
             reduce = Reduce(tuple((a, Whole(shape[a], out[a], unknown=True)) for a in moved))
-            bounds = Chain(region).add(Reduce(((0, Whole(region[0], 1)),)), Pointwise(out))
+            bounds = Chain(region).reduce([0]).broadcast(out)
             return Outcome((out,), (Link(0, (reduce,), spatial=spatial), bounds.link(1)))
         rois = _rois(node, targets)
     taps = Taps(

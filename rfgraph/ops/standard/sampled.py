@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rfgraph.ops.chain import Chain
 from rfgraph.ops.convolutions import Convolution, channel_links, channel_rule, convolution, groups
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import check_index_count
 from rfgraph.relations.axis_rules import Listed, Whole
@@ -55,10 +56,10 @@ def _offset_link(node: OpNode, conv: Convolution, slot: int, entries: int) -> Li
         chain.add(Reduce(((1, blocks),), weighted=True))
     else:
         # Groups that do not nest: one value per offset group, then those of the channels.
-        chain.add(Regroup((batch, split, entries, *space)))
-        chain.add(Reduce(((2, Whole(entries, 1)),), weighted=True))
-        chain.add(Regroup((batch, split, *space)))
-        chain.add(Taps(((1, _overlaps(conv.group, split, inputs, maps)),)))
+        chain.regroup((batch, split, entries, *space))
+        chain.reduce([2], weighted=True)
+        chain.regroup((batch, split, *space))
+        chain.taps(1, _overlaps(conv.group, split, inputs, maps))
     return chain.link(slot, spatial=conv.spatial)
 
 
@@ -73,7 +74,7 @@ def _overlaps(group: int, split: int, inputs: int, maps: int) -> Listed:
     return Listed(tuple(lists), split)
 
 
-@rule("MaxRoiPool", ignores=("spatial_scale",))
+@rule("MaxRoiPool", ignores="spatial_scale")
 def max_roi_pool(node: OpNode) -> Outcome:
     """An output reads its region's row of `rois`, and data of its own channel inside that region.
 
@@ -88,10 +89,7 @@ def max_roi_pool(node: OpNode) -> Outcome:
     return _regions(node, 5, (pooled[0], pooled[1]))
 
 
-@rule(
-    "RoiAlign",
-    ignores=("mode", "sampling_ratio", "spatial_scale", "coordinate_transformation_mode"),
-)
+@rule("RoiAlign", ignores="mode sampling_ratio spatial_scale coordinate_transformation_mode")
 def roi_align(node: OpNode) -> Outcome:
     """An output reads its region's row of `rois`, its batch index, and data inside that region.
 
@@ -113,8 +111,8 @@ def _regions(node: OpNode, columns: int, sides: tuple[int, int]) -> Outcome:
     out = (rois[0], channels, *sides)
     anywhere = [(0, Whole(batch, rois[0], unknown=batch > 1))]
     anywhere += [(a, Whole(lengths[a - 2], out[a], unknown=True)) for a in (2, 3)]
-    row = Chain(rois).add(Reduce(((1, Whole(columns, 1)),)), Regroup((rois[0], 1, 1, 1)))
-    links = [Link(0, (Reduce(tuple(anywhere)),), spatial=(2, 3)), row.add(Pointwise(out)).link(1)]
+    row = Chain(rois).reduce([1]).regroup((rois[0], 1, 1, 1))
+    links = [Link(0, (Reduce(tuple(anywhere)),), spatial=(2, 3)), row.broadcast(out).link(1)]
     if node.has(2):
         indices = node.ranked(2, 1, 1)
         if indices != rois[:1]:
@@ -150,8 +148,7 @@ def grid_sample(node: OpNode) -> Outcome:
     )
     out = (*shape[:2], *grid[1:-1])
     spatial = tuple(range(2, len(shape)))
-    own = Chain(grid).add(Reduce(((len(shape) - 1, Whole(count, 1)),)))
-    own.add(Regroup((grid[0], 1, *grid[1:-1])), Pointwise(out))
+    own = Chain(grid).reduce([len(shape) - 1]).regroup((grid[0], 1, *grid[1:-1])).broadcast(out)
     links = [own.link(1, spatial=tuple(range(1, count + 1)))]
     vectors = _grid_lines(node.value(1).data)
     if vectors is None:

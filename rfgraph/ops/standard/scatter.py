@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rfgraph.ops.node import Array, Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     drop_axes,
@@ -26,7 +27,7 @@ from rfgraph.relations.steps import Everything, Pointwise, Reduce, Select, Step,
 _REDUCTIONS = ("none", "add", "mul", "max", "min")
 
 
-@rule("Scatter", "ScatterElements", how=SELECT)
+@rule("Scatter ScatterElements", how=SELECT)
 def scatter_elements(node: OpNode) -> Outcome:
     """An output reads its own place of the data if it is not overwritten, and what is written.
 
@@ -126,9 +127,8 @@ def scatter_nd(node: OpNode) -> Outcome:
 
 def _scattered_nd(shape: Shape, where: Shape) -> Outcome:
     rest = shape[where[-1] :]
-    updates = Chain((*where[:-1], *rest))
-    updates.reshape((math.prod(where[:-1]), *rest))
-    updates.add(Reduce(((0, Whole(updates.shape[0], 1, unknown=True)),)), Pointwise(shape))
+    updates = Chain((*where[:-1], *rest)).reshape((math.prod(where[:-1]), *rest))
+    updates.reduce([0], unknown=True).broadcast(shape)
     indices = Chain(where).add(Everything((1,) * len(shape)), Pointwise(shape))
     return Outcome((shape,), (own_link(shape), indices.link(1), updates.link(2)))
 

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import math
 
-from rfgraph.ops.node import (
-    Chain,
-    Link,
-    OpNode,
-    Outcome,
-    RuleError,
-    broadcast,
-    normal_axes,
-    normal_axis,
-)
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, broadcast, normal_axes, normal_axis
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import drop_axes, own_link
 from rfgraph.relations.axis_rules import Repeat, Shape
@@ -26,7 +18,7 @@ def _as(shape: Shape, target: Shape) -> Outcome:
     return Outcome((target,), (Chain(shape).reshape(target).link(0),))
 
 
-@rule("Reshape", ignores=("consumed_inputs",), how=SELECT)
+@rule("Reshape", ignores="consumed_inputs", how=SELECT)
 def reshape(node: OpNode) -> Outcome:
     """An output reads the one element at the same place in row-major order.
 
@@ -222,7 +214,7 @@ def _block(node: OpNode) -> int:
     return block
 
 
-@rule("Optional", "OptionalGetElement", ignores=("type",), how=SELECT)
+@rule("Optional OptionalGetElement", ignores="type", how=SELECT)
 def optional(node: OpNode) -> Outcome:
     """An output reads the same index of the input that is wrapped or unwrapped.
 

@@ -132,7 +132,7 @@ def _lengths(found: list[int] | None, what: str) -> Shape:
     return tuple(found)
 
 
-@rule("Range", ignores=("stash_type",))
+@rule("Range", ignores="stash_type")
 def range_(node: OpNode) -> Outcome:
     """An output reads nothing where start, limit and delta are constants.
 
@@ -182,9 +182,7 @@ def eye_like(node: OpNode) -> Outcome:
     return Outcome(((rows, columns),), values=(np.eye(rows, columns, diagonal, dtype=dtype),))
 
 
-@rule(
-    "RandomNormalLike", "RandomUniformLike", ignores=tuple("dtype high low mean scale seed".split())
-)
+@rule("RandomNormalLike RandomUniformLike", ignores="dtype high low mean scale seed")
 def random_like(node: OpNode) -> Outcome:
     """An output reads nothing of the input, only its shape.
 
@@ -193,7 +191,7 @@ def random_like(node: OpNode) -> Outcome:
     return Outcome((node.shape(0),))
 
 
-@rule("RandomNormal", "RandomUniform", ignores=tuple("dtype high low mean scale seed".split()))
+@rule("RandomNormal RandomUniform", ignores="dtype high low mean scale seed")
 def random(node: OpNode) -> Outcome:
     """An output reads nothing; there is no input.
 
@@ -205,7 +203,7 @@ def random(node: OpNode) -> Outcome:
     return Outcome((_lengths(shape, "attribute 'shape'"),))
 
 
-@rule("HannWindow", "HammingWindow", "BlackmanWindow", ignores=("output_datatype", "periodic"))
+@rule("HannWindow HammingWindow BlackmanWindow", ignores="output_datatype periodic")
 def window(node: OpNode) -> Outcome:
     """An output reads nothing; the input gives the length.
 
@@ -214,7 +212,7 @@ def window(node: OpNode) -> Outcome:
     return Outcome(((_length(node, 0),),))
 
 
-@rule("MelWeightMatrix", ignores=("output_datatype",))
+@rule("MelWeightMatrix", ignores="output_datatype")
 def mel_weight_matrix(node: OpNode) -> Outcome:
     """An output reads nothing where the inputs are constants.
 
@@ -236,7 +234,7 @@ def optional_has_element(node: OpNode) -> Outcome:
     return Outcome(((),), values=(None if node.has(0) else np.array(False),))
 
 
-@rule("GivenTensorFill", ignores=("values",))
+@rule("GivenTensorFill", ignores="values")
 def given_tensor_fill(node: OpNode) -> Outcome:
     """An output reads nothing; the values are an attribute.
 

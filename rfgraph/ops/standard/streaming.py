@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     normal_indices,
@@ -16,14 +17,13 @@ from rfgraph.ops.steps import (
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import (
-    Band,
     Blocks,
     Repeat,
     Shape,
     Shift,
     Whole,
 )
-from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Regroup, Select, Step, Taps
+from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,14 +100,12 @@ def rotary_embedding(node: OpNode) -> Outcome:
         links.extend(_cache_link(node, turn, slot) for slot in (1, 2))
         if node.has(3):
             own = node.expect_shape(3, (turn.batch, turn.length))
-            ids = Chain(own).add(Regroup((*own, 1, 1)))
-            links.append(turn.part_link(ids.add(Pointwise((*turn.tokens[:3], turn.turned))), 0, 3))
+            ids = Chain(own).regroup((*own, 1, 1))
+            links.append(turn.part_link(ids.broadcast((*turn.tokens[:3], turn.turned)), 0, 3))
     if turn.turned < turn.size or not turn.size:
         rest = Shift(turn.turned, 1, turn.size, turn.size - turn.turned)
         chain = turn.token_chain()
-        links.append(
-            turn.part_link(chain.add(*select_steps(chain.shape, [(3, rest)])), turn.turned, 0)
-        )
+        links.append(turn.part_link(chain.select([(3, rest)]), turn.turned, 0))
     return Outcome((turn.shape,), tuple(links))
 
 
@@ -129,18 +127,17 @@ def _cache_link(node: OpNode, turn: Rotation, slot: int) -> Link:
         chain = Chain(node.expect_shape(slot, (rows, pairs)))
         ids = node.value(3).data
         if ids is None:
-            chain.add(Reduce(((0, Whole(rows, math.prod(place), unknown=True)),)))
+            chain.reduce([0], to=math.prod(place), unknown=True)
         else:
-            picked = normal_indices(ids, rows, "position_ids").reshape(-1)
-            chain.add(*pick_steps(picked, 0, rows))
+            chain.add(*pick_steps(normal_indices(ids, rows, "position_ids").reshape(-1), 0, rows))
     else:
         chain = Chain(node.expect_shape(slot, (*place, pairs)))
-    chain.add(Regroup((*place, 1, pairs)))
+    chain.regroup((*place, 1, pairs))
     if turn.interleaved:
-        chain.add(Taps(((3, repeat_rule(turn.turned, pairs)),)))
+        chain.taps(3, repeat_rule(turn.turned, pairs))
     else:
         chain.add(Select(((3, Repeat(pairs, turn.turned)),)))
-    return turn.part_link(chain.add(Pointwise((*turn.tokens[:3], turn.turned))), 0, slot)
+    return turn.part_link(chain.broadcast((*turn.tokens[:3], turn.turned)), 0, slot)
 
 
 # -- linear attention ------------------------------------------------------------------------------
@@ -174,18 +171,18 @@ class Recurrence:
     def tokens(self, own: Shape) -> Chain:
         """Return a chain to (batch, length, groups, width); the groups are one where shared."""
         groups = 1 if own[2] == 1 else self.groups
-        return Chain(own).add(Regroup((*own[:2], groups, own[2] // groups)))
+        return Chain(own).regroup((*own[:2], groups, own[2] // groups))
 
     def spread_groups(self, chain: Chain) -> Chain:
         """Return a chain over groups of heads, on axis 2, spread to the heads that share them."""
         if chain.shape[2] in (1, self.heads):
             return chain
-        return chain.add(Taps(((2, repeat_rule(self.heads, self.groups)),)))
+        return chain.taps(2, repeat_rule(self.heads, self.groups))
 
     def out(self, chain: Chain, slot: int) -> Link:
         """Return the link to the output of a chain that broadcasts to it."""
         flat = (self.batch, self.length, self.heads * self.value_size)
-        return self.spread_groups(chain).add(Pointwise(self.output), Regroup(flat)).link(slot)
+        return self.spread_groups(chain).broadcast(self.output).regroup(flat).link(slot)
 
 
 def _recurrence(node: OpNode) -> Recurrence:
@@ -219,7 +216,7 @@ def _gate(node: OpNode, slot: int, place: Shape, widths: tuple[int, int]) -> Non
         raise RuleError(f"input {slot} requires shape {wanted}, found {list(own)}")
 
 
-@rule("LinearAttention", ignores=("chunk_size", "scale"))
+@rule("LinearAttention", ignores="chunk_size scale")
 def linear_attention(node: OpNode) -> Outcome:
     """An output reads its query, whole, and keys, decay and beta of its head up to its position.
 
@@ -237,17 +234,16 @@ def linear_attention(node: OpNode) -> Outcome:
 
 
 def _output_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Iterator[Link]:
-    query = Chain(node.shape(QUERY)).add(Regroup((*seq.output[:3], seq.size)))
-    yield seq.out(query.add(Reduce(((3, Whole(seq.size, 1)),), weighted=True)), QUERY)
+    query = Chain(node.shape(QUERY)).regroup((*seq.output[:3], seq.size))
+    yield seq.out(query.reduce([3], weighted=True), QUERY)
     for slot in (KEY, VALUE, *gates):
         chain = seq.tokens(node.shape(slot))
-        chain.add(Prefix(((1, Band(None, 0, seq.length, seq.length)),)))
+        chain.band(1, None, 0)
         if slot != VALUE:
             chain.reduce([3], weighted=True)
         yield seq.out(chain, slot)
     if node.has(PAST):
-        past = Chain(seq.state).reduce([2], weighted=True).add(Permute((0, 2, 1, 3)))
-        yield seq.out(past, PAST)
+        yield seq.out(Chain(seq.state).reduce([2], weighted=True).permute(0, 2, 1, 3), PAST)
 
 
 def _state_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Iterator[Link]:
@@ -256,9 +252,9 @@ def _state_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Itera
     for slot in (KEY, VALUE, *gates):
         chain = seq.tokens(node.shape(slot))
         chain.reduce([1], weighted=True)
-        chain.add(Permute((0, 2, 1, 3) if slot == VALUE else (0, 2, 3, 1)))
+        chain.permute(*(0, 2, 1, 3) if slot == VALUE else (0, 2, 3, 1))
         if chain.shape[2] == seq.size:
             chain.add(*rows)
-        yield chain.add(Pointwise(seq.state)).link(slot, 1)
+        yield chain.broadcast(seq.state).link(slot, 1)
     if node.has(PAST):
         yield Chain(seq.state).add(*(rows or (Pointwise(seq.state),))).link(PAST, 1)

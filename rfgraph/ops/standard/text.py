@@ -19,7 +19,7 @@ def string_concat(node: OpNode) -> Outcome:
     return Outcome((shape,), tuple(own_link(shape, slot) for slot in (0, 1)))
 
 
-@rule("RegexFullMatch", ignores=("pattern",))
+@rule("RegexFullMatch", ignores="pattern")
 def regex_full_match(node: OpNode) -> Outcome:
     """An output reads the same index of the input.
 
@@ -29,7 +29,7 @@ def regex_full_match(node: OpNode) -> Outcome:
     return Outcome((shape,), (own_link(shape),))
 
 
-@rule("StringSplit", ignores=("delimiter", "maxsplit"))
+@rule("StringSplit", ignores="delimiter maxsplit")
 def string_split(node: OpNode) -> Outcome:
     """A substring reads its string; the number of substrings reads the same index of the input.
 
@@ -41,7 +41,7 @@ def string_split(node: OpNode) -> Outcome:
     return Outcome((None, shape), links[: node.n_outputs])
 
 
-@rule("StringNormalizer", ignores=("case_change_action", "is_case_sensitive", "locale"))
+@rule("StringNormalizer", ignores="case_change_action is_case_sensitive locale")
 def string_normalizer(node: OpNode) -> Outcome:
     """An output reads the same index of the input.
 
@@ -56,10 +56,11 @@ def string_normalizer(node: OpNode) -> Outcome:
     return Outcome((shape,), (own_link(shape),))
 
 
-_COUNTING = "max_gram_length max_skip_count min_gram_length mode ngram_counts pool_int64s"
-
-
-@rule("TfIdfVectorizer", ignores=(*_COUNTING.split(), "pool_strings", "weights"))
+@rule(
+    "TfIdfVectorizer",
+    ignores="""max_gram_length max_skip_count min_gram_length mode ngram_counts pool_int64s
+    pool_strings weights""",
+)
 def tf_idf_vectorizer(node: OpNode) -> Outcome:
     """An output reads all of its row: its n-gram may stand anywhere.
 

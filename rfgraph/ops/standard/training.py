@@ -20,7 +20,7 @@ class Update(NamedTuple):
     scalars: tuple[int, ...] = ()
 
 
-@rule("Adagrad", domain=DOMAIN, ignores=("decay_factor", "epsilon", "norm_coefficient"))
+@rule("Adagrad", domain=DOMAIN, ignores="decay_factor epsilon norm_coefficient")
 def adagrad(node: OpNode) -> Outcome:
     """An output reads the same index of its tensor's value, gradient and accumulated square.
 
@@ -31,7 +31,7 @@ def adagrad(node: OpNode) -> Outcome:
     return _optimizer_outcome(node, 3, (Update((0, 1, 2), (RATE, COUNT)), Update((0, 1, 2))))
 
 
-@rule("Momentum", domain=DOMAIN, ignores=("alpha", "beta", "mode", "norm_coefficient"))
+@rule("Momentum", domain=DOMAIN, ignores="alpha beta mode norm_coefficient")
 def momentum(node: OpNode) -> Outcome:
     """An output reads the same index of its tensor's value, gradient and momentum.
 
@@ -44,11 +44,7 @@ def momentum(node: OpNode) -> Outcome:
     )
 
 
-@rule(
-    "Adam",
-    domain=DOMAIN,
-    ignores=("alpha", "beta", "epsilon", "norm_coefficient", "norm_coefficient_post"),
-)
+@rule("Adam", domain=DOMAIN, ignores="alpha beta epsilon norm_coefficient norm_coefficient_post")
 def adam(node: OpNode) -> Outcome:
     """An output reads the same index of its tensor's value, gradient and accumulated state.
 
@@ -83,7 +79,7 @@ def _optimizer_outcome(node: OpNode, kinds: int, updates: tuple[Update, ...]) ->
     return Outcome(tuple(made[: node.n_outputs]), tuple(links))
 
 
-@rule("Gradient", domain=DOMAIN, ignores=("y", "zs"))
+@rule("Gradient", domain=DOMAIN, ignores="y zs")
 def gradient(node: OpNode) -> Outcome:
     """An output may read all of every input: what lies between them is a part of the graph.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.ops.chain import Chain
 from rfgraph.ops.convolutions import auto_pad, channel_links, channel_rule, groups, kernel_lengths
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import summing
 from rfgraph.relations.axis_rules import Shape, Transposed, Whole
 from rfgraph.relations.how import PRODUCT, Kernel
-from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Taps
+from rfgraph.relations.steps import Reduce, Taps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,8 +102,8 @@ def _pad_and_length(
 def _weight_link(weights: Shape, group: int, out: Shape) -> Link:
     """Weights are (channels, maps of one group, kernel...); a map reads those of its group."""
     channels, maps, *kernel = weights
-    chain = Chain(weights).add(Regroup((group, channels // group, maps, *kernel)))
+    chain = Chain(weights).regroup((group, channels // group, maps, *kernel))
     reduced = {1: channels // group, **dict(enumerate(kernel, 3))}
     chain.add(Reduce(tuple((a, Whole(n, 1)) for a, n in reduced.items()), weighted=True))
-    chain.add(Regroup((group * maps, *(1,) * len(kernel))), Pointwise(out))
+    chain.regroup((group * maps, *(1,) * len(kernel))).broadcast(out)
     return chain.link(1, how=PRODUCT)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
-from rfgraph.ops.convolutions import convolve, global_pool, pool, windows
-from rfgraph.ops.node import Chain, Link, OpNode, Outcome, RuleError
+from rfgraph.ops.chain import Chain
+from rfgraph.ops.convolutions import convolve, windows
+from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import check_index_count
-from rfgraph.relations.axis_rules import Band, Listed, Shape, Whole, Window
+from rfgraph.relations.axis_rules import Band, Listed, Shape, Window
 from rfgraph.relations.how import MAX, MEAN, SELECT, SUM, WEIGHTED, How
-from rfgraph.relations.steps import Everything, Permute, Pointwise, Prefix, Reduce, Regroup, Taps
+from rfgraph.relations.steps import Everything, Prefix, Taps
 
 
 @rule("Conv")
@@ -46,7 +47,7 @@ def qlinear_conv(node: OpNode) -> Outcome:
     return convolve(node, 0, 3, per_channel=(1, 2, 4, 5, 6, 7, 8))
 
 
-@rule("MaxPool", ignores=("storage_order",))
+@rule("MaxPool", ignores="storage_order")
 def max_pool(node: OpNode) -> Outcome:
     """An output reads a window of its own channel, as does the output Indices.
 
@@ -55,7 +56,7 @@ def max_pool(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1, 8, 10, 11, 12, 22); Indices since 8, ceil_mode and dilations since 10.
     """
-    return pool(node, how=MAX)
+    return _pool(node, MAX)
 
 
 @rule("AveragePool")
@@ -67,10 +68,10 @@ def average_pool(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1, 7, 10, 11, 19, 22); ceil_mode since 10, dilations since 19.
     """
-    return pool(node, how=MEAN if node.int("count_include_pad", 0) else How("mean", "inside"))
+    return _pool(node, MEAN if node.int("count_include_pad", 0) else How("mean", "inside"))
 
 
-@rule("LpPool", ignores=("p",))
+@rule("LpPool", ignores="p")
 def lp_pool(node: OpNode) -> Outcome:
     """An output reads a window of its own channel.
 
@@ -79,20 +80,36 @@ def lp_pool(node: OpNode) -> Outcome:
 
     Exact. Versions: all (1, 2, 11, 18, 22); ceil_mode and dilations since 18.
     """
-    return pool(node)
+    return _pool(node)
 
 
-@rule("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", ignores=("p",))
+def _pool(node: OpNode, how: How | None = None) -> Outcome:
+    """Return the outcome of a pool: every output reads the same windows of its own channel."""
+    shape = node.ranked(0, 3)
+    if not node.ints("kernel_shape"):
+        raise RuleError("requires attribute 'kernel_shape', which is missing")
+    kernel = node.int_list("kernel_shape", len(shape) - 2, 1)
+    rules = windows(node, kernel, shape[2:], node.int("ceil_mode", 0) != 0)
+    chain = Chain(shape).add(Taps(tuple(enumerate(rules, 2))))
+    spatial = range(2, len(shape))
+    links = (chain.link(0, output, spatial, how) for output in range(node.n_outputs))
+    return Outcome((chain.shape,) * node.n_outputs, tuple(links))
+
+
+@rule("GlobalAveragePool GlobalMaxPool GlobalLpPool", ignores="p")
 def global_pools(node: OpNode) -> Outcome:
     """An output reads every spatial position of its own channel.
 
     Exact. Versions: all.
     """
-    words = {"GlobalAveragePool": MEAN, "GlobalMaxPool": MAX}
-    return global_pool(node, how=words.get(node.op_type))
+    shape = node.ranked(0, 3)
+    how = {"GlobalAveragePool": MEAN, "GlobalMaxPool": MAX}.get(node.op_type)
+    spatial = range(2, len(shape))
+    chain = Chain(shape).reduce(spatial)
+    return Outcome((chain.shape,), (chain.link(0, spatial=spatial, how=how),))
 
 
-@rule("LRN", ignores=("alpha", "beta", "bias"))
+@rule("LRN", ignores="alpha beta bias")
 def lrn(node: OpNode) -> Outcome:
     """An output reads the same position of its own channel and of the `size` channels around it.
 
@@ -130,14 +147,13 @@ def stft(node: OpNode) -> Outcome:
     frames = (shape[1] - length) // step + 1
     bins = length // 2 + 1 if node.int("onesided", 1) else length
     out = (shape[0], frames, bins, 2)
-    chain = Chain(shape).add(Taps(((1, Window(length, step, 1, 0, shape[1], frames)),)))
+    chain = Chain(shape).taps(1, Window(length, step, 1, 0, shape[1], frames))
     if len(shape) == 3:
-        chain.add(Reduce(((2, Whole(shape[2], 1)),)))
-    chain.add(Regroup((shape[0], frames, 1, 1)), Pointwise(out))
+        chain.reduce([2])
+    chain.regroup((shape[0], frames, 1, 1)).broadcast(out)
     links = [chain.link(0, spatial=(1,), how=WEIGHTED)]
     if node.has(2):
-        window = Chain(node.ranked(2, 1, 1))
-        links.append(window.add(Reduce(((0, Whole(length, 1)),)), Pointwise(out)).link(2))
+        links.append(Chain(node.ranked(2, 1, 1)).reduce([0]).broadcast(out).link(2))
     return Outcome((out,), tuple(links))
 
 
@@ -189,8 +205,8 @@ def col2im(node: OpNode) -> Outcome:
     n, lead = len(image), (shape[0], shape[1] // math.prod(block))
     pairs = [axis for j in range(n) for axis in (2 + j, 2 + n + j)]
     merged = (b * count for b, count in zip(block, counts, strict=True))
-    chain = Chain(shape).add(Regroup((*lead, *block, *counts)), Permute((0, 1, *pairs)))
-    chain.add(Regroup((*lead, *merged)))
+    chain = Chain(shape).regroup((*lead, *block, *counts)).permute(0, 1, *pairs)
+    chain.regroup((*lead, *merged))
     chain.add(Taps(tuple((2 + j, _fold_rule(each)) for j, each in enumerate(unfolded))))
     return Outcome((chain.shape,), (chain.link(0, spatial=(2,), how=SUM),))
 
@@ -231,8 +247,8 @@ def max_unpool(node: OpNode) -> Outcome:
         if not 0 <= target < count:
             raise RuleError(f"input 1 requires indices in [0, {count - 1}], found {target}")
         lists[target].append(source)
-    chain = Chain(shape).add(Regroup((math.prod(shape),)))
-    chain.add(Taps(((0, Listed(tuple(map(tuple, lists)), math.prod(shape))),)), Regroup(out))
+    chain = Chain(shape).regroup((math.prod(shape),))
+    chain.taps(0, Listed(tuple(map(tuple, lists)), math.prod(shape))).regroup(out)
     return Outcome((out,), (chain.link(0, spatial=spatial, how=SELECT),))
 
 
