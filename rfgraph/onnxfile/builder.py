@@ -77,8 +77,6 @@ class Builder:
 
     def build(self, constants: Mapping[str, Value]) -> list[Entry]:
         """Fill the graph and return what the graph outputs stand for."""
-        if self.masks is not None:
-            self.masks.restart()
         scope = Scope("", opsets_of(self._proto.opset_import))
         for name, value in constants.items():
             scope.define(name, Entry(value))

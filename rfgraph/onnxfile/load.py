@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.building.fetching import ConstantFetcher
     from rfgraph.onnxfile.building.operands import Operands
     from rfgraph.onnxfile.building.revision import Edit, Reviser
-    from rfgraph.onnxfile.building.stored_masks import MaskTracker
     from rfgraph.onnxfile.lengths.dimensions import Declared, Dimensions, Lengths
     from rfgraph.onnxfile.lengths.trials import Choice
     from rfgraph.onnxfile.reading.file import StoredModel
@@ -70,15 +69,20 @@ class Reading(NamedTuple):
     given: Mapping[str, Value]
     changes: Changes
 
-    def builder(
+    def build(
         self,
         inputs: Iterable[ModelInput],
+        stored: Mapping[str, Value],
         constants: ConstantFetcher | None,
-        tracker: MaskTracker | None,
-    ) -> Builder:
-        """Return what builds the graph for some lengths of its inputs."""
-        own = self.binding.rules
-        return Builder(self.file.proto, inputs, own, tracker, self.changes, constants)
+    ) -> Built | Refusal:
+        """Return the graph for some lengths of its inputs, or why it refuses them."""
+        proto, tracker = self.file.proto, None
+        if constants is not None and self.binding.masks:
+            from rfgraph.onnxfile.building.stored_masks import MaskTracker
+
+            tracker = MaskTracker(constants)
+        builder = Builder(proto, inputs, self.binding.rules, tracker, self.changes, constants)
+        return _built(builder, proto, {**stored, **self.given})
 
     def at(self, shapes: Mapping[str, Shape]) -> Model:
         """Return the model at other lengths of its inputs, declared ones among them.
@@ -103,8 +107,7 @@ class Reading(NamedTuple):
         stored = self.stored
         if constants is not None:
             stored = initial_constants(self.file.proto.graph, constants)
-        builder = self.builder(inputs, constants, _tracker(constants, self.binding))
-        built = _built(builder, self.file.proto, {**stored, **self.given})
+        built = self.build(inputs, stored, constants)
         if isinstance(built, Refusal):
             raise built.error
         return tuple(inputs), built
@@ -175,13 +178,11 @@ def load(source: Source, binding: Binding) -> Model:
 
 
 def _loaded(file: StoredModel, binding: Binding, changes: Changes) -> Model:
-    proto, graph = file.proto, file.proto.graph
+    graph = file.proto.graph
     constants = _fetcher(file) if binding.masks else None
-    tracker = _tracker(constants, binding)
     stored = initial_constants(graph, constants)
     given = _given_constants(graph, binding.input_values)
-    known = stored | given
-    declared = declared_inputs(graph, known)
+    declared = declared_inputs(graph, stored | given)
     kept = {} if binding.masks else stored
     reading = Reading(file, binding, tuple(declared), kept, given, changes)
     others = _bindings(graph, declared, binding.override_shapes, binding.input_values)
@@ -194,7 +195,7 @@ def _loaded(file: StoredModel, binding: Binding, changes: Changes) -> Model:
             inputs = concrete_inputs(declared, shapes, open_dims, lengths, {})
         except ModelError as error:
             return Refusal(error, 0)
-        return _built(reading.builder(inputs, constants, tracker), proto, known)
+        return reading.build(inputs, stored, constants)
 
     stated = {length for value in stored.values() for length in stated_by(value)}
     search = Search(build, open_dims, stated)
@@ -247,15 +248,6 @@ def _fetcher(file: StoredModel) -> ConstantFetcher:
 
 def _restored(file: StoredModel, tensor: onnx.TensorProto) -> NDArray[Any] | None:
     return stored_value(file.restore(tensor))
-
-
-def _tracker(constants: ConstantFetcher | None, binding: Binding) -> MaskTracker | None:
-    """Return what follows stored masks, where these are asked for."""
-    if constants is None or not binding.masks:
-        return None
-    from rfgraph.onnxfile.building.stored_masks import MaskTracker
-
-    return MaskTracker(constants)
 
 
 def _longer_shapes(

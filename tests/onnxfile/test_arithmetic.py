@@ -95,6 +95,8 @@ def test_values_are_those_of_fractions():
         ("s1/2", None),
         ("s1/(s0 - 3)", None),
         ("floor", 4),
+        ("(" * 100 + "s0" + ")" * 100, 3),
+        ("-" * 250 + "s0", 3),
     ],
 )
 def test_expressions_as_exporters_write_them(text, value):
@@ -113,7 +115,8 @@ def test_symbols_and_numbers():
     [
         "", " ", "2d", "a b", "a +", "* a", "(a", "a)", "f(a)", "floor()", "floor(1, 2)", "mod(1)",
         "max(1", "max(1;2)", "a..", "a=1", "a[0]", "2.5*a", "1e5", "a!", "\u00e9+1", "+a", "()",
-        "a" * (MAX_TEXT + 1), "(" * 100 + "a" + ")" * 100, "-" * 99 + "a", "__import__('os')",
+        "a" * (MAX_TEXT + 1), "-" * MAX_TEXT + "a", "__import__('os')", "max(*a, 1)",
+        "max(**a)", "1(a)", "(" * 220 + "a", "(a, 1)",
     ],
 )  # fmt: skip
 def test_what_is_no_expression_is_a_mere_name(text):

@@ -53,11 +53,6 @@ class MaskTracker:
         self._cut: list[MaskCut] = []
         self._uncut: dict[Operator, str] = {}
 
-    def restart(self) -> None:
-        """Forget what was reported: the graph is built anew."""
-        self._cut.clear()
-        self._uncut.clear()
-
     def report(self) -> StoredMasks:
         """Return what was cut, and what could not be."""
         return StoredMasks(tuple(self._cut), tuple(self._uncut.items()))

@@ -1,11 +1,12 @@
 """The arithmetic of dimensions: names in the file such as "2*s1" or "floor((s1 - 1)/2) + 1".
 
-A small grammar of its own is read (numbers, names, + - * / // % **, brackets and the functions that
-exporters write), into postfix order; values are exact fractions.
+Numbers, names, + - * / // % **, brackets and the functions that exporters write are read, by
+Python's own parser, into postfix order; values are exact fractions.
 """
 
 from __future__ import annotations
 
+import ast
 import math
 import operator
 import re
@@ -13,11 +14,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 MAX_TEXT = 256
-MAX_NESTING = 32
 # Of a number on the way to a value, and of what a number may be raised to.
 MAX_BITS = 256
 MAX_EXPONENT = 8
@@ -39,15 +39,14 @@ def _power(base: Fraction, exponent: Fraction) -> Fraction | float:
 
 _TOKENS = re.compile(r"\s*(?:(\d+(?![\w.]))|([^\W\d][\w.]*)|(\*\*|//|[-+*/%(),]))", re.ASCII)
 _NEGATION = Operation(1, operator.neg)
-_ABOVE_NEGATION = 4
-_OPERATORS: dict[str, tuple[int, Operation]] = {
-    "+": (1, Operation(2, operator.add)),
-    "-": (1, Operation(2, operator.sub)),
-    "*": (2, Operation(2, operator.mul)),
-    "/": (2, Operation(2, operator.truediv)),
-    "//": (2, Operation(2, operator.floordiv)),
-    "%": (2, Operation(2, operator.mod)),
-    "**": (_ABOVE_NEGATION, Operation(2, _power)),
+_OPERATORS: dict[type[ast.operator], Operation] = {
+    ast.Add: Operation(2, operator.add),
+    ast.Sub: Operation(2, operator.sub),
+    ast.Mult: Operation(2, operator.mul),
+    ast.Div: Operation(2, operator.truediv),
+    ast.FloorDiv: Operation(2, operator.floordiv),
+    ast.Mod: Operation(2, operator.mod),
+    ast.Pow: Operation(2, _power),
 }
 _FUNCTIONS = {
     "floor": Operation(1, math.floor),
@@ -112,9 +111,13 @@ def parse_expression(text: str) -> Expression | None:
     tokens = _tokens(text)
     if tokens is None:
         return None
-    reader = _Reader(tokens)
-    whole = reader.expression(0, MAX_NESTING) and reader.peek() is None
-    return Expression(text, tuple(reader.made)) if whole else None
+    # Python reads the signs alone: what it would call a name or a number is not what it is here.
+    signs = [f"_{k}" if _is_operand(token) else token for k, token in enumerate(tokens)]
+    try:
+        tree = ast.parse(" ".join(map(str, signs)), mode="eval")
+        return Expression(text, tuple(_in_postfix_order(tree.body, tokens)))
+    except SyntaxError:
+        return None
 
 
 def _tokens(text: str) -> list[int | str] | None:
@@ -131,68 +134,34 @@ def _tokens(text: str) -> list[int | str] | None:
     return tokens
 
 
-class _Reader:
-    """Reads tokens by precedence; each method says whether what it asks for stands there."""
-
-    def __init__(self, tokens: list[int | str]) -> None:
-        self.tokens = tokens
-        self.at = 0
-        self.made: list[Token] = []
-
-    def peek(self) -> int | str | None:
-        return self.tokens[self.at] if self.at < len(self.tokens) else None
-
-    def took(self, token: str) -> bool:
-        fits = self.peek() == token
-        self.at += fits
-        return fits
-
-    def expression(self, least: int, depth: int) -> bool:
-        """Read operands joined by operators of at least this precedence."""
-        if not depth or not self.operand(depth - 1):
-            return False
-        while True:
-            found = _OPERATORS.get(str(self.peek()))
-            if found is None or found[0] < least:
-                return True
-            precedence, operation = found
-            self.at += 1
-            right = precedence + (precedence < _ABOVE_NEGATION)
-            if not self.expression(right, depth - 1):
-                return False
-            self.made.append(operation)
-
-    def operand(self, depth: int) -> bool:
-        """Read a number, a name, a call, a sign before an operand, or brackets."""
-        if self.took("-"):
-            read = self.expression(_ABOVE_NEGATION, depth)
-            self.made.append(_NEGATION)
-            return read
-        if self.took("("):
-            return self.expression(0, depth) and self.took(")")
-        token = self.peek()
-        if token is None or (isinstance(token, str) and not _is_name(token)):
-            return False
-        self.at += 1
-        function = _FUNCTIONS.get(token.lower()) if isinstance(token, str) else None
-        if function is not None and self.took("("):
-            return self.call(function, depth)
-        self.made.append(token)
-        return True
-
-    def call(self, function: Operation, depth: int) -> bool:
-        """Read the arguments of a function; those that join two values take any number."""
-        count = 0
-        while self.expression(0, depth):
-            count += 1
-            if count >= function.arity:
-                self.made.append(function)
-            if self.took(")"):
-                return count == function.arity or (count > 2 and function.apply in (max, min))
-            if not self.took(","):
-                return False
-        return False
+def _is_operand(token: int | str) -> bool:
+    return isinstance(token, int) or token[0].isalpha() or token[0] == "_"
 
 
-def _is_name(token: str) -> bool:
-    return token[0].isalpha() or token[0] == "_"
+def _in_postfix_order(tree: ast.expr, tokens: Sequence[int | str]) -> Iterator[Token]:
+    """Yield what is read; SyntaxError for a form that is no arithmetic, or no known function."""
+    match tree:
+        case ast.Name(name):
+            yield tokens[int(name[1:])]
+        case ast.UnaryOp(ast.USub(), operand):
+            yield from _in_postfix_order(operand, tokens)
+            yield _NEGATION
+        case ast.BinOp(left, sign, right):
+            yield from _in_postfix_order(left, tokens)
+            yield from _in_postfix_order(right, tokens)
+            yield _OPERATORS[type(sign)]
+        case ast.Call(ast.Name(name), arguments, []):
+            function = _FUNCTIONS.get(str(tokens[int(name[1:])]).lower())
+            if function is None or not _takes(function, len(arguments)):
+                raise SyntaxError
+            for count, argument in enumerate(arguments, 1):
+                yield from _in_postfix_order(argument, tokens)
+                if count >= function.arity:
+                    yield function
+        case _:
+            raise SyntaxError
+
+
+def _takes(function: Operation, count: int) -> bool:
+    """Whether a function takes so many values; those that join two take any number."""
+    return count == function.arity or (count > 2 and function.apply in (max, min))

@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 def declared_inputs(graph: onnx.GraphProto, constants: Mapping[str, object]) -> list[Declared]:
     """Return the graph's inputs without those that are constants."""
     declared = [_declared_input(value) for value in graph.input if value.name not in constants]
-    names = [item.name for item in declared]
-    for name in names:
+    names: set[str] = set()
+    for name in (item.name for item in declared):
         if not name:
             raise ModelError("a graph input has no name")
-        if names.count(name) > 1 and len(names) < 1000:
+        if name in names:
             raise ModelError(f"graph input {quoted(name)} is declared twice")
-    if len(set(names)) != len(names):
-        raise ModelError("a graph input is declared twice")
+        names.add(name)
     return declared
 
 
