@@ -36,16 +36,6 @@ _KINDS: Mapping[int, tuple[type, str]] = {
     AttributeProto.STRINGS: (str, "texts"),
 }
 _LISTS = frozenset({AttributeProto.INTS, AttributeProto.FLOATS, AttributeProto.STRINGS})
-_BY_TYPE: Mapping[type, int] = {
-    int: AttributeProto.INT,
-    float: AttributeProto.FLOAT,
-    str: AttributeProto.STRING,
-}
-_LIST_OF: Mapping[int, int] = {
-    AttributeProto.INT: AttributeProto.INTS,
-    AttributeProto.FLOAT: AttributeProto.FLOATS,
-    AttributeProto.STRING: AttributeProto.STRINGS,
-}
 MAX_VALUES = 64  # of a constant input that may be set
 MAX_INTEGER = (1 << 63) - 1  # of an attribute
 
@@ -185,11 +175,11 @@ def _steers(formal: Any, entry: Entry) -> bool:
 
 
 def _kind_of(value: object) -> int:
-    """Return the kind of an attribute that no operator declares."""
-    listed = isinstance(value, list)
-    first = next(iter(value), None) if isinstance(value, list) else value
-    kind = _BY_TYPE.get(type(first), 0)
-    return _LIST_OF.get(kind, 0) if listed else kind
+    """Return the kind of an attribute that no operator declares, 0 where its value does not say."""
+    try:
+        return int(onnx.helper.make_attribute("", value).type)
+    except (TypeError, ValueError):
+        return 0
 
 
 def _values(

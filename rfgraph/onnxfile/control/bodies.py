@@ -39,13 +39,15 @@ def call_function(call: Call, function: onnx.FunctionProto) -> list[Entry]:
         if entry is not None:
             inner.define(name, entry)
     call.walk(_without_absent(function, entries), inner)
-    outputs = []
-    for name in function.output:
-        entry = inner.find(name)
-        if entry is None:
-            raise ModelError(f"function output {quoted(name)} is not produced")
-        outputs.append(entry)
-    return outputs
+    return [_produced(inner, "function", name) for name in function.output]
+
+
+def _produced(scope: Scope, what: str, name: str) -> Entry:
+    """Return what an output of a body stands for."""
+    entry = scope.find(name)
+    if entry is None:
+        raise ModelError(f"{what} output {quoted(name)} is not produced")
+    return entry
 
 
 def _maps(opsets: MutableMapping[str, int]) -> list[MutableMapping[str, int]]:
@@ -115,10 +117,4 @@ def run_body(call: Call, body: onnx.GraphProto, arguments: Sequence[Entry]) -> l
     for formal, entry in zip(body.input, arguments, strict=True):
         inner.names[formal.name] = entry
     call.walk(body.node, inner)
-    outputs = []
-    for value in body.output:
-        made = inner.find(value.name)
-        if made is None:
-            raise ModelError(f"subgraph output {quoted(value.name)} is not produced")
-        outputs.append(made)
-    return outputs
+    return [_produced(inner, "subgraph", value.name) for value in body.output]

@@ -13,7 +13,7 @@ from rfgraph.relations.steps import Everything, Pointwise, Step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.onnxfile.building.call import Call, Handler
+    from rfgraph.onnxfile.building.call import Call
     from rfgraph.relations.axis_rules import Shape
 
 
@@ -66,6 +66,3 @@ def _choice(entry: Entry, shape: Shape) -> tuple[Step, ...]:
     if own == shape or (own is not None and set(own) <= {1} and len(own) <= len(shape)):
         return (Pointwise(shape),)
     return (Everything(shape),)
-
-
-HANDLERS: dict[str, Handler] = {"If": if_branches}

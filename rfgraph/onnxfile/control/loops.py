@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from rfgraph.onnxfile.building.call import Call, Handler
+    from rfgraph.onnxfile.building.call import Call
 
 
 def loop(call: Call) -> list[Entry]:
@@ -242,6 +242,3 @@ def _slice(call: Call, source: Entry, axis: int, place: int, name: str) -> Entry
         return Entry(Value(made, constant=True, data=own))
     taken = Select(((axis, Shift(place, 1, shape[axis], 1)),))
     return call.add(name, made, [(source, Link(0, (taken, Regroup(made))))])
-
-
-HANDLERS: dict[str, Handler] = {"Loop": loop, "Scan": scan}

@@ -16,7 +16,7 @@ from rfgraph.relations.steps import Regroup, Select, Step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfgraph.onnxfile.building.call import Call, Handler
+    from rfgraph.onnxfile.building.call import Call
 
 
 MAX_ITEMS = 4096
@@ -186,19 +186,3 @@ def pass_on(call: Call) -> list[Entry] | None:
     """Identity and Optional of a sequence; tensors are left to their rules."""
     entry = call.entry(0)
     return None if entry is None or entry.items is None else [entry]
-
-
-HANDLERS: dict[str, Handler] = {
-    "SequenceConstruct": construct_sequence,
-    "SequenceEmpty": construct_sequence,
-    "SequenceAt": element_at,
-    "SequenceInsert": insert_or_erase,
-    "SequenceErase": insert_or_erase,
-    "SequenceLength": sequence_length,
-    "SplitToSequence": split_to_sequence,
-    "ConcatFromSequence": concat_from_sequence,
-    "SequenceMap": sequence_map,
-    "Identity": pass_on,
-    "Optional": pass_on,
-    "OptionalGetElement": pass_on,
-}
