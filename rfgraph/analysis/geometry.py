@@ -76,6 +76,23 @@ class AxisGeometry:
         """Units more (or, below 0, fewer) than the input's length times the scale."""
         return self.units - self.size * self.scale
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """How many positions the first tile, and the last, must read at least."""
+        first, last = self.mirrored
+        return max(first, self.least), max(last, self.least)
+
+    @property
+    def end_cores(self) -> tuple[int, int]:
+        """How many positions the cores of these must have at least, with one halo each."""
+        (first, last), (before, behind) = self.ends, self.grid_halo
+        return first - behind, last - before
+
+    @property
+    def is_longer_at_ends(self) -> bool:
+        """Whether one step of the grid and a halo are too few for a tile at an end."""
+        return max(self.end_cores) > self.period[1]
+
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
         return {
@@ -86,6 +103,7 @@ class AxisGeometry:
             "scale": rational(self.scale),
             "offset": rational(self.offset),
             "lengths": self.lengths.to_dict(),
+            **({"ends": list(self.ends)} if self.is_longer_at_ends else {}),
             **({"cut_with": [list(pair) for pair in self.inputs]} if self.inputs else {}),
         }
 

@@ -13,6 +13,7 @@ from rfgraph.domains.movement import Break
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.axis_rules import Band, Blocks, Resample, Shift, Transposed, Window
 from rfgraph.relations.graph import edges_from, edges_into, producer_of, shape_of
+from rfgraph.relations.reading import reads_the_only
 from rfgraph.relations.steps import Prefix, Reduce, Select, Taps
 from rfgraph.wording.records import Record
 
@@ -367,7 +368,7 @@ def _changed(rule: AxisRule, other: AxisRule) -> str | None:
     if rule == other:
         return None
     if type(rule) is not type(other):
-        return "reads otherwise at other lengths"
+        return None if reads_the_only(other) else "reads otherwise at other lengths"
     why = _WHY.get(type(rule))
     return why if why is not None and _kept(rule) != _kept(other) else None
 

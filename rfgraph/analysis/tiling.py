@@ -232,7 +232,7 @@ def _core(axis: AxisGeometry, most: int | None, length: int | None) -> int:
             raise UsageError(f"the file fixes axis {axis.axis} at {fixed}: a tile reads no less")
         most = fixed
     if most is None:
-        least = max(LEAST_CORE, TIMES_HALO * halos, axis.least - halos)
+        least = max(LEAST_CORE, TIMES_HALO * halos, *axis.end_cores)
         return -(-least // step) * step
     core = (most - halos) // step * step
     if core > 0 or (length is not None and length <= most):

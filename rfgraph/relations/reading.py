@@ -117,6 +117,15 @@ def indices(rule: Shift | Repeat | Pick) -> Ints:
     return np.where((at >= 0) & (at < length), at, -1)
 
 
+def reads_the_only(rule: AxisRule) -> bool:
+    """Whether the axis has one position, and each that reads it reads that, by whatever rule."""
+    return (
+        rule.in_len == 1
+        and isinstance(rule, (Pick, Repeat, Shift))
+        and bool((indices(rule) == 0).all())
+    )
+
+
 def existing_taps(rule: Window | Transposed | Resample) -> tuple[Ints, int, Ints]:
     """Return first position, step and count of the taps that exist, per output position."""
     first, step, count = progressions(rule, rule.out_len)

@@ -316,6 +316,24 @@ def test_bioimageio_has_the_lengths_that_onnxruntime_makes(seed):
         check_description(model)
 
 
+def test_what_is_mirrored_takes_more_than_the_halo_at_the_end():
+    """Unit 256 of 257 reads 252 to 256: the two positions that are turned back begin 4 before."""
+    net = nets.line()
+    mirrored = net.pad(net.conv("x", 3, pads=(2, 0)), 0, 2, "reflect")
+    model = net.model(net.conv(mirrored, 3, pads=0))
+    plan, run = rfgraph.tiles(model), network(model)
+    axis = plan.axes[2]
+    assert (axis.halo, axis.to_dict()["ends"]) == ((2, 2), [3, 5])
+    assert "# On axis 2 the first chunk must have at least 1, the last 3.\n" in snippet(
+        plan, "dask"
+    )
+    before, _ = axis.grid_halo
+    for last in (1, 2, 3, 4):
+        x = image_of((1, 1, 64 + last))
+        block = run(x[:, :, 64 - before :])[:, :, before:]
+        assert np.array_equal(block, run(x)[:, :, 64:]) == (last >= 3), last
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_lengths_are_those_that_onnxruntime_runs(seed):
     draw = random.Random(1000 + seed).randint

@@ -95,8 +95,14 @@ def _dask(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]) -> s
     chunks = {axis.axis: length for axis, length in zip(axes, core, strict=True)}
     depth = {axis.axis: axis.grid_halo for axis in axes}
     steps = ", ".join(f"{axis.period[1]} on axis {axis.axis}" for axis in axes)
+    ends = "".join(
+        f"# On axis {axis.axis} the first chunk must have at least {first}, the last {last}.\n"
+        for axis in axes
+        if axis.is_longer_at_ends
+        for first, last in (tuple(max(least, 1) for least in axis.end_cores),)
+    )
     return (
-        f"# Exact{_but(found)}. Chunks must be multiples of {steps}.\n"
+        f"# Exact{_but(found)}. Chunks must be multiples of {steps}.\n{ends}"
         f"y = dask.array.map_overlap(\n"
         f"    net, x.rechunk({chunks}), dtype=x.dtype,\n"
         f"    depth={depth}, boundary='none', trim=True,\n"
@@ -155,7 +161,7 @@ def _bioimageio(found: Tiling, axes: Sequence[AxisGeometry], core: Sequence[int]
 
 def _sizes(axis: AxisGeometry) -> str:
     """Return the lengths for which the offset holds: those that lie whole steps from the size."""
-    step, least = axis.lengths.step, max(axis.lengths.least, axis.least)
+    step, least = axis.lengths.step, max(axis.lengths.least, *axis.ends)
     if step is None:
         return str(axis.lengths.least)
     return f"{{min: {least + (axis.size - least) % step}, step: {step}}}"

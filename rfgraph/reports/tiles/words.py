@@ -23,11 +23,13 @@ NO_PLAN = "No plan is made and no tile is chosen, because tiles are not exact."
 
 
 def halo_text(axis: AxisGeometry) -> str:
-    """Say what a core needs around it, and what tiles on the grid read."""
-    needed = f"{axis.halo[0]} before, {axis.halo[1]} after"
-    if axis.halo == axis.grid_halo:
-        return needed
-    return f"{needed}; on the grid {axis.grid_halo[0]} before, {axis.grid_halo[1]} after"
+    """Say what a core needs around it, and what tiles read: on the grid, and at the ends."""
+    said = f"{axis.halo[0]} before, {axis.halo[1]} after"
+    if axis.halo != axis.grid_halo:
+        said += f"; on the grid {axis.grid_halo[0]} before, {axis.grid_halo[1]} after"
+    if axis.is_longer_at_ends:
+        said += f"; the first tile reads at least {axis.ends[0]}, the last {axis.ends[1]}"
+    return said
 
 
 def lengths_text(lengths: Lengths) -> str:
