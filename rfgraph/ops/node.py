@@ -111,15 +111,17 @@ class Attributes:
         self.read.add(name)
         return self.attributes.get(name)
 
-    def int(self, name: Str, default: Int | None = None) -> Int:
-        """Return an integer attribute."""
+    def int(self, name: Str, default: Int | None = None, least: Int | None = None) -> Int:
+        """Return an integer attribute, which must be at least `least`."""
         found = self.attribute(name)
         if found is None:
             if default is None:
                 raise RuleError(f"requires attribute {quoted(name)}, which is missing")
-            return default
+            found = default
         if not isinstance(found, int):
             raise RuleError(f"attribute {quoted(name)} requires an integer, found {_kind(found)}")
+        if least is not None and found < least:
+            raise RuleError(f"attribute {quoted(name)} requires at least {least}, found {found}")
         return found
 
     def ints(self, name: Str) -> list[Int] | None:

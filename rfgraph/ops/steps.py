@@ -13,6 +13,7 @@ from rfgraph.ops.chain import Chain
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, Array, Link, OpNode, Outcome, RuleError
 from rfgraph.relations.axis_rules import Pick, Resample, Shape, Shift, along_axis, inverse
 from rfgraph.relations.how import PRODUCT, How, Kernel, Scaling
+from rfgraph.relations.reading import is_identity
 from rfgraph.relations.steps import Everything, Pointwise, Regroup, Select, Step
 
 if TYPE_CHECKING:
@@ -41,17 +42,6 @@ def check_index_count(count: int, what: str) -> int:
 def is_unlistable(*lengths: int) -> bool:
     """Whether axes of these lengths are too long to list every combination of positions."""
     return math.prod(max(length, 1) for length in lengths) > MAX_FLAT_ELEMENTS
-
-
-def select_steps(shape: Shape, shifts: Iterable[tuple[int, Shift]]) -> tuple[Step, ...]:
-    """Return the steps of a slice, crop, pad or concat; one that changes nothing is pointwise."""
-    rules = [(axis, shift) for axis, shift in shifts if not is_identity(shift)]
-    return (Select(tuple(rules)),) if rules else (Pointwise(shape),)
-
-
-def is_identity(shift: Shift) -> bool:
-    """Whether every position reads itself and all of the axis is there."""
-    return shift.start == 0 and shift.step == 1 and shift.in_len == shift.out_len
 
 
 def repeat_rule(count: int, groups: int) -> Resample:

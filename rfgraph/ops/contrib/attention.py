@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -13,10 +13,8 @@ from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
     bias_links,
     from_cache,
-    into_cache,
     mask_links,
     past_links,
-    take_part,
     to_cache,
 )
 from rfgraph.ops.masked_scores import compact, least_margin, masked_weights
@@ -24,7 +22,7 @@ from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import broadcasts, everything_links, trim_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rfgraph.relations.axis_rules import Shape
 
@@ -44,21 +42,8 @@ class Slots:
     shared: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where an operand lies: the input, and the way from it to (batch, length, heads * size)."""
-
-    slot: int
-    chain: Chain
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of the operand."""
-        return self.chain.shape
-
-    def start(self) -> Chain:
-        """Return a chain of one's own to the operand."""
-        return Chain(self.chain.shape, list(self.chain.steps))
+# An operand: its input, and the way from it to (batch, length, heads * size).
+Source: TypeAlias = tuple[int, Chain]
 
 
 @rule("MultiHeadAttention", ignores=SCALES)
@@ -110,9 +95,7 @@ def _indirect(node: OpNode, found: Outcome) -> Outcome:
 
 def _multi_head(node: OpNode, slots: Slots, causal: bool) -> Outcome:
     """Return the outcome of an attention of one head per query, key and value."""
-    count = node.int("num_heads")
-    if count < 1:
-        raise RuleError(f"attribute 'num_heads' requires at least 1, found {count}")
+    count = node.int("num_heads", least=1)
     sources = _sources(node)
     past = node.ranked(slots.past[0], 4, 4)[2] if node.has(slots.past[0]) else 0
     heads = _heads(sources, count, past, causal)
@@ -120,21 +103,21 @@ def _multi_head(node: OpNode, slots: Slots, causal: bool) -> Outcome:
         # Data tells where the new keys go among the old ones, or kernels differ: none is left out.
         heads = replace(heads, causal=False)
     kept = _kept_keys(node, slots, heads)
-    scoring = [heads.lead_query(sources[Q].start()).link(sources[Q].slot)]
+    scoring = [heads.lead_query(sources[Q][1].copy()).link(sources[Q][0])]
     if kept is None:
-        lead_keys = heads.lead_keys(sources[K].start(), heads.past)
-        lead_values = heads.lead_values(sources[V].start(), heads.past)
+        lead_keys = heads.lead_keys(sources[K][1].copy(), heads.past)
+        lead_values = heads.lead_values(sources[V][1].copy(), heads.past)
     else:
-        lead_keys = heads.lead_query(heads.lead_kept(sources[K].start(), kept))
-        lead_values = heads.lead_kept(sources[V].start(), kept)
-    scoring.append(lead_keys.link(sources[K].slot))
+        lead_keys = heads.lead_query(heads.lead_kept(sources[K][1].copy(), kept))
+        lead_values = heads.lead_kept(sources[V][1].copy(), kept)
+    scoring.append(lead_keys.link(sources[K][0]))
     pasts = list(past_links(node, slots.past, heads, past))
     scoring.extend(pasts[:1])
     scoring.extend(_masks(node, slots, heads))
     biases = [chain.link(slots.projection) for chain in _projection(node, slots, heads)]
     scoring.extend(biases[:V])
     links = [*scoring, *pasts[1:], *biases[V:]]
-    links.append(lead_values.link(sources[V].slot))
+    links.append(lead_values.link(sources[V][0]))
     total = past if slots.shared else heads.total
     shapes = (
         heads.shape,
@@ -183,10 +166,8 @@ def _level(node: OpNode, slot: int, heads: PackedHeads) -> Array | None:
     return np.where(data == 0, low, 0.0)[:, None, None, :]
 
 
-def _heads(
-    sources: tuple[Source, Source, Source], count: int, past: int, causal: bool
-) -> PackedHeads:
-    query, key, value = (source.shape for source in sources)
+def _heads(sources: Sequence[Source], count: int, past: int, causal: bool) -> PackedHeads:
+    query, key, value = (chain.shape for _, chain in sources)
     if any(shape[2] % count for shape in (query, key, value)):
         raise RuleError(
             f"attribute 'num_heads' requires a divisor of {query[2]}, {key[2]} and {value[2]} "
@@ -204,38 +185,27 @@ def _heads(
 # -- operands --------------------------------------------------------------------------------------
 
 
-def _sources(node: OpNode) -> tuple[Source, Source, Source]:
+def _sources(node: OpNode) -> list[Source]:
     """Return query, key and value: apart, as caches, or packed."""
     query = node.ranked(0, 3, 5)
     if not node.has(1):
         return _packed_sources(query)
-    own = Source(0, Chain(node.ranked(0, 3, 3)))
+    own = (0, Chain(node.ranked(0, 3, 3)))
     key = node.ranked(1, 3, 5)
     if len(key) == 5:
-        return own, _packed_source(1, key, 0, 2), _packed_source(1, key, 1, 2)
+        return [own, *(_packed_source(1, key, number, 2) for number in range(2))]
     if len(key) == 4:
-        return (
-            own,
-            Source(1, from_cache(Chain(key))),
-            Source(2, from_cache(Chain(node.ranked(2, 4, 4)))),
-        )
-    return own, Source(1, Chain(key)), Source(2, Chain(node.ranked(2, 3, 3)))
+        return [own, *((slot, from_cache(Chain(node.ranked(slot, 4, 4)))) for slot in (1, 2))]
+    return [own, (1, Chain(key)), (2, Chain(node.ranked(2, 3, 3)))]
 
 
-def _packed_sources(query: Shape) -> tuple[Source, Source, Source]:
+def _packed_sources(query: Shape) -> list[Source]:
     if len(query) == 5:
-        return (
-            _packed_source(0, query, 0, 3),
-            _packed_source(0, query, 1, 3),
-            _packed_source(0, query, 2, 3),
-        )
+        return [_packed_source(0, query, number, 3) for number in range(3)]
     if len(query) != 3 or query[2] % 3:
         raise RuleError(f"input 0 requires query, key and value in one, found shape {list(query)}")
     width = query[2] // 3
-    first, second, third = (
-        Source(0, take_part(Chain(query), 2, number * width, width)) for number in range(3)
-    )
-    return first, second, third
+    return [(0, Chain(query).take(2, number * width, width)) for number in range(3)]
 
 
 def _packed_source(slot: int, shape: Shape, number: int, count: int) -> Source:
@@ -243,8 +213,7 @@ def _packed_source(slot: int, shape: Shape, number: int, count: int) -> Source:
     batch, length, heads, found, size = shape
     if found != count:
         raise RuleError(f"input {slot} requires axis 3 of length {count}, found {list(shape)}")
-    chain = take_part(Chain(shape), 3, number, 1)
-    return Source(slot, chain.regroup((batch, length, heads * size)))
+    return slot, Chain(shape).take(3, number, 1).regroup((batch, length, heads * size))
 
 
 def _masks(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
@@ -263,7 +232,7 @@ def _biases(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Chain]:
     width, value = heads.heads * heads.size, heads.heads * heads.value_size
     shape = node.expect_shape(slots.projection, (2 * width + value,))
     for start, length in ((0, width), (width, width), (2 * width, value)):
-        chain = take_part(Chain(shape), 0, start, length)
+        chain = Chain(shape).take(0, start, length)
         yield chain.reshape((1, 1, length))
 
 
@@ -278,21 +247,21 @@ def _projection(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Chai
 
 
 def _presents(
-    node: OpNode, heads: PackedHeads, sources: tuple[Source, Source, Source], slots: Slots
+    node: OpNode, heads: PackedHeads, sources: Sequence[Source], slots: Slots
 ) -> Iterator[Link]:
     """Yield the links of the new caches: the past, then what is new with its projection bias."""
     biases = list(_biases(node, slots, heads))
     for output, size in ((K, heads.size), (V, heads.value_size)):
-        source, past = sources[output], slots.past[output - K]
+        (source, chain), past = sources[output], slots.past[output - K]
         total = heads.past if slots.shared else heads.total
         if node.has(past):
-            yield into_cache(Chain(node.shape(past)), 0, total).link(past, output)
+            yield Chain(node.shape(past)).put(2, 0, total).link(past, output)
         if slots.shared:
             shape = (heads.batch, heads.heads, total, size)
-            new = (source.slot, slots.projection)
+            new = (source, slots.projection)
             yield from everything_links(node, new, shape, output, unknown=True)
             continue
-        yield to_cache(source.start(), heads.heads, heads.past, total).link(source.slot, output)
+        yield to_cache(chain.copy(), heads.heads, heads.past, total).link(source, output)
         if biases:
             spread = biases[output].broadcast((heads.batch, heads.keys, heads.heads * size))
             yield to_cache(spread, heads.heads, heads.past, total).link(slots.projection, output)

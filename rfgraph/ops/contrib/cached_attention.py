@@ -12,8 +12,6 @@ from rfgraph.ops.contrib.packed_heads import (
     PackedHeads,
     bias_links,
     from_cache,
-    into_cache,
-    take_part,
     to_cache,
 )
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
@@ -53,7 +51,7 @@ class Grouped:
             return number, Chain(node.shape(number))
         heads, groups, size = self.heads.heads, self.heads.groups, self.heads.size
         start, count = ((0, heads), (heads, groups), (heads + groups, groups))[number]
-        return 0, take_part(Chain(node.shape(0)), 2, start * size, count * size)
+        return 0, Chain(node.shape(0)).take(2, start * size, count * size)
 
     @property
     def present(self) -> Shape | None:
@@ -187,7 +185,7 @@ def _cache_links(node: OpNode, slot: int, found: Grouped, number: int) -> Iterat
         yield from everything_links(node, (slot,), heads.shape)
         return
     reached = heads if found.exact else replace(heads, window=None)
-    chain = from_cache(take_part(Chain(cache), 2, 0, heads.past))
+    chain = from_cache(Chain(cache).take(2, 0, heads.past))
     yield reached.lead(chain, 1 + number, 0).link(slot)
 
 
@@ -219,7 +217,7 @@ def _presents(node: OpNode, found: Grouped) -> Iterator[Link]:
         if node.has(slot):
             cache = node.ranked(slot, 4, 4)
             same = (*cache[:2], cache[3]) == (*shape[:2], shape[3])
-            old = into_cache(Chain(cache), 0, shape[2]) if same else None
+            old = Chain(cache).put(2, 0, shape[2]) if same else None
             yield from (
                 [old.link(slot, output)] if old else everything_links(node, (slot,), shape, output)
             )

@@ -144,7 +144,7 @@ def _causal(node: OpNode, shape: Shape, kernel: int, last: bool) -> Causal:
     """Return the convolution, with how its states lie."""
     axis = 1 if last else len(shape) - 1
     history, layout = node.int("state_length", 0), node.int("state_channels_last", -1)
-    conv = Causal(shape, axis, kernel, _dilation(node), _kept_slots(node), history)
+    conv = Causal(shape, axis, kernel, node.int("dilation", 1, least=1), _kept_slots(node), history)
     extended = history or layout != -1 or node.int("input_channels", 0)
     if layout not in (-1, 0, 1) or (history and history < conv.reach):
         raise RuleError(
@@ -174,13 +174,6 @@ def _first_positions(
     shift = Shift(0, 1, conv.length, room, "absent")
     chain = _chosen(node, conv.shape).select([(1, shift)])
     return chain.shape, (chain.link(0, 2),)
-
-
-def _dilation(node: OpNode) -> int:
-    dilation = node.int("dilation", 1)
-    if dilation < 1:
-        raise RuleError(f"attribute 'dilation' requires at least 1, found {dilation}")
-    return dilation
 
 
 def _kept_slots(node: OpNode) -> int:
@@ -260,9 +253,9 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
             f"requires {channels} kernels of depth 1 and the bounds of the sequences, "
             f"found shapes {list(kernel)} and [{bounds}]"
         )
-    shape, state = (tokens, channels), (bounds - 1, channels, (kernel[2] - 1) * _dilation(node))
-    node.expect_shape(4, state)
-    conv = Causal(shape, 0, kernel[2], _dilation(node))
+    shape = (tokens, channels)
+    conv = Causal(shape, 0, kernel[2], node.int("dilation", 1, least=1))
+    state = node.expect_shape(4, (bounds - 1, channels, conv.reach))
     taps = Taps(((0, conv.window(conv.reach, tokens)),))
     rules = (0, Whole(state[0], 1, unknown=True)), (2, Whole(state[2], 1))
     start = Chain(state).add(Reduce(rules))

@@ -6,8 +6,8 @@ import math
 
 from rfgraph.ops.chain import Chain
 from rfgraph.ops.contrib.operands import broadcast_links, rule, vector_links
-from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, UnresolvedError, broadcast
-from rfgraph.ops.steps import own_link, scalar_link, scalar_links, select_steps, trim_outputs
+from rfgraph.ops.node import OpNode, Outcome, RuleError, UnresolvedError, broadcast
+from rfgraph.ops.steps import own_link, scalar_link, scalar_links, trim_outputs
 from rfgraph.relations.axis_rules import Shift
 from rfgraph.relations.how import How
 from rfgraph.relations.steps import Pointwise
@@ -91,8 +91,7 @@ def swiglu(node: OpNode) -> Outcome:
     if rest:
         raise RuleError(f"input 0 requires an even last axis, found shape {list(shape)}")
     axis = len(shape) - 1
-    halves = (Shift(start, 1, shape[-1], half) for start in (0, half))
-    links = (Link(0, select_steps(shape, [(axis, shift)])) for shift in halves)
+    links = (Chain(shape).take(axis, start, half).link(0) for start in (0, half))
     return Outcome(((*shape[:-1], half),), tuple(links))
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from rfgraph.ops.chain import Chain
 from rfgraph.ops.contrib.operands import rule
-from rfgraph.ops.contrib.packed_heads import take_part
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import everything_links, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Whole
@@ -137,6 +136,6 @@ def _column_links(
     """Yield the links of an output's columns of the weights, from the given ones on."""
     for output, start in starts:
         count = outs[output][-1]
-        chain = take_part(Chain(node.shape(1)), 1, start, count)
+        chain = Chain(node.shape(1)).take(1, start, count)
         chain.reduce([0], weighted=True).reshape((count,))
         yield chain.broadcast(outs[output]).link(1, output)

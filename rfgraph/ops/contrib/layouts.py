@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from rfgraph.ops.chain import Chain
@@ -18,9 +20,11 @@ from rfgraph.ops.contrib.operands import (
 from rfgraph.ops.convolutions import channel_links
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import own_link, select_steps
-from rfgraph.relations.axis_rules import Shape, Shift
+from rfgraph.ops.steps import own_link
 from rfgraph.relations.steps import Everything, Permute, Pointwise
+
+if TYPE_CHECKING:
+    from rfgraph.relations.axis_rules import Shape
 
 NHWC = "com.ms.internal.nhwc"
 NCHWC = "com.microsoft.nchwc"
@@ -165,7 +169,7 @@ def _fill_channels(node: OpNode, slot: int, channels: int) -> Operand:
     if not shape[1] < channels < shape[1] + MAX_BLOCK:
         return Operand(slot, node.value(slot))
     filled: Shape = (shape[0], channels, *shape[2:])
-    steps = select_steps(shape, [(1, Shift(0, 1, shape[1], channels, "absent"))])
+    steps = tuple(Chain(shape).put(1, 0, channels).steps)
     return Operand(slot, Value(filled, node.value(slot).constant), steps)
 
 

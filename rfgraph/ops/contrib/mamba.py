@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from rfgraph.ops.chain import Chain
 from rfgraph.ops.contrib.operands import rule, vector_links
-from rfgraph.ops.contrib.packed_heads import take_part
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import everything_links, scalar_link, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Window
@@ -82,7 +81,7 @@ def mamba2_verify(node: OpNode) -> Outcome:
     ssm = node.shape(2)
     links = [*_convolution_links(node, mixer), *vector_links(node, 8, mixer.out)]
     for output, start in ((0, 0), (4, mixer.inner)):
-        chain = take_part(Chain(node.shape(0)), 1, start, mixer.width - start)
+        chain = Chain(node.shape(0)).take(1, start, mixer.width - start)
         chain.band(0, None, 0)
         chain.reduce([1], weighted=True).broadcast(mixer.out)
         links.append(chain.link(0, output))
@@ -96,7 +95,7 @@ def mamba2_verify(node: OpNode) -> Outcome:
 def _convolution_links(node: OpNode, mixer: Mixer) -> Iterator[Link]:
     """Yield the links of what the convolution gives, output 3."""
     tokens, channels = mixer.convolved
-    own = take_part(Chain(node.shape(0)), 1, mixer.inner, channels)
+    own = Chain(node.shape(0)).take(1, mixer.inner, channels)
     own.taps(0, Window(TAPS, 1, 1, TAPS - 1, tokens, tokens))
     yield own.link(0, 3, (0,))
     before = Chain(mixer.history).reduce([0], unknown=True)

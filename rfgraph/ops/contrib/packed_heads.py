@@ -10,7 +10,7 @@ from rfgraph.ops.heads import Lengths, add_band
 from rfgraph.ops.masked_scores import taken_steps
 from rfgraph.ops.node import Array, Link, OpNode, RuleError
 from rfgraph.ops.steps import broadcasts
-from rfgraph.relations.axis_rules import Blocks, Shape, Shift
+from rfgraph.relations.axis_rules import Blocks, Shape
 from rfgraph.relations.steps import Everything, Reduce
 
 if TYPE_CHECKING:
@@ -118,19 +118,7 @@ def to_cache(chain: Chain, heads: int, start: int, total: int) -> Chain:
     batch, length, width = chain.shape
     chain.reshape((batch, length, heads, width // heads))
     chain.permute(0, 2, 1, 3)
-    return into_cache(chain, start, total)
-
-
-def into_cache(chain: Chain, start: int, total: int) -> Chain:
-    """Lead a cache into a longer one, from `start` on."""
-    shift = Shift(-start, 1, chain.shape[2], total, "absent")
-    return chain.select([(2, shift)])
-
-
-def take_part(chain: Chain, axis: int, start: int, length: int) -> Chain:
-    """Add that `length` positions of an axis are taken, from `start` on."""
-    shift = Shift(start, 1, chain.shape[axis], length)
-    return chain.select([(axis, shift)])
+    return chain.put(2, start, total)
 
 
 def mask_links(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.ops.chain import Chain
 from rfgraph.ops.contrib.operands import rule
-from rfgraph.ops.contrib.packed_heads import PackedHeads, take_part
+from rfgraph.ops.contrib.packed_heads import PackedHeads
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import everything_links, trim_outputs
 
@@ -56,7 +56,7 @@ def _packed_chain(shape: Shape, number: int) -> Chain:
     tokens, heads, count, size = shape
     if count != 3:
         raise RuleError(f"input 0 requires axis 2 of length 3, found shape {list(shape)}")
-    return take_part(Chain(shape), 2, number, 1).regroup((tokens, heads * size))
+    return Chain(shape).take(2, number, 1).regroup((tokens, heads * size))
 
 
 PAGED = """do_rotary k_quant_type qk_norm_epsilon rotary_interleaved rotary_offset scale softcap
@@ -194,12 +194,9 @@ def packed_sparse_attention_indexer(node: OpNode) -> Outcome:
 
 def _shared_width(node: OpNode) -> int | None:
     """Return how many entries a list has room for; None if it is not said whether it is shared."""
-    width = node.int("max_output_entries", 0)
-    if not node.has(18) and not node.has(19):
-        return None if width else _list_room(node)
-    if width < 1:
-        raise RuleError(f"attribute 'max_output_entries' requires at least 1, found {width}")
-    return width
+    if node.has(18) or node.has(19):
+        return node.int("max_output_entries", 0, least=1)
+    return None if node.int("max_output_entries", 0) else _list_room(node)
 
 
 MAX_ENTRIES = 1 << 30

@@ -12,7 +12,6 @@ from rfgraph.ops.contrib.packed_heads import (
     bias_links,
     from_cache,
     mask_links,
-    take_part,
 )
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.steps import everything_links, trim_outputs
@@ -186,7 +185,7 @@ def _parameters(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[tupl
                 )
             chain = Chain(found).reduce(range(rank - 1), weighted=True)
             if len(sources) == 1:
-                take_part(chain, rank - 1, start, length)
+                chain.take(rank - 1, start, length)
             yield number, slot, chain.reshape((1, 1, length))
 
 
@@ -203,7 +202,7 @@ def _past(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
     cache = (heads.batch, heads.heads, heads.past, heads.size)
     shape = node.expect_shape(slots.past, (2, *cache))
     for number, lead in enumerate((heads.lead_keys, heads.lead_values)):
-        chain = take_part(Chain(shape), 0, number, 1).regroup(cache)
+        chain = Chain(shape).take(0, number, 1).regroup(cache)
         yield lead(from_cache(chain), 0).link(slots.past)
 
 

@@ -11,7 +11,7 @@ from rfgraph.ops.steps import (
     drop_axes,
     trim_outputs,
 )
-from rfgraph.relations.steps import Pointwise, Regroup
+from rfgraph.relations.steps import Pointwise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,14 +83,10 @@ def hyper_connection_pre_mix(node: OpNode) -> Outcome:
     shape, grouped = _streams(node)
     out = (*grouped[:-2], grouped[-1])
     links = []
-    for slot, chain in ((0, _group_chain(shape, grouped)), (1, _gate(node, 1, grouped))):
+    for slot, chain in ((0, Chain(shape).regroup(grouped)), (1, _gate(node, 1, grouped))):
         chain.reduce([len(grouped) - 2], weighted=True)
         links.append(chain.reshape(out).link(slot))
     return Outcome((out,), tuple(links))
-
-
-def _group_chain(shape: Shape, grouped: Shape) -> Chain:
-    return Chain(shape).add(*(() if shape == grouped else (Regroup(grouped),)))
 
 
 @rule("HyperConnectionPostMix")
@@ -106,7 +102,7 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
     streams, axis = grouped[-2], len(grouped) - 2
     block = node.expect_shape(1, (*grouped[:-2], grouped[-1]))
     chains = {
-        0: _group_chain(shape, grouped),
+        0: Chain(shape).regroup(grouped),
         1: Chain(block).regroup((*grouped[:-2], 1, grouped[-1])).broadcast(grouped),
         2: _gate(node, 2, grouped),
     }
@@ -117,9 +113,7 @@ def hyper_connection_post_mix(node: OpNode) -> Outcome:
         chains[3].reshape((*grouped[:-1], 1)).broadcast(grouped)
     links = []
     for slot, chain in chains.items():
-        if shape != grouped or not chain.steps:
-            chain.reshape(shape)
-        links.append(chain.link(slot))
+        links.append(chain.regroup(shape).link(slot))
     return Outcome((shape,), tuple(links))
 
 
@@ -134,8 +128,7 @@ def hyper_connection_low_rank_mix(node: OpNode) -> Outcome:
 
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    if node.int("num_branches") < 1:
-        raise RuleError("attribute 'num_branches' requires at least 1")
+    node.int("num_branches", least=1)
     shape, grouped = _streams(node)
     lead = len(shape) - 1
     mixed, gates = (*shape[:-1], grouped[-1]), grouped[:-1]

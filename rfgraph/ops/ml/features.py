@@ -96,8 +96,7 @@ def array_feature_extractor(node: OpNode) -> Outcome:
     else:
         chain.add(*pick_steps(normal_indices(indices, shape[axis]).reshape(-1), axis, shape[axis]))
     out = (*shape[:-1], count) if axis else (1, count)
-    if chain.shape != out or not chain.steps:
-        chain.reshape(out)
+    chain.regroup(out)
     return Outcome((out,), (chain.link(0), Chain(where).reshape((count,)).broadcast(out).link(1)))
 
 
@@ -120,7 +119,7 @@ def feature_vectorizer(node: OpNode) -> Outcome:
     links, offset = [], 0
     for slot, table, size in zip(slots, tables, sizes, strict=True):
         own = node.shape(slot)
-        chain = Chain(own).add(*(() if own == table else (Regroup(table),))).put(1, 0, size)
+        chain = Chain(own).regroup(table).put(1, 0, size)
         place = Shift(-offset, 1, size, shape[1], "absent")
         links.append(chain.select([(1, place)]).link(slot))
         offset += size
@@ -188,8 +187,7 @@ def _row_outcome(node: OpNode, count: int) -> Outcome:
     shape = node.ranked(0, 1, 2)
     rows, features = _table(shape)
     reads = Reduce(((1, Whole(features, count)),), weighted=True)
-    steps = () if len(shape) == 2 else (Regroup((rows, features)),)
-    return Outcome(((rows, count),), (Link(0, (*steps, reads)),))
+    return Outcome(((rows, count),), (Chain(shape).regroup((rows, features)).add(reads).link(0),))
 
 
 def _classifier_outcome(node: OpNode, count: int) -> Outcome:
@@ -212,7 +210,7 @@ def cast_map(node: OpNode) -> Outcome:
     Unknown: the input is a map. All versions.
     """
     sparse = node.str("map_form", "DENSE") == "SPARSE"
-    return _elementwise_outcome((1, _length(node, "max_map")) if sparse else None)
+    return _elementwise_outcome((1, node.int("max_map", 1, least=0)) if sparse else None)
 
 
 @rule("DictVectorizer", domain=ML)
@@ -236,10 +234,3 @@ def zip_map(node: OpNode) -> Outcome:
 
 def _elementwise_outcome(shape: Shape | None) -> Outcome:
     return Outcome((shape,), (Link(0, (Everything(shape or (), unknown=True),)),))
-
-
-def _length(node: OpNode, name: str) -> int:
-    found = node.int(name, 1)
-    if found < 0:
-        raise RuleError(f"attribute '{name}' requires at least 0, found {found}")
-    return found

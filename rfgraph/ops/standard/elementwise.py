@@ -140,12 +140,8 @@ def _number(value: Value) -> float | None:
 
 def _limited_outcome(node: OpNode, first: Shape, second: Shape) -> Outcome:
     """Return the outcome under the limited broadcasting of the first operator sets."""
-    placed = _placed(node)
-    steps = (*(() if placed == second else (Regroup(placed),)), Pointwise(first))
-    links = (
-        own_link(first, how=_operand(node, 0)),
-        Link(1, steps, how=_operand(node, 1)),
-    )
+    placed = Chain(second).regroup(_placed(node)).broadcast(first)
+    links = own_link(first, how=_operand(node, 0)), placed.link(1, how=_operand(node, 1))
     return Outcome((first,), links)
 
 

@@ -45,11 +45,9 @@ def gather(node: OpNode) -> Outcome:
     else:
         chain.add(*pick_steps(normal_indices(indices, shape[axis]).reshape(-1), axis, shape[axis]))
     out = (*shape[:axis], *where, *shape[axis + 1 :])
-    if chain.shape != out or not chain.steps:
-        chain.reshape(out)
-    spread = (*where, *(1,) * (len(shape) - axis - 1))
-    own = (*(() if spread == where else (Regroup(spread),)), Pointwise(out))
-    return Outcome((out,), (chain.link(0), Link(1, own)))
+    chain.regroup(out)
+    own = Chain(where).regroup((*where, *(1,) * (len(shape) - axis - 1))).broadcast(out)
+    return Outcome((out,), (chain.link(0), own.link(1)))
 
 
 @rule("GatherElements", how=SELECT)
@@ -130,8 +128,7 @@ def gather_nd(node: OpNode) -> Outcome:
         chain.add(*_anywhere(chain.shape, batch, count))
     else:
         _pick_tuples(chain, indices, batch, batch + depth)
-    if chain.shape != out or not chain.steps:
-        chain.reshape(out)
+    chain.regroup(out)
     own = Chain(where).reduce([len(where) - 1])
     own.reshape((*where[:-1], *(1,) * len(rest))).broadcast(out)
     return Outcome((out,), (chain.link(0), own.link(1)))
@@ -221,8 +218,7 @@ def _reverse(chain: Chain, lengths: Array, time: int) -> None:
         flat = places * count + lines if time == 0 else places.T + lines.reshape(-1, 1) * steps
         total = steps * count
         chain.add(Regroup((total, *shape[2:])), *pick_steps(flat.reshape(-1), 0, total))
-    if chain.shape != shape or not chain.steps:
-        chain.reshape(shape)
+    chain.regroup(shape)
 
 
 @rule("Trilu", how=SELECT)

@@ -18,7 +18,7 @@ from rfgraph.ops.steps import (
 )
 from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole
 from rfgraph.relations.how import How, Scaling
-from rfgraph.relations.steps import Pointwise, Reduce, Regroup
+from rfgraph.relations.steps import Pointwise, Reduce
 
 
 @rule("BatchNormalization", ignores="consumed_inputs momentum")
@@ -47,8 +47,8 @@ def batch_normalization(node: OpNode) -> Outcome:
     if training:
         hows = norm_hows(count, by_channel=True, stored=(gain,))
     links = list(normalization_links(shape, axes, hows))
-    for slot in (1, 2) if training else (1, 2, 3, 4):
-        links.extend(_parameter_links(node, slot, shape, own))
+    slots = (1, 2) if training else (1, 2, 3, 4)
+    links.extend(_parameter_link(node, slot, shape, own) for slot in slots)
     if training:
         links.extend(_statistics_links(node, shape, kept, own))
     return trim_outputs(node, (shape, own, own, own, own), links)
@@ -61,12 +61,10 @@ def _is_training(node: OpNode) -> bool:
     return not tested and any(node.outputs[1:])
 
 
-def _parameter_links(node: OpNode, slot: int, shape: Shape, own: Shape) -> list[Link]:
+def _parameter_link(node: OpNode, slot: int, shape: Shape, own: Shape) -> Link:
     """Return the link of parameters of shape `own`, which lies from axis 1 on."""
-    found = node.expect_shape(slot, own)
     placed = (*own, *(1,) * (len(shape) - 1 - len(own)))
-    steps = (*(() if found == placed else (Regroup(placed),)), Pointwise(shape))
-    return [Link(slot, steps)]
+    return Chain(node.expect_shape(slot, own)).regroup(placed).broadcast(shape).link(slot)
 
 
 def _statistics_links(node: OpNode, shape: Shape, kept: tuple[int, ...], own: Shape) -> list[Link]:

@@ -11,14 +11,13 @@ from rfgraph.ops.chain import Chain
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, normal_axes, normal_axis
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
-    is_identity,
     is_unlistable,
     kept_steps,
-    select_steps,
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Outside, Shape, Shift
 from rfgraph.relations.how import SELECT
+from rfgraph.relations.reading import is_identity
 from rfgraph.relations.steps import Select
 from rfgraph.wording.names import quoted
 
@@ -267,8 +266,7 @@ def concat(node: OpNode) -> Outcome:
     links = []
     offset = 0
     for slot, shape in zip(slots, shapes, strict=True):
-        part = Shift(-offset, 1, shape[axis], total, "absent")
-        links.append(Link(slot, select_steps(shape, [(axis, part)]), how=SELECT))
+        links.append(Chain(shape).put(axis, offset, total).link(slot, how=SELECT))
         offset += shape[axis]
     return Outcome(((*first[:axis], total, *first[axis + 1 :]),), tuple(links))
 

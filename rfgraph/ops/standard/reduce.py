@@ -30,10 +30,8 @@ def _reduction_outcome(
     shape: Shape, axes: tuple[int, ...], keep: bool, how: How | None = None
 ) -> Outcome:
     chain = Chain(shape).reduce(axes)
-    if axes and not keep:
+    if not keep:
         chain.regroup(drop_axes(shape, axes))
-    if not chain.steps:
-        chain.broadcast(shape)
     return Outcome((chain.shape,), (chain.link(0, how=how),))
 
 
@@ -181,9 +179,7 @@ def multinomial(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     rows, classes = node.ranked(0, 2, 2)
-    samples = node.int("sample_size", 1)
-    if samples < 1:
-        raise RuleError(f"attribute 'sample_size' requires at least 1, found {samples}")
+    samples = node.int("sample_size", 1, least=1)
     return Outcome(((rows, samples),), (Link(0, (Reduce(((1, Whole(classes, samples)),)),)),))
 
 

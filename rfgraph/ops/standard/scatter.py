@@ -152,7 +152,6 @@ def _box(shape: Shape, lists: list[Array], combined: bool) -> Outcome:
                 combined = True
             else:
                 covered = covered & side
-    updates.add(*(() if updates.steps else (Pointwise(shape),)))
     links = [updates.link(2)]
     kept: tuple[Step, ...] | None = () if combined else kept_steps(~covered, shape)
     if kept is not None:
@@ -203,10 +202,4 @@ def _reshaped_link(
     node: OpNode, view: _View, slot: int, under: Shape, steps: tuple[Step, ...]
 ) -> Link:
     """Return the link of input `slot` whose `steps` apply to it under another shape."""
-    chain = Chain(node.shape(slot))
-    if chain.shape != under:
-        chain.reshape(under)
-    chain.add(*steps)
-    if chain.shape != view.shape or not chain.steps:
-        chain.reshape(view.shape)
-    return chain.link(slot)
+    return Chain(node.shape(slot)).regroup(under).add(*steps).regroup(view.shape).link(slot)

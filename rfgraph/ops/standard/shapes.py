@@ -11,7 +11,6 @@ from rfgraph.ops.steps import drop_axes, own_link
 from rfgraph.relations.axis_rules import Repeat, Shape
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Permute, Pointwise, Regroup, Select
-from rfgraph.wording.names import quoted
 
 
 def _as(shape: Shape, target: Shape) -> Outcome:
@@ -177,7 +176,7 @@ def depth_to_space(node: OpNode) -> Outcome:
     Exact. Versions: since 11 attribute mode tells how the channels are ordered.
     """
     batch, channels, *space = node.ranked(0, 4, 4)
-    block = _block(node)
+    block = node.int("blocksize", least=1)
     crd = node.choice("mode", "DCR", ("DCR", "CRD")) == "CRD"
     depth, rest = divmod(channels, block * block)
     if rest:
@@ -196,7 +195,7 @@ def space_to_depth(node: OpNode) -> Outcome:
     Exact. Versions: since 28 attribute mode tells how the channels are ordered.
     """
     batch, channels, height, width = node.ranked(0, 4, 4)
-    block = _block(node)
+    block = node.int("blocksize", least=1)
     crd = node.choice("mode", "DCR", ("DCR", "CRD")) == "CRD"
     if height % block or width % block:
         raise RuleError(f"requires lengths that are multiples of {block}, found {[height, width]}")
@@ -205,13 +204,6 @@ def space_to_depth(node: OpNode) -> Outcome:
     out = (batch, channels * block * block, rows, columns)
     split = Regroup((batch, channels, rows, block, columns, block))
     return Outcome((out,), (Link(0, (split, Permute(perm), Regroup(out))),))
-
-
-def _block(node: OpNode) -> int:
-    block = node.int("blocksize")
-    if block < 1:
-        raise RuleError(f"attribute {quoted('blocksize')} requires at least 1, found {block}")
-    return block
 
 
 @rule("Optional OptionalGetElement", ignores="type", how=SELECT)

@@ -13,7 +13,6 @@ from rfgraph.ops.steps import (
     normal_indices,
     pick_steps,
     repeat_rule,
-    select_steps,
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import (
@@ -57,8 +56,8 @@ class Rotation:
 
     def part_link(self, chain: Chain, start: int, slot: int) -> Link:
         """Return the link of a chain that has reached a part of each head, which begins there."""
-        part = Shift(-start, 1, chain.shape[3], self.size, "absent")
-        chain.add(*(() if chain.shape[3] == self.size else select_steps(chain.shape, [(3, part)])))
+        if chain.shape[3] != self.size:
+            chain.put(3, start, self.size)
         packed = len(self.shape) == 3
         return chain.add(Regroup(self.shape) if packed else Permute((0, 2, 1, 3))).link(slot)
 
@@ -93,9 +92,9 @@ def rotary_embedding(node: OpNode) -> Outcome:
     turn = _rotation(node)
     links = []
     if turn.turned:
-        part = Shift(0, 1, turn.size, turn.turned)
         chain = turn.token_chain()
-        chain.add(*(() if turn.turned == turn.size else select_steps(chain.shape, [(3, part)])))
+        if turn.turned != turn.size:
+            chain.take(3, 0, turn.turned)
         links.append(turn.part_link(chain.add(*_pairs(turn)), 0, 0))
         links.extend(_cache_link(node, turn, slot) for slot in (1, 2))
         if node.has(3):

@@ -118,9 +118,7 @@ def lrn(node: OpNode) -> Outcome:
     Exact. Versions: all (1, 13).
     """
     shape = node.ranked(0, 2)
-    size = node.int("size")
-    if size < 1:
-        raise RuleError(f"attribute 'size' requires at least 1, found {size}")
+    size = node.int("size", least=1)
     before = (size - 1) // 2
     band = Band(before, size - 1 - before, shape[1], shape[1])
     return Outcome((shape,), (Link(0, (Prefix(((1, band),)),)),))
