@@ -60,7 +60,13 @@ class Padding:
     ) -> None:
         self._graph, self._source, self._tensor, self._over = graph, source, tensor, over
         start: Carriers = frozenset((axis,))
-        self._carriers = dict(_Carrying(over).from_source(graph, source, start, [tensor]))
+        walk = _Carrying(over)
+        self._carriers = dict(walk.from_source(graph, source, start, [tensor]))
+        self._parted = frozenset(
+            name
+            for name in self._carriers
+            if len({edge.slot for edge in walk.edges_into(graph, name)}) > 1
+        )
 
     def at(self, index: Sequence[int | tuple[int, int] | None]) -> tuple[bool, bool]:
         """Return whether padding touches some of the units at `index`.
@@ -68,7 +74,7 @@ class Padding:
         An entry is a unit, the first and the end of a range, or None for a whole axis. Raises
         BoundError as `boxes_read` does.
         """
-        touching = _Touching(self._over, self._carriers)
+        touching = _Touching(self._over, self._carriers, self._parted)
         chosen = chosen_at(index, input_shape(self._graph, self._tensor))
         for _ in touching.from_target(self._graph, self._tensor, (chosen,)):
             if touching.left and touching.right:
@@ -82,9 +88,8 @@ class Padding:
         None if the input does not reach the tensor. BoundError where tables grow too large.
         """
         zero = np.zeros((1,) * len(input_shape(self._graph, self._source)), dtype=np.int64)
-        walk = _Tabulated(self._over, self._carriers).from_source(
-            self._graph, self._source, (Table(zero, zero),), [self._tensor]
-        )
+        domain = _Tabulated(self._over, self._carriers, self._parted)
+        walk = domain.from_source(self._graph, self._source, (Table(zero, zero),), [self._tensor])
         for name, (held,) in walk:
             if name == self._tensor:
                 table = table_of(held)
@@ -181,25 +186,30 @@ def _ends_outside(rule: OwnRule, *, in_part: bool) -> tuple[Mask, Mask] | None:
 
 
 class _Outside(Domain[Value]):
-    """A walk over edges from what the input reaches that knows where its axis lies."""
+    """A walk over edges from what the input reaches that knows where its axis lies.
+
+    The edges into the tensors `parted` bring parts, of which each is absent from the others.
+    """
 
     _in_part = False
     _here: frozenset[int] = frozenset()
 
     def __init__(
-        self, over: Mapping[str, Sequence[Edge]], carriers: Mapping[str, Carriers]
+        self,
+        over: Mapping[str, Sequence[Edge]],
+        carriers: Mapping[str, Carriers],
+        parted: frozenset[str],
     ) -> None:
         super().__init__(over)
-        self._carrying, self._carriers = _Carrying(), carriers
+        self._carrying, self._carriers, self._parted = _Carrying(), carriers, parted
 
     def edges_into(self, graph: Graph, tensor: str) -> Iterable[Edge]:
-        edges = tuple(super().edges_into(graph, tensor))
-        # Whether they bring parts of a tensor, of which each is absent from the others.
-        self._in_part = len({edge.slot for edge in edges}) > 1
+        edges = super().edges_into(graph, tensor)
         return (edge for edge in edges if edge.source in self._carriers)
 
     def across(self, value: Value, edge: Edge) -> Value:
         """Carry a value over an edge, with the axes that carry the input's before each step."""
+        self._in_part = edge.target in self._parted
         steps = []
         carriers = self._carriers[edge.source]
         for step, shape in edge.relation.plan:
