@@ -443,12 +443,13 @@ def test_channels_that_read_nothing_have_size_nothing():
         assert (axis.size, axis.size_min, axis.stride) == (size, 0, 1)
 
 
-def test_channels_that_stay_where_they_are_along_an_axis_are_no_row_of_positions():
-    # Both units of a channel sample the only position, of which one channel reads the neighbours.
+@pytest.mark.parametrize("units", [2, 1])
+def test_channels_that_stay_where_they_are_along_an_axis_are_no_row_of_positions(units):
+    # All units of a channel sample the only position, of which one channel reads the neighbours.
     build, x = builder(1, 1, 3)
     x = build.slice(build.concat([x, build.same_conv(x, 1, 3)]), [2], [0], [1])
     x = build.resize(x, [2], None, mode="linear", coordinate_transformation_mode="align_corners")
-    model = build.model(x)
+    model = build.model(build.slice(x, [2], [0], [units]))
     want = measures.measure(model, output(model), "x0", 2, UNITS, along=2)
     assert (want["size"], want["size_min"], want["stride"], want["start"]) == (3, 1, 0, -1)
     axis = rfgraph.analyze(model).receptive_field().axes[2]

@@ -199,9 +199,9 @@ def test_positions_that_read_alike_stay_as_they_are():
 def test_too_many_positions_side_by_side_are_a_blur(monkeypatch):
     monkeypatch.setattr(bounds, "MAX_TABLE", 5)
     assert unite_standing([at(0, 0, 0), at(1, 1, 1)], (1, 6, 2)) == (Blur(frozenset({1})),)
-    along = [Mapped(0, constant((k, k)), ((1, 1 << k),)) for k in range(2)]
-    monkeypatch.setattr(bounds, "MAX_TABLE", 1)
-    assert unite_standing(along, (1, 2, 2)) == (Blur(frozenset({0, 1})),)
+    along = [Mapped(0, constant((k, k)), ((0, 1 << k), (1, 1))) for k in range(2)]
+    monkeypatch.setattr(bounds, "MAX_TABLE", 3)
+    assert unite_standing(along, (2, 2, 2)) == (Blur(frozenset({0, 1})),)
 
 
 def test_one_map_on_parts_of_an_axis_is_one_piece():

@@ -22,10 +22,10 @@ def unite_standing(pieces: Sequence[Piece], shape: Shape) -> tuple[Piece, ...]:
 
     Only those are meant that are restricted to some positions, which then say what is read.
     """
-    still = [piece for piece in pieces if _is_position(piece, shape)]
+    still = [piece for piece in pieces if _is_position(piece)]
     if len({piece.map for piece in still}) < 2:
         return tuple(pieces)
-    moving = [piece for piece in pieces if not _is_position(piece, shape)]
+    moving = [piece for piece in pieces if not _is_position(piece)]
     return *moving, _side_by_side(still, shape)
 
 
@@ -52,17 +52,15 @@ def splice(pieces: Iterable[Piece], shape: Shape) -> tuple[Piece, ...]:
     return tuple(by_key.values())
 
 
-def _is_position(piece: Piece, shape: Shape) -> TypeGuard[Mapped]:
-    """Whether a piece is one position: several in a row that read alike stay a row."""
-    if not isinstance(piece, Mapped) or not piece.support or piece.map.p > 1 or piece.map.q:
+def _is_position(piece: Piece) -> TypeGuard[Mapped]:
+    """Whether a piece is one position of its axis, and no axis along which all units read alike."""
+    if not isinstance(piece, Mapped) or piece.map.p > 1 or piece.map.q:
         return False
-    along = piece.carrier
-    return along is None or shape[along] == 1 or along in dict(piece.support)
+    return bool(piece.support) and piece.carrier in (None, *dict(piece.support))
 
 
 def _side_by_side(pieces: Sequence[Mapped], shape: Shape) -> Piece:
     axes = frozenset(axis for piece in pieces for axis, _ in piece.support)
-    axes = axes.union(*(piece.axes for piece in pieces))
     table = tabulate(pieces, shape)
     if table is None:
         return Blur(axes)
