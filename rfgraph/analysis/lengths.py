@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from rfgraph.domains.joined import edges_over, joins_by_axis
 from rfgraph.domains.moved import Moved
-from rfgraph.domains.movement import Break
+from rfgraph.domains.movement import MERGED, Break
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.axis_rules import Band, Blocks, Resample, Shift, Transposed, Window
 from rfgraph.relations.graph import edges_from, edges_into, producer_of, shape_of
@@ -130,7 +132,7 @@ def accepted_lengths(
 
     Axes of the same length move in steps of `shared`. Shapes are evaluated at each length of one
     period, as many as MAX_BUILT operators allow; of a few periods where some tensors change with
-    the length but do not move.
+    the length but do not move, or longer inputs are refused: what merges may have fitted by chance.
     """
     length = source.shape[axis]
     if axis not in source.symbolic or model.at is None:
@@ -144,7 +146,7 @@ def accepted_lengths(
     tried = range(length, length + step)
     if few:
         tried = range(length + -length % step, length + -length % step + 1)
-    elif takes.otherwise(length + step):
+    elif any(takes.otherwise(length + turns * step) for turns in (1, FEW // step | 1)):
         step = _repeated(takes, range(length, length + min(max(2 * step, FEW), trials)), step)
         if not step:
             return Lengths(length, math.lcm(moving.step, shared), None, ()), ()
@@ -158,7 +160,9 @@ def accepted_lengths(
         for n in lossless[1:]
         for one in dependent(found[lossless[0]], found[n], moving, n - lossless[0])
     }
-    least = _least(takes, length, step, residues) if found or not few else length
+    merges = any(one.why == MERGED for one in moving.breaks)
+    below = [*(n for n in range(1, length) if n % step in residues), length]
+    least = _least(takes, below[-trials:] if merges else below, one_by_one=merges)
     return Lengths(least, step, None if few else residues, known), tuple(differing)
 
 
@@ -176,6 +180,10 @@ class _Taking:
             return None
         return made
 
+    def at_all(self, length: int) -> bool:
+        """Whether a length is accepted."""
+        return self(length) is not None
+
     def otherwise(self, longer: int) -> bool:
         """Whether a `longer` length is refused, or changes what does not move with the axis."""
         made = self(longer)
@@ -187,25 +195,18 @@ class _Taking:
 
 def _repeated(takes: _Taking, tried: range, step: int) -> int:
     """Return the least multiple of a step by which what is accepted repeats; 0 if none is seen."""
-    taken = [takes(length) is not None for length in tried]
+    taken = [takes.at_all(length) for length in tried]
     for period in range(step, len(taken) // 2 + 1, step):
         if taken[period:] == taken[:-period]:
             return period
     return 0
 
 
-def _least(takes: _Taking, length: int, step: int, residues: tuple[int, ...]) -> int:
-    """Return the least accepted length, by bisection of those of the residues up to `length`."""
-    below = [n for n in range(1, length + 1) if n % step in residues]
-    below.append(length)
-    low, high = 0, len(below) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if takes(below[middle]) is None:
-            low = middle + 1
-        else:
-            high = middle
-    return below[high]
+def _least(takes: _Taking, lengths: Sequence[int], *, one_by_one: bool) -> int:
+    """Return the least from which on all lengths are accepted, as the last is; or by bisection."""
+    if one_by_one:
+        return min(takewhile(takes.at_all, reversed(lengths)), default=lengths[-1])
+    return lengths[bisect_left(lengths, True, hi=len(lengths) - 1, key=takes.at_all)]
 
 
 def least_alike(

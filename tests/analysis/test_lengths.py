@@ -173,3 +173,36 @@ def test_points_on_one_side_or_at_a_scale_that_is_a_float_are_not(model):
     net, x = network(model), np.arange(200, dtype=np.float32).reshape(1, 1, 200)
     whole = net(x)
     np.testing.assert_array_equal(stitched(plan, net, x, whole), whole)
+
+
+def halves_and_thirds(net):
+    third = net.conv("x", 1, s=3)
+    return third, net.conv(net.conv("x", 2, s=2, pads=(0, 1)), 4, pads=(0, 2))
+
+
+def doubled(net):
+    return net.conv("x", 1), net.conv(net.up(net.conv("x", 2, pads=0), 2, 2), 2, pads=0)
+
+
+def cut_to_twenty(net):
+    slower = net.conv(net.up("x", 2, 2), 4, s=3, pads=(1, 2))
+    return net.cut(slower, 1, 21), net.cut(net.cut("x", 1, -2), 3, 23)
+
+
+@pytest.mark.parametrize(
+    ("branches", "least"), [(halves_and_thirds, None), (doubled, None), (cut_to_twenty, 31)]
+)
+def test_lengths_at_which_other_strides_fit_by_chance_do_not_stand_for_longer_ones(branches, least):
+    net = nets.line()
+    model = net.model(net.op("Add", *branches(net)))
+    run, runs = network(model), []
+    for length in range(1, 300):
+        with contextlib.suppress(Exception):
+            runs += [length] * (run(image_of((1, 1, length))).size > 0)
+    (lengths,) = rfgraph.tiles(model).geometry.lengths.values()
+    if least is None:
+        assert len(runs) < 10
+        assert (lengths.residues, lengths.lossless) == (None, ())
+    else:
+        assert (lengths.least, lengths.residues) == (least, tuple(range(lengths.step)))
+        assert (least - 1 in runs, runs[least - 300 :]) == (False, list(range(least, 300)))
