@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.lengths import at_lengths
+from rfgraph.analysis.other_lengths import other_lengths
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import shape_of
 
@@ -80,5 +80,5 @@ def _bytes(found: Geometry, own: Sequence[int], steps: int) -> int | None:
         axis.axis: axis.lengths.least if axis.lengths.is_fixed else core + sum(axis.grid_halo)
         for axis, core in zip(found.axes, _core(found, own, steps), strict=True)
     }
-    made = at_lengths(found.model, found.item, lengths)
+    made = other_lengths(found.model).at(found.item, lengths)
     return None if made is None else activation_bytes(made)

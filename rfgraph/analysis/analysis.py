@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.analysis.before_global import before_global, in_order_of
 from rfgraph.analysis.field import Finding, Output, ReceptiveField
+from rfgraph.analysis.loading import load
 from rfgraph.analysis.names import pick_input, pick_tensor, pick_tensors
 from rfgraph.analysis.not_followed import not_followed
 from rfgraph.analysis.ranges import is_range
@@ -14,23 +15,25 @@ from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.domains.fields.meter import Meter, Seen
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.relations.graph import producer_of, shape_of
+from rfgraph.relations.graph import Model, producer_of, shape_of
 from rfgraph.wording.names import printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rfgraph.analysis.tabulated import Tabulated
+    from rfgraph.analysis.examined import Examined
+    from rfgraph.analysis.other_lengths import OtherLengths
     from rfgraph.domains.fields.layout import ClosedForm, State
-    from rfgraph.relations.graph import Graph, Model, ModelInput
+    from rfgraph.onnxfile.reading.model_source import Source
+    from rfgraph.relations.graph import Graph, ModelInput
 
 
 class Analysis:
     """What is known of one model: `forms` by graph input; fields are measured when asked for."""
 
     __slots__ = (
-        *("_alike", "_edges", "_inputs", "_longer", "_meters", "_seen", "_tabulated"),
-        *("forms", "model"),
+        *("_alike", "_edges", "_inputs", "_lengths", "_longer", "_meters", "_seen"),
+        *("_examined", "forms", "model"),
     )
 
     def __init__(self, model: Model, forms: Mapping[str, ClosedForm]) -> None:
@@ -43,7 +46,8 @@ class Analysis:
         self._edges: int | None = None
         # The analysis at doubled lengths once it was asked for: none or one.
         self._longer: tuple[Analysis, ...] | None = None
-        self._tabulated: Tabulated | None = None
+        self._lengths: OtherLengths | None = None
+        self._examined: Examined | None = None
 
     @property
     def graph(self) -> Graph:
@@ -165,13 +169,22 @@ class Analysis:
                 self._longer = ()
         return self._longer[0]._meter(source) if self._longer else None
 
-    def tabulated(self, tensor: str) -> Tabulated:
-        """Return the tables of a tensor, those made before if it was asked for last."""
-        from rfgraph.analysis.tabulated import Tabulated
+    @property
+    def lengths(self) -> OtherLengths:
+        """What gives the model at other lengths."""
+        if self._lengths is None:
+            from rfgraph.analysis.other_lengths import other_lengths
 
-        if self._tabulated is None or self._tabulated.tensor != tensor:
-            self._tabulated = Tabulated(self.graph, tensor)
-        return self._tabulated
+            self._lengths = other_lengths(self.model)
+        return self._lengths
+
+    def examined(self, tensor: str) -> Examined:
+        """Return what is worked out of a tensor, with what was so if it was asked for last."""
+        if self._examined is None or self._examined.tensor != tensor:
+            from rfgraph.analysis.examined import Examined
+
+            self._examined = Examined(self.lengths, tensor)
+        return self._examined
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -215,6 +228,23 @@ class Analysis:
         return f"{type(self).__name__}({self.model.file!r}, tensors={len(self.graph)})"
 
 
-def forms_of(model: Model) -> dict[str, ClosedForm]:
-    """Return the closed form of every input of a model."""
-    return closed_forms(model.graph, [item.name for item in model.inputs])
+def forms_of(model: Model, input: str | None = None) -> dict[str, ClosedForm]:
+    """Return the closed form of one input of a model, or of every one."""
+    names = [item.name for item in model.inputs] if input is None else [pick_input(model, input)]
+    return closed_forms(model.graph, names)
+
+
+def analysed(model: Model | Analysis | Source, input: str | None = None) -> Analysis:
+    """Return an analysis as it is, and that of anything else, on one input or on all."""
+    if isinstance(model, Analysis):
+        return model
+    loaded = model if isinstance(model, Model) else load(model)
+    return Analysis(loaded, forms_of(loaded, input))
+
+
+def reached(
+    model: Model | Analysis | Source, tensor: str | None, input: str | None
+) -> tuple[Analysis, str, str]:
+    """Return the analysis, the input and the tensor meant; UsageError where it is not reached."""
+    result = analysed(model)
+    return result, *result.pair(tensor, input)

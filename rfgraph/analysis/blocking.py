@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.lengths import MAX_STEP, at_lengths, dependent
+from rfgraph.analysis.lengths import MAX_STEP, dependent
 from rfgraph.domains.moved import Moved
 from rfgraph.domains.movement import BEFORE, CROSSED, MERGED, UNKNOWN
 from rfgraph.relations.axis_rules import Resample
@@ -16,9 +16,11 @@ from rfgraph.wording.records import Record
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from rfgraph.analysis.examined import Examined
+    from rfgraph.analysis.other_lengths import OtherLengths
     from rfgraph.domains.movement import Break, Movement
     from rfgraph.relations.axis_rules import AxisRule
-    from rfgraph.relations.graph import Graph, Model, ModelInput
+    from rfgraph.relations.graph import Graph, ModelInput
     from rfgraph.relations.operator import Operator
 
 
@@ -40,8 +42,7 @@ def blocker_of(operator: Operator | None, axis: int, why: str) -> Blocker:
 
 
 def all_blockers(
-    model: Model,
-    tensor: str,
+    examined: Examined,
     item: ModelInput,
     moves: Mapping[int, Movement],
     differing: Mapping[int, Sequence[Break]],
@@ -50,30 +51,31 @@ def all_blockers(
     """Return what keeps a tensor from moving along its axes, and what changes with length."""
     blockers: list[Blocker] = []
     for axis, along in moves.items():
-        ours = _blockers(model, item, axis, along, differing[axis])
+        ours = _blockers(examined.lengths, item, axis, along, differing[axis])
         if axis not in measured and not ours:
-            ours = [blocker_of(producer_of(model.graph, tensor), axis, "does not keep the axis")]
+            maker = producer_of(examined.graph, examined.tensor)
+            ours = [blocker_of(maker, axis, "does not keep the axis")]
         blockers.extend(ours)
     return tuple(dict.fromkeys(blockers))
 
 
 def _blockers(
-    model: Model, item: ModelInput, axis: int, moving: Movement, differing: Sequence[Break]
+    others: OtherLengths, item: ModelInput, axis: int, moving: Movement, differing: Sequence[Break]
 ) -> list[Blocker]:
     step = moving.step
     longer = None
     if step <= MAX_STEP:
-        longer = at_lengths(model, item, {axis: item.shape[axis] + step})
+        longer = others.at(item, {axis: item.shape[axis] + step})
     changed = list(differing)
     if longer is not None:
-        changed.extend(dependent(model, longer, moving, step))
-    reasons = {one.operator: one.reason for one in model.unanalysed}
+        changed.extend(dependent(others.model, longer, moving, step))
+    reasons = {one.operator: one.reason for one in others.model.unanalysed}
     blockers = [blocker_of(one.operator, axis, one.why) for one in changed]
-    others = {item.why for item in moving.breaks} - {BEFORE, CROSSED}
+    stopping = {item.why for item in moving.breaks} - {BEFORE, CROSSED}
     for operator, why in moving.breaks:
         # Strides that differ follow from a ratio that depends on the length, and scores of pairs
         # are in the way only of what does not read them row by row.
-        if not ((why == MERGED and changed) or (why == CROSSED and others)):
+        if not ((why == MERGED and changed) or (why == CROSSED and stopping)):
             said = reasons.get(operator, why) if why == UNKNOWN else why
             blockers.append(blocker_of(operator, axis, said))
     return blockers

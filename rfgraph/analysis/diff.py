@@ -7,12 +7,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from rfgraph.analysis.analysis import analysed
 from rfgraph.analysis.differences import Diff, Kind, LayerDiff, TensorDiff, Verdict
 from rfgraph.analysis.layers import FIELD, WINDOW, layers_of
 from rfgraph.analysis.measurement import WITHOUT_END, measured
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.analysis.pairing import Pair, matched, paired_layers
-from rfgraph.analysis.result import analysed, analyze
 from rfgraph.arguments import keywords_named, mapping, text
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.graph import Model, shape_of
@@ -108,7 +108,7 @@ def _at_lengths_of(
     if not differs or open_one.model.at is None:
         return open_one
     try:
-        return analyze(open_one.model.at(shapes))
+        return analysed(open_one.model.at(shapes))
     except RfgraphError:
         return open_one
 

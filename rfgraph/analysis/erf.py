@@ -52,11 +52,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from rfgraph.analysis.analysis import Analysis
+from rfgraph.analysis.analysis import analysed
 from rfgraph.analysis.effective_field import ERF, SHARE, EffectiveAxis, Endless
 from rfgraph.analysis.lossy import without_lossy
 from rfgraph.analysis.names import pick_input, pick_tensor
-from rfgraph.analysis.result import analyze
 from rfgraph.analysis.unit import normal_index
 from rfgraph.arguments import described, fraction, keywords_named, sequence
 from rfgraph.domains.effective.adjoint import Kind, Weighing, mass_on
@@ -79,6 +78,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.effective_field import UnitIndex
     from rfgraph.analysis.unit import Index
     from rfgraph.onnxfile.reading.model_source import Source
@@ -110,7 +110,7 @@ def erf(
     the tensor is the output, or the one before it becomes global. Raises UsageError for unknown
     names, and where there are several candidates; BoundError where the map grows too large.
     """
-    result = model if isinstance(model, Analysis) else analyze(model)
+    result = analysed(model)
     if map not in KINDS:
         raise UsageError(f"map requires one of {', '.join(KINDS)}, found {described(map)}")
     part = fraction(share)

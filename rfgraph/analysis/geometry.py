@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.before_global import before_stops
 from rfgraph.analysis.blocking import Blocker, all_blockers, rounding
-from rfgraph.analysis.interior import moving, moving_to
+from rfgraph.analysis.examined import Examined
+from rfgraph.analysis.interior import moving
 from rfgraph.analysis.lengths import (
     MAX_STEP,
     Lengths,
     accepted,
     accepted_lengths,
-    at_lengths,
     least_alike,
 )
 from rfgraph.analysis.together import Together, together
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.other_lengths import OtherLengths
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.periodic import PeriodicMap
     from rfgraph.relations.axis_rules import Shape
@@ -193,12 +195,14 @@ def geometry(
     """
     spatial = result.forms[source].spatial_axes if axes is None else tuple(axes)
     item = result.model.input(source)
-    found = _accepted(result.model, item, tensor, spatial)
+    examined = result.examined(tensor)
+    found = _accepted(examined, item, spatial)
     lengths = {axis: one for axis, (one, _) in found.items()}
-    shape = None if whole is None else _whole_shape(result.model, item, tensor, lengths, whole)
-    model = _measured_at(result.model, item, lengths, whole or _bound(item, spatial))
+    shape = None if whole is None else _whole_shape(examined, item, lengths, whole)
+    examined = _measured_at(examined, item, lengths, whole or _bound(item, spatial))
+    model = examined.lengths.model
     item = model.input(source)
-    moves = {axis: moving(model, item, axis, tensor) for axis in spatial}
+    moves = {axis: moving(examined, item, axis) for axis in spatial}
     own_shape = shape_of(model.graph, tensor) or ()
     measured = tuple(
         made
@@ -206,14 +210,14 @@ def geometry(
         if (made := _axis(own_shape, tensor, item, axis, moves[axis], lengths[axis]))
     )
     differing = {axis: breaks for axis, (_, breaks) in found.items()}
-    blockers = all_blockers(model, tensor, item, moves, differing, {made.axis for made in measured})
+    blockers = all_blockers(examined, item, moves, differing, {made.axis for made in measured})
     if all(one.why == BEFORE for one in blockers):
-        measured, more = _cut_together(model, item, tensor, measured)
+        measured, more = _cut_together(examined, item, measured)
         blockers = tuple(dict.fromkeys((*blockers, *more)))
     if not blockers:
+        alike = partial(least_alike, examined.lengths, item)
         measured = tuple(
-            replace(made, least=least_alike(model, item, made.axis, moves[made.axis], made.lengths))
-            for made in measured
+            replace(it, least=alike(it.axis, moves[it.axis], it.lengths)) for it in measured
         )
     if whole is not None and shape is None and not blockers:
         shape = _longer(own_shape, measured, whole)
@@ -221,12 +225,12 @@ def geometry(
 
 
 def _measured_at(
-    model: Model,
+    examined: Examined,
     item: ModelInput,
     lengths: Mapping[int, Lengths],
     whole: Sequence[int | None],
-) -> Model:
-    """Return the model at lengths that tiles of the whole have."""
+) -> Examined:
+    """Return the tensor in the model at lengths that tiles of the whole have."""
     at = {
         axis: _base(item.shape[axis], found, length)
         for (axis, found), length in zip(lengths.items(), whole, strict=True)
@@ -234,10 +238,20 @@ def _measured_at(
     for axes in _sharing(item, at):
         at.update(dict.fromkeys(axes, _common(at, lengths, axes)))
     if all(item.shape[axis] == length for axis, length in at.items()):
-        return model
-    made = at_lengths(model, item, at)
+        return examined
+    made = _at(examined.lengths, item, at, lengths)
+    return Examined(replace(examined.lengths, model=made), examined.tensor)
+
+
+def _at(
+    others: OtherLengths, item: ModelInput, at: Mapping[int, int], lengths: Mapping[int, Lengths]
+) -> Model:
+    """Return the model at lengths of its axes; UsageError, with what they accept, if refused."""
+    made = others.at(item, at)
     if made is None:
-        raise _refused(item, at, lengths)
+        said = [f"axis {axis} accepts {accepted(lengths[axis])}" for axis in at]
+        found = f"lengths of {', '.join(map(str, at.values()))}"
+        raise UsageError(f"input {quoted(item.name)} refuses {found}; {'; '.join(said)}")
     return made
 
 
@@ -267,18 +281,17 @@ def _bound(item: ModelInput, axes: Sequence[int]) -> list[int | None]:
 
 
 def _accepted(
-    model: Model, item: ModelInput, tensor: str, spatial: Sequence[int]
+    examined: Examined, item: ModelInput, spatial: Sequence[int]
 ) -> dict[int, tuple[Lengths, tuple[Break, ...]]]:
     """Return by axis the lengths that it accepts, and what differs between such."""
-    move = moving_to(model.graph, tensor)
-    moves = {axis: move(item.name, axis) for axis in spatial}
+    moves = {axis: examined.movement(item.name, axis) for axis in spatial}
     shared = {
         axis: math.lcm(*(moves[each].step for each in axes))
         for axes in _sharing(item, moves)
         for axis in axes
     }
     return {
-        axis: accepted_lengths(model, item, axis, along, shared.get(axis, 1))
+        axis: accepted_lengths(examined.lengths, item, axis, along, shared.get(axis, 1))
         for axis, along in moves.items()
     }
 
@@ -300,20 +313,16 @@ def _base(declared: int, lengths: Lengths, whole: int | None) -> int:
 
 
 def _whole_shape(
-    model: Model,
+    examined: Examined,
     item: ModelInput,
-    tensor: str,
     lengths: Mapping[int, Lengths],
     whole: Sequence[int],
 ) -> Shape | None:
     """Return the tensor's shape for the whole of open lengths; None where the file fixes some."""
     if any(one.is_fixed for one in lengths.values()):
         return None
-    at = dict(zip(lengths, whole, strict=True))
-    made = at_lengths(model, item, at)
-    if made is None:
-        raise _refused(item, at, lengths)
-    return shape_of(made.graph, tensor)
+    made = _at(examined.lengths, item, dict(zip(lengths, whole, strict=True)), lengths)
+    return shape_of(made.graph, examined.tensor)
 
 
 def _longer(shape: Shape, axes: Sequence[AxisGeometry], whole: Sequence[int]) -> Shape:
@@ -322,12 +331,6 @@ def _longer(shape: Shape, axes: Sequence[AxisGeometry], whole: Sequence[int]) ->
     for axis, length in zip(axes, whole, strict=True):
         made[axis.carrier] = math.floor(length * axis.scale + axis.offset)
     return tuple(made)
-
-
-def _refused(item: ModelInput, at: Mapping[int, int], lengths: Mapping[int, Lengths]) -> UsageError:
-    said = [f"axis {axis} accepts {accepted(lengths[axis])}" for axis in at]
-    found = ", ".join(map(str, at.values()))
-    return UsageError(f"input {quoted(item.name)} refuses lengths of {found}; {'; '.join(said)}")
 
 
 # -- numbers ---------------------------------------------------------------------------------------
@@ -365,14 +368,14 @@ def _halos(needed: PeriodicMap, size: int) -> tuple[tuple[int, int], tuple[int, 
 
 
 def _cut_together(
-    model: Model, item: ModelInput, tensor: str, measured: Sequence[AxisGeometry]
+    examined: Examined, item: ModelInput, measured: Sequence[AxisGeometry]
 ) -> tuple[tuple[AxisGeometry, ...], tuple[Blocker, ...]]:
     """Return the axes with what other inputs need that are cut with this, and what blocks it."""
     made: list[AxisGeometry] = []
     blockers: list[Blocker] = []
     for axis in measured:
         alone = Together(axis.map, axis.mirrored)
-        found = together(model, item, axis.axis, tensor, axis.carrier, alone)
+        found = together(examined, item, axis.axis, axis.carrier, alone)
         halo, grid = _halos(found.needs, axis.size)
         numbers = replace(axis, map=found.needs, halo=halo, grid_halo=grid)
         made.append(replace(numbers, mirrored=found.mirrored, inputs=found.inputs))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
-from rfgraph.analysis.paths import Count, load_unless_loaded, model_of, question
+from rfgraph.analysis.analysis import analysed
+from rfgraph.analysis.paths import Count, question
 from rfgraph.analysis.statistics import STATISTICS, AxisHistogram
 from rfgraph.analysis.view import input_lengths
 from rfgraph.arguments import integer, keywords_named
@@ -128,11 +129,11 @@ def path_histogram(
     bytes; BoundError beyond. An empty distribution if nothing leads there; UsageError for unknown
     names.
     """
-    subject = load_unless_loaded(model)
-    asked = question(subject, tensor, input, count, through, avoiding)
+    result = analysed(model, input)
+    asked = question(result, tensor, input, count, through, avoiding)
     asked = replace(asked, max_patterns=integer("max_patterns", max_patterns))
     source, axes = asked.form.input, asked.form.spatial_axes
-    lengths = input_lengths(model_of(subject).input(source))
+    lengths = input_lengths(result.input(source))
     counter = _Counter(asked, {axis: lengths[axis] for axis in axes}, full=full)
     return PathHistogram(
         source,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.analysis.lengths import at_lengths
+from rfgraph.analysis.examined import Examined
+from rfgraph.analysis.other_lengths import other_lengths
 from rfgraph.domains.fields.interior import repeating_map
 from rfgraph.domains.moved import Moved, flatten
 from rfgraph.domains.movement import (
@@ -20,19 +20,15 @@ from rfgraph.domains.movement import (
     WRAPPED,
     Break,
     Movement,
-    leading_to,
-    movement,
 )
 from rfgraph.domains.periodic import PeriodicMap, join_spans
-from rfgraph.domains.regions import clipped_tables
 from rfgraph.errors import BoundError
 from rfgraph.relations.graph import input_shape, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from fractions import Fraction
 
-    from rfgraph.relations.graph import Graph, Model, ModelInput
+    from rfgraph.relations.graph import ModelInput
 
 # What may read the same from unit to unit all the same, away from the borders.
 _TABULATED = frozenset((PARTS, WRAPPED, MASKED, MIXED, CROSSED, LISTED, PICKED))
@@ -46,38 +42,31 @@ class _Middle(NamedTuple):
     is_bounded: bool
 
 
-@lru_cache(1)
-def moving_to(graph: Graph, tensor: str) -> Callable[[str, int], Movement]:
-    """Return what tells how steps move a tensor with an axis of an input, each asked once.
-
-    Kept while questions are about that tensor: of each input all others are asked.
-    """
-    leading = leading_to(graph, tensor)
-    return cache(lambda source, axis: movement(graph, source, axis, tensor, leading))
-
-
-def moving(model: Model, source: ModelInput, axis: int, tensor: str) -> Movement:
+def moving(examined: Examined, source: ModelInput, axis: int) -> Movement:
     """Return how a tensor moves: by steps and, where they do not tell, by units in its middle.
 
     Windows that are shifted by a roll and masked where it wraps, and chunks that a mask makes,
     repeat away from the borders. What is so at one length only is not taken.
     """
-    by_steps = moving_to(model.graph, tensor)(source.name, axis)
+    tensor = examined.tensor
+    by_steps = examined.movement(source.name, axis)
     whys = {item.why for item in by_steps.breaks}
     if not whys & _TABULATED or whys - _TABULATED - {BEFORE}:
         return by_steps
     value = by_steps.values.get(tensor)
     known = flatten(value).needs if isinstance(value, Moved) else None
     rates = frozenset(() if known is None else (known.rate,))
-    middle = _middle(model, source, axis, tensor, rates)
+    middle = _middle(examined, source, axis, rates)
     if middle is None:
         return by_steps
     if axis in source.symbolic:
-        longer = at_lengths(model, source, {axis: source.shape[axis] + middle.reads.q})
-        if longer is None or _middle(longer, source, axis, tensor, rates) != middle:
+        longer = examined.lengths.at(source, {axis: source.shape[axis] + middle.reads.q})
+        if longer is None:
+            return by_steps
+        if _middle(Examined(other_lengths(longer), tensor), source, axis, rates) != middle:
             return by_steps
     needs = _needs(middle.reads, known or middle.reads, by_steps.step)
-    length = (shape_of(model.graph, tensor) or ())[middle.axis]
+    length = (shape_of(examined.graph, tensor) or ())[middle.axis]
     opened = () if middle.is_bounded else (Break(by_steps.breaks[-1].operator, BEFORE),)
     values = {**by_steps.values, tensor: Moved(middle.axis, 1, length, needs, needs)}
     tabulated = tuple(
@@ -87,14 +76,14 @@ def moving(model: Model, source: ModelInput, axis: int, tensor: str) -> Movement
 
 
 def _middle(
-    model: Model, source: ModelInput, axis: int, tensor: str, rates: frozenset[Fraction]
+    examined: Examined, source: ModelInput, axis: int, rates: frozenset[Fraction]
 ) -> _Middle | None:
     """Return what units in the middle read; None where that does not repeat along one axis."""
     try:
-        table = clipped_tables(model.graph, source.name, [tensor])[tensor][axis]
+        table = examined.regions(source.name)[axis]
     except BoundError:
         return None
-    length = input_shape(model.graph, source.name)[axis]
+    length = input_shape(examined.graph, source.name)[axis]
     found = [
         _Middle(along, *repeated)
         for along in sorted(table.axes)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from rfgraph.domains.joined import edges_over, joins_by_axis
 from rfgraph.domains.moved import Moved
 from rfgraph.domains.movement import MERGED, Break
-from rfgraph.errors import RfgraphError
 from rfgraph.relations.axis_rules import Band, Blocks, Resample, Shift, Transposed, Window
 from rfgraph.relations.graph import edges_from, edges_into, producer_of, shape_of
 from rfgraph.relations.reading import reads_the_only
@@ -20,10 +18,11 @@ from rfgraph.relations.steps import Prefix, Reduce, Select, Taps
 from rfgraph.wording.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from rfgraph.analysis.other_lengths import OtherLengths
     from rfgraph.domains.movement import Movement
-    from rfgraph.relations.axis_rules import AxisRule, Shape
+    from rfgraph.relations.axis_rules import AxisRule
     from rfgraph.relations.graph import Edge, Graph, Model, ModelInput
     from rfgraph.relations.operator import Operator
 
@@ -34,9 +33,6 @@ UNEVEN = "its length does not follow that of the input"
 MAX_BUILT = 8_000
 # A longer period is not tried.
 MAX_STEP = 1 << 14
-# So many models at other lengths are kept, for each tensor of a model is asked at the same, and of
-# so many it is known that they are refused.
-RECENT, REFUSED = 8, 64
 # So many lengths at least are tried where steps do not tell what repeats.
 FEW = 32
 
@@ -76,57 +72,8 @@ class Lengths(Record):
         return length % self.step not in self.lossless
 
 
-# -- other lengths ---------------------------------------------------------------------------------
-
-
-def at_lengths(model: Model, source: ModelInput, lengths: Mapping[int, int]) -> Model | None:
-    """Return the model with axes of an input at other lengths; None where it refuses them.
-
-    Axes of one symbol keep one length, those of other inputs too.
-    """
-    if model.at is None:
-        return None
-    symbols = {source.symbolic.get(axis, "?"): length for axis, length in lengths.items()}
-    symbols.pop("?", None)
-    shapes = {}
-    for item in model.inputs:
-        shape = [
-            symbols.get(item.symbolic.get(axis, "?"), length)
-            for axis, length in enumerate(item.shape)
-        ]
-        if item.name == source.name:
-            shape = [lengths.get(axis, length) for axis, length in enumerate(shape)]
-        shapes[item.name] = tuple(shape)
-    return at_shapes(model.at, shapes)
-
-
-def at_shapes(
-    at: Callable[[Mapping[str, Shape]], Model], shapes: Mapping[str, Shape]
-) -> Model | None:
-    """Return the model at shapes of all its inputs; None where it refuses them."""
-    key = tuple(shapes.items())
-    return None if _is_refused(at, key) else _at(at, key)
-
-
-@lru_cache(REFUSED)
-def _is_refused(
-    at: Callable[[Mapping[str, Shape]], Model], shapes: tuple[tuple[str, Shape], ...]
-) -> bool:
-    return _at(at, shapes) is None
-
-
-@lru_cache(RECENT)
-def _at(
-    at: Callable[[Mapping[str, Shape]], Model], shapes: tuple[tuple[str, Shape], ...]
-) -> Model | None:
-    try:
-        return at(dict(shapes))
-    except RfgraphError:
-        return None
-
-
 def accepted_lengths(
-    model: Model, source: ModelInput, axis: int, moving: Movement, shared: int = 1
+    others: OtherLengths, source: ModelInput, axis: int, moving: Movement, shared: int = 1
 ) -> tuple[Lengths, tuple[Break, ...]]:
     """Return the lengths that an axis accepts, and what differs between those that lose nothing.
 
@@ -135,13 +82,13 @@ def accepted_lengths(
     the length but do not move, or longer inputs are refused: what merges may have fitted by chance.
     """
     length = source.shape[axis]
-    if axis not in source.symbolic or model.at is None:
+    if axis not in source.symbolic or others.made is None:
         return Lengths(length), ()
     step = math.lcm(moving.step, shared)
     if step > MAX_STEP:
         return Lengths(length, step, None, ()), ()
-    trials = max(MAX_BUILT // max(model.nodes, 1), 2)
-    takes = _Taking(model, source, axis, moving)
+    trials = max(MAX_BUILT // max(others.model.nodes, 1), 2)
+    takes = _Taking(others, source, axis, moving)
     few = step + length.bit_length() > trials
     tried = range(length, length + step)
     if few:
@@ -169,13 +116,15 @@ def accepted_lengths(
 class _Taking:
     """The model at other lengths of an axis, where it accepts them and nothing becomes empty."""
 
-    def __init__(self, model: Model, source: ModelInput, axis: int, moving: Movement) -> None:
-        self._model, self._source, self._axis = model, source, axis
-        self._values = moving.values
-        self._full = [n for n in moving.values if 0 not in (shape_of(model.graph, n) or ())]
+    def __init__(
+        self, others: OtherLengths, source: ModelInput, axis: int, moving: Movement
+    ) -> None:
+        self._others, self._source, self._axis = others, source, axis
+        self._graph, self._values = others.model.graph, moving.values
+        self._full = [n for n in moving.values if 0 not in (shape_of(self._graph, n) or ())]
 
     def __call__(self, length: int) -> Model | None:
-        made = at_lengths(self._model, self._source, {self._axis: length})
+        made = self._others.at(self._source, {self._axis: length})
         if made is None or any(0 in (shape_of(made.graph, n) or ()) for n in self._full):
             return None
         return made
@@ -189,7 +138,7 @@ class _Taking:
         made = self(longer)
         stuck = (name for name, value in self._values.items() if not isinstance(value, Moved))
         return made is None or any(
-            shape_of(made.graph, n) != shape_of(self._model.graph, n) for n in stuck
+            shape_of(made.graph, n) != shape_of(self._graph, n) for n in stuck
         )
 
 
@@ -210,7 +159,7 @@ def _least(takes: _Taking, lengths: Sequence[int], *, one_by_one: bool) -> int:
 
 
 def least_alike(
-    model: Model, source: ModelInput, axis: int, moving: Movement, lengths: Lengths
+    others: OtherLengths, source: ModelInput, axis: int, moving: Movement, lengths: Lengths
 ) -> int:
     """Return the least length, whole steps from the source's own, at which all does the same.
 
@@ -223,8 +172,8 @@ def least_alike(
     low, high = 0, len(below) - 1
     middle = 0
     while low < high:
-        made = at_lengths(model, source, {axis: below[middle]})
-        if made is None or any(dependent(model, made, moving, below[middle] - own)):
+        made = others.at(source, {axis: below[middle]})
+        if made is None or any(dependent(others.model, made, moving, below[middle] - own)):
             low = middle + 1
         else:
             high = middle
@@ -289,14 +238,16 @@ def _series(least: int, step: int, residues: Sequence[int]) -> str:
 
 
 def sampled_otherwise(
-    model: Model, source: ModelInput, axis: int, moving: Movement
+    others: OtherLengths, source: ModelInput, axis: int, moving: Movement
 ) -> Iterator[Operator]:
     """Yield what samples an open axis at a ratio that is another one where the axis is longer."""
-    if axis not in source.symbolic or moving.step > MAX_STEP or not _resamples(model, moving):
+    if axis not in source.symbolic or moving.step > MAX_STEP:
         return
-    longer = at_lengths(model, source, {axis: source.shape[axis] + moving.step})
+    if not _resamples(others.model, moving):
+        return
+    longer = others.at(source, {axis: source.shape[axis] + moving.step})
     if longer is not None:
-        for one in dependent(model, longer, moving, moving.step):
+        for one in dependent(others.model, longer, moving, moving.step):
             if one.why == SAMPLED:
                 yield one.operator
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from rfgraph.analysis.analysis import Analysis
+from rfgraph.analysis.analysis import analysed
 from rfgraph.analysis.before_global import local_ends
-from rfgraph.analysis.loading import load
 from rfgraph.analysis.names import check_name, pick_input, pick_tensor
 from rfgraph.arguments import described, keywords_named, texts
-from rfgraph.domains.fields.closed_form import closed_forms
 from rfgraph.domains.paths.states import Question, state_graph
 from rfgraph.errors import UsageError
 from rfgraph.frozen import FrozenDict
-from rfgraph.relations.graph import Model
 from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rfgraph.analysis.analysis import Analysis
     from rfgraph.domains.fields.axis import Json
     from rfgraph.domains.fields.layout import ClosedForm
     from rfgraph.onnxfile.reading.model_source import Source
+    from rfgraph.relations.graph import Model
 
 
 Count: TypeAlias = Literal["routes", "paths"]
@@ -45,18 +44,8 @@ class Path:
         return {"size": list(self.sizes), "nodes": list(self.nodes)}
 
 
-def load_unless_loaded(model: Model | Analysis | Source) -> Model | Analysis:
-    """Return what is loaded already as it is, and load what is not."""
-    return model if isinstance(model, Model | Analysis) else load(model)
-
-
-def model_of(subject: Model | Analysis) -> Model:
-    """Return the model that a result is of, or the model itself."""
-    return subject.model if isinstance(subject, Analysis) else subject
-
-
 def question(
-    subject: Model | Analysis,
+    result: Analysis,
     tensor: str | None,
     source: str | None,
     count: str,
@@ -64,23 +53,15 @@ def question(
     avoiding: Sequence[str],
 ) -> Question:
     """Return which paths are meant; UsageError for what there is not."""
-    model = model_of(subject)
+    model = result.model
     if count not in ("routes", "paths"):
         raise UsageError(f"count requires 'routes' or 'paths', found {described(count)}")
-    name = pick_input(model, source)
-    form = subject.forms[name] if isinstance(subject, Analysis) else _form(subject, name)
+    form = result.forms[pick_input(model, source)]
     passed, avoided = texts("through", through), texts("avoiding", avoiding)
     for wanted in (*passed, *avoided):
         check_name(model, wanted)
     target = _default_tensor(model, form) if tensor is None else pick_tensor(model, tensor)
     return Question(model.graph, form, target, count, tuple(passed), tuple(avoided))
-
-
-def _form(model: Model, name: str) -> ClosedForm:
-    cache: dict[str, ClosedForm] = model.graph.graph.setdefault("closed_forms", {})
-    if name not in cache:
-        cache |= closed_forms(model.graph, [name])
-    return cache[name]
 
 
 def _default_tensor(model: Model, form: ClosedForm) -> str:
@@ -114,8 +95,7 @@ def paths(
     """
     if order not in ("largest", "smallest"):
         raise UsageError(f"order requires 'largest' or 'smallest', found {described(order)}")
-    subject = load_unless_loaded(model)
-    asked = question(subject, tensor, input, count, through, avoiding)
+    asked = question(analysed(model, input), tensor, input, count, through, avoiding)
     return _paths(asked, largest=order == "largest")
 
 

@@ -88,16 +88,3 @@ def analyze(
     else:
         model = load(model, **binding)
     return Result(model, forms_of(model))
-
-
-def analysed(model: Model | Analysis | Source) -> Analysis:
-    """Return an analysis as it is, and that of anything else."""
-    return model if isinstance(model, Analysis) else analyze(model)
-
-
-def reached(
-    model: Model | Analysis | Source, tensor: str | None, input: str | None
-) -> tuple[Analysis, str, str]:
-    """Return the analysis, the input and the tensor meant; UsageError where it is not reached."""
-    result = analysed(model)
-    return result, *result.pair(tensor, input)

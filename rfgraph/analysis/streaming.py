@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from rfgraph.analysis.analysis import reached
 from rfgraph.analysis.caches import Cache, caches
 from rfgraph.analysis.geometry import Geometry, geometry
-from rfgraph.analysis.result import reached
 from rfgraph.analysis.together import OTHERWISE
 from rfgraph.arguments import keywords_named
 from rfgraph.domains.movement import AFTER, BEFORE, UNKNOWN, WHOLE
 from rfgraph.domains.read_units import read_positions
-from rfgraph.domains.regions import clipped_tables
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import input_shape
 from rfgraph.version import HEAD
@@ -213,7 +212,7 @@ def _check_chunk(chunk: int, axis: AxisGeometry) -> None:
 def _last_read(result: Analysis, found: Geometry, moved: AxisGeometry) -> dict[int, int] | None:
     """Return by unit that reads any the last position that it reads; None beyond a bound."""
     try:
-        tables = clipped_tables(result.graph, found.input, [found.tensor])[found.tensor]
+        tables = result.examined(found.tensor).regions(found.input)
     except BoundError:
         return None
     last, at = tables[moved.axis].hi, moved.carrier
@@ -290,7 +289,7 @@ def _delay(needs: PeriodicMap, size: int, count: int) -> int:
 def _dropped(result: Analysis, source: str, tensor: str, axis: int) -> int:
     """Return how many positions at the end of the input no unit reads."""
     try:
-        last = int(clipped_tables(result.graph, source, [tensor])[tensor][axis].hi.max())
+        last = int(result.examined(tensor).regions(source)[axis].hi.max())
         return input_shape(result.graph, source)[axis] - 1 - last if last >= 0 else 0
     except BoundError:
         masks = read_positions(result.graph, source, tensor)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.analysis.activations import fitting_core
+from rfgraph.analysis.analysis import reached
 from rfgraph.analysis.geometry import AxisGeometry, Geometry, geometry
-from rfgraph.analysis.result import reached
 from rfgraph.arguments import keywords_named
 from rfgraph.errors import UsageError
 from rfgraph.frozen import FrozenDict

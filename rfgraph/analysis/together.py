@@ -6,8 +6,6 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.blocking import Blocker, blocker_of
-from rfgraph.analysis.interior import moving_to
-from rfgraph.analysis.lengths import at_shapes
 from rfgraph.domains.moved import Moved, flatten
 from rfgraph.domains.movement import (
     LONG,
@@ -26,8 +24,10 @@ from rfgraph.wording.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rfgraph.analysis.examined import Examined
+    from rfgraph.analysis.other_lengths import OtherLengths
     from rfgraph.domains.movement import Movement
-    from rfgraph.relations.graph import Model, ModelInput
+    from rfgraph.relations.graph import ModelInput
 
 # Behind these an axis is still one, though it does not move.
 _KEPT = frozenset((LONG, MERGED, MIXED, PARTS, REVERSED, STRETCHED, WRAPPED))
@@ -50,12 +50,12 @@ class Together(NamedTuple):
 
 
 def together(
-    model: Model, source: ModelInput, axis: int, tensor: str, carrier: int, alone: Together
+    examined: Examined, source: ModelInput, axis: int, carrier: int, alone: Together
 ) -> Together:
     """Return what units along `carrier` of a tensor need where `source` is not cut `alone`."""
     found = alone
-    others = list(_others(model, source, tensor, carrier))
-    lengthens = bool(others) and _lengthens_alone(model, source, axis, alone.needs.q)
+    others = list(_others(examined, source, carrier))
+    lengthens = bool(others) and _lengthens_alone(examined.lengths, source, axis, alone.needs.q)
     symbol = source.symbolic.get(axis, "?")
     for item, at, moving, value in others:
         if lengthens and (symbol == "?" or item.symbolic.get(at) != symbol):
@@ -81,25 +81,25 @@ def together(
 
 
 def _others(
-    model: Model, source: ModelInput, tensor: str, carrier: int
+    examined: Examined, source: ModelInput, carrier: int
 ) -> Iterator[tuple[ModelInput, int, Movement, Moved | None]]:
     """Yield the axes of other inputs with which a tensor moves along its axis `carrier`.
 
     Or would, but for what stops it: then there is no value.
     """
-    within = ancestors(model.graph, [tensor]) - {source.name}
-    items = [item for item in model.inputs if item.name in within]
+    tensor = examined.tensor
+    within = ancestors(examined.graph, [tensor]) - {source.name}
+    items = [item for item in examined.lengths.model.inputs if item.name in within]
     if len(items) > MAX_TOGETHER:
         raise BoundError(
             f"beside input {quoted(source.name)} tensor {quoted(tensor)} reads {len(items)}, "
             f"more than MAX_TOGETHER ({MAX_TOGETHER}): which are cut with it is not followed"
         )
-    move = moving_to(model.graph, tensor)
     for item in items:
         for at, length in enumerate(item.shape):
             if length == 1:
                 continue
-            moving = move(item.name, at)
+            moving = examined.movement(item.name, at)
             value = moving.values.get(tensor)
             if isinstance(value, Moved):
                 value = flatten(value)
@@ -109,14 +109,13 @@ def _others(
                 yield item, at, moving, None
 
 
-def _lengthens_alone(model: Model, source: ModelInput, axis: int, step: int) -> bool:
+def _lengthens_alone(others: OtherLengths, source: ModelInput, axis: int, step: int) -> bool:
     """Whether the graph accepts one step more of an axis where all other inputs stay as they are.
 
     If not, what moves with the same units has no length of its own.
     """
     shape = list(source.shape)
     shape[axis] += step
-    shapes = {item.name: item.shape for item in model.inputs}
-    return (
-        model.at is None or at_shapes(model.at, {**shapes, source.name: tuple(shape)}) is not None
-    )
+    shapes = {item.name: item.shape for item in others.model.inputs}
+    longer = {**shapes, source.name: tuple(shape)}
+    return others.made is None or others.at_shapes(longer) is not None

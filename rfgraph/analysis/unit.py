@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
+from rfgraph.analysis.analysis import analysed
 from rfgraph.analysis.names import pick_input, pick_tensor
-from rfgraph.analysis.result import analysed
 from rfgraph.arguments import integer, keywords_named, sequence
 from rfgraph.domains.fields.numbers import unclipped_span
 from rfgraph.domains.read_units import boxes_read
@@ -224,14 +224,14 @@ def _boxes(
 
     By tables of all units where what these read takes too many words.
     """
-    tabulated = result.tabulated(tensor)
+    examined = result.examined(tensor)
     try:
-        read = boxes_read(result.graph, tensor, index, sources, tabulated.edges)
+        read = boxes_read(result.graph, tensor, index, sources, examined.edges())
         return {source: read.get(source) for source in sources}
     except BoundError:
         boxes: dict[str, Box | None] = {}
         for source in sources:
-            box = region(tabulated.regions(source), index)
+            box = region(examined.regions(source), index)
             # A scalar has a table, and no axis.
             rank = len(input_shape(result.graph, source))
             boxes[source] = None if box is None else box[:rank]
@@ -261,13 +261,13 @@ def _padded(
     result: Analysis, tensor: str, index: Index, source: str, axis: int
 ) -> tuple[bool, bool] | None:
     """Return whether padding touches some of the units from each side; None if not known."""
-    tabulated = result.tabulated(tensor)
+    examined = result.examined(tensor)
     try:
-        return tabulated.padding(source, axis).at(index)
+        return examined.padding(source, axis).at(index)
     except BoundError:
         pass
     try:
-        found = tabulated.touched(source, axis)
+        found = examined.touched(source, axis)
     except BoundError:
         return None
     if found is None:

@@ -13,8 +13,9 @@ import rfgraph
 from analysis import nets
 from analysis.stitched import image_of
 from benchmarks import networks
-from rfgraph.analysis import interior, together
+from rfgraph.analysis import together
 from rfgraph.cli import main
+from rfgraph.domains import movement as moves
 from rfgraph.domains.movement import WRAPPED
 
 
@@ -170,13 +171,13 @@ def test_more_inputs_than_are_followed_are_refused(monkeypatch):
 def test_how_a_tensor_moves_is_asked_once_of_each_axis(monkeypatch):
     """Of 6 inputs with two axes longer than 1 there are 12 answers, whichever input is cut."""
     asked = []
-    movement = interior.movement
+    movement = moves.movement
 
     def counted(graph, source, axis, tensor, *rest):
         asked.append((source, axis))
         return movement(graph, source, axis, tensor, *rest)
 
-    monkeypatch.setattr(interior, "movement", counted)
+    monkeypatch.setattr(moves, "movement", counted)
     result = rfgraph.analyze(networks.side_by_side(6).SerializeToString())
     for item in result.model.inputs:
         rfgraph.tiles(result, input=item.name)

@@ -13,7 +13,7 @@ from rfgraph.analysis.lengths import (
 from rfgraph.checks.rf006 import amount, off_centre
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.fields.layout import carriers
-from rfgraph.domains.movement import STRETCHED, Movement, movement
+from rfgraph.domains.movement import STRETCHED
 from rfgraph.domains.padding import touched_counts
 from rfgraph.errors import BoundError
 from rfgraph.wording.names import some_names
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
+    from rfgraph.domains.movement import Movement
     from rfgraph.relations.graph import ModelInput
     from rfgraph.reports.model.rows import Row
 
@@ -53,7 +54,7 @@ def _counts(view: View, field: ReceptiveField, axis: int) -> tuple[int, int, int
         return None
     (carrier,) = along
     try:
-        found = view.result.tabulated(field.tensor).touched(field.input, axis)
+        found = view.result.examined(field.tensor).touched(field.input, axis)
     except BoundError:
         return None
     return None if found is None else (*touched_counts(found, carrier), field.shape[carrier])
@@ -88,7 +89,7 @@ def lengths_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterato
         sampled = shown is not None and (shown.period is None or shown.period[0] > 1)
         if not sampled and axis not in item.symbolic:
             continue
-        moving = movement(view.result.graph, item.name, axis, field.tensor)
+        moving = view.result.examined(field.tensor).movement(item.name, axis)
         for row in (*_stretched(view, item, axis, moving), *_lost(view, item, axis, moving)):
             said.setdefault(row, []).append(axis)
     for (text, even), axes in said.items():
@@ -100,7 +101,7 @@ def _stretched(
 ) -> Iterator[tuple[str, str]]:
     """Say which operators sample otherwise at each length: a part is then never as the whole."""
     found = [one.operator for one in moving.breaks if one.why == STRETCHED]
-    found.extend(sampled_otherwise(view.result.model, item, axis, moving))
+    found.extend(sampled_otherwise(view.result.lengths, item, axis, moving))
     if found:
         names = some_names([*dict.fromkeys(operator.label for operator in found)])
         yield f"sampling at {names} depends on the length", ""
@@ -108,6 +109,6 @@ def _stretched(
 
 def _lost(view: View, item: ModelInput, axis: int, moving: Movement) -> Iterator[tuple[str, str]]:
     if axis in item.symbolic and loses_positions(view.result.graph, moving):
-        lengths, _ = accepted_lengths(view.result.model, item, axis, moving)
+        lengths, _ = accepted_lengths(view.result.lengths, item, axis, moving)
         even = f"none at {lossless(lengths)}" if lengths.lossless else ""
         yield f"strides lose positions at {item.shape[axis]}", even
