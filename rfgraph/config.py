@@ -181,9 +181,7 @@ def _config(file: Path, section: Mapping[str, Any]) -> Config:
             raise UsageError(f"{where}: the key pattern is required")
         text = found.pop("pattern")
         patterns.append(Pattern(text, _compiled(text), _placed(found, file.parent)))
-    run = {
-        key: values.pop(key) for key in (name.replace("-", "_") for name in RUN) if key in values
-    }
+    run = {key: values.pop(key) for key in map(parameter, RUN) if key in values}
     return Config(file, _placed(values, file.parent), run, tuple(patterns))
 
 
@@ -194,7 +192,7 @@ def _read_all(table: Mapping[str, Any], readers: Mapping[str, Reader], where: st
         if reader is None:
             raise UsageError(f"{where}: no key {quoted(key)}; known are {', '.join(readers)}")
         try:
-            found[_NAMES.get(key, key.replace("-", "_"))] = reader(value)
+            found[parameter(key)] = reader(value)
         except UsageError as error:
             raise UsageError(f"{where}: {error}") from None
         except (TypeError, ValueError) as error:
@@ -220,27 +218,67 @@ def _placed(values: Values, folder: Path) -> Values:
 # -- one value -------------------------------------------------------------------------------------
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError("a text")
-    return value
+def _required(said: str, holds: Callable[[Any], object]) -> Reader:
+    """Return a reader of a value for which something holds, which is what is required."""
+
+    def reader(value: object) -> Any:
+        if not holds(value):
+            raise TypeError(said)
+        return value
+
+    return reader
+
+
+def _choice(known: tuple[str, ...]) -> Reader:
+    return _required(f"one of {', '.join(known)}", known.__contains__)
+
+
+_text = _required("a text", lambda value: isinstance(value, str) and value)
+_truth = _required("true or false", lambda value: isinstance(value, bool))
+_axis = _required("the number of an axis", lambda value: type(value) is int and value >= 0)
+_jobs = _required(
+    f"a number from 1 to {MAX_JOBS}", lambda value: type(value) is int and 1 <= value <= MAX_JOBS
+)
+_scalar = _required(
+    "a number, or a text such as 40ms",
+    lambda value: isinstance(value, int | float | str) and not isinstance(value, bool),
+)
+_some_names = _required(
+    "a name or a list of names",
+    lambda value: isinstance(value, list) and all(isinstance(name, str) and name for name in value),
+)
+_some_codes = _required("a text or a list of codes", lambda value: isinstance(value, str | list))
+_shape = _required(
+    "a list of lengths, or a table of them by input name",
+    lambda value: isinstance(value, list) and all(type(item) is int and item > 0 for item in value),
+)
+_dims = _required(
+    "a table of lengths by the dimension's name",
+    lambda value: isinstance(value, dict) and all(type(item) is int for item in value.values()),
+)
+_values = _required(
+    'a table of numbers, lists of numbers or "@FILE.npy" by input name',
+    lambda value: isinstance(value, dict) and all(map(_is_value, value.values())),
+)
+_tables = _required(
+    "tables: [[tool.rfgraph.models]]",
+    lambda value: isinstance(value, list) and all(isinstance(item, dict) for item in value),
+)
+
+
+def _is_value(value: object) -> bool:
+    if isinstance(value, str):
+        return value.startswith("@")
+    values = value if isinstance(value, list) else [value]
+    return all(isinstance(item, int | float) for item in values)
 
 
 def _names(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (_text(value),)
-    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise TypeError("a name or a list of names")
-    return tuple(value)
+    return (_text(value),) if isinstance(value, str) else tuple(_some_names(value))
 
 
-def _codes(name: str) -> Reader:
-    def reader(value: object) -> tuple[str, ...]:
-        if not isinstance(value, str | list):
-            raise TypeError("a text or a list of codes")
-        return settings.codes(name, value)
-
-    return reader
+def _codes(name: str, value: object) -> tuple[str, ...]:
+    return settings.codes(name, _some_codes(value))
 
 
 def _min_rf(value: object) -> object:
@@ -248,81 +286,15 @@ def _min_rf(value: object) -> object:
     return "input" if found is None else found
 
 
-def _shape(value: object) -> tuple[int, ...]:
-    if not isinstance(value, list) or not all(type(item) is int and item > 0 for item in value):
-        raise TypeError("a list of lengths, or a table of them by input name")
-    return tuple(value)
-
-
 def _shapes(value: object) -> dict[str, tuple[int, ...]]:
-    if isinstance(value, dict):
-        return {name: _shape(shape) for name, shape in value.items()}
-    return {"": _shape(value)}
+    named = value if isinstance(value, dict) else {"": value}
+    return {name: tuple(_shape(shape)) for name, shape in named.items()}
 
 
-def _dims(value: object) -> dict[str, int]:
-    if not isinstance(value, dict) or not all(type(item) is int for item in value.values()):
-        raise TypeError("a table of lengths by the dimension's name")
-    return value
-
-
-def _values(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict) or not all(map(_is_value, value.values())):
-        raise TypeError('a table of numbers, lists of numbers or "@FILE.npy" by input name')
-    return value
-
-
-def _is_value(value: object) -> bool:
-    if isinstance(value, str):
-        return value.startswith("@")
-    if isinstance(value, list):
-        return all(isinstance(item, int | float) for item in value)
-    return isinstance(value, int | float)
-
-
-def _choice(known: tuple[str, ...]) -> Reader:
-    def reader(value: object) -> str:
-        if value not in known:
-            raise ValueError(f"one of {', '.join(known)}")
-        return str(value)
-
-    return reader
-
-
-def _truth(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("true or false")
-    return value
-
-
-def _scalar(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise TypeError("a number, or a text such as 40ms")
-    return value
-
-
-def _axis(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise TypeError("the number of an axis")
-    return value
-
-
-def _jobs(value: object) -> int:
-    if type(value) is not int or not 1 <= value <= MAX_JOBS:
-        raise TypeError(f"a number from 1 to {MAX_JOBS}")
-    return value
-
-
-def _tables(value: object) -> list[Values]:
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise TypeError("tables: [[tool.rfgraph.models]]")
-    return value
-
-
-# The keys, for all models or for those of a pattern, and the names that Python has for them.
+# The keys, for all models or for those of a pattern: options of the command, without the dashes.
 SETTINGS: Mapping[str, Reader] = {
-    "select": _codes("select"),
-    "ignore": _codes("ignore"),
+    "select": partial(_codes, "select"),
+    "ignore": partial(_codes, "ignore"),
     "min-rf": _min_rf,
     "stat": settings.statistic,
     "at": _text,
@@ -355,6 +327,11 @@ _NAMES = {
     "input-value": "input_values",
     "dim": "dims",
 }
+
+
+def parameter(key: str) -> str:
+    """Return what Python calls a key, as a parameter of `make_settings`."""
+    return _NAMES.get(key, key.replace("-", "_"))
 
 
 # -- patterns --------------------------------------------------------------------------------------

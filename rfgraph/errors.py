@@ -17,3 +17,16 @@ class UsageError(RfgraphError):
 
 class BoundError(RfgraphError):
     """Answering would exceed a stated bound; the message names the bound."""
+
+
+def message_of(error: Exception) -> str:
+    """Return what any error says to a user."""
+    if isinstance(error, RfgraphError):
+        return str(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return f"internal error: {type(error).__name__}: {error}, please report it"

@@ -9,41 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rfgraph.arguments import keywords_named
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from numpy.typing import ArrayLike
+    from collections.abc import Callable, Mapping
 
     from rfgraph.analysis.result import Result
-    from rfgraph.checks.settings import Stored
     from rfgraph.onnxfile.reading.model_source import Source
     from rfgraph.ops.registry import Rule
     from rfgraph.relations.graph import Model
 
 
-@keywords_named
 def assert_receptive_field(
     model: Model | Result | Source,
     *,
-    min_rf: str | int | Sequence[int] | None = None,
-    stat: str | None = None,
-    at: str | None = None,
-    min_covering: float | str | None = None,
-    select: str | Sequence[str] | None = None,
-    ignore: str | Sequence[str] | None = None,
-    inputs: str | Sequence[str] | None = None,
-    count: str | None = None,
-    baseline: Stored | None = None,
-    tensors: str | Sequence[str] | None = None,
-    fail_on: str | None = None,
-    input_shapes: Mapping[str, Sequence[int]] | None = None,
-    input_values: Mapping[str, ArrayLike] | None = None,
-    dims: Mapping[str, int] | None = None,
     rules: Mapping[tuple[str, str], Rule] | None = None,
-    masks: bool | None = None,
     config: str | os.PathLike[str] | None = None,
+    **settings: Any,
 ) -> None:
     """Fail, with the findings as the message, unless every selected rule holds for a model.
 
@@ -56,27 +36,11 @@ def assert_receptive_field(
     from rfgraph.checks.run import check, failing
     from rfgraph.checks.settings import severity
 
-    given = {
-        "min_rf": min_rf,
-        "stat": stat,
-        "at": at,
-        "min_covering": min_covering,
-        "select": select,
-        "ignore": ignore,
-        "inputs": inputs,
-        "count": count,
-        "baseline": baseline,
-        "tensors": tensors,
-        "fail_on": fail_on,
-        "input_shapes": input_shapes,
-        "input_values": input_values,
-        "dims": dims,
-        "masks": masks,
-    }
-    stated = {name: value for name, value in given.items() if value is not None}
-    settings = stated if config is None else _configured(Path(config), model, stated)
-    least = severity(settings.pop("fail_on", "warning"))
-    findings = failing(check(model, rules=rules, **settings), least)
+    asked = {name: value for name, value in settings.items() if value is not None}
+    if config is not None:
+        asked = _configured(Path(config), model, asked)
+    least = severity(asked.pop("fail_on", "warning"))
+    findings = failing(check(model, rules=rules, **asked), least)
     if findings:
         lines = [f"{found.code} {found.severity}: {found.message}" for found in findings]
         raise AssertionError("\n".join(lines))

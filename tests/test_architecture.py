@@ -36,7 +36,7 @@ VERBS = {
     (getattr(rfgraph, name).__module__, name)
     for name in rfgraph.__all__
     if isinstance(getattr(rfgraph, name), FunctionType)
-} | {("rfgraph.pytest_plugin", "assert_receptive_field")}
+}
 
 
 def functions(path, text):

@@ -13,7 +13,7 @@ from rfgraph.arguments import keywords_named, sequence
 from rfgraph.checks.registry import SEVERITIES, module_of
 from rfgraph.checks.settings import Settings, make_settings
 from rfgraph.checks.subject import subject_of
-from rfgraph.errors import RfgraphError, UsageError
+from rfgraph.errors import RfgraphError, UsageError, message_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -203,25 +203,13 @@ def error_line(source: Source, error: Exception) -> str:
     """
     if os.environ.get("RFGRAPH_DEBUG") == "1" and not isinstance(error, RfgraphError):
         raise error
-    message = _message(error)
+    message = message_of(error)
     prefix = f"{source_name(source)}: "
     return message if message.startswith(prefix) else prefix + message
 
 
 def _error_report(source: Source, line: str, settings: Settings) -> Report:
     return Report(file_name(source), error=line, codes=settings.select)
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, RfgraphError):
-        return str(error)
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    if isinstance(error, MemoryError):
-        return "not enough memory"
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    return f"internal error: {type(error).__name__}: {error}, please report it"
 
 
 @keywords_named

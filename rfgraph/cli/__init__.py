@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.cli.output import flush
 from rfgraph.cli.parser import parse
-from rfgraph.errors import RfgraphError
+from rfgraph.errors import RfgraphError, message_of
 from rfgraph.wording.names import one_line, shown_path
 
 if TYPE_CHECKING:
@@ -75,16 +75,10 @@ def _ended(end: SystemExit) -> int:
 
 
 def _message(error: Exception) -> str:
-    if isinstance(error, RfgraphError):
-        return str(error)
-    if isinstance(error, OSError):
-        where = shown_path(str(error.filename)) if error.filename else "input or output"
-        return f"{where}: {error.strerror or error}"
-    if isinstance(error, MemoryError):
-        return "not enough memory"
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    return f"internal error: {type(error).__name__}: {error}, please report it"
+    said = message_of(error)
+    if not isinstance(error, OSError):
+        return said
+    return f"{shown_path(str(error.filename)) if error.filename else 'input or output'}: {said}"
 
 
 def _fail(message: str, subject: str) -> int:

@@ -11,14 +11,12 @@ import argparse
 import sys
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.cli.files import files, jobs
+from rfgraph.cli.many import files, jobs, told
 from rfgraph.cli.options import add_bindings, add_output, once
-from rfgraph.cli.output import emit, refuse_to_overwrite, style_of
-from rfgraph.cli.progress import told
+from rfgraph.cli.output import refuse_to_overwrite, show
 from rfgraph.errors import UsageError
 
 if TYPE_CHECKING:
@@ -99,10 +97,10 @@ def run(options: argparse.Namespace) -> int:
     config.require_matches(models)
     settings = _settings(options, config, models)
     refuse_to_overwrite(options.output, models)
-    form = options.format or config.run.get("format", "text")
+    options.format = options.format or config.run.get("format", "text")
     reports = list(_reports(models, settings, options, config))
-    _tell_errors(reports, form)
-    emit(options, render(reports, form, options))
+    _tell_errors(reports, options.format)
+    show(options, f"findings.{options.format}", reports)
     return exit_code(reports, exit_zero=options.exit_zero or config.run.get("exit_zero", False))
 
 
@@ -111,16 +109,6 @@ def exit_code(reports: Sequence[Report], *, exit_zero: bool) -> int:
     if any(report.error is not None for report in reports):
         return UNANSWERED
     return FAILS if not exit_zero and any(report.failing for report in reports) else 0
-
-
-def render(reports: Sequence[Report], form: str, options: argparse.Namespace) -> str:
-    """Return the report in one of the formats."""
-    if form == "text":
-        from rfgraph.reports.findings import text as findings_text
-
-        return findings_text.render(reports, style_of(options))
-    text: str = import_module(f"rfgraph.reports.findings.{form}").render(reports)
-    return text
 
 
 # -- what to check ---------------------------------------------------------------------------------
@@ -156,30 +144,12 @@ def _settings(options: argparse.Namespace, config: Config, models: Sequence[str]
 
 def _options_given(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the command line says, by the names of `make_settings`."""
-    given = {
-        "min_rf": options.min_rf,
-        "stat": options.stat,
-        "at": options.at,
-        "min_covering": options.min_covering,
-        "select": options.select,
-        "ignore": options.ignore,
-        "baseline": options.baseline,
-        "tensors": options.tensor,
-        "halo": options.halo,
-        "rdf": options.rdf,
-        "causal": options.causal,
-        "max_lookahead": options.max_lookahead,
-        "rate": options.rate,
-        "axis": options.axis,
-        "inputs": options.input,
-        "count": options.count,
-        "fail_on": options.fail_on,
-        "masks": options.masks,
-        "input_shapes": dict(once("--input-shape", options.input_shape)) or None,
-        "dims": dict(once("--dim", options.dim, "dimension")) or None,
-        "input_values": dict(once("--input-value", options.input_value)) or None,
-    }
-    return {name: value for name, value in given.items() if value is not None}
+    from rfgraph.config import SETTINGS, parameter
+
+    given = {key: getattr(options, key.replace("-", "_")) for key in SETTINGS}
+    for key, what in (("input-shape", "input"), ("input-value", "input"), ("dim", "dimension")):
+        given[key] = dict(once(f"--{key}", given[key], what)) or None
+    return {parameter(key): value for key, value in given.items() if value is not None}
 
 
 # -- running ---------------------------------------------------------------------------------------

@@ -9,10 +9,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from rfgraph.cli.options import add_bindings, add_output, add_override, load_file
-from rfgraph.cli.output import emit, refuse_to_overwrite, style_of
+from rfgraph.cli.output import refuse_to_overwrite, show
 
 if TYPE_CHECKING:
-    from rfgraph.analysis.differences import Diff
     from rfgraph.cli.parser import Parser
 
 FORMATS = ("text", "json", "markdown")
@@ -56,20 +55,5 @@ def run(options: argparse.Namespace) -> int:
     refuse_to_overwrite(options.output, [options.old, options.new])
     old, new = (load_file(file, options) for file in (options.old, options.new))
     found = diff(old, new, tensors=dict(options.tensor))
-    emit(options, _render(found, options))
+    show(options, "diff", found)
     return FAILS if found.failing(asked) else 0
-
-
-def _render(found: Diff, options: argparse.Namespace) -> str:
-    match options.format:
-        case "json":
-            from rfgraph.reports.formats.json import dumps
-
-            return dumps(found.to_dict())
-        case "markdown":
-            from rfgraph.reports.diff.markdown import diff_markdown
-
-            return diff_markdown(found)
-    from rfgraph.reports.diff.text import diff_text
-
-    return diff_text(found, style_of(options))

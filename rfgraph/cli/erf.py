@@ -11,15 +11,13 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_output, load_model
-from rfgraph.cli.output import emit, save, style_of
+from rfgraph.cli.options import add_model, add_output, refused, result_of, view_of
+from rfgraph.cli.output import save, show
 from rfgraph.cli.unit import index
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rfgraph.analysis.effective_field import ERF
     from rfgraph.analysis.result import Result
     from rfgraph.cli.parser import Parser
@@ -84,34 +82,41 @@ def share(text: str) -> float:
     except ValueError:
         found = math.nan
     if not 0 < found <= 1:
-        raise argparse.ArgumentTypeError(
-            f"required a number above 0 and at most 1, found {quoted(text)}"
-        )
+        raise refused("a number above 0 and at most 1", text)
     return found
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the report, and the map where a file is named for it."""
-    from rfgraph.analysis.result import analyze
-
-    result = analyze(load_model(options))
     ending = Path(options.output or "").suffix.lower().removeprefix(".")
     if options.format is None:
         options.format = ending if options.layers and ending in FORMATS else "text"
     if options.layers:
-        emit(options, _layers(result, options))
+        _write_layers(options)
         return 0
-    fields = fields_of(result, options)
-    if ending not in MAPS or ending == options.format:
-        emit(options, _render(result, fields, options, None))
-        return 0
-    if len(fields) != 1:
-        names = ", ".join(quoted(found.tensor) for found in fields[:5])
-        raise UsageError(f"a map is of one tensor, found {len(fields)} ({names}): --tensor NAME")
-    save(options, _map(fields[0], ending))
-    file, options.output = options.output, None
-    emit(options, _render(result, fields, options, file))
+    result = result_of(options)
+    fields, file = fields_of(result, options), None
+    if ending in MAPS and ending != options.format:
+        if len(fields) != 1:
+            names = ", ".join(quoted(found.tensor) for found in fields[:5])
+            raise UsageError(
+                f"a map is of one tensor, found {len(fields)} ({names}): --tensor NAME"
+            )
+        save(options, _map(fields[0], ending))
+        file, options.output = options.output, None
+    show(options, "erf.report", result.model, fields, file)
     return 0
+
+
+def _write_layers(options: argparse.Namespace) -> None:
+    from rfgraph.reports.layers import effective
+
+    chosen = view_of(options)
+    rows = effective.rows(chosen, options.map, options.share)
+    if not rows:
+        raise UsageError("nothing is read along an axis: there is no layer to list")
+    file = chosen.result.model.file
+    show(options, "layers.effective", file, rows, options.map, options.share)
 
 
 def fields_of(result: Result, options: argparse.Namespace) -> list[ERF]:
@@ -147,46 +152,3 @@ def _map(found: ERF, form: str) -> bytes:
     from rfgraph.reports.erf.files import as_csv, as_npy
 
     return as_npy(found) if form == "npy" else as_csv(found)
-
-
-def _render(
-    result: Result, fields: Sequence[ERF], options: argparse.Namespace, file: str | None
-) -> str:
-    name, graph = result.model.file, result.graph
-    if options.format == "json":
-        from rfgraph.reports.formats.json import results
-
-        return results([{**found.entry(), "map_file": file} for found in fields])
-    if options.format == "csv":
-        from rfgraph.reports.erf.tables import erf_records
-
-        return erf_records(fields)
-    if options.format == "markdown":
-        from rfgraph.reports.erf.tables import erf_markdown
-
-        return erf_markdown(name, fields)
-    from rfgraph.relations.graph import input_shape, shape_of
-    from rfgraph.reports.erf.text import erf_text
-
-    shapes = [
-        (shape_of(graph, found.tensor) or (), input_shape(graph, found.input)) for found in fields
-    ]
-    return erf_text(name, fields, shapes, style_of(options))
-
-
-def _layers(result: Result, options: argparse.Namespace) -> str:
-    from rfgraph.analysis.view import view
-    from rfgraph.reports.layers import effective as layers
-
-    chosen = view(result, options.input, options.tensor)
-    rows = layers.rows(chosen, options.map, options.share)
-    if not rows:
-        raise UsageError("nothing is read along an axis: there is no layer to list")
-    match options.format:
-        case "json":
-            return layers.as_json(rows, options.map)
-        case "csv":
-            return layers.as_csv(rows)
-        case "markdown":
-            return layers.as_markdown(result.model.file, rows, options.share)
-    return layers.as_text(result.model.file, rows, options.share, style_of(options))

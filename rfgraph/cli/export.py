@@ -51,19 +51,20 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Analyse the model and write the file."""
-    from rfgraph.reports.exports.write import export, exported_text
+    from rfgraph.reports.exports.write import export, exported
 
     if options.metric is not None and options.format != "model-explorer":
         raise UsageError(f"--metric requires --to model-explorer, found --to {options.format}")
     metric = options.metric or "size"
     model = load_model(options)
     if options.output == "-":
-        said = exported_text(model, options.format, metric, condensed=options.condensed)
-        emit(options, said)
+        if options.format == "onnx":
+            raise UsageError("the format onnx is no text: it requires a file name, found '-'")
+        _, parts = exported(model, options.format, metric, condensed=options.condensed)
+        emit(options, b"".join(parts).decode())
         return 0
-    external = export(
-        model, options.output, options.format, metric=metric, condensed=options.condensed
-    )
+    how = {"metric": metric, "condensed": options.condensed}
+    external = export(model, options.output, options.format, **how)
     if external:
         files = some_quoted(external)
         _tell(options, f"weights are not copied from {files}: keep them beside the written file")

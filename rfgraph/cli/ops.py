@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfgraph.cli.options import add_output
-from rfgraph.cli.output import emit, style_of
+from rfgraph.cli.output import show
 
 if TYPE_CHECKING:
     import argparse
@@ -27,13 +27,5 @@ def run(options: argparse.Namespace) -> int:
     from rfgraph.reports import operators
 
     rows = operators.operator_rows(rfgraph.ops.registry.all_rules().values())
-    if options.format == "json":
-        text = operators.as_json(rows)
-    elif options.format == "csv":
-        text = operators.as_csv(rows)
-    elif options.format == "markdown":
-        text = operators.as_markdown(rows)
-    else:
-        text = operators.text(rows, style_of(options))
-    emit(options, text)
+    show(options, "operators", rows)
     return 0

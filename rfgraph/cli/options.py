@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rfgraph.analysis.input_values import value_of
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.proof import Proof
+    from rfgraph.analysis.result import Result
+    from rfgraph.analysis.streaming import Streaming
+    from rfgraph.analysis.tiling import Tiling
+    from rfgraph.analysis.view import View
     from rfgraph.cli.parser import Parser
     from rfgraph.relations.graph import Model
 
+
+Answer = TypeVar("Answer", "Streaming", "Tiling")
 
 # The formats that tell of a run.
 VERIFIED = ("text", "json", "markdown")
@@ -96,12 +105,6 @@ def add_verify(parser: Parser) -> None:
     )
 
 
-def refuse_silence(options: argparse.Namespace) -> None:
-    """Raise UsageError where a run would be made of which the report says nothing."""
-    if options.verify and options.format not in VERIFIED:
-        raise UsageError(f"--verify is told as {' or '.join(VERIFIED)}, not as {options.format}")
-
-
 def add_quiet(parser: Parser) -> None:
     """Add that nothing is said but errors."""
     parser.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
@@ -138,11 +141,16 @@ def add_output(
     add_quiet(parser)
 
 
+def refused(required: str, text: str) -> argparse.ArgumentTypeError:
+    """Return the error of an option that is given a text in place of what it requires."""
+    return argparse.ArgumentTypeError(f"required {required}, found {quoted(text)}")
+
+
 def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
     """Return the name ("" where it is left out) and the lengths of NAME=1,3,224,224."""
     name, _, lengths = text.rpartition("=")
     if not _LENGTHS.fullmatch(lengths):
-        raise argparse.ArgumentTypeError(f"required NAME=1,3,224,224, found {quoted(text)}")
+        raise refused("NAME=1,3,224,224", text)
     return name, tuple(map(int, lengths.split(",")))
 
 
@@ -150,7 +158,7 @@ def named_length(text: str) -> tuple[str, int]:
     """Return the name and the length of NAME=N."""
     name, _, length = text.rpartition("=")
     if not name or not _LENGTHS.fullmatch(length) or "," in length:
-        raise argparse.ArgumentTypeError(f"required NAME=N, found {quoted(text)}")
+        raise refused("NAME=N", text)
     return name, int(length)
 
 
@@ -161,15 +169,47 @@ def named_value(text: str) -> tuple[str, str]:
         return name, f"@{value}"
     name, _, value = text.rpartition("=")
     if not name or not value:
-        raise argparse.ArgumentTypeError(
-            f"required NAME=NUMBER or NAME=@FILE.npy, found {quoted(text)}"
-        )
+        raise refused("NAME=NUMBER or NAME=@FILE.npy", text)
     return name, value
 
 
 def load_model(options: argparse.Namespace) -> Model:
     """Load the model of the command line with its inputs bound."""
     return load_file(options.model, options)
+
+
+def result_of(options: argparse.Namespace) -> Result:
+    """Return the analysis of the model of the command line."""
+    from rfgraph.analysis.result import analyze
+
+    return analyze(load_model(options))
+
+
+def view_of(options: argparse.Namespace) -> View:
+    """Return what is asked of that analysis: by --tensor and --input, as of `add_names`."""
+    from rfgraph.analysis.view import view
+
+    return view(result_of(options), options.input, options.tensor)
+
+
+def answers(
+    options: argparse.Namespace,
+    ask: Callable[..., Answer],
+    prove: Callable[[Analysis, Answer, argparse.Namespace], Proof],
+    **question: object,
+) -> tuple[Model, list[Answer]]:
+    """Return the model, and what is answered of each tensor on each input, proved if asked for.
+
+    UsageError where a run would be made of which the report says nothing.
+    """
+    if options.verify and options.format not in VERIFIED:
+        raise UsageError(f"--verify is told as {' or '.join(VERIFIED)}, not as {options.format}")
+    chosen = view_of(options)
+    result = chosen.result
+    found = [ask(result, *pair, **question) for pair in chosen.pairs()]
+    if options.verify:
+        found = [replace(item, proof=prove(result, item, options)) for item in found]
+    return result.model, found
 
 
 def load_file(file: str, options: argparse.Namespace) -> Model:

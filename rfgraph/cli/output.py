@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,19 @@ def _has_blocks(options: argparse.Namespace) -> bool:
 
 def _is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
+
+
+def show(options: argparse.Namespace, subject: str, *about: object) -> None:
+    """Write a report in the format asked for, by the function for it in the subject's module."""
+    emit(options, written(options, subject, *about))
+
+
+def written(options: argparse.Namespace, subject: str, *about: object) -> str | Iterator[str]:
+    """Return a report as text, fitted to who reads it, or as `as_json` and so on return it."""
+    module = import_module(f"rfgraph.reports.{subject}")
+    style = (style_of(options),) if options.format == "text" else ()
+    made: str | Iterator[str] = getattr(module, f"as_{options.format}")(*about, *style)
+    return made
 
 
 def emit(options: argparse.Namespace, text: str | Iterator[str]) -> None:

@@ -7,14 +7,11 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_names, add_output, load_model
-from rfgraph.cli.output import emit, style_of
+from rfgraph.cli.options import add_model, add_names, add_output, refused, result_of
+from rfgraph.cli.output import show
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rfgraph.analysis.distributions import Distribution
     from rfgraph.analysis.paths import Path
     from rfgraph.analysis.result import Result
@@ -78,9 +75,7 @@ def _add_filters(parser: Parser) -> None:
 def number(text: str) -> int:
     """Return the N of --list N."""
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MAX_LIST):
-        raise argparse.ArgumentTypeError(
-            f"required a number of paths from 0 to {MAX_LIST}, found {quoted(text)}"
-        )
+        raise refused(f"a number of paths from 0 to {MAX_LIST}", text)
     return int(text)
 
 
@@ -98,14 +93,10 @@ def target(result: Result, options: argparse.Namespace) -> View:
 
 def run(options: argparse.Namespace) -> int:
     """Count the paths and write the report."""
-    from rfgraph.analysis.result import analyze
-
     if options.order is not None and options.list is None:
         raise UsageError("--order says which paths --list N lists, and it is not given")
-    result = analyze(load_model(options))
-    view = target(result, options)
-    entries = _entries(view, options)
-    emit(options, _render(view, entries, options))
+    view = target(result_of(options), options)
+    show(options, "paths", view.result.model, _entries(view, options), options.count)
     return 0
 
 
@@ -138,18 +129,3 @@ def _first(options: argparse.Namespace, result: Result, **pair: str) -> tuple[Pa
         avoiding=options.avoiding,
     )
     return tuple(islice(ordered, options.list))
-
-
-def _render(view: View, entries: Sequence[Distribution], options: argparse.Namespace) -> str:
-    file, masks = view.result.model.file, view.result.model.masks
-    if options.format == "text":
-        from rfgraph.reports.paths.text import paths_text
-
-        return paths_text(file, entries, style_of(options), masks)
-    from rfgraph.reports.paths import tables
-
-    if options.format == "json":
-        return tables.paths_json(options.count, entries, masks)
-    if options.format == "csv":
-        return tables.path_records(entries)
-    return tables.paths_markdown(file, entries)

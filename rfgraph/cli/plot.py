@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rfgraph.cli.erf import unit
-from rfgraph.cli.options import add_model, add_quiet, load_model
+from rfgraph.cli.options import add_model, add_quiet, load_model, refused
 from rfgraph.cli.output import save
 from rfgraph.cli.paths import add_target, target
 from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.reports.formats.picture import COLOURS, COLUMNS
-from rfgraph.wording.names import quoted, shown_path
+from rfgraph.wording.names import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,9 +108,7 @@ def _add_kinds(parser: Parser) -> None:
 def picture(text: str) -> str:
     """Return the name of a file whose extension says what kind of picture it is."""
     if Path(text).suffix.lower().removeprefix(".") not in FORMATS:
-        raise argparse.ArgumentTypeError(
-            f"required a file name that ends in .png, .svg or .pdf, found {quoted(text)}"
-        )
+        raise refused("a file name that ends in .png, .svg or .pdf", text)
     return text
 
 

@@ -10,9 +10,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_quiet, load_model
+from rfgraph.cli.options import add_model, add_quiet, refused, result_of
 from rfgraph.cli.output import emit
-from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
     from rfgraph.cli.parser import Parser
@@ -38,17 +37,14 @@ def add_arguments(parser: Parser) -> None:
 def html_file(text: str) -> str:
     """Return the name of a file that is an HTML file by its ending, or "-"."""
     if text != "-" and Path(text).suffix.lower() not in (".html", ".htm"):
-        raise argparse.ArgumentTypeError(
-            f"required a file name that ends in .html, found {quoted(text)}"
-        )
+        raise refused("a file name that ends in .html", text)
     return text
 
 
 def run(options: argparse.Namespace) -> int:
     """Analyse the model and write the page."""
-    from rfgraph.analysis.result import analyze
     from rfgraph.reports.html.report import html_report
 
     options.format = "html"
-    emit(options, html_report(analyze(load_model(options))))
+    emit(options, html_report(result_of(options)))
     return 0

@@ -6,7 +6,6 @@ rfgraph stream MODEL --rate 16000 --chunk 320    what a stream in chunks of 320 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -15,16 +14,15 @@ from rfgraph.cli.options import (
     add_names,
     add_output,
     add_verify,
+    answers,
     input_values,
-    load_model,
-    refuse_silence,
+    refused,
 )
-from rfgraph.cli.output import emit, style_of
-from rfgraph.wording.names import quoted
+from rfgraph.cli.output import show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.proof import Proof
     from rfgraph.analysis.streaming import Streaming
     from rfgraph.cli.parser import Parser
 
@@ -50,7 +48,7 @@ def integer(text: str) -> int:
     """Return an integer of at most 12 digits."""
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 12):
-        raise argparse.ArgumentTypeError(f"required an integer, found {quoted(text)}")
+        raise refused("an integer", text)
     return int(text)
 
 
@@ -61,42 +59,20 @@ def rate(text: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         found = Fraction(0)
     if found <= 0:
-        raise argparse.ArgumentTypeError(f"required a number above 0, found {quoted(text)}")
+        raise refused("a number above 0", text)
     return found
 
 
 def run(options: argparse.Namespace) -> int:
     """Write how the tensors follow time."""
-    from rfgraph.analysis.result import analyze
     from rfgraph.analysis.streaming import stream
-    from rfgraph.analysis.view import view
 
-    refuse_silence(options)
-    result = analyze(load_model(options))
-    found = [
-        stream(result, tensor, source, axis=options.axis, rate=options.rate, chunk=options.chunk)
-        for tensor, source in view(result, options.input, options.tensor).pairs()
-    ]
-    if options.verify:
-        from rfgraph.analysis.verification import prove_stream
-
-        values = input_values(options)
-        found = [replace(item, proof=prove_stream(item, options.model, values)) for item in found]
-    emit(options, _render(result.model.file, found, options))
+    question = {"axis": options.axis, "rate": options.rate, "chunk": options.chunk}
+    show(options, "stream", *answers(options, stream, _proof, **question))
     return 0
 
 
-def _render(file: str, found: Sequence[Streaming], options: argparse.Namespace) -> str:
-    if options.format == "text":
-        from rfgraph.reports.stream.text import stream_text
+def _proof(result: Analysis, item: Streaming, options: argparse.Namespace) -> Proof:
+    from rfgraph.analysis.verification import prove_stream
 
-        return stream_text(file, found, style_of(options))
-    if options.format == "json":
-        from rfgraph.reports.formats.json import results
-
-        return results([item.entry() for item in found])
-    from rfgraph.reports.stream import tables
-
-    if options.format == "csv":
-        return tables.stream_records(found)
-    return tables.stream_markdown(file, found)
+    return prove_stream(item, options.model, input_values(options))

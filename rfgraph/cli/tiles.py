@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rfgraph.cli.options import (
@@ -15,17 +14,16 @@ from rfgraph.cli.options import (
     add_names,
     add_output,
     add_verify,
+    answers,
     input_values,
-    load_model,
-    refuse_silence,
+    refused,
 )
-from rfgraph.cli.output import emit, style_of
+from rfgraph.cli.output import emit, show
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from rfgraph.analysis.analysis import Analysis
+    from rfgraph.analysis.proof import Proof
     from rfgraph.analysis.tiling import Tiling
     from rfgraph.cli.parser import Parser
 
@@ -69,9 +67,7 @@ def add_arguments(parser: Parser) -> None:
 def lengths(text: str) -> tuple[int, ...]:
     """Return the lengths of 4096,4096."""
     if not _LENGTHS.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            f"required lengths separated by commas, found {quoted(text)}"
-        )
+        raise refused("lengths separated by commas", text)
     return tuple(map(int, text.split(",")))
 
 
@@ -79,53 +75,31 @@ def memory(text: str) -> int:
     """Return the bytes of 512MiB, 2GB or a plain number."""
     found = _MEMORY.fullmatch(text)
     if found is None:
-        raise argparse.ArgumentTypeError(f"required bytes as 2GiB, 500MB, found {quoted(text)}")
+        raise refused("bytes as 2GiB, 500MB", text)
     power = "kmgt".find(found[2].lower()) + 1 if found[2] else 0
     return int(found[1]) * (1 << 10 * power if found[3] else int(1000**power))
 
 
 def run(options: argparse.Namespace) -> int:
     """Write how the input is cut into tiles."""
-    from rfgraph.analysis.result import analyze
     from rfgraph.analysis.tiling import tiles
-    from rfgraph.analysis.view import view
 
-    refuse_silence(options)
-    if options.verify and options.library is not None:
+    if options.library is not None and options.verify:
         raise UsageError("--verify is told in the report, and --for asks for lines instead of it")
     if options.library is not None and options.format != "text":
         raise UsageError(f"--for prints lines to paste, and not {options.format}")
-    result = analyze(load_model(options))
-    found = [
-        tiles(result, tensor, source, tile=options.tile, image=options.image, memory=options.memory)
-        for tensor, source in view(result, options.input, options.tensor).pairs()
-    ]
-    if options.verify:
-        from rfgraph.analysis.verification import prove_tiles
+    question = {"tile": options.tile, "image": options.image, "memory": options.memory}
+    model, found = answers(options, tiles, _proof, **question)
+    if options.library is None:
+        show(options, "tiles.report", model, found)
+        return 0
+    from rfgraph.reports.tiles.snippets import snippet
 
-        values = input_values(options)
-        found = [
-            replace(item, proof=prove_tiles(result, item, options.model, values)) for item in found
-        ]
-    emit(options, _render(result.model.file, found, options))
+    emit(options, "\n".join(snippet(item, options.library) for item in found))
     return 0
 
 
-def _render(file: str, found: Sequence[Tiling], options: argparse.Namespace) -> str:
-    if options.library is not None:
-        from rfgraph.reports.tiles.snippets import snippet
+def _proof(result: Analysis, item: Tiling, options: argparse.Namespace) -> Proof:
+    from rfgraph.analysis.verification import prove_tiles
 
-        return "\n".join(snippet(item, options.library) for item in found)
-    if options.format == "text":
-        from rfgraph.reports.tiles.text import tiles_text
-
-        return tiles_text(file, found, style_of(options))
-    if options.format == "json":
-        from rfgraph.reports.formats.json import results
-
-        return results([item.entry() for item in found])
-    from rfgraph.reports.tiles import tables
-
-    if options.format == "csv":
-        return tables.tiles_records(found)
-    return tables.tiles_markdown(file, found)
+    return prove_tiles(result, item, options.model, input_values(options))

@@ -6,9 +6,8 @@ import argparse
 import re
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_output, load_model
-from rfgraph.cli.output import emit, style_of
-from rfgraph.wording.names import quoted
+from rfgraph.cli.options import add_model, add_output, refused, result_of
+from rfgraph.cli.output import show
 
 if TYPE_CHECKING:
     from rfgraph.cli.parser import Parser
@@ -44,9 +43,7 @@ def index(text: str) -> tuple[int | slice | None, ...]:
     """Return the entries of 0,*,4096:8192, None for a whole axis; "" is the index of a scalar."""
     entries = [entry.strip() for entry in text.split(",")] if text.strip() else []
     if not all(_ENTRY.fullmatch(entry) for entry in entries):
-        raise argparse.ArgumentTypeError(
-            f"required integers, ranges as 4:8 or * as in 0,*,3,3, found {quoted(text)}"
-        )
+        raise refused("integers, ranges as 4:8 or * as in 0,*,3,3", text)
     return tuple(map(_entry, entries))
 
 
@@ -59,24 +56,9 @@ def _entry(text: str) -> int | slice | None:
 def run(options: argparse.Namespace) -> int:
     """Write the regions of the units."""
     from rfgraph.analysis.names import pick_tensor
-    from rfgraph.analysis.result import analyze
     from rfgraph.analysis.unit import unit
-    from rfgraph.reports.formats.json import dumps
-    from rfgraph.reports.unit import unit_markdown, unit_records, unit_text
 
-    result = analyze(load_model(options))
+    result = result_of(options)
     tensor = pick_tensor(result.model, options.tensor)
-    units = unit(result, tensor, options.index, options.input)
-    masks = result.model.masks
-    match options.format:
-        case "json":
-            entry = units.to_dict()
-            text = dumps(entry if masks is None else {**entry, "masks": masks.to_dict()})
-        case "csv":
-            text = unit_records(units)
-        case "markdown":
-            text = unit_markdown(result.model.file, units)
-        case _:
-            text = unit_text(result.model.file, units, style_of(options), masks)
-    emit(options, text)
+    show(options, "unit", result.model, unit(result, tensor, options.index, options.input))
     return 0

@@ -15,10 +15,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.cli.options import add_model, add_names, add_output, load_model
-from rfgraph.cli.output import emit, save, style_of
+from rfgraph.cli.options import add_model, add_names, add_output, load_model, refused
+from rfgraph.cli.output import emit, save, written
 from rfgraph.errors import UsageError
-from rfgraph.relations.beside import Revision
 from rfgraph.wording.names import one_line, quoted
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from rfgraph.cli.parser import Parser
     from rfgraph.relations.beside import Setting
-    from rfgraph.relations.graph import Model
 
 
 FORMATS = ("text", "json", "csv", "markdown")
@@ -64,7 +62,7 @@ def setting(text: str) -> tuple[tuple[str, str], Setting]:
     """Return node and attribute, and the value, of NODE.ATTRIBUTE=V[,V]."""
     parts = _SETTING.fullmatch(text)
     if parts is None or not parts["value"]:
-        raise argparse.ArgumentTypeError(f"required NODE.ATTRIBUTE=V[,V], found {quoted(text)}")
+        raise refused("NODE.ATTRIBUTE=V[,V]", text)
     values: Any = tuple(map(_value, parts["value"].split(",")))
     return (parts["node"], parts["attribute"]), values[0] if len(values) == 1 else values
 
@@ -82,11 +80,11 @@ def run(options: argparse.Namespace) -> int:
     path = _path(options.output)
     given = load_model(options)
     model = what_if(given, _each_once(options.settings))
-    report = argparse.Namespace(**{**vars(options), "output": None})
-    rendered = _render(given, model, report)
+    about = argparse.Namespace(**{**vars(options), "output": None})
+    said = written(about, "whatif", given, model, options.tensor, options.input)
     if path is not None:
         save(options, encoded(model, path))
-    emit(report, rendered)
+    emit(about, said)
     if model.revision is not None and sys.stderr is not None and not options.quiet:
         for warning in model.revision.warnings:
             print(one_line(f"rfgraph: warning: {warning}"), file=sys.stderr)
@@ -110,39 +108,3 @@ def _each_once(
         node, attribute = next(key for key in keys if keys.count(key) > 1)
         raise UsageError(f"--set is given twice for {quoted(f'{node}.{attribute}')}")
     return changes
-
-
-def _render(given: Model, model: Model, options: argparse.Namespace) -> str:
-    from rfgraph.analysis.result import analyze
-    from rfgraph.analysis.view import view
-
-    if options.format in ("text", "markdown"):
-        return _compared(given, model, options)
-    chosen = view(analyze(model), options.input, options.tensor)
-    if options.format == "csv":
-        from rfgraph.reports.model.csv import field_records
-
-        return field_records(chosen)
-    from rfgraph.reports.whatif import whatif_json
-
-    return whatif_json(chosen, model.revision or Revision(()))
-
-
-def _compared(given: Model, model: Model, options: argparse.Namespace) -> str:
-    """Return what is changed, and what differs then in what is read."""
-    from rfgraph.analysis.diff import diff
-
-    names = {name: name for name in options.tensor or ()}
-    found = diff(given, model, tensors=names, input=options.input)
-    revision = model.revision or Revision(())
-    if options.format == "markdown":
-        from rfgraph.reports.diff.markdown import output_parts
-        from rfgraph.reports.whatif import changes_markdown
-
-        return "\n\n".join([changes_markdown(model.file, revision), *output_parts(found)]) + "\n"
-    from rfgraph.reports.diff.text import output_lines
-    from rfgraph.reports.whatif import changes_text
-
-    style = style_of(options)
-    changed = changes_text(model.file, revision, style)
-    return "\n".join([*changed, *output_lines(found, style)]) + "\n"

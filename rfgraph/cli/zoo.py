@@ -10,10 +10,9 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.files import files, jobs
+from rfgraph.cli.many import files, jobs, told
 from rfgraph.cli.options import add_output
-from rfgraph.cli.output import emit, refuse_to_overwrite, style_of
-from rfgraph.cli.progress import told
+from rfgraph.cli.output import refuse_to_overwrite, show
 from rfgraph.wording.names import one_line
 
 if TYPE_CHECKING:
@@ -48,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
     for row in rows:
         if row.error is not None and sys.stderr is not None:
             print(one_line(f"rfgraph: {row.error}"), file=sys.stderr)
-    emit(options, _render(in_order(rows, options.sort, reverse=options.reverse), options))
+    subject = "zoo.html" if options.format == "html" else "zoo.rows"
+    show(options, subject, in_order(rows, options.sort, reverse=options.reverse))
     return UNANSWERED if any(row.error is not None for row in rows) else 0
 
 
@@ -57,20 +57,3 @@ def _rows(models: Sequence[str], options: argparse.Namespace) -> Iterator[Row]:
 
     many, workers = partial(rows_of_many, models), min(options.jobs, len(models))
     return chain.from_iterable(told(many, workers, len(models), quiet=options.quiet))
-
-
-def _render(rows: Sequence[Row], options: argparse.Namespace) -> str:
-    if options.format == "html":
-        from rfgraph.reports.zoo.html import zoo_page
-
-        return zoo_page(rows)
-    from rfgraph.reports.zoo import tables
-
-    match options.format:
-        case "json":
-            return tables.zoo_json(rows)
-        case "csv":
-            return tables.zoo_records(rows)
-        case "markdown":
-            return tables.zoo_markdown(rows)
-    return tables.zoo_text(rows, style_of(options))

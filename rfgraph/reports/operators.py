@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.reports.formats.csv import csv_text
 from rfgraph.reports.formats.json import dumps
 from rfgraph.reports.formats.markdown import table
+from rfgraph.reports.formats.style import blocks
 from rfgraph.reports.formats.table import lay_out
 from rfgraph.version import HEAD
-from rfgraph.wording.names import for_markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from rfgraph.ops.registry import RuleEntry
     from rfgraph.reports.formats.style import Style
@@ -34,10 +33,6 @@ class OperatorRow(NamedTuple):
     versions: str
     doc: str
 
-    def cells(self) -> tuple[str, str, str, str]:
-        """Return the row of a table."""
-        return self.operator, self.domain or "ai.onnx", self.modelled, self.versions
-
 
 def operator_rows(entries: Iterable[RuleEntry]) -> list[OperatorRow]:
     """Return a row for each rule, by domain and name."""
@@ -51,30 +46,31 @@ def _row(entry: RuleEntry) -> OperatorRow:
     return OperatorRow(entry.domain, entry.op_type, modelled, "all", entry.doc)
 
 
-def text(rows: Iterable[OperatorRow], style: Style) -> str:
+def as_text(rows: Sequence[OperatorRow], style: Style) -> str:
     """Return the operators as a table for a terminal."""
     note = (
         "exact: what is read, no more and no less. upper bound: that, or less. unknown: depends on "
         "data. rfgraph explain OPERATOR says what a rule reads, and where it is less exact."
     )
-    cells = [row.cells() for row in rows]
     # An operator's name is what one looks for: the domain gives way, not the name.
-    table = lay_out(
-        HEADER, [(name, style.name(domain, 22), *rest) for name, domain, *rest in cells], style
-    )
-    return "\n".join([*table, "", *textwrap.wrap(note, style.width)]) + "\n"
+    cells = ((name, style.name(domain, 22), *rest) for name, domain, *rest in map(_cells, rows))
+    return blocks(lay_out(HEADER, cells, style), style.wrapped(note))
 
 
-def as_json(rows: Iterable[OperatorRow]) -> str:
+def as_json(rows: Sequence[OperatorRow]) -> str:
     """Return the operators as JSON."""
     return dumps({**HEAD, "operators": [row._asdict() for row in rows]})
 
 
-def as_csv(rows: Iterable[OperatorRow]) -> str:
+def as_csv(rows: Sequence[OperatorRow]) -> str:
     """Return the operators as CSV."""
-    return csv_text(HEADER, (row.cells() for row in rows))
+    return csv_text(HEADER, map(_cells, rows))
 
 
-def as_markdown(rows: Iterable[OperatorRow]) -> str:
+def as_markdown(rows: Sequence[OperatorRow]) -> str:
     """Return the operators as a Markdown table."""
-    return table(HEADER, [tuple(map(for_markdown, row.cells())) for row in rows]) + "\n"
+    return table(HEADER, map(_cells, rows)) + "\n"
+
+
+def _cells(row: OperatorRow) -> tuple[str, ...]:
+    return row.operator, row.domain or "ai.onnx", row.modelled, row.versions

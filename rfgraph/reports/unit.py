@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 from rfgraph.analysis.unit import entry_text
 from rfgraph.analysis.view import masks_sentence
-from rfgraph.reports.formats.csv import cell, csv_text
+from rfgraph.reports.formats.csv import csv_text
+from rfgraph.reports.formats.json import dumps
 from rfgraph.reports.formats.markdown import page, table
+from rfgraph.reports.formats.style import blocks
 from rfgraph.reports.formats.table import lay_out
-from rfgraph.wording.names import for_csv, for_markdown, markdown_text, safe
+from rfgraph.wording.names import for_markdown, markdown_text, safe
 from rfgraph.wording.numbers import axes_text, fraction, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rfgraph.analysis.unit import Region, Unit
-    from rfgraph.relations.beside import StoredMasks
+    from rfgraph.relations.graph import Model
     from rfgraph.reports.formats.style import Style
 
 
@@ -25,29 +27,34 @@ _KEYS = ("clipped", "unclipped", "size", "center")
 RECORD = ("tensor", "index", "input", "empty", "axis", "scope", *_KEYS)
 
 
-def unit_text(file: str, unit: Unit, style: Style, masks: StoredMasks | None = None) -> str:
-    """Return the regions of `rfgraph unit` for a person; `masks` is what stored masks cut."""
+def as_text(model: Model, unit: Unit, style: Style) -> str:
+    """Return the regions of `rfgraph unit` for a person."""
     tensor = style.name(unit.tensor, 2 * style.width)
-    lines = [style.bold(safe(file)), *_wrap(f"unit {tensor} [{_index(unit, ', ')}]", style)]
-    if masks is not None:
-        lines.extend(_wrap(masks_sentence(masks), style))
-    for region in unit.regions:
-        lines.extend(["", *_region(region, style)])
-    if not unit.regions:
-        lines.extend(["", "  reads no input: it is constant"])
+    lines = _wrap(f"unit {tensor} [{_index(unit, ', ')}]", style)
+    if model.masks is not None:
+        lines.extend(_wrap(masks_sentence(model.masks), style))
+    said = [_region(region, style) for region in unit.regions]
+    if not said:
+        said.append(["  reads no input: it is constant"])
     if any(span for region in unit.regions for span in region.unclipped):
         note = "reads: the exact region inside the input. unclipped: had the input no borders."
-        lines.extend(["", *(style.dim(line) for line in _wrap(note, style))])
-    return "\n".join(lines) + "\n"
+        said.append([style.dim(line) for line in _wrap(note, style)])
+    return blocks([style.bold(safe(model.file)), *lines], *said)
 
 
-def unit_records(unit: Unit) -> str:
+def as_json(model: Model, unit: Unit) -> str:
+    """Return the regions as JSON, and what stored masks cut, if they may."""
+    masks = {} if model.masks is None else {"masks": model.masks.to_dict()}
+    return dumps({**unit.to_dict(), **masks})
+
+
+def as_csv(model: Model, unit: Unit) -> str:
     """Return the regions as CSV: a row for each input and axis of it, with the keys of the JSON."""
-    start = [for_csv(unit.tensor), for_csv(_index(unit, " "))]
+    start = (unit.tensor, _index(unit, " "))
     rows = (
         [
-            *(*start, for_csv(region["input"]), cell(region["empty"]), str(axis), scope),
-            *(cell(None if region[key] is None else region[key][axis]) for key in _KEYS),
+            *(*start, region["input"], region["empty"], axis, scope),
+            *(None if region[key] is None else region[key][axis] for key in _KEYS),
         ]
         for region in (region.to_dict() for region in unit.regions)
         for axis, scope in enumerate(region["scopes"])
@@ -55,10 +62,9 @@ def unit_records(unit: Unit) -> str:
     return csv_text(RECORD, rows)
 
 
-def unit_markdown(file: str, unit: Unit) -> str:
+def as_markdown(model: Model, unit: Unit) -> str:
     """Return the regions as Markdown, a table for each input."""
-    index = markdown_text(_index(unit, ", "))
-    parts = [f"## {for_markdown(unit.tensor)} at {index}"]
+    parts = [f"## {for_markdown(unit.tensor)} at {markdown_text(_index(unit, ', '))}"]
     for region in unit.regions:
         name = for_markdown(region.input)
         if region.empty:
@@ -71,27 +77,21 @@ def unit_markdown(file: str, unit: Unit) -> str:
             parts.extend([f"{touched[0].upper()}{touched[1:]}."] if touched else [])
     if not unit.regions:
         parts.append("Reads no input: it is constant.")
-    return page(file, parts)
+    return page(model.file, parts)
 
 
 def _index(unit: Unit, between: str) -> str:
     return between.join(map(entry_text, unit.index))
 
 
-def _region(region: Region, style: Style) -> Iterator[str]:
+def _region(region: Region, style: Style) -> list[str]:
     name = style.name(region.input, style.width // 2)
     if region.empty:
-        yield f"  reads nothing of input {name}"
-        return
+        return [f"  reads nothing of input {name}"]
     if not region.scopes:
-        yield f"  reads input {name}, which has no axes"
-        return
-    yield f"  of input {name}"
-    rows = [(f"    {axis}", *cells) for axis, *cells in _rows(region)]
-    yield from lay_out((f"    {HEADER[0]}", *HEADER[1:]), rows, style)
-    touched = _padding(region)
-    if touched:
-        yield from style.wrapped(touched, "    ", "      ")
+        return [f"  reads input {name}, which has no axes"]
+    touched = style.wrapped(_padding(region), "    ", "      ")
+    return [f"  of input {name}", *lay_out(HEADER, _rows(region), style, 4), *touched]
 
 
 def _padding(region: Region) -> str:

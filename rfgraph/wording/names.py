@@ -23,7 +23,9 @@ def printable(text: str, limit: int = MAX_NAME) -> str:
     Control, format (bidi), surrogate, private and unassigned characters become escapes.
     """
     clipped = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(_escape(char) for char in clipped)
+    if clipped.isprintable() and "\\" not in clipped:
+        return clipped
+    return "".join(map(_escape, clipped))
 
 
 def shown_path(path: str, limit: int = MAX_PATH) -> str:

@@ -14,7 +14,7 @@ import rfgraph
 from analysis import nets
 from analysis.stitched import image_of, network
 from oracle.local_models import local_model, whole_numbers
-from rfgraph.reports.stream.words import verdict
+from rfgraph.reports.stream import verdict
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 

@@ -94,18 +94,18 @@ def advice_of(report):
 
 
 def test_suggestions_stand_in_every_format(advised, sarif_schema):
-    xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd")).validate(junit.render(advised))
-    log = json.loads(sarif.render(advised))
+    xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd")).validate(junit.as_junit(advised))
+    log = json.loads(sarif.as_sarif(advised))
     sarif_schema.validate(log)
     notices = log["runs"][0]["invocations"][0]["toolExecutionNotifications"]
-    suites = list(ElementTree.fromstring(junit.render(advised)))
+    suites = list(ElementTree.fromstring(junit.as_junit(advised)))
     said = [line for report in advised for line in advice_of(report)]
     assert [item["level"] for item in notices] == ["note"] * len(said)
     assert not any(re.search(r"(?<!\\)[][]", item["message"]["text"]) for item in notices)
     written = [line for suite in suites for line in suite.find("system-out").text.split("\n")]
     assert written == said
-    assert findings_text.render(advised, Style()).count("\n  try: ") == len(said)
-    found = commands(github.render(advised))
+    assert findings_text.as_text(advised, Style()).count("\n  try: ") == len(said)
+    found = commands(github.as_github(advised))
     assert len(found) == len(said) + sum(len(report.findings) for report in advised)
     assert sum("title=rfgraph suggests::try: " in line for line in found) == len(said)
 
@@ -125,14 +125,14 @@ def sarif_schema():
 
 def test_sarif_is_valid(ordinary, hostile, sarif_schema):
     for reports in ([], ordinary, hostile):
-        document = json.loads(sarif.render(reports))
+        document = json.loads(sarif.as_sarif(reports))
         assert [error.message for error in sarif_schema.iter_errors(document)] == []
     document["runs"][0]["results"][0]["level"] = "fatal"
     assert not sarif_schema.is_valid(document)
 
 
 def test_sarif_says_what_was_found(ordinary):
-    (run,) = json.loads(sarif.render(ordinary))["runs"]
+    (run,) = json.loads(sarif.as_sarif(ordinary))["runs"]
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == list(all_codes())
     for rule in rules:
@@ -160,7 +160,7 @@ def test_sarif_says_what_was_found(ordinary):
 
 def line_hashes(*findings, file="net.onnx"):
     report = rfgraph.Report(file, tuple(findings), codes=("RF001",))
-    (run,) = json.loads(sarif.render([report]))["runs"]
+    (run,) = json.loads(sarif.as_sarif([report]))["runs"]
     return [item["partialFingerprints"]["primaryLocationLineHash"] for item in run["results"]]
 
 
@@ -192,7 +192,7 @@ def test_sarif_names_files_from_the_root_of_the_repository(tmp_path, monkeypatch
         (outside, {"uri": f"file://{outside}"}),
     ):
         report = rfgraph.Report(given, error="x", codes=("RF001",))
-        (run,) = json.loads(sarif.render([report]))["runs"]
+        (run,) = json.loads(sarif.as_sarif([report]))["runs"]
         (notice,) = run["invocations"][0]["toolExecutionNotifications"]
         assert notice["locations"][0]["physicalLocation"]["artifactLocation"] == expected
         base = run["originalUriBaseIds"]["%SRCROOT%"]
@@ -204,7 +204,7 @@ def test_sarif_in_no_repository_names_files_from_the_folder_of_the_run(tmp_path,
     monkeypatch.chdir(tmp_path / "models")
     monkeypatch.setattr(sarif, "REPOSITORY", ".no-such-marker")
     report = rfgraph.Report("net.onnx", error="x")
-    (run,) = json.loads(sarif.render([report]))["runs"]
+    (run,) = json.loads(sarif.as_sarif([report]))["runs"]
     (notice,) = run["invocations"][0]["toolExecutionNotifications"]
     place = notice["locations"][0]["physicalLocation"]["artifactLocation"]
     assert place == {"uri": "net.onnx", "uriBaseId": "%SRCROOT%"}
@@ -213,7 +213,7 @@ def test_sarif_in_no_repository_names_files_from_the_folder_of_the_run(tmp_path,
 
 
 def test_sarif_names_files_by_uri(hostile):
-    (run,) = json.loads(sarif.render(hostile))["runs"]
+    (run,) = json.loads(sarif.as_sarif(hostile))["runs"]
     found = [
         item["locations"][0]["physicalLocation"]["artifactLocation"] for item in run["results"]
     ]
@@ -224,14 +224,14 @@ def test_sarif_names_files_by_uri(hostile):
         assert (parsed.scheme, parsed.query, parsed.fragment) == ("file", "", "")
         assert unquote(parsed.path) == file
     relative = rfgraph.Report("a b/c:d#e.onnx", error="x", codes=("RF001",))
-    (run,) = json.loads(sarif.render([relative]))["runs"]
+    (run,) = json.loads(sarif.as_sarif([relative]))["runs"]
     (notice,) = run["invocations"][0]["toolExecutionNotifications"]
     place = notice["locations"][0]["physicalLocation"]["artifactLocation"]
     assert place == {"uri": "a%20b/c%3Ad%23e.onnx", "uriBaseId": "%SRCROOT%"}
 
 
 def test_sarif_messages_hold_no_link_and_no_placeholder(hostile):
-    (run,) = json.loads(sarif.render(hostile))["runs"]
+    (run,) = json.loads(sarif.as_sarif(hostile))["runs"]
     texts = [item["message"]["text"] for item in run["results"]]
     assert any("click" in text for text in texts)
     for text in texts:
@@ -246,12 +246,12 @@ def test_sarif_messages_hold_no_link_and_no_placeholder(hostile):
 def test_junit_is_valid(ordinary, hostile):
     schema = xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd"))
     for reports in ([], ordinary, hostile):
-        schema.validate(junit.render(reports))
+        schema.validate(junit.as_junit(reports))
     assert not schema.is_valid("<testsuites><testcase/></testsuites>")
 
 
 def test_junit_has_a_case_for_each_model_and_rule(ordinary):
-    root = ElementTree.fromstring(junit.render(ordinary))
+    root = ElementTree.fromstring(junit.as_junit(ordinary))
     suites = root.findall("testsuite")
     assert [suite.get("name") for suite in suites] == [report.file for report in ordinary]
     # Beside Jenkins' schema, that of Ant requires these of a suite, in this order of children.
@@ -283,7 +283,7 @@ def test_junit_has_a_case_for_each_model_and_rule(ordinary):
 
 
 def test_junit_holds_what_hostile_names_say_as_text(hostile):
-    root = ElementTree.fromstring(junit.render(hostile))
+    root = ElementTree.fromstring(junit.as_junit(hostile))
     failures = list(root.iter("failure"))
     assert len(failures) == sum(len({f.code for f in r.failing}) for r in hostile)
     assert all(failure.get("message").isprintable() for failure in failures)
@@ -298,7 +298,7 @@ def commands(text):
 
 
 def test_github_has_one_annotation_for_each_finding(ordinary):
-    text = github.render(ordinary)
+    text = github.as_github(ordinary)
     found = commands(text)
     assert len(found) == len(ordinary[0].findings) + 1
     levels = [line.split(" ")[0] for line in found]
@@ -308,7 +308,7 @@ def test_github_has_one_annotation_for_each_finding(ordinary):
 
 
 def test_no_name_can_forge_a_second_annotation(hostile):
-    text = github.render(hostile)
+    text = github.as_github(hostile)
     found = commands(text)
     assert len(found) == sum(len(r.findings) + (r.error is not None) for r in hostile)
     assert len(text.split("\n")) == len(found) + 2  # the summary, and the end of its line
@@ -323,7 +323,7 @@ def test_no_name_can_forge_a_second_annotation(hostile):
 def test_escapes_are_undone_by_the_runner(hostile):
     """Decode a property as the runner does: the file is the one that was checked."""
     report = next(r for r in hostile if "%0A" in r.file and r.findings)
-    line = github.render([report]).split("\n")[0]
+    line = github.as_github([report]).split("\n")[0]
     value = re.search(r"file=([^,]*),", line)[1]
     for code, char in (("%2C", ","), ("%3A", ":"), ("%0A", "\n"), ("%0D", "\r"), ("%25", "%")):
         value = value.replace(code, char)
@@ -334,7 +334,7 @@ def test_escapes_are_undone_by_the_runner(hostile):
 
 
 def test_json_is_as_documented(ordinary, hostile):
-    document = json.loads(findings_json.render(every(ordinary, hostile)))
+    document = json.loads(findings_json.as_json(every(ordinary, hostile)))
     assert (document["schema"], document["version"]) == (1, rfgraph.__version__)
     bad, good, broken = document["models"][:3]
     assert (bad["file"], bad["ok"], bad["error"]) == (nets.fixture("bagnet9"), False, None)
@@ -342,12 +342,12 @@ def test_json_is_as_documented(ordinary, hostile):
     assert (good["ok"], good["error"], good["findings"]) == (True, None, [])
     assert (broken["ok"], broken["findings"]) == (False, [])
     assert "not an ONNX model" in broken["error"]
-    assert findings_json.render(hostile).isascii()
+    assert findings_json.as_json(hostile).isascii()
 
 
 def test_json_findings_carry_their_numbers():
     (report,) = rfgraph.check_many([nets.residual()], rfgraph.make_settings(min_rf=3, at="add0"))
-    (found,) = json.loads(findings_json.render([report]))["models"][0]["findings"]
+    (found,) = json.loads(findings_json.as_json([report]))["models"][0]["findings"]
     # By hand: an identity beside a 5-wide window, so 1 of the 3 that are required.
     numbers = {"input": "x", "axis": 2, "axes": [2], "stat": "min", "required": 3, "found": 1}
     assert found.items() >= {**numbers, "code": "RF001", "tensor": "add0"}.items()
@@ -379,15 +379,15 @@ def test_every_finding_says_its_input_and_axes(model, code, axes):
 
 
 def test_text_has_one_printable_line_for_each_finding(ordinary, hostile):
-    text = findings_text.render(every(ordinary, hostile), Style())
+    text = findings_text.as_text(every(ordinary, hostile), Style())
     lines = text.splitlines()
     assert len(lines) == 1 + sum(len(r.findings) for r in every(ordinary, hostile))
     assert all(line.isprintable() for line in lines)
-    assert findings_text.render(ordinary, Style()).splitlines()[-1] == (
+    assert findings_text.as_text(ordinary, Style()).splitlines()[-1] == (
         "3 models: 1 fails (RF001, RF002, RF003), 1 could not be checked, 1 holds; "
         "reported below --fail-on: RF006"
     )
-    coloured = findings_text.render(ordinary, Style(color=True))
+    coloured = findings_text.as_text(ordinary, Style(color=True))
     assert "\x1b[31merror\x1b[0m" in coloured
 
 

@@ -130,7 +130,7 @@ def test_the_fixture_is_given_the_settings_that_the_command_finds(tmp_path):
 
 
 def test_an_unknown_setting_of_the_fixture_is_named():
-    with pytest.raises(TypeError, match=r"assert_receptive_field\(\) got .* Did you mean 'stat'"):
+    with pytest.raises(TypeError, match=r"check\(\) got .* Did you mean 'stat'"):
         assert_receptive_field(nets.fixture("resnet50"), stta="union")
 
 
@@ -311,3 +311,9 @@ def test_the_hook_runs_the_command_on_models():
     (pattern,) = blocks(text, "files")
     assert re.search(pattern, "nets/deep.onnx")
     assert not re.search(pattern, "nets/deep.onnx.json")
+
+
+def test_the_keywords_are_those_of_check():
+    with pytest.raises(AssertionError, match="RF009"):
+        assert_receptive_field(nets.fixture("wav2vec2"), select="RF009", max_lookahead=398)
+    assert_receptive_field(nets.fixture("wav2vec2"), select="RF009", max_lookahead=399)

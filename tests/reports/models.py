@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
@@ -11,6 +13,9 @@ HOSTILE_NODE = f"@SUM(1){NASTY}"
 HOSTILE_TENSOR = f"+1{NASTY}"
 HOSTILE_OUTPUT = f"-out{NASTY}"
 HOSTILE_TYPE = "Weird\x1b[2J|<b>"
+
+# What reports take of a model for their heads.
+NAMED = SimpleNamespace(file="m", masks=None)
 
 
 def model(nodes, inputs, outputs, weights=(), producer="hand"):

@@ -11,12 +11,12 @@ from reports import models
 from rfgraph.analysis.view import view
 from rfgraph.reports.formats.style import Style
 from rfgraph.reports.model import alike
-from rfgraph.reports.model.text import summary
+from rfgraph.reports.model.text import as_text
 from rfgraph.wording.names import cells
 
 
 def text_of(model):
-    return summary(view(rfgraph.analyze(model), None, None), Style())
+    return as_text(view(rfgraph.analyze(model), None, None), Style())
 
 
 def unrolled(steps, width=3):

@@ -13,7 +13,7 @@ from oracle.builder import Builder
 from reports.published import FOLDER
 from rfgraph.analysis.view import view
 from rfgraph.reports.formats.style import Style
-from rfgraph.reports.model.text import summary
+from rfgraph.reports.model.text import as_text
 
 CLAIMS = ("causal: nothing ahead is read", "all that came before; look-ahead 0")
 SAMPLE, MANY = 40, 1000
@@ -23,7 +23,7 @@ LONGEST = 40
 def said(model):
     """Which of the claims the summary makes of the output."""
     result = rfgraph.analyze(model)
-    words = " ".join(summary(view(result, None, result.model.outputs), Style()).split())
+    words = " ".join(as_text(view(result, None, result.model.outputs), Style()).split())
     return [claim for claim in CLAIMS if claim in words]
 
 

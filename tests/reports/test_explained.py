@@ -4,13 +4,14 @@ from fractions import Fraction
 
 import pytest
 
+from reports import models
 from rfgraph.analysis.field import ReceptiveField
 from rfgraph.analysis.unit import Region, Unit
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.relations.graph import ModelInput
 from rfgraph.reports.formats.style import Style
 from rfgraph.reports.model.rows import field_rows, scope_sentence
-from rfgraph.reports.unit import unit_text
+from rfgraph.reports.unit import as_text
 
 LOCAL = {
     "size": 5, "size_min": 3, "stride": Fraction(1, 2), "start": -2, "center": Fraction(0),
@@ -92,9 +93,11 @@ def test_sentences(axis, words):
 
 
 def test_a_unit_that_reads_nothing():
-    assert "reads no input: it is constant" in unit_text("m", Unit("t", (0, None), ()), Style())
+    assert "reads no input: it is constant" in as_text(
+        models.NAMED, Unit("t", (0, None), ()), Style()
+    )
     region = Region("x", None, (None,), ("none",), (None,))
-    text = unit_text("m", Unit("t", (0, None), (region,)), Style())
+    text = as_text(models.NAMED, Unit("t", (0, None), (region,)), Style())
     assert "reads nothing of input x" in text
 
 

@@ -18,9 +18,9 @@ from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.view import view
 from rfgraph.reports.formats.json import dumps
 from rfgraph.reports.formats.style import Style
+from rfgraph.reports.layers import rows as layers_rows
 from rfgraph.reports.layers.rows import layers
-from rfgraph.reports.layers.tables import layers_markdown, layers_text
-from rfgraph.reports.model import csv as records
+from rfgraph.reports.model import fields as records
 from rfgraph.reports.model import markdown, text
 
 NUMBERS = {
@@ -54,7 +54,7 @@ def test_csv_has_the_expected_numbers(path):
         result = analysed(path, shape)
         rows = {
             (row["tensor"], row["input"], row["axis"]): row
-            for row in read_csv(records.field_records(shown(result)))
+            for row in read_csv(records.as_csv(shown(result)))
         }
         for row in wanted:
             source = row.input or result.model.inputs[0].name
@@ -65,7 +65,7 @@ def test_csv_has_the_expected_numbers(path):
 
 
 def test_csv_is_that_of_rfc_4180():
-    written = records.field_records(shown(analysed(FOLDER / "siamese.onnx")))
+    written = records.as_csv(shown(analysed(FOLDER / "siamese.onnx")))
     assert written.count("\r\n") == written.count("\n")
     assert {len(row) for row in csv.reader(io.StringIO(written, newline=""))} == {
         len(records.HEADER)
@@ -73,7 +73,7 @@ def test_csv_is_that_of_rfc_4180():
 
 
 def test_csv_of_layers_keeps_their_tensors():
-    written = records.field_records(shown(analysed(FOLDER / "alexnet.onnx"), None, ["pool5"]))
+    written = records.as_csv(shown(analysed(FOLDER / "alexnet.onnx"), None, ["pool5"]))
     assert {row["tensor"] for row in read_csv(written)} == {"pool5"}
 
 
@@ -145,12 +145,12 @@ def hostile():
 
 
 RENDERERS = {
-    "text": lambda result: text.summary(shown(result), Style()),
-    "layers": lambda result: layers_text(shown(result), Style()),
-    "markdown": lambda result: markdown.summary(shown(result)),
-    "markdown layers": lambda result: layers_markdown(shown(result)),
+    "text": lambda result: text.as_text(shown(result), Style()),
+    "layers": lambda result: layers_rows.as_text(shown(result), Style()),
+    "markdown": lambda result: markdown.as_markdown(shown(result)),
+    "markdown layers": lambda result: layers_rows.as_markdown(shown(result)),
     "json": lambda result: dumps(parts(shown(result))),
-    "csv": lambda result: records.field_records(shown(result)),
+    "csv": lambda result: records.as_csv(shown(result)),
     "html": rfgraph.Result._repr_html_,
 }
 
@@ -202,7 +202,7 @@ def test_json_keeps_names_exactly(hostile):
 
 
 def test_markdown_says_what_the_text_says():
-    written = markdown.summary(shown(analysed(FOLDER / "resnet50.onnx")))
+    written = markdown.as_markdown(shown(analysed(FOLDER / "resnet50.onnx")))
     assert "| receptive field | 427 x 427 | what one unit reads |" in written
     assert "Global through avgpool" in written
     assert r"## layer4.2.relu\_out, 1 x 32 x 7 x 7" in written
@@ -211,8 +211,8 @@ def test_markdown_says_what_the_text_says():
 @pytest.mark.parametrize("make", models.EVERY.values(), ids=models.EVERY)
 def test_markdown_of_every_model_is_made(make):
     result = rfgraph.analyze(make())
-    assert markdown.summary(shown(result)).startswith("# ")
-    assert layers_markdown(shown(result)).startswith("# ")
+    assert markdown.as_markdown(shown(result)).startswith("# ")
+    assert layers_rows.as_markdown(shown(result)).startswith("# ")
 
 
 def test_a_notebook_shows_a_field_with_its_numbers():

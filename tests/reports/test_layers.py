@@ -10,13 +10,13 @@ from reports import models
 from reports.published import ALEXNET, FILES, FOLDER, analysed
 from rfgraph.analysis.view import view
 from rfgraph.reports.formats.style import Style
+from rfgraph.reports.layers import rows as layers_rows
 from rfgraph.reports.layers.rows import layers
-from rfgraph.reports.layers.tables import layers_markdown, layers_text
 from rfgraph.wording.names import cells
 
 
 def table_of(result, **chosen):
-    return layers_text(view(result, chosen.get("input"), chosen.get("tensors")), Style())
+    return layers_rows.as_text(view(result, chosen.get("input"), chosen.get("tensors")), Style())
 
 
 def rows_of(text):
@@ -70,7 +70,7 @@ def test_every_fixture_fits_80_columns(path):
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_every_model_fits_any_width(make, width):
     shown = view(rfgraph.analyze(make()), None, None)
-    for line in layers_text(shown, Style(width=width)).splitlines():
+    for line in layers_rows.as_text(shown, Style(width=width)).splitlines():
         assert cells(line) <= width
 
 
@@ -137,7 +137,7 @@ def test_nothing_to_show_is_said(make):
 
 def test_markdown_has_the_same_rows():
     shown = view(analysed(FOLDER / "alexnet.onnx"), None, None)
-    lines = layers_markdown(shown).splitlines()
+    lines = layers_rows.as_markdown(shown).splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
     shown_rows = [(row[0], *row[2:5], float(row[6]) + 0.5) for row in rows[2:]]
     assert shown_rows == [(n, *map(str, rest), start) for n, *rest, start in ALEXNET]

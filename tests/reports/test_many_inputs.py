@@ -15,8 +15,8 @@ from rfgraph.errors import BoundError
 from rfgraph.reports.formats.style import Style
 from rfgraph.reports.html import effective
 from rfgraph.reports.html.effective import effective_fields
-from rfgraph.reports.model.csv import field_records
-from rfgraph.reports.model.text import summary
+from rfgraph.reports.model.fields import as_csv
+from rfgraph.reports.model.text import as_text
 
 
 def crossed(inputs, outputs, windows=None):
@@ -38,7 +38,7 @@ def crossed(inputs, outputs, windows=None):
 
 
 def text_of(model):
-    return summary(view(rfgraph.analyze(model), None, None), Style())
+    return as_text(view(rfgraph.analyze(model), None, None), Style())
 
 
 def test_inputs_and_outputs_that_are_alike_are_one_paragraph():
@@ -67,7 +67,7 @@ def test_more_fields_than_a_report_lists_are_refused_before_the_work(monkeypatch
     with pytest.raises(BoundError, match=said):
         result.to_dict()
     with pytest.raises(BoundError, match="MAX_FIELDS"):
-        field_records(asked)
+        as_csv(asked)
     view(result, "x0", None).require_listable()
     assert len(result.to_dict(["y3"])["receptive_fields"]) == 8
 
@@ -99,7 +99,7 @@ def test_a_process_is_started_for_each_twenty_files(tmp_path, monkeypatch, capsy
         asked.append(workers)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rfgraph.cli.progress.pool", pool)
+    monkeypatch.setattr("rfgraph.cli.many.pool", pool)
     paths = [tmp_path / f"{k}.onnx" for k in range(45)]
     for path in paths:
         path.write_bytes(crossed(1, 1).SerializeToString())

@@ -48,7 +48,7 @@ def test_every_rendering_has_every_operator():
     assert [item["operator"] for item in found["operators"]] == names
     read = list(csv.DictReader(io.StringIO(operators.as_csv(ROWS), newline="")))
     assert [row["operator"] for row in read] == names
-    lines = operators.text(ROWS, Style()).splitlines()
+    lines = operators.as_text(ROWS, Style()).splitlines()
     assert [line.split()[0] for line in lines[1 : 1 + len(names)]] == names
     assert all(len(line) <= 80 for line in lines)
     assert operators.as_markdown(ROWS).count("\n") == len(names) + 2

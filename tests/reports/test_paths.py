@@ -10,11 +10,10 @@ from rfgraph.analysis.document import parts
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.view import View
 from rfgraph.errors import BoundError
+from rfgraph.reports import paths
 from rfgraph.reports.formats.json import dumps
 from rfgraph.reports.formats.style import Style
-from rfgraph.reports.model.text import summary
-from rfgraph.reports.paths.tables import paths_markdown
-from rfgraph.reports.paths.text import paths_text
+from rfgraph.reports.model.text import as_text
 from rfgraph.wording.names import cells
 
 
@@ -31,7 +30,7 @@ def first_paths(result, **pair):
 @pytest.mark.parametrize("width", [40, 80])
 def test_every_model_fits(make, width):
     entries = all_distributions(viewed(make()), first=first_paths)
-    text = paths_text("m.onnx", entries, Style(width=width))
+    text = paths.as_text(models.NAMED, entries, "routes", Style(width=width))
     assert [line for line in text.splitlines() if cells(line) > width] == []
 
 
@@ -39,7 +38,7 @@ def test_every_model_fits(make, width):
 def test_every_fixture_fits_80_columns(path):
     result = analysed(path)
     view = View(result, tuple(item.name for item in result.model.inputs))
-    text = paths_text(path.name, all_distributions(view), Style())
+    text = paths.as_text(models.NAMED, all_distributions(view), "routes", Style())
     assert [line for line in text.splitlines() if cells(line) > 80] == []
 
 
@@ -61,7 +60,9 @@ def test_axes_of_different_length_are_told_apart():
 
 
 def test_one_sided_paths_are_explained():
-    text = paths_text("m", all_distributions(viewed(models.cumulative(), ("y",))), Style())
+    text = paths.as_text(
+        models.NAMED, all_distributions(viewed(models.cumulative(), ("y",))), "routes", Style()
+    )
     assert "none local, 1 one-sided" in text
     assert "all that came before" in text
 
@@ -99,8 +100,10 @@ def test_what_exceeds_a_bound_says_so_beside_the_rest():
         "input": "x", "tensor": "y", "total": None, "listed": False, "axes": None, "depth": None,
         "bound": "the states exceed the bound of 200000",
     }  # fmt: skip
-    assert "not counted from input x: the states exceed" in paths_text("m", entries, Style())
-    assert "Not counted: the states exceed" in paths_markdown("m", entries)
+    assert "not counted from input x: the states exceed" in paths.as_text(
+        models.NAMED, entries, "routes", Style()
+    )
+    assert "Not counted: the states exceed" in paths.as_markdown(models.NAMED, entries, "routes")
 
 
 def test_where_nothing_can_be_counted_the_bound_is_the_answer():
@@ -117,4 +120,4 @@ def test_a_report_of_a_model_survives_a_bound(monkeypatch):
     monkeypatch.setattr("rfgraph.reports.model.distribution.quick_distribution", counted_nothing)
     view = viewed(models.anisotropic())
     assert '"bound": "the states exceed the bound of 200000"' in dumps(parts(view))
-    assert "not counted here" in summary(view, Style())
+    assert "not counted here" in as_text(view, Style())

@@ -11,12 +11,12 @@ import pytest
 import rfgraph
 from checks.nets import bound
 from fixtures.make import build
+from reports import models
 from rfgraph.analysis.distributions import all_distributions
 from rfgraph.analysis.statistics import STATISTICS
 from rfgraph.analysis.view import view
+from rfgraph.reports import paths
 from rfgraph.reports.formats.style import Style
-from rfgraph.reports.paths.tables import path_records, paths_json, paths_markdown
-from rfgraph.reports.paths.text import paths_text
 from rfgraph.reports.pictures.panels import panels
 
 # "HighRes3DNet" of reference/published.md: x^3 ((1 + x^4)(1 + x^8)(1 + x^16))^3.
@@ -56,7 +56,7 @@ def test_its_value(item, axis):
 
 @by_key
 def test_json_has_it(item, shown):
-    (entry,) = json.loads(paths_json("routes", shown))["paths"]
+    (entry,) = json.loads(paths.as_json(models.NAMED, shown, "routes"))["paths"]
     for axis in entry["axes"]:
         assert axis[item.key] == EXPECTED[item.key]
 
@@ -70,7 +70,7 @@ def test_json_has_it_not_where_it_would_need_sizes_that_are_not_listed(item, axi
 def test_markdown_has_it(item, shown):
     header, _, row = [
         re.split(r" (?<!\\)\| ", line.strip("| "))
-        for line in paths_markdown("m", shown).splitlines()
+        for line in paths.as_markdown(models.NAMED, shown, "routes").splitlines()
         if line.startswith("|")
     ][:3]
     assert row[header.index(item.column)] == item.text(shown[0].histogram.axes[2])
@@ -87,7 +87,7 @@ def test_a_notebook_has_it(item, shown, axis):
 
 @by_key
 def test_a_text_has_it(item, shown, axis):
-    text = paths_text("m", shown, Style())
+    text = paths.as_text(models.NAMED, shown, "routes", Style())
     if item.row:
         said = re.escape(item.sentence.format(item.text(axis)))
         assert re.search(rf"^    {item.row} .*{said}(,|$)", text, re.MULTILINE)
@@ -103,7 +103,7 @@ def test_a_picture_has_it_if_it_is_drawn(item, shown, axis):
 
 
 def test_csv_has_what_they_are_taken_of(shown):
-    rows = csv.DictReader(io.StringIO(path_records(shown)))
+    rows = csv.DictReader(io.StringIO(paths.as_csv(models.NAMED, shown, "routes")))
     counts = {int(row["size"]): int(row["count"]) for row in rows if row["axis"] == "2"}
     assert counts == {size: SIZES.count(size) for size in SIZES}
 

@@ -11,13 +11,13 @@ from reports.published import FILES, FOLDER, analysed, expected
 from rfgraph.analysis.view import view
 from rfgraph.cli import main
 from rfgraph.reports.formats.style import Style
-from rfgraph.reports.model.text import summary
+from rfgraph.reports.model.text import as_text
 from rfgraph.wording.names import cells
 from rfgraph.wording.numbers import fraction, span, whole_up
 
 
 def text_of(result, style=None, **chosen):
-    return summary(view(result, chosen.get("input"), chosen.get("tensors")), style or Style())
+    return as_text(view(result, chosen.get("input"), chosen.get("tensors")), style or Style())
 
 
 def value(text, label):

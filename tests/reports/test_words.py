@@ -17,10 +17,10 @@ from reports import models
 from reports.published import FOLDER, analysed
 from rfgraph.analysis.distributions import all_distributions
 from rfgraph.analysis.view import view
+from rfgraph.reports import paths
 from rfgraph.reports.formats.style import Style
 from rfgraph.reports.model import markdown
-from rfgraph.reports.model.text import summary
-from rfgraph.reports.paths.text import paths_text
+from rfgraph.reports.model.text import as_text
 from rfgraph.reports.pictures import panels as plot_panels
 from rfgraph.wording.numbers import fraction, whole_up
 
@@ -29,7 +29,7 @@ VIT = FOLDER / "exports" / "vit_ts.onnx"
 
 def said(model, **options):
     """The summary as one line."""
-    return " ".join(summary(view(rfgraph.analyze(model), None, None), Style(**options)).split())
+    return " ".join(as_text(view(rfgraph.analyze(model), None, None), Style(**options)).split())
 
 
 def counted(path):
@@ -52,10 +52,10 @@ def test_a_summary_says_that_covering_is_meant_of_the_local_routes():
 
 
 def test_the_report_on_paths_says_so_too():
-    text = paths_text("vit", counted(VIT), Style())
+    text = paths.as_text(models.NAMED, counted(VIT), "routes", Style())
     assert "8 on every local path" in text
     assert "local ones cover   none: its length is 64" in text
-    text = paths_text("plain", counted(FOLDER / "highres3dnet.onnx"), Style())
+    text = paths.as_text(models.NAMED, counted(FOLDER / "highres3dnet.onnx"), "routes", Style())
     assert "cover the input    none: its length is 96" in text
 
 
@@ -186,7 +186,7 @@ def test_features_are_not_called_spatial():
         [models.helper.make_node("Relu", ["x"], ["y"])], {"x": [1, 16]}, {"y": [1, 16]}
     )
     assert "No spatial axis: the numbers are those of axis 1." in said(net)
-    assert "| none, axis 1 in their place |" in markdown.summary(
+    assert "| none, axis 1 in their place |" in markdown.as_markdown(
         view(rfgraph.analyze(net), None, None)
     )
     scalar = models.model([models.helper.make_node("Relu", ["x"], ["y"])], {"x": []}, {"y": []})
@@ -230,7 +230,7 @@ def test_what_a_map_steers_is_not_constant(form):
     text = (
         said(model)
         if form == "text"
-        else markdown.summary(view(rfgraph.analyze(model), None, None))
+        else markdown.as_markdown(view(rfgraph.analyze(model), None, None))
     )
     assert "It reads no input that is a tensor of known shape." in text
     assert "Constant" not in text

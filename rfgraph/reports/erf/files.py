@@ -27,7 +27,7 @@ def as_csv(found: ERF) -> bytes:
     header = [*(f"axis {axis}" for axis in found.axes), "value"]
     exact = found.map.dtype == object
     rows = (
-        [*map(str, index), str(value if exact else rounded(float(value)))]
+        [*index, value if exact else rounded(float(value))]
         for index, value in np.ndenumerate(found.map)
     )
     return csv_text(header, rows).encode()

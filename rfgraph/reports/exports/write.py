@@ -42,35 +42,26 @@ def export(
     copied. A source is analysed first. Raises UsageError for an unknown format or metric and where
     `path` is the model itself, RfgraphError where it cannot be written.
     """
-    known = _analysed(result, to, metric, condensed=condensed)
+    known, parts = exported(result, to, metric, condensed=condensed)
     _refuse_itself(known, path)
-    write_file(path, _content(known, to, metric, condensed=condensed))
+    write_file(path, parts)
     if to != "onnx" or known.model.file_graph is None:
         return ()
     return known.model.file_graph().external
 
 
-def exported_text(
+def exported(
     result: Analysis | Model | Source, to: str, metric: str, *, condensed: bool
-) -> str:
-    """Return what `export` writes; UsageError for "onnx", which is no text."""
-    if to == "onnx":
-        raise UsageError(f"the format {to} is no text: it requires a file name, found '-'")
-    known = _analysed(result, to, metric, condensed=condensed)
-    return b"".join(_content(known, to, metric, condensed=condensed)).decode()
-
-
-def _analysed(
-    result: Analysis | Model | Source, to: str, metric: str, *, condensed: bool
-) -> Analysis:
-    """Return the analysis; UsageError for what no format has."""
+) -> tuple[Analysis, Iterable[bytes]]:
+    """Return the analysis, and what `export` writes; UsageError for what no format has."""
     if to not in FORMATS:
         raise UsageError(f"to requires one of {', '.join(FORMATS)}, found {described(to)}")
     if metric not in METRICS:
         raise UsageError(f"metric requires one of {', '.join(METRICS)}, found {described(metric)}")
     if condensed and to not in GRAPHS:
         raise UsageError(f"condensed requires the format {' or '.join(GRAPHS)}, found {quoted(to)}")
-    return result if isinstance(result, Analysis) else analyze(result)
+    known = result if isinstance(result, Analysis) else analyze(result)
+    return known, _content(known, to, metric, condensed=condensed)
 
 
 def _content(result: Analysis, to: str, metric: str, *, condensed: bool) -> Iterable[bytes]:

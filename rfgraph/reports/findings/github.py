@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LEVELS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
-def render(reports: Sequence[Report]) -> str:
+def as_github(reports: Sequence[Report]) -> str:
     """Return one workflow command for each finding and each model that could not be checked."""
     lines = []
     for report in reports:

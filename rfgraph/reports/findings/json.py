@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rfgraph.checks.run import Report
 
 
-def render(reports: Sequence[Report]) -> str:
+def as_json(reports: Sequence[Report]) -> str:
     """Return the JSON report, one model to a line."""
     models = [report.to_dict() for report in reports]
     return dumps({**HEAD, "models": models})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FIXED = 'timestamp="1970-01-01T00:00:00" hostname="localhost" time="0"'
 
 
-def render(reports: Sequence[Report]) -> str:
+def as_junit(reports: Sequence[Report]) -> str:
     """Return the XML document."""
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"]
     for number, report in enumerate(reports):

@@ -31,7 +31,7 @@ REPOSITORY = ".git"
 _ESCAPES = str.maketrans({"\\": "\\\\", "[": "\\[", "]": "\\]", "{": "{{", "}": "}}"})
 
 
-def render(reports: Sequence[Report]) -> str:
+def as_sarif(reports: Sequence[Report]) -> str:
     """Return the log, with one run; files in the repository of the run are named from its root."""
     here = Path.cwd()
     root = next(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rfgraph.reports.formats.style import Style
 
 
-def render(reports: Sequence[Report], style: Style) -> str:
+def as_text(reports: Sequence[Report], style: Style) -> str:
     """Return the lines of what fails, and how many models hold, fail or could not be checked."""
     lines = [line for report in reports for line in _report_lines(report, style)]
     masked = sum(report.masks is not None and bool(report.masks.cut) for report in reports)

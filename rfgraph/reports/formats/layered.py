@@ -14,6 +14,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+import networkx as nx
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -48,7 +50,7 @@ def layered(count: int, pairs: Sequence[Pair]) -> Drawing:
     drawn = list(pairs)
     points = sum(layer[b] - layer[a] - 1 for a, b in pairs)
     if len(pairs) > MAX_LINES * count or points > MAX_POINTS:
-        drawn = _without_detours(count, pairs)
+        drawn = _without_detours(pairs)
     ways = _ways(layer, drawn, count)
     rows = _rows(layer, ways)
     before, after = _neighbours(ways)
@@ -79,19 +81,9 @@ def _layers(count: int, pairs: Sequence[Pair]) -> list[int]:
     return layer
 
 
-def _without_detours(count: int, pairs: Sequence[Pair]) -> list[Pair]:
+def _without_detours(pairs: Sequence[Pair]) -> list[Pair]:
     """Return the pairs beside which no other way leads."""
-    readers: dict[int, list[int]] = defaultdict(list)
-    for before, after in pairs:
-        readers[before].append(after)
-    reached = [0] * count
-    kept = []
-    for box in reversed(range(count)):
-        for after in sorted(readers[box]):
-            if not reached[box] >> after & 1:
-                kept.append((box, after))
-            reached[box] |= 1 << after | reached[after]
-    return sorted(kept)
+    return sorted(nx.transitive_reduction(nx.DiGraph(pairs)).edges)
 
 
 # -- points ----------------------------------------------------------------------------------------

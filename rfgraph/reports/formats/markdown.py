@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.wording.names import for_markdown
+from rfgraph.wording.names import for_markdown, markdown_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,7 +15,12 @@ def page(file: str, parts: Iterable[str]) -> str:
     return "\n\n".join((f"# {for_markdown(file)}", *parts)) + "\n"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of cells, names among them escaped already."""
-    lines = [header, ["---"] * len(header), *rows]
+def table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table of cells, names among them made printable already."""
+    lines = [header, ["---"] * len(header), *(map(markdown_text, row) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """Return a list of texts, names in them made printable already."""
+    return "\n".join(f"- {markdown_text(line)}" for line in lines)

@@ -14,7 +14,7 @@ from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.wording.names import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -164,6 +164,34 @@ class Frame:
         """Write a text at a place of the frame, in inches."""
         wide, tall = self.figure.get_size_inches()
         self.figure.text((self.left + x) / wide, (self.below + y) / tall, text, size=size, **how)
+
+    def lines(self, x: float, y: float, lines: Iterable[str], size: float, apart: float) -> None:
+        """Write lines below each other, the first at a place of the frame."""
+        for number, line in enumerate(lines):
+            self.text(x, y - apart * number, line, size)
+
+
+# The first and the last position of what is drawn over rows, and over columns.
+Box = tuple[tuple[int, int], tuple[int, int]]
+
+
+def draw_box(axes: Axes, box: Box, **how: Any) -> None:
+    """Draw a box around whole positions."""
+    from matplotlib.patches import Rectangle
+
+    (top, bottom), (left, right) = box
+    size = (right - left + 1, bottom - top + 1)
+    axes.add_patch(Rectangle((left - 0.5, top - 0.5), *size, **how))
+
+
+def name_axes(axes: Axes, numbers: Sequence[int]) -> None:
+    """Say which axes of the input lie along rows and columns, or along columns alone."""
+    axes.set_xlabel(f"axis {numbers[-1]}")
+    if len(numbers) > 1:
+        axes.set_ylabel(f"axis {numbers[0]}")
+    else:
+        axes.set_yticks([])
+    axes.tick_params(labelsize=7)
 
 
 @dataclass(frozen=True, slots=True)

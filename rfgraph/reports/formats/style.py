@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rfgraph.wording.names import cells, safe, shortened, without_middle
+from rfgraph.wording.names import cells, safe, without_middle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LONGEST_WORD = 40
 
@@ -23,9 +27,13 @@ class Style:
     blocks: bool = True
     whole_names: bool = False
 
-    def name(self, name: str, width: int, head: float = 0.5) -> str:
+    def name(self, name: str, width: int) -> str:
         """Return a name, escaped, without its middle where it takes more than `width` cells."""
-        return safe(name) if self.whole_names else shortened(name, width, head)
+        return self.fitted(safe(name), width)
+
+    def fitted(self, text: str, width: int) -> str:
+        """Return the same of a text in which names are escaped."""
+        return text if self.whole_names else without_middle(text, width)
 
     def wrapped(self, text: str, first: str = "", later: str | None = None) -> list[str]:
         """Return the lines of a text, `first` before the first of them and `later` before others.
@@ -45,6 +53,10 @@ class Style:
             break_on_hyphens=False,
         )
 
+    def labelled(self, label: str, value: str, indent: int, width: int) -> list[str]:
+        """Return the lines of a text behind its label, which has `width` columns after `indent`."""
+        return self.wrapped(value, f"{' ' * indent}{label:<{width}}", " " * (indent + width))
+
     def bold(self, text: str) -> str:
         """Set off what the eye should find first."""
         return self._sgr("1", text)
@@ -59,3 +71,8 @@ class Style:
 
     def _sgr(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.color else text
+
+
+def blocks(*every: Iterable[str]) -> str:
+    """Return a text of blocks of lines, an empty line between two."""
+    return "\n\n".join(map("\n".join, every)) + "\n"

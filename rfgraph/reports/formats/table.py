@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from rfgraph.wording.names import cells, shortened
+from rfgraph.wording.names import cells, without_middle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rfgraph.reports.formats.style import Style
 
@@ -18,14 +18,18 @@ WIDE, NARROW = "  ", " "
 _HEADS = (0.5, 0.33, 0.2, 0.0)
 
 
-def lay_out(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style) -> list[str]:
+def lay_out(
+    header: Sequence[str], rows: Iterable[Sequence[str]], style: Style, indent: int = 0
+) -> list[str]:
     """Return the lines of a table: names left, in the room that the numbers leave, numbers right.
 
-    Where they leave too little, a name stands on a line of its own above its numbers.
+    Where they leave too little, a name stands on a line of its own above its numbers. Names are
+    printable already.
     """
+    header, *rows = ((" " * indent + name, *others) for name, *others in (header, *rows))
     numbers = [row[1:] for row in rows]
     widths = [max(map(cells, column)) for column in zip(header[1:], *numbers, strict=True)]
-    longest = max(cells(style.name(row[0], style.width)) for row in (header, *rows))
+    longest = max(cells(style.fitted(row[0], style.width)) for row in (header, *rows))
     if style.whole_names:
         return _names_beside(header, rows, widths, WIDE, longest, style)
     for gap in (WIDE, NARROW):
@@ -60,7 +64,7 @@ def _tells_apart(rows: Sequence[Sequence[str]], room: int) -> bool:
 
 def _distinct(names: Sequence[str], room: int) -> list[str]:
     """Shorten names, all in the same way: the one that confuses the fewest."""
-    attempts = [[shortened(name, room, head) for name in names] for head in _HEADS]
+    attempts = [[without_middle(name, room, head) for name in names] for head in _HEADS]
     return max(attempts, key=lambda attempt: len(set(attempt)))
 
 
@@ -70,12 +74,12 @@ def _names_above(
     if sum(widths) + len(widths) - 1 > style.width:
         return [line for row in rows for line in _row_in_words(header, row, style)]
     lines = [
-        style.bold(shortened(header[0], style.width)),
+        style.bold(without_middle(header[0], style.width)),
         style.bold(_numbers(header[1:], widths, NARROW)),
     ]
     for row in rows:
         if row[0]:
-            lines.append(shortened(row[0], style.width))
+            lines.append(without_middle(row[0], style.width))
         lines.append(_numbers(row[1:], widths, NARROW))
     return lines
 
@@ -86,7 +90,7 @@ def _row_in_words(header: Sequence[str], row: Sequence[str], style: Style) -> li
     lines = textwrap.wrap(
         ", ".join(pairs), style.width, initial_indent="  ", subsequent_indent="  "
     )
-    name = [shortened(row[0], style.width)] if row[0] else []
+    name = [without_middle(row[0], style.width)] if row[0] else []
     return [*name, *(line.replace("\0", " ") for line in lines)]
 
 

@@ -8,8 +8,8 @@ from rfgraph.analysis.streaming import stream
 from rfgraph.analysis.tiling import tiles
 from rfgraph.errors import RfgraphError
 from rfgraph.reports.formats.parts import cost_text, exact_text
-from rfgraph.reports.stream.words import CHUNKS, chunk_rows, lookahead_text, rate_text, verdict
-from rfgraph.reports.tiles.words import halo_text, lengths_text, output_text
+from rfgraph.reports.stream import CHUNKS, chunk_rows, lookahead_text, rate_text, verdict
+from rfgraph.reports.tiles.report import axis_words
 from rfgraph.wording.html import html_table
 from rfgraph.wording.names import for_html
 from rfgraph.wording.numbers import times
@@ -60,24 +60,13 @@ def _tiles(result: Analysis, name: str, source: str) -> Iterator[str]:
 def _tile_parts(found: Tiling) -> Iterator[str]:
     yield f"<h3>{for_html(found.tensor)}</h3>"
     yield f"<p>{for_html(exact_text(found))}</p>"
-    rows = [
-        (
-            str(axis.axis),
-            halo_text(axis),
-            f"multiples of {axis.period[1]}",
-            lengths_text(axis.lengths),
-            output_text(axis),
-        )
-        for axis in found.axes.values()
-    ]
-    yield _scrolled(
-        "Table of tiles",
-        html_table(
-            "By axis of the input, in positions",
-            ("axis", "halo", "grid", "lengths", "output"),
-            rows,
-        ),
-    )
+    rows = []
+    for number, axis in found.axes.items():
+        halo, accepted, output = axis_words(axis)
+        rows.append((str(number), halo, f"multiples of {axis.period[1]}", accepted, output))
+    header = ("axis", "halo", "grid", "lengths", "output")
+    table = html_table("By axis of the input, in positions", header, rows)
+    yield _scrolled("Table of tiles", table)
     if found.recommended is not None:
         yield _tile_picture(found, found.recommended)
 

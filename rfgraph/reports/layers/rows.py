@@ -6,12 +6,18 @@ that of everything it reads from (merges, pads, crops, gates).
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from rfgraph.analysis.breadth import breadths
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.relations.graph import edges_into, producer_of
-from rfgraph.wording.numbers import fraction, span, whole_up
+from rfgraph.reports.formats.markdown import page, table
+from rfgraph.reports.formats.style import blocks
+from rfgraph.reports.formats.table import lay_out
+from rfgraph.wording.names import for_markdown, markdown_text, safe
+from rfgraph.wording.numbers import axes_text, fraction, shape_text, span, whole_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +25,8 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
     from rfgraph.domains.fields.axis import Axis
+    from rfgraph.relations.graph import ModelInput
+    from rfgraph.reports.formats.style import Style
 
 
 HEADER = ("n", "stride", "size", "start", "center", "before", "after", "paths", "erf95")
@@ -154,7 +162,7 @@ def _is_made_by_window(view: View, field: ReceptiveField) -> bool:
 # -- legend ----------------------------------------------------------------------------------------
 
 
-def legend(rows: Sequence[Layer]) -> list[str]:
+def _legend(rows: Sequence[Layer]) -> list[str]:
     """Return what the columns and the marks that occur mean, a paragraph each."""
     if not rows:
         return ["No input with axes reaches what was asked for."]
@@ -186,7 +194,7 @@ def legend(rows: Sequence[Layer]) -> list[str]:
     return lines
 
 
-def table_rows(rows: Sequence[Layer]) -> tuple[bool, list[tuple[str, str, Cells]]]:
+def _table_rows(rows: Sequence[Layer]) -> tuple[bool, list[tuple[str, str, Cells]]]:
     """Return whether axes differ anywhere, and (label, axes, cells) for each line of the table."""
     differ = any(len(layer.groups()) > 1 for layer in rows)
     lines = []
@@ -196,3 +204,48 @@ def table_rows(rows: Sequence[Layer]) -> tuple[bool, list[tuple[str, str, Cells]
             lines.append((label, ",".join(map(str, axes)), cells))
             label = "" if differ else label
     return differ, lines
+
+
+# -- as a table -----------------------------------------------------------------------------------
+
+
+def as_text(view: View, style: Style) -> str:
+    """Return a table for each input, and a legend."""
+    inputs, said = _by_input(view)
+    notes = [style.dim(line) for text in said for line in style.wrapped(text)]
+    tables = (_table(view, item, rows, style) for item, rows in inputs)
+    return blocks([style.bold(safe(view.result.model.file))], *tables, notes)
+
+
+def _by_input(view: View) -> tuple[list[tuple[ModelInput, list[Layer]]], list[str]]:
+    """Return the inputs asked for that have layers, with these, and the legend of all."""
+    made = (
+        (item, layers(view, item.name, breadths(view.result, item.name)))
+        for item in view.model_inputs
+    )
+    inputs = [(item, rows) for item, rows in made if rows]
+    return inputs, _legend([layer for _, rows in inputs for layer in rows])
+
+
+def _table(view: View, item: ModelInput, rows: list[Layer], style: Style) -> list[str]:
+    axes = view.result.forms[item.name].spatial_axes
+    name = style.name(item.name, style.width // 2)
+    caption = f"Input  {name}  {shape_text(item.shape)}, {axes_text(axes)}"
+    lines = textwrap.wrap(caption, style.width, drop_whitespace=False)
+    differ, found = _table_rows(rows)
+    if differ:
+        cells = [(safe(label), at, *row) for label, at, row in found]
+        return [*lines, *lay_out(("layer", "axis", *HEADER), cells, style)]
+    return [*lines, *lay_out(("layer", *HEADER), [(safe(n), *row) for n, _, row in found], style)]
+
+
+def as_markdown(view: View) -> str:
+    """Return the same as Markdown."""
+    inputs, said = _by_input(view)
+    parts = []
+    for item, rows in inputs:
+        parts.append(f"Input {for_markdown(item.name)}, {shape_text(item.shape)}:")
+        _, lines = _table_rows(rows)
+        cells = ((safe(label), axes.replace(",", ", "), *row) for label, axes, row in lines)
+        parts.append(table(("layer", "axes", *HEADER), cells))
+    return page(view.result.model.file, [*parts, *map(markdown_text, said)])

@@ -49,14 +49,14 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
     lines = []
     for (said, drawn), numbers in together.items():
         about = said if len(together) == 1 else f"{axes_text(numbers)}: {said}"
-        lines.extend(_row("distribution", about, label, style))
+        lines.extend(style.labelled("distribution", about, 4, label - 4))
         lines.extend([" " * label + drawn] if drawn else [])
     return lines
 
 
 def not_counted_lines(label: int, style: Style) -> list[str]:
     """Return the lines for a distribution that takes too long beside other answers."""
-    return _row("distribution", LONG, label, style)
+    return style.labelled("distribution", LONG, 4, label - 4)
 
 
 def _kinds(axis: AxisHistogram, facts: Sequence[str]) -> str:
@@ -75,7 +75,3 @@ def _facts(axis: AxisHistogram, length: int | None) -> Iterator[str]:
         yield f"mean size {MEAN.text(axis)}"
     if length is not None and axis.covering is not None and axis.local > 1:
         yield covering_text(axis.covering, axis.local)
-
-
-def _row(label: str, value: str, width: int, style: Style) -> list[str]:
-    return style.wrapped(value, f"{'    ' + label:<{width}}", " " * width)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.view import View, masks_sentence, open_lengths
 from rfgraph.reports.formats.markdown import page, table
 from rfgraph.reports.model.rows import field_rows, scope_sentence, unread
-from rfgraph.wording.names import for_markdown, markdown_text, one_line
+from rfgraph.wording.names import for_markdown, markdown_text, one_line, safe
 from rfgraph.wording.numbers import axes_text, shape_text
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rfgraph.relations.graph import ModelInput
 
 
-def summary(view: View) -> str:
+def as_markdown(view: View) -> str:
     """Return the report of `rfgraph MODEL` as Markdown."""
     model = view.result.model
     masked = [] if model.masks is None else [markdown_text(masks_sentence(model.masks))]
@@ -25,18 +25,18 @@ def summary(view: View) -> str:
     items = {item.name: item for item in model.inputs}
     for title, field in _shown(view):
         parts.append(f"## {title}")
-        rows = list(field_rows(field, view.spatial_axes(field), items[field.input]))
-        parts.append(table(("", "value", ""), [tuple(map(markdown_text, row)) for row in rows]))
+        rows = field_rows(field, view.spatial_axes(field), items[field.input])
+        parts.append(table(("", "value", ""), rows))
     if view.result.findings:
         parts.append("## Findings")
         findings = [
             (
-                item.code,
-                item.severity,
-                for_markdown(item.node or item.tensor or ""),
-                markdown_text(one_line(item.message, 2000)),
+                one.code,
+                one.severity,
+                safe(one.node or one.tensor or ""),
+                one_line(one.message, 2000),
             )
-            for item in view.result.findings
+            for one in view.result.findings
         ]
         parts.append(table(("code", "severity", "at", "message"), findings))
     return page(model.file, parts)
@@ -45,10 +45,10 @@ def summary(view: View) -> str:
 def _inputs(view: View) -> str:
     rows = [
         (
-            for_markdown(item.name),
+            safe(item.name),
             shape_text(item.shape),
             _spatial(view, item),
-            ", ".join(f"axis {axis} {markdown_text(said)}" for axis, said in open_lengths(item)),
+            ", ".join(f"axis {axis} {said}" for axis, said in open_lengths(item)),
         )
         for item in view.model_inputs
     ]
@@ -88,10 +88,10 @@ def _outputs(view: View) -> Iterator[str]:
             said = [scope_sentence(field, view.spatial_axes(field)) for field in fields]
         rows.append(
             (
-                for_markdown(output.name),
+                safe(output.name),
                 shape_text(output.shape),
-                " ".join(dict.fromkeys(map(markdown_text, said))),
-                ", ".join(map(for_markdown, output.before_global)),
+                " ".join(dict.fromkeys(said)),
+                ", ".join(map(safe, output.before_global)),
             )
         )
     yield table(("output", "shape", "reads", "last feature map with local paths"), rows)

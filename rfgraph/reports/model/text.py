@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from rfgraph.analysis.view import View, masks_sentence, open_lengths
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.relations.graph import producer_of, shape_of
+from rfgraph.reports.formats.style import blocks
 from rfgraph.reports.model.alike import Answers, first_and_last, group_by, in_order_of_file
 from rfgraph.reports.model.by_axis import lengths_rows, padding_rows, shift_rows
 from rfgraph.reports.model.glance import glance
@@ -32,7 +33,7 @@ LABEL = 17
 VALUE = 22
 
 
-def summary(view: View, style: Style) -> str:
+def as_text(view: View, style: Style) -> str:
     """Return the report of `rfgraph MODEL`: the file, its inputs, and what its outputs read."""
     model = view.result.model
     parts = [_file_lines(model, style)]
@@ -40,7 +41,7 @@ def summary(view: View, style: Style) -> str:
     parts.extend(_tensors(view, style) if view.tensors else _outputs(view, style))
     if view.result.findings:
         parts.append(_finding_lines(view.result.findings, style))
-    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
+    return blocks(*parts)
 
 
 def _file_lines(model: Model, style: Style) -> list[str]:
@@ -263,7 +264,7 @@ def _lines_apart(
 def _row_lines(rows: Iterable[Row], style: Style) -> Iterator[str]:
     start = LABEL + 6
     for label, value, note in rows:
-        lines = style.wrapped(value, f"    {label:<{LABEL}}  ", " " * start)
+        lines = style.labelled(label, value, 4, LABEL + 2)
         first = lines[0] if lines else f"    {label}"
         if note:
             padded = f"{first:<{start + VALUE}}  "

@@ -10,7 +10,15 @@ import numpy as np
 from rfgraph.domains.effective.statistics import as_floats, marginal, rows_and_columns
 from rfgraph.errors import UsageError
 from rfgraph.reports.formats.effective import KINDS, nothing_text
-from rfgraph.reports.formats.picture import COLOURS, INK, Part, compose, wrapped
+from rfgraph.reports.formats.picture import (
+    COLOURS,
+    INK,
+    Part,
+    compose,
+    draw_box,
+    name_axes,
+    wrapped,
+)
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -75,35 +83,22 @@ def _draw(found: ERF, title: str, frame: Frame) -> None:
     main = frame.axes(LEFT, BELOW, width, height)
     main.imshow(picture, cmap="Blues", aspect="auto", interpolation="nearest")
     _boxes(main, axes, picture)
-    _label(main, axes)
+    name_axes(main, [axis.axis for axis in axes])
     above = frame.axes(LEFT, BELOW + height + APART, width, THIN)
     _marginals(above, floats, floats.ndim - 1, upright=False)
     if len(axes) > 1:
         beside = frame.axes(LEFT + width + APART, BELOW, THIN, height)
         _marginals(beside, floats, floats.ndim - 2, upright=True)
-    for number, line in enumerate(_lines(title, frame.width)):
-        frame.text(0.1, frame.height - 0.17 - LINE * number, line, SAID)
+    frame.lines(0.1, frame.height - 0.17, _lines(title, frame.width), SAID, LINE)
 
 
 def _boxes(main: Axes, axes: Sequence[EffectiveAxis], picture: Floats) -> None:
-    from matplotlib.patches import Rectangle
-
-    effective = [(0, 0)] * (2 - len(axes)) + [axis.interval or (0, 0) for axis in axes]
-    rows, columns = (np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0))
-    theoretical = [(int(read[0]), int(read[-1])) for read in (rows, columns)]
-    for ((top, bottom), (left, right)), line in ((effective, "-"), (theoretical, "--")):
-        corner = (left - 0.5, top - 0.5)
-        size = (right - left + 1, bottom - top + 1)
-        main.add_patch(Rectangle(corner, *size, fill=False, edgecolor=INK, linestyle=line))
-
-
-def _label(main: Axes, axes: Sequence[EffectiveAxis]) -> None:
-    main.set_xlabel(f"axis {axes[-1].axis}")
-    if len(axes) > 1:
-        main.set_ylabel(f"axis {axes[0].axis}")
-    else:
-        main.set_yticks([])
-    main.tick_params(labelsize=7)
+    *_, across = intervals = [axis.interval or (0, 0) for axis in axes]
+    effective = (intervals[0] if len(axes) > 1 else (0, 0), across)
+    read = [np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0)]
+    rows, columns = ((int(places[0]), int(places[-1])) for places in read)
+    draw_box(main, effective, fill=False, edgecolor=INK, linestyle="-")
+    draw_box(main, (rows, columns), fill=False, edgecolor=INK, linestyle="--")
 
 
 def _marginals(axes: Axes, floats: Floats, axis: int, *, upright: bool) -> None:

@@ -6,7 +6,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import UsageError
-from rfgraph.reports.formats.picture import COLOURS, GREY, INK, PALE, Part, wrapped
+from rfgraph.reports.formats.picture import (
+    COLOURS,
+    GREY,
+    INK,
+    PALE,
+    Box,
+    Part,
+    draw_box,
+    name_axes,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +27,6 @@ if TYPE_CHECKING:
     from rfgraph.analysis.effective_field import ERF
     from rfgraph.analysis.unit import Region
     from rfgraph.reports.formats.picture import Frame
-
-    Box = tuple[tuple[int, int], tuple[int, int]]
 
 # In inches; a bar for an input of one axis; what is drawn beside a field, as a part of its length.
 WIDE, LEFT, RIGHT, BELOW, ABOVE, BAR, LINE = 4.6, 0.66, 0.15, 0.45, 0.15, 0.7, 0.17
@@ -96,25 +104,16 @@ def _tall(drawn: _Drawn, title: str, wide: float) -> float:
 def _draw(drawn: _Drawn, title: str, frame: Frame) -> None:
     room = _room(drawn, frame.width)
     axes = frame.axes(LEFT, BELOW, frame.width - LEFT - RIGHT, room)
-    _rectangle(axes, drawn.input, facecolor=PALE, edgecolor=GREY, linewidth=0.8)
-    _rectangle(axes, drawn.inside, facecolor=COLOURS[0], alpha=0.35, linewidth=0)
+    draw_box(axes, drawn.input, facecolor=PALE, edgecolor=GREY, linewidth=0.8)
+    draw_box(axes, drawn.inside, facecolor=COLOURS[0], alpha=0.35, linewidth=0)
     if drawn.endless is not None:
-        _rectangle(axes, drawn.endless, fill=False, edgecolor=COLOURS[0], linestyle="--")
+        draw_box(axes, drawn.endless, fill=False, edgecolor=COLOURS[0], linestyle="--")
     if drawn.effective is not None:
-        _rectangle(axes, drawn.effective, fill=False, edgecolor=INK, linewidth=1.4)
+        draw_box(axes, drawn.effective, fill=False, edgecolor=INK, linewidth=1.4)
     _scale(axes, drawn)
     lines = _lines(title, frame.width)
-    for number, line in enumerate(lines):
-        frame.text(0.1, frame.height - 0.2 - LINE * number, line, SAID)
+    frame.lines(0.1, frame.height - 0.2, lines, SAID, LINE)
     _legend(frame, drawn, frame.height - 0.25 - LINE * len(lines))
-
-
-def _rectangle(axes: Axes, box: Box, **how: object) -> None:
-    from matplotlib.patches import Rectangle
-
-    (top, bottom), (left, right) = box
-    size = (right - left + 1, bottom - top + 1)
-    axes.add_patch(Rectangle((left - 0.5, top - 0.5), *size, **how))  # type: ignore[arg-type]
 
 
 def _scale(axes: Axes, drawn: _Drawn) -> None:
@@ -122,14 +121,8 @@ def _scale(axes: Axes, drawn: _Drawn) -> None:
     down, across = BESIDE * (bottom - top + 1), BESIDE * (right - left + 1)
     axes.set_xlim(left - 0.5 - across, right + 0.5 + across)
     axes.set_ylim(bottom + 0.5 + down, top - 0.5 - down)
-    axes.set_xlabel(f"axis {drawn.axes[-1]}")
-    for side in ("top", "right", "left", "bottom"):
-        axes.spines[side].set_visible(False)
-    if len(drawn.axes) > 1:
-        axes.set_ylabel(f"axis {drawn.axes[0]}")
-    else:
-        axes.set_yticks([])
-    axes.tick_params(labelsize=7)
+    axes.spines[:].set_visible(False)
+    name_axes(axes, drawn.axes)
 
 
 def _legend(frame: Frame, drawn: _Drawn, at: float) -> None:

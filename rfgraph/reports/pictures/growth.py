@@ -117,8 +117,7 @@ def _draw(grown: Sequence[Growth], title: str | None, frame: Frame) -> None:
     if title:
         shown = fitting(title, room, SAID, bold=True)
         frame.text(LEFT, frame.height - 0.22, shown, SAID, weight="bold")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
     for number, one in enumerate(grown):
         _curves(axes, one, number, alone=len(grown) == 1)
     _lengths(axes, grown)

@@ -63,12 +63,10 @@ def _draw(panel: Panel, name: str, log: bool, frame: Frame) -> None:
     room = frame.width - LEFT - RIGHT
     above = ABOVE + LINE * len(said)
     axes = frame.axes(LEFT, BELOW, room, frame.height - BELOW - above)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
     shown = fitting(name, room, NAMED, bold=True)
     frame.text(LEFT, frame.height - 0.2, shown, NAMED, weight="bold")
-    for number, line in enumerate(said):
-        frame.text(LEFT, frame.height - 0.2 - LINE * (number + 1), line, SAID)
+    frame.lines(LEFT, frame.height - 0.2 - LINE, said, SAID, LINE)
     if panel.bars is None:
         axes.set_axis_off()
         return

@@ -87,8 +87,7 @@ def _draw(
     room = frame.width - LEFT - RIGHT
     shown = fitting(name, room, 9.5, bold=True)
     frame.text(LEFT, frame.height - 0.2, shown, 9.5, weight="bold")
-    for number, line in enumerate(wrapped(said, room, SAID)):
-        frame.text(LEFT, frame.height - 0.2 - LINE * (number + 1), line, SAID)
+    frame.lines(LEFT, frame.height - 0.2 - LINE, wrapped(said, room, SAID), SAID, LINE)
 
 
 def _alone(frame: Frame, counts: Mapping[tuple[int, int], int], side: float, top: float) -> None:

@@ -43,7 +43,7 @@ heads.forEach((head, column) => head.firstChild.addEventListener("click", () => 
 """
 
 
-def zoo_page(rows: Sequence[Row]) -> str:
+def as_html(rows: Sequence[Row]) -> str:
     """Return a page that needs nothing but itself."""
     places = [_places(rows, column) for column in HEADER]
     head = "".join(

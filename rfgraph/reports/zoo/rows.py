@@ -14,8 +14,14 @@ from rfgraph.checks.settings import make_settings
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.errors import RfgraphError, UsageError
-from rfgraph.wording.names import some_names
-from rfgraph.wording.numbers import rational, times, whole_up
+from rfgraph.reports.formats.csv import csv_text
+from rfgraph.reports.formats.json import dumps
+from rfgraph.reports.formats.markdown import table
+from rfgraph.reports.formats.style import blocks
+from rfgraph.reports.formats.table import lay_out
+from rfgraph.version import HEAD
+from rfgraph.wording.names import safe, some_names
+from rfgraph.wording.numbers import count_of, rational, times, whole_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.domains.fields.axis import Json
     from rfgraph.onnxfile.reading.model_source import Source
+    from rfgraph.reports.formats.style import Style
 
 UNKNOWN = "unknown"
 
@@ -75,6 +82,10 @@ class Row:
 HEADER = (
     *("model", "tensor", "input", "size", "effective", "covers"),
     *("halo", "look-ahead", "findings"),
+)
+KEYS = (
+    *("file", "tensors", "input", "lengths", "size", "effective", "covers_input"),
+    *("halo", "lookahead", "findings", "error"),
 )
 # What the columns say, for people.
 NOTE = (
@@ -245,3 +256,42 @@ def sort_key(row: Row, column: str) -> tuple[object, ...]:
         case "findings":
             return (len(row.codes), row.codes)
     return (cells_of(row)[HEADER.index(column)],)
+
+
+# -- in each format -------------------------------------------------------------------------------
+
+
+def as_text(rows: Sequence[Row], style: Style) -> str:
+    """Return the table, a note on its columns, and how many models could not be read."""
+    read = [row for row in rows if row.error is None]
+    broken = len(rows) - len(read)
+    models = count_of(len({row.file for row in rows}), "model")
+    said = [[f"{models}, {broken} could not be read" if broken else models]]
+    if read:
+        said = [lay_out(HEADER, map(_printable, read), style), style.wrapped(NOTE), *said]
+    return blocks(*said)
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """Return the rows as JSON."""
+    return dumps({**HEAD, "models": [row.to_dict() for row in rows]})
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return a row for each row of the table, by the keys of the JSON report."""
+    return csv_text(KEYS, map(_record, rows))
+
+
+def _record(row: Row) -> Iterator[object]:
+    halo = None if not row.halo else [f"{before}+{after}" for before, after in row.halo]
+    entry = {**row.to_dict(), "halo": halo}
+    yield from (entry[key] for key in KEYS)
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """Return the table."""
+    return table(HEADER, map(_printable, rows)) + "\n"
+
+
+def _printable(row: Row) -> list[str]:
+    return [*map(safe, cells_of(row))]

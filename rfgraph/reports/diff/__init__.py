@@ -1,1 +1,0 @@
-"""What differs between two models, in each format."""

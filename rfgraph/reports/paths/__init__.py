@@ -1,1 +1,0 @@
-"""The distribution over the paths, and actual paths."""

@@ -1,1 +1,0 @@
-"""How a network streams along an axis, in each format."""
