@@ -372,6 +372,23 @@ def test_channels_that_are_shuffled_into_a_spatial_axis_leave_it_regular():
     assert (axis.period, axis.stride, axis.before, axis.after) == ((2, 1), 0.5, 2.5, 0)
 
 
+def test_branches_that_take_turns_along_an_axis_are_regular():
+    # As DepthToSpace after a Concat: of two units one reads around its position.
+    build, x = builder(1, 1, 14)
+    x = build.transpose(build.concat([x, build.conv(x, 1, [4], pads=[1, 2])], 1), (0, 2, 1))
+    model = build.model(build.reshape(x, (1, 28)))
+    graph = sets.Graph(model)
+    spans = [sets.hull(graph.read(output(model), (0, unit))["x0"][2]) for unit in range(28)]
+    want = measures.numbers([(span,) for span in spans])
+    assert (want["size"], want["size_min"], want["period"], want["start"]) == (4, 1, (2, 1), 0)
+    result = rfgraph.analyze(model)
+    axis = result.receptive_field().axes[2]
+    assert numbers_of(axis) == {key: want[key] for key in numbers_of(axis)}
+    assert axis.interior is None
+    units = [rfgraph.unit(result, None, (0, unit)).regions[0] for unit in range(28)]
+    assert [region.unclipped[2] for region in units] == spans
+
+
 def test_an_axis_that_is_the_inner_part_of_a_merged_one_is_irregular():
     build, x = builder(1, 4, 10)
     x = build.conv(x, 4, [3], pads=[2, 0], group=4)

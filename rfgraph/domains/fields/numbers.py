@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.fields.axis_field import AxisField, merge_fields
@@ -12,6 +12,7 @@ from rfgraph.domains.fields.pieces import Mapped, Piece, Regrouped, axes_of, own
 from rfgraph.domains.fields.sizes import path_sizes, sizes_of_phases, sizes_of_units, united_map
 from rfgraph.domains.fields.stacking import unite_standing
 from rfgraph.domains.periodic import PeriodicMap, constant, join_spans
+from rfgraph.domains.regions import region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
     from rfgraph.domains.fields.layout import Classes, State
     from rfgraph.domains.tables import Span, Table
     from rfgraph.relations.axis_rules import Shape
+
+    # Stride, start, centre, before, after, period.
+    Where: TypeAlias = tuple[
+        Fraction | None,
+        int | None,
+        Fraction | None,
+        Fraction | None,
+        Fraction | None,
+        tuple[int, int] | None,
+    ]
 
 
 def axis_of(
@@ -75,30 +86,41 @@ def measure(
     pieces = unite_standing(field.pieces, shape)
     if length == 1 and all(_is_only_position(piece, shape) for piece in pieces):
         pieces = _one_position(pieces, shape)
-    shortest, longest = path_sizes(field.spread)
     united = None if shared else united_map(pieces, shape)
     if united is not None and (united.q or not moving):
         size, least = sizes_of_phases(pieces, shape)
-        first, covers = united.spans[0], None if least is None else least >= length
-        start, center = (None, None) if first is None else (first[0], Fraction(sum(first), 2))
-        where = united.rate, start, center, *reach(united), (united.p, united.q)
-        return Axis(axis, "local", size, least, *where, shortest, longest, covers)
-    table = tabulate(pieces, shape)
-    size, least = sizes_of_units(pieces, shape, table)
-    inner, before, after = _irregular(pieces, None if shared else table, length)
-    return Axis(
-        axis,
-        "local",
-        size,
-        least,
-        before=before,
-        after=after,
-        shortest=shortest,
-        longest=longest,
-        covers_input=None if least is None else least >= length,
-        regular=False,
-        interior=inner,
-    )
+        where = _where(united.spans[0], (united.p, united.q), *reach(united))
+        inner = None
+    else:
+        table = tabulate(pieces, shape)
+        size, least = sizes_of_units(pieces, shape, table)
+        where, inner = _by_units(pieces, shape, None if shared else table, length)
+    covers = None if least is None else least >= length
+    paths, regular = path_sizes(field.spread), where[-1] is not None
+    return Axis(axis, "local", size, least, *where, *paths, covers, regular, inner)
+
+
+def _where(
+    first: Span, period: tuple[int, int], before: Fraction | None, after: Fraction | None
+) -> Where:
+    """Return the numbers of units that one period fits, from what the first of them reads."""
+    start, center = (None, None) if first is None else (first[0], Fraction(sum(first), 2))
+    return Fraction(period[1], period[0]), start, center, before, after, period
+
+
+def _by_units(
+    pieces: Sequence[Piece], shape: Shape, table: Table | None, length: int
+) -> tuple[Where, Interior | None]:
+    """Return the numbers of units given as a table, and their interior unless it is all of them.
+
+    As where pieces take turns along an axis, of which none alone is a map.
+    """
+    inner, before, after = _irregular(pieces, table, length)
+    if inner is None or inner.beside != (0, 0):
+        return (None, None, None, before, after, None), inner
+    along = axes_of(pieces)
+    first = [0 if axis in along else None for axis in range(len(shape))]
+    return _where(unclipped_span(pieces, shape, first), inner.period, before, after), None
 
 
 def _is_only_position(piece: Piece, shape: Shape) -> bool:
@@ -178,7 +200,7 @@ def reach(united: PeriodicMap) -> tuple[Fraction | None, Fraction | None]:
 def unclipped_span(
     pieces: Sequence[Piece], shape: Shape, index: Sequence[int | tuple[int, int] | None]
 ) -> Span:
-    """Return the hull of what mapped pieces read at `index`, unclipped.
+    """Return the hull of what pieces read at `index`, unclipped.
 
     An entry is a unit, the first and the end of a range, or None for a whole axis.
     """
@@ -188,6 +210,8 @@ def unclipped_span(
         if isinstance(piece, Mapped) and _active(piece, units):
             at = range(1) if piece.carrier is None else units[piece.carrier]
             spans.append(piece.map.hull(at))
+        elif not isinstance(piece, Mapped) and (table := tabulate([piece], shape)):
+            spans.extend(region((table,), tuple(index)) or ())
     return join_spans(spans)
 
 
