@@ -2,101 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfgraph.ops.chain import Chain
 from rfgraph.ops.contrib.operands import Operand, apply_standard, permuted_operand, rule
+from rfgraph.ops.linear_attention import linear_attention as recurrence
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.steps import everything_links, trim_outputs
-from rfgraph.relations.axis_rules import Band, Blocks, Shape
-from rfgraph.relations.steps import Everything, Prefix, Reduce, Regroup
+from rfgraph.relations.axis_rules import Band, Shape
+from rfgraph.relations.steps import Everything, Prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 LSTM = "activation_alpha activation_beta activations clip input_forget"
-RULES = ("linear", "gated", "delta", "gated_delta")
-
-
-@dataclass(frozen=True, slots=True)
-class Linear:
-    """The lengths of linear attention: heads of queries and of keys, size of a key and a value."""
-
-    batch: int
-    time: int
-    queries: int
-    keys: int
-    key_size: int
-    value_size: int
-    update: str
-    kept: int
-
-    @property
-    def heads(self) -> int:
-        """The number of heads of the output."""
-        return max(self.queries, self.keys)
-
-    @property
-    def out(self) -> Shape:
-        """The shape of the output."""
-        return (self.batch, self.time, self.heads * self.value_size)
-
-    @property
-    def state(self) -> Shape:
-        """The shape of one state."""
-        return (self.batch, self.keys, self.key_size, self.value_size)
-
-    @property
-    def states(self) -> Shape:
-        """The shape of the states that are kept."""
-        return (self.kept, *self.state) if self.kept else self.state
-
-    def before(self, chain: Chain) -> Chain:
-        """Add that everything up to the own step is read."""
-        return chain.band(1, None, 0)
-
-    def per_head(self, chain: Chain, heads: int) -> Chain:
-        """Add that all features of the head that belongs to the output's are read."""
-        length = chain.shape[2]
-        return chain.add(Reduce(((2, Blocks(heads, length, self.out[2])),)))
-
-    def values(self, chain: Chain) -> Chain:
-        """Add that a value's own feature is read, in the head that belongs to the output's."""
-        if self.keys == self.heads:
-            return chain
-        split = (*chain.shape[:2], self.keys, self.value_size)
-        chain.add(Regroup(split), Reduce(((2, Blocks(self.keys, self.keys, self.heads)),)))
-        return chain.regroup((*chain.shape[:2], self.out[2]))
-
-
-def _linear(node: OpNode) -> Linear:
-    queries, keys = node.int("q_num_heads"), node.int("kv_num_heads")
-    (batch, time, width), key, value = (node.ranked(slot, 3, 3) for slot in range(3))
-    if min(queries, keys) < 1 or max(queries, keys) % min(queries, keys):
-        raise RuleError(
-            f"attributes 'q_num_heads' and 'kv_num_heads' require positive numbers of which one "
-            f"divides the other, found {queries} and {keys}"
-        )
-    if width % queries or value[2] % keys:
-        raise RuleError(
-            f"requires features that {queries} and {keys} heads divide, "
-            f"found {width} and {value[2]}"
-        )
-    update = node.str("update_rule", "gated_delta")
-    if update not in RULES:
-        raise RuleError(f"attribute 'update_rule' requires one of {', '.join(RULES)}")
-    kept = node.int("state_window", 0)
-    if not 0 <= kept <= 8:
-        raise RuleError(f"attribute 'state_window' requires 0 to 8, found {kept}")
-    size = width // queries
-    for found, wanted in ((key, (batch, time, keys * size)), (value, (batch, time, value[2]))):
-        if found != wanted:
-            raise RuleError(
-                f"requires keys and values of shape {list(wanted)}, found {list(found)}"
-            )
-    return Linear(batch, time, queries, keys, size, value[2] // keys, update, kept)
 
 
 @rule("LinearAttention", ignores="chunk_size scale")
@@ -110,74 +30,7 @@ def linear_attention(node: OpNode) -> Outcome:
     Exact. Upper bound: with state_window the earlier states, which count as reading all steps.
     Versions: all (1).
     """
-    net = _linear(node)
-    links = [net.per_head(Chain(node.shape(0)), net.queries).link(0)]
-    links.append(net.per_head(net.before(Chain(node.shape(1))), net.keys).link(1))
-    links.append(net.values(net.before(Chain(node.shape(2)))).link(2))
-    links.extend(_gates(node, net))
-    if node.has(3):
-        node.expect_shape(3, net.states)
-        state = _state(net).reduce([2]).regroup((net.batch, 1, net.keys * net.value_size))
-        links.append(net.values(state).broadcast(net.out).link(3))
-    return trim_outputs(node, (net.out, net.states), (*links, *_new_state(node, net)))
-
-
-def _state(net: Linear) -> Chain:
-    """Return a chain from the states that came in to the last of them, which alone is read."""
-    chain = Chain(net.states)
-    if net.kept:
-        chain.take(0, net.kept - 1, 1)
-        chain.regroup(net.state)
-    return chain
-
-
-def _gates_used(net: Linear) -> dict[int, bool]:
-    """Return which gates the update takes part in, by input."""
-    return {4: net.update.startswith("gated"), 5: net.update.endswith("delta")}
-
-
-def _gates(node: OpNode, net: Linear) -> Iterator[Link]:
-    for slot, used in _gates_used(net).items():
-        if used and node.has(slot):
-            shape = _gate(node, net, slot)
-            chain = net.before(Chain(shape))
-            one = shape[2] == 1
-            yield (chain.broadcast(net.out) if one else net.per_head(chain, net.keys)).link(slot)
-
-
-def _gate(node: OpNode, net: Linear, slot: int) -> Shape:
-    shape = node.ranked(slot, 3, 3)
-    widths = (1, net.keys) if slot == 5 else (net.keys, net.keys * net.key_size)
-    if shape[:2] != (net.batch, net.time) or shape[2] not in widths:
-        raise RuleError(
-            f"input {slot} requires {net.batch} x {net.time} steps of one number per head, "
-            f"found shape {list(shape)}"
-        )
-    return shape
-
-
-def _new_state(node: OpNode, net: Linear) -> Iterator[Link]:
-    """Yield the links of the new state: all steps of keys, values and gates, and the old state."""
-    mixed = net.update.endswith("delta")
-    sources = {1: net.key_size, 2: net.value_size}
-    sources.update(
-        {
-            s: node.shape(s)[2] // net.keys
-            for s, used in _gates_used(net).items()
-            if used and node.has(s)
-        }
-    )
-    for slot, size in sources.items():
-        shape = node.shape(slot)
-        chain = Chain(shape).reduce([1])
-        heads = net.keys if size else 1
-        own = (1, size) if slot == 2 else (size or 1, 1)
-        chain.reshape((net.batch, heads, *own))
-        if slot != 2 and mixed and own[0] > 1:
-            chain.reduce([2])
-        yield chain.broadcast(net.states).link(slot, 1)
-    if node.has(3):
-        yield _state(net).reduce([2] if mixed else []).broadcast(net.states).link(3, 1)
+    return recurrence(node)
 
 
 @rule(

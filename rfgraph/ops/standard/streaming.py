@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rfgraph.ops.chain import Chain
+from rfgraph.ops.linear_attention import UPDATES
+from rfgraph.ops.linear_attention import linear_attention as recurrence
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     normal_indices,
     pick_steps,
     repeat_rule,
-    trim_outputs,
 )
 from rfgraph.relations.axis_rules import (
     Blocks,
@@ -22,11 +22,7 @@ from rfgraph.relations.axis_rules import (
     Shift,
     Whole,
 )
-from rfgraph.relations.steps import Permute, Pointwise, Reduce, Regroup, Select, Step
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+from rfgraph.relations.steps import Permute, Reduce, Regroup, Select, Step
 
 # -- rotary embedding ------------------------------------------------------------------------------
 
@@ -141,79 +137,6 @@ def _cache_link(node: OpNode, turn: Rotation, slot: int) -> Link:
 
 # -- linear attention ------------------------------------------------------------------------------
 
-QUERY, KEY, VALUE, PAST, DECAY, BETA = range(6)
-UPDATES = {"linear": (), "gated": (DECAY,), "delta": (BETA,), "gated_delta": (DECAY, BETA)}
-
-
-@dataclass(frozen=True, slots=True)
-class Recurrence:
-    """The lengths of a linear attention; `mixed` where an update reads the whole state."""
-
-    batch: int
-    length: int
-    heads: int
-    groups: int
-    size: int
-    value_size: int
-    mixed: bool
-
-    @property
-    def output(self) -> Shape:
-        """The shape of the output with the heads on an axis of their own."""
-        return (self.batch, self.length, self.heads, self.value_size)
-
-    @property
-    def state(self) -> Shape:
-        """The shape of the state."""
-        return (self.batch, self.groups, self.size, self.value_size)
-
-    def tokens(self, own: Shape) -> Chain:
-        """Return a chain to (batch, length, groups, width); the groups are one where shared."""
-        groups = 1 if own[2] == 1 else self.groups
-        return Chain(own).regroup((*own[:2], groups, own[2] // groups))
-
-    def spread_groups(self, chain: Chain) -> Chain:
-        """Return a chain over groups of heads, on axis 2, spread to the heads that share them."""
-        if chain.shape[2] in (1, self.heads):
-            return chain
-        return chain.taps(2, repeat_rule(self.heads, self.groups))
-
-    def out(self, chain: Chain, slot: int) -> Link:
-        """Return the link to the output of a chain that broadcasts to it."""
-        flat = (self.batch, self.length, self.heads * self.value_size)
-        return self.spread_groups(chain).broadcast(self.output).regroup(flat).link(slot)
-
-
-def _recurrence(node: OpNode) -> Recurrence:
-    update = node.choice("update_rule", "gated_delta", list(UPDATES))
-    heads, groups = node.int("q_num_heads"), node.int("kv_num_heads")
-    if groups < 1 or heads < 1 or heads % groups:
-        raise RuleError(
-            f"requires a number of query heads that is a multiple of that of key heads, found "
-            f"{heads} and {groups}"
-        )
-    batch, length, hidden = node.ranked(QUERY, 3, 3)
-    size = hidden // heads
-    node.expect_shape(QUERY, (batch, length, heads * size))
-    node.expect_shape(KEY, (batch, length, groups * size))
-    value_size = node.ranked(VALUE, 3, 3)[2] // groups
-    node.expect_shape(VALUE, (batch, length, groups * value_size))
-    mixed = BETA in UPDATES[update]
-    lengths = Recurrence(batch, length, heads, groups, size, value_size, mixed)
-    if node.has(PAST):
-        node.expect_shape(PAST, lengths.state)
-    for slot, widths in ((DECAY, (groups * size, groups)), (BETA, (groups, 1))):
-        if slot in UPDATES[update]:
-            _gate(node, slot, (batch, length), widths)
-    return lengths
-
-
-def _gate(node: OpNode, slot: int, place: Shape, widths: tuple[int, int]) -> None:
-    own = node.shape(slot)
-    if own not in [(*place, width) for width in widths]:
-        wanted = " or ".join(str([*place, width]) for width in widths)
-        raise RuleError(f"input {slot} requires shape {wanted}, found {list(own)}")
-
 
 @rule("LinearAttention", ignores="chunk_size scale")
 def linear_attention(node: OpNode) -> Outcome:
@@ -225,35 +148,12 @@ def linear_attention(node: OpNode) -> Outcome:
 
     Exact. Versions: all.
     """
-    seq = _recurrence(node)
-    gates = UPDATES[node.str("update_rule", "gated_delta")]
-    links = [*_output_links(node, seq, gates), *_state_links(node, seq, gates)]
-    flat = (seq.batch, seq.length, seq.heads * seq.value_size)
-    return trim_outputs(node, (flat, seq.state), links)
-
-
-def _output_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Iterator[Link]:
-    query = Chain(node.shape(QUERY)).regroup((*seq.output[:3], seq.size))
-    yield seq.out(query.reduce([3], weighted=True), QUERY)
-    for slot in (KEY, VALUE, *gates):
-        chain = seq.tokens(node.shape(slot))
-        chain.band(1, None, 0)
-        if slot != VALUE:
-            chain.reduce([3], weighted=True)
-        yield seq.out(chain, slot)
-    if node.has(PAST):
-        yield seq.out(Chain(seq.state).reduce([2], weighted=True).permute(0, 2, 1, 3), PAST)
-
-
-def _state_links(node: OpNode, seq: Recurrence, gates: tuple[int, ...]) -> Iterator[Link]:
-    """Give the links of the state that is handed on, (batch, groups, key rows, value columns)."""
-    rows = (Reduce(((2, Whole(seq.size, seq.size)),), weighted=True),) if seq.mixed else ()
-    for slot in (KEY, VALUE, *gates):
-        chain = seq.tokens(node.shape(slot))
-        chain.reduce([1], weighted=True)
-        chain.permute(*(0, 2, 1, 3) if slot == VALUE else (0, 2, 3, 1))
-        if chain.shape[2] == seq.size:
-            chain.add(*rows)
-        yield chain.broadcast(seq.state).link(slot, 1)
-    if node.has(PAST):
-        yield Chain(seq.state).add(*(rows or (Pointwise(seq.state),))).link(PAST, 1)
+    heads, groups = node.int("q_num_heads"), node.int("kv_num_heads")
+    if groups < 1 or heads < 1 or heads % groups:
+        raise RuleError(
+            f"requires a number of query heads that is a multiple of that of key heads, found "
+            f"{heads} and {groups}"
+        )
+    for slot in UPDATES[node.choice("update_rule", "gated_delta", list(UPDATES))]:
+        node.value(slot)
+    return recurrence(node)
