@@ -80,8 +80,8 @@ def test_computed_starts_leave_the_place_of_the_update_unknown():
 
 
 INVALID = [
-    (convolved((1, 2, 4), weights(2, 2, 3)), "requires shape [2, 1, 3]"),
-    (convolved((1, 2, 4), (2, 1, 0)), "at least 1 position, found 0"),
+    (convolved((1, 2, 4), weights(2, 2, 3)), "requires 2 kernels of depth 1, found [2, 2, 3]"),
+    (convolved((1, 2, 4), (2, 1, 0)), "found [2, 1, 0]"),
     (convolved((1, 2, 4), weights(2, 1, 3), None, (1, 2, 3)), "input 3 requires shape [1, 2, 2]"),
     (convolved((1, 2, 4), weights(2, 1, 3), (3,)), "requires shape [2]"),
     (scatter((2, 4, 1), 2, axis=0), "other than 0"),

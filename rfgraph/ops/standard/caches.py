@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from rfgraph.ops.causal_convolutions import causal_convolution
 from rfgraph.ops.chain import Chain
 from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
@@ -14,13 +13,9 @@ from rfgraph.ops.steps import (
     kept_steps,
     own_link,
     pick_steps,
-    trim_outputs,
 )
-from rfgraph.relations.axis_rules import Shape, Shift, Whole, Window, along_axis, inverse
-from rfgraph.relations.steps import Pointwise, Reduce, Regroup, Select, Taps
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from rfgraph.relations.axis_rules import Shape, Whole, along_axis, inverse
+from rfgraph.relations.steps import Pointwise, Reduce, Regroup
 
 
 @rule("CausalConvWithState", ignores="activation")
@@ -32,41 +27,8 @@ def causal_conv_with_state(node: OpNode) -> Outcome:
 
     Exact. Versions: all.
     """
-    batch, channels, _ = shape = node.ranked(0, 3, 3)
-    kernel = node.ranked(1, 3, 3)[2]
-    node.expect_shape(1, (channels, 1, kernel))
-    if kernel < 1:
-        raise RuleError("input 1 requires a kernel of at least 1 position, found 0")
-    state = (batch, channels, kernel - 1)
-    links = [*_carried_links(node, shape, kernel)]
-    for slot in (1, 2):
-        if node.has(slot) and not node.value(slot).constant:
-            own = node.shape(1) if slot == 1 else node.expect_shape(2, (channels,))
-            chain = Chain(own).reduce(range(1, len(own)), weighted=True)
-            chain.reshape(along_axis(channels, 1, 3)).broadcast(shape)
-            links.append(chain.link(slot))
-    return trim_outputs(node, (shape, state), links)
-
-
-def _carried_links(node: OpNode, shape: Shape, kernel: int) -> Iterator[Link]:
-    """Give the links of the past state and the input, which follow each other."""
-    length, past = shape[2], kernel - 1
-    total = past + length
-    sources = [(0, past)]
-    if node.has(3):
-        node.expect_shape(3, (*shape[:2], past))
-        sources.append((3, 0))
-    for slot, start in sources:
-        own = node.shape(slot)
-        joined = Chain(own)
-        if node.has(3):
-            joined.put(2, start, total)
-        begin = total - joined.shape[2]
-        window = Window(kernel, 1, 1, begin, joined.shape[2], length)
-        last = Shift(length - begin, 1, joined.shape[2], past)
-        steps = tuple(joined.steps)
-        yield Link(slot, (*steps, Taps(((2, window),))), 0, (2,))
-        yield Link(slot, (*steps, Select(((2, last),))), 1)
+    node.ranked(0, 3, 3)
+    return causal_convolution(node)
 
 
 # -- caches ----------------------------------------------------------------------------------------
