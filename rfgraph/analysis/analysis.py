@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from rfgraph.analysis.before_global import before_global, in_order_of
@@ -31,22 +31,12 @@ if TYPE_CHECKING:
 class Analysis:
     """What is known of one model: `forms` by graph input; fields are measured when asked for."""
 
-    __slots__ = (
-        *("_alike", "_edges", "_inputs", "_lengths", "_longer", "_meters", "_seen"),
-        *("_examined", "forms", "model"),
-    )
-
     def __init__(self, model: Model, forms: Mapping[str, ClosedForm]) -> None:
         self.model = model
         self.forms = forms
         self._meters: dict[str, Meter] = {}
         self._seen: Seen = {}
-        self._inputs: dict[str, ModelInput] = {}
         self._alike: dict[object, list[tuple[str, ...]]] = {}
-        self._edges: int | None = None
-        # The analysis at doubled lengths once it was asked for: none or one.
-        self._longer: tuple[Analysis, ...] | None = None
-        self._lengths: OtherLengths | None = None
         self._examined: Examined | None = None
 
     @property
@@ -126,16 +116,16 @@ class Analysis:
 
     def input(self, name: str) -> ModelInput:
         """Return a graph input by its name."""
-        if not self._inputs:
-            self._inputs.update((item.name, item) for item in self.model.inputs)
         return self._inputs[name]
 
-    @property
+    @cached_property
+    def _inputs(self) -> dict[str, ModelInput]:
+        return {item.name: item for item in self.model.inputs}
+
+    @cached_property
     def edges(self) -> int:
         """The number of edges of the graph."""
-        if self._edges is None:
-            self._edges = self.graph.number_of_edges()
-        return self._edges
+        return self.graph.number_of_edges()
 
     def _field(self, tensor: str, source: str) -> ReceptiveField:
         operator = producer_of(self.graph, tensor)
@@ -161,22 +151,22 @@ class Analysis:
 
     def _longer_meter(self, source: str) -> Meter | None:
         """Return the meter of an input on which every probed length is doubled."""
-        if self._longer is None:
-            model = self.model.longer() if self.model.longer is not None else None
-            try:
-                self._longer = () if model is None else (Analysis(model, forms_of(model)),)
-            except BoundError:
-                self._longer = ()
-        return self._longer[0]._meter(source) if self._longer else None
+        return None if self._longer is None else self._longer._meter(source)
 
-    @property
+    @cached_property
+    def _longer(self) -> Analysis | None:
+        model = None if self.model.longer is None else self.model.longer()
+        try:
+            return None if model is None else Analysis(model, forms_of(model))
+        except BoundError:
+            return None
+
+    @cached_property
     def lengths(self) -> OtherLengths:
         """What gives the model at other lengths."""
-        if self._lengths is None:
-            from rfgraph.analysis.other_lengths import other_lengths
+        from rfgraph.analysis.other_lengths import other_lengths
 
-            self._lengths = other_lengths(self.model)
-        return self._lengths
+        return other_lengths(self.model)
 
     def examined(self, tensor: str) -> Examined:
         """Return what is worked out of a tensor, with what was so if it was asked for last."""

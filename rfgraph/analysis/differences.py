@@ -11,7 +11,7 @@ from rfgraph.errors import UsageError
 from rfgraph.frozen import FrozenDict
 from rfgraph.version import HEAD
 from rfgraph.wording.names import quoted
-from rfgraph.wording.records import Record, plain
+from rfgraph.wording.records import Record, entry_of, plain
 
 if TYPE_CHECKING:
     from rfgraph.analysis.comparison import Change
@@ -96,14 +96,15 @@ class TensorDiff:
     @property
     def aligned(self) -> tuple[bool | None, bool | None]:
         """Whether its paths are aligned, before and after."""
-        old, new = self.before, self.after
-        return None if old is None else old.aligned, None if new is None else new.aligned
+        return self._both("aligned")
 
     @property
     def routes(self) -> tuple[int | None, int | None]:
         """How many routes lead to it, before and after; None where that is not counted."""
-        old, new = self.before, self.after
-        return None if old is None else old.routes, None if new is None else new.routes
+        return self._both("routes")
+
+    def _both(self, key: str) -> tuple[Any, Any]:
+        return getattr(self.before, key, None), getattr(self.after, key, None)
 
     @property
     def same(self) -> bool:
@@ -119,11 +120,11 @@ class TensorDiff:
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
-        old, new = self.before, self.after
+        old, new = self._both("tensor")
         return {
-            "old": None if old is None else old.tensor,
-            "new": None if new is None else new.tensor,
-            "input": [None if it is None else it.input for it in (old, new)],
+            "old": old,
+            "new": new,
+            "input": list(self._both("input")),
             "feeds": self.feeds,
             "aligned": list(self.aligned),
             "routes": [None if count is None else str(count) for count in self.routes],
@@ -153,8 +154,8 @@ class LayerDiff:
         """Return the entry of the JSON report."""
         changes = {key: [plain(was), plain(now)] for key, (was, now) in self.changes.items()}
         return {
-            "old": None if self.before is None else self.before.label,
-            "new": None if self.after is None else self.after.label,
+            "old": getattr(self.before, "label", None),
+            "new": getattr(self.after, "label", None),
             "changes": changes,
         }
 
@@ -192,13 +193,9 @@ class Diff:
         """Return the JSON report."""
         return {
             **HEAD,
-            "old": {"file": self.old.file, "nodes": self.old.nodes},
-            "new": {"file": self.new.file, "nodes": self.new.nodes},
-            "same": self.same,
-            "outputs": [item.to_dict() for item in self.outputs],
-            "layers": [item.to_dict() for item in self.layers],
-            "worse": [item.to_dict() for item in self.worse],
-            "better": [item.to_dict() for item in self.better],
+            "old": entry_of(self.old, "file", "nodes"),
+            "new": entry_of(self.new, "file", "nodes"),
+            **entry_of(self, "same", "outputs", "layers", "worse", "better"),
         }
 
 

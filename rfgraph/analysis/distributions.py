@@ -16,6 +16,7 @@ from rfgraph.wording.numbers import share, short
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.histogram import PathHistogram
     from rfgraph.analysis.paths import Path
     from rfgraph.analysis.statistics import AxisHistogram
@@ -74,7 +75,7 @@ def pairs(view: View) -> list[tuple[str, str]]:
 
 
 def distribution_of(
-    view: View,
+    result: Analysis,
     source: str,
     tensor: str,
     count: Callable[..., PathHistogram] = path_histogram,
@@ -85,19 +86,19 @@ def distribution_of(
     `count` is `path_histogram` with its options, `first` returns the paths to list; both are called
     with the result and the pair as `tensor` and `input`.
     """
-    shape = shape_of(view.result.graph, tensor)
-    lengths = input_lengths(view.result.input(source))
+    shape = shape_of(result.graph, tensor)
+    lengths = input_lengths(result.input(source))
     try:
-        histogram = count(view.result, tensor=tensor, input=source)
-        listed = None if first is None else first(view.result, tensor=tensor, input=source)
+        histogram = count(result, tensor=tensor, input=source)
+        listed = None if first is None else first(result, tensor=tensor, input=source)
     except BoundError as error:
         return Distribution(source, tensor, shape, lengths, None, str(error))
     return Distribution(source, tensor, shape, lengths, histogram, None, listed)
 
 
-def quick_distribution(view: View, source: str, tensor: str) -> Distribution:
+def quick_distribution(result: Analysis, source: str, tensor: str) -> Distribution:
     """Count the paths of one pair for a report on fields, unless that takes long."""
-    return distribution_of(view, source, tensor, partial(path_histogram, max_patterns=MAX_BESIDE))
+    return distribution_of(result, source, tensor, partial(path_histogram, max_patterns=MAX_BESIDE))
 
 
 def all_distributions(
@@ -106,7 +107,7 @@ def all_distributions(
     first: Callable[..., tuple[Path, ...]] | None = None,
 ) -> list[Distribution]:
     """Count the paths of every pair; BoundError where that succeeds for none."""
-    entries = [distribution_of(view, *pair, count, first) for pair in pairs(view)]
+    entries = [distribution_of(view.result, *pair, count, first) for pair in pairs(view)]
     bounds = [item.bound for item in entries if item.bound is not None]
     if bounds and len(bounds) == len(entries):
         raise BoundError(bounds[0])

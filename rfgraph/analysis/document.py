@@ -45,7 +45,7 @@ def parts(view: View, fields: Sequence[ReceptiveField] | None = None) -> dict[st
         "receptive_fields": (
             field.to_dict() for field in (view.fields() if fields is None else fields)
         ),
-        "paths": (quick_distribution(view, *pair).to_dict() for pair in pairs(view)),
+        "paths": (quick_distribution(result, *pair).to_dict() for pair in pairs(view)),
         "findings": [finding.to_dict() for finding in result.findings],
     }
 

@@ -53,6 +53,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from rfgraph.analysis.analysis import analysed
+from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.effective_field import ERF, SHARE, EffectiveAxis, Endless
 from rfgraph.analysis.lossy import without_lossy
 from rfgraph.analysis.names import pick_input, pick_tensor
@@ -67,7 +68,7 @@ from rfgraph.domains.effective.statistics import (
     spread,
 )
 from rfgraph.domains.effective.weighing import weigh
-from rfgraph.domains.fields.layout import carriers, has_local_path
+from rfgraph.domains.fields.layout import carriers
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.bounds import allowance, check_size
 from rfgraph.relations.graph import between, input_shape, shape_of
@@ -159,13 +160,9 @@ def endless_fields(
 def candidates(result: Analysis, source: str) -> tuple[str, ...]:
     """Return the outputs that an input reaches; for a global one the last tensors that are not."""
     form = result.forms[source]
-    found: dict[str, None] = {}
-    for output in result.model.outputs:
-        if output in form:
-            local = has_local_path(form, output)
-            before = () if local else result.before_global(output, source)
-            found.update(dict.fromkeys(before or (output,)))
-    return tuple(found)
+    read = (output for output in result.model.outputs if output in form)
+    ends = (end for output in read for end in local_ends(result.model, form, output))
+    return tuple(dict.fromkeys(ends))
 
 
 def _default(result: Analysis, source: str) -> str:

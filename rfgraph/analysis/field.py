@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from rfgraph.domains.fields.axis import Axis, Json, numbers
 from rfgraph.wording.html import html_table
-from rfgraph.wording.numbers import fraction, rational, shape_text, span, whole_up
-from rfgraph.wording.records import Record
+from rfgraph.wording.numbers import fraction, shape_text, span, whole_up
+from rfgraph.wording.records import Record, entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,15 +38,7 @@ class ReceptiveField:
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
-        return {
-            "tensor": self.tensor,
-            "node": self.node,
-            "op_type": self.op_type,
-            "shape": None if self.shape is None else list(self.shape),
-            "input": self.input,
-            "aligned": self.aligned,
-            "axes": [axis.to_dict() for axis in self.axes.values()],
-        }
+        return {**entry_of(self), "axes": [axis.to_dict() for axis in self.axes.values()]}
 
     def __repr__(self) -> str:
         parts = [
@@ -83,24 +75,12 @@ class Finding:
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
-        entry: Json = {
-            "code": self.code,
-            "severity": self.severity,
-            "message": self.message,
-            "node": self.node,
-            "tensor": self.tensor,
-        }
-        return entry if self.input is None else {**entry, **self._numbers()}
-
-    def _numbers(self) -> Json:
-        return {
-            "input": self.input,
-            "axis": self.axes[0] if len(self.axes) == 1 else None,
-            "axes": list(self.axes),
-            "stat": self.stat,
-            "required": rational(self.required),
-            "found": rational(self.found),
-        }
+        entry = entry_of(self, "code", "severity", "message", "node", "tensor")
+        if self.input is None:
+            return entry
+        axis = self.axes[0] if len(self.axes) == 1 else None
+        numbers = entry_of(self, "axes", "stat", "required", "found")
+        return {**entry, "input": self.input, "axis": axis, **numbers}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from rfgraph.domains.movement import BEFORE, Break, Movement
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import shape_of
 from rfgraph.wording.names import printable, quoted
-from rfgraph.wording.numbers import rational
+from rfgraph.wording.records import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from rfgraph.domains.periodic import PeriodicMap
     from rfgraph.relations.axis_rules import Shape
     from rfgraph.relations.graph import Model, ModelInput
+
+
+# Those that an axis has which moves.
+_NUMBERS = ("period", "halo", "grid_halo", "scale", "offset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +102,7 @@ class AxisGeometry:
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
         return {
-            "axis": self.axis,
-            "period": list(self.period),
-            "halo": list(self.halo),
-            "grid_halo": list(self.grid_halo),
-            "scale": rational(self.scale),
-            "offset": rational(self.offset),
-            "lengths": self.lengths.to_dict(),
+            **entry_of(self, "axis", *_NUMBERS, "lengths"),
             **({"ends": list(self.ends)} if self.is_longer_at_ends else {}),
             **({"cut_with": [list(pair) for pair in self.inputs]} if self.inputs else {}),
         }
@@ -175,8 +173,7 @@ class Geometry:
 
 
 def _unknown(axis: int, lengths: Lengths) -> Json:
-    keys = ("period", "halo", "grid_halo", "scale", "offset")
-    return {"axis": axis, **dict.fromkeys(keys), "lengths": lengths.to_dict()}
+    return {"axis": axis, **dict.fromkeys(_NUMBERS), "lengths": lengths.to_dict()}
 
 
 def geometry(

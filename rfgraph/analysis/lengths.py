@@ -168,17 +168,16 @@ def least_alike(
     own, step = source.shape[axis], moving.step
     if lengths.is_fixed:
         return own
-    below = range(lengths.least + (own - lengths.least) % step, own + 1, step)
-    low, high = 0, len(below) - 1
-    middle = 0
-    while low < high:
-        made = others.at(source, {axis: below[middle]})
-        if made is None or any(dependent(others.model, made, moving, below[middle] - own)):
-            low = middle + 1
-        else:
-            high = middle
-        middle = (low + high) // 2
-    return below[high] if below else own
+
+    def is_alike(length: int) -> bool:
+        made = others.at(source, {axis: length})
+        return made is not None and not any(dependent(others.model, made, moving, length - own))
+
+    first = lengths.least + (own - lengths.least) % step
+    below = range(first, own, step)
+    if below and is_alike(first):
+        return first
+    return min(first + step * bisect_left(below, True, 1, key=is_alike), own)
 
 
 def loses_positions(graph: Graph, moving: Movement) -> bool:

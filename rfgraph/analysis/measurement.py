@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis.comparison import NUMBERS, REACH, Change, ComparedAxis, changes, compared
-from rfgraph.analysis.distributions import MAX_BESIDE
+from rfgraph.analysis.comparison import NUMBERS, REACH, Change, changes
+from rfgraph.analysis.distributions import quick_distribution
 from rfgraph.analysis.erf import erf
 from rfgraph.analysis.geometry import geometry
-from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.streaming import lookahead
+from rfgraph.domains.fields.axis import numbers
 from rfgraph.domains.fields.layout import has_local_path
-from rfgraph.errors import BoundError, RfgraphError
+from rfgraph.errors import RfgraphError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.statistics import AxisHistogram
+    from rfgraph.domains.fields.axis import Axis
 
 _STATISTICS: Mapping[str, Callable[[AxisHistogram], int | Fraction | None]] = {
     "paths_min": lambda axis: axis.min,
@@ -45,17 +45,21 @@ class MeasuredAxis:
     `grid` what tiles need, `lookahead` that of a stream ("without end" where it has none).
     """
 
-    axis: int
-    field: ComparedAxis
+    field: Axis
     further: Mapping[str, Any]
+
+    @property
+    def axis(self) -> int:
+        """The number of the axis."""
+        return self.field.axis
 
     def values(self) -> dict[str, Any]:
         """Return all numbers by key, those of the local paths where the axis is not local."""
-        shown = self.field.shown or {}
+        shown = numbers(self.field)
         return {
             "scope": self.field.scope,
-            **{key: shown.get(key) for key in (*NUMBERS, *REACH)},
-            "covers_input": self.field.covers,
+            **{key: getattr(shown, key, None) for key in (*NUMBERS, *REACH)},
+            "covers_input": self.field.covers_input,
             **self.further,
         }
 
@@ -93,8 +97,7 @@ def measured(result: Analysis, tensor: str, source: str) -> Measured:
         tiles = _tiles(result, tensor, source)
     axes = tuple(
         MeasuredAxis(
-            axis,
-            compared(field.axes[axis]),
+            field.axes[axis],
             {
                 **distributions.get(axis, dict.fromkeys(_STATISTICS)),
                 "effective": sizes.get(axis),
@@ -120,10 +123,8 @@ def lookahead_of(result: Analysis, tensor: str, source: str) -> Fraction | None:
 def _distributions(
     result: Analysis, tensor: str, source: str
 ) -> tuple[int | None, dict[int, dict[str, Any]]]:
-    count = partial(path_histogram, max_patterns=MAX_BESIDE)
-    try:
-        histogram = count(result, tensor=tensor, input=source)
-    except BoundError:
+    histogram = quick_distribution(result, source, tensor).histogram
+    if histogram is None:
         return None, {}
     return histogram.total, {
         number: {key: value(axis) for key, value in _STATISTICS.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.analysis.tiling import Tile, planned, tile_of
+from rfgraph.analysis.tiling import Span, Tile, planned, tile_of
 from rfgraph.relations.graph import shape_of
 
 if TYPE_CHECKING:
@@ -115,9 +115,12 @@ def inside_parts(found: Geometry) -> Question | None:
 
 
 def _placed(found: Geometry, places: Sequence[tuple[AxisGeometry, tuple[int, int], int]]) -> Tile:
-    periods = ((start // axis.period[1], axis.period[0]) for axis, _, start in places)
-    write = [(number * p, (number + 1) * p) for number, p in periods]
-    return tile_of(found, [span for _, span, _ in places], write, write, ())
+    spans = []
+    for axis, read, start in places:
+        p, number = axis.period[0], start // axis.period[1]
+        write = number * p, (number + 1) * p
+        spans.append(Span(read, read, write, write))
+    return tile_of(found, spans)
 
 
 def chunk_parts(item: Streaming, *, within: bool) -> Question:
@@ -159,4 +162,4 @@ def _chunk(item: Streaming, number: int, context: int | None, delay: int, within
     first, end = max(number * size * p // q - delay, 0), (number + 1) * size * p // q - delay
     offset = 0 if within else begin * p // q
     read, crop = (begin, (number + 1) * size), (first - offset, end - offset)
-    return tile_of(found, [read], [(first, end)], [crop], ())
+    return tile_of(found, [Span(read, read, (first, end), crop)])

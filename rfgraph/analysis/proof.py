@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.wording.records import Record, plain
+from rfgraph.wording.records import Record, entry_of
 
 if TYPE_CHECKING:
     from rfgraph.domains.fields.axis import Json
@@ -57,13 +57,8 @@ class Proof:
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
         return {
-            "parts": self.parts,
-            "shape": plain(self.shape),
-            "difference": plain(self.difference),
+            **entry_of(self, "parts", "shape", "difference"),
             "holds": self.holds if self.difference is not None else None,
-            "scale": self.scale,
-            "random_weights": self.random_weights,
-            "within": self.within,
-            "less": plain(self.less),
+            **entry_of(self, "scale", "random_weights", "within", "less"),
             "why": self.why or None,
         }

@@ -35,8 +35,6 @@ class Result(Analysis):
     of them in topological order.
     """
 
-    __slots__ = ()
-
     def to_dict(self, tensors: Sequence[str] | None = None) -> Json:
         """Return the JSON report of `rfgraph MODEL`, or that of `tensors` as by its `--tensor`.
 
@@ -54,7 +52,7 @@ class Result(Analysis):
             names.update(dict.fromkeys(output.before_global or (output.name,)))
         tables = (field._repr_html_() for field in self.receptive_fields(list(names)))
         view = View(self, tuple(item.name for item in self.model.inputs))
-        counted = [quick_distribution(view, *pair).histogram for pair in pairs(view)[:MAX_SHOWN]]
+        counted = [quick_distribution(self, *pair).histogram for pair in pairs(view)[:MAX_SHOWN]]
         paths = [histogram._repr_html_() for histogram in counted if histogram is not None]
         return "".join([f"<p>{for_html(self.model.file)}</p>", *tables, *paths])
 

@@ -22,8 +22,7 @@ from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import input_shape
 from rfgraph.version import HEAD
 from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import rational
-from rfgraph.wording.records import Record
+from rfgraph.wording.records import Record, entry_of
 
 if TYPE_CHECKING:
     from rfgraph.analysis.analysis import Analysis
@@ -113,20 +112,9 @@ class Streaming:
     def entry(self) -> Json:
         """Return the JSON report without its head."""
         return {
-            "tensor": self.tensor,
-            "input": self.input,
-            "axis": self.axis,
-            "causal": self.causal,
-            "lookahead": rational(self.lookahead),
-            "period": None if self.period is None else list(self.period),
-            "rate": rational(self.rate),
-            "chunks": [chunk.to_dict() for chunk in self.chunks],
-            "caches": [cache.to_dict() for cache in self.caches],
-            "state_bytes": self.state_bytes,
-            "breakers": [
-                {"node": item.node, "op_type": item.op_type, "why": item.why}
-                for item in self.breakers
-            ],
+            **entry_of(self, "tensor", "input", "axis", "causal", "lookahead", "period", "rate"),
+            **entry_of(self, "chunks", "caches", "state_bytes"),
+            "breakers": [entry_of(item, "node", "op_type", "why") for item in self.breakers],
             "dropped": self.dropped,
             **({} if self.proof is None else {"verified": self.proof.to_dict()}),
         }

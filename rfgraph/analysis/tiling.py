@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.analysis.activations import fitting_core
@@ -139,11 +140,9 @@ class Tiling:
     def entry(self) -> Json:
         """Return the JSON report without its head."""
         return {
-            "tensor": self.tensor,
-            "input": self.input,
+            **entry_of(self, "tensor", "input"),
             **self.geometry.to_dict(),
-            "recommended": None if self.recommended is None else self.recommended.to_dict(),
-            "plan": None if self.plan is None else [tile.to_dict() for tile in self.plan],
+            **entry_of(self, "recommended", "plan"),
             **({} if self.proof is None else {"verified": self.proof.to_dict()}),
         }
 
@@ -273,7 +272,7 @@ def _fits(found: Geometry, plan: Sequence[Tile], reads: Sequence[int]) -> None:
             )
 
 
-class _Span(NamedTuple):
+class Span(NamedTuple):
     """A tile along one axis: what it reads, its core, what it writes and where that lies in it."""
 
     read: tuple[int, int]
@@ -284,47 +283,31 @@ class _Span(NamedTuple):
 
 def planned(found: Geometry, core: Sequence[int], whole: Sequence[int]) -> Iterator[Tile]:
     """Yield the tiles with these cores of an image of lengths `whole`, the last axis fastest."""
-    spans: list[tuple[_Span, ...]] = [()]
-    for axis, length, size in zip(found.axes, core, whole, strict=True):
-        along = list(_along(axis, length, size, (found.shape or ())[axis.carrier]))
-        spans = [(*before, span) for before in spans for span in along]
-    for tile in spans:
-        yield tile_of(
-            found,
-            [span.read for span in tile],
-            [span.write for span in tile],
-            [span.crop for span in tile],
-            tuple(span.keep for span in tile),
-        )
+    along = (
+        _along(axis, length, size, (found.shape or ())[axis.carrier])
+        for axis, length, size in zip(found.axes, core, whole, strict=True)
+    )
+    return (tile_of(found, spans) for spans in product(*along))
 
 
-Ranges: TypeAlias = "Sequence[tuple[int, int]]"
-
-
-def tile_of(
-    found: Geometry, read: Ranges, write: Ranges, crop: Ranges, keep: tuple[tuple[int, int], ...]
-) -> Tile:
-    """Return a tile by its ranges along each axis that is cut."""
+def tile_of(found: Geometry, spans: Sequence[Span]) -> Tile:
+    """Return a tile by what it is along each axis that is cut."""
     inputs = tuple(axis.axis for axis in found.axes)
     outputs = tuple(axis.carrier for axis in found.axes)
     rank, own = found.ranks
-    return Tile(
-        _slices(rank, inputs, read),
-        _slices(own, outputs, write),
-        _slices(own, outputs, crop),
-        keep,
-        (inputs, outputs),
-    )
+    read, keep, write, crop = zip(*spans, strict=True) if spans else ((), (), (), ())
+    slices = _slices(rank, inputs, read), _slices(own, outputs, write), _slices(own, outputs, crop)
+    return Tile(*slices, keep, (inputs, outputs))
 
 
-def _slices(rank: int, axes: Sequence[int], ranges: Ranges) -> Slices:
+def _slices(rank: int, axes: Sequence[int], ranges: Sequence[tuple[int, int]]) -> Slices:
     found = [slice(None)] * rank
     for axis, (first, end) in zip(axes, ranges, strict=True):
         found[axis] = slice(first, end)
     return tuple(found)
 
 
-def _along(axis: AxisGeometry, core: int, whole: int, units: int) -> Iterator[_Span]:
+def _along(axis: AxisGeometry, core: int, whole: int, units: int) -> Iterator[Span]:
     """Yield the tiles along one axis; they begin on the grid and end with the image at the last."""
     step, per_step = axis.period[1], axis.period[0]
     before, behind = axis.grid_halo
@@ -345,7 +328,7 @@ def _along(axis: AxisGeometry, core: int, whole: int, units: int) -> Iterator[_S
             first, stop, end = _last(axis, first, whole), whole, whole
         last = units if stop == whole else min(end * per_step // step, units)
         offset = first * per_step // step
-        yield _Span((first, stop), (begin, end), (written, last), (written - offset, last - offset))
+        yield Span((first, stop), (begin, end), (written, last), (written - offset, last - offset))
         begin, written = end, last
 
 

@@ -17,7 +17,7 @@ from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.version import HEAD
 from rfgraph.wording.html import html_table
 from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import rational, span
+from rfgraph.wording.numbers import span
 from rfgraph.wording.pictures import boxes
 from rfgraph.wording.records import entry_of
 
@@ -103,16 +103,8 @@ class Region:
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
-        return {
-            "input": self.input,
-            "empty": self.empty,
-            "clipped": None if self.clipped is None else [list(span) for span in self.clipped],
-            "unclipped": [None if span is None else list(span) for span in self.unclipped],
-            "size": list(self.size),
-            "center": [rational(center) for center in self.center],
-            "scopes": list(self.scopes),
-            "padding": [None if sides is None else list(sides) for sides in self.padding],
-        }
+        clipped = ("input", "empty", "clipped", "unclipped")
+        return entry_of(self, *clipped, "size", "center", "scopes", "padding")
 
 
 @dataclass(frozen=True, slots=True)

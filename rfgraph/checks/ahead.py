@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from rfgraph.arguments import fraction
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import printable, quoted
 
-_NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?|\d{1,15}/[1-9]\d{0,14}", re.ASCII)
+_NUMBER = re.compile(r"\d{1,20}(\.\d{0,20})?|\.\d{1,20}|\d{1,18}/[1-9]\d{0,17}", re.ASCII)
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -63,17 +64,22 @@ def ahead_of(*, causal: bool, most: object, rate: object, axis: int | None) -> A
 
 
 def _not_negative(value: object) -> Fraction:
-    return Fraction(0) if str(value) in ("0", "0.0") else positive("max-lookahead", value)
+    return Fraction(0) if exact(value) == 0 else positive("max-lookahead", value)
 
 
 def positive(name: str, value: object) -> Fraction:
     """Return a number above 0: an integer, a decimal or a fraction p/q."""
-    text = str(value)
-    if not isinstance(value, bool) and _NUMBER.fullmatch(text):
-        found = Fraction(text)
-        if found > 0:
-            return found
-    raise UsageError(f"{name} requires a number above 0, found {shown(value)}")
+    found = exact(value)
+    if found is None or found <= 0:
+        raise UsageError(f"{name} requires a number above 0, found {shown(value)}")
+    return found
+
+
+def exact(value: object) -> Fraction | None:
+    """Return a number exactly, None for what is none: 0.9 is nine tenths, in text as in a float."""
+    if isinstance(value, str):
+        return Fraction(value) if _NUMBER.fullmatch(value) else None
+    return None if isinstance(value, bool) else fraction(value)
 
 
 def shown(value: object) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rfgraph.analysis.comparison import REACH, ComparedAxis
+from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.scope import WORDS
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted, shown_path
@@ -16,7 +16,7 @@ from rfgraph.wording.names import quoted, shown_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rfgraph.analysis.comparison import Numbers
+    from rfgraph.domains.scope import Word
 
 
 T = TypeVar("T")
@@ -24,15 +24,13 @@ T = TypeVar("T")
 MAX_BYTES = 1 << 30
 SCHEMA = 1
 
-_INTEGERS = ("size", "size_min", "shortest", "longest")
-
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """The stored fields by tensor and input, the outputs, and the inputs' spatial axes."""
 
     file: str
-    fields: Mapping[tuple[str, str], Mapping[int, ComparedAxis]]
+    fields: Mapping[tuple[str, str], Mapping[int, Axis]]
     outputs: Mapping[str, tuple[str, ...]]
     spatial: Mapping[str, tuple[int, ...]]
 
@@ -60,10 +58,10 @@ def parse(document: object, file: str = "") -> Baseline:
     report = _Entry(document, "the document")
     if report.get("schema") != SCHEMA:
         raise UsageError(f"required the result of rfgraph MODEL --format json, of schema {SCHEMA}")
-    fields: dict[tuple[str, str], Mapping[int, ComparedAxis]] = {}
+    fields: dict[tuple[str, str], Mapping[int, Axis]] = {}
     for entry in report.entries("receptive_fields"):
-        axes = {item.integer("axis") or 0: _axis(item) for item in entry.entries("axes")}
-        fields[entry.text("tensor"), entry.text("input")] = axes
+        axes = map(_axis, entry.entries("axes"))
+        fields[entry.text("tensor"), entry.text("input")] = {axis.axis: axis for axis in axes}
     outputs = {item.text("name"): item.texts("before_global") for item in report.entries("outputs")}
     spatial = {
         item.text("name"): item.integers("spatial_axes") for item in report.entries("inputs")
@@ -71,25 +69,28 @@ def parse(document: object, file: str = "") -> Baseline:
     return Baseline(file, fields, outputs, spatial)
 
 
-def _axis(entry: _Entry) -> ComparedAxis:
-    scope = entry.text("scope")
-    if scope not in WORDS:
-        raise UsageError(f"scope requires one of {', '.join(WORDS)}, found {quoted(scope)}")
-    inner = entry.get("local")
-    covers = entry.get("covers_input")
-    return ComparedAxis(
+def _axis(entry: _Entry) -> Axis:
+    said, inner, covers = entry.text("scope"), entry.get("local"), entry.get("covers_input")
+    scope = next((word for word in WORDS if word == said), None)
+    if scope is None:
+        raise UsageError(f"scope requires one of {', '.join(WORDS)}, found {quoted(said)}")
+    axis = _numbers(entry, entry.integer("axis") or 0, scope)
+    local = None if inner is None else _numbers(_Entry(inner, "local"), axis.axis, "local")
+    return replace(axis, local=local, covers_input=covers if isinstance(covers, bool) else None)
+
+
+def _numbers(entry: _Entry, axis: int, scope: Word) -> Axis:
+    """Return the numbers that are compared."""
+    return Axis(
+        axis,
         scope,
-        _numbers(entry),
-        None if inner is None else _numbers(_Entry(inner, "local")),
-        covers if isinstance(covers, bool) else None,
+        size=entry.integer("size"),
+        size_min=entry.integer("size_min"),
+        before=entry.rational("before"),
+        after=entry.rational("after"),
+        shortest=entry.integer("shortest"),
+        longest=entry.integer("longest"),
     )
-
-
-def _numbers(entry: _Entry) -> Numbers:
-    return {
-        **{key: entry.integer(key) for key in _INTEGERS},
-        **{key: entry.rational(key) for key in REACH},
-    }
 
 
 class _Entry:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.comparison import changes, compared
+from rfgraph.analysis.comparison import changes
 from rfgraph.analysis.names import made_by
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject
@@ -32,7 +32,7 @@ from rfgraph.wording.numbers import fraction, joined, rational_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from rfgraph.analysis.comparison import Change, ComparedAxis
+    from rfgraph.analysis.comparison import Change
     from rfgraph.analysis.field import Finding
     from rfgraph.checks.baseline import Baseline
     from rfgraph.domains.fields.axis import Axis
@@ -122,7 +122,7 @@ def _feeding(
 
 
 def _smaller_axes(
-    subject: Subject, item: ModelInput, tensor: str, stored: Mapping[int, ComparedAxis]
+    subject: Subject, item: ModelInput, tensor: str, stored: Mapping[int, Axis]
 ) -> Iterator[Finding]:
     field = subject.result.receptive_field(tensor, item.name)
     said = []
@@ -142,11 +142,11 @@ def _smaller_axes(
 # -- one axis --------------------------------------------------------------------------------------
 
 
-def losses(before: ComparedAxis, now: Axis) -> Iterator[str]:
+def losses(before: Axis, now: Axis) -> Iterator[str]:
     """Yield in words what got smaller along an axis, or can no longer be told."""
     if before.scope == "unknown":
         return
-    for change in changes(before, compared(now)):
+    for change in changes(before, now):
         if change.loss:
             yield _loss_text(change, now)
 

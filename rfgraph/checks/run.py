@@ -14,6 +14,7 @@ from rfgraph.checks.registry import SEVERITIES, module_of
 from rfgraph.checks.settings import Settings, make_settings
 from rfgraph.checks.subject import subject_of
 from rfgraph.errors import RfgraphError, UsageError, message_of
+from rfgraph.wording.records import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,11 +66,7 @@ class Report:
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
         return {
-            "file": self.file,
-            "ok": self.ok,
-            "error": self.error,
-            "codes": list(self.codes),
-            "findings": [finding.to_dict() for finding in self.findings],
+            **entry_of(self, "file", "ok", "error", "codes", "findings"),
             **({} if self.masks is None else {"masks": self.masks.to_dict()}),
             **({} if self.advice is None else self.advice.to_dict()),
         }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from rfgraph.arguments import dims as checked_dims
 from rfgraph.arguments import keywords_named, mapping, sequence, shapes, texts
-from rfgraph.checks.ahead import Ahead, ahead_of, positions, shown
+from rfgraph.checks.ahead import Ahead, ahead_of, exact, positions, shown
 from rfgraph.checks.registry import (
     DEFAULT,
     SEVERITIES,
@@ -42,7 +42,6 @@ BEFORE_GLOBAL = "before-global"
 
 _EFFECTIVE = re.compile(r"erf(\d{1,2}(?:\.\d{1,6})?)", re.ASCII)
 _PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,6})?)", re.ASCII)
-_SHARE = re.compile(r"\d{1,20}(\.\d{0,20})?|\.\d{1,20}|\d{1,18}/\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,17 +227,10 @@ def percentile(stat: str) -> Fraction | None:
 
 def share(value: object) -> Fraction:
     """Return a share of paths exactly: 0.9 is nine tenths, whatever a float makes of it."""
-    try:
-        if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
-            raise TypeError
-        if isinstance(value, str) and not _SHARE.fullmatch(value):
-            raise ValueError
-        exact = Fraction(repr(value) if isinstance(value, float) else value)
-        if 0 <= exact <= 1:
-            return exact
-    except (TypeError, ValueError, ZeroDivisionError):
-        pass
-    raise UsageError(f"min-covering requires a share from 0 to 1, found {shown(value)}")
+    found = exact(value)
+    if found is None or not 0 <= found <= 1:
+        raise UsageError(f"min-covering requires a share from 0 to 1, found {shown(value)}")
+    return found
 
 
 def severity(value: object) -> Severity:

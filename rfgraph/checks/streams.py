@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -66,13 +67,8 @@ def _fewest(gate: Gate, layers: list[Layer], place: int) -> list[Layer] | None:
     """Return the fewest of the first layers with which the gate holds, without those not needed."""
     if not layers or not gate.holds(_changes(gate, layers, place)):
         return None
-    low, high = 0, len(layers)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if gate.holds(_changes(gate, layers[:middle], place)):
-            high = middle
-        else:
-            low = middle
+    tried = range(1, len(layers))
+    high = 1 + bisect_left(tried, True, key=lambda n: gate.holds(_changes(gate, layers[:n], place)))
     chosen = layers[:high]
     for layer in layers[: high - 1]:
         rest = [other for other in chosen if other is not layer]

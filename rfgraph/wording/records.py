@@ -20,9 +20,10 @@ class Record:
         return entry_of(self)
 
 
-def entry_of(record: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass by name."""
-    return {item.name: plain(getattr(record, item.name)) for item in fields(record)}
+def entry_of(record: Any, *keys: str) -> dict[str, Any]:
+    """Return the fields of a dataclass by name, or what it has of these names."""
+    names = keys or [item.name for item in fields(record)]
+    return {name: plain(getattr(record, name)) for name in names}
 
 
 def plain(value: Any) -> Any:

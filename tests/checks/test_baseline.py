@@ -9,7 +9,6 @@ import pytest
 
 import rfgraph
 from checks import nets
-from rfgraph.analysis.comparison import ComparedAxis
 from rfgraph.checks import baseline, rf007
 from rfgraph.cli import main
 from rfgraph.domains.fields.axis import Axis
@@ -144,11 +143,11 @@ def test_a_path_that_is_gone_is_found():
 
 
 def test_numbers_that_are_no_longer_known_are_found():
-    old = ComparedAxis("local", dict.fromkeys(("size", "size_min", "shortest"), 5), None, None)
+    old = Axis(2, "local", size=5, size_min=5, shortest=5)
     assert list(rf007.losses(old, Axis(2, "local", size=5, size_min=None, shortest=6))) == [
         "smallest size: 5, now not known"
     ]
-    lost = ComparedAxis("unknown", {}, None, None)
+    lost = Axis(2, "unknown")
     assert list(rf007.losses(lost, Axis(2, "none"))) == []
 
 

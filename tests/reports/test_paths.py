@@ -113,8 +113,8 @@ def test_where_nothing_can_be_counted_the_bound_is_the_answer():
 
 
 def test_a_report_of_a_model_survives_a_bound(monkeypatch):
-    def counted_nothing(view, source, tensor):
-        return distribution_of(view, source, tensor, refusing({tensor}))
+    def counted_nothing(result, source, tensor):
+        return distribution_of(result, source, tensor, refusing({tensor}))
 
     monkeypatch.setattr("rfgraph.analysis.document.quick_distribution", counted_nothing)
     monkeypatch.setattr("rfgraph.reports.model.distribution.quick_distribution", counted_nothing)

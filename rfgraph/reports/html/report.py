@@ -48,7 +48,7 @@ def html_report(result: Result) -> str:
     effective = _effective(view)
     findings = all_findings(result)
     counted = [
-        quick_distribution(view, source, tensor)
+        quick_distribution(view.result, source, tensor)
         for source, tensor in pairs(view)
         if tensor in result.forms[source]
     ]

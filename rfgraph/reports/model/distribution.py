@@ -33,7 +33,7 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
 
     `label` is the width of the column of labels.
     """
-    shown = quick_distribution(view, field.input, field.tensor)
+    shown = quick_distribution(view.result, field.input, field.tensor)
     histogram = shown.histogram
     if histogram is None:
         return not_counted_lines(label, style)
