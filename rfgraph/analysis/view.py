@@ -93,14 +93,21 @@ def _length(shape: Sequence[int], carrier: frozenset[int]) -> int | None:
     return shape[next(iter(carrier))] if carrier else 1
 
 
-def view(result: Analysis, input_name: str | None, tensors: Sequence[str] | None) -> View:
-    """Return the view asked for; UsageError where a name does not exist or no input reaches it."""
+def view(
+    result: Analysis,
+    input_name: str | None = None,
+    tensors: Sequence[str] | None = None,
+    *,
+    reached: bool = True,
+) -> View:
+    """Return the view asked for; UsageError for a name that does not exist.
+
+    And, where they must be `reached`, for a tensor that no input reaches.
+    """
     names = tuple(item.name for item in result.model.inputs)
     inputs = names if input_name is None else (pick_input(result.model, input_name),)
-    if tensors is None:
-        return View(result, inputs)
-    picked = pick_tensors(result.model, tensors)
-    for name in picked:
+    picked = None if tensors is None else pick_tensors(result.model, tensors)
+    for name in picked or () if reached else ():
         if not any(name in result.forms[item] for item in inputs):
             raise UsageError(f"tensor {quoted(name)} reads nothing of input {some_quoted(inputs)}")
     return View(result, inputs, picked)

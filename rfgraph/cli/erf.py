@@ -102,9 +102,9 @@ def run(options: argparse.Namespace) -> int:
             raise UsageError(
                 f"a map is of one tensor, found {len(fields)} ({names}): --tensor NAME"
             )
-        save(options, _map(fields[0], ending))
+        save(options, [_map(fields[0], ending)])
         file, options.output = options.output, None
-    show(options, "erf.report", result.model, fields, file)
+    show(options, "erf", result.model, fields, file)
     return 0
 
 
@@ -149,6 +149,6 @@ def _map(found: ERF, form: str) -> bytes:
         from rfgraph.reports.pictures.effective import draw
 
         return draw(found, form)
-    from rfgraph.reports.erf.files import as_csv, as_npy
+    from rfgraph.reports.erf import map_csv, map_npy
 
-    return as_npy(found) if form == "npy" else as_csv(found)
+    return map_npy(found) if form == "npy" else map_csv(found)

@@ -11,6 +11,7 @@ from rfgraph.cli.options import add_output
 from rfgraph.cli.output import emit, style_of
 from rfgraph.errors import UsageError
 from rfgraph.version import HEAD
+from rfgraph.wording.grouping import grouped
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
@@ -118,9 +119,8 @@ def _operator(name: str) -> list[tuple[str, str]]:
             f"no rule for an operator, and no word {quoted(name)}{hint} (rfgraph ops lists the "
             f"operators; words are {', '.join(sorted(GLOSSARY))})"
         )
-    titles: dict[str, list[str]] = {}
-    for entry in sorted(named, key=lambda entry: entry.domain):
-        titles.setdefault(entry.doc, []).append(_names(entry)[1])
+    ordered = sorted(named, key=lambda entry: entry.domain)
+    titles = grouped((entry.doc, _names(entry)[1]) for entry in ordered)
     return [(", ".join(names), doc) for doc, names in titles.items()]
 
 

@@ -185,11 +185,11 @@ def result_of(options: argparse.Namespace) -> Result:
     return analyze(load_model(options))
 
 
-def view_of(options: argparse.Namespace) -> View:
+def view_of(options: argparse.Namespace, *, reached: bool = True) -> View:
     """Return what is asked of that analysis: by --tensor and --input, as of `add_names`."""
     from rfgraph.analysis.view import view
 
-    return view(result_of(options), options.input, options.tensor)
+    return view(result_of(options), options.input, options.tensor, reached=reached)
 
 
 def answers(

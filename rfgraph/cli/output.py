@@ -79,7 +79,7 @@ def emit(options: argparse.Namespace, text: str | Iterator[str]) -> None:
     if options.output is None or options.output == "-":
         _print(blocks, getattr(options, "format", "text"))
     else:
-        _save(options, (block.encode("utf-8", "backslashreplace") for block in blocks))
+        save(options, (block.encode("utf-8", "backslashreplace") for block in blocks))
 
 
 def _blocks(pieces: Iterator[str]) -> Iterator[str]:
@@ -95,12 +95,8 @@ def _blocks(pieces: Iterator[str]) -> Iterator[str]:
     yield "".join(held)
 
 
-def save(options: argparse.Namespace, data: bytes) -> None:
+def save(options: argparse.Namespace, blocks: Iterable[bytes]) -> None:
     """Write to the file asked for, which may not be the model."""
-    _save(options, (data,))
-
-
-def _save(options: argparse.Namespace, blocks: Iterable[bytes]) -> None:
     given = [options.model] if hasattr(options, "model") else getattr(options, "models", [])
     refuse_to_overwrite(options.output, given)
     from rfgraph.reports.formats.file import write_file

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_names, add_output, refused, result_of
+from rfgraph.cli.options import add_model, add_names, add_output, refused, view_of
 from rfgraph.cli.output import show
 from rfgraph.errors import UsageError
 
@@ -79,24 +79,12 @@ def number(text: str) -> int:
     return int(text)
 
 
-def target(result: Result, options: argparse.Namespace) -> View:
-    """Return what to count for; UsageError for a name that does not exist."""
-    from rfgraph.analysis.names import pick_input, pick_tensors
-    from rfgraph.analysis.view import View
-
-    names = tuple(item.name for item in result.model.inputs)
-    inputs = names if options.input is None else (pick_input(result.model, options.input),)
-    if options.tensor is None:
-        return View(result, inputs)
-    return View(result, inputs, pick_tensors(result.model, options.tensor))
-
-
 def run(options: argparse.Namespace) -> int:
     """Count the paths and write the report."""
     if options.order is not None and options.list is None:
         raise UsageError("--order says which paths --list N lists, and it is not given")
-    view = target(result_of(options), options)
-    show(options, "paths", view.result.model, _entries(view, options), options.count)
+    chosen = view_of(options, reached=False)
+    show(options, "paths", chosen.result.model, _entries(chosen, options), options.count)
     return 0
 
 

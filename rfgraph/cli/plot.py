@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from rfgraph.cli.erf import unit
 from rfgraph.cli.options import add_model, add_quiet, load_model, refused
 from rfgraph.cli.output import save
-from rfgraph.cli.paths import add_target, target
+from rfgraph.cli.paths import add_target
 from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.reports.formats.picture import COLOURS, COLUMNS
 from rfgraph.wording.names import shown_path
@@ -130,7 +130,7 @@ def run(options: argparse.Namespace) -> int:
         parts = [part for pair in named for part in _of(*pair, options, DRAWN[what])]
     form = Path(options.output).suffix.lower().removeprefix(".")
     title = None if len(parts) == 1 else options.title
-    save(options, compose(parts, form, title, options.columns))
+    save(options, [compose(parts, form, title, options.columns)])
     return 0
 
 
@@ -184,9 +184,11 @@ def _distributions(
 ) -> list[Distribution]:
     from rfgraph.analysis.distributions import all_distributions
     from rfgraph.analysis.histogram import path_histogram
+    from rfgraph.analysis.view import view
 
     count = partial(path_histogram, count=options.count, joint=joint)
-    found = all_distributions(target(model.result, options), count)
+    chosen = view(model.result, options.input, options.tensor, reached=False)
+    found = all_distributions(chosen, count)
     if found and not any(item.histogram is None or item.histogram.total for item in found):
         raise UsageError("nothing is read: no path leads to the tensors")
     return found

@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     about = argparse.Namespace(**{**vars(options), "output": None})
     said = written(about, "whatif", given, model, options.tensor, options.input)
     if path is not None:
-        save(options, encoded(model, path))
+        save(options, [encoded(model, path)])
     emit(about, said)
     if model.revision is not None and sys.stderr is not None and not options.quiet:
         for warning in model.revision.warnings:

@@ -20,8 +20,7 @@ from model_explorer.node_data_builder import (  # type: ignore[import-not-found]
 from rfgraph.analysis.result import analyze
 from rfgraph.errors import RfgraphError
 from rfgraph.reports.exports import METRICS
-from rfgraph.reports.exports.model_explorer import NAMELESS, node_data
-from rfgraph.reports.exports.values import file_graph
+from rfgraph.reports.exports.nodes import NAMELESS, file_graph, node_data
 
 if TYPE_CHECKING:
     from rfgraph.analysis.result import Result

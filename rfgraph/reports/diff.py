@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.reports.formats.json import dumps
 from rfgraph.reports.formats.markdown import table
 from rfgraph.reports.formats.table import lay_out
+from rfgraph.wording.grouping import grouped
 from rfgraph.wording.names import for_markdown, markdown_text, safe
 from rfgraph.wording.numbers import axes_text, count_of, figure, fraction, joined, span, times
 
@@ -178,15 +179,12 @@ def _tensor_rows(item: TensorDiff) -> Iterator[Row]:
 
 def _groups(item: TensorDiff) -> Iterator[tuple[str, list[Row]]]:
     """Yield which axes of the new input differ, those that do alike together, and their rows."""
-    same: dict[tuple[Row, ...], list[int]] = {}
-    for axis in item.axes.values():
-        rows = tuple(_axis_rows(axis))
-        if rows:
-            same.setdefault(rows, []).append(axis.after.axis)
+    same = grouped((tuple(_axis_rows(axis)), axis.after.axis) for axis in item.axes.values())
     own = list(_tensor_rows(item))
     for rows, axes in same.items():
-        yield axes_text(axes), [*rows, *own]
-        own = []
+        if rows:
+            yield axes_text(axes), [*rows, *own]
+            own = []
     if own:
         yield "all axes", own
 

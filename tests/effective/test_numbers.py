@@ -13,7 +13,7 @@ import rfgraph
 from effective.nets import Net, stack
 from effective.numbers import FILES, STACKS
 from rfgraph.domains.effective.statistics import area, as_floats
-from rfgraph.reports.erf.report import sides_text
+from rfgraph.reports.erf import sides_text
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 

@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.breadth import breadths
 from rfgraph.domains.fields.axis import numbers
-from rfgraph.errors import UsageError
-from rfgraph.relations.graph import producer_of
 from rfgraph.reports.exports import METRICS
 from rfgraph.wording.names import printable
 from rfgraph.wording.numbers import fraction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from fractions import Fraction
 
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.field import ReceptiveField
-    from rfgraph.relations.beside import FileGraph, FileNode
 
 PREFIX = "rfgraph."
 KEYS = ("size", "stride", "start", "scope", "effective")
@@ -123,33 +120,4 @@ def named_texts(values: Sequence[Values], *, several: bool) -> dict[str, str]:
             found[f"{PREFIX}input"] = one.input
         mark = f"[{one.input}]" if number else ""
         found.update((f"{PREFIX}{key}{mark}", text) for key, text in one.texts().items())
-    return found
-
-
-def file_graph(result: Analysis) -> FileGraph:
-    """Return the file's main graph; UsageError for a model that was built by hand."""
-    if result.model.file_graph is None:
-        raise UsageError("this format requires a model that was read from a file")
-    return result.model.file_graph()
-
-
-def tensor_of(result: Analysis, node: FileNode) -> str | None:
-    """Return the first tensor that a node of the file makes of data, None if there is none."""
-    for name in node.outputs:
-        if name in result.graph:
-            operator = producer_of(result.graph, name)
-            if operator is not None and (operator.name, operator.op_type) == node[:2]:
-                return name
-    return None
-
-
-def by_node(
-    result: Analysis, values: Mapping[str, Sequence[Values]]
-) -> dict[int, Sequence[Values]]:
-    """Return the fields by the number of the node in the file; nodes without any are left out."""
-    found = {}
-    for number, node in enumerate(file_graph(result).nodes):
-        tensor = tensor_of(result, node)
-        if tensor is not None and values.get(tensor):
-            found[number] = values[tensor]
     return found

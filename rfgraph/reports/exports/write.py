@@ -65,22 +65,18 @@ def exported(
 
 
 def _content(result: Analysis, to: str, metric: str, *, condensed: bool) -> Iterable[bytes]:
+    if to in GRAPHS:
+        from rfgraph.reports.exports import graphs
+
+        graph = graphs.condensed_graph(result) if condensed else graphs.valued_graph(result)
+        return [graphs.graphml(graph) if to == "graphml" else graphs.dot(graph).encode()]
+    from rfgraph.reports.exports import nodes
+
     if to == "onnx":
-        from rfgraph.reports.exports.onnx import onnx_bytes
-
-        return onnx_bytes(result)
+        return nodes.onnx_bytes(result)
     if to == "netron":
-        from rfgraph.reports.exports.netron import netron_json
-
-        return [netron_json(result).encode()]
-    if to == "model-explorer":
-        from rfgraph.reports.exports.model_explorer import model_explorer_json
-
-        return [model_explorer_json(result, metric).encode()]
-    from rfgraph.reports.exports import graphs
-
-    graph = graphs.condensed_graph(result) if condensed else graphs.valued_graph(result)
-    return [graphs.graphml(graph) if to == "graphml" else graphs.dot(graph).encode()]
+        return [nodes.netron_json(result).encode()]
+    return [nodes.model_explorer_json(result, metric).encode()]
 
 
 def _refuse_itself(result: Analysis, path: str | os.PathLike[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rfgraph.wording.grouping import grouped
 from rfgraph.wording.names import printable, some_names
 from rfgraph.wording.numbers import axes_text, count_of, figure, shape_text
 
@@ -43,12 +44,11 @@ def exact_text(item: Tiling) -> str:
 
 def blocked(blockers: Sequence[Blocker]) -> Iterator[str]:
     """Yield a line for each reason: the operators and the axes."""
-    found: dict[tuple[str, str], dict[str, list[int]]] = {}
-    for item in blockers:
-        found.setdefault((item.op_type, item.why), {}).setdefault(item.node, []).append(item.axis)
-    for (kind, why), nodes in found.items():
-        axes = sorted({axis for numbers in nodes.values() for axis in numbers})
-        yield f"{printable(kind)} at {some_names(list(nodes))}: {why} ({axes_text(axes)})"
+    found = grouped(((item.op_type, item.why), item) for item in blockers)
+    for (kind, why), alike in found.items():
+        nodes = list(dict.fromkeys(item.node for item in alike))
+        axes = axes_text(sorted({item.axis for item in alike}))
+        yield f"{printable(kind)} at {some_names(nodes)}: {why} ({axes})"
 
 
 def proof_lines(proof: Proof, noun: str) -> Iterator[str]:
@@ -76,9 +76,7 @@ def _difference(proof: Proof) -> str:
 
 
 def _less_lines(proof: Proof) -> Iterator[str]:
-    alike: dict[tuple[str, str], list[int]] = {}
-    for item in proof.less:
-        alike.setdefault((item.what, _less(proof, item)), []).append(item.axis)
+    alike = grouped(((item.what, _less(proof, item)), item.axis) for item in proof.less)
     for (what, said), axes in alike.items():
         less = _LESS.get(what) or f"one grid step less {what} ({axes_text(axes)})"
         yield f"{less}: {said}"

@@ -13,6 +13,7 @@ from rfgraph.reports.formats.style import blocks
 from rfgraph.reports.formats.table import lay_out
 from rfgraph.reports.layers.rows import layers
 from rfgraph.version import HEAD
+from rfgraph.wording.grouping import grouped
 from rfgraph.wording.names import safe
 
 if TYPE_CHECKING:
@@ -86,13 +87,14 @@ def _header(share: float) -> tuple[str, ...]:
 
 
 def _lines(found: Sequence[Row]) -> Iterator[tuple[str, ...]]:
-    lines: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
-    for row in found:
-        numbers = map(_number, (row.theoretical, row.sigma, row.effective))
-        lines.setdefault((row.input, row.tensor, (*numbers, _ratio(row))), []).append(row.axis)
+    lines = grouped(((row.input, row.tensor, _cells(row)), row.axis) for row in found)
     labels = {(row.input, row.tensor): row.layer for row in found}
     for (source, tensor, cells), axes in lines.items():
         yield safe(labels[source, tensor]), ",".join(map(str, axes)), *cells
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (*map(_number, (row.theoretical, row.sigma, row.effective)), _ratio(row))
 
 
 def _number(value: float | None) -> str:

@@ -16,6 +16,7 @@ from rfgraph.relations.graph import edges_into, producer_of
 from rfgraph.reports.formats.markdown import page, table
 from rfgraph.reports.formats.style import blocks
 from rfgraph.reports.formats.table import lay_out
+from rfgraph.wording.grouping import grouped
 from rfgraph.wording.names import for_markdown, markdown_text, safe
 from rfgraph.wording.numbers import axes_text, fraction, shape_text, span, whole_up
 
@@ -49,9 +50,7 @@ class Layer:
 
     def groups(self) -> list[tuple[tuple[int, ...], Cells]]:
         """Return the cells with the axes that they hold for; lengths alone make no difference."""
-        same: dict[Cells, list[int]] = {}
-        for axis, row in self.cells.items():
-            same.setdefault(row[1:], []).append(axis)
+        same = grouped((row[1:], axis) for axis, row in self.cells.items())
         return [(tuple(axes), (self._lengths(axes), *row)) for row, axes in same.items()]
 
     def _lengths(self, axes: Sequence[int]) -> str:

@@ -12,7 +12,7 @@ from rfgraph.reports.model.distribution import distribution_lines, not_counted_l
 from rfgraph.wording.names import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Sequence
 
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
@@ -24,14 +24,6 @@ Item = TypeVar("Item")
 
 ALWAYS_COUNTED = 12
 MAX_BEHIND = 1 << 15
-
-
-def group_by(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[Item]]:
-    """Return items of one key together, in the order of their first."""
-    groups: dict[Hashable, list[Item]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return list(groups.values())
 
 
 def field_key(field: ReceptiveField) -> Hashable:

@@ -16,6 +16,7 @@ from rfgraph.domains.fields.layout import carriers
 from rfgraph.domains.movement import STRETCHED
 from rfgraph.domains.padding import touched_counts
 from rfgraph.errors import BoundError
+from rfgraph.wording.grouping import grouped
 from rfgraph.wording.names import some_names
 from rfgraph.wording.numbers import axes_text, count_of
 
@@ -31,14 +32,12 @@ if TYPE_CHECKING:
 
 def padding_rows(view: View, field: ReceptiveField) -> Iterator[Row]:
     """Yield a row where padding touches units at any depth, once for like axes."""
-    said: dict[tuple[int, int, int], list[int]] = {}
-    for axis in view.spatial_axes(field):
-        found = None if numbers(field.axes[axis]) is None else _counts(view, field, axis)
+    said = grouped((_counts(view, field, axis), axis) for axis in view.spatial_axes(field))
+    for found, axes in said.items():
         if found is not None and any(found[:2]):
-            said.setdefault(found, []).append(axis)
-    for (left, right, length), axes in said.items():
-        text = f"{count_of(left, 'unit')} at the start, {right} at the end of {length}"
-        yield "padding touches", text + _where(view, field, axes, " ({})"), ""
+            left, right, length = found
+            text = f"{count_of(left, 'unit')} at the start, {right} at the end of {length}"
+            yield "padding touches", text + _where(view, field, axes, " ({})"), ""
 
 
 def _where(view: View, field: ReceptiveField, axes: Sequence[int], form: str) -> str:
@@ -50,7 +49,7 @@ def _counts(view: View, field: ReceptiveField, axis: int) -> tuple[int, int, int
     """Return the units that padding touches from each side, of how many; None if not known."""
     state = view.result.forms[field.input][field.tensor]
     along = carriers(state.classes, axis)
-    if len(along) != 1 or field.shape is None:
+    if numbers(field.axes[axis]) is None or len(along) != 1 or field.shape is None:
         return None
     (carrier,) = along
     try:
@@ -62,19 +61,21 @@ def _counts(view: View, field: ReceptiveField, axis: int) -> tuple[int, int, int
 
 def shift_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterator[Row]:
     """Yield a row where what is read is off-centre, as RF006 finds it, once for like axes."""
-    said: dict[str, list[int]] = {}
-    for axis in view.spatial_axes(field):
-        inner = numbers(field.axes[axis])
-        if inner is None or inner.size is None:
-            continue
-        try:
-            off = off_centre(view.result, field.input, field.tensor, axis, item.shape[axis])
-        except BoundError:
-            continue
-        if off:
-            said.setdefault(amount(off, inner), []).append(axis)
+    said = grouped((_shift(view, field, item, axis), axis) for axis in view.spatial_axes(field))
     for text, axes in said.items():
-        yield "off-centre", text, _where(view, field, axes, "{}")
+        if text is not None:
+            yield "off-centre", text, _where(view, field, axes, "{}")
+
+
+def _shift(view: View, field: ReceptiveField, item: ModelInput, axis: int) -> str | None:
+    inner = numbers(field.axes[axis])
+    if inner is None or inner.size is None:
+        return None
+    try:
+        off = off_centre(view.result, field.input, field.tensor, axis, item.shape[axis])
+    except BoundError:
+        return None
+    return amount(off, inner) if off else None
 
 
 def lengths_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterator[Row]:
@@ -82,18 +83,22 @@ def lengths_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterato
 
     Once for like axes.
     """
-    said: dict[tuple[str, str], list[int]] = {}
-    for axis in view.spatial_axes(field):
-        shown = numbers(field.axes[axis])
-        # What samples between positions has a period of several units, or none.
-        sampled = shown is not None and (shown.period is None or shown.period[0] > 1)
-        if not sampled and axis not in item.symbolic:
-            continue
+    axes = view.spatial_axes(field)
+    said = grouped((row, axis) for axis in axes for row in _lengths(view, field, item, axis))
+    for (text, even), alike in said.items():
+        yield "lengths", text + _where(view, field, alike, " ({})"), even
+
+
+def _lengths(
+    view: View, field: ReceptiveField, item: ModelInput, axis: int
+) -> Iterator[tuple[str, str]]:
+    shown = numbers(field.axes[axis])
+    # What samples between positions has a period of several units, or none.
+    sampled = shown is not None and (shown.period is None or shown.period[0] > 1)
+    if sampled or axis in item.symbolic:
         moving = view.result.examined(field.tensor).movement(item.name, axis)
-        for row in (*_stretched(view, item, axis, moving), *_lost(view, item, axis, moving)):
-            said.setdefault(row, []).append(axis)
-    for (text, even), axes in said.items():
-        yield "lengths", text + _where(view, field, axes, " ({})"), even
+        yield from _stretched(view, item, axis, moving)
+        yield from _lost(view, item, axis, moving)
 
 
 def _stretched(

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from rfgraph.analysis.view import input_lengths
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.relations.graph import ancestors, shape_of
+from rfgraph.wording.grouping import grouped
 from rfgraph.wording.names import safe
 from rfgraph.wording.numbers import axes_text, fraction, joined, span, times, whole_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from rfgraph.analysis.field import ReceptiveField
     from rfgraph.analysis.view import View
@@ -32,10 +33,7 @@ def field_rows(field: ReceptiveField, spatial: Sequence[int], item: ModelInput) 
     if not spatial:
         yield "receptive field", "the whole input, which has no axes", ""
         return
-    groups: dict[object, list[Axis]] = {}
-    for number in spatial:
-        axis = field.axes[number]
-        groups.setdefault(_kind(axis), []).append(axis)
+    groups = grouped((_kind(field.axes[number]), field.axes[number]) for number in spatial)
     lengths = input_lengths(item)
     for axes in groups.values():
         if len(groups) > 1:
@@ -54,7 +52,7 @@ def _one_sided(field: ReceptiveField, spatial: Sequence[int]) -> Iterator[Axis]:
             yield axis
 
 
-def _kind(axis: Axis) -> object:
+def _kind(axis: Axis) -> Hashable:
     """Return what axes must share to share their words."""
     shown = numbers(axis)
     absent = shown and (shown.size is None, shown.stride is None, shown.interior is None)
@@ -250,15 +248,12 @@ def scope_sentence(field: ReceptiveField, spatial: Sequence[int]) -> str:
     """Return a sentence on a field without local paths, once for axes that agree."""
     if not spatial:
         return "It reads the input, which has no axes."
-    said: dict[str, list[int]] = {}
     shown = [*(field.axes[number] for number in spatial), *_one_sided(field, spatial)]
-    for axis in sorted(shown, key=lambda axis: axis.axis):
-        said.setdefault(_scope_words(axis), []).append(axis.axis)
+    ordered = sorted(shown, key=lambda axis: axis.axis)
+    said = grouped((_scope_words(axis), axis.axis) for axis in ordered)
+    text = "; ".join(f"{axes_text(axes)}: {words}" for words, axes in said.items())
     if len(said) == 1:
-        words = next(iter(said))
-        return words[0].upper() + words[1:] + "."
-    parts = [f"{axes_text(numbers_)}: {words}" for words, numbers_ in said.items()]
-    text = "; ".join(parts)
+        text = next(iter(said))
     return text[0].upper() + text[1:] + "."
 
 

@@ -9,10 +9,11 @@ from rfgraph.analysis.view import View, masks_sentence, open_lengths
 from rfgraph.domains.fields.layout import has_local_path
 from rfgraph.relations.graph import producer_of, shape_of
 from rfgraph.reports.formats.style import blocks
-from rfgraph.reports.model.alike import Answers, first_and_last, group_by, in_order_of_file
+from rfgraph.reports.model.alike import Answers, first_and_last, in_order_of_file
 from rfgraph.reports.model.by_axis import lengths_rows, padding_rows, shift_rows
 from rfgraph.reports.model.glance import glance
 from rfgraph.reports.model.rows import field_rows, scope_sentence, unread
+from rfgraph.wording.grouping import grouped
 from rfgraph.wording.names import one_line, safe, some_names
 from rfgraph.wording.numbers import axes_text, count_of, joined, shape_text
 
@@ -63,8 +64,8 @@ def _file_lines(model: Model, style: Style) -> list[str]:
 
 def _inputs(view: View, style: Style) -> Iterator[list[str]]:
     """Give the inputs, those of one shape of which the same is said together."""
-    alike = group_by(view.model_inputs, lambda item: (item.shape, _input_facts(view, item)))
-    for items in alike:
+    alike = grouped(((item.shape, _input_facts(view, item)), item) for item in view.model_inputs)
+    for items in alike.values():
         first, shape = items[0], shape_text(items[0].shape)
         if len(items) == 1:
             lines = _heading("Input", first.name, shape, style)
@@ -114,10 +115,12 @@ def _outputs(view: View, style: Style) -> Iterator[list[str]]:
     shown: set[str] = set()
     answers = Answers(view, style, LABEL + 6)
     names = view.result.model.outputs
-    kinds = group_by(names, answers.fields_key)
+    kinds = list(grouped((answers.fields_key(name), name) for name in names).values())
     left = len(names)
     for number, outputs in enumerate(
-        alike for kind in kinds[:MAX_OUTPUTS] for alike in group_by(kind, answers.output_key)
+        alike
+        for kind in kinds[:MAX_OUTPUTS]
+        for alike in grouped((answers.output_key(name), name) for name in kind).values()
     ):
         if number == MAX_OUTPUTS:
             break
@@ -153,10 +156,11 @@ def _output_lines(
 
 def _why_not_local(fields: Sequence[Alike], view: View) -> str:
     """Say of fields without a local path what is read."""
-    said: dict[str, list[str]] = {}
-    for field, names in fields:
-        sentence = scope_sentence(field, view.spatial_axes(field))
-        said.setdefault(sentence, []).extend(names)
+    said = grouped(
+        (scope_sentence(field, view.spatial_axes(field)), name)
+        for field, names in fields
+        for name in names
+    )
     if len(view.result.model.inputs) == 1:
         return next(iter(said))
     return " ".join(
@@ -180,14 +184,15 @@ def _before_global(
     new = [name for name in names if name not in shown]
     known = [name for name in names if name in shown]
     shown.update(new)
-    for alike in group_by(new, lambda name: (_is_local(view, name), answers.tensor_key(name))):
-        kind, same = _kind(view, alike), view.alike_fields(alike[0])
+    same = grouped(((_is_local(view, name), answers.tensor_key(name)), name) for name in new)
+    for alike in same.values():
+        kind, fields_of = _kind(view, alike), view.alike_fields(alike[0])
         many = f", {len(alike)} {ALIKE}, {first_and_last(alike)}" if len(alike) > 1 else ""
         yield from style.wrapped(f"The {kind} before it{many}:", "  ")
-        yield from _heading("", alike[0], shape_text(same[0][0].shape), style, "  ")
-        yield from _fields_lines(view, same, answers)
+        yield from _heading("", alike[0], shape_text(fields_of[0][0].shape), style, "  ")
+        yield from _fields_lines(view, fields_of, answers)
     said = bool(new)
-    for alike in group_by(known, lambda name: _is_local(view, name)):
+    for alike in grouped((_is_local(view, name), name) for name in known).values():
         verb = "is" if len(alike) == 1 else "are"
         subject = f"The {_kind(view, alike)} before it {verb} {some_names(alike)}"
         if said:
@@ -225,10 +230,12 @@ def _tensors(view: View, style: Style) -> Iterator[list[str]]:
 
 def _fields_lines(view: View, fields: Sequence[Alike], answers: Answers) -> Iterator[str]:
     """Give the numbers of a tensor, once for inputs on which they are the same."""
-    same: dict[tuple[str, ...], list[str]] = {}
-    for field, names in fields:
-        for lines, alike in _lines_apart(view, field, names, answers):
-            same.setdefault(lines, []).extend(alike)
+    same = grouped(
+        (lines, name)
+        for field, names in fields
+        for lines, alike in _lines_apart(view, field, names, answers)
+        for name in alike
+    )
     several = len(view.result.model.inputs) > 1
     together = [(in_order_of_file(view, names), lines) for lines, names in same.items()]
     firsts = in_order_of_file(view, [names[0] for names, _ in together])
@@ -246,11 +253,10 @@ def _lines_apart(
     How much of it counts, and how many paths there are, may differ.
     """
     item, style = view.result.input(field.input), answers.style
-    apart: dict[tuple[tuple[Row, ...], tuple[str, ...]], list[str]] = {}
-    for name in inputs:
-        one = replace(field, input=name)
-        key = tuple(glance(view, one)), tuple(answers.distribution(one))
-        apart.setdefault(key, []).append(name)
+    each = (replace(field, input=name) for name in inputs)
+    apart = grouped(
+        ((tuple(glance(view, one)), tuple(answers.distribution(one))), one.input) for one in each
+    )
     first = list(field_rows(field, view.spatial_axes(field), item))
     last = [
         *padding_rows(view, field),
@@ -281,8 +287,8 @@ def _row_lines(rows: Iterable[Row], style: Style) -> Iterator[str]:
 def _finding_lines(findings: Sequence[Finding], style: Style) -> list[str]:
     """Return the findings, each once with how often it occurs."""
     lines = [style.bold("Findings")]
-    for alike in group_by(findings, lambda one: (one.code, one.severity, one.message)):
-        code, severity, message = alike[0].code, alike[0].severity, alike[0].message
+    same = grouped(((one.code, one.severity, one.message), one) for one in findings)
+    for (code, severity, message), alike in same.items():
         places = [finding.node or finding.tensor or "" for finding in alike]
         where = f" (at {some_names(places)})" if any(places) else ""
         text = f"{severity} {code}: {one_line(message, 2000)}{where}"

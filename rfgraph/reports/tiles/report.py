@@ -13,6 +13,7 @@ from rfgraph.reports.formats.markdown import bullets, page, table
 from rfgraph.reports.formats.parts import NOTHING, blocked, cost_text, exact_text, proof_lines
 from rfgraph.reports.formats.style import blocks
 from rfgraph.reports.formats.table import lay_out
+from rfgraph.wording.grouping import grouped
 from rfgraph.wording.names import for_markdown, markdown_text, safe, shortened, some_names
 from rfgraph.wording.numbers import axes_text, count_of, fraction, shape_text, times
 
@@ -81,9 +82,7 @@ def _verdict(item: Tiling, style: Style) -> Iterator[str]:
 
 
 def _geometry_lines(item: Tiling, style: Style) -> Iterator[str]:
-    alike: dict[tuple[tuple[str, str], ...], list[int]] = {}
-    for axis in item.geometry.axes:
-        alike.setdefault(tuple(_axis_rows(axis)), []).append(axis.axis)
+    alike = grouped((tuple(_axis_rows(axis)), axis.axis) for axis in item.geometry.axes)
     for rows, axes in alike.items():
         yield f"    {axes_text(axes)}"
         for label, value in rows:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.analysis.effective_field import NOTABLE
+from rfgraph.analysis.effective_field import NOTABLE, rounded
 from rfgraph.domains.effective.statistics import as_floats, coarse, rows_and_columns
 from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.reports.formats.csv import csv_text
@@ -147,6 +148,27 @@ def _cells(axis: EffectiveAxis) -> Iterator[str]:
         *(endless.get("size"), endless.get("ratio")),
     ):
         yield "-" if value is None else str(value)
+
+
+# -- the map itself as a file ----------------------------------------------------------------------
+
+
+def map_npy(found: ERF) -> bytes:
+    """Return the map as float64 in NumPy's format, never pickled."""
+    out = io.BytesIO()
+    np.save(out, as_floats(found.map), allow_pickle=False)
+    return out.getvalue()
+
+
+def map_csv(found: ERF) -> bytes:
+    """Return a row for each position: its index on each spatial axis, and its value."""
+    header = [*(f"axis {axis}" for axis in found.axes), "value"]
+    exact = found.map.dtype == object
+    rows = (
+        [*index, value if exact else rounded(float(value))]
+        for index, value in np.ndenumerate(found.map)
+    )
+    return csv_text(header, rows).encode()
 
 
 # -- in words --------------------------------------------------------------------------------------

@@ -1,1 +1,0 @@
-"""The effective receptive field: text with a heat map, CSV, Markdown, pictures, map files."""
