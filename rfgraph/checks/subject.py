@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.names import pick_input, pick_tensor
+from rfgraph.checks.named import Named, named
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
-from rfgraph.checks.together import Together, together
 from rfgraph.domains.fields.layout import local_layouts
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import producer_of
@@ -59,7 +59,7 @@ class Subject:
 
     result: Result
     settings: Settings
-    together: Together
+    named: Named
 
     def inputs(self) -> tuple[ModelInput, ...]:
         """Return the inputs to check: those asked for, else those with spatial axes, else all.
@@ -70,7 +70,7 @@ class Subject:
         if self.settings.inputs:
             asked = {pick_input(self.result.model, name) for name in self.settings.inputs}
             return tuple(item for item in every if item.name in asked)
-        every = tuple(item for item in every if item.name in self.together.inputs)
+        every = tuple(item for item in every if item.name in self.named.inputs)
         spatial = tuple(item for item in every if self.result.forms[item.name].windowed)
         return spatial or every
 
@@ -82,7 +82,7 @@ class Subject:
             name = pick_tensor(self.result.model, at)
             return {name: None} if name in form else {}
         tensors: dict[str, str | None] = {}
-        for output in self.together.outputs:
+        for output in self.named.outputs:
             if output in form:
                 names = self.result.before_global(output, item.name) if at == AUTO else ()
                 for name in names or (output,):
@@ -159,8 +159,8 @@ class Subject:
     def _others(self, tensor: str, input: str | None) -> str:
         """Say for how many inputs and outputs a finding stands beside those that it names."""
         numbers = {
-            "input": self.together.inputs.get(input or "", 1),
-            "output": self.together.outputs.get(tensor, 1),
+            "input": self.named.inputs.get(input or "", 1),
+            "output": self.named.outputs.get(tensor, 1),
         }
         if input is None or self.settings.inputs or max(numbers.values()) == 1:
             return ""
@@ -170,7 +170,7 @@ class Subject:
 
 def subject_of(result: Result, settings: Settings) -> Subject:
     """Return a model under a check."""
-    return Subject(result, settings, together(result))
+    return Subject(result, settings, named(result))
 
 
 def _example(item: ModelInput) -> str:

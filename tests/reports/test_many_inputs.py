@@ -9,7 +9,7 @@ from onnx import helper
 import rfgraph
 from reports import models
 from rfgraph.analysis.view import view
-from rfgraph.checks.together import MAX_PAIRS
+from rfgraph.checks.named import MAX_PAIRS
 from rfgraph.cli import main
 from rfgraph.errors import BoundError
 from rfgraph.reports.formats.style import Style

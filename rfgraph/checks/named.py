@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 MAX_PAIRS = 1 << 12
 
 
-class Together(NamedTuple):
+class Named(NamedTuple):
     """The inputs and the outputs that are told by name, and for how many each of them stands."""
 
     inputs: Mapping[str, int]
     outputs: Mapping[str, int]
 
 
-def together(result: Analysis) -> Together:
+def named(result: Analysis) -> Named:
     """Return the inputs and outputs that findings name: all, unless they are too many."""
     inputs, outputs = list(result.forms), result.model.outputs
     if len(inputs) * len(outputs) <= MAX_PAIRS:
-        return Together(dict.fromkeys(inputs, 1), dict.fromkeys(outputs, 1))
+        return Named(dict.fromkeys(inputs, 1), dict.fromkeys(outputs, 1))
     parts = {output: result.alike_inputs(output) for output in outputs}
     said: dict[str, list[tuple[int, int]]] = {name: [] for name in inputs}
     kinds = {tuple(map(id, alike)): alike for alike in parts.values()}
@@ -38,7 +38,7 @@ def together(result: Analysis) -> Together:
         for place, names in enumerate(alike):
             for name in names:
                 said[name].append((number, place))
-    return Together(
+    return Named(
         _first_of_each((name, tuple(key)) for name, key in said.items()),
         _first_of_each((output, _output_key(result, output)) for output in outputs),
     )
