@@ -155,6 +155,14 @@ def everything_links(
             yield Link(slot, (Everything(shape, unknown),), output)
 
 
+def unknown_links(
+    node: OpNode, slots: Sequence[int], shapes: Iterable[Shape | None], first: int = 0
+) -> Iterator[Link]:
+    """Yield links by which outputs, from `first` on, may read all of the given inputs."""
+    for output, shape in enumerate(shapes, first):
+        yield from everything_links(node, slots, shape or (), output, unknown=True)
+
+
 def parameter_links(
     node: OpNode, index: int, shape: Shape, axis: int, output: int = 0
 ) -> tuple[Link, ...]:

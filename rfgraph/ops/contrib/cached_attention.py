@@ -15,7 +15,7 @@ from rfgraph.ops.contrib.packed_heads import (
     to_cache,
 )
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
-from rfgraph.ops.steps import everything_links, trim_outputs
+from rfgraph.ops.steps import everything_links, trim_outputs, unknown_links
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole
 from rfgraph.relations.steps import Reduce
 
@@ -266,8 +266,6 @@ def dynamic_sparse_attention(node: OpNode) -> Outcome:
     links.extend(everything_links(node, sources, heads.shape, unknown=True))
     links.extend(everything_links(node, range(7, 20), heads.shape))
     shape = grouped.present
-    for output in (1, 2):
-        written = (*range(5), 9, *range(11, 20))
-        links.extend(everything_links(node, written, shape or (), output, unknown=True))
+    links.extend(unknown_links(node, (*range(5), 9, *range(11, 20)), (shape, shape), 1))
     links.extend(everything_links(node, node.data_inputs(), (), 3, unknown=True))
     return trim_outputs(node, (heads.shape, shape, shape, None), links)

@@ -8,7 +8,7 @@ from rfgraph.ops.causal_convolutions import Causal, causal_convolution
 from rfgraph.ops.chain import Chain
 from rfgraph.ops.contrib.operands import rule, vector_links
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
-from rfgraph.ops.steps import everything_links, own_link, trim_outputs
+from rfgraph.ops.steps import own_link, trim_outputs, unknown_links
 from rfgraph.relations.axis_rules import Shape, Whole
 from rfgraph.relations.steps import Everything, Reduce, Taps
 
@@ -69,8 +69,7 @@ def varlen_causal_conv(node: OpNode) -> Outcome:
         *_delta_links(node, shape),
     ]
     updates = (state[0], max(node.int("state_update_capacity", 0), 0), channels)
-    for output, to in ((1, state), (2, updates)):
-        links.extend(everything_links(node, (0, 2, 4, 5), to, output, unknown=True))
+    links.extend(unknown_links(node, (0, 2, 4, 5), (state, updates), 1))
     return trim_outputs(node, (shape, state, updates), links)
 
 

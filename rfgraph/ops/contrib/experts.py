@@ -84,12 +84,10 @@ def group_router(node: OpNode) -> Outcome:
         scores.extend([(2, _projection(node, experts, found[-1]))] if node.has(2) else [])
         scores.extend([(1, Chain((experts,)))] if output < 2 else [])
         for slot, chain in scores:
-            before = tuple(chain.steps)
-            links.append(chain.broadcast(shape).link(slot, output))
+            links.append(chain.copy().broadcast(shape).link(slot, output))
             if output == 0:
-                every = Chain(node.shape(slot)).add(*before)
-                every.reduce([len(every.shape) - 1]).broadcast(shape)
-                links.append(every.link(slot))
+                every = chain.reduce([len(chain.shape) - 1])
+                links.append(every.broadcast(shape).link(slot))
     return trim_outputs(node, (shape, shape, shape), links)
 
 

@@ -9,7 +9,7 @@ from rfgraph.ops.chain import Chain
 from rfgraph.ops.contrib.operands import rule
 from rfgraph.ops.contrib.packed_heads import PackedHeads
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
-from rfgraph.ops.steps import everything_links, trim_outputs
+from rfgraph.ops.steps import everything_links, trim_outputs, unknown_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,11 +228,9 @@ def packed_sparse_attention_indexer_merge(node: OpNode) -> Outcome:
         row = Chain(found).reduce(range(1, len(found)))
         if slot < 2:
             row.reduce([0], unknown=True)
-        length = row.shape[0]
         for output, to in enumerate(shapes):
-            chain = Chain(found).add(*row.steps)
-            chain.reshape((length, *(1,) * (len(to) - 1))).broadcast(to)
-            links.append(chain.link(slot, output))
+            under = (row.shape[0], *(1,) * (len(to) - 1))
+            links.append(row.copy().reshape(under).broadcast(to).link(slot, output))
     return trim_outputs(node, shapes, links)
 
 
@@ -249,9 +247,4 @@ def _list_room(node: OpNode) -> int:
 
 
 def _unknown(node: OpNode, shapes: tuple[Shape | None, ...]) -> Outcome:
-    links = [
-        link
-        for output, shape in enumerate(shapes)
-        for link in everything_links(node, node.data_inputs(), shape or (), output, unknown=True)
-    ]
-    return trim_outputs(node, shapes, links)
+    return trim_outputs(node, shapes, unknown_links(node, node.data_inputs(), shapes))

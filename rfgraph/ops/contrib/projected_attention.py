@@ -14,7 +14,7 @@ from rfgraph.ops.contrib.packed_heads import (
     mask_links,
 )
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
-from rfgraph.ops.steps import everything_links, trim_outputs
+from rfgraph.ops.steps import everything_links, trim_outputs, unknown_links
 from rfgraph.relations.axis_rules import Band, Shape, Shift, Whole
 from rfgraph.relations.steps import Pointwise, Prefix, Reduce
 
@@ -297,6 +297,5 @@ def decoder_attention(node: OpNode) -> Outcome:
             chain.reshape((1, found[0], 1)).broadcast(shape)
             links.append(chain.link(slot))
     links.extend(everything_links(node, (2, 3, 4, 8, 9, 10, 11), shape))
-    for output in (1, 2):
-        links.extend(everything_links(node, node.data_inputs(), (), output, unknown=True))
+    links.extend(unknown_links(node, node.data_inputs(), (None, None), 1))
     return trim_outputs(node, (shape, None, None), links)

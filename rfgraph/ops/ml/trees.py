@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
+from networkx.utils import UnionFind
 
 from rfgraph.ops.chain import Chain
 from rfgraph.ops.node import MAX_INDEX_ELEMENTS, OpNode, Outcome, RuleError
@@ -184,7 +185,7 @@ def tree_ensemble(node: OpNode) -> Outcome:
 def _trees_by_links(node: OpNode) -> Ensemble:
     """Return the trees of a node whose branches name their successors: what hangs together."""
     features, targets = _ints(node, "nodes_featureids"), _ints(node, "leaf_targetids")
-    parts = _Parts(len(features) + len(targets))
+    parts = UnionFind(range(len(features) + len(targets)))
     for names, flags in SIDES:
         successors = _ints(node, names, len(features))
         leaves = _ints(node, flags, len(features))
@@ -192,27 +193,10 @@ def _trees_by_links(node: OpNode) -> Ensemble:
             length = len(targets) if leaf else len(features)
             if not 0 <= successor < length:
                 raise RuleError(f"branch {branch} requires a successor in [0, {length - 1}]")
-            parts.join(branch, successor + (len(features) if leaf else 0))
+            parts.union(branch, successor + (len(features) if leaf else 0))
     ensemble = Ensemble()
     for branch, feature in enumerate(features):
-        ensemble.features[parts.root(branch)].add(feature)
+        ensemble.features[parts[branch]].add(feature)
     for leaf, target in enumerate(targets, len(features)):
-        ensemble.targets[target].add(parts.root(leaf))
+        ensemble.targets[target].add(parts[leaf])
     return ensemble
-
-
-class _Parts:
-    """Which of some numbers hang together."""
-
-    def __init__(self, count: int) -> None:
-        self._above = list(range(count))
-
-    def root(self, item: int) -> int:
-        above = self._above
-        while above[item] != item:
-            above[item] = above[above[item]]
-            item = above[item]
-        return item
-
-    def join(self, first: int, second: int) -> None:
-        self._above[self.root(second)] = self.root(first)

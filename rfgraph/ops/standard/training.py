@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import everything_links, scalar_link
+from rfgraph.ops.steps import scalar_link, unknown_links
 from rfgraph.relations.steps import Pointwise
 
 DOMAIN = "ai.onnx.preview.training"
@@ -90,9 +90,4 @@ def gradient(node: OpNode) -> Outcome:
     if not 0 < count <= len(node.inputs):
         raise RuleError(f"attribute 'xs' requires 1 to {len(node.inputs)} names, found {count}")
     shapes = tuple(node.shape(slot) for slot in range(count))[: node.n_outputs]
-    links = [
-        link
-        for output, shape in enumerate(shapes)
-        for link in everything_links(node, node.data_inputs(), shape, output, unknown=True)
-    ]
-    return Outcome(shapes, tuple(links))
+    return Outcome(shapes, tuple(unknown_links(node, node.data_inputs(), shapes)))
