@@ -56,7 +56,7 @@ from rfgraph.analysis.analysis import analysed
 from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.effective_field import ERF, SHARE, EffectiveAxis, Endless
 from rfgraph.analysis.lossy import without_lossy
-from rfgraph.analysis.names import pick_input, pick_tensor
+from rfgraph.analysis.names import pick_input
 from rfgraph.analysis.unit import normal_index
 from rfgraph.arguments import described, fraction, keywords_named, sequence
 from rfgraph.domains.effective.adjoint import Kind, Weighing, mass_on
@@ -118,9 +118,7 @@ def erf(
     if part is None or not 0 < part <= 1:
         raise UsageError(f"share requires a number above 0 and at most 1, found {described(share)}")
     source = pick_input(result.model, input)
-    name = pick_tensor(result.model, tensor) if tensor is not None else _default(result, source)
-    if name not in result.forms[source]:
-        raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
+    _, name = result.pair(_default(result, source) if tensor is None else tensor, source)
     shape = shape_of(result.graph, name)
     if shape is None or not result.forms[source].spatial_axes:
         what = "its shape is not known" if shape is None else f"input {quoted(source)} has no axis"
