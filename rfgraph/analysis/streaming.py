@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from rfgraph.analysis.analysis import reached
 from rfgraph.analysis.caches import Cache, caches
 from rfgraph.analysis.geometry import Geometry, geometry
+from rfgraph.analysis.other_lengths import other_lengths
 from rfgraph.analysis.together import OTHERWISE
 from rfgraph.arguments import keywords_named
 from rfgraph.domains.movement import AFTER, BEFORE, UNKNOWN, WHOLE
 from rfgraph.domains.read_units import read_positions
+from rfgraph.domains.regions import clipped_tables
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import input_shape
 from rfgraph.version import HEAD
@@ -25,6 +27,8 @@ from rfgraph.wording.names import quoted
 from rfgraph.wording.records import Record, entry_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.blocking import Blocker
     from rfgraph.analysis.geometry import AxisGeometry
@@ -152,15 +156,16 @@ def stream(
     whys = {item.why for item in found.moves[time].breaks}
     endless = any(item.why == BEFORE for item in found.blockers)
     needs = None if moved is None or breakers else moved.map
+    firsts = {} if moved is None else _read_at_the_start(found, moved)
     return Streaming(
         name,
         source,
         time,
-        _causal(result, found, breakers, whys),
+        _causal(found, breakers, whys),
         lookahead(result, found, time),
         None if moved is None else moved.period,
         speed,
-        () if needs is None else _chunks(needs, chunk, speed, endless=endless),
+        () if needs is None else _chunks((needs, firsts), chunk, speed, endless=endless),
         () if needs is None else caches(found.model, found.moves[time], name),
         breakers,
         _dropped(result, source, name, time),
@@ -197,10 +202,18 @@ def _check_chunk(chunk: int, axis: AxisGeometry) -> None:
         raise UsageError(f"chunk requires a multiple of {step}, found {chunk}")
 
 
-def _last_read(result: Analysis, found: Geometry, moved: AxisGeometry) -> dict[int, int] | None:
-    """Return by unit that reads any the last position that it reads; None beyond a bound."""
+def _last_read(found: Geometry, moved: AxisGeometry) -> dict[int, int] | None:
+    """Return by unit that reads any the last position that it reads; None beyond a bound.
+
+    Of an input long enough for units away from its ends, where the file leaves the length open.
+    """
+    model, step = found.model, moved.lengths.step
+    short = moved.mirrored[0] + sum(moved.grid_halo) + 4 * moved.period[1] - moved.size
+    if step is not None and short > 0:
+        longer = {moved.axis: moved.size + -(-short // step) * step}
+        model = other_lengths(model).at(found.item, longer) or model
     try:
-        tables = result.examined(found.tensor).regions(found.input)
+        tables = clipped_tables(model.graph, found.input, [found.tensor])[found.tensor]
     except BoundError:
         return None
     last, at = tables[moved.axis].hi, moved.carrier
@@ -208,18 +221,21 @@ def _last_read(result: Analysis, found: Geometry, moved: AxisGeometry) -> dict[i
     return {unit: int(hi) for unit, hi in enumerate(last) if hi >= 0}
 
 
-def _causal(
-    result: Analysis, found: Geometry, breakers: tuple[Blocker, ...], whys: set[str]
-) -> bool | None:
+def _read_at_the_start(found: Geometry, moved: AxisGeometry) -> dict[int, int]:
+    """Return the last positions that units read where padding by the input's own turns back."""
+    return (_last_read(found, moved) or {}) if moved.mirrored[0] else {}
+
+
+def _causal(found: Geometry, breakers: tuple[Blocker, ...], whys: set[str]) -> bool | None:
     """Return whether no path is unbounded ahead, and no unit reads what follows its grid step."""
     if whys & {AFTER, WHOLE}:
         return False
     if not found.axes or UNKNOWN in whys or breakers:
         return None if UNKNOWN in whys else False
     (moved,) = found.axes
-    if moved.halo[1] == 0:
+    if moved.halo[1] == 0 and not moved.mirrored[0]:
         return True
-    last, (p, q) = _last_read(result, found, moved), moved.period
+    last, (p, q) = _last_read(found, moved), moved.period
     return last is not None and all(hi < (unit // p + 1) * q for unit, hi in last.items())
 
 
@@ -228,28 +244,40 @@ def lookahead(result: Analysis, found: Geometry, time: int) -> Fraction | None:
     moved = next((axis for axis in found.axes if axis.axis == time), None)
     if {item.why for item in found.moves[time].breaks} - {BEFORE} or moved is None:
         return None
-    axis = result.receptive_field(found.tensor, found.input).axes[time]
-    if axis.after is not None:
-        return axis.after
-    p, q = moved.period
-    last = _last_read(result, found, moved)
+    after = result.receptive_field(found.tensor, found.input).axes[time].after
+    last = _read_at_the_start(found, moved) if after is not None else _last_read(found, moved)
     if last is None:
         # What must exist is no less than what is read.
         last = {at: span[1] for at, span in enumerate(moved.map.spans) if span is not None}
-    return max((hi - Fraction(q * unit, p) for unit, hi in last.items()), default=None)
+    p, q = moved.period
+    ahead = [hi - Fraction(q * unit, p) for unit, hi in last.items()]
+    return max(ahead if after is None else [after, *ahead], default=None)
+
+
+# Which positions units need, and the last ones of units at the start that need later ones.
+Needs: TypeAlias = "tuple[PeriodicMap, Mapping[int, int]]"
 
 
 def _chunks(
-    needs: PeriodicMap, chunk: int | None, rate: Fraction | None, *, endless: bool
+    needs: Needs, chunk: int | None, rate: Fraction | None, *, endless: bool
 ) -> tuple[Chunk, ...]:
-    sizes = [n * needs.q for n in STEPS] if chunk is None else [chunk]
-    return tuple(_chunk(needs, size, rate, endless=endless) for size in sizes)
+    sizes = [n * needs[0].q for n in STEPS] if chunk is None else [chunk]
+    return tuple(_chunk(*needs, size, rate, endless=endless) for size in sizes)
 
 
-def _chunk(needs: PeriodicMap, size: int, rate: Fraction | None, *, endless: bool) -> Chunk:
+def _chunk(
+    needs: PeriodicMap,
+    firsts: Mapping[int, int],
+    size: int,
+    rate: Fraction | None,
+    *,
+    endless: bool,
+) -> Chunk:
     """Return the numbers of a stream in chunks of `size` positions."""
     count = size * needs.p // needs.q
-    delay = _delay(needs, size, count)
+    # A unit that reads up to `hi` is ready after hi // size + 1 chunks.
+    late = (hi // size * count - unit for unit, hi in firsts.items())
+    delay = max(_delay(needs, size, count), *late, 0)
     units = range(-delay, count - delay)
     spans = [span for unit in units if (span := needs.at(unit)) is not None]
     before = max((-lo for lo, _ in spans), default=0)
