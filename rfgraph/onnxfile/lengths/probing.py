@@ -6,6 +6,7 @@ weights, the numbers of its attributes), and the length for which it gets that i
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Generic, TypeAlias
 
 from rfgraph.onnxfile.lengths.fixed import with_fixed
@@ -14,16 +15,21 @@ from rfgraph.onnxfile.lengths.solving import LONG, asked_lengths
 from rfgraph.onnxfile.lengths.trials import Built, Choice, Reason, Trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from rfgraph.onnxfile.lengths.dimensions import Dimension, Dimensions, Lengths
 
 
 PROBES = (LONG, 224, 512, 1024)
+# Of every kind of lengths that lie as far apart as networks often ask for, some.
+NEAR = (255, 257, 254, 258, 253, 259, 252, 260, 251, 261, 250, 262, 249, 263, 248, 264)
 # Where none of these fits and no node says what it asks for: what networks often do.
 LENGTHS = (1, 3, 48, 32, 64, 28, 112, 128, 160, 16, 640)
 # What others may be while one is solved for.
 SHORT = (32, 1)
+
+# By how much lengths that networks accept lie apart, beside what they are multiples of.
+STEPS = (2, 3, 4, 5, 6, 8, 16, 32)
 
 Keys: TypeAlias = "tuple[Dimension, ...]"
 
@@ -53,13 +59,18 @@ class Search(Generic[Built]):
         """Return what is built with the first lengths that fit; raise the first refusal if none do.
 
         All dimensions have one length at first, those of an axis 0 the length 1. Then those that
-        are no axis 0 take the length that a node asks for, one at a time; then those of an axis 0
-        are longer, too; and at last one at a time takes a length that networks often have.
+        are no axis 0 take the length that a node asks for, one at a time, or one near the first
+        probe; then those of an axis 0 are longer, too; and at last one at a time takes a length
+        that networks often have.
         """
         inner = [key for key, at in self._first.items() if not at]
-        steps = [lambda: self._try_alike(along_first=False), lambda: self._ask_nodes(inner)]
+        steps = [
+            lambda: self._try_alike(PROBES, along_first=False),
+            lambda: self._ask_nodes(inner),
+            lambda: self._try_alike(takewhile(self._may_try, NEAR), along_first=False),
+        ]
         if len(inner) < len(self._first):
-            steps.append(lambda: self._try_alike(along_first=True))
+            steps.append(lambda: self._try_alike(PROBES, along_first=True))
             steps.append(lambda: self._ask_nodes(list(self._first)))
         for step in (*steps, self._try_one_by_one):
             self._trials.begin()
@@ -68,15 +79,20 @@ class Search(Generic[Built]):
                 return with_fixed(choice, self._may_be_fixed(choice), self._trials)
         raise self._trials.error(self._first)
 
-    def _try_alike(self, *, along_first: bool) -> Choice[Built] | None:
+    def _may_try(self, _: int) -> bool:
+        return bool(self._first) and not self._trials.is_spent()
+
+    def _try_alike(self, probes: Iterable[int], *, along_first: bool) -> Choice[Built] | None:
         """Give all dimensions one length; those of an axis 0, too, if they are `along_first`."""
-        for number, probe in enumerate(PROBES if self._first else PROBES[:1]):
+        for probe in probes:
             lengths = self._dimensions.uniform(probe, along_first=along_first)
             result = self._trials.run(lengths)
             if not isinstance(result, Refusal):
                 return Choice(result, lengths)
-            if not number:
+            if probe == LONG:
                 self._refused_first = result, lengths
+            if not self._first:
+                break
         return None
 
     def attempt(self, lengths: Lengths) -> Built | None:
@@ -156,17 +172,21 @@ class Search(Generic[Built]):
             taken = {**lengths, **dict.fromkeys(keys, length)}
             result = self._trials.run(taken)
             if not isinstance(result, Refusal) or result.operators > refusal.operators:
-                return self._multiply(keys, taken, result, refusal)
+                return self._lengthen(keys, taken, result, refusal)
             tried[length] = result
         return None
 
-    def _multiply(
+    def _lengthen(
         self, keys: Keys, lengths: Lengths, result: Built | Refusal, refusal: Refusal
     ) -> tuple[Lengths, Built | Refusal]:
-        """Return lengths that are as many times as long as the first probe, where these fit too."""
-        times = PROBES[0] // lengths[keys[0]]
-        if times > 1 and len(keys) == 1 and not self._first[keys[0]]:
-            longer = {**lengths, keys[0]: times * lengths[keys[0]]}
+        """Return a length of its kind near the first probe, where one fits too: from a short one,
+        which no unit is away from the ends of, little can be told.
+        """
+        short = lengths[keys[0]]
+        if 2 * short > PROBES[0] or len(keys) > 1 or self._first[keys[0]]:
+            return lengths, result
+        for step in (short, *(step for step in STEPS if step != short)):
+            longer = {**lengths, keys[0]: short + (PROBES[0] - short) // step * step}
             built = self._trials.run(longer)
             if not isinstance(built, Refusal) or (
                 isinstance(result, Refusal) and built.operators > refusal.operators
