@@ -1,5 +1,7 @@
 """Open dimensions: which lengths are tried, and what is said where none fits."""
 
+from fractions import Fraction
+
 import onnx.parser
 import pytest
 
@@ -280,3 +282,31 @@ def test_a_state_whose_batch_is_not_axis_0_goes_with_the_batch():
     }"""
     proto = weighted(text, w=(1, 5, 3), r=(1, 5, 5))
     assert shapes(proto) == {"x": (1, 7, 3), "h": (1, 1, 5)}
+
+
+def test_a_window_behind_a_reshape_moves_along_axis_0():
+    """Three channels of each step of time stand in a row, over which windows of 3 lie."""
+    text = """m (float[T, 1, 1] x) => (float[P, Q, R] y) <int64[3] row = {1, 1, -1}> {
+        a = Transpose <perm = [1, 2, 0]> (x)
+        b = Concat <axis = 1> (a, a, a)
+        c = Transpose <perm = [0, 2, 1]> (b)
+        d = Reshape (c, row)
+        y = MaxPool <kernel_shape = [3]> (d)
+    }"""
+    (item,) = rfgraph.load(model(text)).inputs
+    assert item.shape == (256, 1, 1)
+    axis = rfgraph.analyze(model(text)).receptive_field().axes[0]
+    # Units 3t to 3t + 2 read t, and t and the next one.
+    assert (axis.scope, axis.size, axis.size_min, axis.stride) == ("local", 2, 1, Fraction(1, 3))
+
+
+def test_lengths_of_every_kind_are_tried_near_the_first():
+    """Of three units and three more for a position, twice the half is as long where T is odd."""
+    text = """m (float[1, 1, T] x) => (float[P, Q, R] y) <float[3] twice = {1, 1, 2}> {
+        a = ConvTranspose <strides = [3], output_padding = [1]> (x, weight)
+        b = MaxPool <kernel_shape = [2], strides = [2]> (a)
+        c = Resize (b, , twice)
+        y = Concat <axis = 1> (a, c)
+    }"""
+    (item,) = rfgraph.load(with_weight(text, (1, 1, 5))).inputs
+    assert item.shape == (1, 1, 255)

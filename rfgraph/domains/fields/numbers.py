@@ -41,25 +41,27 @@ def axis_of(
     if scope == "none" or shape is None:
         return Axis(axis, scope, regular=scope == "none")
     if scope == "local":
-        return _local_axis(axis, state.classes, shape, length, spatial)
+        return _local_axis(axis, state, state.classes, shape, spatial)
     before = after = None
     if scope == "one-sided":
         united = _united_field(axis, state.classes, shape)
         before, after = bounded_reach(united, shape, length)
     inner, local = None, state.local(spatial)
     if local and all(layout.is_local([axis]) for layout in local):
-        inner = _local_axis(axis, local, shape, length, spatial)
+        inner = _local_axis(axis, state, local, shape, spatial)
     least, most = (None, None) if inner is None else (inner.shortest, inner.longest)
     return Axis(axis, scope, before=before, after=after, shortest=least, longest=most, local=inner)
 
 
 def _local_axis(
-    axis: int, classes: Classes, shape: Shape, length: int, spatial: Sequence[int]
+    axis: int, state: State, classes: Classes, shape: Shape, spatial: Sequence[int]
 ) -> Axis:
-    united = _united_field(axis, classes, shape)
-    others = frozenset[int]().union(*(layout.sharing_axes(axis) for layout in classes))
+    united, lengths = _united_field(axis, classes, shape), state.lengths
+    every = frozenset[int]().union(*(layout.sharing_axes(axis) for layout in classes))
+    # An axis of one position has no other to move to.
+    others = {other for other in every if lengths[other] > 1}
     shared = bool(others.intersection(spatial) if axis in spatial else others)
-    return measure(axis, united, shape, length, shared=shared, moving=bool(others))
+    return measure(axis, united, shape, lengths[axis], shared=shared, moving=bool(others))
 
 
 def _united_field(axis: int, classes: Classes, shape: Shape) -> AxisField:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.onnxfile.lengths.probing import PROBES
 from rfgraph.onnxfile.lengths.trials import Built, Choice, Reason
 from rfgraph.relations.axes import may_move, mover_along
-from rfgraph.relations.graph import edges_of
+from rfgraph.relations.graph import edges_into
 from rfgraph.wording.names import printable
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Operators that leave an axis of one position as it is, or take it away.
 SELECTING = frozenset({"Gather", "GatherND", "GatherElements", "Slice", "Split", "Scan"})
+# Operators that may make an axis of one position a part of another.
+MERGING = frozenset({"Reshape", "Flatten"})
 
 
 def with_moved_axes(
@@ -58,11 +60,22 @@ def with_moved_axes(
 
 
 def _may_move(graph: Graph) -> bool:
-    """Whether some operator may move along an axis of which there is one position only."""
-    return any(
-        may_move(edge.relation, selects=edge.operator.op_type in SELECTING)
-        for edge in edges_of(graph)
-    )
+    """Whether some operator may move along an axis of which there is one position only.
+
+    A Reshape may have made that a part of any other, along which windows lie behind it.
+    """
+    reshaped: set[str] = set()
+    for name in graph:
+        for edge in edges_into(graph, name):
+            relation = edge.relation
+            behind = edge.source in reshaped or edge.operator.op_type in MERGING
+            if may_move(relation, selects=edge.operator.op_type in SELECTING) or (
+                behind and relation.is_window
+            ):
+                return True
+            if behind:
+                reshaped.add(name)
+    return False
 
 
 def _movers(

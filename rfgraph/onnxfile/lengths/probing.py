@@ -179,8 +179,9 @@ class Search(Generic[Built]):
     def _lengthen(
         self, keys: Keys, lengths: Lengths, result: Built | Refusal, refusal: Refusal
     ) -> tuple[Lengths, Built | Refusal]:
-        """Return a length of its kind near the first probe, where one fits too: from a short one,
-        which no unit is away from the ends of, little can be told.
+        """Return a length of its kind near the first probe, where one fits too.
+
+        From a short one, in which no unit is away from the ends, little can be told.
         """
         short = lengths[keys[0]]
         if 2 * short > PROBES[0] or len(keys) > 1 or self._first[keys[0]]:
