@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from fractions import Fraction
 from pathlib import Path
 
@@ -239,3 +240,9 @@ def test_what_tiles_and_streams_may_use(tmp_path, line, key, value):
 def test_what_they_may_not(tmp_path, line, said):
     with pytest.raises(rfgraph.UsageError, match=said):
         config.read(written(tmp_path, line))
+
+
+def test_the_keys_are_what_python_calls_the_settings():
+    assert {config.parameter(key) for key in config.SETTINGS} == set(
+        inspect.signature(make_settings).parameters
+    )

@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_output, refused, result_of, view_of
+from rfgraph.cli.options import add_model, add_output, refused, view_of
 from rfgraph.cli.output import save, show
 from rfgraph.cli.unit import index
 from rfgraph.errors import UsageError
@@ -19,7 +19,7 @@ from rfgraph.wording.names import quoted, some_quoted
 
 if TYPE_CHECKING:
     from rfgraph.analysis.effective_field import ERF
-    from rfgraph.analysis.result import Result
+    from rfgraph.analysis.view import View
     from rfgraph.cli.parser import Parser
 
 FORMATS = ("text", "json", "csv", "markdown")
@@ -94,8 +94,8 @@ def run(options: argparse.Namespace) -> int:
     if options.layers:
         _write_layers(options)
         return 0
-    result = result_of(options)
-    fields, file = fields_of(result, options), None
+    chosen = view_of(options, reached=False)
+    fields, file = _fields(chosen, options), None
     if ending in MAPS and ending != options.format:
         if len(fields) != 1:
             names = ", ".join(quoted(found.tensor) for found in fields[:5])
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
             )
         save(options, [_map(fields[0], ending)])
         file, options.output = options.output, None
-    show(options, "erf", result.model, fields, file)
+    show(options, "erf", chosen.result.model, fields, file)
     return 0
 
 
@@ -119,24 +119,20 @@ def _write_layers(options: argparse.Namespace) -> None:
     show(options, "layers.effective", file, rows, options.map, options.share)
 
 
-def fields_of(result: Result, options: argparse.Namespace) -> list[ERF]:
+def _fields(chosen: View, options: argparse.Namespace) -> list[ERF]:
     """Return the fields asked for: of each tensor on each input that reaches it."""
     from rfgraph.analysis.erf import candidates, erf
-    from rfgraph.analysis.names import pick_input, pick_tensor
 
-    sources = [item.name for item in result.model.inputs]
-    if options.input is not None:
-        sources = [pick_input(result.model, options.input)]
-    asked = [pick_tensor(result.model, name) for name in options.tensor or ()]
+    result = chosen.result
     pairs = [
         (tensor, source)
-        for source in sources
-        for tensor in asked or candidates(result, source)
+        for source in chosen.inputs
+        for tensor in chosen.tensors or candidates(result, source)
         if tensor in result.forms[source]
     ]
     if not pairs:
-        named = some_quoted(asked or result.model.outputs) or "an output"
-        whence = f"input {some_quoted(sources)}" if sources else "input"
+        named = some_quoted(chosen.tensors or result.model.outputs) or "an output"
+        whence = f"input {some_quoted(chosen.inputs)}" if chosen.inputs else "input"
         raise UsageError(f"nothing is read: no {whence} reaches {named}")
     return [
         erf(result, tensor, options.unit, source, options.map, options.share, options.local)

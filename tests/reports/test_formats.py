@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import unicodedata
+from fractions import Fraction
 
 import pytest
 
@@ -16,6 +17,7 @@ from reports.published import FILES, FOLDER, analysed, expected
 from rfgraph.analysis.document import parts
 from rfgraph.analysis.histogram import path_histogram
 from rfgraph.analysis.view import view
+from rfgraph.reports.formats.csv import csv_text
 from rfgraph.reports.formats.json import dumps
 from rfgraph.reports.formats.style import Style
 from rfgraph.reports.layers import rows as layers_rows
@@ -249,3 +251,9 @@ def test_operators_without_a_name_are_called_the_same_everywhere():
     assert entry["axes"][2]["through"] == [entry["node"]]
     # The table calls a layer by its tensor then, for that is a name of the file.
     assert [layer.label for layer in layers(shown(result), "x0")][-1] == y
+
+
+def test_a_csv_cell_is_a_number_or_a_name_that_is_no_formula():
+    values = [-3, Fraction(-1, 2), "-1/2", None, True, (0, -1), "=1+1", "-x", "a\tb"]
+    written = csv_text(["n"] * len(values), [values])
+    assert written.splitlines()[1] == "-3,-1/2,-1/2,,true,0 -1,'=1+1,'-x,a\\x09b"
