@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -11,7 +12,9 @@ import pytest
 import rfgraph
 from analysis import nets
 from oracle.examples import builder
+from rfgraph.analysis.proof import Proof
 from rfgraph.cli import main
+from rfgraph.cli.options import proof_code
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 UNET = str(FIXTURES / "unet_nearest.onnx")
@@ -465,3 +468,11 @@ def test_names_from_a_file_cannot_act(run, tmp_path):
             text = run(*command[:1], path, *command[1:], "--format", form)
             assert not set("\x1b\u202e") & set(text)
     assert "\x1b" not in run("tiles", path, "--for", "dask", code=2)
+
+
+def test_a_run_that_gives_something_else_fails():
+    """Off by 1 where rounding may be 256 units in the last place of values up to 1; or no run."""
+    found = rfgraph.tiles(UNET)
+    for difference, code in ((1.0, 1), (0.0, 0), (None, 0)):
+        proof = Proof(parts=2, difference=difference, scale=1.0, epsilon=2.0**-23)
+        assert proof_code([found, replace(found, proof=proof)]) == code

@@ -27,7 +27,7 @@ from rfgraph.wording.names import quoted
 from rfgraph.wording.records import Record, entry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.blocking import Blocker
@@ -69,6 +69,18 @@ class Chunk(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Start(Record):
+    """The `units` at the start of which some read further ahead than those that follow.
+
+    Padding by the input's own positions turns them back to later ones. `delays` are those that the
+    chunks would have without them.
+    """
+
+    units: int
+    delays: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Streaming:
     """How a tensor follows an input axis that is time.
 
@@ -76,7 +88,8 @@ class Streaming:
     `lookahead` how far any path reads past a unit's own position, None without end. `rate` is in
     positions per second. `caches` are what running layer by layer keeps. `breakers` are operators
     for which it cannot run at all. `dropped` positions at the end of the input are never read.
-    `proof` is what a run gave, if one was asked for.
+    `start` says so of units at the start that read further ahead than others. `proof` is what a run
+    gave, if one was asked for.
     """
 
     tensor: str
@@ -91,6 +104,7 @@ class Streaming:
     breakers: tuple[Blocker, ...]
     dropped: int
     geometry: Geometry = field(repr=False, compare=False)
+    start: Start | None = None
     proof: Proof | None = None
 
     @property
@@ -120,6 +134,7 @@ class Streaming:
             **entry_of(self, "chunks", "caches", "state_bytes"),
             "breakers": [entry_of(item, "node", "op_type", "why") for item in self.breakers],
             "dropped": self.dropped,
+            **({} if self.start is None else {"start": self.start.to_dict()}),
             **({} if self.proof is None else {"verified": self.proof.to_dict()}),
         }
 
@@ -157,6 +172,7 @@ def stream(
     endless = any(item.why == BEFORE for item in found.blockers)
     needs = None if moved is None or breakers else moved.map
     firsts = {} if moved is None else _read_at_the_start(found, moved)
+    chunks = () if needs is None else _chunks((needs, firsts), chunk, speed, endless=endless)
     return Streaming(
         name,
         source,
@@ -165,11 +181,12 @@ def stream(
         lookahead(result, found, time),
         None if moved is None else moved.period,
         speed,
-        () if needs is None else _chunks((needs, firsts), chunk, speed, endless=endless),
+        chunks,
         () if needs is None else caches(found.model, found.moves[time], name),
         breakers,
         _dropped(result, source, name, time),
         found,
+        None if needs is None else _start(needs, firsts, chunks),
     )
 
 
@@ -286,6 +303,15 @@ def _chunk(
     best, worst = min(ages), max(ages)
     ms = None if rate is None else (best * 1000 / rate, worst * 1000 / rate)
     return Chunk(size, delay, context, Latency(best, worst, ms))
+
+
+def _start(needs: PeriodicMap, firsts: Mapping[int, int], chunks: Sequence[Chunk]) -> Start | None:
+    """Return what is to be said of units that read further than by the period, None of none."""
+    further = [u for u, hi in firsts.items() if (own := needs.at(u)) is None or hi > own[1]]
+    if not further:
+        return None
+    sizes = [(item.chunk, item.chunk * needs.p // needs.q) for item in chunks]
+    return Start(further[-1] + 1, tuple(_delay(needs, *size) for size in sizes))
 
 
 def _delay(needs: PeriodicMap, size: int, count: int) -> int:

@@ -12,7 +12,7 @@ from rfgraph.errors import UsageError
 from rfgraph.wording.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rfgraph.analysis.analysis import Analysis
     from rfgraph.analysis.proof import Proof
@@ -210,6 +210,12 @@ def answers(
     if options.verify:
         found = [replace(item, proof=prove(result, item, options)) for item in found]
     return result.model, found
+
+
+def proof_code(found: Iterable[Tiling | Streaming]) -> int:
+    """Return the exit code: 1 where a run gave something else than what is said."""
+    proofs = (item.proof for item in found if item.proof is not None)
+    return int(any(proof.difference is not None and not proof.holds for proof in proofs))
 
 
 def load_file(file: str, options: argparse.Namespace) -> Model:

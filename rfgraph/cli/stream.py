@@ -16,6 +16,7 @@ from rfgraph.cli.options import (
     add_verify,
     answers,
     input_values,
+    proof_code,
     refused,
 )
 from rfgraph.cli.output import show
@@ -68,8 +69,9 @@ def run(options: argparse.Namespace) -> int:
     from rfgraph.analysis.streaming import stream
 
     question = {"axis": options.axis, "rate": options.rate, "chunk": options.chunk}
-    show(options, "stream", *answers(options, stream, _proof, **question))
-    return 0
+    model, found = answers(options, stream, _proof, **question)
+    show(options, "stream", model, found)
+    return proof_code(found)
 
 
 def _proof(result: Analysis, item: Streaming, options: argparse.Namespace) -> Proof:

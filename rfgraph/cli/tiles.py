@@ -16,6 +16,7 @@ from rfgraph.cli.options import (
     add_verify,
     answers,
     input_values,
+    proof_code,
     refused,
 )
 from rfgraph.cli.output import emit, show
@@ -92,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     model, found = answers(options, tiles, _proof, **question)
     if options.library is None:
         show(options, "tiles.report", model, found)
-        return 0
+        return proof_code(found)
     from rfgraph.reports.tiles.snippets import snippet
 
     emit(options, "\n".join(snippet(item, options.library) for item in found))

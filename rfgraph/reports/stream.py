@@ -116,6 +116,14 @@ def verdict(item: Streaming) -> str:
         return "Does not stream:"
     if item.period is None:
         return "Does not stream: the tensor does not keep the axis."
+    if item.start is not None:
+        last, delays = item.start.units - 1, item.start.delays
+        settled = "" if any(delays) else ", none of which needs more than its own step"
+        chunks = ", ".join(map(str, dict.fromkeys(delays)))
+        return (
+            f"Units up to {last} read further ahead than those that follow{settled}: padding at "
+            f"the start turns back to later positions. Without them the delay is {chunks}."
+        )
     if item.causal and any(chunk.delay for chunk in item.chunks):
         return (
             f"Causal: no unit reads past its own step of {item.period[1]}. In chunks some come "

@@ -387,3 +387,14 @@ def test_a_mask_that_a_graph_computes_is_the_same_at_other_lengths():
     found = rfgraph.stream(rfgraph.load(str(path), masks=True))
     assert (found.breakers, found.causal, found.lookahead) == ((), True, 1)
     assert {(chunk.delay, chunk.context) for chunk in found.chunks} == {(0, None)}
+
+
+def test_units_at_the_start_are_told_from_those_that_follow():
+    """Of windows of 3 behind three positions turned back, the first alone reads ahead: 1 to 3."""
+    found = rfgraph.stream(turned_back(), chunk=3)
+    assert (found.start.units, found.start.delays, found.chunks[0].delay) == (1, (0,), 1)
+    assert "Units up to 0 read further ahead than those that follow, none of which" in verdict(
+        found
+    )
+    assert found.to_dict()["start"] == {"units": 1, "delays": [0]}
+    assert rfgraph.stream(conv((2, 2))).start is None
