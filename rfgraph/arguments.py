@@ -22,7 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def described(value: object) -> str:
+def describe(value: object) -> str:
     """Return how a message calls a value that is not what was required."""
     if value is None or isinstance(value, bool | int | float):
         return str(value)
@@ -34,21 +34,21 @@ def mapping(what: str, value: object) -> Mapping[Any, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise UsageError(f"{what} requires a mapping, found {described(value)}")
+        raise UsageError(f"{what} requires a mapping, found {describe(value)}")
     return value
 
 
 def text(what: str, value: object) -> str:
     """Return a string."""
     if not isinstance(value, str):
-        raise UsageError(f"{what} requires a name, found {described(value)}")
+        raise UsageError(f"{what} requires a name, found {describe(value)}")
     return value
 
 
 def texts(what: str, value: object) -> list[str]:
     """Return the strings of a sequence, which is not one string itself."""
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise UsageError(f"{what} requires a sequence of names, found {described(value)}")
+        raise UsageError(f"{what} requires a sequence of names, found {describe(value)}")
     return [text(what, item) for item in value]
 
 
@@ -57,13 +57,13 @@ def integer(what: str, value: object) -> int:
     try:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise UsageError(f"{what} requires an integer, found {described(value)}") from None
+        raise UsageError(f"{what} requires an integer, found {describe(value)}") from None
 
 
 def sequence(what: str, value: object) -> Sequence[Any]:
     """Return the items of a sequence that is neither text nor a mapping."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise UsageError(f"{what} requires a sequence, found {described(value)}")
+        raise UsageError(f"{what} requires a sequence, found {describe(value)}")
     return tuple(value)
 
 

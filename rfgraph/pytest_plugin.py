@@ -33,14 +33,14 @@ def assert_receptive_field(
     are loaded here. What cannot be answered raises RfgraphError.
     """
     __tracebackhide__ = True
-    from rfgraph.checks.run import check, failing
+    from rfgraph.checks.run import at_least, check
     from rfgraph.checks.settings import severity
 
     asked = {name: value for name, value in settings.items() if value is not None}
     if config is not None:
         asked = _configured(Path(config), model, asked)
     least = severity(asked.pop("fail_on", "warning"))
-    findings = failing(check(model, rules=rules, **asked), least)
+    findings = at_least(check(model, rules=rules, **asked), least)
     if findings:
         lines = [f"{found.code} {found.severity}: {found.message}" for found in findings]
         raise AssertionError("\n".join(lines))

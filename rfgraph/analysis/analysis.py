@@ -58,12 +58,12 @@ class Analysis:
 
     def pair(self, tensor: str | None, input: str | None) -> tuple[str, str]:
         """Return the input and the tensor meant; UsageError where it does not reach that."""
-        source, name = self._picked(input), pick_tensor(self.model, tensor)
+        source, name = self._pick_input(input), pick_tensor(self.model, tensor)
         if name not in self.forms[source]:
             raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
         return source, name
 
-    def _picked(self, name: str | None) -> str:
+    def _pick_input(self, name: str | None) -> str:
         """Return the input meant, without a search where it is one by name."""
         if isinstance(name, str) and name in self.forms:
             return name
@@ -76,7 +76,7 @@ class Analysis:
 
         By default on all inputs of the model.
         """
-        sources = self.forms if inputs is None else map(self._picked, inputs)
+        sources = self.forms if inputs is None else map(self._pick_input, inputs)
         forms = [(source, self.forms[source]) for source in sources]
         for name in self.graph if tensors is None else pick_tensors(self.model, tensors):
             yield from (self._field(name, source) for source, form in forms if name in form)
@@ -168,7 +168,7 @@ class Analysis:
 
         return other_lengths(self.model)
 
-    def examined(self, tensor: str) -> Examined:
+    def examine(self, tensor: str) -> Examined:
         """Return what is worked out of a tensor, with what was so if it was asked for last."""
         if self._examined is None or self._examined.tensor != tensor:
             from rfgraph.analysis.examined import Examined
@@ -190,7 +190,7 @@ class Analysis:
         Of the paths from one `input`, or from any.
         """
         output = pick_tensor(self.model, output)
-        sources = self.forms if input is None else [self._picked(input)]
+        sources = self.forms if input is None else [self._pick_input(input)]
         before: dict[str, None] = {}
         for name in sources:
             before.update(dict.fromkeys(before_global(self.graph, self.forms[name], output)))
@@ -224,7 +224,7 @@ def forms_of(model: Model, input: str | None = None) -> dict[str, ClosedForm]:
     return closed_forms(model.graph, names)
 
 
-def analysed(model: Model | Analysis | Source, input: str | None = None) -> Analysis:
+def analysis_of(model: Model | Analysis | Source, input: str | None = None) -> Analysis:
     """Return an analysis as it is, and that of anything else, on one input or on all."""
     if isinstance(model, Analysis):
         return model
@@ -232,9 +232,9 @@ def analysed(model: Model | Analysis | Source, input: str | None = None) -> Anal
     return Analysis(loaded, forms_of(loaded, input))
 
 
-def reached(
+def pair_asked(
     model: Model | Analysis | Source, tensor: str | None, input: str | None
 ) -> tuple[Analysis, str, str]:
     """Return the analysis, the input and the tensor meant; UsageError where it is not reached."""
-    result = analysed(model)
+    result = analysis_of(model)
     return result, *result.pair(tensor, input)

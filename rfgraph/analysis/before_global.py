@@ -49,13 +49,13 @@ def before_global(graph: Graph, form: ClosedForm, output: str) -> list[str]:
                 continue
             seen.add(before)
             if has_local_path(form, before):
-                last[_unflattened(graph, form, before)] = None
+                last[_before_flattening(graph, form, before)] = None
             else:
                 stack.append(before)
     return [name for name in last if name != form.input]
 
 
-def _unflattened(graph: Graph, form: ClosedForm, tensor: str) -> str:
+def _before_flattening(graph: Graph, form: ClosedForm, tensor: str) -> str:
     """Step back over moves of elements while the spatial axes lie merged with others."""
     chain = [tensor, *_before_moves(graph, form, tensor)]
     apart = [at for at in chain if not _is_merged(form, at)]

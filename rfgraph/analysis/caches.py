@@ -53,7 +53,7 @@ def caches(model: Model, moving: Movement, target: str) -> tuple[Cache, ...]:
                 found.extend(made)
                 if made:
                     seen.add(key)
-        found.extend(_waiting(model, moving, edges, sizes))
+        found.extend(_delay_lines(model, moving, edges, sizes))
     found.extend(Cache(operator.label, None, None) for operator in moving.tabulated)
     return tuple(found)
 
@@ -74,11 +74,11 @@ def _of_edge(model: Model, moving: Movement, edge: Edge, sizes: Mapping[str, int
             times = _STATES.get(edge.operator.op_type)
             state = None if times is None else times * after_beside
             return _cache(edge, edge.target, state, sizes)
-        return _cache(edge, edge.source, _kept(rule) * beside, sizes)
+        return _cache(edge, edge.source, _needed_again(rule) * beside, sizes)
     return []
 
 
-def _kept(rule: AxisRule) -> int:
+def _needed_again(rule: AxisRule) -> int:
     """Return how many positions of what it reads a rule needs again for the next of its outputs."""
     match rule:
         case Window():
@@ -117,7 +117,7 @@ def _cache(edge: Edge, tensor: str, values: int | None, sizes: Mapping[str, int]
     return [Cache(edge.operator.label, values, known)]
 
 
-def _waiting(
+def _delay_lines(
     model: Model, moving: Movement, edges: list[Edge], sizes: Mapping[str, int]
 ) -> Iterator[Cache]:
     """Yield the delay lines of a merge: what is ahead waits for what comes last."""

@@ -47,13 +47,13 @@ class Condensed:
     edges: tuple[tuple[int, int], ...]
 
 
-def condensed(result: Analysis, most: int = MAX_BOXES) -> Condensed:
+def condense(result: Analysis, most: int = MAX_BOXES) -> Condensed:
     """Return the graph of a model in at most `most` boxes, folded as little as that takes."""
     leaves = [(box, _path(result.graph, box)) for box in _leaves(result)]
-    return unfolded(result.graph, _bundled(_folded(leaves, 0), most), most)
+    return unfold(result.graph, _bundle(_fold(leaves, 0), most), most)
 
 
-def unfolded(graph: Graph, boxes: tuple[Box, ...], most: int = MAX_BOXES) -> Condensed:
+def unfold(graph: Graph, boxes: tuple[Box, ...], most: int = MAX_BOXES) -> Condensed:
     """Return boxes with what is between them, folded ones opened level by level up to `most`."""
     drawn = Condensed(boxes, _between(graph, boxes))
     while True:
@@ -122,7 +122,7 @@ def _path(graph: Graph, box: Box) -> tuple[str, ...]:
     return tuple(separator.join(parts[: number + 1]) for number, part in enumerate(parts) if part)
 
 
-def _folded(leaves: Sequence[tuple[Box, tuple[str, ...]]], depth: int) -> tuple[Box, ...]:
+def _fold(leaves: Sequence[tuple[Box, tuple[str, ...]]], depth: int) -> tuple[Box, ...]:
     """Return boxes with those folded that follow each other under one path of `depth` parts."""
     boxes: list[Box] = []
     for path, group in groupby(leaves, key=lambda leaf: leaf[1][depth : depth + 1]):
@@ -130,7 +130,7 @@ def _folded(leaves: Sequence[tuple[Box, tuple[str, ...]]], depth: int) -> tuple[
         if not path or len(run) == 1:
             boxes.extend(box for box, _ in run)
             continue
-        parts = _folded(run, depth + 1)
+        parts = _fold(run, depth + 1)
         boxes.append(parts[0] if len(parts) == 1 else _block(path[0], parts))
     return tuple(boxes)
 
@@ -140,10 +140,10 @@ def _block(label: str, parts: Iterable[Box]) -> Box:
     return Box(label, tuple(name for part in parts for name in part.tensors), parts)
 
 
-def _bundled(boxes: tuple[Box, ...], most: int) -> tuple[Box, ...]:
+def _bundle(boxes: tuple[Box, ...], most: int) -> tuple[Box, ...]:
     """Return boxes with as many in a row folded as leaves at most `most`, on every level."""
     inner = tuple(
-        _block(box.label, _bundled(box.parts, most)) if box.parts else box for box in boxes
+        _block(box.label, _bundle(box.parts, most)) if box.parts else box for box in boxes
     )
     while len(inner) > most:
         bundles = -(-len(inner) // max(most // 2, 2))

@@ -7,12 +7,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rfgraph.analysis.analysis import analysed
+from rfgraph.analysis.analysis import analysis_of
 from rfgraph.analysis.differences import Diff, Kind, LayerDiff, TensorDiff, Verdict
 from rfgraph.analysis.layers import FIELD, WINDOW, layers_of
-from rfgraph.analysis.measurement import WITHOUT_END, measured
+from rfgraph.analysis.measurement import WITHOUT_END, measure
 from rfgraph.analysis.names import pick_input, pick_tensor
-from rfgraph.analysis.pairing import Pair, matched, paired_layers
+from rfgraph.analysis.pairing import Pair, match, paired_layers
 from rfgraph.arguments import keywords_named, mapping, text
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.graph import Model, shape_of
@@ -55,12 +55,12 @@ def diff(
     other, where it has some. A source whose inputs are to be bound is loaded first (`load`). Raises
     UsageError for a tensor that does not exist.
     """
-    before, after = _at_same_lengths(analysed(old), analysed(new))
+    before, after = _at_same_lengths(analysis_of(old), analysis_of(new))
     sources = _paired_inputs(before.model, after.model)
     if input is not None:
         named = pick_input(after.model, input)
         sources = [pair for pair in sources if pair[1] == named]
-    asked = [_named(before, after, pair) for pair in mapping("tensors", tensors).items()]
+    asked = [_pick_pair(before, after, pair) for pair in mapping("tensors", tensors).items()]
     found = tuple(
         one
         for source in sources
@@ -78,7 +78,7 @@ def diff(
     return Diff(before.model, after.model, found, layers, worse, better)
 
 
-def _named(
+def _pick_pair(
     before: Analysis, after: Analysis, pair: tuple[object, object]
 ) -> tuple[tuple[str, str], None]:
     one = pick_tensor(before.model, text("an old tensor", pair[0]))
@@ -103,17 +103,17 @@ def _at_lengths_of(
     for item in open_one.model.inputs:
         other = others.get(names.get(item.name, ""))
         if other is not None and len(other.shape) == len(item.shape):
-            shapes[item.name] = _filled(item, other)
+            shapes[item.name] = _shape_as_stated(item, other)
     differs = any(item.shape != shapes.get(item.name, item.shape) for item in open_one.model.inputs)
     if not differs or open_one.model.at is None:
         return open_one
     try:
-        return analysed(open_one.model.at(shapes))
+        return analysis_of(open_one.model.at(shapes))
     except RfgraphError:
         return open_one
 
 
-def _filled(item: ModelInput, other: ModelInput) -> Shape:
+def _shape_as_stated(item: ModelInput, other: ModelInput) -> Shape:
     return tuple(
         other.shape[axis] if axis in item.probed and axis not in other.probed else length
         for axis, length in enumerate(item.shape)
@@ -126,10 +126,10 @@ def _paired_inputs(old: Model, new: Model) -> list[Names]:
     same = [item.name for item in old.inputs if item.name in names[1]]
     left = [item for item in old.inputs if item.name not in names[1]]
     right = [item for item in new.inputs if item.name not in names[0]]
-    pairs: list[Pair[ModelInput]] = matched(left, right, lambda item: item.shape)
+    pairs: list[Pair[ModelInput]] = match(left, right, lambda item: item.shape)
     left = [one for one, other in pairs if one is not None and other is None]
     right = [other for one, other in pairs if one is None and other is not None]
-    others: list[Pair[ModelInput]] = matched(left, right, lambda item: len(item.shape))
+    others: list[Pair[ModelInput]] = match(left, right, lambda item: len(item.shape))
     return [(name, name) for name in same] + [
         (None if one is None else one.name, None if other is None else other.name)
         for one, other in (*(pair for pair in pairs if None not in pair), *others)
@@ -138,17 +138,17 @@ def _paired_inputs(old: Model, new: Model) -> list[Names]:
 
 def _outputs(old: Analysis, new: Analysis, source: Names) -> Iterator[tuple[Names, str | None]]:
     """Yield the pairs of tensors to compare, and the output that one feeds."""
-    for one, other in _paired(old, new, old.model.outputs, new.model.outputs):
+    for one, other in _pair(old, new, old.model.outputs, new.model.outputs):
         yield (one, other), None
         if one is None or other is None or source[0] is None or source[1] is None:
             continue
         before, after = old.before_global(one, source[0]), new.before_global(other, source[1])
         if before and after:
-            for pair in _paired(old, new, before, after):
+            for pair in _pair(old, new, before, after):
                 yield pair, other
 
 
-def _paired(
+def _pair(
     old: Analysis, new: Analysis, ones: Sequence[str], others: Sequence[str]
 ) -> Iterator[Names]:
     """Yield tensors of the same name, and the others by shape and order."""
@@ -160,7 +160,7 @@ def _paired(
         return
     left = [(name, shape_of(old.graph, name)) for name in rest[0]]
     right = [(name, shape_of(new.graph, name)) for name in rest[1]]
-    for one, other in matched(left, right, lambda item: item[1]):
+    for one, other in match(left, right, lambda item: item[1]):
         yield None if one is None else one[0], None if other is None else other[0]
 
 
@@ -169,7 +169,7 @@ def _tensor_diff(
 ) -> TensorDiff | None:
     """Return what differs of a tensor on an input, None where neither reads it."""
     before, after = (
-        measured(it, name, at)
+        measure(it, name, at)
         if name is not None and at is not None and name in it.forms[at]
         else None
         for it, name, at in zip((old, new), pair, source, strict=True)

@@ -93,8 +93,8 @@ class EffectiveAxis:
             "axis": self.axis,
             "scope": self.scope,
             "theoretical": self.theoretical,
-            "sigma": rounded(self.sigma),
-            "mean": rounded(self.mean),
+            "sigma": six_digits(self.sigma),
+            "mean": six_digits(self.mean),
             "interval": None if self.interval is None else list(self.interval),
             "size": self.size,
             "share": self.share,
@@ -102,8 +102,8 @@ class EffectiveAxis:
             if endless is None
             else {
                 "size": endless.size,
-                "sigma": rounded(endless.sigma),
-                "ratio": rounded(self.ratio),
+                "sigma": six_digits(endless.sigma),
+                "ratio": six_digits(self.ratio),
             },
         }
 
@@ -170,17 +170,17 @@ class ERF:
             "local": self.local,
             "axes": [axis.to_dict() for axis in self.axes.values()],
             "area_ratio": [
-                {"share": item.share, "side": item.side, "ratio": rounded(item.ratio)}
+                {"share": item.share, "side": item.side, "ratio": six_digits(item.ratio)}
                 for item in areas
                 if item is not None
             ],
             "radial": [
-                {"radius": radius, "share": rounded(share)}
+                {"radius": radius, "share": six_digits(share)}
                 for radius in RADII
                 if (share := self.radial(radius)) is not None
             ],
-            "luo_size": rounded(self.luo_size),
-            "global_share": rounded(self.global_share),
+            "luo_size": six_digits(self.luo_size),
+            "global_share": six_digits(self.global_share),
             "approximate": list(self.approximate),
             "assumed": list(self.assumed),
             "unknown": list(self.unknown),
@@ -191,7 +191,7 @@ class ERF:
         rows = [
             tuple("-" if cell is None else str(cell) for cell in cells)
             for axis in self.axes.values()
-            for cells in [(axis.axis, axis.theoretical, axis.size, rounded(axis.sigma))]
+            for cells in [(axis.axis, axis.theoretical, axis.size, six_digits(axis.sigma))]
         ]
         head = ("axis", "theoretical", f"effective {self.axes_share:g}", "sigma")
         return html_table(f"{self.tensor} on input {self.input}", head, rows) + self._picture()
@@ -212,6 +212,6 @@ class ERF:
         return next((axis.share for axis in self.axes.values()), SHARE)
 
 
-def rounded(value: float | None) -> float | None:
+def six_digits(value: float | None) -> float | None:
     """Return a number to six significant digits, which are the same on every machine."""
     return None if value is None else float(f"{value:.6g}")

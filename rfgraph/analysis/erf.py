@@ -52,13 +52,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from rfgraph.analysis.analysis import analysed
+from rfgraph.analysis.analysis import analysis_of
 from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.effective_field import ERF, SHARE, EffectiveAxis, Endless
 from rfgraph.analysis.lossy import without_lossy
 from rfgraph.analysis.names import pick_input
 from rfgraph.analysis.unit import normal_index
-from rfgraph.arguments import described, fraction, keywords_named, sequence
+from rfgraph.arguments import describe, fraction, keywords_named, sequence
 from rfgraph.domains.effective.adjoint import Kind, Weighing, mass_on
 from rfgraph.domains.effective.mass import Mass, expand, repeats
 from rfgraph.domains.effective.statistics import (
@@ -111,12 +111,12 @@ def erf(
     the tensor is the output, or the one before it becomes global. Raises UsageError for unknown
     names, and where there are several candidates; BoundError where the map grows too large.
     """
-    result = analysed(model)
+    result = analysis_of(model)
     if map not in KINDS:
-        raise UsageError(f"map requires one of {', '.join(KINDS)}, found {described(map)}")
+        raise UsageError(f"map requires one of {', '.join(KINDS)}, found {describe(map)}")
     part = fraction(share)
     if part is None or not 0 < part <= 1:
-        raise UsageError(f"share requires a number above 0 and at most 1, found {described(share)}")
+        raise UsageError(f"share requires a number above 0 and at most 1, found {describe(share)}")
     source = pick_input(result.model, input)
     _, name = result.pair(_default(result, source) if tensor is None else tensor, source)
     shape = shape_of(result.graph, name)
@@ -151,7 +151,7 @@ def endless_fields(
     for tensor in tensors:
         if shape_of(result.graph, tensor) is not None:
             question = _Question(result, source, tensor, _center(result, source, tensor), kind)
-            found[tensor] = question.endless(_restricted(weighing, question.on_way), share)
+            found[tensor] = question.endless(_restrict(weighing, question.on_way), share)
     return found
 
 
@@ -203,7 +203,7 @@ class _Question:
         """Return the field."""
         counted = weigh(self.result.graph, [self.tensor], self.kind, _fetch(self.result, self.kind))
         on_way = self.on_way
-        every = _restricted(counted, on_way)
+        every = _restrict(counted, on_way)
         kept, lossy = self._local(every)
         inside = self._map(every)
         without = self._map(kept) if lossy else inside
@@ -248,9 +248,9 @@ class _Question:
             return np.zeros(lengths, dtype=object if self.kind == "paths" else float)
         for axis in self._spatial:
             mass = expand(mass, axis)
-        return self._summed(mass)
+        return self._sum_over_others(mass)
 
-    def _summed(self, mass: Mass) -> NDArray[Any]:
+    def _sum_over_others(self, mass: Mass) -> NDArray[Any]:
         """Return a mass summed over the axes that are not spatial, as the map counts it."""
         others = tuple(a for a in range(len(mass.shape)) if a not in self._spatial)
         values = mass.values.sum(axis=others) * repeats(mass)
@@ -295,7 +295,7 @@ class _Question:
             return {}
         if mass is None:
             return {}
-        floats = as_floats(self._summed(mass))
+        floats = as_floats(self._sum_over_others(mass))
         found = {}
         for place, axis in enumerate(self._spatial):
             if axis in mass.lost or mass.origin[axis] is None:
@@ -306,7 +306,7 @@ class _Question:
         return found
 
 
-def _restricted(weighing: Weighing, names: Iterable[str]) -> Weighing:
+def _restrict(weighing: Weighing, names: Iterable[str]) -> Weighing:
     """Return a weighing of the edges between `names`."""
     within = frozenset(names)
     edges = {

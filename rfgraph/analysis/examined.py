@@ -31,7 +31,7 @@ class Examined:
         self.lengths, self.graph, self.tensor = lengths, graph, tensor
         edges = cache(lambda: edges_to(graph, tensor))
         padding = cache(lambda source, axis: _padding(graph, source, axis, tensor, edges()))
-        moving = cache(lambda: _moving(graph, tensor))
+        moving = cache(lambda: _movements(graph, tensor))
         self.edges, self.padding = edges, padding
         self.regions = cache(lambda source: clipped_tables(graph, source, [tensor])[tensor])
         self.touched = cache(lambda source, axis: padding(source, axis).flags())
@@ -46,7 +46,7 @@ def _padding(
     return Padding(graph, source, axis, tensor, edges)
 
 
-def _moving(graph: Graph, tensor: str) -> Callable[[str, int], Movement]:
+def _movements(graph: Graph, tensor: str) -> Callable[[str, int], Movement]:
     """Return what tells how a tensor moves: what leads to it is the same for all inputs."""
     from rfgraph.domains.movement import leading_to, movement
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from rfgraph.analysis.before_global import before_stops
 from rfgraph.analysis.blocking import Blocker, all_blockers, rounding
 from rfgraph.analysis.examined import Examined
-from rfgraph.analysis.interior import moving
+from rfgraph.analysis.interior import movement_of
 from rfgraph.analysis.lengths import (
     MAX_STEP,
     Lengths,
-    accepted,
     accepted_lengths,
+    accepted_text,
     least_alike,
 )
 from rfgraph.analysis.together import Together, together
@@ -192,14 +192,14 @@ def geometry(
     """
     spatial = result.forms[source].spatial_axes if axes is None else tuple(axes)
     item = result.model.input(source)
-    examined = result.examined(tensor)
-    found = _accepted(examined, item, spatial)
+    examined = result.examine(tensor)
+    found = _lengths_accepted(examined, item, spatial)
     lengths = {axis: one for axis, (one, _) in found.items()}
     shape = None if whole is None else _whole_shape(examined, item, lengths, whole)
-    examined = _measured_at(examined, item, lengths, whole or _bound(item, spatial))
+    examined = _measured_at(examined, item, lengths, whole or _lengths_bound(item, spatial))
     model = examined.lengths.model
     item = model.input(source)
-    moves = {axis: moving(examined, item, axis) for axis in spatial}
+    moves = {axis: movement_of(examined, item, axis) for axis in spatial}
     own_shape = shape_of(model.graph, tensor) or ()
     measured = tuple(
         made
@@ -232,7 +232,7 @@ def _measured_at(
         axis: _base(item.shape[axis], found, length)
         for (axis, found), length in zip(lengths.items(), whole, strict=True)
     }
-    for axes in _sharing(item, at):
+    for axes in _axes_of_one_length(item, at):
         at.update(dict.fromkeys(axes, _common(at, lengths, axes)))
     if all(item.shape[axis] == length for axis, length in at.items()):
         return examined
@@ -246,13 +246,13 @@ def _at(
     """Return the model at lengths of its axes; UsageError, with what they accept, if refused."""
     made = others.at(item, at)
     if made is None:
-        said = [f"axis {axis} accepts {accepted(lengths[axis])}" for axis in at]
+        said = [f"axis {axis} accepts {accepted_text(lengths[axis])}" for axis in at]
         found = f"lengths of {', '.join(map(str, at.values()))}"
         raise UsageError(f"input {quoted(item.name)} refuses {found}; {'; '.join(said)}")
     return made
 
 
-def _sharing(item: ModelInput, axes: Iterable[int]) -> Iterator[list[int]]:
+def _axes_of_one_length(item: ModelInput, axes: Iterable[int]) -> Iterator[list[int]]:
     """Yield axes of one length in the file, where there are several."""
     by_symbol: dict[str, list[int]] = {}
     for axis in axes:
@@ -271,20 +271,20 @@ def _common(at: Mapping[int, int], lengths: Mapping[int, Lengths], axes: Sequenc
     return next(fitting, None) or next(even, least)
 
 
-def _bound(item: ModelInput, axes: Sequence[int]) -> list[int | None]:
+def _lengths_bound(item: ModelInput, axes: Sequence[int]) -> list[int | None]:
     """Return the lengths of axes that are open in the file and were not chosen for it."""
     bound = item.symbolic.keys() - item.probed.keys() - item.determined.keys()
     return [item.shape[axis] if axis in bound else None for axis in axes]
 
 
-def _accepted(
+def _lengths_accepted(
     examined: Examined, item: ModelInput, spatial: Sequence[int]
 ) -> dict[int, tuple[Lengths, tuple[Break, ...]]]:
     """Return by axis the lengths that it accepts, and what differs between such."""
     moves = {axis: examined.movement(item.name, axis) for axis in spatial}
     shared = {
         axis: math.lcm(*(moves[each].step for each in axes))
-        for axes in _sharing(item, moves)
+        for axes in _axes_of_one_length(item, moves)
         for axis in axes
     }
     return {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
-from rfgraph.analysis.analysis import analysed
+from rfgraph.analysis.analysis import analysis_of
 from rfgraph.analysis.paths import Count, question
 from rfgraph.analysis.statistics import STATISTICS, AxisHistogram
 from rfgraph.analysis.view import input_lengths
@@ -129,7 +129,7 @@ def path_histogram(
     bytes; BoundError beyond. An empty distribution if nothing leads there; UsageError for unknown
     names.
     """
-    result = analysed(model, input)
+    result = analysis_of(model, input)
     asked = question(result, tensor, input, count, through, avoiding)
     asked = replace(asked, max_patterns=integer("max_patterns", max_patterns))
     source, axes = asked.form.input, asked.form.spatial_axes
@@ -179,7 +179,7 @@ class _Counter:
         for earlier in range(column):
             if counting.same_columns(states, earlier, column):
                 counts = self.axes[states.axes[earlier]]
-                covering = _covering(counts.counts, lengths[axis])
+                covering = _count_covering(counts.counts, lengths[axis])
                 return replace(counts, axis=axis, covering=covering)
         return _axis(states, column, lengths[axis], full=self.full)
 
@@ -216,11 +216,11 @@ def _axis(states: StateGraph, column: int, length: int | None, *, full: bool) ->
         moments.largest if moments else None,
         mean,
         variance,
-        _covering(counts, length),
+        _count_covering(counts, length),
     )
 
 
-def _covering(counts: Mapping[int, int] | None, length: int | None) -> int | None:
+def _count_covering(counts: Mapping[int, int] | None, length: int | None) -> int | None:
     if counts is None or length is None:
         return None
     return sum(number for size, number in counts.items() if size >= length)

@@ -42,7 +42,7 @@ class _Middle(NamedTuple):
     is_bounded: bool
 
 
-def moving(examined: Examined, source: ModelInput, axis: int) -> Movement:
+def movement_of(examined: Examined, source: ModelInput, axis: int) -> Movement:
     """Return how a tensor moves: by steps and, where they do not tell, by units in its middle.
 
     Windows that are shifted by a roll and masked where it wraps, and chunks that a mask makes,

@@ -94,7 +94,7 @@ def accepted_lengths(
     if few:
         tried = range(length + -length % step, length + -length % step + 1)
     elif any(takes.otherwise(length + turns * step) for turns in (1, FEW // step | 1)):
-        step = _repeated(takes, range(length, length + min(max(2 * step, FEW), trials)), step)
+        step = _repetition(takes, range(length, length + min(max(2 * step, FEW), trials)), step)
         if not step:
             return Lengths(length, math.lcm(moving.step, shared), None, ()), ()
         tried = range(length, length + step)
@@ -142,7 +142,7 @@ class _Taking:
         )
 
 
-def _repeated(takes: _Taking, tried: range, step: int) -> int:
+def _repetition(takes: _Taking, tried: range, step: int) -> int:
     """Return the least multiple of a step by which what is accepted repeats; 0 if none is seen."""
     taken = [takes.at_all(length) for length in tried]
     for period in range(step, len(taken) // 2 + 1, step):
@@ -208,7 +208,7 @@ def _rests(edge: Edge, axis: int) -> Iterator[int]:
 # -- in words -------------------------------------------------------------------------------------
 
 
-def accepted(lengths: Lengths) -> str:
+def accepted_text(lengths: Lengths) -> str:
     """Say which lengths an axis accepts."""
     if lengths.step is None:
         return str(lengths.least)
@@ -282,10 +282,10 @@ def dependent(first: Model, second: Model, moving: Movement, longer: int) -> Ite
         operator = producer_of(first.graph, name)
         if _follows(first.graph, second.graph, name, value, longer):
             for one, other in into:
-                yield from _compared(one, other)
+                yield from _differences(one, other)
         elif operator is not None:
             if not any(one.source in stuck for one, _ in into):
-                changed = [found for pair in into for found in _compared(*pair)]
+                changed = [found for pair in into for found in _differences(*pair)]
                 yield from changed or [Break(operator, UNEVEN)]
             stuck.add(name)
 
@@ -304,24 +304,24 @@ def _follows(first: Graph, second: Graph, name: str, value: Moved, longer: int) 
     return other[value.axis] - shape[value.axis] == longer // q * p
 
 
-def _compared(one: Edge, other: Edge) -> Iterator[Break]:
+def _differences(one: Edge, other: Edge) -> Iterator[Break]:
     for step, there in zip(one.relation.steps, other.relation.steps, strict=False):
         kinds = (Taps, Select, Reduce, Prefix)
         if isinstance(step, kinds) and isinstance(there, kinds):
             for (_, rule), (_, rule_there) in zip(step.rules, there.rules, strict=False):
-                why = _changed(rule, rule_there)
+                why = _why_changed(rule, rule_there)
                 if why is not None:
                     yield Break(one.operator, why)
 
 
-def _changed(rule: AxisRule, other: AxisRule) -> str | None:
+def _why_changed(rule: AxisRule, other: AxisRule) -> str | None:
     """Return why a rule is not the same at another length; None where it is."""
     if rule == other:
         return None
     if type(rule) is not type(other):
         return None if reads_the_only(other) else "reads otherwise at other lengths"
     why = _WHY.get(type(rule))
-    return why if why is not None and _kept(rule) != _kept(other) else None
+    return why if why is not None and _independent_part(rule) != _independent_part(other) else None
 
 
 _WHY = {
@@ -334,7 +334,7 @@ _WHY = {
 }
 
 
-def _kept(rule: AxisRule) -> tuple[object, ...]:
+def _independent_part(rule: AxisRule) -> tuple[object, ...]:
     """Return what of a rule must not depend on the length of the axis."""
     match rule:
         case Window() | Transposed():

@@ -35,7 +35,7 @@ def is_lossy(form: ClosedForm, edge: Edge) -> bool:
     for step, shape in zip(edge.relation.steps, edge.relation.shapes, strict=False):
         if isinstance(step, Everything) or _ends(step, axes):
             return True
-        axes = _followed(step, shape, axes)
+        axes = _axes_behind(step, shape, axes)
     return False
 
 
@@ -61,7 +61,7 @@ def _is_open(rule: object) -> bool:
     return isinstance(rule, Band) and None in (rule.before, rule.after)
 
 
-def _followed(step: Step, shape: Shape, axes: frozenset[int]) -> frozenset[int]:
+def _axes_behind(step: Step, shape: Shape, axes: frozenset[int]) -> frozenset[int]:
     """Return where axes lie behind a step."""
     if isinstance(step, Permute):
         return frozenset(place for place, axis in enumerate(step.perm) if axis in axes)

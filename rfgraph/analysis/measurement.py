@@ -83,7 +83,7 @@ class Measured:
     axes: tuple[MeasuredAxis, ...]
 
 
-def measured(result: Analysis, tensor: str, source: str) -> Measured:
+def measure(result: Analysis, tensor: str, source: str) -> Measured:
     """Return what is measured of a tensor on an input that reaches it."""
     field = result.receptive_field(tensor, source)
     spatial = result.forms[source].spatial_axes

@@ -57,7 +57,7 @@ def _unique(seen: dict[str, Layer], layers: Sequence[Layer]) -> dict[str, Layer]
 
 
 def _by_sequence(old: Sequence[Layer], new: Sequence[Layer]) -> list[Pair[Layer]]:
-    pairs = matched(old, new, lambda layer: layer.signature)
+    pairs = match(old, new, lambda layer: layer.signature)
     return _in_order(pairs, old, new)
 
 
@@ -85,7 +85,7 @@ def _in_order(
     return sorted(pairs, key=key)
 
 
-def matched(old: Sequence[T], new: Sequence[T], key: Callable[[T], Hashable]) -> list[Pair[T]]:
+def match(old: Sequence[T], new: Sequence[T], key: Callable[[T], Hashable]) -> list[Pair[T]]:
     """Return pairs of two sequences, those of equal keys in the order that pairs most of them.
 
     Of what lies between as many on either side are paired in order, and then equal ones anywhere.

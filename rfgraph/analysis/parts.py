@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.analysis.tiling import Span, Tile, planned, tile_of
+from rfgraph.analysis.tiling import Span, Tile, plan_tiles, tile_of
 from rfgraph.relations.graph import shape_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def tile_parts(found: Geometry, core: Sequence[int], image: Sequence[int]) -> Qu
         for number, axis in enumerate(found.axes)
         for side in (0, 1)
     )
-    parts = tuple(planned(found, core, image))
+    parts = tuple(plan_tiles(found, core, image))
     return Question(tuple(shape), found.shape or (), parts, less)
 
 
@@ -58,7 +58,7 @@ def _narrower(
     less = replace(axis, halo=halo, grid_halo=grid)
     axes = (*found.axes[:number], less, *found.axes[number + 1 :])
     inside = []
-    for tile in planned(replace(found, axes=axes), core, image):
+    for tile in plan_tiles(replace(found, axes=axes), core, image):
         read = tile.read[axis.axis]
         sides = read.start > 0, read.stop < image[number]
         if sides[side]:
@@ -79,10 +79,10 @@ def least_image(axis: AxisGeometry, core: int) -> int:
     if axis.lengths.is_fixed:
         return axis.lengths.least + core + 2 * axis.period[1]
     length = max(sum(axis.grid_halo) + core + 2 * axis.period[1], axis.least, *axis.mirrored)
-    return _accepted(axis.lengths, length)
+    return _next_accepted(axis.lengths, length)
 
 
-def _accepted(lengths: Lengths, length: int) -> int:
+def _next_accepted(lengths: Lengths, length: int) -> int:
     """Return the next length that an axis accepts and that loses nothing, if any does not."""
     if lengths.step is None:
         return lengths.least
@@ -109,12 +109,12 @@ def inside_parts(found: Geometry) -> Question | None:
             ("after", axis.halo[1], (first, end - step)),
         ):
             cut = [*places[:number], (axis, read, start), *places[number + 1 :]]
-            part = (_placed(found, cut),) if halo else "there is no halo"
+            part = (_place(found, cut),) if halo else "there is no halo"
             less.append((axis.axis, what, part))
-    return Question(item.shape, out, (_placed(found, places),), tuple(less), within=True)
+    return Question(item.shape, out, (_place(found, places),), tuple(less), within=True)
 
 
-def _placed(found: Geometry, places: Sequence[tuple[AxisGeometry, tuple[int, int], int]]) -> Tile:
+def _place(found: Geometry, places: Sequence[tuple[AxisGeometry, tuple[int, int], int]]) -> Tile:
     spans = []
     for axis, read, start in places:
         p, number = axis.period[0], start // axis.period[1]
@@ -151,7 +151,7 @@ def chunk_parts(item: Streaming, *, within: bool) -> Question:
 
 
 def _accepted_above(axis: AxisGeometry, length: int) -> int:
-    return max(length, axis.size) if axis.lengths.is_fixed else _accepted(axis.lengths, length)
+    return max(length, axis.size) if axis.lengths.is_fixed else _next_accepted(axis.lengths, length)
 
 
 def _chunk(item: Streaming, number: int, context: int | None, delay: int, within: bool) -> Tile:

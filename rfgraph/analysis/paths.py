@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from rfgraph.analysis.analysis import analysed
+from rfgraph.analysis.analysis import analysis_of
 from rfgraph.analysis.before_global import local_ends
 from rfgraph.analysis.names import check_name, pick_input, pick_tensor
-from rfgraph.arguments import described, keywords_named, texts
+from rfgraph.arguments import describe, keywords_named, texts
 from rfgraph.domains.paths.states import Question, state_graph
 from rfgraph.errors import UsageError
 from rfgraph.frozen import FrozenDict
@@ -55,7 +55,7 @@ def question(
     """Return which paths are meant; UsageError for what there is not."""
     model = result.model
     if count not in ("routes", "paths"):
-        raise UsageError(f"count requires 'routes' or 'paths', found {described(count)}")
+        raise UsageError(f"count requires 'routes' or 'paths', found {describe(count)}")
     form = result.forms[pick_input(model, source)]
     passed, avoided = texts("through", through), texts("avoiding", avoiding)
     for wanted in (*passed, *avoided):
@@ -94,8 +94,8 @@ def paths(
     for all that differ only in pointwise edges. UsageError for unknown names or orders.
     """
     if order not in ("largest", "smallest"):
-        raise UsageError(f"order requires 'largest' or 'smallest', found {described(order)}")
-    asked = question(analysed(model, input), tensor, input, count, through, avoiding)
+        raise UsageError(f"order requires 'largest' or 'smallest', found {describe(order)}")
+    asked = question(analysis_of(model, input), tensor, input, count, through, avoiding)
     return _paths(asked, largest=order == "largest")
 
 

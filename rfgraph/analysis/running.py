@@ -63,7 +63,7 @@ def _limit(memory: int, seconds: int) -> None:
 def _run(job: Mapping[str, Any]) -> dict[str, Any]:
     net, dtype, is_random = _network(job)
     random = np.random.default_rng(0)
-    x, noise = _drawn(random, job["shape"], dtype), _drawn(random, job["shape"], dtype)
+    x, noise = _draw(random, job["shape"], dtype), _draw(random, job["shape"], dtype)
     whole = net(x)
     if job["out"] and list(whole.shape) != job["out"]:
         raise RfgraphError(f"the output of the whole is {list(whole.shape)}, not {job['out']}")
@@ -73,7 +73,7 @@ def _run(job: Mapping[str, Any]) -> dict[str, Any]:
         "scale": float(sizes.max(initial=0, where=np.isfinite(sizes))),
         "epsilon": float(np.finfo(whole.dtype).eps) if whole.dtype.kind == "f" else 0.0,
         "random_weights": is_random,
-        "plans": [_compared(plan, net, x, whole, within) for plan in job["plans"]],
+        "plans": [_compare(plan, net, x, whole, within) for plan in job["plans"]],
     }
 
 
@@ -96,7 +96,7 @@ def _network(job: Mapping[str, Any]) -> tuple[Net, Any, bool]:
     beside = {
         name: np.asarray(job["values"][name], kinds[name])
         if name in job["values"]
-        else _drawn(random, job["beside"][name], kinds[name])
+        else _draw(random, job["beside"][name], kinds[name])
         for name in kinds
         if name != job["input"]
     }
@@ -108,14 +108,14 @@ def _network(job: Mapping[str, Any]) -> tuple[Net, Any, bool]:
     return net, kinds[job["input"]], is_random
 
 
-def _drawn(random: np.random.Generator, shape: Sequence[int], dtype: Any) -> Array:
+def _draw(random: np.random.Generator, shape: Sequence[int], dtype: Any) -> Array:
     if np.dtype(dtype).kind == "f":
         return random.normal(size=shape).astype(dtype)
     most = 256 if dtype is np.uint8 else 2
     return random.integers(0, most, shape).astype(dtype)
 
 
-def _compared(
+def _compare(
     plan: Sequence[Mapping[str, Any]], net: Net, x: Array, whole: Array, noise: Array | None
 ) -> dict[str, Any]:
     """Return the largest difference of what parts give from the whole, or why there is none."""

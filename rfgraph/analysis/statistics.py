@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rfgraph.arguments import described, fraction
+from rfgraph.arguments import describe, fraction
 from rfgraph.domains.paths.statistics import quantile, root
 from rfgraph.errors import UsageError
 from rfgraph.wording.numbers import decimal, figure, short, whole
@@ -70,7 +70,7 @@ class AxisHistogram:
         """
         exact = fraction(share)
         if exact is None or not 0 <= exact <= 1:
-            raise UsageError(f"a quantile requires a share from 0 to 1, found {described(share)}")
+            raise UsageError(f"a quantile requires a share from 0 to 1, found {describe(share)}")
         return None if self.counts is None else quantile(self.counts, exact)
 
     def to_arrays(self) -> tuple[NDArray[np.int64 | np.object_], NDArray[np.object_]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.analysis.analysis import reached
+from rfgraph.analysis.analysis import pair_asked
 from rfgraph.analysis.caches import Cache, caches
 from rfgraph.analysis.geometry import Geometry, geometry
 from rfgraph.analysis.other_lengths import other_lengths
@@ -160,7 +160,7 @@ def stream(
     UsageError for names that do not exist, an axis, a rate or a chunk that cannot be, saying what
     can.
     """
-    result, source, name = reached(model, tensor, input)
+    result, source, name = pair_asked(model, tensor, input)
     time = _time_axis(result, source, axis)
     speed = None if rate is None else _rate(rate)
     found = geometry(result, name, source, axes=(time,))
@@ -184,7 +184,7 @@ def stream(
         chunks,
         () if needs is None else caches(found.model, found.moves[time], name),
         breakers,
-        _dropped(result, source, name, time),
+        _count_dropped(result, source, name, time),
         found,
         None if needs is None else _start(needs, firsts, chunks),
     )
@@ -328,10 +328,10 @@ def _delay(needs: PeriodicMap, size: int, count: int) -> int:
     return lag
 
 
-def _dropped(result: Analysis, source: str, tensor: str, axis: int) -> int:
+def _count_dropped(result: Analysis, source: str, tensor: str, axis: int) -> int:
     """Return how many positions at the end of the input no unit reads."""
     try:
-        last = int(result.examined(tensor).regions(source)[axis].hi.max())
+        last = int(result.examine(tensor).regions(source)[axis].hi.max())
         return input_shape(result.graph, source)[axis] - 1 - last if last >= 0 else 0
     except BoundError:
         masks = read_positions(result.graph, source, tensor)

@@ -13,7 +13,7 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rfgraph.analysis.activations import fitting_core
-from rfgraph.analysis.analysis import reached
+from rfgraph.analysis.analysis import pair_asked
 from rfgraph.analysis.geometry import AxisGeometry, Geometry, geometry
 from rfgraph.arguments import keywords_named
 from rfgraph.errors import UsageError
@@ -172,7 +172,7 @@ def tiles(
     """
     if tile is not None and memory is not None:
         raise UsageError("tile and memory both say how large a tile is: give one of them")
-    result, source, name = reached(model, tensor, input)
+    result, source, name = pair_asked(model, tensor, input)
     count = len(result.forms[source].spatial_axes)
     whole = None if image is None else per_axis("image", image, count)
     reads = None if tile is None else per_axis("tile", tile, count)
@@ -185,10 +185,10 @@ def tiles(
     core, taken = _cores(found, reads, whole), None
     if memory is not None:
         core, taken = fitting_core(found, core, memory)
-    recommended = replace(_recommended(found, core), activations=taken)
+    recommended = replace(_recommend(found, core), activations=taken)
     if whole is None:
         return Tiling(found, recommended, None, None)
-    plan = tuple(planned(found, core, whole))
+    plan = tuple(plan_tiles(found, core, whole))
     if reads is not None:
         _fits(found, plan, reads)
     return Tiling(found, recommended, plan, found.shape)
@@ -249,7 +249,7 @@ def _has_core(axis: AxisGeometry) -> bool:
     return not axis.lengths.is_fixed or axis.lengths.least >= axis.period[1] + sum(axis.grid_halo)
 
 
-def _recommended(found: Geometry, core: tuple[int, ...]) -> Recommended:
+def _recommend(found: Geometry, core: tuple[int, ...]) -> Recommended:
     pairs = list(zip(core, found.axes, strict=True))
     tile = tuple(
         axis.lengths.least if axis.lengths.is_fixed else length + sum(axis.grid_halo)
@@ -281,7 +281,7 @@ class Span(NamedTuple):
     crop: tuple[int, int]
 
 
-def planned(found: Geometry, core: Sequence[int], whole: Sequence[int]) -> Iterator[Tile]:
+def plan_tiles(found: Geometry, core: Sequence[int], whole: Sequence[int]) -> Iterator[Tile]:
     """Yield the tiles with these cores of an image of lengths `whole`, the last axis fastest."""
     along = (
         _along(axis, length, size, (found.shape or ())[axis.carrier])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
-from rfgraph.analysis.analysis import analysed
+from rfgraph.analysis.analysis import analysis_of
 from rfgraph.analysis.names import pick_input, pick_tensor
 from rfgraph.arguments import integer, keywords_named, sequence
 from rfgraph.domains.fields.numbers import unclipped_span
@@ -150,7 +150,7 @@ def unit(
     UsageError for unknown names, a wrong number of entries and entries out of range, naming the
     tensor's shape; BoundError where tables grow too large.
     """
-    result = analysed(model)
+    result = analysis_of(model)
     name = pick_tensor(result.model, tensor)
     shape = shape_of(result.graph, name)
     if shape is None:
@@ -216,7 +216,7 @@ def _boxes(
 
     By tables of all units where what these read takes too many words.
     """
-    examined = result.examined(tensor)
+    examined = result.examine(tensor)
     try:
         read = boxes_read(result.graph, tensor, index, sources, examined.edges())
         return {source: read.get(source) for source in sources}
@@ -235,7 +235,7 @@ def _region(result: Analysis, tensor: str, index: Index, source: str, box: Box |
     field = result.receptive_field(tensor, source)
     scopes = tuple(axis.scope for axis in field.axes.values())
     unclipped = tuple(
-        _unclipped(result, form, tensor, index, axis)
+        _unclipped_span(result, form, tensor, index, axis)
         if field.axes[axis].scope == "local"
         and field.axes[axis].regular
         and axis in form.spatial_axes
@@ -243,17 +243,17 @@ def _region(result: Analysis, tensor: str, index: Index, source: str, box: Box |
         for axis in field.axes
     )
     padding = tuple(
-        _padded(result, tensor, index, source, axis) if axis in form.spatial_axes else None
+        _padding_of(result, tensor, index, source, axis) if axis in form.spatial_axes else None
         for axis in field.axes
     )
     return Region(source, box, unclipped, scopes, padding)
 
 
-def _padded(
+def _padding_of(
     result: Analysis, tensor: str, index: Index, source: str, axis: int
 ) -> tuple[bool, bool] | None:
     """Return whether padding touches some of the units from each side; None if not known."""
-    examined = result.examined(tensor)
+    examined = result.examine(tensor)
     try:
         return examined.padding(source, axis).at(index)
     except BoundError:
@@ -264,11 +264,11 @@ def _padded(
         return None
     if found is None:
         return None
-    left, right = (bool(_chosen(side, index).any()) for side in found)
+    left, right = (bool(_flags_at(side, index).any()) for side in found)
     return left, right
 
 
-def _chosen(flags: NDArray[np.bool_], index: Index) -> NDArray[np.bool_]:
+def _flags_at(flags: NDArray[np.bool_], index: Index) -> NDArray[np.bool_]:
     for axis, at in enumerate(index):
         if at is not None and flags.shape[axis] > 1:
             first, end = at if isinstance(at, tuple) else (at, at + 1)
@@ -276,7 +276,7 @@ def _chosen(flags: NDArray[np.bool_], index: Index) -> NDArray[np.bool_]:
     return flags
 
 
-def _unclipped(
+def _unclipped_span(
     result: Analysis, form: ClosedForm, tensor: str, index: Index, axis: int
 ) -> tuple[int, int] | None:
     pieces = [

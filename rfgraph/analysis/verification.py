@@ -59,10 +59,10 @@ def prove_tiles(
     else:
         core = item.recommended.core
         image = tuple(max(tile.read[axis.axis].stop for tile in item.plan) for axis in found.axes)
-    proof = _asked(found, file, values, tile_parts(found, core, image))
+    proof = _ask(found, file, values, tile_parts(found, core, image))
     if fixed and proof.why:
         inside = inside_parts(found)
-        return proof if inside is None else _asked(found, file, values, inside)
+        return proof if inside is None else _ask(found, file, values, inside)
     return proof
 
 
@@ -74,9 +74,9 @@ def prove_stream(item: Streaming, file: str, values: Mapping[str, Any] | None = 
     _require_runtime()
     if not item.chunks:
         return Proof(why="it does not stream")
-    proof = _asked(item.geometry, file, values, chunk_parts(item, within=False))
+    proof = _ask(item.geometry, file, values, chunk_parts(item, within=False))
     if proof.why:
-        return _asked(item.geometry, file, values, chunk_parts(item, within=True))
+        return _ask(item.geometry, file, values, chunk_parts(item, within=True))
     return proof
 
 
@@ -90,9 +90,7 @@ def _require_runtime() -> None:
 # -- the process -----------------------------------------------------------------------------------
 
 
-def _asked(
-    found: Geometry, file: str, values: Mapping[str, Any] | None, question: Question
-) -> Proof:
+def _ask(found: Geometry, file: str, values: Mapping[str, Any] | None, question: Question) -> Proof:
     """Run a question in a process of its own."""
     if not question.parts:
         return Proof(why="the length that the file fixes leaves no room for a part")
@@ -107,7 +105,7 @@ def _asked(
             "out": question.out,
             "within": question.within,
             "beside": _beside(found),
-            "values": {name: _listed(value) for name, value in (values or {}).items()},
+            "values": {name: _as_lists(value) for name, value in (values or {}).items()},
             "plans": [[_ranges(part) for part in plan] for plan in plans],
             "most_bytes": MAX_BYTES,
             "most_seconds": MAX_SECONDS,
@@ -157,7 +155,7 @@ def _beside(found: Geometry) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _listed(value: Any) -> Any:
+def _as_lists(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from rfgraph.analysis.loading import load
-from rfgraph.arguments import described, keywords_named, mapping, text
+from rfgraph.arguments import describe, keywords_named, mapping, text
 from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.relations.graph import Model
 from rfgraph.wording.names import quoted, shown_path
@@ -58,7 +58,7 @@ def revised_here(model: Model, changes: Changes) -> Model:
 
 def _key(key: object) -> tuple[str, str]:
     if not isinstance(key, tuple) or len(key) != 2:
-        raise UsageError(f"changes requires (node, attribute) as keys, found {described(key)}")
+        raise UsageError(f"changes requires (node, attribute) as keys, found {describe(key)}")
     return text("a node of changes", key[0]), text("an attribute of changes", key[1])
 
 
@@ -70,12 +70,12 @@ def _setting(key: tuple[str, str], value: object) -> Setting:
     if any(isinstance(item, bool) or not isinstance(item, int | float | str) for item in items):
         raise UsageError(
             f"attribute {quoted(key[1])} of changes requires numbers or a text, "
-            f"found {described(value)}"
+            f"found {describe(value)}"
         )
     return items if isinstance(value, list | tuple | range) else items[0]
 
 
-def encoded(model: Model, path: Path) -> bytes:
+def encode(model: Model, path: Path) -> bytes:
     """Return a file for `path` that says what a model does, with the weights that its own holds.
 
     UsageError for what cannot be written.

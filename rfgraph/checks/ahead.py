@@ -43,7 +43,7 @@ def positions(name: str, value: object, least: int = 0, other: str = "") -> tupl
     if not items or len(found) != len(items):
         raise UsageError(
             f"{name} requires {other}N or N,N... (positions, one number for each spatial axis), "
-            f"found {shown(value)}"
+            f"found {value_text(value)}"
         )
     return found
 
@@ -71,7 +71,7 @@ def positive(name: str, value: object) -> Fraction:
     """Return a number above 0: an integer, a decimal or a fraction p/q."""
     found = exact(value)
     if found is None or found <= 0:
-        raise UsageError(f"{name} requires a number above 0, found {shown(value)}")
+        raise UsageError(f"{name} requires a number above 0, found {value_text(value)}")
     return found
 
 
@@ -82,6 +82,6 @@ def exact(value: object) -> Fraction | None:
     return None if isinstance(value, bool) else fraction(value)
 
 
-def shown(value: object) -> str:
+def value_text(value: object) -> str:
     """Return a value for a message."""
     return quoted(value) if isinstance(value, str) else printable(repr(value))

@@ -56,7 +56,7 @@ class Padding:
             pads[axis + rank] += extent - first if total else 0
         return tuple(pads)
 
-    def turned(self, place: int) -> tuple[int, ...]:
+    def turn_to_start(self, place: int) -> tuple[int, ...]:
         """Return the pads with all that is padded along a place at the beginning."""
         pads, axis = list(self.pads), self.axes[place]
         after = axis + len(self.pads) // 2

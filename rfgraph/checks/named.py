@@ -26,7 +26,7 @@ class Named(NamedTuple):
     outputs: Mapping[str, int]
 
 
-def named(result: Analysis) -> Named:
+def named_pairs(result: Analysis) -> Named:
     """Return the inputs and outputs that findings name: all, unless they are too many."""
     inputs, outputs = list(result.forms), result.model.outputs
     if len(inputs) * len(outputs) <= MAX_PAIRS:

@@ -95,7 +95,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a finding for each tensor, input and axis that falls short."""
     place = None
     for place in _places(subject):
-        said = (one.said() for one in _measured(place) if not one.holds)
+        said = (one.said() for one in _measurements(place) if not one.holds)
         yield from subject.along(CHECK, place.tensor, place.item, said)
     if place is None:
         names = some_quoted([item.name for item in subject.inputs()]) or "none"
@@ -108,7 +108,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
 
 def measurements(subject: Subject) -> Iterator[Measurement]:
     """Yield what is asked of each tensor, input and axis, and whether it holds."""
-    return chain.from_iterable(map(_measured, _places(subject)))
+    return chain.from_iterable(map(_measurements, _places(subject)))
 
 
 def _places(subject: Subject) -> Iterator[Place]:
@@ -123,7 +123,7 @@ def _places(subject: Subject) -> Iterator[Place]:
             yield Place(subject, item, tensor, output, required)
 
 
-def _measured(place: Place) -> Iterator[Measurement]:
+def _measurements(place: Place) -> Iterator[Measurement]:
     """Yield what each axis of a place has of what is asked."""
     settings = place.subject.settings
     fields = place.subject.result.receptive_field(place.tensor, place.item.name).axes

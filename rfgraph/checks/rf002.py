@@ -54,14 +54,14 @@ def findings(subject: Subject) -> Iterator[Finding]:
     """
     for item in subject.inputs():
         form = subject.result.forms[item.name]
-        broken = _unaligned(subject.result.graph, form)
+        broken = _unaligned_axes(subject.result.graph, form)
         for tensor in form:
             axes = broken.get(tensor)
             if axes and not any(broken.get(name) for name in subject.result.graph.pred[tensor]):
                 yield _finding(subject, item, tensor, axes)
 
 
-def _unaligned(graph: Graph, form: ClosedForm) -> dict[str, Mapping[int, bool]]:
+def _unaligned_axes(graph: Graph, form: ClosedForm) -> dict[str, Mapping[int, bool]]:
     """Return the spatial axes on which the local paths to each tensor disagree, or may.
 
     Parts of an aligned tensor that are put together again as one rearrangement are left out.
@@ -73,12 +73,12 @@ def _unaligned(graph: Graph, form: ClosedForm) -> dict[str, Mapping[int, bool]]:
         if tensor in parts and not found.get(parts[tensor]):
             continue
         if id(state) not in known:
-            known[id(state)] = _disagreeing(form, state, shape_of(graph, tensor) or ())
+            known[id(state)] = _axes_in_doubt(form, state, shape_of(graph, tensor) or ())
         found[tensor] = known[id(state)]
     return found
 
 
-def _disagreeing(form: ClosedForm, state: State, shape: Shape) -> Mapping[int, bool]:
+def _axes_in_doubt(form: ClosedForm, state: State, shape: Shape) -> Mapping[int, bool]:
     """Return the spatial axes on which local paths are not known to agree: whether they do not."""
     local = state.local(form.spatial_axes).values()
     disagreeing = {}

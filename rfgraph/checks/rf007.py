@@ -108,11 +108,11 @@ def _counterparts(subject: Subject, baseline: Baseline) -> Mapping[str, str | No
         now[output] = output if there else None
         feeding = subject.result.before_global(output) or (output,) if there else ()
         for name in before:
-            now[name] = _feeding(subject, name, before, feeding)
+            now[name] = _feeder_now(subject, name, before, feeding)
     return now
 
 
-def _feeding(
+def _feeder_now(
     subject: Subject, name: str, before: tuple[str, ...], feeding: tuple[str, ...]
 ) -> str | None:
     """Return what now feeds an output in a tensor's place; a lone one does under any name."""

@@ -82,7 +82,7 @@ def _wrong(found: Tiling, halo: tuple[int, ...]) -> Iterator[Said]:
     for axis, used in zip(
         found.axes.values(), per_axis("halo", halo, len(found.axes), 0), strict=True
     ):
-        least, text = _compared(axis, used)
+        least, text = _compare(axis, used)
         if text is not None:
             yield Said(axis.axis, text, required=least, found=used)
 
@@ -103,7 +103,7 @@ def _wrongly_described(found: Tiling, halo: Described, output: int, input: int) 
             yield Said(axis.axis, text, required=grid, found=step)
 
 
-def _compared(axis: AxisGeometry, used: int) -> tuple[int, str | None]:
+def _compare(axis: AxisGeometry, used: int) -> tuple[int, str | None]:
     """Return the least halo on the grid, and what is wrong with the one used, if anything is."""
     step, needed = axis.period[1], max(axis.halo)
     least = -(-needed // step) * step

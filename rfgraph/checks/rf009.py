@@ -46,17 +46,17 @@ def findings(subject: Subject) -> Iterator[Finding]:
 
     UsageError where it is not said what is.
     """
-    for item, one in _measured(subject):
+    for item, one in _measurements(subject):
         if not one.holds:
             yield from subject.along(CHECK, one.tensor or "", item, [one.said()])
 
 
 def measurements(subject: Subject) -> Iterator[Measurement]:
     """Yield how far each output reads ahead, and whether that is allowed."""
-    return (one for _, one in _measured(subject))
+    return (one for _, one in _measurements(subject))
 
 
-def _measured(subject: Subject) -> Iterator[tuple[ModelInput, Measurement]]:
+def _measurements(subject: Subject) -> Iterator[tuple[ModelInput, Measurement]]:
     asked = subject.settings.ahead
     if asked is None:
         raise UsageError(
@@ -65,7 +65,7 @@ def _measured(subject: Subject) -> Iterator[tuple[ModelInput, Measurement]]:
         )
     for item, tensor in subject.outputs():
         found = stream(subject.result, tensor, item.name, axis=asked.axis, rate=asked.rate)
-        text, ahead = _broken(found, asked), found.lookahead
+        text, ahead = _what_is_wrong(found, asked), found.lookahead
         said = partial(Said, found.axis, text or "", required=asked.positions, found=ahead)
         yield (
             item,
@@ -73,29 +73,28 @@ def _measured(subject: Subject) -> Iterator[tuple[ModelInput, Measurement]]:
         )
 
 
-def _broken(found: Streaming, asked: Ahead) -> str | None:
+def _what_is_wrong(found: Streaming, asked: Ahead) -> str | None:
     """Return what is wrong, None if nothing is."""
     if asked.causal and found.causal is not True:
-        return f"required causal (nothing past a unit's own step), found {_found(found)}"
+        return f"required causal (nothing past a unit's own step), found {_lookahead_text(found)}"
     if asked.positions is not None:
-        limit = asked.positions
-        if found.lookahead is None or found.lookahead > limit:
-            return (
-                f"required a look-ahead of at most {_lasting(limit, found)}, found {_found(found)}"
-            )
+        limit, ahead = asked.positions, found.lookahead
+        if ahead is None or ahead > limit:
+            most = _positions_text(limit, found)
+            return f"required a look-ahead of at most {most}, found {_lookahead_text(found)}"
     return None
 
 
-def _found(found: Streaming) -> str:
+def _lookahead_text(found: Streaming) -> str:
     if found.lookahead is not None:
-        return f"a look-ahead of {_lasting(found.lookahead, found)}"
+        return f"a look-ahead of {_positions_text(found.lookahead, found)}"
     if found.breakers:
         first = found.breakers[0]
         return f"{printable(first.op_type)} {quoted(first.node)}: {first.why}"
     return "a look-ahead that is not known"
 
 
-def _lasting(positions: Fraction | int, found: Streaming) -> str:
+def _positions_text(positions: Fraction | int, found: Streaming) -> str:
     ms = found.milliseconds(positions)
     said = f"{fraction(positions)} position{'' if positions == 1 else 's'}"
     return said if ms is None else f"{said} ({figure(ms)} ms)"

@@ -39,14 +39,17 @@ SMALL = 0.5
 
 def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a note for each target, input and spatial axis with a small effective field."""
-    for item, tensor in subject.asked():
+    for item, tensor in subject.pairs_asked():
         found = effective(subject, item, tensor, SHARE)
         axes = found.axes.values() if found else ()
-        said = (_said(axis, _asked(subject, place)) for place, axis in enumerate(axes))
+        said = (
+            _what_is_small(axis, _positions_asked(subject, place))
+            for place, axis in enumerate(axes)
+        )
         yield from subject.along(CHECK, tensor, item, filter(None, said))
 
 
-def _asked(subject: Subject, place: int) -> int | None:
+def _positions_asked(subject: Subject, place: int) -> int | None:
     """Return how many positions are asked for on a spatial axis, None where nothing is said."""
     given = subject.settings.min_rf
     if given is None:
@@ -54,7 +57,7 @@ def _asked(subject: Subject, place: int) -> int | None:
     return given[0] if len(given) == 1 else given[place] if place < len(given) else None
 
 
-def _said(axis: EffectiveAxis, asked: int | None) -> Said | None:
+def _what_is_small(axis: EffectiveAxis, asked: int | None) -> Said | None:
     """Return what is small, None if nothing is."""
     size = axis.endless_size
     if size is None:

@@ -56,7 +56,7 @@ class Report:
     @property
     def failing(self) -> tuple[Finding, ...]:
         """The findings that fail the model."""
-        return failing(self.findings, self.fail_on)
+        return at_least(self.findings, self.fail_on)
 
     @property
     def ok(self) -> bool:
@@ -72,7 +72,7 @@ class Report:
         }
 
 
-def failing(findings: Iterable[Finding], fail_on: Severity) -> tuple[Finding, ...]:
+def at_least(findings: Iterable[Finding], fail_on: Severity) -> tuple[Finding, ...]:
     """Return the findings of at least a severity."""
     least = SEVERITIES.index(fail_on)
     return tuple(item for item in findings if SEVERITIES.index(item.severity) >= least)
@@ -237,14 +237,14 @@ def check_many(
 def _reports_of(jobs: Iterable[tuple[Source, Settings]], executor: Executor) -> Iterator[Report]:
     waiting: deque[tuple[Source, Settings, Future[Report]]] = deque()
     for source, settings in jobs:
-        waiting.append((source, settings, _submitted(source, settings, executor)))
+        waiting.append((source, settings, _submit(source, settings, executor)))
         if len(waiting) >= AHEAD:
             yield _report_of(*waiting.popleft())
     while waiting:
         yield _report_of(*waiting.popleft())
 
 
-def _submitted(source: Source, settings: Settings, executor: Executor) -> Future[Report]:
+def _submit(source: Source, settings: Settings, executor: Executor) -> Future[Report]:
     """Return the report to come, or why there is none."""
     try:
         return executor.submit(check_one, source, settings)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from rfgraph.arguments import dims as checked_dims
 from rfgraph.arguments import keywords_named, mapping, sequence, shapes, texts
-from rfgraph.checks.ahead import Ahead, ahead_of, exact, positions, shown
+from rfgraph.checks.ahead import Ahead, ahead_of, exact, positions, value_text
 from rfgraph.checks.registry import (
     DEFAULT,
     SEVERITIES,
@@ -191,7 +191,7 @@ def codes(name: str, value: str | Sequence[object]) -> tuple[str, ...]:
             chosen.append(code)
         else:
             known = ", ".join(every)
-            raise UsageError(f"{name} requires codes of {known}, or all; found {shown(item)}")
+            raise UsageError(f"{name} requires codes of {known}, or all; found {value_text(item)}")
     return tuple(dict.fromkeys(chosen))
 
 
@@ -207,7 +207,7 @@ def statistic(value: object) -> str:
     ):
         return value
     raise UsageError(
-        f"stat requires {', '.join(STATS)}, p0 to p100 or erf1 to erf99, found {shown(value)}"
+        f"stat requires {', '.join(STATS)}, p0 to p100 or erf1 to erf99, found {value_text(value)}"
     )
 
 
@@ -229,7 +229,7 @@ def share(value: object) -> Fraction:
     """Return a share of paths exactly: 0.9 is nine tenths, whatever a float makes of it."""
     found = exact(value)
     if found is None or not 0 <= found <= 1:
-        raise UsageError(f"min-covering requires a share from 0 to 1, found {shown(value)}")
+        raise UsageError(f"min-covering requires a share from 0 to 1, found {value_text(value)}")
     return found
 
 
@@ -243,7 +243,9 @@ def place(value: object) -> str:
     if value is None or value == BEFORE_GLOBAL:
         return AUTO
     if not isinstance(value, str) or not value:
-        raise UsageError(f"at requires output, before-global or a tensor, found {shown(value)}")
+        raise UsageError(
+            f"at requires output, before-global or a tensor, found {value_text(value)}"
+        )
     return value
 
 
@@ -251,4 +253,4 @@ def _one_of(name: str, words: Sequence[Word], said: str, value: object) -> Word:
     for word in words:
         if value == word:
             return word
-    raise UsageError(f"{name} requires {said}, found {shown(value)}")
+    raise UsageError(f"{name} requires {said}, found {value_text(value)}")

@@ -49,7 +49,7 @@ def causal_suggestions(gate: Gate) -> Iterator[Suggestion | str]:
         return
     changes = _changes(gate, chosen, place)
     names = some_quoted([layer.address for layer in chosen], 8)
-    reached = gate.reached(changes)
+    reached = gate.least_reached(changes)
     then = "" if reached is None else f": a look-ahead of {fraction(reached)}"
     text = f"pad {names} at the beginning only{then}; no weights more"
     limit = gate.settings.ahead.positions if gate.settings.ahead is not None else None
@@ -83,7 +83,7 @@ def _changes(gate: Gate, layers: Sequence[Layer], place: int) -> Made:
     for layer in layers:
         padding = padding_of(gate.result, layer)
         if padding is not None:
-            made[padding.address, "pads"] = padding.turned(layer.places[place])
+            made[padding.address, "pads"] = padding.turn_to_start(layer.places[place])
             continue
         begins, ends = [], []
         for number, rule in enumerate(layer.rules):

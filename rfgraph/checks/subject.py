@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.field import Finding
 from rfgraph.analysis.names import pick_input, pick_tensor
-from rfgraph.checks.named import Named, named
+from rfgraph.checks.named import Named, named_pairs
 from rfgraph.checks.settings import AUTO, OUTPUT, Settings
 from rfgraph.domains.fields.layout import local_layouts
 from rfgraph.errors import BoundError, UsageError
@@ -97,7 +97,7 @@ class Subject:
         """Return the lengths of the input's spatial axes; UsageError where one is left open."""
         return {axis: self.length(item, axis) for axis in self.spatial_axes(item)}
 
-    def asked(self) -> Iterator[tuple[ModelInput, str]]:
+    def pairs_asked(self) -> Iterator[tuple[ModelInput, str]]:
         """Yield each input with the tensors to ask that read it."""
         return ((item, tensor) for item in self.inputs() for tensor in self.targets(item))
 
@@ -170,7 +170,7 @@ class Subject:
 
 def subject_of(result: Result, settings: Settings) -> Subject:
     """Return a model under a check."""
-    return Subject(result, settings, named(result))
+    return Subject(result, settings, named_pairs(result))
 
 
 def _example(item: ModelInput) -> str:

@@ -179,7 +179,7 @@ def _smallest_of(
 ) -> Iterator[tuple[Kind, Suggestion]]:
     """Yield the smallest changes of one kind, those first that arithmetic expects to be it."""
     count = 0
-    for move in sorted(candidates, key=lambda move: _expected(move, short))[:MOST_TRIED]:
+    for move in sorted(candidates, key=lambda move: _expect(move, short))[:MOST_TRIED]:
         guess = move.guess(short.gaps, short.places)
         steps = smallest(gate, move, guess, short.places)
         if steps is None and move.with_pads is not None:
@@ -195,7 +195,7 @@ def _smallest_of(
             return
 
 
-def _expected(move: Move, short: _Shortfall) -> tuple[int, Fraction]:
+def _expect(move: Move, short: _Shortfall) -> tuple[int, Fraction]:
     """Return how many steps a change takes by arithmetic, and by how much it does too much."""
     guess = move.guess(short.gaps, short.places)
     grown = {axis: steps * move.growth(short.places[axis]) for axis, steps in guess.items()}
@@ -209,7 +209,7 @@ def _suggestion(gate: Gate, short: _Shortfall, move: Move, steps: Vector) -> Sug
     if move.kind == "dilation" and _leaves_gaps(gate, changes, short):
         return None
     cost = _weights(gate.result, move, steps)
-    reached = gate.reached(changes)
+    reached = gate.least_reached(changes)
     stat = gate.settings.stat or "what is asked"
     words = [] if reached is None else [f"{stat} {fraction(reached)}"]
     words.append(_cost_text(move.kind, cost))
@@ -259,7 +259,7 @@ def _weights(result: Result, move: Move, steps: Vector) -> int:
 
 def _leaves_gaps(gate: Gate, changes: Made, short: _Shortfall) -> bool:
     """Whether the changed model has gaps in what a unit reads where there were none."""
-    changed = gate.changed(changes)
+    changed = gate.change(changes)
     if changed is None:
         return True
     item = gate.result.input(short.input)

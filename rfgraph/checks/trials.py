@@ -35,18 +35,18 @@ class Gate:
     rule: ModuleType
     _measured: dict[tuple[Any, ...], tuple[Measurement, ...]] = field(default_factory=dict)
 
-    def changed(self, changes: Changes) -> Result | None:
+    def change(self, changes: Changes) -> Result | None:
         """Return the changed model's analysis, None where the model does not allow the change."""
         try:
             return analyze(revised_here(self.result.model, changes))
         except RfgraphError:
             return None
 
-    def measured(self, changes: Changes) -> tuple[Measurement, ...]:
+    def measure(self, changes: Changes) -> tuple[Measurement, ...]:
         """Return what the rule says of the changed model, nothing where that cannot be told."""
         key = tuple(sorted(changes.items(), key=repr))
         if key not in self._measured:
-            result = self.changed(changes) if changes else self.result
+            result = self.change(changes) if changes else self.result
             try:
                 said = () if result is None else self.rule.measurements(self.subject(result))
                 self._measured[key] = tuple(said)
@@ -60,15 +60,15 @@ class Gate:
 
     def short(self, changes: Changes) -> tuple[Measurement, ...]:
         """Return what falls short of the changed model."""
-        return tuple(item for item in self.measured(changes) if not item.holds)
+        return tuple(item for item in self.measure(changes) if not item.holds)
 
     def holds(self, changes: Changes) -> bool:
         """Whether something is asked of the changed model, and nothing of it falls short."""
-        return bool(self.measured(changes)) and not self.short(changes)
+        return bool(self.measure(changes)) and not self.short(changes)
 
-    def reached(self, changes: Changes) -> Fraction | int | None:
+    def least_reached(self, changes: Changes) -> Fraction | int | None:
         """Return the least that the statistic is on an axis of the changed model."""
-        found = (item.found for item in self.measured(changes) if item.found is not None)
+        found = (item.found for item in self.measure(changes) if item.found is not None)
         return min(found, default=None)
 
 
@@ -82,23 +82,23 @@ def smallest(
     most steps, or MAX_TRIALS trials, are not enough.
     """
     search = _Search(move, guess, places)
-    before = _found(gate.short({}))
+    before = _least_short(gate.short({}))
     for trial in range(MAX_TRIALS):
         steps = search.steps()
         if steps is None:
             return None
         changes = move.changes(steps)
         short = gate.short(changes)
-        if not gate.measured(changes) or not search.learn({item.axis for item in short}):
+        if not gate.measure(changes) or not search.learn({item.axis for item in short}):
             return None
-        if not trial and short and _found(short).items() <= before.items():
+        if not trial and short and _least_short(short).items() <= before.items():
             return None  # a layer whose window does not matter
         if search.done and not short:
             return steps
     return None
 
 
-def _found(short: Iterable[Measurement]) -> dict[tuple[str | None, int], object]:
+def _least_short(short: Iterable[Measurement]) -> dict[tuple[str | None, int], object]:
     """Return what the statistic is where it falls short."""
     return {(item.tensor, item.axis): item.found for item in short}
 

@@ -47,7 +47,7 @@ def removable(gate: Gate) -> Iterator[Suggestion]:
     )
     names = some_quoted([layer.address for layer in left_out[::-1]], 8)
     text = f"{names} can be left out, or be 1 wide, and the gate still holds"
-    yield Suggestion("removal", changes, None, gate.reached(changes), -weights, text)
+    yield Suggestion("removal", changes, None, gate.least_reached(changes), -weights, text)
 
 
 def _can_go(layer: Layer) -> bool:

@@ -75,15 +75,17 @@ def _value(text: str) -> int | float | str:
 
 def run(options: argparse.Namespace) -> int:
     """Analyse the changed model, write the report, and the model where it is asked for."""
-    from rfgraph.analysis.what_if import encoded, what_if
+    from rfgraph.analysis.what_if import encode, what_if
 
     path = _path(options.output)
     given = load_model(options)
     model = what_if(given, _each_once(options.settings))
-    about = argparse.Namespace(**{**vars(options), "output": None})
+    about = argparse.Namespace(
+        **{**vars(options), "output": None, "format": options.format or FORMATS[0]}
+    )
     said = written(about, "whatif", given, model, options.tensor, options.input)
     if path is not None:
-        save(options, [encoded(model, path)])
+        save(options, [encode(model, path)])
     emit(about, said)
     if model.revision is not None and sys.stderr is not None and not options.quiet:
         for warning in model.revision.warnings:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rfgraph.analysis.effective_field import NOTABLE, rounded
+from rfgraph.analysis.effective_field import NOTABLE, six_digits
 from rfgraph.domains.effective.statistics import as_floats, coarse, rows_and_columns
 from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.reports.formats.csv import csv_text
@@ -165,7 +165,7 @@ def map_csv(found: ERF) -> bytes:
     header = [*(f"axis {axis}" for axis in found.axes), "value"]
     exact = found.map.dtype == object
     rows = (
-        [*index, value if exact else rounded(float(value))]
+        [*index, value if exact else six_digits(float(value))]
         for index, value in np.ndenumerate(found.map)
     )
     return csv_text(header, rows).encode()

@@ -51,7 +51,7 @@ def narrower(
     axes = list(plan.axes.values())
     axes[number] = replace(axis, halo=tuple(halos[0]), grid_halo=tuple(halos[1]))
     found = replace(plan.geometry, axes=tuple(axes))
-    return list(tiling.planned(found, plan.recommended.core, image))
+    return list(tiling.plan_tiles(found, plan.recommended.core, image))
 
 
 def image_of(shape: Sequence[int], seed: int = 0) -> np.ndarray:

@@ -11,7 +11,7 @@ from onnx import helper
 
 import rfgraph
 from reports.models import model, weights
-from rfgraph.analysis.condensed import condensed, unfolded
+from rfgraph.analysis.condensed import condense, unfold
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SAMPLE = [
@@ -41,7 +41,7 @@ def node(kind, sources, target, name=""):
 @pytest.mark.parametrize("name", SAMPLE)
 def test_boxes_part_the_tensors_and_stand_in_order(name, most):
     result = rfgraph.analyze(FIXTURES / f"{name}.onnx")
-    found = condensed(result, most)
+    found = condense(result, most)
     held = [tensor for box in found.boxes for tensor in box.tensors]
     assert sorted(held) == sorted(result.graph)
     assert len(found.boxes) <= most
@@ -61,7 +61,7 @@ def test_a_box_holds_what_is_computed_from_its_first_tensor_alone():
         node("Add", ["c", "b"], "d", "sum"),
         node("Relu", ["d"], "y"),
     ]
-    found = condensed(analyzed(nodes))
+    found = condense(analyzed(nodes))
     assert [box.tensors for box in found.boxes] == [("x",), ("a", "s", "b"), ("c",), ("d", "y")]
     assert [box.label for box in found.boxes] == ["x", "conv", "next", "sum"]
     assert found.edges == ((0, 1), (1, 2), (1, 3), (2, 3))
@@ -73,7 +73,7 @@ def test_what_reads_more_than_its_own_element_does_not_join():
         node("GlobalAveragePool", ["a"], "b"),
         node("Mul", ["a", "b"], "y"),
     ]
-    assert [box.tensors for box in condensed(analyzed(nodes)).boxes] == [
+    assert [box.tensors for box in condense(analyzed(nodes)).boxes] == [
         ("x",), ("a",), ("b",), ("y",),
     ]  # fmt: skip
 
@@ -86,14 +86,14 @@ def test_a_path_of_names_folds_where_all_does_not_fit(form):
         for number, (before, after) in enumerate(pairwise(names))
     ]
     result = analyzed(nodes)
-    assert len(condensed(result).boxes) == 13
-    found = condensed(result, 6)
+    assert len(condense(result).boxes) == 13
+    found = condense(result, 6)
     assert [len(box.parts) for box in found.boxes] == [0, 3, 3, 3, 3]
     assert [box.label for box in found.boxes[1:]] == [
         form.rpartition(".conv")[0].format(k) or form.rpartition("/conv")[0].format(k)
         for k in range(4)
     ]
-    inside = unfolded(result.graph, found.boxes[2].parts)
+    inside = unfold(result.graph, found.boxes[2].parts)
     assert [box.tensors for box in inside.boxes] == [("t3",), ("t4",), ("t5",)]
     assert inside.edges == ((0, 1), (1, 2))
 
@@ -105,14 +105,14 @@ def test_a_path_that_comes_back_does_not_close_a_circle():
         conv("b", "c", "one.second"),
         conv("c", "y", "two.second"),
     ]
-    found = condensed(analyzed(nodes), 3)
+    found = condense(analyzed(nodes), 3)
     assert len(found.boxes) == 3
     assert all(before < after for before, after in found.edges)
 
 
 def test_without_paths_so_many_in_a_row_fold():
     names = ["x", *(f"t{number}" for number in range(400)), "y"]
-    found = condensed(analyzed([conv(*pair) for pair in pairwise(names)]), 20)
+    found = condense(analyzed([conv(*pair) for pair in pairwise(names)]), 20)
     sizes = [len(box.tensors) for box in found.boxes]
     assert sum(sizes) == 402
     assert len(sizes) <= 20

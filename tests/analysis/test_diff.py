@@ -16,7 +16,7 @@ from fixtures.make.net import Net
 from ops import optimize
 from reports import models
 from rfgraph.analysis.layers import Layer, layers_of
-from rfgraph.analysis.pairing import MAX_MATCHED, matched, paired_layers
+from rfgraph.analysis.pairing import MAX_MATCHED, match, paired_layers
 from rfgraph.cli import main
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -429,9 +429,9 @@ def test_what_is_gone_stands_where_it_was():
 
 def test_long_sequences_are_matched_in_linear_time():
     old = list(range(3 * MAX_MATCHED))
-    pairs = matched(old, [-1, *old[1:-1], -2], lambda item: item)
+    pairs = match(old, [-1, *old[1:-1], -2], lambda item: item)
     assert sum(None not in pair for pair in pairs) == len(old) - 2
-    shifted = matched(old, [*old[1:], old[0]], lambda item: item)
+    shifted = match(old, [*old[1:], old[0]], lambda item: item)
     assert all(one == other for one, other in shifted)
 
 

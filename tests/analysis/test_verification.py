@@ -12,7 +12,7 @@ import rfgraph
 from analysis import nets
 from rfgraph.analysis import running, verification
 from rfgraph.analysis.proof import Less
-from rfgraph.analysis.tiling import planned
+from rfgraph.analysis.tiling import plan_tiles
 from rfgraph.analysis.verification import prove_stream, prove_tiles
 from rfgraph.cli import main
 from rfgraph.errors import UsageError
@@ -77,7 +77,7 @@ def test_a_halo_that_is_too_small_is_shown_to_be(saved):
     (axis,) = item.axes.values()
     narrow = replace(axis, halo=(3, 3), grid_halo=(3, 3))
     wrong = replace(item.geometry, axes=(narrow,), shape=(1, 1, 40))
-    plan = tuple(planned(wrong, (16,), (40,)))
+    plan = tuple(plan_tiles(wrong, (16,), (40,)))
     core = replace(item.recommended, core=(16,))
     made = replace(item, geometry=wrong, plan=plan, recommended=core)
     proof = prove_tiles(result, made, path)

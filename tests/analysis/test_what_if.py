@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 import rfgraph
 from oracle.local_models import local_model
 from reports import models
-from rfgraph.analysis.what_if import encoded
+from rfgraph.analysis.what_if import encode
 from rfgraph.cli import main
 from rfgraph.errors import UsageError
 from sweeps import at_length
@@ -83,7 +83,7 @@ def test_a_node_has_pads_or_auto_pad_never_both():
         model = rfgraph.what_if(
             conv(**given), {("c", name): value for name, value in asked.items()}
         )
-        written = onnx.ModelProto.FromString(encoded(model, Path("x.onnx")))
+        written = onnx.ModelProto.FromString(encode(model, Path("x.onnx")))
         (node,) = (node for node in written.graph.node if node.name == "c")
         onnxruntime.InferenceSession(written.SerializeToString())
         return {it.name: helper.get_attribute_value(it) for it in node.attribute}, [
@@ -239,7 +239,7 @@ def test_a_model_that_has_no_file_and_a_binding_are_refused():
     with pytest.raises(rfgraph.UsageError, match="built by hand"):
         rfgraph.what_if(by_hand, {})
     with pytest.raises(rfgraph.UsageError, match="built by hand"):
-        encoded(by_hand, Path("x.onnx"))
+        encode(by_hand, Path("x.onnx"))
     with pytest.raises(TypeError, match=r"what_if\(\) got an unexpected keyword argument 'dims'"):
         rfgraph.what_if(model, {}, dims={"n": 3})
 
@@ -326,7 +326,7 @@ def compare_with_rebuilt(rank, seed, draw):
         return
     built = rebuilt(proto, number, attribute, values)
     assert same_answers(model, built)
-    written = encoded(model, Path("elsewhere.onnx"))
+    written = encode(model, Path("elsewhere.onnx"))
     assert same_answers(written, built)
 
 
@@ -375,11 +375,11 @@ def test_a_causal_kernel_grows_to_the_past():
         numpy_helper.from_array(np.arange(6, dtype=np.float32).reshape(2, 1, 3) + 1, "w")
     )
     model = rfgraph.what_if(net, {("c", "kernel_shape"): 5})
-    written = onnx.ModelProto.FromString(encoded(model, Path("x.onnx")))
+    written = onnx.ModelProto.FromString(encode(model, Path("x.onnx")))
     kernel = initializers(written)[written.graph.node[0].input[1]]
     np.testing.assert_array_equal(kernel[:, 0], [[0, 0, 1, 2, 3], [0, 0, 4, 5, 6]])
     smaller = rfgraph.what_if(net, {("c", "kernel_shape"): 2})
-    written = onnx.ModelProto.FromString(encoded(smaller, Path("x.onnx")))
+    written = onnx.ModelProto.FromString(encode(smaller, Path("x.onnx")))
     kernel = initializers(written)[written.graph.node[0].input[1]]
     np.testing.assert_array_equal(kernel[:, 0], [[2, 3], [5, 6]])
 
@@ -414,13 +414,13 @@ def test_a_node_of_a_body_is_changed_but_not_written(tmp_path):
     )
     assert axis(model, "y").size == 7
     with pytest.raises(rfgraph.UsageError, match="is part of a body"):
-        encoded(model, tmp_path / "out.onnx")
+        encode(model, tmp_path / "out.onnx")
 
 
 def test_weights_that_no_file_holds_are_not_written(tmp_path):
     wide = rfgraph.what_if(conv(length=10**10), {("c", "kernel_shape"): 10**9})
     with pytest.raises(rfgraph.UsageError, match="would be 8000000000 bytes"):
-        encoded(wide, tmp_path / "out.onnx")
+        encode(wide, tmp_path / "out.onnx")
 
 
 def test_weights_of_other_groups_are_not_made_up(tmp_path):
@@ -430,7 +430,7 @@ def test_weights_of_other_groups_are_not_made_up(tmp_path):
     with pytest.raises(
         rfgraph.UsageError, match=r"shape \[2, 2, 3\], and .* none of .*\[2, 4, 3\]"
     ):
-        encoded(model, tmp_path / "out.onnx")
+        encode(model, tmp_path / "out.onnx")
 
 
 def test_weights_beside_the_model_stay_beside_it(tmp_path):
@@ -441,15 +441,15 @@ def test_weights_beside_the_model_stay_beside_it(tmp_path):
     model = rfgraph.what_if(str(path), {("c", "dilations"): 2})
     (tmp_path / "inner").mkdir()
     with pytest.raises(rfgraph.UsageError, match="name a file in its folder"):
-        encoded(model, tmp_path / "inner" / "out.onnx")
+        encode(model, tmp_path / "inner" / "out.onnx")
     out = tmp_path / "out.onnx"
-    out.write_bytes(encoded(model, out))
+    out.write_bytes(encode(model, out))
     (tensor, *_) = onnx.load(out, load_external_data=False).graph.initializer
     assert tensor.external_data[0].value == "w"
     assert initializers(onnx.load(out))["w"].tobytes() == np.ones((2, 1, 3), np.float32).tobytes()
     wider = rfgraph.what_if(str(path), {("c", "kernel_shape"): 5})
     with pytest.raises(rfgraph.UsageError, match="stored elsewhere"):
-        encoded(wider, out)
+        encode(wider, out)
 
 
 # -- the command -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rfgraph.arguments import described, integer, integers, sequence, text
+from rfgraph.arguments import describe, integer, integers, sequence, text
 from rfgraph.domains.effective.activations import counts_of
 from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.onnxfile.building.own_steps import check_steps
@@ -33,12 +33,12 @@ def own_rules(rules: Mapping[Any, Any]) -> dict[tuple[str, str], Rule]:
         if not (isinstance(key, tuple) and len(key) == 2 and all(isinstance(k, str) for k in key)):
             raise UsageError(
                 "rules requires pairs of domain and operator as keys, as ('my.domain', 'MyOp'), "
-                f"found {described(key)}"
+                f"found {describe(key)}"
             )
         domain, op_type = key
         if not callable(rule):
             raise UsageError(
-                f"the rule for {printable(repr(key))} requires a function, found {described(rule)}"
+                f"the rule for {printable(repr(key))} requires a function, found {describe(rule)}"
             )
         checked[normal_domain(domain), op_type] = partial(_run_guarded, rule)
     return checked
@@ -61,7 +61,7 @@ def _run_guarded(rule: Callable[[OpNode], object], node: OpNode) -> Outcome:
 def _check(node: OpNode, outcome: object) -> Outcome:
     """Return the outcome in tuples of Python integers; UsageError where it does not fit."""
     if not isinstance(outcome, Outcome):
-        raise UsageError(f"requires an Outcome, found {described(outcome)}")
+        raise UsageError(f"requires an Outcome, found {describe(outcome)}")
     shapes = tuple(
         None if shape is None else _shape(f"shape {number}", shape)
         for number, shape in enumerate(sequence("shapes", outcome.shapes))
@@ -90,7 +90,7 @@ def _values(values: object, shapes: Sequence[Shape | None]) -> tuple[Any, ...]:
         raise UsageError(f"values requires at most {len(shapes)} arrays, found {len(found)}")
     for number, (value, shape) in enumerate(zip(found, shapes, strict=False)):
         if value is not None and not isinstance(value, np.ndarray):
-            raise UsageError(f"value {number} requires an array or None, found {described(value)}")
+            raise UsageError(f"value {number} requires an array or None, found {describe(value)}")
         if value is not None and shape not in (None, value.shape):
             raise UsageError(
                 f"value {number} requires shape {list(shape or ())}, found {list(value.shape)}"
@@ -101,7 +101,7 @@ def _values(values: object, shapes: Sequence[Shape | None]) -> tuple[Any, ...]:
 def _link(what: str, link: object, node: OpNode, shapes: Sequence[Shape | None]) -> Link:
     """Return a link whose steps lead from the shape of its input to that of its output."""
     if not isinstance(link, Link):
-        raise UsageError(f"{what} requires a Link, found {described(link)}")
+        raise UsageError(f"{what} requires a Link, found {describe(link)}")
     source, output = (
         integer(f"{what}, input,", link.input),
         integer(f"{what}, output,", link.output),
@@ -174,4 +174,4 @@ def _is_number(word: str, value: object) -> bool:
 
 
 def _shown(how: object) -> str:
-    return printable(repr(how)) if isinstance(how, How) else described(how)
+    return printable(repr(how)) if isinstance(how, How) else describe(how)

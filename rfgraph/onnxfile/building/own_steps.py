@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from rfgraph.arguments import described
+from rfgraph.arguments import describe
 from rfgraph.errors import UsageError
 from rfgraph.ops.steps import broadcasts
 from rfgraph.relations.axis_rules import (
@@ -58,7 +58,7 @@ def check_steps(what: str, shape: Shape, steps: Sequence[object]) -> None:
     for number, step in enumerate(steps):
         where = f"{what}, step {number}"
         if not isinstance(step, get_args(Step)):
-            raise UsageError(f"{where} requires a step such as Taps, found {described(step)}")
+            raise UsageError(f"{where} requires a step such as Taps, found {describe(step)}")
         where = f"{where} ({type(step).__name__})"
         if isinstance(step, Taps | Select | Reduce | Prefix):
             _check_along(where, step, shape)
@@ -134,7 +134,7 @@ def _check_along(where: str, step: Taps | Select | Reduce | Prefix, shape: Shape
         at = f"{where}, axis {axis}"
         if not isinstance(rule, kinds):
             names = ", ".join(kind.__name__ for kind in kinds)
-            raise UsageError(f"{at} requires one of {names}, found {described(rule)}")
+            raise UsageError(f"{at} requires one of {names}, found {describe(rule)}")
         _check_plain(at, rule)
         _check_rule(at, rule, axis, shape)
 
@@ -177,7 +177,7 @@ def _check_plain(where: str, item: Any) -> None:
         value = getattr(item, field.name)
         if required is not None and not required[0](value):
             raise UsageError(
-                f"{where}, {field.name}, requires {required[1]}, found {described(value)}"
+                f"{where}, {field.name}, requires {required[1]}, found {describe(value)}"
             )
 
 

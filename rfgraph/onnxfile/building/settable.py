@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto
 
-from rfgraph.arguments import described
+from rfgraph.arguments import describe
 from rfgraph.errors import UsageError
 from rfgraph.onnxfile.building.attributes import decode, decode_all
 from rfgraph.onnxfile.building.window_shape import PER_AXIS, WindowShape
@@ -192,7 +192,7 @@ def _values(
         items = [str(item) for item in items]
     wrong = next((item for item in items if type(item) is not wanted), None)
     if wrong is not None:
-        raise UsageError(f"{quoted(name)} requires {words}, found {described(wrong)}")
+        raise UsageError(f"{quoted(name)} requires {words}, found {describe(wrong)}")
     if wanted is int and any(abs(item) > most for item in items):
         raise UsageError(f"{quoted(name)} requires integers of at most {most}")
     return items

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, cast
 
-from rfgraph.arguments import described
+from rfgraph.arguments import describe
 from rfgraph.errors import ModelError, UsageError
 from rfgraph.wording.names import printable
 
@@ -127,7 +127,7 @@ def open_source(source: object) -> Source:
         return _file_source(os.fsdecode(source))
     if callable(getattr(source, "read", None)):
         return _stream_source(cast("BinaryIO", source))
-    found = f"a model is a path, bytes, a file object or a ModelProto, not {described(source)}"
+    found = f"a model is a path, bytes, a file object or a ModelProto, not {describe(source)}"
     # A torch.nn.Module has a state.
     more = ": export it with torch.onnx.export" if hasattr(source, "state_dict") else ""
     raise UsageError(found + more)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
-from rfgraph.analysis.condensed import condensed
+from rfgraph.analysis.condensed import condense
 from rfgraph.analysis.scalar_graph import simple_graph
 from rfgraph.reports.exports.values import values_of
 from rfgraph.wording.names import safe, without_middle
@@ -45,7 +45,7 @@ def condensed_graph(result: Analysis) -> Graph:
     """
     whole = valued_graph(result)
     names = dict(zip(result.graph, whole, strict=True))
-    drawn = condensed(result)
+    drawn = condense(result)
     graph: Graph = nx.MultiDiGraph()
     for box in drawn.boxes:
         inside = [whole.nodes[names[tensor]] for tensor in box.tensors]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rfgraph.analysis.analysis import Analysis
 from rfgraph.analysis.result import analyze
-from rfgraph.arguments import described, keywords_named
+from rfgraph.arguments import describe, keywords_named
 from rfgraph.errors import UsageError
 from rfgraph.reports.exports import FORMATS, GRAPHS, METRICS
 from rfgraph.reports.formats.file import write_file
@@ -55,9 +55,9 @@ def exported(
 ) -> tuple[Analysis, Iterable[bytes]]:
     """Return the analysis, and what `export` writes; UsageError for what no format has."""
     if to not in FORMATS:
-        raise UsageError(f"to requires one of {', '.join(FORMATS)}, found {described(to)}")
+        raise UsageError(f"to requires one of {', '.join(FORMATS)}, found {describe(to)}")
     if metric not in METRICS:
-        raise UsageError(f"metric requires one of {', '.join(METRICS)}, found {described(metric)}")
+        raise UsageError(f"metric requires one of {', '.join(METRICS)}, found {describe(metric)}")
     if condensed and to not in GRAPHS:
         raise UsageError(f"condensed requires the format {' or '.join(GRAPHS)}, found {quoted(to)}")
     known = result if isinstance(result, Analysis) else analyze(result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis.condensed import Condensed, condensed, unfolded
+from rfgraph.analysis.condensed import Condensed, condense, unfold
 from rfgraph.reports.formats.layered import layered
 from rfgraph.wording.names import safe
 
@@ -33,7 +33,7 @@ class _Pages:
     def add_all(self) -> None:
         """Draw the model, then each folded block that a drawing shows."""
         pending: list[tuple[Box | None, Condensed, int]] = [
-            (None, condensed(self.result), -1),
+            (None, condense(self.result), -1),
         ]
         while pending:
             block, shown, parent = pending.pop(0)
@@ -43,7 +43,7 @@ class _Pages:
             if block is not None:
                 self.boxes[self._box_of[id(block)]]["scene"] = scene
             pending.extend(
-                (box, unfolded(self.result.graph, box.parts), scene)
+                (box, unfold(self.result.graph, box.parts), scene)
                 for box in shown.boxes
                 if box.parts
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfgraph.analysis.effective_field import rounded
+from rfgraph.analysis.effective_field import six_digits
 from rfgraph.analysis.erf import endless_fields
 from rfgraph.reports.formats.csv import csv_text
 from rfgraph.reports.formats.json import dumps
@@ -53,7 +53,7 @@ def rows(view: View, kind: Kind, share: float) -> list[Row]:
             for axis in layer.cells:
                 numbers = layer.field.axes[axis].local or layer.field.axes[axis]
                 one = fields.get(name, {}).get(axis)
-                sizes = (None, None) if one is None else (rounded(one.sigma), one.size)
+                sizes = (None, None) if one is None else (six_digits(one.sigma), one.size)
                 found.append(Row(layer.label, name, source, axis, numbers.size, *sizes))
     return found
 

@@ -53,7 +53,7 @@ def _counts(view: View, field: ReceptiveField, axis: int) -> tuple[int, int, int
         return None
     (carrier,) = along
     try:
-        found = view.result.examined(field.tensor).touched(field.input, axis)
+        found = view.result.examine(field.tensor).touched(field.input, axis)
     except BoundError:
         return None
     return None if found is None else (*touched_counts(found, carrier), field.shape[carrier])
@@ -96,7 +96,7 @@ def _lengths(
     # What samples between positions has a period of several units, or none.
     sampled = shown is not None and (shown.period is None or shown.period[0] > 1)
     if sampled or axis in item.symbolic:
-        moving = view.result.examined(field.tensor).movement(item.name, axis)
+        moving = view.result.examine(field.tensor).movement(item.name, axis)
         yield from _stretched(view, item, axis, moving)
         yield from _lost(view, item, axis, moving)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.condensed import Box, Condensed, condensed, unfolded
+from rfgraph.analysis.condensed import Box, Condensed, condense, unfold
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import producer_of
@@ -33,11 +33,11 @@ def part(result: Analysis, block: str | None = None, title: str | None = None) -
     A box says its name and the largest size of the field that its last tensor has, and is the
     darker the larger that is. UsageError, with the nearest name, for a block that is not there.
     """
-    drawn = condensed(result, MAX_DRAWN)
+    drawn = condense(result, MAX_DRAWN)
     if block is not None:
         before, after = _around(result, _block(drawn, block))
         inside = _block(drawn, block).parts
-        drawn = unfolded(result.graph, (*before, *inside, *after), MAX_DRAWN)
+        drawn = unfold(result.graph, (*before, *inside, *after), MAX_DRAWN)
         title = title or block
     if not drawn.boxes:
         raise UsageError("the graph is empty: nothing depends on an input")

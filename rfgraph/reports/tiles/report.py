@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from rfgraph.analysis.lengths import accepted, lossless
+from rfgraph.analysis.lengths import accepted_text, lossless
 from rfgraph.reports.formats.csv import csv_text
 from rfgraph.reports.formats.json import results
 from rfgraph.reports.formats.markdown import bullets, page, table
@@ -213,7 +213,7 @@ def _lengths_text(lengths: Lengths) -> str:
     """Say which lengths the network accepts, and which of them lose nothing."""
     if lengths.is_fixed:
         return f"{lengths.least}, fixed in the file"
-    said = accepted(lengths)
+    said = accepted_text(lengths)
     if lengths.loses_some:
         return f"{said}; {lossless(lengths)} lose nothing to strides"
     return said

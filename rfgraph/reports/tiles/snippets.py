@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.analysis.lengths import accepted
+from rfgraph.analysis.lengths import accepted_text
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import printable, quoted, some_names
 from rfgraph.wording.numbers import rational
@@ -65,8 +65,8 @@ def _one_halo(axis: AxisGeometry, core: int) -> tuple[int, int]:
         )
     if axis.lengths.residues is not None and (core + halos) % step not in axis.lengths.residues:
         raise UsageError(
-            f"axis {axis.axis} accepts {accepted(axis.lengths)}, which halos of {halos // 2} on "
-            "both sides do not give: use the plan (--image)"
+            f"axis {axis.axis} accepts {accepted_text(axis.lengths)}, which halos of {halos // 2} "
+            "on both sides do not give: use the plan (--image)"
         )
     return core + halos, core
 
@@ -207,7 +207,7 @@ def _spandrel(found: Tiling) -> str:
     steps = (lengths.step or lengths.least for lengths in found.geometry.lengths.values())
     step = max(steps, default=1)
     said = "; ".join(
-        f"axis {axis} accepts {accepted(lengths)}"
+        f"axis {axis} accepts {accepted_text(lengths)}"
         for axis, lengths in found.geometry.lengths.items()
     )
     return (
