@@ -12,7 +12,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import nearest, quoted
+from rfgraph.wording.names import nearest, quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def describe(value: object) -> str:
     """Return how a message calls a value that is not what was required."""
     if value is None or isinstance(value, bool | int | float):
         return str(value)
-    return quoted(value) if isinstance(value, str) else f"a {type(value).__name__}"
+    return quote(value) if isinstance(value, str) else f"a {type(value).__name__}"
 
 
 def mapping(what: str, value: object) -> Mapping[Any, Any]:
@@ -75,7 +75,7 @@ def integers(what: str, value: object) -> tuple[int, ...]:
 def shapes(value: object) -> dict[str, tuple[int, ...]]:
     """Return the shapes of inputs by name."""
     return {
-        text("input_shapes", name): integers(f"the shape of input {quoted(name)}", shape)
+        text("input_shapes", name): integers(f"the shape of input {quote(name)}", shape)
         for name, shape in mapping("input_shapes", value).items()
     }
 
@@ -97,7 +97,7 @@ def fraction(value: object) -> Fraction | None:
 def dims(value: object) -> dict[str, int]:
     """Return the lengths of dimensions by their symbols."""
     return {
-        text("dims", name): integer(f"the length of dimension {quoted(name)}", length)
+        text("dims", name): integer(f"the length of dimension {quote(name)}", length)
         for name, length in mapping("dims", value).items()
     }
 
@@ -109,7 +109,7 @@ def keywords_named(function: Callable[P, R]) -> Callable[P, R]:
     known = list(inspect.signature(function).parameters)
 
     @functools.wraps(function)
-    def checked(*arguments: P.args, **keywords: P.kwargs) -> R:
+    def wrapper(*arguments: P.args, **keywords: P.kwargs) -> R:
         for name in (name for name in keywords if name not in known):
             near = nearest(name, known)
             hint = f"Did you mean {near!r}?" if near else f"Known are {', '.join(known[1:])}."
@@ -117,4 +117,4 @@ def keywords_named(function: Callable[P, R]) -> Callable[P, R]:
             raise TypeError(f"{what}. {hint}")
         return function(*arguments, **keywords)
 
-    return checked
+    return wrapper

@@ -15,7 +15,7 @@ from rfgraph.analysis.input_values import value_of
 from rfgraph.checks import settings
 from rfgraph.checks.ahead import positions, positive
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import printable, quoted, shown_path
+from rfgraph.wording.names import printable, quote, shown_path
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -83,7 +83,7 @@ class Config:
             if not any(map(matches, names)) and not any(map(matches, self._below(pattern))):
                 raise UsageError(
                     f"{shown_path(str(self.file))}: tool.rfgraph.models, table {number}: pattern "
-                    f"{quoted(pattern.text)} matches no model that is given, and no file"
+                    f"{quote(pattern.text)} matches no model that is given, and no file"
                 )
 
     def _name(self, model: str) -> str:
@@ -123,7 +123,7 @@ def find(start: Path) -> Path | None:
     """Return the nearest pyproject.toml, from `start` upward, that has a section for rfgraph."""
     for folder in (start, *start.parents):
         path = folder / "pyproject.toml"
-        if path.is_file() and _section(path, _parsed(path)) is not None:
+        if path.is_file() and _section(path, _parse(path)) is not None:
             return path
     return None
 
@@ -133,7 +133,7 @@ def read(path: Path) -> Config:
 
     UsageError names the file, the key, what it requires and what was found.
     """
-    document = _parsed(path)
+    document = _parse(path)
     section = _section(path, document)
     if section is None and "tool" in document:
         raise UsageError(f"{shown_path(str(path))}: a section [tool.rfgraph] is required")
@@ -149,7 +149,7 @@ def empty() -> Config:
     return Config(Path.cwd() / "pyproject.toml", {}, {}, ())
 
 
-def _parsed(path: Path) -> Values:
+def _parse(path: Path) -> Values:
     name = shown_path(str(path))
     try:
         with path.open("rb") as file:
@@ -180,9 +180,9 @@ def _config(file: Path, section: Mapping[str, Any]) -> Config:
         if "pattern" not in found:
             raise UsageError(f"{where}: the key pattern is required")
         text = found.pop("pattern")
-        patterns.append(Pattern(text, _compiled(text), _placed(found, file.parent)))
+        patterns.append(Pattern(text, _compile(text), _place_files(found, file.parent)))
     run = {key: values.pop(key) for key in map(parameter, RUN) if key in values}
-    return Config(file, _placed(values, file.parent), run, tuple(patterns))
+    return Config(file, _place_files(values, file.parent), run, tuple(patterns))
 
 
 def _read_all(table: Mapping[str, Any], readers: Mapping[str, Reader], where: str) -> Values:
@@ -190,7 +190,7 @@ def _read_all(table: Mapping[str, Any], readers: Mapping[str, Reader], where: st
     for key, value in table.items():
         reader = readers.get(key)
         if reader is None:
-            raise UsageError(f"{where}: no key {quoted(key)}; known are {', '.join(readers)}")
+            raise UsageError(f"{where}: no key {quote(key)}; known are {', '.join(readers)}")
         try:
             found[parameter(key)] = reader(value)
         except UsageError as error:
@@ -202,7 +202,7 @@ def _read_all(table: Mapping[str, Any], readers: Mapping[str, Reader], where: st
     return found
 
 
-def _placed(values: Values, folder: Path) -> Values:
+def _place_files(values: Values, folder: Path) -> Values:
     """Return the values with the files that they name in `folder`."""
     placed = dict(values)
     for key in {"baseline", "rdf"}.intersection(placed):
@@ -218,7 +218,7 @@ def _placed(values: Values, folder: Path) -> Values:
 # -- one value -------------------------------------------------------------------------------------
 
 
-def _required(said: str, holds: Callable[[Any], object]) -> Reader:
+def _require(said: str, holds: Callable[[Any], object]) -> Reader:
     """Return a reader of a value for which something holds, which is what is required."""
 
     def reader(value: object) -> Any:
@@ -230,37 +230,37 @@ def _required(said: str, holds: Callable[[Any], object]) -> Reader:
 
 
 def _choice(known: tuple[str, ...]) -> Reader:
-    return _required(f"one of {', '.join(known)}", known.__contains__)
+    return _require(f"one of {', '.join(known)}", known.__contains__)
 
 
-_text = _required("a text", lambda value: isinstance(value, str) and value)
-_truth = _required("true or false", lambda value: isinstance(value, bool))
-_axis = _required("the number of an axis", lambda value: type(value) is int and value >= 0)
-_jobs = _required(
+_text = _require("a text", lambda value: isinstance(value, str) and value)
+_truth = _require("true or false", lambda value: isinstance(value, bool))
+_axis = _require("the number of an axis", lambda value: type(value) is int and value >= 0)
+_jobs = _require(
     f"a number from 1 to {MAX_JOBS}", lambda value: type(value) is int and 1 <= value <= MAX_JOBS
 )
-_scalar = _required(
+_scalar = _require(
     "a number, or a text such as 40ms",
     lambda value: isinstance(value, int | float | str) and not isinstance(value, bool),
 )
-_some_names = _required(
+_some_names = _require(
     "a name or a list of names",
     lambda value: isinstance(value, list) and all(isinstance(name, str) and name for name in value),
 )
-_some_codes = _required("a text or a list of codes", lambda value: isinstance(value, str | list))
-_shape = _required(
+_some_codes = _require("a text or a list of codes", lambda value: isinstance(value, str | list))
+_shape = _require(
     "a list of lengths, or a table of them by input name",
     lambda value: isinstance(value, list) and all(type(item) is int and item > 0 for item in value),
 )
-_dims = _required(
+_dims = _require(
     "a table of lengths by the dimension's name",
     lambda value: isinstance(value, dict) and all(type(item) is int for item in value.values()),
 )
-_values = _required(
+_values = _require(
     'a table of numbers, lists of numbers or "@FILE.npy" by input name',
     lambda value: isinstance(value, dict) and all(map(_is_value, value.values())),
 )
-_tables = _required(
+_tables = _require(
     "tables: [[tool.rfgraph.models]]",
     lambda value: isinstance(value, list) and all(isinstance(item, dict) for item in value),
 )
@@ -337,7 +337,7 @@ def parameter(key: str) -> str:
 # -- patterns --------------------------------------------------------------------------------------
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     """Return a pattern as a regular expression: "*" within a folder, "**" across folders.
 
     A pattern without a slash is matched with the file's name in any folder.

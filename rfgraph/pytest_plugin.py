@@ -38,7 +38,7 @@ def assert_receptive_field(
 
     asked = {name: value for name, value in settings.items() if value is not None}
     if config is not None:
-        asked = _configured(Path(config), model, asked)
+        asked = _settings_of(Path(config), model, asked)
     least = severity(asked.pop("fail_on", "warning"))
     findings = at_least(check(model, rules=rules, **asked), least)
     if findings:
@@ -46,7 +46,7 @@ def assert_receptive_field(
         raise AssertionError("\n".join(lines))
 
 
-def _configured(
+def _settings_of(
     file: Path, model: Model | Result | Source, stated: Mapping[str, object]
 ) -> dict[str, Any]:
     """Return the settings of a file for a model, and those that are stated before them."""

@@ -164,3 +164,39 @@ def test_what_cannot_be_read_would_be_seen():
     assert lines_of(long) == 41
     assert parameters_of(long) == list("abcdefg")
     assert functions(PACKAGE / "analysis" / "erf.py", "def erf(result):\n    pass") == []
+
+
+# Participles that do not end in -ed or -ing, and words that do and are none.
+IRREGULAR = (
+    "bound brought built chosen cut done drawn found given held hidden kept known left lost made "
+    "met said seen sent shown taken told undone written"
+).split()
+NOUNS = "beginning everything finding heading mapping padding rounding setting".split()
+# What users call; of a comparison those that are worse, of a constant its value.
+CALLED = {"failing", "fetched", "known", "ranked"}
+
+
+def is_participle(name):
+    word = name.strip("_")
+    return word in IRREGULAR or (
+        word.endswith(("ed", "ing")) and "_" not in word and word not in NOUNS
+    )
+
+
+def is_property(function):
+    return any("property" in ast.unparse(item) for item in function.decorator_list)
+
+
+def participles_of(text):
+    every = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef))
+    return {f.name for f in every if is_participle(f.name) and not is_property(f)} - CALLED
+
+
+def test_a_function_is_named_by_what_it_does_or_returns():
+    sources = sorted((ROOT / "rfgraph").rglob("*.py"))
+    found = {path.name: participles_of(path.read_text(encoding="utf-8")) for path in sources}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_a_bare_participle_would_be_seen():
+    assert participles_of("def _moved(): ...\ndef move(): ...\ndef moved_to(): ...") == {"_moved"}

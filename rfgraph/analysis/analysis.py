@@ -16,7 +16,7 @@ from rfgraph.domains.fields.meter import Meter, Seen
 from rfgraph.domains.scope import Scope
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import Model, producer_of, shape_of
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import printable, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ class Analysis:
         """Return the input and the tensor meant; UsageError where it does not reach that."""
         source, name = self._pick_input(input), pick_tensor(self.model, tensor)
         if name not in self.forms[source]:
-            raise UsageError(f"input {quoted(source)} does not reach tensor {quoted(name)}")
+            raise UsageError(f"input {quote(source)} does not reach tensor {quote(name)}")
         return source, name
 
     def _pick_input(self, name: str | None) -> str:

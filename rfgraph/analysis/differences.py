@@ -10,7 +10,7 @@ from rfgraph.analysis.layers import WINDOW
 from rfgraph.errors import UsageError
 from rfgraph.frozen import FrozenDict
 from rfgraph.version import HEAD
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 from rfgraph.wording.records import Record, entry_of, plain
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def kinds_of(words: Sequence[str]) -> tuple[Kind, ...]:
     found = tuple(kind for kind in KINDS if kind in words)
     for word in words:
         if word not in KINDS:
-            raise UsageError(f"fail-on requires some of {', '.join(KINDS)}, found {quoted(word)}")
+            raise UsageError(f"fail-on requires some of {', '.join(KINDS)}, found {quote(word)}")
     return found
 
 

@@ -72,7 +72,7 @@ from rfgraph.domains.fields.layout import carriers
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.bounds import allowance, check_size
 from rfgraph.relations.graph import between, input_shape, shape_of
-from rfgraph.wording.names import quoted, some_quoted
+from rfgraph.wording.names import quote, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -121,8 +121,8 @@ def erf(
     _, name = result.pair(_default(result, source) if tensor is None else tensor, source)
     shape = shape_of(result.graph, name)
     if shape is None or not result.forms[source].spatial_axes:
-        what = "its shape is not known" if shape is None else f"input {quoted(source)} has no axis"
-        raise UsageError(f"tensor {quoted(name)} has no map: {what}")
+        what = "its shape is not known" if shape is None else f"input {quote(source)} has no axis"
+        raise UsageError(f"tensor {quote(name)} has no map: {what}")
     is_center = isinstance(unit, str) and unit == "center"
     index = _center(result, source, name) if is_center else sequence("the index", unit)
     at = _one_unit(name, normal_index(name, shape, index))
@@ -134,7 +134,7 @@ def _one_unit(tensor: str, index: Index) -> UnitIndex:
     """Return an index without ranges; UsageError where it has one."""
     at = tuple(entry for entry in index if not isinstance(entry, tuple))
     if len(at) < len(index):
-        raise UsageError(f"tensor {quoted(tensor)}: a map requires one unit, found a range of them")
+        raise UsageError(f"tensor {quote(tensor)}: a map requires one unit, found a range of them")
     return at
 
 
@@ -167,7 +167,7 @@ def _default(result: Analysis, source: str) -> str:
     found = candidates(result, source)
     if len(found) != 1:
         what = f"there are {len(found)} ({some_quoted(found)})" if found else "it reaches no output"
-        raise UsageError(f"input {quoted(source)} requires one tensor to look at, but {what}")
+        raise UsageError(f"input {quote(source)} requires one tensor to look at, but {what}")
     return found[0]
 
 

@@ -24,7 +24,7 @@ from rfgraph.domains.moved import Moved, flatten
 from rfgraph.domains.movement import BEFORE, Break, Movement
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import shape_of
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import printable, quote
 from rfgraph.wording.records import entry_of
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Geometry:
     def why_not(self) -> str:
         """Say what blocks it, in part."""
         said = dict.fromkeys(
-            f"{quoted(item.node)} ({printable(item.op_type)}) {item.why}" for item in self.blockers
+            f"{quote(item.node)} ({printable(item.op_type)}) {item.why}" for item in self.blockers
         )
         more = f" and {len(said) - 3} more" if len(said) > 3 else ""
         return "; ".join([*said][:3]) + more
@@ -248,7 +248,7 @@ def _at(
     if made is None:
         said = [f"axis {axis} accepts {accepted_text(lengths[axis])}" for axis in at]
         found = f"lengths of {', '.join(map(str, at.values()))}"
-        raise UsageError(f"input {quoted(item.name)} refuses {found}; {'; '.join(said)}")
+        raise UsageError(f"input {quote(item.name)} refuses {found}; {'; '.join(said)}")
     return made
 
 

@@ -9,7 +9,7 @@ import stat
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,13 +38,13 @@ def _number(name: str, text: str) -> int | float | bool:
         return float(text)
     except ValueError:
         raise UsageError(
-            f"--input-value of {quoted(name)} requires a number or @FILE.npy, found {quoted(text)}"
+            f"--input-value of {quote(name)} requires a number or @FILE.npy, found {quote(text)}"
         ) from None
 
 
 def read_array(name: str) -> NDArray[Any]:
     """Return the array of numbers in a .npy file; UsageError names the file and what is wrong."""
-    where = f"--input-value @{quoted(name)}"
+    where = f"--input-value @{quote(name)}"
     try:
         with _open_regular(name) as file:
             return _read(file)
@@ -76,7 +76,7 @@ def _read(file: BinaryIO) -> NDArray[Any]:
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read_header(file)
     if dtype.hasobject or dtype.kind not in "biuf":
-        raise UsageError(f"required numbers, found {quoted(str(dtype))}")
+        raise UsageError(f"required numbers, found {quote(str(dtype))}")
     count = math.prod(shape)
     found = os.fstat(file.fileno()).st_size - file.tell()
     if count * dtype.itemsize != found or min(shape, default=0) < 0:

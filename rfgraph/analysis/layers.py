@@ -62,7 +62,7 @@ class Layer:
         """Return an attribute of the window, in the operator's own order."""
         return tuple(getattr(rule, _PARTS[name]) for rule in self.rules)
 
-    def enlarged(self, part: str, steps: Sequence[int], each: int) -> tuple[int, ...]:
+    def enlarge(self, part: str, steps: Sequence[int], each: int) -> tuple[int, ...]:
         """Return a part of the window, larger by steps along the spatial axes, in its order."""
         values = [getattr(rule, part) for rule in self.rules]
         for place, step in zip(self.places, steps, strict=True):

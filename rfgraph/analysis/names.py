@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rfgraph.arguments import text, texts
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import producer_of
-from rfgraph.wording.names import quoted, some_quoted
+from rfgraph.wording.names import quote, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ def pick_input(model: Model, name: str | None) -> str:
             raise UsageError(_not_one(names, "input"))
         return names[0]
     if text("input", name) not in names:
-        raise UsageError(f"no input {quoted(name)}; the inputs are {some_quoted(names)}")
+        raise UsageError(f"no input {quote(name)}; the inputs are {some_quoted(names)}")
     return name
 
 
@@ -54,7 +54,7 @@ def pick_tensor(model: Model, name: str | None) -> str:
         check_name(model, name, "tensor")
     if len(made) > 1:
         tensors = some_quoted(made)
-        raise UsageError(f"node {quoted(name)} makes {len(made)} tensors ({tensors}): name one")
+        raise UsageError(f"node {quote(name)} makes {len(made)} tensors ({tensors}): name one")
     return made[0]
 
 
@@ -76,7 +76,7 @@ def check_name(model: Model, name: str, what: str = "node or tensor") -> None:
 
         names = dict.fromkeys([*tensors[:MAX_COMPARED], *sorted(labels)[:MAX_COMPARED]])
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.0)
-        raise UsageError(f"no {what} {quoted(name)}; the nearest names are {some_quoted(near)}")
+        raise UsageError(f"no {what} {quote(name)}; the nearest names are {some_quoted(near)}")
 
 
 def made_by(graph: Graph, label: str) -> list[str]:

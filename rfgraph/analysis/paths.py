@@ -12,7 +12,7 @@ from rfgraph.arguments import describe, keywords_named, texts
 from rfgraph.domains.paths.states import Question, state_graph
 from rfgraph.errors import UsageError
 from rfgraph.frozen import FrozenDict
-from rfgraph.wording.names import quoted, some_quoted
+from rfgraph.wording.names import quote, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ def _default_tensor(model: Model, form: ClosedForm) -> str:
     tensors = list(dict.fromkeys(ends))
     if len(tensors) != 1:
         raise UsageError(
-            f"paths from {quoted(form.input)} lead to {len(tensors)} tensors "
+            f"paths from {quote(form.input)} lead to {len(tensors)} tensors "
             f"({some_quoted(tensors)}): name one as tensor"
         )
     return tensors[0]

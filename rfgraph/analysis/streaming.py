@@ -23,7 +23,7 @@ from rfgraph.domains.regions import clipped_tables
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import input_shape
 from rfgraph.version import HEAD
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 from rfgraph.wording.records import Record, entry_of
 
 if TYPE_CHECKING:
@@ -196,13 +196,13 @@ def _time_axis(result: Analysis, source: str, axis: int | None) -> int:
     if axis is None:
         if len(spatial) != 1:
             if not count:
-                raise UsageError(f"input {quoted(source)} has no axes, and so none that is time")
+                raise UsageError(f"input {quote(source)} has no axes, and so none that is time")
             listed = ", ".join(map(str, spatial)) or "none"
-            raise UsageError(f"the spatial axes of input {quoted(source)} are {listed}: name one")
+            raise UsageError(f"the spatial axes of input {quote(source)} are {listed}: name one")
         return spatial[0]
     if not 0 <= axis < count:
         raise UsageError(
-            f"axis requires one of input {quoted(source)}, 0 to {count - 1}, found {axis}"
+            f"axis requires one of input {quote(source)}, 0 to {count - 1}, found {axis}"
         )
     return axis
 

@@ -19,7 +19,7 @@ from rfgraph.domains.movement import (
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap, join_over
 from rfgraph.errors import BoundError
 from rfgraph.relations.graph import ancestors
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,7 @@ def _others(
     items = [item for item in examined.lengths.model.inputs if item.name in within]
     if len(items) > MAX_TOGETHER:
         raise BoundError(
-            f"beside input {quoted(source.name)} tensor {quoted(tensor)} reads {len(items)}, "
+            f"beside input {quote(source.name)} tensor {quote(tensor)} reads {len(items)}, "
             f"more than MAX_TOGETHER ({MAX_TOGETHER}): which are cut with it is not followed"
         )
     for item in items:

@@ -16,7 +16,7 @@ from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import input_shape, shape_of
 from rfgraph.version import HEAD
 from rfgraph.wording.html import html_table
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 from rfgraph.wording.numbers import span
 from rfgraph.wording.pictures import boxes
 from rfgraph.wording.records import entry_of
@@ -155,7 +155,7 @@ def unit(
     shape = shape_of(result.graph, name)
     if shape is None:
         raise UsageError(
-            f"the shape of tensor {quoted(name)} is not known, so it has no units to name"
+            f"the shape of tensor {quote(name)} is not known, so it has no units to name"
         )
     at = normal_index(name, shape, index)
     sources = [item.name for item in result.model.inputs]
@@ -169,7 +169,7 @@ def unit(
 
 def normal_index(tensor: str, shape: Shape, index: Sequence[int | slice | None]) -> Index:
     """Return an index counted from the start; UsageError where there is no such unit."""
-    described = f"tensor {quoted(tensor)} has shape {list(shape)}"
+    described = f"tensor {quote(tensor)} has shape {list(shape)}"
     entries = [
         at
         if at is None or isinstance(at, slice)

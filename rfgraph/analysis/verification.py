@@ -24,7 +24,7 @@ from rfgraph.analysis.parts import (
 )
 from rfgraph.analysis.proof import Less, Proof
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import one_line, quoted
+from rfgraph.wording.names import one_line, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -148,8 +148,8 @@ def _beside(found: Geometry) -> dict[str, tuple[int, ...]]:
             continue
         if item.name in along or cut.intersection(item.symbolic.values()):
             raise UsageError(
-                f"--verify cuts input {quoted(found.input)} alone, and the lengths of input "
-                f"{quoted(item.name)} follow it"
+                f"--verify cuts input {quote(found.input)} alone, and the lengths of input "
+                f"{quote(item.name)} follow it"
             )
         shapes[item.name] = item.shape
     return shapes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.analysis.names import pick_input, pick_tensors
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.wording.names import quoted, some_names, some_quoted
+from rfgraph.wording.names import quote, some_names, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -109,7 +109,7 @@ def view(
     picked = None if tensors is None else pick_tensors(result.model, tensors)
     for name in picked or () if reached else ():
         if not any(name in result.forms[item] for item in inputs):
-            raise UsageError(f"tensor {quoted(name)} reads nothing of input {some_quoted(inputs)}")
+            raise UsageError(f"tensor {quote(name)} reads nothing of input {some_quoted(inputs)}")
     return View(result, inputs, picked)
 
 

@@ -11,7 +11,7 @@ from rfgraph.analysis.loading import load
 from rfgraph.arguments import describe, keywords_named, mapping, text
 from rfgraph.errors import RfgraphError, UsageError
 from rfgraph.relations.graph import Model
-from rfgraph.wording.names import quoted, shown_path
+from rfgraph.wording.names import quote, shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ def _setting(key: tuple[str, str], value: object) -> Setting:
     items = tuple(value) if isinstance(value, list | tuple | range) else (value,)
     if any(isinstance(item, bool) or not isinstance(item, int | float | str) for item in items):
         raise UsageError(
-            f"attribute {quoted(key[1])} of changes requires numbers or a text, "
+            f"attribute {quote(key[1])} of changes requires numbers or a text, "
             f"found {describe(value)}"
         )
     return items if isinstance(value, list | tuple | range) else items[0]

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from rfgraph.arguments import fraction
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import printable, quote
 
 _NUMBER = re.compile(r"\d{1,20}(\.\d{0,20})?|\.\d{1,20}|\d{1,18}/[1-9]\d{0,17}", re.ASCII)
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
@@ -58,7 +58,7 @@ def ahead_of(*, causal: bool, most: object, rate: object, axis: int | None) -> A
         return Ahead(causal, None, speed, axis) if causal else None
     if isinstance(most, str) and most.endswith("ms"):
         if speed is None:
-            raise UsageError(f"max-lookahead of {quoted(most)} requires a rate (--rate HZ)")
+            raise UsageError(f"max-lookahead of {quote(most)} requires a rate (--rate HZ)")
         return Ahead(causal, _not_negative(most[:-2]) * speed / 1000, speed, axis)
     return Ahead(causal, _not_negative(most), speed, axis)
 
@@ -84,4 +84,4 @@ def exact(value: object) -> Fraction | None:
 
 def value_text(value: object) -> str:
     """Return a value for a message."""
-    return quoted(value) if isinstance(value, str) else printable(repr(value))
+    return quote(value) if isinstance(value, str) else printable(repr(value))

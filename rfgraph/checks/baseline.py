@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.domains.scope import WORDS
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted, shown_path
+from rfgraph.wording.names import quote, shown_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ def _axis(entry: _Entry) -> Axis:
     said, inner, covers = entry.text("scope"), entry.get("local"), entry.get("covers_input")
     scope = next((word for word in WORDS if word == said), None)
     if scope is None:
-        raise UsageError(f"scope requires one of {', '.join(WORDS)}, found {quoted(said)}")
+        raise UsageError(f"scope requires one of {', '.join(WORDS)}, found {quote(said)}")
     axis = _numbers(entry, entry.integer("axis") or 0, scope)
     local = None if inner is None else _numbers(_Entry(inner, "local"), axis.axis, "local")
     return replace(axis, local=local, covers_input=covers if isinstance(covers, bool) else None)

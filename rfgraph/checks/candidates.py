@@ -98,7 +98,7 @@ class Move:
 
     def _changes(self, layer: Layer, steps: Vector) -> Made:
         name = _ATTRIBUTE[self.kind]
-        values = layer.enlarged(self.kind, steps, 2 if self.kind == "kernel" else 1)
+        values = layer.enlarge(self.kind, steps, 2 if self.kind == "kernel" else 1)
         made: Made = {(layer.address, name): values}
         if self.kind == "stride":
             return made

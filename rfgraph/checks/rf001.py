@@ -35,8 +35,8 @@ from rfgraph.checks.settings import AUTO, OUTPUT, STATS, effective_share, percen
 from rfgraph.checks.subject import Measurement, Said, Subject, effective
 from rfgraph.domains.fields.sizes import single_sizes
 from rfgraph.errors import BoundError, UsageError
-from rfgraph.wording.names import quoted, some_quoted
-from rfgraph.wording.numbers import joined, rational_text, share
+from rfgraph.wording.names import quote, some_quoted
+from rfgraph.wording.numbers import join, rational_text, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -100,7 +100,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
     if place is None:
         names = some_quoted([item.name for item in subject.inputs()]) or "none"
         at = subject.settings.at
-        what = f"tensor {quoted(at)} reads" if at not in (AUTO, OUTPUT) else "the outputs read"
+        what = f"tensor {quote(at)} reads" if at not in (AUTO, OUTPUT) else "the outputs read"
         yield Finding(
             CHECK.code, CHECK.severity, f"{what} nothing of the inputs to check ({names})"
         )
@@ -154,7 +154,7 @@ def _required_lengths(subject: Subject, item: ModelInput) -> dict[int, int]:
     if len(given) not in (1, len(axes)):
         raise UsageError(
             f"--min-rf requires one number, or one for each of the {len(axes)} spatial axes of "
-            f"input {quoted(item.name)}, found {len(given)}"
+            f"input {quote(item.name)}, found {len(given)}"
         )
     return dict(zip(axes, given * len(axes) if len(given) == 1 else given, strict=True))
 
@@ -255,9 +255,9 @@ def _others(place: Place, axis: Axis, asked: str | None, required: int) -> str:
     failing = _by_number([value for value in values if not value.holds])
     parts = []
     if passing:
-        parts.append(f"--stat {joined(passing)} would pass")
+        parts.append(f"--stat {join(passing)} would pass")
     if failing:
-        parts.append(f"{joined(failing, 'or')} would not")
+        parts.append(f"{join(failing, 'or')} would not")
     text = ", ".join(parts)
     part = _share_covering(place, axis.axis, required)
     if part is not None and asked is not None:

@@ -29,8 +29,8 @@ from rfgraph.domains.fields.axis_field import AxisField, carry_field
 from rfgraph.domains.fields.layout import local_fields
 from rfgraph.domains.fields.pieces import Mapped
 from rfgraph.relations.graph import edges_into, shape_of
-from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import fraction, joined
+from rfgraph.wording.names import quote
+from rfgraph.wording.numbers import fraction, join
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,7 +106,7 @@ def _finding(
     if len(branches) > 1:
         more = len(branches) - MAX_BRANCHES
         shown = branches[:MAX_BRANCHES] + ([f"{more} more"] if more > 0 else [])
-        text += f" ({joined(shown)})"
+        text += f" ({join(shown)})"
     return subject.finding(CHECK, text, tensor, input=item.name, axes=axes)
 
 
@@ -119,7 +119,7 @@ def _branches(subject: Subject, item: ModelInput, tensor: str, axis: int) -> Ite
         for field in local_fields(form, edge.source, axis):
             carried, _ = carry_field(field, edge.relation)
             for one in carried:
-                yield f"from {quoted(edge.source)} {_branch_text(one)}"
+                yield f"from {quote(edge.source)} {_branch_text(one)}"
 
 
 def _branch_text(field: AxisField) -> str:

@@ -29,7 +29,7 @@ from rfgraph.checks.subject import Said, Subject, carriers
 from rfgraph.domains.read_units import masks_of, products_read
 from rfgraph.errors import BoundError
 from rfgraph.relations.graph import shape_of
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 from rfgraph.wording.numbers import ranges
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ def _unread_positions(subject: Subject, item: ModelInput, read: Read) -> Iterato
     try:
         every = [masks_of(graph, item.name, read(it)) for it in subject.result.model.outputs]
     except BoundError as error:
-        what = f"which positions of input {quoted(item.name)} are read"
+        what = f"which positions of input {quote(item.name)} are read"
         yield _undetermined_finding(subject, what, error, item, item.name)
         return
     masks = [mask for mask in every if mask is not None]
     if not masks:
-        message = f"no output reads anything of input {quoted(item.name)}"
+        message = f"no output reads anything of input {quote(item.name)}"
         yield subject.finding(CHECK, message, item.name, input=item.name)
         return
     said = []
@@ -121,7 +121,7 @@ def gaps(subject: Subject, item: ModelInput, tensor: str, read: Read) -> Iterato
             left.difference_update(one.axis for one in said)
             yield from subject.along(CHECK, tensor, item, said)
     except BoundError as error:
-        what = f"gaps in what {quoted(tensor)} reads"
+        what = f"gaps in what {quote(tensor)} reads"
         yield _undetermined_finding(subject, what, error, item, tensor)
 
 

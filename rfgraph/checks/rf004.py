@@ -37,7 +37,7 @@ from rfgraph.domains.fields.sizes import path_sizes
 from rfgraph.errors import BoundError
 from rfgraph.relations.axis_rules import Transposed, Window
 from rfgraph.relations.graph import edges_into
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def findings(subject: Subject) -> Iterator[Finding]:
             try:
                 message = _unproductive_text(subject, item, tensor, lengths)
             except BoundError as error:
-                what = f"whether the layer that makes {quoted(tensor)} is productive"
+                what = f"whether the layer that makes {quote(tensor)} is productive"
                 message = f"{what} could not be determined: {error}"
             if message:
                 yield subject.finding(CHECK, message, tensor, input=item.name)
@@ -87,8 +87,8 @@ def _unproductive_text(
             for carrier in sorted(carriers(form, before, axis) & rules.keys())
         }
         if reasons and all(reasons.values()):
-            start = f"layer {quoted(operator.label)} ({operator.op_type}) is unproductive"
-            return f"{start} on input {quoted(item.name)}: {_reasons_text(item, reasons)}"
+            start = f"layer {quote(operator.label)} ({operator.op_type}) is unproductive"
+            return f"{start} on input {quote(item.name)}: {_reasons_text(item, reasons)}"
     return None
 
 

@@ -26,8 +26,8 @@ from rfgraph.analysis.names import made_by
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Said, Subject
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted, some_quoted
-from rfgraph.wording.numbers import fraction, joined, rational_text
+from rfgraph.wording.names import quote, some_quoted
+from rfgraph.wording.numbers import fraction, join, rational_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -63,11 +63,11 @@ def findings(subject: Subject) -> Iterator[Finding]:
     for (tensor, source), axes in stored.items():
         item, name = inputs.get(source), now[tensor]
         if item is None:
-            yield _gone_finding(subject, f"input {quoted(source)}", tensor, source)
+            yield _gone_finding(subject, f"input {quote(source)}", tensor, source)
         elif name is None:
-            yield _gone_finding(subject, f"tensor {quoted(tensor)}", tensor, source)
+            yield _gone_finding(subject, f"tensor {quote(tensor)}", tensor, source)
         elif name not in subject.result.forms[source]:
-            what = f"a path from input {quoted(source)} to tensor {quoted(name)}"
+            what = f"a path from input {quote(source)} to tensor {quote(name)}"
             yield _gone_finding(subject, what, name, source)
         else:
             yield from _smaller_axes(subject, item, name, axes)
@@ -100,7 +100,7 @@ def _counterparts(subject: Subject, baseline: Baseline) -> Mapping[str, str | No
         ]
         for name in names:
             if name not in stored:
-                raise UsageError(f"the baseline has no tensor {quoted(name)} to compare with")
+                raise UsageError(f"the baseline has no tensor {quote(name)} to compare with")
         return {name: name if name in graph else None for name in names}
     now: dict[str, str | None] = {}
     for output, before in baseline.outputs.items():
@@ -130,12 +130,12 @@ def _smaller_axes(
         if axis not in stored:
             continue
         if axis not in field.axes:
-            what = f"axis {axis} of input {quoted(item.name)}"
+            what = f"axis {axis} of input {quote(item.name)}"
             yield _gone_finding(subject, what, tensor, item.name, (axis,))
             continue
         lost = list(losses(stored[axis], field.axes[axis]))
         if lost:
-            said.append(Said(axis, f"smaller than in the baseline: {joined(lost)}"))
+            said.append(Said(axis, f"smaller than in the baseline: {join(lost)}"))
     yield from subject.along(CHECK, tensor, item, said)
 
 

@@ -23,7 +23,7 @@ from rfgraph.analysis.streaming import Streaming, stream
 from rfgraph.checks.registry import Check
 from rfgraph.checks.subject import Measurement, Said
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import printable, quote
 from rfgraph.wording.numbers import figure, fraction
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _lookahead_text(found: Streaming) -> str:
         return f"a look-ahead of {_positions_text(found.lookahead, found)}"
     if found.breakers:
         first = found.breakers[0]
-        return f"{printable(first.op_type)} {quoted(first.node)}: {first.why}"
+        return f"{printable(first.op_type)} {quote(first.node)}: {first.why}"
     return "a look-ahead that is not known"
 
 

@@ -12,7 +12,7 @@ from rfgraph.checks.candidates import padding_behind, padding_of
 from rfgraph.checks.suggestion import Suggestion
 from rfgraph.errors import RfgraphError
 from rfgraph.relations.graph import between
-from rfgraph.wording.names import quoted, some_quoted
+from rfgraph.wording.names import quote, some_quoted
 from rfgraph.wording.numbers import fraction
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def causal_suggestions(gate: Gate) -> Iterator[Suggestion | str]:
     chosen = _fewest(gate, ordered, place)
     if chosen is None:
         why = "some operator reads further all the same" if ordered else "no window reads ahead"
-        yield f"no padding makes {quoted(first.tensor)} read that little ahead: {why}"
+        yield f"no padding makes {quote(first.tensor)} read that little ahead: {why}"
         return
     changes = _changes(gate, chosen, place)
     names = some_quoted([layer.address for layer in chosen], 8)

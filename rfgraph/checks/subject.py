@@ -12,8 +12,8 @@ from rfgraph.checks.settings import AUTO, OUTPUT, Settings
 from rfgraph.domains.fields.layout import local_layouts
 from rfgraph.errors import BoundError, UsageError
 from rfgraph.relations.graph import producer_of
-from rfgraph.wording.names import quoted
-from rfgraph.wording.numbers import count_of, joined
+from rfgraph.wording.names import quote
+from rfgraph.wording.numbers import count_of, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -112,11 +112,11 @@ class Subject:
         if axis not in item.probed:
             return item.shape[axis]
         symbol = item.symbolic.get(axis, "?")
-        name = "" if symbol == "?" else f" ({quoted(symbol)})"
-        other = "" if symbol == "?" else f", or --dim {quoted(symbol)[1:-1]}=N"
+        name = "" if symbol == "?" else f" ({quote(symbol)})"
+        other = "" if symbol == "?" else f", or --dim {quote(symbol)[1:-1]}=N"
         raise UsageError(
-            f"input {quoted(item.name)}: axis {axis}{name} has no length: bind it with "
-            f"--input-shape {quoted(item.name)[1:-1]}={_example(item)}{other}"
+            f"input {quote(item.name)}: axis {axis}{name} has no length: bind it with "
+            f"--input-shape {quote(item.name)[1:-1]}={_example(item)}{other}"
         )
 
     def baseline(self, what: str) -> Baseline:
@@ -164,7 +164,7 @@ class Subject:
         }
         if input is None or self.settings.inputs or max(numbers.values()) == 1:
             return ""
-        more = joined([count_of(n - 1, f"more {what}") for what, n in numbers.items() if n > 1])
+        more = join([count_of(n - 1, f"more {what}") for what, n in numbers.items() if n > 1])
         return f"; the same of {more}"
 
 
@@ -199,8 +199,8 @@ def effective(subject: Subject, item: ModelInput, tensor: str, share: float) -> 
 
 def where(tensor: str, item: ModelInput, axes: Sequence[int]) -> str:
     """Return how messages begin: the tensor, unless it is the input, the input and its axes."""
-    start = "" if tensor == item.name else f"tensor {quoted(tensor)} on "
-    return f"{start}input {quoted(item.name)}, {named_axes(item, axes)}"
+    start = "" if tensor == item.name else f"tensor {quote(tensor)} on "
+    return f"{start}input {quote(item.name)}, {named_axes(item, axes)}"
 
 
 def named_axes(item: ModelInput, axes: Sequence[int]) -> str:
@@ -208,5 +208,5 @@ def named_axes(item: ModelInput, axes: Sequence[int]) -> str:
     names = []
     for axis in axes:
         symbol = item.symbolic.get(axis, "?")
-        names.append(str(axis) if symbol == "?" else f"{axis} ({quoted(symbol)})")
+        names.append(str(axis) if symbol == "?" else f"{axis} ({quote(symbol)})")
     return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(names)}"

@@ -27,7 +27,7 @@ from rfgraph.checks.streams import causal_suggestions
 from rfgraph.checks.suggestion import Suggestion, setting_text
 from rfgraph.checks.trials import Gate, smallest
 from rfgraph.checks.unproductive import removable
-from rfgraph.wording.names import printable, quoted, some_quoted
+from rfgraph.wording.names import printable, quote, some_quoted
 from rfgraph.wording.numbers import count_of, fraction
 from rfgraph.wording.records import Record
 
@@ -136,7 +136,7 @@ def _wider(gate: Gate, short: _Shortfall) -> Iterator[Suggestion | str]:
         names = some_quoted([layer.address for layer in layers])
         yield f"no change of one of these is enough, or the shapes refuse it: {names}"
     elif not layers and not every:
-        yield f"no layer with a window lies on a largest path to {quoted(short.tensor)}"
+        yield f"no layer with a window lies on a largest path to {quote(short.tensor)}"
 
 
 def _shortfall(gate: Gate) -> _Shortfall | None:
@@ -227,7 +227,7 @@ def _text(move: Move, changes: Made) -> str:
     first = move.first
     if move.kind == "layer":
         more = int(str(changes[first.address, "repeat"])) - 1
-        return f"{count_of(more, 'layer')} more like {quoted(first.address)}, behind it"
+        return f"{count_of(more, 'layer')} more like {quote(first.address)}, behind it"
     name = next(name for node, name in changes if node == first.address)
     now = setting_text(changes[first.address, name])
     change = f"{name} {setting_text(first.setting(name))} -> {now}"
@@ -241,7 +241,7 @@ def _text(move: Move, changes: Made) -> str:
         where = "at the beginning" if move.causal else "on both sides"
         padded = f", padded more {where}" if pads else ""
         return f"{names}, all of one kernel: {change}{padded}"
-    return f"{quoted(first.address)}: {change}{''.join(f' with {pad}' for pad in pads)}"
+    return f"{quote(first.address)}: {change}{''.join(f' with {pad}' for pad in pads)}"
 
 
 def _weights(result: Result, move: Move, steps: Vector) -> int:
@@ -250,7 +250,7 @@ def _weights(result: Result, move: Move, steps: Vector) -> int:
     for layer in move.layers:
         kernel = prod(rule.kernel for rule in layer.rules)
         if move.kind == "kernel":
-            longer = prod(layer.enlarged("kernel", steps, 2))
+            longer = prod(layer.enlarge("kernel", steps, 2))
             total += weights_of_a_tap(result, layer) * (longer - kernel)
         elif move.kind == "layer":
             total += weights_of_a_tap(result, layer) * kernel * max(steps)

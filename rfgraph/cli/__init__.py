@@ -53,7 +53,7 @@ def _run(argv: Sequence[str]) -> int:
         code = command(options)
         flush()
     except SystemExit as end:
-        return _ended(end)
+        return _exit_code(end)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
@@ -65,7 +65,7 @@ def _run(argv: Sequence[str]) -> int:
     return code
 
 
-def _ended(end: SystemExit) -> int:
+def _exit_code(end: SystemExit) -> int:
     """Return the exit code of --help and --version, which argparse prints itself."""
     try:
         flush()

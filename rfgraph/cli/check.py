@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.cli.many import files, jobs, told
+from rfgraph.cli.many import files, jobs, with_progress
 from rfgraph.cli.options import add_bindings, add_output, once
 from rfgraph.cli.output import refuse_to_overwrite, show
 from rfgraph.errors import UsageError
@@ -166,7 +166,7 @@ def _reports(
     # To start a process takes as long as to check so many files.
     wanted = min(options.jobs or config.run.get("jobs", 1), len(models) // FILES_PER_PROCESS)
     many = partial(check_many, models, settings)
-    return told(many, wanted, len(models), quiet=options.quiet)
+    return with_progress(many, wanted, len(models), quiet=options.quiet)
 
 
 def _tell_errors(reports: Sequence[Report], form: str) -> None:

@@ -26,7 +26,7 @@ def add_arguments(parser: Parser) -> None:
         "--tensor",
         metavar="OLD=NEW",
         action="append",
-        type=renamed,
+        type=parse_renaming,
         default=[],
         help="compare these tensors, not the outputs (repeatable); NAME alone: in both",
     )
@@ -40,7 +40,7 @@ def add_arguments(parser: Parser) -> None:
     add_output(parser, FORMATS)
 
 
-def renamed(text: str) -> tuple[str, str]:
+def parse_renaming(text: str) -> tuple[str, str]:
     """Return what a tensor is called in the old and in the new model."""
     old, found, new = text.partition("=")
     return (old, new) if found else (text, text)

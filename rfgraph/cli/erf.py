@@ -11,11 +11,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_output, refused, view_of
+from rfgraph.cli.options import add_model, add_output, refusal, view_of
 from rfgraph.cli.output import save, show
 from rfgraph.cli.unit import index
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted, some_quoted
+from rfgraph.wording.names import quote, some_quoted
 
 if TYPE_CHECKING:
     from rfgraph.analysis.effective_field import ERF
@@ -82,7 +82,7 @@ def share(text: str) -> float:
     except ValueError:
         found = math.nan
     if not 0 < found <= 1:
-        raise refused("a number above 0 and at most 1", text)
+        raise refusal("a number above 0 and at most 1", text)
     return found
 
 
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     fields, file = _fields(chosen, options), None
     if ending in MAPS and ending != options.format:
         if len(fields) != 1:
-            names = ", ".join(quoted(found.tensor) for found in fields[:5])
+            names = ", ".join(quote(found.tensor) for found in fields[:5])
             raise UsageError(
                 f"a map is of one tensor, found {len(fields)} ({names}): --tensor NAME"
             )

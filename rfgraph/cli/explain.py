@@ -11,8 +11,8 @@ from rfgraph.cli.options import add_output
 from rfgraph.cli.output import emit, style_of
 from rfgraph.errors import UsageError
 from rfgraph.version import HEAD
-from rfgraph.wording.grouping import grouped
-from rfgraph.wording.names import quoted
+from rfgraph.wording.grouping import group
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     import argparse
@@ -99,7 +99,7 @@ def _finding(code: str) -> list[tuple[str, str]]:
 
     codes = all_codes()
     if code.upper() not in codes:
-        raise UsageError(f"no finding {quoted(code)}; known are {', '.join(codes)}")
+        raise UsageError(f"no finding {quote(code)}; known are {', '.join(codes)}")
     return [(code.upper(), explanation(code))]
 
 
@@ -114,13 +114,13 @@ def _operator(name: str) -> list[tuple[str, str]]:
 
         known = [*sorted({entry.op_type for entry in entries}), *GLOSSARY, *ALIASES]
         near = difflib.get_close_matches(name, known, n=3)
-        hint = f"; the nearest names are {', '.join(map(quoted, near))}" if near else ""
+        hint = f"; the nearest names are {', '.join(map(quote, near))}" if near else ""
         raise UsageError(
-            f"no rule for an operator, and no word {quoted(name)}{hint} (rfgraph ops lists the "
+            f"no rule for an operator, and no word {quote(name)}{hint} (rfgraph ops lists the "
             f"operators; words are {', '.join(sorted(GLOSSARY))})"
         )
     ordered = sorted(named, key=lambda entry: entry.domain)
-    titles = grouped((entry.doc, _names(entry)[1]) for entry in ordered)
+    titles = group((entry.doc, _names(entry)[1]) for entry in ordered)
     return [(", ".join(names), doc) for doc, names in titles.items()]
 
 

@@ -51,7 +51,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Analyse the model and write the file."""
-    from rfgraph.reports.exports.write import export, exported
+    from rfgraph.reports.exports.write import export, parts_of
 
     if options.metric is not None and options.format != "model-explorer":
         raise UsageError(f"--metric requires --to model-explorer, found --to {options.format}")
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output == "-":
         if options.format == "onnx":
             raise UsageError("the format onnx is no text: it requires a file name, found '-'")
-        _, parts = exported(model, options.format, metric, condensed=options.condensed)
+        _, parts = parts_of(model, options.format, metric, condensed=options.condensed)
         emit(options, b"".join(parts).decode())
         return 0
     how = {"metric": metric, "condensed": options.condensed}

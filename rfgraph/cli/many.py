@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from rfgraph.cli.options import refused
+from rfgraph.cli.options import refusal
 from rfgraph.errors import UsageError
 from rfgraph.wording.names import shown_path
 
@@ -64,14 +64,14 @@ def jobs(text: str) -> int:
     from rfgraph.config import MAX_JOBS
 
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_JOBS:
-        raise refused(f"1 to {MAX_JOBS}", text)
+        raise refusal(f"1 to {MAX_JOBS}", text)
     return int(text)
 
 
 # -- processes -------------------------------------------------------------------------------------
 
 
-def told(
+def with_progress(
     many: Callable[[Executor | None], Iterable[T]], workers: int, total: int, *, quiet: bool
 ) -> Iterator[T]:
     """Yield what `many` does of each of `total` models, by so many processes, or by this one."""
@@ -81,10 +81,10 @@ def told(
             executor = stack.enter_context(pool(workers))
         shown = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         counted = shown and not quiet and total > 1
-        yield from _counted(many(executor), total) if counted else many(executor)
+        yield from _count(many(executor), total) if counted else many(executor)
 
 
-def _counted(items: Iterable[T], total: int) -> Iterator[T]:
+def _count(items: Iterable[T], total: int) -> Iterator[T]:
     """Yield items; one line of the terminal, which is cleared at the end, says how many it were."""
     due, dirty = time.monotonic() + PATIENCE, False
     try:

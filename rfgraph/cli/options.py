@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rfgraph.analysis.input_values import value_of
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -141,16 +141,16 @@ def add_output(
     add_quiet(parser)
 
 
-def refused(required: str, text: str) -> argparse.ArgumentTypeError:
+def refusal(required: str, text: str) -> argparse.ArgumentTypeError:
     """Return the error of an option that is given a text in place of what it requires."""
-    return argparse.ArgumentTypeError(f"required {required}, found {quoted(text)}")
+    return argparse.ArgumentTypeError(f"required {required}, found {quote(text)}")
 
 
 def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
     """Return the name ("" where it is left out) and the lengths of NAME=1,3,224,224."""
     name, _, lengths = text.rpartition("=")
     if not _LENGTHS.fullmatch(lengths):
-        raise refused("NAME=1,3,224,224", text)
+        raise refusal("NAME=1,3,224,224", text)
     return name, tuple(map(int, lengths.split(",")))
 
 
@@ -158,7 +158,7 @@ def named_length(text: str) -> tuple[str, int]:
     """Return the name and the length of NAME=N."""
     name, _, length = text.rpartition("=")
     if not name or not _LENGTHS.fullmatch(length) or "," in length:
-        raise refused("NAME=N", text)
+        raise refusal("NAME=N", text)
     return name, int(length)
 
 
@@ -169,7 +169,7 @@ def named_value(text: str) -> tuple[str, str]:
         return name, f"@{value}"
     name, _, value = text.rpartition("=")
     if not name or not value:
-        raise refused("NAME=NUMBER or NAME=@FILE.npy", text)
+        raise refusal("NAME=NUMBER or NAME=@FILE.npy", text)
     return name, value
 
 
@@ -243,6 +243,6 @@ def once(option: str, pairs: Sequence[tuple[str, Any]], what: str = "input") -> 
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
-            which = f"{what} {quoted(name)}" if name else "the only input"
+            which = f"{what} {quote(name)}" if name else "the only input"
             raise UsageError(f"{option} is given {names.count(name)} times for {which}")
     return dict(pairs)

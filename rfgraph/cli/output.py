@@ -60,10 +60,10 @@ def _is_terminal() -> bool:
 
 def show(options: argparse.Namespace, subject: str, *about: object) -> None:
     """Write a report in the format asked for, by the function for it in the subject's module."""
-    emit(options, written(options, subject, *about))
+    emit(options, text_of(options, subject, *about))
 
 
-def written(options: argparse.Namespace, subject: str, *about: object) -> str | Iterator[str]:
+def text_of(options: argparse.Namespace, subject: str, *about: object) -> str | Iterator[str]:
     """Return a report as text, fitted to who reads it, or as `as_json` and so on return it."""
     module = import_module(f"rfgraph.reports.{subject}")
     style = (style_of(options),) if options.format == "text" else ()
@@ -127,7 +127,7 @@ def _print(blocks: Iterable[str], form: str) -> None:
         if buffer is not None:
             sys.stdout.flush()
         for block in blocks:
-            data = _encoded(block, encoding)
+            data = _encode(block, encoding)
             if buffer is None:
                 sys.stdout.write(data.decode(encoding))
             else:
@@ -136,7 +136,7 @@ def _print(blocks: Iterable[str], form: str) -> None:
             buffer.flush()
 
 
-def _encoded(text: str, encoding: str) -> bytes:
+def _encode(text: str, encoding: str) -> bytes:
     """Return a text in an encoding; for the mark of what is left out, one of the same width."""
     try:
         return text.encode(encoding)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from rfgraph.errors import UsageError
 from rfgraph.version import __version__
-from rfgraph.wording.names import nearest, printable, quoted
+from rfgraph.wording.names import nearest, printable, quote
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -98,7 +98,7 @@ class Parser(argparse.ArgumentParser):
             known.extend(f".{name}" for name in self.files if f".{name}" not in known)
             self.error(
                 f"--output requires a file that ends in {', '.join(known)}, or --format, found "
-                f"{quoted(ending)}"
+                f"{quote(ending)}"
             )
         return self.default_format
 
@@ -112,7 +112,7 @@ class Parser(argparse.ArgumentParser):
             if name.startswith("--") and " " not in name and name not in known:
                 near = nearest(name, known)
                 hint = f": did you mean {near}?" if near else ""
-                self.error(f"no option {quoted(name)}{hint}")
+                self.error(f"no option {quote(name)}{hint}")
 
     def _refuse(self, options: argparse.Namespace, extra: Sequence[str]) -> NoReturn:
         model = getattr(options, "model", None)
@@ -121,7 +121,7 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {printable(' '.join(extra))}")
         for command in {model, word} & COMMANDS.keys():
             _refuse_command(command)
-        self.error(f"one model is asked at a time, found a second, {quoted(word)}")
+        self.error(f"one model is asked at a time, found a second, {quote(word)}")
 
 
 def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
@@ -138,7 +138,7 @@ def parse(arguments: Sequence[str]) -> tuple[Command, argparse.Namespace]:
 
 
 def _refuse_command(name: str) -> NoReturn:
-    raise UsageError(f"{quoted(name)} is a command and comes first: rfgraph {name}")
+    raise UsageError(f"{quote(name)} is a command and comes first: rfgraph {name}")
 
 
 def _refuse_misspelt(word: str) -> None:
@@ -146,7 +146,7 @@ def _refuse_misspelt(word: str) -> None:
     if re.fullmatch(r"[A-Za-z-]*", word):
         near = nearest(word.lower(), COMMANDS)
         if near is not None and not Path(word).exists():
-            raise UsageError(f"no command or file {quoted(word)}: did you mean rfgraph {near}?")
+            raise UsageError(f"no command or file {quote(word)}: did you mean rfgraph {near}?")
 
 
 def _module(name: str) -> ModuleType:

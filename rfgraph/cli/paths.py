@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_names, add_output, refused, view_of
+from rfgraph.cli.options import add_model, add_names, add_output, refusal, view_of
 from rfgraph.cli.output import show
 from rfgraph.errors import UsageError
 
@@ -75,7 +75,7 @@ def _add_filters(parser: Parser) -> None:
 def number(text: str) -> int:
     """Return the N of --list N."""
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MAX_LIST):
-        raise refused(f"a number of paths from 0 to {MAX_LIST}", text)
+        raise refusal(f"a number of paths from 0 to {MAX_LIST}", text)
     return int(text)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rfgraph.cli.erf import unit
-from rfgraph.cli.options import add_model, add_quiet, load_model, refused
+from rfgraph.cli.options import add_model, add_quiet, load_model, refusal
 from rfgraph.cli.output import save
 from rfgraph.cli.paths import add_target
 from rfgraph.errors import RfgraphError, UsageError
@@ -108,7 +108,7 @@ def _add_kinds(parser: Parser) -> None:
 def picture(text: str) -> str:
     """Return the name of a file whose extension says what kind of picture it is."""
     if Path(text).suffix.lower().removeprefix(".") not in FORMATS:
-        raise refused("a file name that ends in .png, .svg or .pdf", text)
+        raise refusal("a file name that ends in .png, .svg or .pdf", text)
     return text
 
 
@@ -120,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
     require()
     what = _what(options)
-    named = _named(options)
+    named = _files_with_names(options)
     if what == "growth":
         from rfgraph.reports.pictures import growth
 
@@ -144,7 +144,7 @@ def _what(options: argparse.Namespace) -> str:
     return options.what or older or "histogram"
 
 
-def _named(options: argparse.Namespace) -> list[tuple[str, str | None]]:
+def _files_with_names(options: argparse.Namespace) -> list[tuple[str, str | None]]:
     """Return the files with what to call them: label, title, or of several the file's name."""
     files = options.models
     if len(files) > len(COLOURS):

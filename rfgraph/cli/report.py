@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_quiet, refused, result_of
+from rfgraph.cli.options import add_model, add_quiet, refusal, result_of
 from rfgraph.cli.output import emit
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def add_arguments(parser: Parser) -> None:
 def html_file(text: str) -> str:
     """Return the name of a file that is an HTML file by its ending, or "-"."""
     if text != "-" and Path(text).suffix.lower() not in (".html", ".htm"):
-        raise refused("a file name that ends in .html", text)
+        raise refusal("a file name that ends in .html", text)
     return text
 
 

@@ -17,7 +17,7 @@ from rfgraph.cli.options import (
     answers,
     input_values,
     proof_code,
-    refused,
+    refusal,
 )
 from rfgraph.cli.output import show
 
@@ -49,7 +49,7 @@ def integer(text: str) -> int:
     """Return an integer of at most 12 digits."""
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 12):
-        raise refused("an integer", text)
+        raise refusal("an integer", text)
     return int(text)
 
 
@@ -60,7 +60,7 @@ def rate(text: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         found = Fraction(0)
     if found <= 0:
-        raise refused("a number above 0", text)
+        raise refusal("a number above 0", text)
     return found
 
 

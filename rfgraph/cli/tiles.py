@@ -17,7 +17,7 @@ from rfgraph.cli.options import (
     answers,
     input_values,
     proof_code,
-    refused,
+    refusal,
 )
 from rfgraph.cli.output import emit, show
 from rfgraph.errors import UsageError
@@ -68,7 +68,7 @@ def add_arguments(parser: Parser) -> None:
 def lengths(text: str) -> tuple[int, ...]:
     """Return the lengths of 4096,4096."""
     if not _LENGTHS.fullmatch(text):
-        raise refused("lengths separated by commas", text)
+        raise refusal("lengths separated by commas", text)
     return tuple(map(int, text.split(",")))
 
 
@@ -76,7 +76,7 @@ def memory(text: str) -> int:
     """Return the bytes of 512MiB, 2GB or a plain number."""
     found = _MEMORY.fullmatch(text)
     if found is None:
-        raise refused("bytes as 2GiB, 500MB", text)
+        raise refusal("bytes as 2GiB, 500MB", text)
     power = "kmgt".find(found[2].lower()) + 1 if found[2] else 0
     return int(found[1]) * (1 << 10 * power if found[3] else int(1000**power))
 

@@ -6,7 +6,7 @@ import argparse
 import re
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.options import add_model, add_output, refused, result_of
+from rfgraph.cli.options import add_model, add_output, refusal, result_of
 from rfgraph.cli.output import show
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def index(text: str) -> tuple[int | slice | None, ...]:
     """Return the entries of 0,*,4096:8192, None for a whole axis; "" is the index of a scalar."""
     entries = [entry.strip() for entry in text.split(",")] if text.strip() else []
     if not all(_ENTRY.fullmatch(entry) for entry in entries):
-        raise refused("integers, ranges as 4:8 or * as in 0,*,3,3", text)
+        raise refusal("integers, ranges as 4:8 or * as in 0,*,3,3", text)
     return tuple(map(_entry, entries))
 
 

@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rfgraph.cli.options import add_model, add_names, add_output, load_model, refused
-from rfgraph.cli.output import emit, save, written
+from rfgraph.cli.options import add_model, add_names, add_output, load_model, refusal
+from rfgraph.cli.output import emit, save, text_of
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import one_line, quoted
+from rfgraph.wording.names import one_line, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ def setting(text: str) -> tuple[tuple[str, str], Setting]:
     """Return node and attribute, and the value, of NODE.ATTRIBUTE=V[,V]."""
     parts = _SETTING.fullmatch(text)
     if parts is None or not parts["value"]:
-        raise refused("NODE.ATTRIBUTE=V[,V]", text)
+        raise refusal("NODE.ATTRIBUTE=V[,V]", text)
     values: Any = tuple(map(_value, parts["value"].split(",")))
     return (parts["node"], parts["attribute"]), values[0] if len(values) == 1 else values
 
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     about = argparse.Namespace(
         **{**vars(options), "output": None, "format": options.format or FORMATS[0]}
     )
-    said = written(about, "whatif", given, model, options.tensor, options.input)
+    said = text_of(about, "whatif", given, model, options.tensor, options.input)
     if path is not None:
         save(options, [encode(model, path)])
     emit(about, said)
@@ -97,7 +97,7 @@ def _path(name: str | None) -> Path | None:
     if name is None:
         return None
     if Path(name).suffix.lower() != ".onnx":
-        raise UsageError(f"-o writes the changed model: required FILE.onnx, found {quoted(name)}")
+        raise UsageError(f"-o writes the changed model: required FILE.onnx, found {quote(name)}")
     return Path(name)
 
 
@@ -108,5 +108,5 @@ def _each_once(
     if len(changes) < len(settings):
         keys = [key for key, _ in settings]
         node, attribute = next(key for key in keys if keys.count(key) > 1)
-        raise UsageError(f"--set is given twice for {quoted(f'{node}.{attribute}')}")
+        raise UsageError(f"--set is given twice for {quote(f'{node}.{attribute}')}")
     return changes

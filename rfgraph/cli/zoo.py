@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from rfgraph.cli.many import files, jobs, told
+from rfgraph.cli.many import files, jobs, with_progress
 from rfgraph.cli.options import add_output
 from rfgraph.cli.output import refuse_to_overwrite, show
 from rfgraph.wording.names import one_line
@@ -56,4 +56,4 @@ def _rows(models: Sequence[str], options: argparse.Namespace) -> Iterator[Row]:
     from rfgraph.reports.zoo.rows import rows_of_many
 
     many, workers = partial(rows_of_many, models), min(options.jobs, len(models))
-    return chain.from_iterable(told(many, workers, len(models), quiet=options.quiet))
+    return chain.from_iterable(with_progress(many, workers, len(models), quiet=options.quiet))

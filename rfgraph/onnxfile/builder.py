@@ -31,7 +31,7 @@ from rfgraph.ops.registry import find_rule
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.operator import Operator
 from rfgraph.relations.steps import Pointwise
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -188,7 +188,7 @@ def _output_of(scope: Scope, name: str) -> Entry:
     entry = scope.find(name)
     if entry is None:
         raise ModelError(
-            f"graph output {quoted(name)} requires a tensor of its name, which nothing produces"
+            f"graph output {quote(name)} requires a tensor of its name, which nothing produces"
         )
     return entry
 
@@ -198,14 +198,14 @@ def _functions_of(proto: onnx.ModelProto) -> dict[tuple[str, str, str], onnx.Fun
     for function in proto.functions:
         key = (function.domain, function.name, function.overload)
         if key in functions:
-            raise ModelError(f"function {quoted(function.name)} is defined twice")
+            raise ModelError(f"function {quote(function.name)} is defined twice")
         functions[key] = function
     return functions
 
 
 def stored_by(constants: ConstantFetcher | None) -> Callable[[onnx.TensorProto], Value]:
     """Return what gives the value of a stored tensor."""
-    return tensor_value if constants is None else constants.stored
+    return tensor_value if constants is None else constants.value_of
 
 
 def initial_constants(
@@ -216,7 +216,7 @@ def initial_constants(
     stored = stored_by(constants)
     for tensor in graph.initializer:
         if tensor.name in values:
-            raise ModelError(f"initializer {quoted(tensor.name)} is given twice")
+            raise ModelError(f"initializer {quote(tensor.name)} is given twice")
         values[tensor.name] = stored(tensor)
     for sparse in graph.sparse_initializer:
         values[sparse.values.name] = sparse_value(sparse)

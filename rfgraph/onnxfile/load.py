@@ -12,7 +12,7 @@ import onnx
 from rfgraph.errors import ModelError, RfgraphError, UsageError
 from rfgraph.onnxfile.builder import Builder, initial_constants
 from rfgraph.onnxfile.building.scope import opsets_of
-from rfgraph.onnxfile.lengths.dimensions import dimensions, relengthened
+from rfgraph.onnxfile.lengths.dimensions import dimensions, with_lengths
 from rfgraph.onnxfile.lengths.first_axis import with_moved_axes
 from rfgraph.onnxfile.lengths.inputs import concrete_inputs, declared_inputs
 from rfgraph.onnxfile.lengths.probing import Search
@@ -24,7 +24,7 @@ from rfgraph.onnxfile.reading.tensors import external_files
 from rfgraph.onnxfile.reading.tensors import value as stored_value
 from rfgraph.ops.node import Value
 from rfgraph.relations.graph import Model
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -82,7 +82,7 @@ class Reading(NamedTuple):
 
             tracker = MaskTracker(constants)
         builder = Builder(proto, inputs, self.binding.rules, tracker, self.changes, constants)
-        return _built(builder, proto, {**stored, **self.given})
+        return _build(builder, proto, {**stored, **self.given})
 
     def at(self, shapes: Mapping[str, Shape]) -> Model:
         """Return the model at other lengths of its inputs, declared ones among them.
@@ -95,14 +95,14 @@ class Reading(NamedTuple):
         """Return what fetches constant operands of the nodes, at some lengths of the inputs."""
         from rfgraph.onnxfile.building.operands import Operands
 
-        operands = Operands(partial(_restored, self.file))
+        operands = Operands(partial(_restore, self.file))
         self._at(shapes, operands)
         return operands
 
     def _at(
         self, shapes: Mapping[str, Shape], constants: ConstantFetcher | None
     ) -> tuple[tuple[ModelInput, ...], Built]:
-        declared = [relengthened(item, shapes.get(item.name)) for item in self.declared]
+        declared = [with_lengths(item, shapes.get(item.name)) for item in self.declared]
         inputs = concrete_inputs(declared, shapes, dimensions(declared, shapes, {}), {}, {})
         stored = self.stored
         if constants is not None:
@@ -127,11 +127,11 @@ class Reading(NamedTuple):
         both = {**self.changes, **changes}
         if shapes is not None:
             return self._replace(changes=both).at(shapes)
-        return _loaded(self.file, self.binding, both)
+        return _load(self.file, self.binding, both)
 
     def item_sizes(self) -> dict[str, int]:
         """Return the bytes of an element of each tensor of the file, as far as ONNX can tell."""
-        typed = _typed(self.file.proto)
+        typed = _infer_types(self.file.proto)
         sizes = {}
         for value in (*typed.input, *typed.value_info, *typed.output):
             kind = value.type.tensor_type.elem_type
@@ -165,19 +165,19 @@ class Reading(NamedTuple):
             item_sizes=self.item_sizes,
             revision=built.revision,
             revise=self.revise,
-            encoded=partial(_encoded, self.file, built.edits),
+            encoded=partial(_encode, self.file, built.edits),
             file_graph=self.file_graph,
-            annotated=partial(_annotated, self.file, built.edits),
+            annotated=partial(_annotate, self.file, built.edits),
             weights=partial(self.weights, {item.name: item.shape for item in inputs}),
         )
 
 
 def load(source: Source, binding: Binding) -> Model:
     """Return the model in `source` as a graph; see `rfgraph.load`."""
-    return _loaded(read(source), binding, {})
+    return _load(read(source), binding, {})
 
 
-def _loaded(file: StoredModel, binding: Binding, changes: Changes) -> Model:
+def _load(file: StoredModel, binding: Binding, changes: Changes) -> Model:
     graph = file.proto.graph
     constants = _fetcher(file) if binding.masks else None
     stored = initial_constants(graph, constants)
@@ -187,7 +187,7 @@ def _loaded(file: StoredModel, binding: Binding, changes: Changes) -> Model:
     reading = Reading(file, binding, tuple(declared), kept, given, changes)
     others = _bindings(graph, declared, binding.override_shapes, binding.input_values)
     shapes = _bindings(graph, declared, binding.input_shapes, binding.input_values) | others
-    declared = [relengthened(item, others.get(item.name)) for item in declared]
+    declared = [with_lengths(item, others.get(item.name)) for item in declared]
     open_dims = dimensions(declared, shapes, binding.dims)
 
     def build(lengths: Lengths) -> Built | Refusal:
@@ -206,7 +206,7 @@ def _loaded(file: StoredModel, binding: Binding, changes: Changes) -> Model:
     return model if longer is None else replace(model, longer=partial(reading.or_none, longer))
 
 
-def _typed(proto: onnx.ModelProto) -> onnx.GraphProto:
+def _infer_types(proto: onnx.ModelProto) -> onnx.GraphProto:
     """Return the graph with the types that ONNX infers; as it is, where ONNX refuses it.
 
     It would for a domain that the file does not import, which does not matter here.
@@ -224,29 +224,29 @@ def _typed(proto: onnx.ModelProto) -> onnx.GraphProto:
         return proto.graph
 
 
-def _encoded(file: StoredModel, edits: tuple[Edit, ...], beside: bool) -> bytes:
-    from rfgraph.onnxfile.building.encoding import encoded
+def _encode(file: StoredModel, edits: tuple[Edit, ...], beside: bool) -> bytes:
+    from rfgraph.onnxfile.building.encoding import encode
 
-    return encoded(file, edits, beside)
+    return encode(file, edits, beside)
 
 
-def _annotated(
+def _annotate(
     file: StoredModel, edits: tuple[Edit, ...], notes: Mapping[int, dict[str, str]], prefix: str
 ) -> Iterator[bytes]:
-    from rfgraph.onnxfile.reading.annotation import annotated
+    from rfgraph.onnxfile.reading.annotation import annotate
 
-    changed = _encoded(file, edits, True) if edits else None
+    changed = _encode(file, edits, True) if edits else None
     source = file.source if changed is None else BytesSource(file.name, changed)
-    return annotated(source, notes, prefix)
+    return annotate(source, notes, prefix)
 
 
 def _fetcher(file: StoredModel) -> ConstantFetcher:
     from rfgraph.onnxfile.building.fetching import ConstantFetcher
 
-    return ConstantFetcher(partial(_restored, file))
+    return ConstantFetcher(partial(_restore, file))
 
 
-def _restored(file: StoredModel, tensor: onnx.TensorProto) -> NDArray[Any] | None:
+def _restore(file: StoredModel, tensor: onnx.TensorProto) -> NDArray[Any] | None:
     return stored_value(file.restore(tensor))
 
 
@@ -299,7 +299,7 @@ def _bindings(
     for name in (*shapes, *input_values):
         if name not in known or (name in shapes and name not in names):
             raise UsageError(
-                f"no input {quoted(name)}; the inputs are {', '.join(map(quoted, names[:8]))}"
+                f"no input {quote(name)}; the inputs are {', '.join(map(quote, names[:8]))}"
             )
     return shapes
 
@@ -315,7 +315,7 @@ class Built(NamedTuple):
     edits: tuple[Edit, ...] = ()
 
 
-def _built(
+def _build(
     builder: Builder, proto: onnx.ModelProto, constants: Mapping[str, Value]
 ) -> Built | Refusal:
     """Return what the builder makes of its inputs, or why the graph refuses them."""

@@ -87,7 +87,7 @@ def causal_convolution(node: OpNode) -> Outcome:
     if count > 1:
         return _unknown_padding_outcome(node, conv, links)
     states = (conv.kept, *conv.state) if conv.kept else conv.state
-    data, before = _chosen(node, shape), conv.reach
+    data, before = _choose(node, shape), conv.reach
     if node.has(3):
         node.expect_shape(3, states)
         total, before = conv.reach + conv.length, 0
@@ -120,7 +120,7 @@ def _spread(node: OpNode, count: int, last: bool) -> Shape:
     return (*shape[:2], chosen)
 
 
-def _chosen(node: OpNode, shape: Shape) -> Chain:
+def _choose(node: OpNode, shape: Shape) -> Chain:
     """Return a chain from the data to those of its channels that are chosen."""
     found, start = node.shape(0), node.int("input_channel_offset", 0)
     last = len(found) - 1
@@ -160,7 +160,7 @@ def _first_positions(
         )
     if not room:
         return None, ()
-    chain = _chosen(node, conv.shape).put(1, 0, room)
+    chain = _choose(node, conv.shape).put(1, 0, room)
     return chain.shape, (chain.link(0, 2),)
 
 
@@ -209,7 +209,7 @@ def _states(node: OpNode, conv: Causal, states: Shape) -> Iterator[Link]:
         for source, start in ((0, size - seen), (3, -seen)):
             if not node.has(source):
                 continue
-            chain = _chosen(node, conv.shape) if source == 0 else _last_state(conv, states)
+            chain = _choose(node, conv.shape) if source == 0 else _last_state(conv, states)
             # The data ends after `seen` positions, those of the state come before it.
             conv.turn(chain.put(conv.axis, start, size))
             if conv.kept:

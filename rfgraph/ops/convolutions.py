@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.ops.chain import Chain
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
-from rfgraph.ops.steps import summing
+from rfgraph.ops.steps import how_of_sum
 from rfgraph.relations.axis_rules import Blocks, Shape, Whole, Window
 from rfgraph.relations.how import PRODUCT, WEIGHTED, How, Kernel
 from rfgraph.relations.steps import Permute, Pointwise, Reduce, Taps
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,7 @@ def groups(node: OpNode, channels: int, maps: int, name: str = "group") -> int:
     group = node.int(name, 1)
     if group < 1 or channels % group or maps % group:
         raise RuleError(
-            f"attribute {quoted(name)} requires a divisor of {channels} and {maps} channels, "
+            f"attribute {quote(name)} requires a divisor of {channels} and {maps} channels, "
             f"found {group}"
         )
     return group
@@ -167,7 +167,7 @@ def convolve(
     """Return the outcome of a convolution; `per_channel` operands hold one value or one per map."""
     conv = convolution(node, data, weight, channels_last)
     kernel = conv.kernel(weight, node.shape(weight))
-    links = [conv.data_link(data, summing(node.value(weight).constant, kernel))]
+    links = [conv.data_link(data, how_of_sum(node.value(weight).constant, kernel))]
     if not node.value(weight).constant:
         links.append(conv.weight_link(weight, node.shape(weight)))
     links.extend(channel_links(node, per_channel, conv.shape, conv.channel))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from numpy.typing import NDArray
 
 from rfgraph.errors import ModelError, RfgraphError
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -116,12 +116,12 @@ class Attributes:
         found = self.attribute(name)
         if found is None:
             if default is None:
-                raise RuleError(f"requires attribute {quoted(name)}, which is missing")
+                raise RuleError(f"requires attribute {quote(name)}, which is missing")
             found = default
         if not isinstance(found, int):
-            raise RuleError(f"attribute {quoted(name)} requires an integer, found {_kind(found)}")
+            raise RuleError(f"attribute {quote(name)} requires an integer, found {_kind(found)}")
         if least is not None and found < least:
-            raise RuleError(f"attribute {quoted(name)} requires at least {least}, found {found}")
+            raise RuleError(f"attribute {quote(name)} requires at least {least}, found {found}")
         return found
 
     def ints(self, name: Str) -> list[Int] | None:
@@ -130,7 +130,7 @@ class Attributes:
         if found is None:
             return None
         if not isinstance(found, list) or not all(isinstance(item, int) for item in found):
-            raise RuleError(f"attribute {quoted(name)} requires integers, found {_kind(found)}")
+            raise RuleError(f"attribute {quote(name)} requires integers, found {_kind(found)}")
         return list(found)
 
     def int_list(self, name: Str, count: Int, default: Int, least: Int = 1) -> list[Int]:
@@ -140,7 +140,7 @@ class Attributes:
             return [default] * count
         if len(found) != count or min(found) < least:
             raise RuleError(
-                f"attribute {quoted(name)} requires {count} integers of at least {least}, "
+                f"attribute {quote(name)} requires {count} integers of at least {least}, "
                 f"found {found[:8]}"
             )
         return found
@@ -151,7 +151,7 @@ class Attributes:
         if found is None:
             return default
         if not isinstance(found, str):
-            raise RuleError(f"attribute {quoted(name)} requires a string, found {_kind(found)}")
+            raise RuleError(f"attribute {quote(name)} requires a string, found {_kind(found)}")
         return found
 
     def choice(self, name: Str, default: Str, allowed: Sequence[Str]) -> Str:
@@ -160,7 +160,7 @@ class Attributes:
         if found not in allowed:
             wanted = ", ".join(allowed)
             raise RuleError(
-                f"attribute {quoted(name)} requires one of {wanted}, found {quoted(found)}"
+                f"attribute {quote(name)} requires one of {wanted}, found {quote(found)}"
             )
         return found
 
@@ -170,7 +170,7 @@ class Attributes:
         if found is None:
             return default
         if not isinstance(found, int | float):
-            raise RuleError(f"attribute {quoted(name)} requires a number, found {_kind(found)}")
+            raise RuleError(f"attribute {quote(name)} requires a number, found {_kind(found)}")
         return float(found)
 
     def floats(self, name: Str) -> list[Float] | None:
@@ -179,7 +179,7 @@ class Attributes:
         if found is None:
             return None
         if not isinstance(found, list) or not all(isinstance(item, int | float) for item in found):
-            raise RuleError(f"attribute {quoted(name)} requires numbers, found {_kind(found)}")
+            raise RuleError(f"attribute {quote(name)} requires numbers, found {_kind(found)}")
         return [float(item) for item in found]
 
     def axis(self, name: Str, default: Int, rank: Int) -> Int:

@@ -55,7 +55,7 @@ def rule(
     """
 
     def register(plain: Rule) -> Rule:
-        function = plain if how is None else _saying(plain, how)
+        function = plain if how is None else _with_how(plain, how)
         ignored = frozenset(ignores.split())
         for op_type in op_types.split():
             key = (domain, op_type)
@@ -67,14 +67,14 @@ def rule(
     return register
 
 
-def _saying(function: Rule, how: How) -> Rule:
+def _with_how(function: Rule, how: How) -> Rule:
     @functools.wraps(function)
-    def said(node: OpNode) -> Outcome:
+    def wrapper(node: OpNode) -> Outcome:
         outcome = function(node)
         links = (link if link.how else replace(link, how=how) for link in outcome.links)
         return replace(outcome, links=tuple(links))
 
-    return said
+    return wrapper
 
 
 def find_rule(domain: str, op_type: str) -> RuleEntry | None:

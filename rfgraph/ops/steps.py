@@ -91,7 +91,7 @@ def softmax_hows(count: int) -> tuple[How, How]:
     return How("softmax", "own", (count,)), How("softmax", "statistics", (count,))
 
 
-def summing(constant: bool, kernel: Kernel | None = None) -> How:
+def how_of_sum(constant: bool, kernel: Kernel | None = None) -> How:
     """Return how a sum of products enters, by whether the other factor is constant.
 
     `kernel` says how that lies in the file.
@@ -111,7 +111,7 @@ def matrix_kernel(
     return Kernel(slot, (1, *shape[-2:]), reads, gives, transposed, scale)
 
 
-def scaling(node: OpNode, slot: int, shape: Shape, axis: int = 1) -> Scaling:
+def how_of_scale(node: OpNode, slot: int, shape: Shape, axis: int = 1) -> Scaling:
     """Return how a vector that belongs to `axis` multiplies; one element goes for all."""
     return Scaling(slot, (math.prod(node.shape(slot)), *(1,) * (len(shape) - 1 - axis)))
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rfgraph.reports.formats.json import dumps
 from rfgraph.reports.formats.markdown import table
 from rfgraph.reports.formats.table import lay_out
-from rfgraph.wording.grouping import grouped
+from rfgraph.wording.grouping import group
 from rfgraph.wording.names import for_markdown, markdown_text, safe
-from rfgraph.wording.numbers import axes_text, count_of, figure, fraction, joined, span, times
+from rfgraph.wording.numbers import axes_text, count_of, figure, fraction, join, span, times
 
 if TYPE_CHECKING:
     from rfgraph.analysis.differences import AxisDiff, Diff, LayerDiff, TensorDiff, Verdict
@@ -47,7 +47,7 @@ def as_text(diff: Diff, style: Style) -> str:
     if not diff.same:
         lines.extend(_layer_lines(diff, style))
     for word, verdicts in (("Worse", diff.worse), ("Better", diff.better)):
-        said = [style.wrapped(f"{word}: {line}", "", "  ") for line in _said(verdicts)]
+        said = [style.wrap(f"{word}: {line}", "", "  ") for line in _verdict_lines(verdicts)]
         lines.extend(["", *chain.from_iterable(said)] if said else [])
     return "\n".join(lines) + "\n"
 
@@ -56,11 +56,11 @@ def output_lines(diff: Diff, style: Style) -> Iterator[str]:
     """Yield what differs of the outputs."""
     whole = _verdict(diff)
     if whole is not None:
-        yield from ("", *style.wrapped(whole))
+        yield from ("", *style.wrap(whole))
     for item in diff.outputs:
         parts = list(_groups(item))
         if parts or None in (item.before, item.after):
-            yield from ("", *style.wrapped(_title(item)))
+            yield from ("", *style.wrap(_title(item)))
         for axes, rows in parts:
             shown = [(f"  {label}", *values) for label, *values in rows]
             yield from lay_out((axes, "old", "new"), shown, style, 2)
@@ -75,7 +75,7 @@ def _layer_lines(diff: Diff, style: Style) -> Iterator[str]:
         yield f"and {len(rows) - MOST_LAYERS} more (--format json lists all)"
     behind = _behind_text(diff)
     if behind is not None:
-        yield from style.wrapped(behind) if rows else ("", *style.wrapped(behind))
+        yield from style.wrap(behind) if rows else ("", *style.wrap(behind))
 
 
 def as_json(diff: Diff) -> str:
@@ -87,8 +87,8 @@ def as_markdown(diff: Diff) -> str:
     """Return the report as Markdown: a comment on a pull request."""
     parts = [f"### Receptive field: {for_markdown(diff.old.file)} → {for_markdown(diff.new.file)}"]
     listed = [
-        *(f"- **worse**: {markdown_text(line)}" for line in _said(diff.worse)),
-        *(f"- better: {markdown_text(line)}" for line in _said(diff.better)),
+        *(f"- **worse**: {markdown_text(line)}" for line in _verdict_lines(diff.worse)),
+        *(f"- better: {markdown_text(line)}" for line in _verdict_lines(diff.better)),
     ]
     parts.extend(["\n".join(listed)] if listed else [])
     parts.extend(output_parts(diff))
@@ -179,7 +179,7 @@ def _tensor_rows(item: TensorDiff) -> Iterator[Row]:
 
 def _groups(item: TensorDiff) -> Iterator[tuple[str, list[Row]]]:
     """Yield which axes of the new input differ, those that do alike together, and their rows."""
-    same = grouped((tuple(_axis_rows(axis)), axis.after.axis) for axis in item.axes.values())
+    same = group((tuple(_axis_rows(axis)), axis.after.axis) for axis in item.axes.values())
     own = list(_tensor_rows(item))
     for rows, axes in same.items():
         if rows:
@@ -255,7 +255,7 @@ def _verdict(diff: Diff) -> str | None:
     return SAME_OUTPUTS if diff.same_outputs else None
 
 
-def _said(verdicts: Sequence[Verdict]) -> Iterator[str]:
+def _verdict_lines(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """Yield what got worse or better, each tensor and way once."""
     same: dict[tuple[str, str, str], dict[str, None]] = {}
     axes: dict[tuple[str, str, str], dict[int, None]] = {}
@@ -268,7 +268,7 @@ def _said(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for (tensor, source, kind), keys in same.items():
         on = axes.get((tensor, source, kind))
         where = "" if on is None else f" on {axes_text(list(on))}"
-        why = f" ({joined(list(keys))})" if kind in ("smaller", "larger") else ""
+        why = f" ({join(list(keys))})" if kind in ("smaller", "larger") else ""
         yield f"{safe(tensor)}{source} {_KINDS[kind]}{where}{why}"
 
 

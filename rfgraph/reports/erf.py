@@ -23,7 +23,7 @@ from rfgraph.reports.formats.histogram import ASCII_DENSITY
 from rfgraph.reports.formats.json import results
 from rfgraph.reports.formats.markdown import page, table
 from rfgraph.reports.formats.style import blocks
-from rfgraph.wording.names import for_markdown, markdown_text, safe, shortened, some_names
+from rfgraph.wording.names import for_markdown, markdown_text, safe, shorten, some_names
 from rfgraph.wording.numbers import shape_text
 
 if TYPE_CHECKING:
@@ -49,23 +49,23 @@ def as_text(model: Model, fields: Sequence[ERF], file: str | None, style: Style)
     return blocks(
         [style.bold(safe(model.file))],
         *(_lines(model, found, style) for found in fields),
-        [line for note in notes for line in style.wrapped(note, "  ")],
+        [line for note in notes for line in style.wrap(note, "  ")],
     )
 
 
 def _lines(model: Model, found: ERF, style: Style) -> Iterator[str]:
-    name = shortened(found.tensor, style.width)
+    name = shorten(found.tensor, style.width)
     at = unit_text(found.index, shape_of(model.graph, found.tensor) or ())
     given = shape_text(input_shape(model.graph, found.input))
-    source = f"input {shortened(found.input, 40)} {given}"
-    yield from style.wrapped(f"{name}, {at}, of {source}: {KINDS[found.kind]}", "", "  ")
+    source = f"input {shorten(found.input, 40)} {given}"
+    yield from style.wrap(f"{name}, {at}, of {source}: {KINDS[found.kind]}", "", "  ")
     if found.empty:
         yield f"  {nothing_text(found)}"
         return
     for label, value in _rows(found):
         # Numbers stay with what they are numbers of.
         together = re.sub(r"(?<=\d) (?=%)|(?<=:) (?=\d)", "\0", value)
-        for line in style.labelled(label, together, 2, LABEL):
+        for line in style.label(label, together, 2, LABEL):
             yield line.replace("\0", " ")
     yield ""
     yield from _heat_map(found, style)
@@ -94,16 +94,16 @@ def _heat_map(found: ERF, style: Style) -> Iterator[str]:
     shape = (1 if len(picture) == 1 else ROWS, 2 * COLUMNS if len(picture) == 1 else COLUMNS)
     shrunk = coarse(picture, shape)
     for row in shrunk / shrunk.max():
-        yield "  " + (_coloured(row) if style.color else _shaded(row, style))
+        yield "  " + (_colour(row) if style.color else _shade(row, style))
 
 
-def _shaded(row: Floats, style: Style) -> str:
+def _shade(row: Floats, style: Style) -> str:
     shades = SHADES if style.blocks else ASCII_DENSITY
     levels = np.ceil(row * (len(shades) - 1)).astype(int)
     return "".join(shades[level] * 2 for level in levels).rstrip()
 
 
-def _coloured(row: Floats) -> str:
+def _colour(row: Floats) -> str:
     """Return a line of 24 shades of grey."""
     greys = 232 + np.ceil(row * 23).astype(int)
     return "".join(f"\x1b[48;5;{grey}m  " for grey in greys) + "\x1b[0m"

@@ -54,7 +54,7 @@ def as_text(rows: Sequence[OperatorRow], style: Style) -> str:
     )
     # An operator's name is what one looks for: the domain gives way, not the name.
     cells = ((name, style.name(domain, 22), *rest) for name, domain, *rest in map(_cells, rows))
-    return blocks(lay_out(HEADER, cells, style), style.wrapped(note))
+    return blocks(lay_out(HEADER, cells, style), style.wrap(note))
 
 
 def as_json(rows: Sequence[OperatorRow]) -> str:

@@ -61,13 +61,13 @@ def as_text(model: Model, entries: Sequence[Distribution], count: str, style: St
     """Return the report of `rfgraph paths`."""
     first = [style.bold(safe(model.file))]
     if model.masks is not None:
-        first.extend(style.wrapped(masks_sentence(model.masks)))
+        first.extend(style.wrap(masks_sentence(model.masks)))
     said = [first, *(_lines(shown, style) for shown in entries)]
     if not entries:
-        said.append(style.wrapped(NO_PATHS, "  "))
+        said.append(style.wrap(NO_PATHS, "  "))
     counted = [shown.histogram for shown in entries if shown.histogram is not None]
     if any(item.count == "routes" and item.total > 1 for item in counted):
-        said.append([style.dim(line) for line in style.wrapped(ROUTES)])
+        said.append([style.dim(line) for line in style.wrap(ROUTES)])
     return blocks(*said)
 
 
@@ -86,11 +86,11 @@ def _lines(shown: Distribution, style: Style) -> Iterator[str]:
         said = f"No path leads there from input {source}."
     else:
         said = f"{amount(histogram.total)} {noun(histogram)} from input {source}"
-    yield from style.wrapped(said, "  ")
+    yield from style.wrap(said, "  ")
     if histogram is not None and histogram.total:
         for axes in alike_axes(shown):
             yield from _axes(shown, axes, style)
-        yield from style.labelled("depth", _depth(histogram), 2, INDENT + LABEL - 2)
+        yield from style.label("depth", _depth(histogram), 2, INDENT + LABEL - 2)
         yield from _joint(histogram, style)
         yield from _first(shown, style)
 
@@ -103,7 +103,7 @@ def _axes(shown: Distribution, axes: Sequence[AxisHistogram], style: Style) -> I
     numbers = [axis.axis for axis in axes]
     yield f"  {axes_text(numbers)}"
     for label, value in _rows(first, shown.lengths[first.axis], numbers):
-        yield from style.labelled(label, value, INDENT, LABEL)
+        yield from style.label(label, value, INDENT, LABEL)
     if first.counts and len(first.counts) > 1:
         columns = min(style.width - INDENT, MOST_COLUMNS)
         mark = shown.lengths[first.axis]
@@ -132,7 +132,7 @@ def _rows(
     if axis.counts is None:
         yield "not listed", UNLISTED
     label = "local ones cover" if not_local else "cover the input"
-    yield label, _covering(axis, length, numbers)
+    yield label, _covering_text(axis, length, numbers)
 
 
 def _statistics(axis: AxisHistogram) -> Iterator[tuple[str, str]]:
@@ -145,7 +145,7 @@ def _statistics(axis: AxisHistogram) -> Iterator[tuple[str, str]]:
         yield label, ", ".join(said)
 
 
-def _covering(axis: AxisHistogram, length: int | None, numbers: Sequence[int]) -> str:
+def _covering_text(axis: AxisHistogram, length: int | None, numbers: Sequence[int]) -> str:
     if length is None:
         return f"depends on {axes_text(numbers)}, open in the file (--input-shape)"
     if axis.max is not None and axis.max < length:
@@ -177,7 +177,7 @@ def _joint(histogram: PathHistogram, style: Style) -> Iterator[str]:
         return
     yield f"  jointly on {axes_text(list(histogram.axes))}"
     for label, value in _joint_rows(histogram):
-        yield from style.labelled(label, value, INDENT, LABEL)
+        yield from style.label(label, value, INDENT, LABEL)
 
 
 def _joint_rows(histogram: PathHistogram) -> Iterator[tuple[str, str]]:
@@ -201,7 +201,7 @@ def _first(shown: Distribution, style: Style) -> Iterator[str]:
     for number, path in enumerate(shown.first, 1):
         size = times(list(map(whole, path.sizes)))
         yield f"  {number}. {size}  through {count_of(len(path.nodes), 'node')}:"
-        yield from style.wrapped(", ".join(map(safe, path.nodes)), " " * INDENT)
+        yield from style.wrap(", ".join(map(safe, path.nodes)), " " * INDENT)
 
 
 # -- JSON and CSV ----------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from rfgraph.reports.formats.csv import csv_text
 from rfgraph.reports.formats.json import results
 from rfgraph.reports.formats.markdown import bullets, page, table
-from rfgraph.reports.formats.parts import NOTHING, blocked, proof_lines
+from rfgraph.reports.formats.parts import NOTHING, blocker_lines, proof_lines
 from rfgraph.reports.formats.style import blocks
 from rfgraph.reports.formats.table import lay_out
-from rfgraph.wording.names import for_markdown, safe, shortened
+from rfgraph.wording.names import for_markdown, safe, shorten
 from rfgraph.wording.numbers import count_of, figure, fraction
 
 if TYPE_CHECKING:
@@ -33,25 +33,25 @@ NAME, LABEL, MOST_CACHES = 60, 13, 30
 
 def as_text(model: Model, found: Sequence[Streaming], style: Style) -> str:
     """Return the report of `rfgraph stream`."""
-    said = (_lines(item, style) for item in found) if found else [style.wrapped(NOTHING, "  ")]
+    said = (_lines(item, style) for item in found) if found else [style.wrap(NOTHING, "  ")]
     return blocks([style.bold(safe(model.file))], *said)
 
 
 def _lines(item: Streaming, style: Style) -> Iterator[str]:
-    name, source = shortened(item.tensor, style.width // 2), shortened(item.input, style.width // 2)
+    name, source = shorten(item.tensor, style.width // 2), shorten(item.input, style.width // 2)
     title = f"{name} from input {source}, axis {item.axis} as time"
     for line in (title, verdict(item)):
-        yield from style.wrapped(line, "  ", "    ")
-    for line in blocked(item.breakers):
-        yield from style.wrapped(line, "    ", "      ")
+        yield from style.wrap(line, "  ", "    ")
+    for line in blocker_lines(item.breakers):
+        yield from style.wrap(line, "    ", "      ")
     for label, value in _rows(item):
-        yield from style.labelled(label, value, 4, LABEL)
+        yield from style.label(label, value, 4, LABEL)
     if item.chunks:
         yield from ("", *lay_out(CHUNKS, chunk_rows(item), style, 4))
     if item.caches:
         total = "" if item.state_bytes is None else f", {item.state_bytes} bytes in all"
         said = f"Layer by layer, these are kept between chunks{total}:"
-        yield from ("", *style.wrapped(said, "  ", "    "))
+        yield from ("", *style.wrap(said, "  ", "    "))
         rows = list(cache_rows(item))
         yield from lay_out(CACHES, rows[:MOST_CACHES], style, 4)
         if len(rows) > MOST_CACHES:
@@ -96,7 +96,7 @@ def _parts(item: Streaming) -> Iterator[str]:
     yield f"## {for_markdown(item.tensor)} from input {for_markdown(item.input)}, axis {item.axis}"
     yield verdict(item)
     if item.breakers:
-        yield bullets(blocked(item.breakers))
+        yield bullets(blocker_lines(item.breakers))
     yield f"Look-ahead: {lookahead_text(item)}."
     if item.proof is not None:
         yield bullets(proof_lines(item.proof, "chunk"))
@@ -173,7 +173,7 @@ def cache_rows(item: Streaming) -> Iterator[tuple[str, ...]]:
     """Yield a row for each cache."""
     for cache in item.caches:
         values = "no end, or not known" if cache.values is None else str(cache.values)
-        yield shortened(cache.node, NAME), values, "-" if cache.bytes is None else str(cache.bytes)
+        yield shorten(cache.node, NAME), values, "-" if cache.bytes is None else str(cache.bytes)
 
 
 def dropped_text(item: Streaming) -> str:

@@ -12,7 +12,7 @@ from rfgraph.reports.formats.markdown import page, table
 from rfgraph.reports.formats.style import blocks
 from rfgraph.reports.formats.table import lay_out
 from rfgraph.wording.names import for_markdown, markdown_text, safe
-from rfgraph.wording.numbers import axes_text, fraction, joined
+from rfgraph.wording.numbers import axes_text, fraction, join
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ def _region(region: Region, style: Style) -> list[str]:
         return [f"  reads nothing of input {name}"]
     if not region.scopes:
         return [f"  reads input {name}, which has no axes"]
-    touched = style.wrapped(_padding(region), "    ", "      ")
+    touched = style.wrap(_padding(region), "    ", "      ")
     return [f"  of input {name}", *lay_out(HEADER, _rows(region), style, 4), *touched]
 
 
@@ -101,7 +101,7 @@ def _padding(region: Region) -> str:
         axes = [at for at, sides in enumerate(region.padding) if sides is not None and sides[side]]
         if axes:
             ends.append(f"at the {end} of {axes_text(axes)}")
-    return f"padding touches it {joined(ends)}" if ends else ""
+    return f"padding touches it {join(ends)}" if ends else ""
 
 
 def _rows(region: Region) -> Iterator[tuple[str, ...]]:
@@ -111,4 +111,4 @@ def _rows(region: Region) -> Iterator[tuple[str, ...]]:
 
 
 def _wrap(text: str, style: Style) -> list[str]:
-    return style.wrapped(text, "  ", "    ")
+    return style.wrap(text, "  ", "    ")

@@ -33,7 +33,7 @@ def as_text(
 ) -> str:
     """Return what is changed, and what differs then in what is read."""
     changes = lay_out(HEADER, _rows(model), style)
-    found = _compared(given, model, tensors, source)
+    found = _compare(given, model, tensors, source)
     lines = [style.bold(safe(model.file)), "", *changes, *output_lines(found, style)]
     return "\n".join(lines) + "\n"
 
@@ -43,13 +43,11 @@ def as_markdown(
 ) -> str:
     """Return the same as Markdown."""
     title, changes = f"### What if: {for_markdown(model.file)}", table(HEADER, _rows(model))
-    found = _compared(given, model, tensors, source)
+    found = _compare(given, model, tensors, source)
     return "\n\n".join([title, changes, *output_parts(found)]) + "\n"
 
 
-def _compared(
-    given: Model, model: Model, tensors: Sequence[str] | None, source: str | None
-) -> Diff:
+def _compare(given: Model, model: Model, tensors: Sequence[str] | None, source: str | None) -> Diff:
     return diff(given, model, tensors={name: name for name in tensors or ()}, input=source)
 
 

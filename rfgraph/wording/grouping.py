@@ -12,7 +12,7 @@ Key = TypeVar("Key", bound="Hashable")
 Item = TypeVar("Item")
 
 
-def grouped(pairs: Iterable[tuple[Key, Item]]) -> dict[Key, list[Item]]:
+def group(pairs: Iterable[tuple[Key, Item]]) -> dict[Key, list[Item]]:
     """Return items by what is said of them, in the order of the first of each."""
     found: dict[Key, list[Item]] = {}
     for key, item in pairs:

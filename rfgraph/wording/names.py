@@ -44,7 +44,7 @@ def _escape(char: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
     """Return `name` escaped and between single quotes, for an error message."""
     return f"'{printable(name)}'"
 
@@ -78,7 +78,7 @@ def safe(name: str) -> str:
     return printable(name, _MAX_NAME + 1)
 
 
-def shortened(name: str, width: int, head: float = 0.5) -> str:
+def shorten(name: str, width: int, head: float = 0.5) -> str:
     """Return a name, escaped, in at most `width` terminal cells, shortened in the middle.
 
     `head` is the share of the room that its beginning gets.
@@ -152,7 +152,7 @@ def some_names(names: Sequence[str], limit: int = 5) -> str:
 
 def some_quoted(names: Sequence[str], limit: int = 5) -> str:
     """Return names for an error message, each quoted, the first few of them."""
-    return _first(list(map(quoted, names[:limit])), len(names))
+    return _first(list(map(quote, names[:limit])), len(names))
 
 
 def _first(shown: Sequence[str], total: int) -> str:

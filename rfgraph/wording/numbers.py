@@ -160,7 +160,7 @@ def rational_text(value: Fraction | int) -> str:
     return f"{sign}{whole}.{f'{thousandths:03}'.rstrip('0') or '0'}"
 
 
-def joined(items: Sequence[str], word: str = "and") -> str:
+def join(items: Sequence[str], word: str = "and") -> str:
     """Return items as people list them: a, b and c."""
     if len(items) < 2:
         return "".join(items)

@@ -14,7 +14,7 @@ from rfgraph.checks.settings import make_settings, share
 from rfgraph.checks.subject import subject_of
 from rfgraph.domains.fields.axis import Axis
 from rfgraph.errors import BoundError
-from rfgraph.wording.numbers import joined, ranges, rational_text
+from rfgraph.wording.numbers import join, ranges, rational_text
 
 # Li et al. 2017: paths of HighRes3DNet by size, as printed.
 HIGHRES = [1, 3, 6, 10, 15, 21, 28, 36, 42, 46, 48, 48, 46, 42, 36, 28, 21, 15, 10, 6, 3, 1]
@@ -334,4 +334,4 @@ def test_numbers_never_look_larger_than_they_are():
     assert rational_text(1 << 5000) == "about 2^5000"
     assert ranges([0, 1, 2, 5, 7, 8]) == "0..2, 5, 7..8"
     assert ranges(range(0, 40, 2)) == "0, 2, 4, 6, 8, 10 and 14 more"
-    assert (joined([]), joined(["a"]), joined(["a", "b", "c"])) == ("", "a", "a, b and c")
+    assert (join([]), join(["a"]), join(["a", "b", "c"])) == ("", "a", "a, b and c")

@@ -8,7 +8,7 @@ from ops.probes import Steps, expanded
 from rfgraph.ops.node import RuleError, UnresolvedError
 from rfgraph.relations.axis_rules import Band
 from rfgraph.relations.steps import Prefix, Reduce
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 HUGE = 2**62
 ALL = (True, True, True, True)
@@ -206,7 +206,7 @@ def test_flex_attention_reads_every_key():
 
 @pytest.mark.parametrize("name", ["score_mod", "prob_mod"])
 def test_flex_attention_with_a_graph_is_unknown(name):
-    with pytest.raises(UnresolvedError, match=quoted(name)):
+    with pytest.raises(UnresolvedError, match=quote(name)):
         outcome(flex(apart(), **{name: object()}))
 
 

@@ -16,7 +16,7 @@ from rfgraph.wording.names import (
     markdown_text,
     one_line,
     safe,
-    shortened,
+    shorten,
 )
 
 ACTING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -35,7 +35,7 @@ def test_no_rendering_holds_a_character_that_acts(name):
 
 @given(NAMES, st.integers(1, 40), st.sampled_from([0.0, 0.2, 0.5]))
 def test_a_shortened_name_fits(name, width, head):
-    text = shortened(name, width, head)
+    text = shorten(name, width, head)
     assert cells(text) <= width
     if cells(safe(name)) <= width:
         assert text == safe(name)
@@ -52,7 +52,7 @@ def test_a_shortened_name_fits(name, width, head):
     ],
 )
 def test_names_lose_their_middle(width, head, shown):
-    assert shortened("abcdefghijklmnopqrstuvwxyz", width, head) == shown
+    assert shorten("abcdefghijklmnopqrstuvwxyz", width, head) == shown
 
 
 @pytest.mark.parametrize(

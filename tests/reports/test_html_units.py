@@ -14,7 +14,7 @@ from onnx import helper
 import rfgraph
 from reports.models import model, weights
 from rfgraph.reports.html.data import bits, page_data
-from rfgraph.reports.html.tables import written
+from rfgraph.reports.html.tables import as_runs
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SAMPLE = ["unet_bilinear", "espcn", "tcn", "exports/shuffle_ts", "siamese"]
@@ -106,17 +106,17 @@ def test_runs_unpack_to_what_was_written():
         length = int(picks.integers(1, 40))
         lo = picks.integers(-5, 30, length)
         hi = lo + picks.integers(0, 4, length)
-        runs = written(lo, hi, [1, 2, int(picks.integers(1, 9))])
+        runs = as_runs(lo, hi, [1, 2, int(picks.integers(1, 9))])
         assert unpacked(runs) == list(zip(lo.tolist(), hi.tolist(), strict=True))
 
 
 def test_what_is_regular_takes_a_run_or_two():
     unit = np.arange(1000)
-    assert len(written(2 * unit, 2 * unit + 6, [1])[2]) == 1
+    assert len(as_runs(2 * unit, 2 * unit + 6, [1])[2]) == 1
     phases = unit // 2 * 3 + unit % 2
-    assert len(written(phases, phases, [1, 2])[2]) == 1
+    assert len(as_runs(phases, phases, [1, 2])[2]) == 1
     inside = np.clip(unit - 3, 0, None), np.clip(unit + 3, None, 999)
-    assert len(written(*inside, [1])[2]) == 3
+    assert len(as_runs(*inside, [1])[2]) == 3
 
 
 def test_a_set_as_text():

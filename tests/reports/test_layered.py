@@ -8,7 +8,7 @@ import random
 import networkx as nx
 import pytest
 
-from rfgraph.reports.formats.layered import BESIDE, NARROW, layered
+from rfgraph.reports.formats.layered import BESIDE, NARROW, draw_layers
 
 
 def drawn(seed, count=30, chance=0.12):
@@ -20,7 +20,7 @@ def drawn(seed, count=30, chance=0.12):
 @pytest.mark.parametrize("seed", range(6))
 def test_lines_lead_down_and_boxes_of_a_layer_stand_apart(seed):
     count, pairs = drawn(seed)
-    drawing = layered(count, pairs)
+    drawing = draw_layers(count, pairs)
     assert len(drawing.places) == count
     assert set(drawing.lines) | set(drawing.left_out) == set(pairs)
     taken = {}
@@ -44,7 +44,7 @@ def test_layers_are_the_longest_ways():
     count, pairs = drawn(3)
     graph = nx.DiGraph(pairs)
     fed = {after for _, after in pairs}
-    drawing = layered(count, pairs)
+    drawing = draw_layers(count, pairs)
     for box in fed:
         within = graph.subgraph(nx.ancestors(graph, box) | {box})
         assert drawing.places[box][1] == nx.dag_longest_path_length(within)
@@ -52,9 +52,9 @@ def test_layers_are_the_longest_ways():
 
 def test_a_chain_and_a_tree_have_no_bend_and_no_crossing():
     chain = [(number, number + 1) for number in range(9)]
-    assert {column for column, _ in layered(10, chain).places} == {0}
+    assert {column for column, _ in draw_layers(10, chain).places} == {0}
     tree = [((number - 1) // 2, number) for number in range(1, 15)]
-    places = layered(15, tree).places
+    places = draw_layers(15, tree).places
     for level in range(1, 4):
         row = sorted(box for box in range(15) if places[box][1] == level)
         parents = [places[(b - 1) // 2][0] for b in sorted(row, key=lambda box: places[box][0])]
@@ -63,13 +63,13 @@ def test_a_chain_and_a_tree_have_no_bend_and_no_crossing():
 
 def test_a_skip_beside_a_chain_is_straight():
     pairs = [(number, number + 1) for number in range(9)] + [(1, 8)]
-    line = layered(10, pairs).lines[1, 8]
+    line = draw_layers(10, pairs).lines[1, 8]
     assert len({column for column, _ in line[1:-1]}) == 1
 
 
 def test_where_lines_would_hide_all_the_reduction_is_drawn():
     pairs = [(a, b) for b in range(40) for a in range(b)]
-    drawing = layered(40, pairs)
+    drawing = draw_layers(40, pairs)
     reduced = nx.transitive_reduction(nx.DiGraph(pairs))
     assert set(drawing.lines) == set(reduced.edges())
     assert set(drawing.left_out) == set(pairs) - set(reduced.edges())
@@ -77,10 +77,10 @@ def test_where_lines_would_hide_all_the_reduction_is_drawn():
 
 def test_the_same_graph_gives_the_same_drawing():
     count, pairs = drawn(5)
-    assert layered(count, pairs) == layered(count, pairs)
+    assert draw_layers(count, pairs) == draw_layers(count, pairs)
 
 
 def test_no_box_and_no_line():
-    assert layered(0, []).places == ()
-    assert layered(1, []).places == ((0, 0),)
-    assert len(set(layered(3, []).places)) == 3
+    assert draw_layers(0, []).places == ()
+    assert draw_layers(1, []).places == ((0, 0),)
+    assert len(set(draw_layers(3, []).places)) == 3

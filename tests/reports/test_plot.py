@@ -271,4 +271,4 @@ def test_a_png_is_as_large_as_said():
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_a_text_without_ink_fits(name):
-    assert picture.fitting(name, 1, 8).strip() == ""
+    assert picture.fit(name, 1, 8).strip() == ""

@@ -19,7 +19,7 @@ from rfgraph.relations.axis_rules import Transposed, Window
 from rfgraph.relations.bounds import check_size
 from rfgraph.relations.how import Kernel
 from rfgraph.relations.steps import Taps
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +121,7 @@ def _power_of(
     what = {-1: "a variance above 0", -2: "divisors other than 0"}.get(
         int(power), "numbers up to 1e60"
     )
-    label = f"node {quoted(edge.operator.label)} ({edge.operator.op_type})"
+    label = f"node {quote(edge.operator.label)} ({edge.operator.op_type})"
     raise ModelError(f"{label}: input {slot} requires {what}, found {number:g}")
 
 

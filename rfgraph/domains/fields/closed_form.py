@@ -33,7 +33,7 @@ from rfgraph.errors import BoundError
 from rfgraph.relations.axes import mover_along
 from rfgraph.relations.bounds import allowance
 from rfgraph.relations.graph import edges_into, input_shape, shape_of
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -141,7 +141,7 @@ class _Walk:
             group = self._merge(inputs, [self._carry(*part) for part in parts], own)
             if len(group.classes) > MAX_CLASSES:
                 raise BoundError(
-                    f"tensor {quoted(tensor)}: paths reach it that have lost axes in more ways "
+                    f"tensor {quote(tensor)}: paths reach it that have lost axes in more ways "
                     f"than MAX_CLASSES ({MAX_CLASSES})"
                 )
             if group.classes:

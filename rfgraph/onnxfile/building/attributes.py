@@ -10,7 +10,7 @@ from onnx import AttributeProto
 from rfgraph.errors import ModelError
 from rfgraph.onnxfile.reading import tensors
 from rfgraph.ops.node import Value
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ def decode_all(
         if resolved is None:
             continue
         if attribute.name in decoded:
-            raise ModelError(f"attribute {quoted(attribute.name)} is given twice")
+            raise ModelError(f"attribute {quote(attribute.name)} is given twice")
         decoded[attribute.name] = decode(resolved)
     return decoded
 
@@ -56,7 +56,7 @@ def _check_dims(name: str, dims: Sequence[int]) -> None:
     try:
         tensors.check_shape(dims)
     except ModelError as error:
-        raise ModelError(f"tensor {quoted(name)} {error}") from None
+        raise ModelError(f"tensor {quote(name)} {error}") from None
 
 
 def _text(data: bytes) -> str:

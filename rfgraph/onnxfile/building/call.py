@@ -13,7 +13,7 @@ from rfgraph.onnxfile.building.scope import Entry, Scope
 from rfgraph.ops.node import Link, OpNode, Value
 from rfgraph.ops.registry import normal_domain
 from rfgraph.relations.steps import Everything
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from rfgraph.onnxfile.building.expansion import Expansion
@@ -77,12 +77,12 @@ class Call(NamedTuple):
         if all(entry is None or entry.items is None for entry in self.entries):
             return self
         whole = [
-            entry if entry is None or entry.items is None else self._joined(entry.items)
+            entry if entry is None or entry.items is None else self._join(entry.items)
             for entry in self.entries
         ]
         return self._replace(entries=whole)
 
-    def _joined(self, items: Iterable[Entry]) -> Entry:
+    def _join(self, items: Iterable[Entry]) -> Entry:
         """Add a tensor of unknown shape that reads the elements of a sequence."""
         fed = [entry for entry in items if entry.tensor is not None]
         reads = [(entry, Link(slot, ())) for slot, entry in enumerate(fed)]
@@ -94,7 +94,7 @@ class Call(NamedTuple):
             return _parts_of(entry)
         pools = self.writer.pools
         if id(entry) not in pools:
-            pools[id(entry)] = entry, self._joined(_parts_of(entry))
+            pools[id(entry)] = entry, self._join(_parts_of(entry))
         return _parts_of(pools[id(entry)][1])
 
     def subgraph(self, name: str) -> onnx.GraphProto:
@@ -104,7 +104,7 @@ class Call(NamedTuple):
                 resolved = resolve(attribute, self.scope.attributes)
                 if resolved is not None and resolved.HasField("g"):
                     return resolved.g
-        raise ModelError(f"requires attribute {quoted(name)} with a graph, which is missing")
+        raise ModelError(f"requires attribute {quote(name)} with a graph, which is missing")
 
     def add_tensor(self, name: str, shape: Shape | None) -> str:
         """Add a tensor of the node and return its name in the graph."""

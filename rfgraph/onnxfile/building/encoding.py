@@ -12,7 +12,7 @@ from onnx import TensorProto, numpy_helper
 from rfgraph.errors import UsageError
 from rfgraph.onnxfile.building.order import describe
 from rfgraph.onnxfile.reading.source import WHOLE_LIMIT, read_whole
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rfgraph.onnxfile.reading.file import StoredModel
 
 
-def encoded(file: StoredModel, edits: Sequence[Edit], beside: bool) -> bytes:
+def encode(file: StoredModel, edits: Sequence[Edit], beside: bool) -> bytes:
     """Return the bytes of the file with its nodes edited; `beside`: to lie in the same folder.
 
     Weights that need a longer kernel get zeros around their own, a shorter one crops them. Raises
@@ -67,7 +67,7 @@ def _with_constants(graph: onnx.GraphProto, node: onnx.NodeProto, edit: Edit) ->
     names = {tensor.name for tensor in graph.initializer}
     arrays = dict(edit.inputs)
     if edit.weight is not None:
-        arrays[edit.weight] = _reshaped(graph, node.input[edit.weight], edit)
+        arrays[edit.weight] = _reshape(graph, node.input[edit.weight], edit)
     for slot, array in arrays.items():
         name, number = node.input[slot], 1
         while name in names:
@@ -78,24 +78,24 @@ def _with_constants(graph: onnx.GraphProto, node: onnx.NodeProto, edit: Edit) ->
         node.input[slot] = name
 
 
-def _reshaped(graph: onnx.GraphProto, name: str, edit: Edit) -> NDArray[Any]:
+def _reshape(graph: onnx.GraphProto, name: str, edit: Edit) -> NDArray[Any]:
     """Return stored weights in the kernel that is asked for."""
     stored = next((tensor for tensor in graph.initializer if tensor.name == name), None)
     if stored is None or stored.data_location == TensorProto.EXTERNAL:
         raise UsageError(
-            f"-o: the weights {quoted(name)} of {describe(edit.node)} are computed or stored "
+            f"-o: the weights {quote(name)} of {describe(edit.node)} are computed or stored "
             f"elsewhere, and cannot be given the shape {list(edit.shape)}"
         )
     old = numpy_helper.to_array(stored)
     if old.shape[:2] != tuple(edit.shape[:2]):
         raise UsageError(
-            f"-o: the weights {quoted(name)} of {describe(edit.node)} have shape "
+            f"-o: the weights {quote(name)} of {describe(edit.node)} have shape "
             f"{list(old.shape)}, and there are none of shape {list(edit.shape)}"
         )
     size = math.prod(edit.shape) * old.dtype.itemsize
     if size > WHOLE_LIMIT:
         raise UsageError(
-            f"-o: the weights {quoted(name)} of {describe(edit.node)} would be {size} bytes, and a "
+            f"-o: the weights {quote(name)} of {describe(edit.node)} would be {size} bytes, and a "
             f"file has at most {WHOLE_LIMIT}"
         )
     made: NDArray[Any] = np.zeros(edit.shape, old.dtype)

@@ -60,7 +60,7 @@ class Expansion:
 
     def turns_that_fit(self, node: onnx.NodeProto, body: onnx.GraphProto, known: Known) -> int:
         """Return how many turns of a Loop or Scan are unrolled at most."""
-        return _fitting(body, self.turn_size(node, body, known))
+        return _most_turns(body, self.turn_size(node, body, known))
 
     def turn_size(self, node: onnx.NodeProto, body: onnx.GraphProto, known: Known) -> int:
         """Return how many nodes one turn of a Loop or Scan becomes."""
@@ -88,7 +88,7 @@ class Expansion:
         if body is None or turns is None:
             return 0
         size = self.turn_size(node, body, known)
-        return turns * size if turns <= _fitting(body, size) else 0
+        return turns * size if turns <= _most_turns(body, size) else 0
 
     def _of_branches(
         self, node: onnx.NodeProto, bodies: Mapping[str, onnx.GraphProto], known: Known
@@ -132,7 +132,7 @@ class Expansion:
         return bool(follows) and any(node.output)
 
 
-def _fitting(body: onnx.GraphProto, size: int) -> int:
+def _most_turns(body: onnx.GraphProto, size: int) -> int:
     """Return how many turns are unrolled at most, if each becomes `size` nodes."""
     unrolled = MAX_UNROLLED // max(len(body.node), 1)
     return min(MAX_TURNS, unrolled, MAX_EXPANDED // max(size, 1))

@@ -42,7 +42,7 @@ class ConstantFetcher:
     def note(self, operator: Operator, values: Sequence[Value | None]) -> None:
         """Note what the inputs of a node stand for, where that is asked for."""
 
-    def stored(self, tensor: onnx.TensorProto) -> Value:
+    def value_of(self, tensor: onnx.TensorProto) -> Value:
         """Return a stored tensor's value with the way to fetch what was not kept of it."""
         return self._with_stored(tensor, tensor_value(tensor))
 

@@ -6,7 +6,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import BoundError, ModelError, UsageError
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import printable, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,11 +31,11 @@ class NodeBoundError(BoundError):
 def describe(node: onnx.NodeProto, prefix: str = "") -> str:
     """Name a node for an error: by its name, else its first output; `prefix` says inside what."""
     kind = printable(node.op_type or "without type", 40)
-    inside = f" inside {quoted(prefix.rstrip('/'))}" if prefix else ""
+    inside = f" inside {quote(prefix.rstrip('/'))}" if prefix else ""
     if node.name:
-        return f"node {quoted(node.name)} ({kind}){inside}"
+        return f"node {quote(node.name)} ({kind}){inside}"
     first = next((name for name in node.output if name), "")
-    return f"{f'node that makes {quoted(first)}' if first else 'a node'} ({kind}){inside}"
+    return f"{f'node that makes {quote(first)}' if first else 'a node'} ({kind}){inside}"
 
 
 def in_order(nodes: Sequence[onnx.NodeProto], scope: Scope) -> Sequence[onnx.NodeProto]:
@@ -87,7 +87,7 @@ def _readers_and_waits(
                 waits[k] += 1
             elif scope.find(name) is None:
                 raise NodeError(
-                    f"{describe(nodes[k], scope.prefix)}: requires tensor {quoted(name)}, "
+                    f"{describe(nodes[k], scope.prefix)}: requires tensor {quote(name)}, "
                     "which nothing produces"
                 )
     return readers, waits

@@ -136,17 +136,17 @@ def _checked_how(what: str, how: object) -> How | None:
         return None
     words = sorted(("activation", *PARAMETERS))
     if not isinstance(how, How) or how.word not in words:
-        raise UsageError(f"{what}, how, requires a How of {', '.join(words)}, found {_shown(how)}")
+        raise UsageError(f"{what}, how, requires a How of {', '.join(words)}, found {_show(how)}")
     values = sequence(f"{what}, how, values,", how.values)
     counts = _counts(how.word, text(f"{what}, how, name,", how.name), len(values))
     if not counts:
         names = " or ".join(map(repr, PARAMETERS.get(how.word, ("an operator's",))))
         required = f"requires for {how.word} the name {names}"
-        raise UsageError(f"{what}, how, {required}, found {_shown(how)}")
+        raise UsageError(f"{what}, how, {required}, found {_show(how)}")
     if len(values) not in counts or not all(_is_number(how.word, value) for value in values):
         bound = f", from {LEAST[how.word]} on" if how.word in LEAST else ""
         required = f"requires for {how.word} {' or '.join(map(str, counts))} numbers{bound}"
-        raise UsageError(f"{what}, how, {required}, found {_shown(how)}")
+        raise UsageError(f"{what}, how, {required}, found {_show(how)}")
     return how._replace(values=tuple(map(float, values)))
 
 
@@ -173,5 +173,5 @@ def _is_number(word: str, value: object) -> bool:
     return math.isfinite(number) and number >= LEAST.get(word, number)
 
 
-def _shown(how: object) -> str:
+def _show(how: object) -> str:
     return printable(repr(how)) if isinstance(how, How) else describe(how)

@@ -13,7 +13,7 @@ from rfgraph.onnxfile.building.window_shape import WindowShape, followed_pads, w
 from rfgraph.ops.node import Value
 from rfgraph.relations.beside import AttributeChange
 from rfgraph.relations.graph import producer_of
-from rfgraph.wording.names import quoted, some_quoted
+from rfgraph.wording.names import quote, some_quoted
 
 if TYPE_CHECKING:
     import onnx
@@ -90,11 +90,11 @@ class Reviser:
         for address in self._asked:
             made = self._met.get(address, set())
             if not made:
-                raise UsageError(f"no node {quoted(address)}; the nodes are {self._near(address)}")
+                raise UsageError(f"no node {quote(address)}; the nodes are {self._near(address)}")
             if len(made) > 1:
                 outputs = some_quoted(sorted(names[0] for names in made))
                 raise UsageError(
-                    f"{len(made)} nodes are called {quoted(address)}: name one by its first output "
+                    f"{len(made)} nodes are called {quote(address)}: name one by its first output "
                     f"({outputs})"
                 )
 
@@ -127,7 +127,7 @@ class _Revised:
     def call(self, asked: Mapping[str, Setting]) -> Call:
         """Return the node with what is asked for, and with what follows from it."""
         call = self._call
-        attributes, inputs = self._known.checked(asked, self._window)
+        attributes, inputs = self._known.check(asked, self._window)
         for name in asked:
             new = attributes[name] if name in attributes else inputs[self._known.slots[name]]
             self._note(name, self._known.current(name, self._window), plain(new))
@@ -181,7 +181,7 @@ class _Revised:
         maker = None if source is None else producer_of(self._call.writer.graph, source)
         if maker is not None and maker.op_type == "Pad":
             warning = (
-                f"node {quoted(self._address)} is fed by the separate Pad {quoted(maker.label)}, "
+                f"node {quote(self._address)} is fed by the separate Pad {quote(maker.label)}, "
                 "whose pads do not follow: set them as well"
             )
             if warning not in self._reviser.warnings:
@@ -201,7 +201,7 @@ class _Revised:
 def _turns(value: Setting) -> int:
     turns = value[0] if isinstance(value, tuple) and len(value) == 1 else value
     if type(turns) is not int or not 1 <= turns <= MAX_REPEATED:
-        raise UsageError(f"{quoted(REPEAT)} requires 1 to {MAX_REPEATED}, found {value}")
+        raise UsageError(f"{quote(REPEAT)} requires 1 to {MAX_REPEATED}, found {value}")
     return turns
 
 
@@ -216,7 +216,7 @@ def _once_more(call: Call, made: Entry) -> Call:
     window = window_of(known.present, call.values)
     shape = made.value.shape
     if window is None or shape is None:
-        raise UsageError(f"{quoted(REPEAT)} requires a node with a window of known lengths")
+        raise UsageError(f"{quote(REPEAT)} requires a node with a window of known lengths")
     attributes: dict[str, Any] = {"strides": [1] * len(window.kernel)}
     pads = window.same_pads()
     if pads is not None:

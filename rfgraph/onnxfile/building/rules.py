@@ -12,7 +12,7 @@ from rfgraph.ops import registry
 from rfgraph.ops.node import Link, OpNode, Outcome, UnresolvedError, Value
 from rfgraph.relations.graph import producer_of
 from rfgraph.relations.steps import Everything
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import printable, quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,8 +92,8 @@ class Rules:
         """Return what the rule says, or all that can be said without it and why."""
         budget = call.writer.budget
         if rule is None:
-            domain = f" of domain {quoted(op_node.domain)}" if op_node.domain else ""
-            reason = f"operator {quoted(op_node.op_type)}{domain} has no rule"
+            domain = f" of domain {quote(op_node.domain)}" if op_node.domain else ""
+            reason = f"operator {quote(op_node.op_type)}{domain} has no rule"
         else:
             try:
                 outcome = rule(op_node)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfgraph.errors import ModelError
 from rfgraph.ops.registry import normal_domain
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
@@ -67,7 +67,7 @@ class Scope:
     def define(self, name: str, entry: Entry) -> None:
         """Give `name` its one meaning in this body."""
         if name in self.names:
-            raise ModelError(f"tensor {quoted(name)} is produced twice")
+            raise ModelError(f"tensor {quote(name)} is produced twice")
         self.names[name] = entry
 
 

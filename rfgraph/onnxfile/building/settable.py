@@ -14,7 +14,7 @@ from rfgraph.errors import UsageError
 from rfgraph.onnxfile.building.attributes import decode, decode_all
 from rfgraph.onnxfile.building.window_shape import PER_AXIS, WindowShape
 from rfgraph.ops.registry import normal_domain
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 from rfgraph.wording.numbers import count_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Settable:
         for name, value in self.present.items():
             self._kinds.setdefault(name, _kind_of(value))
 
-    def checked(
+    def check(
         self, asked: Mapping[str, Setting], window: WindowShape | None
     ) -> tuple[dict[str, Any], dict[int, NDArray[Any]]]:
         """Return the attributes asked for, and the constants by input.
@@ -82,14 +82,14 @@ class Settable:
             elif self._kinds.get(name) in _KINDS:
                 attributes[name] = self._attribute(name, value, window)
             else:
-                raise UsageError(f"no attribute {quoted(name)}; {self._valid(window)}")
+                raise UsageError(f"no attribute {quote(name)}; {self._valid(window)}")
         return attributes, inputs
 
     def _valid(self, window: WindowShape | None) -> str:
         names = [*(name for name, kind in self._kinds.items() if kind in _KINDS), *self.slots]
         if window is not None:
             names.append(REPEAT)
-        listed = ", ".join(map(quoted, sorted(names)))
+        listed = ", ".join(map(quote, sorted(names)))
         return f"those that may be set are {listed}" if names else "it has none that may be set"
 
     def _attribute(self, name: str, value: Setting, window: WindowShape | None) -> Any:
@@ -98,14 +98,14 @@ class Settable:
         given = _values(name, value, wanted, words)
         if kind not in _LISTS:
             if len(given) != 1:
-                raise UsageError(f"attribute {quoted(name)} requires {words}, found {len(given)}")
+                raise UsageError(f"attribute {quote(name)} requires {words}, found {len(given)}")
             return given[0]
         count = len(self.present.get(name) or ())
         if not count and window is not None and name in PER_AXIS:
             count = PER_AXIS[name] * len(window.kernel)
         if count and len(given) != count:
             raise UsageError(
-                f"attribute {quoted(name)} requires {count_of(count, 'value')}, found {len(given)}"
+                f"attribute {quote(name)} requires {count_of(count, 'value')}, found {len(given)}"
             )
         return given
 
@@ -117,7 +117,7 @@ class Settable:
         given = _values(name, value, wanted, words, most)
         if len(given) != old.size:
             raise UsageError(
-                f"input {quoted(name)} requires {count_of(old.size, 'value')}, found {len(given)}"
+                f"input {quote(name)} requires {count_of(old.size, 'value')}, found {len(given)}"
             )
         made: NDArray[Any] = np.array(given, old.dtype).reshape(old.shape)
         return made
@@ -192,7 +192,7 @@ def _values(
         items = [str(item) for item in items]
     wrong = next((item for item in items if type(item) is not wanted), None)
     if wrong is not None:
-        raise UsageError(f"{quoted(name)} requires {words}, found {describe(wrong)}")
+        raise UsageError(f"{quote(name)} requires {words}, found {describe(wrong)}")
     if wanted is int and any(abs(item) > most for item in items):
-        raise UsageError(f"{quoted(name)} requires integers of at most {most}")
+        raise UsageError(f"{quote(name)} requires integers of at most {most}")
     return items

@@ -214,7 +214,7 @@ def _run(case: Repeated, shapes: Sequence[Shape | None], own: set[int]) -> _Turn
     writer = case.call.writer
     mark = len(writer.graph)
     whole = [*shapes, *(part.shape() for part in case.scanned)]
-    given = [standing(case, str(k), shape) for k, shape in enumerate(whole)]
+    given = [stand_in(case, str(k), shape) for k, shape in enumerate(whole)]
     count = len(shapes)
     states = [case.states[k].entry if k in own else given[k] for k in range(count)]
     made = run_body(case.call, case.body, case.arranged(states, given[count:]))
@@ -224,7 +224,7 @@ def _run(case: Repeated, shapes: Sequence[Shape | None], own: set[int]) -> _Turn
     return _Turn(made, effects, [entry.tensor or "" for entry in given])
 
 
-def standing(case: Repeated, name: str, shape: Shape | None) -> Entry:
+def stand_in(case: Repeated, name: str, shape: Shape | None) -> Entry:
     """Add a tensor that stands for what a turn is given."""
     tensor = case.call.add_tensor(f"{case.call.operator.label}/{name}", shape)
     return Entry(Value(shape), tensor)

@@ -12,7 +12,7 @@ from rfgraph.errors import BoundError, ModelError
 from rfgraph.onnxfile.building.attributes import resolve
 from rfgraph.onnxfile.building.budget import MAX_NESTING
 from rfgraph.onnxfile.building.scope import Entry, Scope, opsets_of
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
@@ -39,14 +39,14 @@ def call_function(call: Call, function: onnx.FunctionProto) -> list[Entry]:
         if entry is not None:
             inner.define(name, entry)
     call.walk(_without_absent(function, entries), inner)
-    return [_produced(inner, "function", name) for name in function.output]
+    return [_output_of(inner, "function", name) for name in function.output]
 
 
-def _produced(scope: Scope, what: str, name: str) -> Entry:
+def _output_of(scope: Scope, what: str, name: str) -> Entry:
     """Return what an output of a body stands for."""
     entry = scope.find(name)
     if entry is None:
-        raise ModelError(f"{what} output {quoted(name)} is not produced")
+        raise ModelError(f"{what} output {quote(name)} is not produced")
     return entry
 
 
@@ -117,4 +117,4 @@ def run_body(call: Call, body: onnx.GraphProto, arguments: Sequence[Entry]) -> l
     for formal, entry in zip(body.input, arguments, strict=True):
         inner.names[formal.name] = entry
     call.walk(body.node, inner)
-    return [_produced(inner, "subgraph", value.name) for value in body.output]
+    return [_output_of(inner, "subgraph", value.name) for value in body.output]

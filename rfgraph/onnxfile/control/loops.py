@@ -19,7 +19,7 @@ from rfgraph.onnxfile.control.bodies import run_body
 from rfgraph.ops.node import Link, OpNode, Value
 from rfgraph.relations.axis_rules import Shape, Shift
 from rfgraph.relations.steps import Regroup, Select
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +91,7 @@ def _any_turns(call: Call, body: onnx.GraphProto) -> list[Entry]:
     ]
 
     def arrange(states: list[Entry], _: list[Entry]) -> list[Entry]:
-        number = any_turns.standing(case, "turn", ())
+        number = any_turns.stand_in(case, "turn", ())
         return [number, Entry(Value((), constant=True, data=np.array(True))), *states]
 
     case = any_turns.Repeated(
@@ -144,7 +144,7 @@ class _Scan:
         directions = self.op_node.ints("scan_input_directions")
         return directions is not None and number < len(directions) and bool(directions[number])
 
-    def stacked(self, ranks: Sequence[int]) -> list[any_turns.Stacked]:
+    def stack_places(self, ranks: Sequence[int]) -> list[any_turns.Stacked]:
         """Return where the slices of the stacked outputs go, given the ranks of these."""
         reverse = self.op_node.ints("scan_output_directions") or [0] * len(ranks)
         axes = _axes(self.op_node, "scan_output_axes", ranks)
@@ -194,7 +194,7 @@ def _any_positions(call: Call, case: _Scan) -> list[Entry]:
         limit=case.turns,
         some=True,
     )
-    return any_turns.outputs(repeated, case.stacked)
+    return any_turns.outputs(repeated, case.stack_places)
 
 
 def _each_position(call: Call, case: _Scan) -> list[Entry]:
@@ -207,7 +207,7 @@ def _each_position(call: Call, case: _Scan) -> list[Entry]:
         for column, entry in zip(columns, made[case.states :], strict=True):
             column.append(entry)
     ranks = [len(column[0].value.shape or ()) + 1 if column else 1 for column in columns]
-    places = zip(columns, case.stacked(ranks), strict=True)
+    places = zip(columns, case.stack_places(ranks), strict=True)
     return [
         *carried,
         *(
@@ -228,7 +228,7 @@ def _axes(op_node: OpNode, name: str, ranks: Sequence[int]) -> list[int]:
     axes = op_node.ints(name) or [0] * len(ranks)
     if len(axes) != len(ranks) or not all(-r <= a < r for a, r in zip(axes, ranks, strict=True)):
         raise ModelError(
-            f"attribute {quoted(name)} requires {len(ranks)} axes within range, found {axes[:8]}"
+            f"attribute {quote(name)} requires {len(ranks)} axes within range, found {axes[:8]}"
         )
     return [axis % rank for axis, rank in zip(axes, ranks, strict=True)]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from rfgraph.errors import ModelError, UsageError
 from rfgraph.onnxfile.lengths.arithmetic import Expression, parse_expression
-from rfgraph.wording.names import nearest, printable, quoted
+from rfgraph.wording.names import nearest, printable, quote
 
 MAX_LENGTH = 1 << 62
 UNNAMED = "?"
@@ -41,7 +41,7 @@ class Declared(NamedTuple):
                 yield axis, dim
 
 
-def relengthened(item: Declared, shape: Sequence[int] | None) -> Declared:
+def with_lengths(item: Declared, shape: Sequence[int] | None) -> Declared:
     """Return an input that declares the lengths of `shape` where it declares others."""
     if shape is None or item.dims is None or len(item.dims) != len(shape):
         return item
@@ -94,9 +94,9 @@ class Dimensions(NamedTuple):
             return known[dim]
         value = expression.value(known)
         if value is None:
-            taken = ", ".join(f"{quoted(key)} is {known[key]}" for key in expression.symbols)
+            taken = ", ".join(f"{quote(key)} is {known[key]}" for key in expression.symbols)
             raise ModelError(
-                f"dimension {quoted(dim)} of input {quoted(name)} requires a positive length, "
+                f"dimension {quote(dim)} of input {quote(name)} requires a positive length, "
                 f"which it has not where {taken}"
             )
         return value
@@ -174,7 +174,7 @@ def _bind_by_name(
     for name, length in dims.items():
         if not 0 < length <= MAX_LENGTH:
             raise UsageError(
-                f"dimension {quoted(name)} requires a length from 1 to 2^62, found {length}"
+                f"dimension {quote(name)} requires a length from 1 to 2^62, found {length}"
             )
         if name in arithmetic:
             yield Equation(arithmetic[name], length, "--dim")
@@ -186,12 +186,12 @@ def _bind_by_name(
 
 def _unknown_text(name: str, known: Sequence[str]) -> str:
     if not known:
-        return f"no dimension {quoted(name)}: the inputs have no named dimensions"
+        return f"no dimension {quote(name)}: the inputs have no named dimensions"
     near = nearest(name, known)
-    meant = "" if near is None else f" (did you mean {quoted(near)}?)"
+    meant = "" if near is None else f" (did you mean {quote(near)}?)"
     more = f" and {len(known) - 8} more" if len(known) > 8 else ""
-    listed = ", ".join(map(quoted, known[:8]))
-    return f"no dimension {quoted(name)}{meant}; the dimensions are {listed}{more}"
+    listed = ", ".join(map(quote, known[:8]))
+    return f"no dimension {quote(name)}{meant}; the dimensions are {listed}{more}"
 
 
 def _bind_by_shape(
@@ -208,16 +208,16 @@ def _bind_by_shape(
         _check_shape(item, shape)
         for axis, dim in item.named_dims():
             if dim in arithmetic:
-                yield Equation(arithmetic[dim], shape[axis], f"input {quoted(item.name)}")
+                yield Equation(arithmetic[dim], shape[axis], f"input {quote(item.name)}")
             elif dim != UNNAMED and bound.setdefault(dim, shape[axis]) != shape[axis]:
                 raise UsageError(
-                    f"dimension {quoted(dim)} is bound to {bound[dim]} and, by input "
-                    f"{quoted(item.name)}, to {shape[axis]}"
+                    f"dimension {quote(dim)} is bound to {bound[dim]} and, by input "
+                    f"{quote(item.name)}, to {shape[axis]}"
                 )
 
 
 def _check_shape(item: Declared, shape: Sequence[int]) -> None:
-    name = quoted(item.name)
+    name = quote(item.name)
     for length in shape:
         if not 0 < length <= MAX_LENGTH:
             raise UsageError(f"input {name} requires lengths from 1 to 2^62, found {length}")
@@ -240,7 +240,7 @@ def _solve_all(equations: Sequence[Equation], bound: dict[str, int]) -> dict[str
     while left:
         solvable = [one for one in left if len(_open_symbols(one, bound)) <= 1]
         if not solvable:
-            names = ", ".join(map(quoted, _open_symbols(left[0], bound)[1:4]))
+            names = ", ".join(map(quote, _open_symbols(left[0], bound)[1:4]))
             raise UsageError(
                 f"{_binding_text(left[0])}, which leaves several dimensions open: give {names}"
             )
@@ -256,7 +256,7 @@ def _open_symbols(equation: Equation, bound: Mapping[str, int]) -> list[str]:
 
 def _binding_text(equation: Equation) -> str:
     by = "" if equation.by == "--dim" else f", by {equation.by},"
-    return f"dimension {quoted(equation.expression.text)} is bound{by} to {equation.length}"
+    return f"dimension {quote(equation.expression.text)} is bound{by} to {equation.length}"
 
 
 def _solve(equation: Equation, bound: dict[str, int], loose: dict[str, str]) -> None:
@@ -266,7 +266,7 @@ def _solve(equation: Equation, bound: dict[str, int], loose: dict[str, str]) -> 
     if not unknown:
         found = expression.value(bound)
         if found != wanted:
-            values = ", ".join(f"{quoted(key)} is {bound[key]}" for key in expression.symbols)
+            values = ", ".join(f"{quote(key)} is {bound[key]}" for key in expression.symbols)
             raise UsageError(
                 f"{_binding_text(equation)}, but is {found or 'no length'} where {values}"
             )
@@ -278,7 +278,7 @@ def _solve(equation: Equation, bound: dict[str, int], loose: dict[str, str]) -> 
 
     solution = _least_length(value, wanted)
     if solution is None:
-        raise UsageError(f"{_binding_text(equation)}, which no length of {quoted(symbol)} gives")
+        raise UsageError(f"{_binding_text(equation)}, which no length of {quote(symbol)} gives")
     if value(solution + 1) == wanted:
         loose[symbol] = f"the least for which {printable(expression.text)} is {wanted}"
     bound[symbol] = solution

@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from rfgraph.onnxfile.lengths.refusal import Refusal
-from rfgraph.onnxfile.lengths.solving import differing
+from rfgraph.onnxfile.lengths.solving import differences
 from rfgraph.onnxfile.lengths.trials import Built, Choice, Reason
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _fixing_node(key: Dimension, lengths: Lengths, trials: Trials[Built]) -> str
         return ""
     given = [
         Fraction((length + 2) * near.found[place] - far.found[place], length + 1)
-        for place in differing(near, far)
+        for place in differences(near, far)
     ]
     others = {length - 1, 2 * length, *OTHERS}.difference((0, length))
     if not any(one in near.stated for one in given):

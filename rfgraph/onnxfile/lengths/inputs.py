@@ -8,7 +8,7 @@ from rfgraph.errors import ModelError
 from rfgraph.onnxfile.lengths.dimensions import UNNAMED, Declared
 from rfgraph.onnxfile.reading.tensors import MAX_RANK
 from rfgraph.relations.graph import ModelInput
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import printable, quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ def declared_inputs(graph: onnx.GraphProto, constants: Mapping[str, object]) -> 
         if not name:
             raise ModelError("a graph input has no name")
         if name in names:
-            raise ModelError(f"graph input {quoted(name)} is declared twice")
+            raise ModelError(f"graph input {quote(name)} is declared twice")
         names.add(name)
     return declared
 
@@ -77,7 +77,7 @@ def concrete_inputs(
             inputs.append(ModelInput(item.name, shape, symbolic, replaced=item.replaced))
         elif item.dims is None:
             raise ModelError(
-                f"input {quoted(item.name)} has no declared shape: "
+                f"input {quote(item.name)} has no declared shape: "
                 "give its dimensions by --input-shape"
             )
         else:
@@ -88,7 +88,7 @@ def concrete_inputs(
 def _check_rank(name: str, dims: Sequence[object]) -> None:
     if len(dims) > MAX_RANK:
         raise ModelError(
-            f"input {quoted(name)} requires at most {MAX_RANK} dimensions, found {len(dims)}"
+            f"input {quote(name)} requires at most {MAX_RANK} dimensions, found {len(dims)}"
         )
 
 

@@ -29,7 +29,7 @@ def asked_lengths(start: int, tried: dict[int, Refusal], *, alone: bool) -> Iter
         if length not in tried:
             yield length
         first, second = tried[start], tried[length]
-        places = differing(first, second)
+        places = differences(first, second)
         if places:
             break
     else:
@@ -37,12 +37,12 @@ def asked_lengths(start: int, tried: dict[int, Refusal], *, alone: bool) -> Iter
     for place in places:
         for target in first.asked:
             points = [(n, tried[n].found[place]) for n in (start, length)]
-            yield from _solving(points, target, place, tried, alone=alone)
+            yield from _solve(points, target, place, tried, alone=alone)
     for place in places:
         yield from _multiples(start, length, place, tried)
 
 
-def differing(first: Refusal, second: Refusal) -> list[int]:
+def differences(first: Refusal, second: Refusal) -> list[int]:
     """Return the places at which the inputs of one node differ in two refusals."""
     if first.node != second.node or len(first.found) != len(second.found):
         return []
@@ -50,7 +50,7 @@ def differing(first: Refusal, second: Refusal) -> list[int]:
     return [place for place, (one, other) in enumerate(pairs) if one != other]
 
 
-def _solving(
+def _solve(
     points: list[tuple[int, int]],
     target: int,
     place: int,

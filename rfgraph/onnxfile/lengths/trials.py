@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from rfgraph.errors import ModelError
 from rfgraph.onnxfile.lengths.refusal import Refusal
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -99,7 +99,7 @@ class Trials(Generic[Built]):
         if len(set(map(str, self._refusals))) == 1:
             return refusal
         names = [key if isinstance(key, str) else f"{key[0]}:{key[1]}" for key in dimensions]
-        tried = ", ".join(map(quoted, names[:4]))
+        tried = ", ".join(map(quote, names[:4]))
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
         return ModelError(
             f"{refusal} (no length tried fits the open dimensions {tried}{more}: "

@@ -20,7 +20,7 @@ _GRAPH, _NODE, _METADATA, _KEY, _VALUE = 7, 1, 9, 1, 2
 _CHUNK = 1 << 20
 
 
-def annotated(source: Source, notes: Mapping[int, Notes], prefix: str) -> Iterator[bytes]:
+def annotate(source: Source, notes: Mapping[int, Notes], prefix: str) -> Iterator[bytes]:
     """Yield the bytes of a model with `notes` as metadata of the nodes of its graph, by number.
 
     Metadata whose key begins with `prefix` is replaced, at all nodes of the graph. Raises

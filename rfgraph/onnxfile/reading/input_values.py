@@ -8,7 +8,7 @@ import numpy as np
 
 from rfgraph.errors import UsageError
 from rfgraph.onnxfile.reading.tensors import number_dtype
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import printable, quote
 
 if TYPE_CHECKING:
     import onnx
@@ -21,7 +21,7 @@ def as_array(name: str, value: object) -> NDArray[Any]:
         array = np.asarray(value)
     except Exception as error:  # a stranger's object raises whatever it likes
         reason = printable(" ".join(str(error).split()), 120)
-        raise UsageError(f"the value of input {quoted(name)} is no array ({reason})") from None
+        raise UsageError(f"the value of input {quote(name)} is no array ({reason})") from None
     if array.dtype.kind == "i":
         return array.astype(np.int64)
     if array.dtype.kind == "f":
@@ -32,7 +32,7 @@ def as_array(name: str, value: object) -> NDArray[Any]:
 def as_declared(graph: onnx.GraphProto, name: str, array: NDArray[Any]) -> NDArray[Any]:
     """Return a given input value in the declared type and, for a single number, rank."""
     if array.dtype.kind not in "biuf":
-        raise UsageError(f"the value of input {quoted(name)} requires numbers, found {array.dtype}")
+        raise UsageError(f"the value of input {quote(name)} requires numbers, found {array.dtype}")
     for value in graph.input:
         if value.name == name and value.type.HasField("tensor_type"):
             tensor = value.type.tensor_type
@@ -49,5 +49,5 @@ def _cast(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     with np.errstate(invalid="ignore", over="ignore"):
         cast = array.astype(dtype)
     if dtype.kind in "iub" and not np.array_equal(cast, array):
-        raise UsageError(f"the value of input {quoted(name)} requires {dtype}, found other numbers")
+        raise UsageError(f"the value of input {quote(name)} requires {dtype}, found other numbers")
     return cast

@@ -11,7 +11,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from rfgraph.errors import ModelError
 from rfgraph.onnxfile.reading.wire import MARK
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import printable, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -197,7 +197,7 @@ def _foreign(tensor: TensorProto) -> NDArray[Any] | None:
 
 
 def _bad(tensor: TensorProto, what: str) -> ModelError:
-    name = quoted(tensor.name) if tensor.name else "without a name"
+    name = quote(tensor.name) if tensor.name else "without a name"
     return ModelError(f"tensor {name}: {printable(what, 160)}")
 
 

@@ -31,7 +31,7 @@ def search(node: OpNode) -> Outcome:
     ignores="""DLC embed_mode ep_cache_context ep_sdk_version hardware_architecture main_context
     max_size notes onnx_model_filename partition_name snpe_version source target_device""",
 )
-def compiled(node: OpNode) -> Outcome:
+def compiled_program(node: OpNode) -> Outcome:
     """The outputs are made by a program that was compiled for other hardware.
 
     Unknown: what that program reads, which the file does not say. Versions: all (1).

@@ -143,7 +143,7 @@ def gather_block_quantized(node: OpNode) -> Outcome:
     """
     data, where = node.ranked(0, 1), node.shape(1)
     axis = node.axis("gather_axis", 0, len(data))
-    packed = _packing(node, data)
+    packed = _count_packed(node, data)
     shape = (*data[:-1], data[-1] * packed)
     out = (*shape[:axis], *where, *shape[axis + 1 :])
     spread = (*where, *(1,) * (len(shape) - axis - 1))
@@ -152,7 +152,7 @@ def gather_block_quantized(node: OpNode) -> Outcome:
     return Outcome((out,), (own.link(1), *links))
 
 
-def _packing(node: OpNode, data: Shape) -> int:
+def _count_packed(node: OpNode, data: Shape) -> int:
     """Return how many numbers an element of the data holds."""
     bits, block = node.int("bits", 4), node.int("block_size", 128)
     axis = node.axis("quantize_axis", 1, len(data))

@@ -11,7 +11,7 @@ from rfgraph.ops.chain import Chain
 from rfgraph.ops.node import Link, OpNode, Outcome, UnresolvedError, Value
 from rfgraph.ops.steps import expect_broadcast, own_link, parameter_links, scalar_links
 from rfgraph.relations.steps import Permute, Pointwise, Prefix, Reduce, Step, Taps
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ def apply_standard(
     """
     entry = registry.find_rule("", op_type)
     if entry is None:
-        raise UnresolvedError(f"the standard operator {quoted(op_type)} has no rule")
+        raise UnresolvedError(f"the standard operator {quote(op_type)} has no rule")
     given = [_operand(node, item) if isinstance(item, int) else item for item in operands]
     view = OpNode(
         op_type,

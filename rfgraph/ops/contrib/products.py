@@ -197,7 +197,7 @@ def _projection_link(node: OpNode, slot: int, inner: int, outer: int, output: in
     return Link(slot, (reduce,), output, how=WEIGHTED)
 
 
-def _projected(node: OpNode, inner: int, outer: int) -> tuple[Shape, Outcome]:
+def _project(node: OpNode, inner: int, outer: int) -> tuple[Shape, Outcome]:
     """Return the shape of input 0 with its last axis projected, and what that reads of it."""
     link = _projection_link(node, 0, inner, outer)
     shape = (*node.shape(0)[:-1], outer)
@@ -226,7 +226,7 @@ def matmul_n_bits(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     columns = node.int("N")
-    shape, found = _projected(node, node.int("K"), columns)
+    shape, found = _project(node, node.int("K"), columns)
     if _is_empty(node, 1) and node.int("weight_prepacked", 0) == 0:
         return Outcome((shape,), vector_links(node, 5, shape))
     weights = (*_row_links(node, (1, 2, 3), shape), *everything_links(node, [4], shape))
@@ -247,7 +247,7 @@ def matmul_n_bits_qlora(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns = node.int("N")
-    shape, found = _projected(node, node.int("K"), columns)
+    shape, found = _project(node, node.int("K"), columns)
     up = () if _is_empty(node, 5) else (5, 6)
     down = (3, 4) if up and not _is_empty(node, 3) else ()
     weights = _row_links(node, (1, 2, *up), shape)
@@ -261,7 +261,7 @@ def matmul_packed(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns = node.int("N")
-    shape, found = _projected(node, node.int("K"), columns)
+    shape, found = _project(node, node.int("K"), columns)
     return with_links(found, _row_links(node, [1], shape), scalar_links(node, [2], shape))
 
 
@@ -288,7 +288,7 @@ def matmul_fp4(node: OpNode) -> Outcome:
 def _block_quantized_outcome(
     node: OpNode, inner: int, columns: int, scales: tuple[int, ...], bias: int
 ) -> Outcome:
-    shape, found = _projected(node, inner, columns)
+    shape, found = _project(node, inner, columns)
     weights = _row_links(node, (1, 2), shape)
     return with_links(
         found, weights, scalar_links(node, scales, shape), vector_links(node, bias, shape)
@@ -307,7 +307,7 @@ def matmul_bnb4(node: OpNode) -> Outcome:
     inner, columns = node.int("K"), node.int("N")
     if not node.int("transB", 1):
         inner, columns = columns, inner
-    shape, found = _projected(node, inner, columns)
+    shape, found = _project(node, inner, columns)
     return with_links(found, everything_links(node, (1, 2), shape))
 
 
@@ -321,7 +321,7 @@ def matmul_fpq4(node: OpNode) -> Outcome:
     weights = node.known_ints(2) or []
     if len(weights) != 2:
         raise RuleError(f"input 2 requires 2 integers, found {weights[:8]}")
-    shape, found = _projected(node, *weights)
+    shape, found = _project(node, *weights)
     return with_links(found, everything_links(node, [1], shape))
 
 

@@ -14,7 +14,7 @@ from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import pick_steps
 from rfgraph.relations.axis_rules import Listed
 from rfgraph.relations.steps import Step, Taps
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 ML = "ai.onnx.ml"
 # Transforms of the scores that take each on its own: by name, and by number as of version 5, where
@@ -84,7 +84,7 @@ def _ints(node: OpNode, name: str, length: int | None = None) -> list[int]:
     """Return a list attribute, of a given length if that is known."""
     found = node.ints(name) or []
     if length is not None and len(found) != length:
-        raise RuleError(f"attribute {quoted(name)} requires {length} integers, found {len(found)}")
+        raise RuleError(f"attribute {quote(name)} requires {length} integers, found {len(found)}")
     return found
 
 

@@ -14,7 +14,7 @@ from rfgraph.ops.steps import broadcasts, kept_steps, repeat_rule, trim_outputs
 from rfgraph.relations.axis_rules import Shape, Shift, Whole, along_axis
 from rfgraph.relations.how import How
 from rfgraph.relations.steps import Permute, Reduce, Select
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,10 +89,10 @@ def attend(node: OpNode, heads: Heads, reach: Reach, mode: int = RAW) -> Outcome
     states = [(heads.batch, heads.groups, heads.total, n) for n in (heads.size, heads.value_size)]
     kept = _kept_keys(node, heads, reach)
     links = [
-        *(_said(link, heads, "own") for link in _result_links(node, heads, reach, kept)),
+        *(_with_part(link, heads, "own") for link in _result_links(node, heads, reach, kept)),
         # What scores read counts twice, as it does in parts: a score, and the sum of the softmax.
         *(
-            _said(link, heads, "statistics")
+            _with_part(link, heads, "statistics")
             for link in _result_links(node, heads, reach, kept)
             if link.input in SCORED
         ),
@@ -102,7 +102,7 @@ def attend(node: OpNode, heads: Heads, reach: Reach, mode: int = RAW) -> Outcome
     return trim_outputs(node, (shape, *states, heads.scores), links)
 
 
-def _said(link: Link, heads: Heads, part: str) -> Link:
+def _with_part(link: Link, heads: Heads, part: str) -> Link:
     """Return a link of the result that says how its operand enters."""
     names = {Q: "query", K: "key", PAST_KEY: "key", V: "value", PAST_VALUE: "value"}
     if link.input not in names:
@@ -375,5 +375,5 @@ def flex_attention(node: OpNode) -> Outcome:
     heads = separate_heads(node)
     for name in ("score_mod", "prob_mod"):
         if node.attribute(name) is not None:
-            raise UnresolvedError(f"the graph of attribute {quoted(name)} is not followed")
+            raise UnresolvedError(f"the graph of attribute {quote(name)} is not followed")
     return attend(node, heads, Reach(None, None, heads.keys))

@@ -56,7 +56,7 @@ def tensor_scatter(node: OpNode) -> Outcome:
     if count > length:
         raise RuleError(f"the update requires at most {length} positions, found {count}")
     if not node.has(2):
-        return _written(shape, axis, count)
+        return _write(shape, axis, count)
     node.expect_shape(2, shape[:1])
     starts = node.value(2).data
     if starts is None or is_unlistable(shape[0], length):
@@ -81,7 +81,7 @@ def _starts(starts: Array, length: int, count: int, circular: bool) -> Array:
     return starts.astype(np.int64)
 
 
-def _written(shape: Shape, axis: int, count: int) -> Outcome:
+def _write(shape: Shape, axis: int, count: int) -> Outcome:
     """Return the outcome of an update at the start."""
     length = shape[axis]
     written = Chain((*shape[:axis], count, *shape[axis + 1 :])).put(axis, 0, length)

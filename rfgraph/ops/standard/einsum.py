@@ -9,11 +9,11 @@ from rfgraph.ops.chain import Chain
 from rfgraph.ops.masked_scores import summed_steps, taken_steps, zero_elements
 from rfgraph.ops.node import Array, Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import matrix_kernel, summing
+from rfgraph.ops.steps import how_of_sum, matrix_kernel
 from rfgraph.relations.axis_rules import Shape, Shift
 from rfgraph.relations.how import SUM, How, Kernel
 from rfgraph.relations.steps import Permute, Pointwise, Select
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 MAX_EINSUM_RANK = 1 << 10
 
@@ -71,7 +71,7 @@ def _how(node: OpNode, slot: int, equation: _Equation | None = None) -> How:
     if not others:
         return SUM
     kernel = None if equation is None or len(others) > 1 else _kernel(node, equation, slot)
-    return summing(all(node.value(other).constant for other in others), kernel)
+    return how_of_sum(all(node.value(other).constant for other in others), kernel)
 
 
 def _kernel(node: OpNode, equation: _Equation, slot: int) -> Kernel | None:
@@ -172,7 +172,7 @@ def _permute_steps(perm: list[int]) -> tuple[Permute, ...]:
 
 
 def _letter_text(letter: Letter) -> str:
-    return f"letter {quoted(letter)}" if isinstance(letter, str) else "the ellipsis"
+    return f"letter {quote(letter)}" if isinstance(letter, str) else "the ellipsis"
 
 
 def _diagonals(chain: Chain, letters: list[Letter]) -> tuple[Chain, list[Letter]]:
@@ -199,9 +199,7 @@ def _parse_equation(text: str, shapes: list[Shape]) -> _Equation:
     left, arrow, right = text.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(shapes):
-        raise RuleError(
-            f"equation {quoted(text)} requires {len(terms)} inputs, found {len(shapes)}"
-        )
+        raise RuleError(f"equation {quote(text)} requires {len(terms)} inputs, found {len(shapes)}")
     if max(map(len, shapes), default=0) > MAX_EINSUM_RANK:
         raise RuleError(f"requires inputs of rank {MAX_EINSUM_RANK} at most")
     operands = tuple(_letters(term, len(shape)) for term, shape in zip(terms, shapes, strict=True))
@@ -212,9 +210,9 @@ def _parse_equation(text: str, shapes: list[Shape]) -> _Equation:
         return _Equation(operands, (*range(-dots, 0), *once))
     result = _letters(right, len(right.replace("...", "")) + ("..." in right) * dots)
     if dots and "..." not in right:
-        raise RuleError(f"equation {quoted(text)} requires an ellipsis in its result")
+        raise RuleError(f"equation {quote(text)} requires an ellipsis in its result")
     if len(set(result)) != len(result) or not set(result) <= set(used):
-        raise RuleError(f"equation {quoted(text)} requires a result of different, known letters")
+        raise RuleError(f"equation {quote(text)} requires a result of different, known letters")
     return _Equation(operands, result)
 
 
@@ -222,8 +220,8 @@ def _letters(term: str, rank: int) -> tuple[Letter, ...]:
     head, dots, tail = term.partition("...")
     plain = head + tail
     if not all(letter.isascii() and letter.isalpha() for letter in plain):
-        raise RuleError(f"an equation requires letters, found {quoted(term)}")
+        raise RuleError(f"an equation requires letters, found {quote(term)}")
     hidden = rank - len(plain)
     if hidden < 0 or (hidden and not dots):
-        raise RuleError(f"term {quoted(term)} of an equation does not fit a tensor of rank {rank}")
+        raise RuleError(f"term {quote(term)} of an equation does not fit a tensor of rank {rank}")
     return (*head, *range(-hidden, 0), *tail)

@@ -114,7 +114,7 @@ def _operand(node: OpNode, slot: int) -> How | None:
             return How("activation", "Reciprocal")
         case "Div" | "Mul":
             if number is None or (number == 0 and node.op_type == "Div"):
-                return How("scale", stored=_scaling(node, 1 - slot))
+                return How("scale", stored=_scale_of(node, 1 - slot))
             return How("scale", values=(number if node.op_type == "Mul" else 1 / number,))
         case "Pow" if slot == 0 and number is not None:
             return How("activation", "Pow", (number,))
@@ -124,9 +124,9 @@ def _operand(node: OpNode, slot: int) -> How | None:
 _SIDES = ("over", "under")
 
 
-def _scaling(node: OpNode, slot: int) -> tuple[Scaling, ...]:
+def _scale_of(node: OpNode, slot: int) -> tuple[Scaling, ...]:
     """Return how a constant operand multiplies the other, or divides it."""
-    shape = _placed(node) if slot == 1 and node.version < 7 else node.shape(slot)
+    shape = _broadcast_shape(node) if slot == 1 and node.version < 7 else node.shape(slot)
     return (Scaling(slot, shape, -1.0 if node.op_type == "Div" else 1.0),)
 
 
@@ -140,12 +140,12 @@ def _number(value: Value) -> float | None:
 
 def _limited_outcome(node: OpNode, first: Shape, second: Shape) -> Outcome:
     """Return the outcome under the limited broadcasting of the first operator sets."""
-    placed = Chain(second).regroup(_placed(node)).broadcast(first)
+    placed = Chain(second).regroup(_broadcast_shape(node)).broadcast(first)
     links = own_link(first, how=_operand(node, 0)), placed.link(1, how=_operand(node, 1))
     return Outcome((first,), links)
 
 
-def _placed(node: OpNode) -> Shape:
+def _broadcast_shape(node: OpNode) -> Shape:
     """Return the shape in which the second operand broadcasts to the first."""
     first, second = node.shape(0), node.shape(1)
     allowed = node.int("broadcast", 0) != 0
@@ -227,12 +227,12 @@ def clip(node: OpNode) -> Outcome:
     Exact. Versions: before 11 the bounds are attributes.
     """
     shape = node.shape(0)
-    links = [own_link(shape, how=_clipping(node))]
+    links = [own_link(shape, how=_clip_bounds(node))]
     links.extend(scalar_links(node, (1, 2), shape))
     return Outcome((shape,), tuple(links))
 
 
-def _clipping(node: OpNode) -> How | None:
+def _clip_bounds(node: OpNode) -> How | None:
     """Return between which bounds a Clip lets values through, None where these are not known."""
     bounds = [-math.inf, math.inf]
     for slot, name in ((1, "min"), (2, "max")):

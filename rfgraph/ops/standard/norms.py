@@ -9,11 +9,11 @@ from rfgraph.ops.node import Link, OpNode, Outcome, RuleError, normal_axes
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import (
     expect_broadcast,
+    how_of_scale,
     norm_hows,
     normalization_links,
     own_link,
     parameter_links,
-    scaling,
     trim_outputs,
 )
 from rfgraph.relations.axis_rules import Blocks, ReduceRule, Shape, Whole
@@ -82,7 +82,7 @@ def instance_normalization(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.ranked(0, 3)
-    gain = scaling(node, 1, shape)
+    gain = how_of_scale(node, 1, shape)
     hows = norm_hows(math.prod(shape[2:]), by_channel=True, stored=(gain,))
     links = list(normalization_links(shape, range(2, len(shape)), hows))
     for slot in (1, 2):
@@ -105,7 +105,7 @@ def group_normalization(node: OpNode) -> Outcome:
     rules: list[tuple[int, ReduceRule]] = [(1, Blocks(count, channels, channels))]
     rules.extend((axis, Whole(shape[axis], 1)) for axis in range(2, len(shape)))
     by_group = node.version < 21 and node.shape(1) == (count,)
-    gain = None if by_group else (scaling(node, 1, shape),)
+    gain = None if by_group else (how_of_scale(node, 1, shape),)
     own, statistics = norm_hows(math.prod(shape[1:]) // count, by_channel=True, stored=gain)
     links = [
         own_link(shape, how=own),

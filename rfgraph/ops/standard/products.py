@@ -14,9 +14,9 @@ from rfgraph.ops.steps import (
     broadcasts,
     drop_axes,
     expect_broadcast,
+    how_of_sum,
     matrix_kernel,
     own_link,
-    summing,
 )
 from rfgraph.relations.how import SUM, Kernel
 
@@ -40,7 +40,7 @@ def _factor_links(node: OpNode, slots: tuple[int, int]) -> tuple[Link, Link]:
     shape = _product_shape(left, right)
     kernels = _kernels(slots, left, right)
     hows = [
-        summing(node.value(slot).constant, kernel)
+        how_of_sum(node.value(slot).constant, kernel)
         for slot, kernel in zip(reversed(slots), kernels, strict=True)
     ]
     rows = Chain(left).reduce([len(left) - 1], weighted=True)
@@ -84,7 +84,7 @@ def matmul(node: OpNode) -> Outcome:
         zero = zero_elements(node.value(slot))
         if zero is not None:
             links = _masked_factors(left, right, shape, ~zero, slot)
-            hows = (summing(node.value(other).constant) for other in (1, 0))
+            hows = (how_of_sum(node.value(other).constant) for other in (1, 0))
             said = (replace(link, how=how) for link, how in zip(links, hows, strict=True))
             return Outcome((shape,), tuple(said))
     return Outcome((shape,), _factor_links(node, (0, 1)))
@@ -195,7 +195,10 @@ def gemm(node: OpNode) -> Outcome:
     alpha = node.float("alpha", 1.0)
     second = matrix_kernel(1, node.shape(1), int(not turned[0]), 1, not turned[1], alpha)
     first = matrix_kernel(0, node.shape(0), int(turned[1]), 0, turned[0], alpha)
-    how, other = summing(node.value(1).constant, second), summing(node.value(0).constant, first)
+    how, other = (
+        how_of_sum(node.value(1).constant, second),
+        how_of_sum(node.value(0).constant, first),
+    )
     links = [left.link(0, how=how), right.link(1, how=other)]
     if node.has(2):
         expect_broadcast(node, 2, shape)

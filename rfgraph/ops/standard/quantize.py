@@ -11,7 +11,7 @@ from rfgraph.ops.steps import own_link, parameter_links
 from rfgraph.relations.axis_rules import Resample, Shape
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.steps import Taps
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 
 @rule("QuantizeLinear DequantizeLinear", ignores="output_dtype precision saturate")
@@ -38,7 +38,7 @@ def _scale(node: OpNode, slot: int, shape: Shape) -> tuple[Link, ...]:
         return parameter_links(node, slot, shape, axis)
     if block < 0 or not shape:
         raise RuleError(
-            f"attribute {quoted('block_size')} requires at least 0 and an axis, found {block}"
+            f"attribute {quote('block_size')} requires at least 0 and an axis, found {block}"
         )
     wanted = (*shape[:axis], -(-shape[axis] // block), *shape[axis + 1 :])
     node.expect_shape(slot, wanted)

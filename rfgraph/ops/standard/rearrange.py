@@ -19,7 +19,7 @@ from rfgraph.relations.axis_rules import Outside, Shape, Shift
 from rfgraph.relations.how import SELECT
 from rfgraph.relations.reading import is_identity
 from rfgraph.relations.steps import Select
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,10 +96,10 @@ def _pad_rule(mode: str, begin: int, end: int, length: int) -> Shift:
     outside = _OUTSIDE[mode]
     begin, end = max(begin, 0), max(end, 0)
     if length < (begin + end > 0):
-        raise RuleError(f"mode {quoted(mode)} requires an axis of 1 position, found {length}")
+        raise RuleError(f"mode {quote(mode)} requires an axis of 1 position, found {length}")
     if outside == "reflect" and max(begin, end) >= max(length, 1):
         raise RuleError(
-            f"mode {quoted(mode)} requires pads below the {length} of the axis, "
+            f"mode {quote(mode)} requires pads below the {length} of the axis, "
             f"found {begin} and {end}"
         )
     return Shift(-begin, 1, length, length + begin + end, outside)

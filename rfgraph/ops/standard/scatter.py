@@ -61,7 +61,7 @@ def scatter_elements(node: OpNode) -> Outcome:
         places = _flat(positions, shape, axis)
     if is_unlistable(view.data[view.axis]):
         return _anywhere_outcome(node, shape, where, axis)
-    return _written(node, view, places, combined)
+    return _write(node, view, places, combined)
 
 
 def _exceeds(where: Shape, shape: Shape, axis: int) -> bool:
@@ -122,7 +122,7 @@ def scatter_nd(node: OpNode) -> Outcome:
     for component, length in zip(positions, lead, strict=True):
         places = places * length + component
     view = _View(shape, (math.prod(lead), *rest), (places.size, *rest), 0)
-    return _written(node, view, places.reshape(-1), combined)
+    return _write(node, view, places.reshape(-1), combined)
 
 
 def _scattered_nd(shape: Shape, where: Shape) -> Outcome:
@@ -169,7 +169,7 @@ class _View:
     axis: int
 
 
-def _written(node: OpNode, view: _View, places: Array, combined: bool) -> Outcome:
+def _write(node: OpNode, view: _View, places: Array, combined: bool) -> Outcome:
     """Return the outcome of writing update i to position places[i] of the view's axis."""
     length = view.data[view.axis]
     old = np.arange(length)

@@ -10,7 +10,7 @@ import numpy as np
 from rfgraph.ops.node import Array, OpNode, Outcome, RuleError, Value
 from rfgraph.ops.registry import rule
 from rfgraph.ops.steps import is_unlistable, scalar_links
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from rfgraph.relations.axis_rules import Shape
@@ -84,7 +84,7 @@ def _stored_outcome(name: str, found: object) -> Outcome:
         return Outcome((tuple(found.shape),), values=(found,))
     if isinstance(found, Value):
         return Outcome((found.shape,), values=(found.data,))
-    raise RuleError(f"attribute {quoted(name)} requires a tensor, found {type(found).__name__}")
+    raise RuleError(f"attribute {quote(name)} requires a tensor, found {type(found).__name__}")
 
 
 def _plain(node: OpNode, name: str) -> Array:
@@ -98,7 +98,7 @@ def _plain(node: OpNode, name: str) -> Array:
         return np.array(node.floats(name), dtype=np.float32)
     value = node.attribute(name)
     if isinstance(value, list) != (name == "value_strings"):
-        raise RuleError(f"attribute {quoted(name)} is of another type")
+        raise RuleError(f"attribute {quote(name)} is of another type")
     return np.array(value, dtype=object)
 
 

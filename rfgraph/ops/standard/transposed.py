@@ -8,7 +8,7 @@ from rfgraph.ops.chain import Chain
 from rfgraph.ops.convolutions import auto_pad, channel_links, channel_rule, groups, kernel_lengths
 from rfgraph.ops.node import Link, OpNode, Outcome, RuleError
 from rfgraph.ops.registry import rule
-from rfgraph.ops.steps import summing
+from rfgraph.ops.steps import how_of_sum
 from rfgraph.relations.axis_rules import Shape, Transposed, Whole
 from rfgraph.relations.how import PRODUCT, Kernel
 from rfgraph.relations.steps import Reduce, Taps
@@ -46,7 +46,7 @@ def conv_transpose(node: OpNode) -> Outcome:
     reduce = Reduce(((1, channel_rule(group, shape[1], maps)),), weighted=True)
     lying = (group, weights[0] // group, *weights[1:])
     kernel = Kernel(1, lying, 1, 1, transposed=True)
-    how = summing(node.value(1).constant, kernel)
+    how = how_of_sum(node.value(1).constant, kernel)
     links = [Link(0, (taps, reduce), spatial=spatial, how=how)]
     if not node.value(1).constant:
         links.append(_weight_link(weights, group, out))

@@ -90,10 +90,10 @@ def _label(name: str, data: Mapping[str, Any]) -> str:
 
 
 def _pairs(attributes: Mapping[str, Any]) -> str:
-    return " ".join(f'"{key}"={_quoted(value)}' for key, value in attributes.items())
+    return " ".join(f'"{key}"={_quote(value)}' for key, value in attributes.items())
 
 
-def _quoted(value: object) -> str:
+def _quote(value: object) -> str:
     """Return a value as DOT writes it: numbers bare, text in quotes, of which alone are escaped.
 
     Backslashes in names are doubled already, so none stands alone before a quote.

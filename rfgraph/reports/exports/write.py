@@ -13,7 +13,7 @@ from rfgraph.arguments import describe, keywords_named
 from rfgraph.errors import UsageError
 from rfgraph.reports.exports import FORMATS, GRAPHS, METRICS
 from rfgraph.reports.formats.file import write_file
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +42,7 @@ def export(
     copied. A source is analysed first. Raises UsageError for an unknown format or metric and where
     `path` is the model itself, RfgraphError where it cannot be written.
     """
-    known, parts = exported(result, to, metric, condensed=condensed)
+    known, parts = parts_of(result, to, metric, condensed=condensed)
     _refuse_itself(known, path)
     write_file(path, parts)
     if to != "onnx" or known.model.file_graph is None:
@@ -50,7 +50,7 @@ def export(
     return known.model.file_graph().external
 
 
-def exported(
+def parts_of(
     result: Analysis | Model | Source, to: str, metric: str, *, condensed: bool
 ) -> tuple[Analysis, Iterable[bytes]]:
     """Return the analysis, and what `export` writes; UsageError for what no format has."""
@@ -59,7 +59,7 @@ def exported(
     if metric not in METRICS:
         raise UsageError(f"metric requires one of {', '.join(METRICS)}, found {describe(metric)}")
     if condensed and to not in GRAPHS:
-        raise UsageError(f"condensed requires the format {' or '.join(GRAPHS)}, found {quoted(to)}")
+        raise UsageError(f"condensed requires the format {' or '.join(GRAPHS)}, found {quote(to)}")
     known = result if isinstance(result, Analysis) else analyze(result)
     return known, _content(known, to, metric, condensed=condensed)
 
@@ -86,4 +86,4 @@ def _refuse_itself(result: Analysis, path: str | os.PathLike[str]) -> None:
     for own in (model, *(model.parent / name for name in named)):
         with contextlib.suppress(OSError, ValueError):
             if Path(path).samefile(own):
-                raise UsageError(f"{quoted(str(path))} is the model itself, which is kept")
+                raise UsageError(f"{quote(str(path))} is the model itself, which is kept")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rfgraph.wording.names import printable, quoted
+from rfgraph.wording.names import printable, quote
 from rfgraph.wording.numbers import count_of
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def advice_lines(report: Report) -> Iterator[str]:
 
 def located_message(finding: Finding) -> str:
     """Return the message, with the operator where the message does not name it."""
-    if finding.node is None or quoted(finding.node) in finding.message:
+    if finding.node is None or quote(finding.node) in finding.message:
         return finding.message
-    return f"{finding.message} (at {quoted(finding.node)})"
+    return f"{finding.message} (at {quote(finding.node)})"
 
 
 def summary(reports: Sequence[Report]) -> str:

@@ -44,7 +44,7 @@ class Drawing:
     left_out: tuple[Pair, ...]
 
 
-def layered(count: int, pairs: Sequence[Pair]) -> Drawing:
+def draw_layers(count: int, pairs: Sequence[Pair]) -> Drawing:
     """Return the drawing of `count` boxes, in topological order, and of the lines between them."""
     layer = _layers(count, pairs)
     drawn = list(pairs)
@@ -54,7 +54,7 @@ def layered(count: int, pairs: Sequence[Pair]) -> Drawing:
     ways = _ways(layer, drawn, count)
     rows = _rows(layer, ways)
     before, after = _neighbours(ways)
-    rows = _ordered(rows, before, after)
+    rows = _order(rows, before, after)
     columns = _columns(rows, before, after, count)
     places = {point: (columns[point], level) for level, row in enumerate(rows) for point in row}
     return Drawing(
@@ -126,7 +126,7 @@ def _neighbours(ways: Mapping[Pair, Sequence[int]]) -> tuple[_Neighbours, _Neigh
 # -- order -----------------------------------------------------------------------------------------
 
 
-def _ordered(rows: list[list[int]], before: _Neighbours, after: _Neighbours) -> list[list[int]]:
+def _order(rows: list[list[int]], before: _Neighbours, after: _Neighbours) -> list[list[int]]:
     """Return the rows in the order, of those tried, in which the fewest lines cross."""
     best, least = [list(row) for row in rows], _crossings(rows, after)
     for number in range(ROUNDS):

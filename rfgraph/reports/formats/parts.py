@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfgraph.wording.grouping import grouped
+from rfgraph.wording.grouping import group
 from rfgraph.wording.names import printable, some_names
 from rfgraph.wording.numbers import axes_text, count_of, figure, shape_text
 
@@ -42,9 +42,9 @@ def exact_text(item: Tiling) -> str:
     return f"Tiles are exact{where}: put together, they are the whole, {but}."
 
 
-def blocked(blockers: Sequence[Blocker]) -> Iterator[str]:
+def blocker_lines(blockers: Sequence[Blocker]) -> Iterator[str]:
     """Yield a line for each reason: the operators and the axes."""
-    found = grouped(((item.op_type, item.why), item) for item in blockers)
+    found = group(((item.op_type, item.why), item) for item in blockers)
     for (kind, why), alike in found.items():
         nodes = list(dict.fromkeys(item.node for item in alike))
         axes = axes_text(sorted({item.axis for item in alike}))
@@ -76,7 +76,7 @@ def _difference(proof: Proof) -> str:
 
 
 def _less_lines(proof: Proof) -> Iterator[str]:
-    alike = grouped(((item.what, _less(proof, item)), item.axis) for item in proof.less)
+    alike = group(((item.what, _less(proof, item)), item.axis) for item in proof.less)
     for (what, said), axes in alike.items():
         less = _LESS.get(what) or f"one grid step less {what} ({axes_text(axes)})"
         yield f"{less}: {said}"

@@ -74,7 +74,7 @@ def settings() -> Iterator[None]:
         yield
 
 
-def fitting(name: str, inches: float, size: float, *, bold: bool = False) -> str:
+def fit(name: str, inches: float, size: float, *, bold: bool = False) -> str:
     """Return a name shortened to a width, with characters that the font lacks as escapes."""
     text = _in_font(name, bold=bold)
     if not text.strip():
@@ -85,9 +85,9 @@ def fitting(name: str, inches: float, size: float, *, bold: bool = False) -> str
     found = bisect_right(
         range(2, most + 1),
         inches * 72,
-        key=lambda length: _width(_cut(text, length), size, bold=bold),
+        key=lambda length: _width(_shorten_middle(text, length), size, bold=bold),
     )
-    return _cut(text, found + 1) if found else "…"
+    return _shorten_middle(text, found + 1) if found else "…"
 
 
 def _in_font(name: str, *, bold: bool) -> str:
@@ -95,7 +95,7 @@ def _in_font(name: str, *, bold: bool) -> str:
 
     properties = FontProperties(family=FONT, weight="bold" if bold else "normal")
     known = get_font(findfont(properties)).get_charmap()
-    return "".join(char if ord(char) in known else _escaped(char) for char in safe(name))
+    return "".join(char if ord(char) in known else _escape(char) for char in safe(name))
 
 
 def _width(text: str, size: float, *, bold: bool) -> float:
@@ -107,17 +107,17 @@ def _width(text: str, size: float, *, bold: bool) -> float:
     return float(TextPath((0, 0), text, prop=properties).get_extents().width)
 
 
-def _escaped(char: str) -> str:
+def _escape(char: str) -> str:
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 
-def _cut(text: str, length: int) -> str:
+def _shorten_middle(text: str, length: int) -> str:
     """Leave out the middle."""
     head = (length - 1) // 2
     return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"
 
 
-def wrapped(text: str, inches: float, size: float) -> list[str]:
+def wrap(text: str, inches: float, size: float) -> list[str]:
     """Return a text in lines that fit a width, broken after commas and colons."""
     lines = [""]
     for word in text.replace(": ", ":\0").replace(", ", ",\0").split("\0"):
@@ -126,7 +126,7 @@ def wrapped(text: str, inches: float, size: float) -> list[str]:
             lines.append(word)
         else:
             lines[-1] = longer
-    return [fitting(line, inches, size) for line in lines if line]
+    return [fit(line, inches, size) for line in lines if line]
 
 
 def _fits(text: str, inches: float, size: float) -> bool:
@@ -225,7 +225,7 @@ def compose(
         tall = sum(heights) + top
         figure = Figure(figsize=(wide * across, tall))
         if title:
-            shown = fitting(title, wide * across - 0.2, 10)
+            shown = fit(title, wide * across - 0.2, 10)
             figure.text(0.5, 1 - 0.22 / tall, shown, size=10, ha="center", va="center")
         below = tall - top
         for row, height in zip(rows, heights, strict=True):

@@ -29,13 +29,13 @@ class Style:
 
     def name(self, name: str, width: int) -> str:
         """Return a name, escaped, without its middle where it takes more than `width` cells."""
-        return self.fitted(safe(name), width)
+        return self.fit(safe(name), width)
 
-    def fitted(self, text: str, width: int) -> str:
+    def fit(self, text: str, width: int) -> str:
         """Return the same of a text in which names are escaped."""
         return text if self.whole_names else without_middle(text, width)
 
-    def wrapped(self, text: str, first: str = "", later: str | None = None) -> list[str]:
+    def wrap(self, text: str, first: str = "", later: str | None = None) -> list[str]:
         """Return the lines of a text, `first` before the first of them and `later` before others.
 
         Names in it are escaped already; overlong words are treated as `name` does.
@@ -53,9 +53,9 @@ class Style:
             break_on_hyphens=False,
         )
 
-    def labelled(self, label: str, value: str, indent: int, width: int) -> list[str]:
+    def label(self, label: str, value: str, indent: int, width: int) -> list[str]:
         """Return the lines of a text behind its label, which has `width` columns after `indent`."""
-        return self.wrapped(value, f"{' ' * indent}{label:<{width}}", " " * (indent + width))
+        return self.wrap(value, f"{' ' * indent}{label:<{width}}", " " * (indent + width))
 
     def bold(self, text: str) -> str:
         """Set off what the eye should find first."""

@@ -29,7 +29,7 @@ def lay_out(
     header, *rows = ((" " * indent + name, *others) for name, *others in (header, *rows))
     numbers = [row[1:] for row in rows]
     widths = [max(map(cells, column)) for column in zip(header[1:], *numbers, strict=True)]
-    longest = max(cells(style.fitted(row[0], style.width)) for row in (header, *rows))
+    longest = max(cells(style.fit(row[0], style.width)) for row in (header, *rows))
     if style.whole_names:
         return _names_beside(header, rows, widths, WIDE, longest, style)
     for gap in (WIDE, NARROW):

@@ -77,15 +77,15 @@ def page_data(
         "findings": [_place(item, numbers_, result) for item in findings],
         "walks": _walks(result, counted, numbers_),
     }
-    return {"result": _bounded(view), "page": page}
+    return {"result": _within_bounds(view), "page": page}
 
 
-def _bounded(view: View) -> dict[str, Any]:
+def _within_bounds(view: View) -> dict[str, Any]:
     """Return the result, without the fields of most tensors where they would fill the page."""
     whole = contents(view)
     fields, counted = whole["receptive_fields"], whole["paths"]
     if sum(len(script_json(one)) for one in counted) > MAX_RESULT:
-        whole["paths"] = [_unlisted(one) for one in counted]
+        whole["paths"] = [_without_sizes(one) for one in counted]
     if sum(len(script_json(field)) for field in fields) > MAX_RESULT:
         ends = {name for _, name in pairs(view)}
         kept = [field for field in fields if field["tensor"] in ends]
@@ -94,7 +94,7 @@ def _bounded(view: View) -> dict[str, Any]:
     return whole
 
 
-def _unlisted(counted: dict[str, Any]) -> dict[str, Any]:
+def _without_sizes(counted: dict[str, Any]) -> dict[str, Any]:
     """Return a distribution without its sizes, as where there are too many to list."""
     absent = dict.fromkeys(("histogram", "median", "covering"))
     axes = [{**axis, **absent} for axis in counted["axes"] or ()]

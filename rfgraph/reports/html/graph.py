@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.condensed import Condensed, condense, unfold
-from rfgraph.reports.formats.layered import layered
+from rfgraph.reports.formats.layered import draw_layers
 from rfgraph.wording.names import safe
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Pages:
             pairs = [(before + 1, after + 1) for before, after in pairs]
             entries = [BEFORE, *numbers, AFTER]
             pairs.extend(self._outside(block, shown))
-        drawing = layered(len(entries), sorted(set(pairs)))
+        drawing = draw_layers(len(entries), sorted(set(pairs)))
         return {
             "label": "" if block is None else safe(block.label),
             "parent": parent,

@@ -66,12 +66,12 @@ def _tile_parts(found: Tiling) -> Iterator[str]:
         rows.append((str(number), halo, f"multiples of {axis.period[1]}", accepted, output))
     header = ("axis", "halo", "grid", "lengths", "output")
     table = html_table("By axis of the input, in positions", header, rows)
-    yield _scrolled("Table of tiles", table)
+    yield _scroll("Table of tiles", table)
     if found.recommended is not None:
         yield _tile_picture(found, found.recommended)
 
 
-def _scrolled(label: str, table: str) -> str:
+def _scroll(label: str, table: str) -> str:
     return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{table}</div>'
 
 
@@ -109,7 +109,7 @@ def _stream_parts(found: Streaming) -> Iterator[str]:
     yield f"<p>{for_html(verdict(found))}</p><dl><dt>look-ahead</dt><dd>{lookahead_text(found)}"
     yield f"</dd><dt>rate</dt><dd>{rate_text(found)}</dd></dl>"
     yield _timeline(found)
-    yield _scrolled(
+    yield _scroll(
         "Table of chunks", html_table("By length of the chunk", CHUNKS, chunk_rows(found))
     )
 

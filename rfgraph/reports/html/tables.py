@@ -86,11 +86,11 @@ def _entries(
     for axis, table in zip(
         result.receptive_field(name, source).axes.values(), tables, strict=False
     ):
-        lo, hi, along = _reduced(table, moving)
+        lo, hi, along = _reduce(table, moving)
         if lo.size > MAX_UNITS:
             return None
         lo, hi = np.where(lo > hi, 1, lo).ravel(), np.where(lo > hi, 0, hi).ravel()
-        inside = written(lo, hi, _periods(axis, lo, hi))
+        inside = as_runs(lo, hi, _periods(axis, lo, hi))
         if len(inside[2]) > MAX_RUNS:
             return None
         is_spatial = axis.axis in spatial
@@ -99,7 +99,7 @@ def _entries(
     return entries
 
 
-def _reduced(table: Table, moving: frozenset[int]) -> tuple[Ints, Ints, list[int]]:
+def _reduce(table: Table, moving: frozenset[int]) -> tuple[Ints, Ints, list[int]]:
     """Return the hull over all but the moving axes, and those along which it varies."""
     others = tuple(axis for axis in range(table.lo.ndim) if axis not in moving)
     lo, hi = table.lo.min(axis=others, keepdims=True), table.hi.max(axis=others, keepdims=True)
@@ -135,7 +135,7 @@ def _span_at(
 # -- runs ------------------------------------------------------------------------------------------
 
 
-def written(lo: Ints, hi: Ints, periods: Iterable[int]) -> Written:
+def as_runs(lo: Ints, hi: Ints, periods: Iterable[int]) -> Written:
     """Return intervals as runs, by the period that takes the fewest."""
     return min((_runs(lo, hi, p) for p in periods), key=lambda one: 2 * one[0] + 3 * len(one[2]))
 

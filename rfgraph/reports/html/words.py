@@ -84,7 +84,7 @@ def _global_output(view: View, output: str) -> Iterator[str]:
         yield f"<p>Output {_name(output)}: {for_html(said)}{more}</p>"
 
 
-def _shown(text: str) -> str:
+def _show(text: str) -> str:
     """Return words for HTML, with a sign for what is multiplied."""
     return for_html(_TIMES.sub(" \u00d7 ", text))
 
@@ -108,16 +108,16 @@ def _answer(view: View, shown: Distribution, found: ERF | None) -> str:
     many = f" on input {for_html(source)}" if len(view.inputs) > 1 else ""
     shape = shape_text(shape_of(view.result.graph, tensor))
     lines = "".join(
-        f"<dt>{for_html(label)}</dt><dd>{_shown(value)}"
-        + (f' <span class="note">{_shown(note)}</span>' if note else "")
+        f"<dt>{for_html(label)}</dt><dd>{_show(value)}"
+        + (f' <span class="note">{_show(note)}</span>' if note else "")
         + "</dd>"
         for label, value, note in rows
     )
     place = list(view.result.graph).index(tensor)
     return (
-        f"<article><h3>{for_html(tensor)}, {_shown(shape)}{many} "
+        f"<article><h3>{for_html(tensor)}, {_show(shape)}{many} "
         f'<button type="button" data-tensor="{place}">show in graph</button></h3>'
-        f'<p class="verdict {kind}">{_shown(verdict)}</p><dl>{lines}</dl></article>'
+        f'<p class="verdict {kind}">{_show(verdict)}</p><dl>{lines}</dl></article>'
     )
 
 

@@ -13,7 +13,7 @@ from rfgraph.reports.formats.style import blocks
 from rfgraph.reports.formats.table import lay_out
 from rfgraph.reports.layers.rows import layers
 from rfgraph.version import HEAD
-from rfgraph.wording.grouping import grouped
+from rfgraph.wording.grouping import group
 from rfgraph.wording.names import safe
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def rows(view: View, kind: Kind, share: float) -> list[Row]:
 def as_text(file: str, found: Sequence[Row], kind: Kind, share: float, style: Style) -> str:
     """Return a table, a line for each layer; axes with the same numbers stand in one line."""
     lines = lay_out(_header(share), _lines(found), style)
-    return blocks([style.bold(safe(file))], lines, map(style.dim, style.wrapped(NOTE)))
+    return blocks([style.bold(safe(file))], lines, map(style.dim, style.wrap(NOTE)))
 
 
 def as_json(file: str, found: Sequence[Row], kind: Kind, share: float) -> str:
@@ -87,7 +87,7 @@ def _header(share: float) -> tuple[str, ...]:
 
 
 def _lines(found: Sequence[Row]) -> Iterator[tuple[str, ...]]:
-    lines = grouped(((row.input, row.tensor, _cells(row)), row.axis) for row in found)
+    lines = group(((row.input, row.tensor, _cells(row)), row.axis) for row in found)
     labels = {(row.input, row.tensor): row.layer for row in found}
     for (source, tensor, cells), axes in lines.items():
         yield safe(labels[source, tensor]), ",".join(map(str, axes)), *cells

@@ -16,7 +16,7 @@ from rfgraph.relations.graph import edges_into, producer_of
 from rfgraph.reports.formats.markdown import page, table
 from rfgraph.reports.formats.style import blocks
 from rfgraph.reports.formats.table import lay_out
-from rfgraph.wording.grouping import grouped
+from rfgraph.wording.grouping import group
 from rfgraph.wording.names import for_markdown, markdown_text, safe
 from rfgraph.wording.numbers import axes_text, fraction, shape_text, span, whole_up
 
@@ -50,7 +50,7 @@ class Layer:
 
     def groups(self) -> list[tuple[tuple[int, ...], Cells]]:
         """Return the cells with the axes that they hold for; lengths alone make no difference."""
-        same = grouped((row[1:], axis) for axis, row in self.cells.items())
+        same = group((row[1:], axis) for axis, row in self.cells.items())
         return [(tuple(axes), (self._lengths(axes), *row)) for row, axes in same.items()]
 
     def _lengths(self, axes: Sequence[int]) -> str:
@@ -211,7 +211,7 @@ def _table_rows(rows: Sequence[Layer]) -> tuple[bool, list[tuple[str, str, Cells
 def as_text(view: View, style: Style) -> str:
     """Return a table for each input, and a legend."""
     inputs, said = _by_input(view)
-    notes = [style.dim(line) for text in said for line in style.wrapped(text)]
+    notes = [style.dim(line) for text in said for line in style.wrap(text)]
     tables = (_table(view, item, rows, style) for item, rows in inputs)
     return blocks([style.bold(safe(view.result.model.file))], *tables, notes)
 

@@ -16,7 +16,7 @@ from rfgraph.domains.fields.layout import carriers
 from rfgraph.domains.movement import STRETCHED
 from rfgraph.domains.padding import touched_counts
 from rfgraph.errors import BoundError
-from rfgraph.wording.grouping import grouped
+from rfgraph.wording.grouping import group
 from rfgraph.wording.names import some_names
 from rfgraph.wording.numbers import axes_text, count_of
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def padding_rows(view: View, field: ReceptiveField) -> Iterator[Row]:
     """Yield a row where padding touches units at any depth, once for like axes."""
-    said = grouped((_counts(view, field, axis), axis) for axis in view.spatial_axes(field))
+    said = group((_counts(view, field, axis), axis) for axis in view.spatial_axes(field))
     for found, axes in said.items():
         if found is not None and any(found[:2]):
             left, right, length = found
@@ -61,7 +61,7 @@ def _counts(view: View, field: ReceptiveField, axis: int) -> tuple[int, int, int
 
 def shift_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterator[Row]:
     """Yield a row where what is read is off-centre, as RF006 finds it, once for like axes."""
-    said = grouped((_shift(view, field, item, axis), axis) for axis in view.spatial_axes(field))
+    said = group((_shift(view, field, item, axis), axis) for axis in view.spatial_axes(field))
     for text, axes in said.items():
         if text is not None:
             yield "off-centre", text, _where(view, field, axes, "{}")
@@ -84,7 +84,7 @@ def lengths_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterato
     Once for like axes.
     """
     axes = view.spatial_axes(field)
-    said = grouped((row, axis) for axis in axes for row in _lengths(view, field, item, axis))
+    said = group((row, axis) for axis in axes for row in _lengths(view, field, item, axis))
     for (text, even), alike in said.items():
         yield "lengths", text + _where(view, field, alike, " ({})"), even
 
@@ -97,11 +97,11 @@ def _lengths(
     sampled = shown is not None and (shown.period is None or shown.period[0] > 1)
     if sampled or axis in item.symbolic:
         moving = view.result.examine(field.tensor).movement(item.name, axis)
-        yield from _stretched(view, item, axis, moving)
-        yield from _lost(view, item, axis, moving)
+        yield from _stretch_lines(view, item, axis, moving)
+        yield from _losses(view, item, axis, moving)
 
 
-def _stretched(
+def _stretch_lines(
     view: View, item: ModelInput, axis: int, moving: Movement
 ) -> Iterator[tuple[str, str]]:
     """Say which operators sample otherwise at each length: a part is then never as the whole."""
@@ -112,7 +112,7 @@ def _stretched(
         yield f"sampling at {names} depends on the length", ""
 
 
-def _lost(view: View, item: ModelInput, axis: int, moving: Movement) -> Iterator[tuple[str, str]]:
+def _losses(view: View, item: ModelInput, axis: int, moving: Movement) -> Iterator[tuple[str, str]]:
     if axis in item.symbolic and loses_positions(view.result.graph, moving):
         lengths, _ = accepted_lengths(view.result.lengths, item, axis, moving)
         even = f"none at {lossless(lengths)}" if lengths.lossless else ""

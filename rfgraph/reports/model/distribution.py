@@ -49,14 +49,14 @@ def distribution_lines(view: View, field: ReceptiveField, label: int, style: Sty
     lines = []
     for (said, drawn), numbers in together.items():
         about = said if len(together) == 1 else f"{axes_text(numbers)}: {said}"
-        lines.extend(style.labelled("distribution", about, 4, label - 4))
+        lines.extend(style.label("distribution", about, 4, label - 4))
         lines.extend([" " * label + drawn] if drawn else [])
     return lines
 
 
 def not_counted_lines(label: int, style: Style) -> list[str]:
     """Return the lines for a distribution that takes too long beside other answers."""
-    return style.labelled("distribution", LONG, 4, label - 4)
+    return style.label("distribution", LONG, 4, label - 4)
 
 
 def _kinds(axis: AxisHistogram, facts: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ def as_markdown(view: View) -> str:
     masked = [] if model.masks is None else [markdown_text(masks_sentence(model.masks))]
     parts = [*masked, _inputs(view), *_outputs(view)]
     items = {item.name: item for item in model.inputs}
-    for title, field in _shown(view):
+    for title, field in _sections(view):
         parts.append(f"## {title}")
         rows = field_rows(field, view.spatial_axes(field), items[field.input])
         parts.append(table(("", "value", ""), rows))
@@ -60,7 +60,7 @@ def _spatial(view: View, item: ModelInput) -> str:
     return axes if view.result.forms[item.name].windowed else f"none, {axes} in their place"
 
 
-def _shown(view: View) -> Iterator[tuple[str, ReceptiveField]]:
+def _sections(view: View) -> Iterator[tuple[str, ReceptiveField]]:
     """Yield what has a section: the tensors asked for, or the last local ones of the outputs."""
     if view.tensors is not None:
         names = dict.fromkeys(view.tensors)

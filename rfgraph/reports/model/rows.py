@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from rfgraph.analysis.view import input_lengths
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.relations.graph import ancestors, shape_of
-from rfgraph.wording.grouping import grouped
+from rfgraph.wording.grouping import group
 from rfgraph.wording.names import safe
-from rfgraph.wording.numbers import axes_text, fraction, joined, span, times, whole_up
+from rfgraph.wording.numbers import axes_text, fraction, join, span, times, whole_up
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ def field_rows(field: ReceptiveField, spatial: Sequence[int], item: ModelInput) 
     if not spatial:
         yield "receptive field", "the whole input, which has no axes", ""
         return
-    groups = grouped((_kind(field.axes[number]), field.axes[number]) for number in spatial)
+    groups = group((_kind(field.axes[number]), field.axes[number]) for number in spatial)
     lengths = input_lengths(item)
     for axes in groups.values():
         if len(groups) > 1:
@@ -170,7 +170,7 @@ def _borders(inner: Sequence[Interior]) -> str:
     """Say on which sides of the interior units differ."""
     places = ("the start", "the end")
     differ = [place for side, place in enumerate(places) if any(one.beside[side] for one in inner)]
-    return f"; {joined(differ)} differ{'s' * (len(differ) == 1)}" if differ else ""
+    return f"; {join(differ)} differ{'s' * (len(differ) == 1)}" if differ else ""
 
 
 def _period(periods: Sequence[tuple[int, int] | None]) -> Iterator[Row]:
@@ -250,7 +250,7 @@ def scope_sentence(field: ReceptiveField, spatial: Sequence[int]) -> str:
         return "It reads the input, which has no axes."
     shown = [*(field.axes[number] for number in spatial), *_one_sided(field, spatial)]
     ordered = sorted(shown, key=lambda axis: axis.axis)
-    said = grouped((_scope_words(axis), axis.axis) for axis in ordered)
+    said = group((_scope_words(axis), axis.axis) for axis in ordered)
     text = "; ".join(f"{axes_text(axes)}: {words}" for words, axes in said.items())
     if len(said) == 1:
         text = next(iter(said))

@@ -13,9 +13,9 @@ from rfgraph.reports.model.alike import Answers, first_and_last, in_order_of_fil
 from rfgraph.reports.model.by_axis import lengths_rows, padding_rows, shift_rows
 from rfgraph.reports.model.glance import glance
 from rfgraph.reports.model.rows import field_rows, scope_sentence, unread
-from rfgraph.wording.grouping import grouped
+from rfgraph.wording.grouping import group
 from rfgraph.wording.names import one_line, safe, some_names
-from rfgraph.wording.numbers import axes_text, count_of, joined, shape_text
+from rfgraph.wording.numbers import axes_text, count_of, join, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -58,13 +58,13 @@ def _file_lines(model: Model, style: Style) -> list[str]:
     made = f"made by {safe(model.producer)}" if model.producer else "producer not named"
     nodes = count_of(model.nodes, "node")
     facts = ", ".join(filter(None, (made, opsets, f"IR version {model.ir_version}", nodes)))
-    masked = [] if model.masks is None else style.wrapped(masks_sentence(model.masks), "  ")
-    return [style.bold(safe(model.file)), *style.wrapped(facts, "  "), *masked]
+    masked = [] if model.masks is None else style.wrap(masks_sentence(model.masks), "  ")
+    return [style.bold(safe(model.file)), *style.wrap(facts, "  "), *masked]
 
 
 def _inputs(view: View, style: Style) -> Iterator[list[str]]:
     """Give the inputs, those of one shape of which the same is said together."""
-    alike = grouped(((item.shape, _input_facts(view, item)), item) for item in view.model_inputs)
+    alike = group(((item.shape, _input_facts(view, item)), item) for item in view.model_inputs)
     for items in alike.values():
         first, shape = items[0], shape_text(items[0].shape)
         if len(items) == 1:
@@ -72,7 +72,7 @@ def _inputs(view: View, style: Style) -> Iterator[list[str]]:
         else:
             names = first_and_last([item.name for item in items])
             lines = _heading("Inputs", names, f"{len(items)} alike, {shape}", style)
-        yield [*lines, *style.wrapped(_input_facts(view, first), "  ")]
+        yield [*lines, *style.wrap(_input_facts(view, first), "  ")]
 
 
 def _input_facts(view: View, item: ModelInput) -> str:
@@ -87,7 +87,7 @@ def _input_facts(view: View, item: ModelInput) -> str:
         facts.append(f"Open in the file: {'; '.join(taken)}.")
     if item.replaced:
         declared = [f"{length} on axis {axis}" for axis, length in item.replaced.items()]
-        facts.append(f"The file declares {joined(declared)}.")
+        facts.append(f"The file declares {join(declared)}.")
     return " ".join(facts)
 
 
@@ -115,19 +115,19 @@ def _outputs(view: View, style: Style) -> Iterator[list[str]]:
     shown: set[str] = set()
     answers = Answers(view, style, LABEL + 6)
     names = view.result.model.outputs
-    kinds = list(grouped((answers.fields_key(name), name) for name in names).values())
+    kinds = list(group((answers.fields_key(name), name) for name in names).values())
     left = len(names)
     for number, outputs in enumerate(
         alike
         for kind in kinds[:MAX_OUTPUTS]
-        for alike in grouped((answers.output_key(name), name) for name in kind).values()
+        for alike in group((answers.output_key(name), name) for name in kind).values()
     ):
         if number == MAX_OUTPUTS:
             break
         left -= len(outputs)
         yield list(_output_lines(view, outputs, answers, shown))
     if left:
-        yield style.wrapped(f"{left} more outputs: --tensor NAME shows one, --format json all.")
+        yield style.wrap(f"{left} more outputs: --tensor NAME shows one, --format json all.")
 
 
 def _output_lines(
@@ -139,7 +139,7 @@ def _output_lines(
     yield from _heading("Output", output, shape_text(shape), style)
     if len(outputs) > 1:
         names = first_and_last(outputs)
-        yield from style.wrapped(f"{len(outputs)} outputs are {ALIKE}: {names}.", "  ")
+        yield from style.wrap(f"{len(outputs)} outputs are {ALIKE}: {names}.", "  ")
     fields = view.alike_fields(output)
     forms = view.result.forms
     local: list[Alike] = []
@@ -147,16 +147,16 @@ def _output_lines(
     for alike in fields:
         (local if has_local_path(forms[alike[0].input], output) else others).append(alike)
     if not fields:
-        yield from style.wrapped(unread(view, output), "  ")
+        yield from style.wrap(unread(view, output), "  ")
     yield from _fields_lines(view, local, answers)
     if others:
-        yield from style.wrapped(_why_not_local(others, view), "  ")
+        yield from style.wrap(_why_not_local(others, view), "  ")
         yield from _before_global(view, [field for field, _ in others], answers, shown)
 
 
 def _why_not_local(fields: Sequence[Alike], view: View) -> str:
     """Say of fields without a local path what is read."""
-    said = grouped(
+    said = group(
         (scope_sentence(field, view.spatial_axes(field)), name)
         for field, names in fields
         for name in names
@@ -180,24 +180,24 @@ def _before_global(
         )
     )
     if not names:
-        yield from style.wrapped("No feature map lies before it: the input itself feeds it.", "  ")
+        yield from style.wrap("No feature map lies before it: the input itself feeds it.", "  ")
     new = [name for name in names if name not in shown]
     known = [name for name in names if name in shown]
     shown.update(new)
-    same = grouped(((_is_local(view, name), answers.tensor_key(name)), name) for name in new)
+    same = group(((_is_local(view, name), answers.tensor_key(name)), name) for name in new)
     for alike in same.values():
         kind, fields_of = _kind(view, alike), view.alike_fields(alike[0])
         many = f", {len(alike)} {ALIKE}, {first_and_last(alike)}" if len(alike) > 1 else ""
-        yield from style.wrapped(f"The {kind} before it{many}:", "  ")
+        yield from style.wrap(f"The {kind} before it{many}:", "  ")
         yield from _heading("", alike[0], shape_text(fields_of[0][0].shape), style, "  ")
         yield from _fields_lines(view, fields_of, answers)
     said = bool(new)
-    for alike in grouped((_is_local(view, name), name) for name in known).values():
+    for alike in group((_is_local(view, name), name) for name in known).values():
         verb = "is" if len(alike) == 1 else "are"
         subject = f"The {_kind(view, alike)} before it {verb} {some_names(alike)}"
         if said:
             subject = f"So {verb} {some_names(alike)}"
-        yield from style.wrapped(f"{subject}, shown above.", "  ")
+        yield from style.wrap(f"{subject}, shown above.", "  ")
         said = True
 
 
@@ -230,7 +230,7 @@ def _tensors(view: View, style: Style) -> Iterator[list[str]]:
 
 def _fields_lines(view: View, fields: Sequence[Alike], answers: Answers) -> Iterator[str]:
     """Give the numbers of a tensor, once for inputs on which they are the same."""
-    same = grouped(
+    same = group(
         (lines, name)
         for field, names in fields
         for lines, alike in _lines_apart(view, field, names, answers)
@@ -241,7 +241,7 @@ def _fields_lines(view: View, fields: Sequence[Alike], answers: Answers) -> Iter
     firsts = in_order_of_file(view, [names[0] for names, _ in together])
     for names, lines in sorted(together, key=lambda one: firsts.index(one[0][0])):
         if several:
-            yield from answers.style.wrapped(f"on input {some_names(names)}:", "  ")
+            yield from answers.style.wrap(f"on input {some_names(names)}:", "  ")
         yield from lines
 
 
@@ -254,7 +254,7 @@ def _lines_apart(
     """
     item, style = view.result.input(field.input), answers.style
     each = (replace(field, input=name) for name in inputs)
-    apart = grouped(
+    apart = group(
         ((tuple(glance(view, one)), tuple(answers.distribution(one))), one.input) for one in each
     )
     first = list(field_rows(field, view.spatial_axes(field), item))
@@ -270,7 +270,7 @@ def _lines_apart(
 def _row_lines(rows: Iterable[Row], style: Style) -> Iterator[str]:
     start = LABEL + 6
     for label, value, note in rows:
-        lines = style.labelled(label, value, 4, LABEL + 2)
+        lines = style.label(label, value, 4, LABEL + 2)
         first = lines[0] if lines else f"    {label}"
         if note:
             padded = f"{first:<{start + VALUE}}  "
@@ -287,12 +287,12 @@ def _row_lines(rows: Iterable[Row], style: Style) -> Iterator[str]:
 def _finding_lines(findings: Sequence[Finding], style: Style) -> list[str]:
     """Return the findings, each once with how often it occurs."""
     lines = [style.bold("Findings")]
-    same = grouped(((one.code, one.severity, one.message), one) for one in findings)
+    same = group(((one.code, one.severity, one.message), one) for one in findings)
     for (code, severity, message), alike in same.items():
         places = [finding.node or finding.tensor or "" for finding in alike]
         where = f" (at {some_names(places)})" if any(places) else ""
         text = f"{severity} {code}: {one_line(message, 2000)}{where}"
-        wrapped = style.wrapped(text, "  ", "      ")
+        wrapped = style.wrap(text, "  ", "      ")
         wrapped[0] = wrapped[0].replace(severity, style.severity(severity), 1)
         lines.extend(wrapped)
     return lines

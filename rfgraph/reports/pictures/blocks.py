@@ -9,9 +9,9 @@ from rfgraph.analysis.condensed import Box, Condensed, condense, unfold
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import producer_of
-from rfgraph.reports.formats.layered import BESIDE, layered
-from rfgraph.reports.formats.picture import GREY, INK, Part, fitting
-from rfgraph.wording.names import nearest, quoted, some_quoted
+from rfgraph.reports.formats.layered import BESIDE, draw_layers
+from rfgraph.reports.formats.picture import GREY, INK, Part, fit
+from rfgraph.wording.names import nearest, quote, some_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ def part(result: Analysis, block: str | None = None, title: str | None = None) -
         title = title or block
     if not drawn.boxes:
         raise UsageError("the graph is empty: nothing depends on an input")
-    place = layered(len(drawn.boxes), drawn.edges)
+    place = draw_layers(len(drawn.boxes), drawn.edges)
     across = max(column for column, _ in place.places) / BESIDE + 1
     down = max(level for _, level in place.places) + 1
     top = TITLE if title else 0.0
@@ -67,13 +67,13 @@ def _short(label: str, block: str | None) -> str:
 
 def _block(drawn: Condensed, name: str) -> Box:
     """Return the folded box of a name, at any depth."""
-    every = [box for top in drawn.boxes for box in _folded(top)]
+    every = [box for top in drawn.boxes for box in _folds(top)]
     for box in every:
         if box.label == name:
             return box
     near = nearest(name, [box.label for box in every])
-    hint = f"did you mean {quoted(near)}?" if near else some_quoted([box.label for box in every])
-    raise UsageError(f"no block {quoted(name)}: {hint or 'nothing is folded'}")
+    hint = f"did you mean {quote(near)}?" if near else some_quoted([box.label for box in every])
+    raise UsageError(f"no block {quote(name)}: {hint or 'nothing is folded'}")
 
 
 def _around(result: Analysis, block: Box) -> tuple[list[Box], list[Box]]:
@@ -82,16 +82,16 @@ def _around(result: Analysis, block: Box) -> tuple[list[Box], list[Box]]:
     before = dict.fromkeys(b for name in block.tensors for b in graph.pred[name] if b not in inside)
     after = dict.fromkeys(a for name in block.tensors for a in graph.succ[name] if a not in inside)
     sides = ([n for n in graph if n in names] for names in (before, after))
-    first, last = ([Box(_called(result, name), (name,)) for name in names] for names in sides)
+    first, last = ([Box(_name_of(result, name), (name,)) for name in names] for names in sides)
     return first, last
 
 
-def _called(result: Analysis, tensor: str) -> str:
+def _name_of(result: Analysis, tensor: str) -> str:
     operator = producer_of(result.graph, tensor)
     return tensor if operator is None else operator.label
 
 
-def _folded(box: Box) -> Iterator[Box]:
+def _folds(box: Box) -> Iterator[Box]:
     """Yield a box and those in it that have boxes inside, outer ones first."""
     waiting = [box]
     while waiting:
@@ -132,7 +132,7 @@ class _Picture:
         axes.set_ylim(self.tall, 0)
         axes.set_axis_off()
         if self.title:
-            shown = fitting(self.title, self.wide - 2 * EDGE, NAMED, bold=True)
+            shown = fit(self.title, self.wide - 2 * EDGE, NAMED, bold=True)
             axes.text(EDGE, 0.22, shown, size=NAMED * scale, weight="bold")
         for line in self.place.lines.values():
             _line(axes, [self._at(point) for point in line], scale)
@@ -163,7 +163,7 @@ class _Picture:
             linewidth=(1.6 if folded else 0.8) * scale,
         )
         axes.add_patch(box)
-        lines = [fitting(name, BOX - 0.1, SAID), "no size" if size is None else str(size)]
+        lines = [fit(name, BOX - 0.1, SAID), "no size" if size is None else str(size)]
         for row, line in enumerate(lines):
             axes.text(
                 at[0],

@@ -17,9 +17,9 @@ from rfgraph.reports.formats.picture import (
     compose,
     draw_box,
     name_axes,
-    wrapped,
+    wrap,
 )
-from rfgraph.wording.names import quoted
+from rfgraph.wording.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ def part(found: ERF, name: str | None = None) -> Part:
     """
     if found.empty:
         raise UsageError(
-            f"{quoted(found.tensor)}: {nothing_text(found)}, so there is no map to draw"
+            f"{quote(found.tensor)}: {nothing_text(found)}, so there is no map to draw"
         )
     title = f"{name or f'{found.tensor} on {found.input}'}: {KINDS[found.kind]}"
     return Part(WIDE, partial(_tall, found, title), partial(_draw, found, title))
@@ -67,7 +67,7 @@ def _size(found: ERF, wide: float) -> tuple[float, float]:
 
 
 def _lines(title: str, wide: float) -> list[str]:
-    return wrapped(title, wide - RIGHT - 0.1, SAID)
+    return wrap(title, wide - RIGHT - 0.1, SAID)
 
 
 def _tall(found: ERF, title: str, wide: float) -> float:

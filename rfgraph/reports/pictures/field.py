@@ -15,7 +15,7 @@ from rfgraph.reports.formats.picture import (
     Part,
     draw_box,
     name_axes,
-    wrapped,
+    wrap,
 )
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class _Drawn:
 
 
 def _lines(title: str, wide: float) -> list[str]:
-    return wrapped(title, wide - RIGHT - 0.1, SAID)
+    return wrap(title, wide - RIGHT - 0.1, SAID)
 
 
 def _room(drawn: _Drawn, wide: float) -> float:

@@ -11,7 +11,7 @@ from rfgraph.analysis.erf import endless_fields
 from rfgraph.domains.fields.axis import numbers
 from rfgraph.errors import UsageError
 from rfgraph.relations.graph import ancestors, edges_into
-from rfgraph.reports.formats.picture import COLOURS, GREY, Part, fitting
+from rfgraph.reports.formats.picture import COLOURS, GREY, Part, fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +115,7 @@ def _draw(grown: Sequence[Growth], title: str | None, frame: Frame) -> None:
     room = frame.width - LEFT - RIGHT
     axes = frame.axes(LEFT, BELOW, room, frame.height - BELOW - above)
     if title:
-        shown = fitting(title, room, SAID, bold=True)
+        shown = fit(title, room, SAID, bold=True)
         frame.text(LEFT, frame.height - 0.22, shown, SAID, weight="bold")
     axes.spines[["top", "right"]].set_visible(False)
     for number, one in enumerate(grown):
@@ -132,7 +132,7 @@ def _draw(grown: Sequence[Growth], title: str | None, frame: Frame) -> None:
 
 def _curves(axes: Axes, one: Growth, number: int, *, alone: bool) -> None:
     colour, mark = COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
-    start = "" if alone else f"{fitting(one.name, 1.2, 8)}: "
+    start = "" if alone else f"{fit(one.name, 1.2, 8)}: "
     depth = [level.depth for level in one.levels]
     draw = partial(
         axes.plot, color=colour, marker=mark, markersize=3.5, markevery=max(len(depth) // 8, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rfgraph.reports.formats.picture import INK, Part, fitting, wrapped
+from rfgraph.reports.formats.picture import INK, Part, fit, wrap
 from rfgraph.reports.pictures.panels import SEPARATE, Bars, Panel, heights, panels, spans_decades
 
 if TYPE_CHECKING:
@@ -39,32 +39,34 @@ def parts(
     if log is None:
         log = any(panel.bars is not None and spans_decades(panel.bars) for panel in shown)
     return [
-        Part(WIDE, partial(_tall, panel), partial(_draw, panel, _named(panel, shown, name), log))
+        Part(
+            WIDE, partial(_tall, panel), partial(_draw, panel, _name_panel(panel, shown, name), log)
+        )
         for panel in shown
     ]
 
 
-def _named(panel: Panel, shown: Sequence[Panel], name: str | None) -> str:
+def _name_panel(panel: Panel, shown: Sequence[Panel], name: str | None) -> str:
     if name is None:
         return panel.tensor
     return name if len(shown) == 1 else f"{name}: {panel.tensor}"
 
 
-def _said(panel: Panel, wide: float) -> list[str]:
-    return [line for fact in panel.facts for line in wrapped(fact, wide - LEFT - RIGHT, SAID)]
+def _say(panel: Panel, wide: float) -> list[str]:
+    return [line for fact in panel.facts for line in wrap(fact, wide - LEFT - RIGHT, SAID)]
 
 
 def _tall(panel: Panel, wide: float) -> float:
-    return min(TALL, 0.68 * wide) + ABOVE + LINE * len(_said(panel, wide))
+    return min(TALL, 0.68 * wide) + ABOVE + LINE * len(_say(panel, wide))
 
 
 def _draw(panel: Panel, name: str, log: bool, frame: Frame) -> None:
-    said = _said(panel, frame.width)
+    said = _say(panel, frame.width)
     room = frame.width - LEFT - RIGHT
     above = ABOVE + LINE * len(said)
     axes = frame.axes(LEFT, BELOW, room, frame.height - BELOW - above)
     axes.spines[["top", "right"]].set_visible(False)
-    shown = fitting(name, room, NAMED, bold=True)
+    shown = fit(name, room, NAMED, bold=True)
     frame.text(LEFT, frame.height - 0.2, shown, NAMED, weight="bold")
     frame.lines(LEFT, frame.height - 0.2 - LINE, said, SAID, LINE)
     if panel.bars is None:

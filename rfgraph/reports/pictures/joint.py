@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rfgraph.errors import UsageError
-from rfgraph.reports.formats.picture import COLOURS, GREY, Part, fitting, wrapped
+from rfgraph.reports.formats.picture import COLOURS, GREY, Part, fit, wrap
 from rfgraph.wording.numbers import log10, short
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _side(wide: float) -> float:
 
 
 def _tall(said: str, wide: float) -> float:
-    lines = len(wrapped(said, wide - LEFT - RIGHT, SAID))
+    lines = len(wrap(said, wide - LEFT - RIGHT, SAID))
     return BELOW + _side(wide) + APART + THIN + ABOVE + LINE * (lines + 0.5)
 
 
@@ -85,9 +85,9 @@ def _draw(
     main.set_ylabel(f"size along axis {axes[0]}")
     _alone(frame, counts, side, top)
     room = frame.width - LEFT - RIGHT
-    shown = fitting(name, room, 9.5, bold=True)
+    shown = fit(name, room, 9.5, bold=True)
     frame.text(LEFT, frame.height - 0.2, shown, 9.5, weight="bold")
-    frame.lines(LEFT, frame.height - 0.2 - LINE, wrapped(said, room, SAID), SAID, LINE)
+    frame.lines(LEFT, frame.height - 0.2 - LINE, wrap(said, room, SAID), SAID, LINE)
 
 
 def _alone(frame: Frame, counts: Mapping[tuple[int, int], int], side: float, top: float) -> None:

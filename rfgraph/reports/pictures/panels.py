@@ -127,10 +127,8 @@ def _facts(axis: AxisHistogram, histogram: PathHistogram, length: int | None) ->
     if not axis.local:
         return first, "no path is local"
     if axis.counts is None or (axis.max or 0) > _MOST_SIZE:
-        return (
-            first,
-            f"too many sizes to draw: {_raised(whole(axis.min))} to {_raised(whole(axis.max))}",
-        )
+        least, most = (_superscript(whole(size)) for size in (axis.min, axis.max))
+        return first, f"too many sizes to draw: {least} to {most}"
     facts = [f"size {axis.min}"]
     if axis.min != axis.max:
         facts = [f"{item.column} {item.text(axis, 4)}" for item in STATISTICS if item.is_drawn]
@@ -143,10 +141,10 @@ def _facts(axis: AxisHistogram, histogram: PathHistogram, length: int | None) ->
 
 def _many(number: int) -> str:
     """Return a count as a picture shows it, with a power of ten where it is long."""
-    return _raised(short(number))
+    return _superscript(short(number))
 
 
-def _raised(text: str) -> str:
+def _superscript(text: str) -> str:
     """Return a number with its power of ten in characters, which need no markup."""
     mantissa, long, exponent = text.partition(" * 10^")
     return f"{mantissa} {TIMES} {power_of_ten(int(exponent))}" if long else text

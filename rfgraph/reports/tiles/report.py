@@ -10,11 +10,11 @@ from rfgraph.analysis.lengths import accepted_text, lossless
 from rfgraph.reports.formats.csv import csv_text
 from rfgraph.reports.formats.json import results
 from rfgraph.reports.formats.markdown import bullets, page, table
-from rfgraph.reports.formats.parts import NOTHING, blocked, cost_text, exact_text, proof_lines
+from rfgraph.reports.formats.parts import NOTHING, blocker_lines, cost_text, exact_text, proof_lines
 from rfgraph.reports.formats.style import blocks
 from rfgraph.reports.formats.table import lay_out
-from rfgraph.wording.grouping import grouped
-from rfgraph.wording.names import for_markdown, markdown_text, safe, shortened, some_names
+from rfgraph.wording.grouping import group
+from rfgraph.wording.names import for_markdown, markdown_text, safe, shorten, some_names
 from rfgraph.wording.numbers import axes_text, count_of, fraction, shape_text, times
 
 if TYPE_CHECKING:
@@ -44,54 +44,54 @@ LABEL = 13
 
 def as_text(model: Model, found: Sequence[Tiling], style: Style) -> str:
     """Return the report of `rfgraph tiles`."""
-    said = (_lines(item, style) for item in found) if found else [style.wrapped(NOTHING, "  ")]
+    said = (_lines(item, style) for item in found) if found else [style.wrap(NOTHING, "  ")]
     return blocks([style.bold(safe(model.file))], *said)
 
 
 def _lines(item: Tiling, style: Style) -> Iterator[str]:
-    name, source = shortened(item.tensor, style.width // 2), shortened(item.input, style.width // 2)
-    yield from _said(f"{name} from input {source}, axes numbered as the input's", style)
+    name, source = shorten(item.tensor, style.width // 2), shorten(item.input, style.width // 2)
+    yield from _say(f"{name} from input {source}, axes numbered as the input's", style)
     yield from _verdict(item, style)
     yield from _geometry_lines(item, style)
     if item.exact and item.geometry.axes:
-        yield from style.labelled("tile", _tile(item), 4, LABEL + 2)
+        yield from style.label("tile", _tile(item), 4, LABEL + 2)
     for number, line in enumerate(() if item.proof is None else proof_lines(item.proof, "tile")):
-        yield from style.labelled("" if number else "verified", line, 4, LABEL + 2)
+        yield from style.label("" if number else "verified", line, 4, LABEL + 2)
     if item.plan is not None:
         yield from _plan_lines(item, style)
 
 
-def _said(text: str, style: Style, indent: str = "  ") -> list[str]:
-    return style.wrapped(text, indent, indent + "  ")
+def _say(text: str, style: Style, indent: str = "  ") -> list[str]:
+    return style.wrap(text, indent, indent + "  ")
 
 
 def _verdict(item: Tiling, style: Style) -> Iterator[str]:
     if item.exact:
-        yield from _said(exact_text(item), style)
+        yield from _say(exact_text(item), style)
         return
-    yield from _said("Tiles are not exact, whatever the halo:", style)
-    for line in blocked(item.blockers):
-        yield from _said(line, style, "    ")
+    yield from _say("Tiles are not exact, whatever the halo:", style)
+    for line in blocker_lines(item.blockers):
+        yield from _say(line, style, "    ")
     before = item.geometry.before_blockers
     if before:
-        yield from _said(f"Exact as far as {some_names(before)} (--tensor).", style)
+        yield from _say(f"Exact as far as {some_names(before)} (--tensor).", style)
     if item.refused:
-        yield from _said(NO_PLAN, style)
+        yield from _say(NO_PLAN, style)
     if item.geometry.axes:
-        yield from _said("The paths that move with the input have:", style)
+        yield from _say("The paths that move with the input have:", style)
 
 
 def _geometry_lines(item: Tiling, style: Style) -> Iterator[str]:
-    alike = grouped((tuple(_axis_rows(axis)), axis.axis) for axis in item.geometry.axes)
+    alike = group((tuple(_axis_rows(axis)), axis.axis) for axis in item.geometry.axes)
     for rows, axes in alike.items():
         yield f"    {axes_text(axes)}"
         for label, value in rows:
-            yield from style.labelled(label, value, 6, LABEL)
+            yield from style.label(label, value, 6, LABEL)
     known = set(item.axes)
     for number, lengths in item.geometry.lengths.items():
         if number not in known:
             start = f"    axis {number}  {'lengths':<{LABEL}}"
-            yield from style.wrapped(_lengths_text(lengths), start, " " * (4 + LABEL))
+            yield from style.wrap(_lengths_text(lengths), start, " " * (4 + LABEL))
 
 
 def _axis_rows(axis: AxisGeometry) -> Iterator[tuple[str, str]]:
@@ -118,7 +118,7 @@ def _tile(item: Tiling) -> str:
 def _plan_lines(item: Tiling, style: Style) -> Iterator[str]:
     count = len(item)
     what = f"{count_of(count, 'tile')} for an output of {shape_text(item.shape)}"
-    yield from ("", *_said(f"Plan: {what}; [first, end).", style))
+    yield from ("", *_say(f"Plan: {what}; [first, end).", style))
     rows = list(_plan_rows(item))[: MOST_TILES * len(item.axes)]
     yield from lay_out(PLAN, rows, style, 2)
     if count > MOST_TILES:
@@ -173,7 +173,7 @@ def _parts(item: Tiling) -> Iterator[str]:
     yield f"## {for_markdown(item.tensor)} from input {for_markdown(item.input)}"
     yield markdown_text(exact_text(item)) if item.exact else "Tiles are not exact:"
     if item.blockers:
-        yield bullets(blocked(item.blockers))
+        yield bullets(blocker_lines(item.blockers))
     before = item.geometry.before_blockers
     if before:
         yield f"Exact as far as {markdown_text(some_names(before))} (`--tensor`)."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfgraph.analysis.lengths import accepted_text
 from rfgraph.errors import UsageError
-from rfgraph.wording.names import printable, quoted, some_names
+from rfgraph.wording.names import printable, quote, some_names
 from rfgraph.wording.numbers import rational
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def snippet(found: Tiling, library: str) -> str:
     others = {name for axis in found.axes.values() for name, _ in axis.inputs}
     if others:
         raise UsageError(
-            f"--for cuts input {quoted(found.input)} alone, and {some_names(sorted(others))} must "
+            f"--for cuts input {quote(found.input)} alone, and {some_names(sorted(others))} must "
             "be cut with it: use the plan (--image)"
         )
     return LIBRARIES[library](found, found.geometry.axes, found.recommended.core)

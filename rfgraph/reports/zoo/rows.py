@@ -149,14 +149,14 @@ def _rows(file: str, result: Result) -> Iterator[Row]:
 def _codes(result: Result) -> Iterator[str]:
     """Yield the codes of what is found, and with a "?" those that ask for a length that is open."""
     for code in make_settings(select="all", ignore="RF001").select:
-        answer = _asked(result, code)
+        answer = _ask(result, code)
         if answer is None:
             yield f"{code}?"
         elif answer:
             yield code
 
 
-def _asked(result: Result, code: str) -> bool | None:
+def _ask(result: Result, code: str) -> bool | None:
     try:
         return any(findings(result, make_settings(select=code)))
     except UsageError:
@@ -231,12 +231,12 @@ def in_order(rows: Sequence[Row], column: str | None, *, reverse: bool) -> list[
         return list(reversed(rows)) if reverse else list(rows)
     ordered = sorted(rows, key=lambda row: sort_key(row, column), reverse=reverse)
     return [
-        *(row for row in ordered if _numbered(row, column)),
-        *(row for row in ordered if not _numbered(row, column)),
+        *(row for row in ordered if _number(row, column)),
+        *(row for row in ordered if not _number(row, column)),
     ]
 
 
-def _numbered(row: Row, column: str) -> bool:
+def _number(row: Row, column: str) -> bool:
     return row.error is None and cells_of(row)[HEADER.index(column)] not in ("-", "not exact")
 
 
@@ -268,7 +268,7 @@ def as_text(rows: Sequence[Row], style: Style) -> str:
     models = count_of(len({row.file for row in rows}), "model")
     said = [[f"{models}, {broken} could not be read" if broken else models]]
     if read:
-        said = [lay_out(HEADER, map(_printable, read), style), style.wrapped(NOTE), *said]
+        said = [lay_out(HEADER, map(_printable, read), style), style.wrap(NOTE), *said]
     return blocks(*said)
 
 
