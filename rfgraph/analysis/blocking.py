@@ -86,14 +86,14 @@ def rounding(graph: Graph, moves: Iterable[Movement]) -> tuple[str, ...]:
 
     The points have rounding errors, which grow with the position: a part has other ones.
     """
-    found: dict[str, None] = {}
+    labels: dict[str, None] = {}
     for moving in moves:
         moved = [name for name, value in moving.values.items() if isinstance(value, Moved)]
         for edge in (edge for name in moved if name in graph for edge in edges_into(graph, name)):
             for step in edge.relation.steps:
                 if isinstance(step, Taps) and any(_is_rounded(rule) for _, rule in step.rules):
-                    found[edge.operator.label] = None
-    return tuple(found)
+                    labels[edge.operator.label] = None
+    return tuple(labels)
 
 
 def _is_rounded(rule: AxisRule) -> bool:

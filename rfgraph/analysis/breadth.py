@@ -33,7 +33,7 @@ def breadths(result: Analysis, source: str) -> dict[str, dict[int, int]]:
     if not form.spatial_axes:
         return {}
     weighing = without_lossy(form, weigh(result.graph, list(result.graph), "random"))
-    found: dict[str, dict[int, int]] = {}
+    by_tensor: dict[str, dict[int, int]] = {}
     for tensor, lines in drifts(result.graph, weighing, source).items():
         field = result.receptive_field(tensor, source)
         sizes = {}
@@ -41,8 +41,8 @@ def breadths(result: Analysis, source: str) -> dict[str, dict[int, int]]:
             most = _theoretical(field, axis)
             if axis in lines and most:
                 sizes[axis] = max(min(breadth(lines[axis]), most), 1)
-        found[tensor] = sizes
-    return found
+        by_tensor[tensor] = sizes
+    return by_tensor
 
 
 def _theoretical(field: ReceptiveField, axis: int) -> int | None:

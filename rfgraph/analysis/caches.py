@@ -36,7 +36,7 @@ class Cache(Record):
 def caches(model: Model, moving: Movement, target: str) -> tuple[Cache, ...]:
     """Return the caches on the way to a target: windows, states, and the delay lines at merges."""
     sizes = {} if model.item_sizes is None else model.item_sizes()
-    found: list[Cache] = []
+    kept: list[Cache] = []
     seen: set[tuple[str, str]] = set()
     for name, value in moving.values.items():
         if not isinstance(value, Moved):
@@ -50,12 +50,12 @@ def caches(model: Model, moving: Movement, target: str) -> tuple[Cache, ...]:
             key = edge.operator.label, edge.source
             if key not in seen:
                 made = _of_edge(model, moving, edge, sizes)
-                found.extend(made)
+                kept.extend(made)
                 if made:
                     seen.add(key)
-        found.extend(_delay_lines(model, moving, edges, sizes))
-    found.extend(Cache(operator.label, None, None) for operator in moving.tabulated)
-    return tuple(found)
+        kept.extend(_delay_lines(model, moving, edges, sizes))
+    kept.extend(Cache(operator.label, None, None) for operator in moving.tabulated)
+    return tuple(kept)
 
 
 def _of_edge(model: Model, moving: Movement, edge: Edge, sizes: Mapping[str, int]) -> list[Cache]:

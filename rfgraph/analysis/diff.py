@@ -61,7 +61,7 @@ def diff(
         named = pick_input(after.model, input)
         sources = [pair for pair in sources if pair[1] == named]
     asked = [_pick_pair(before, after, pair) for pair in mapping("tensors", tensors).items()]
-    found = tuple(
+    outputs = tuple(
         one
         for source in sources
         for pair, feeds in (asked or _outputs(before, after, source))
@@ -73,9 +73,9 @@ def diff(
         if one is not None and other is not None
         for layer in _layer_diffs(before, after, one, other)
     )
-    worse = tuple(chain.from_iterable(map(_worse, found)))
-    better = tuple(chain.from_iterable(map(_better, found)))
-    return Diff(before.model, after.model, found, layers, worse, better)
+    worse = tuple(chain.from_iterable(map(_worse, outputs)))
+    better = tuple(chain.from_iterable(map(_better, outputs)))
+    return Diff(before.model, after.model, outputs, layers, worse, better)
 
 
 def _pick_pair(

@@ -31,11 +31,11 @@ _HOW = ("effective",)
 
 def kinds_of(words: Sequence[str]) -> tuple[Kind, ...]:
     """Return ways to be worse; UsageError for a word that is none, with those that are."""
-    found = tuple(kind for kind in KINDS if kind in words)
+    kinds = tuple(kind for kind in KINDS if kind in words)
     for word in words:
         if word not in KINDS:
             raise UsageError(f"fail-on requires some of {', '.join(KINDS)}, found {quote(word)}")
-    return found
+    return kinds
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,12 +147,12 @@ def endless_fields(
     """
     form = result.forms[source]
     weighing = without_lossy(form, weigh(result.graph, tensors, kind, _fetch(result, kind)))
-    found: dict[str, Mapping[int, Endless]] = {}
+    fields: dict[str, Mapping[int, Endless]] = {}
     for tensor in tensors:
         if shape_of(result.graph, tensor) is not None:
             question = _Question(result, source, tensor, _center(result, source, tensor), kind)
-            found[tensor] = question.endless(_restrict(weighing, question.on_way), share)
-    return found
+            fields[tensor] = question.endless(_restrict(weighing, question.on_way), share)
+    return fields
 
 
 def candidates(result: Analysis, source: str) -> tuple[str, ...]:
@@ -164,11 +164,11 @@ def candidates(result: Analysis, source: str) -> tuple[str, ...]:
 
 
 def _default(result: Analysis, source: str) -> str:
-    found = candidates(result, source)
-    if len(found) != 1:
-        what = f"there are {len(found)} ({some_quoted(found)})" if found else "it reaches no output"
+    ends = candidates(result, source)
+    if len(ends) != 1:
+        what = f"there are {len(ends)} ({some_quoted(ends)})" if ends else "it reaches no output"
         raise UsageError(f"input {quote(source)} requires one tensor to look at, but {what}")
-    return found[0]
+    return ends[0]
 
 
 def _fetch(result: Analysis, kind: Kind) -> Fetch | None:
@@ -269,20 +269,20 @@ class _Question:
         empty = not floats.any()
         known = any(field.axes[axis].size is not None for axis in self._spatial)
         endless = self.endless(weighing, share) if known and not empty else {}
-        found = {}
+        axes = {}
         for place, axis in enumerate(self._spatial):
             scope, size = field.axes[axis].scope, field.axes[axis].size
             if empty:
-                found[axis] = EffectiveAxis(axis, scope, size, share, None, None, None, None)
+                axes[axis] = EffectiveAxis(axis, scope, size, share, None, None, None, None)
                 continue
             part = marginal(floats, place)
             mean, sigma = spread(part)
             interval = shortest_interval(part, share)
             open_ended = endless.get(axis) if size is not None else None
-            found[axis] = EffectiveAxis(
+            axes[axis] = EffectiveAxis(
                 *(axis, scope, size, share, sigma, mean, interval, open_ended)
             )
-        return found
+        return axes
 
     def endless(self, weighing: Weighing, share: float) -> dict[int, Endless]:
         """Return what holds by axis as if the input had no borders.
@@ -296,14 +296,14 @@ class _Question:
         if mass is None:
             return {}
         floats = as_floats(self._sum_over_others(mass))
-        found = {}
+        endless = {}
         for place, axis in enumerate(self._spatial):
             if axis in mass.lost or mass.origin[axis] is None:
                 continue
             part = marginal(floats, place)
             low, high = shortest_interval(part, share)
-            found[axis] = Endless(high - low + 1, spread(part)[1])
-        return found
+            endless[axis] = Endless(high - low + 1, spread(part)[1])
+        return endless
 
 
 def _restrict(weighing: Weighing, names: Iterable[str]) -> Weighing:

@@ -187,14 +187,15 @@ def geometry(
 
     Or of other `axes` of the input.
 
-    Without them, at lengths that were bound; at those of the result where they were not or, where
-    these lose positions, at the next that lose none. UsageError where the network refuses `whole`.
+    Without `whole`, at lengths that were bound; at those of the result where they were not or,
+    where these lose positions, at the next that lose none. UsageError where the network refuses
+    `whole`.
     """
     spatial = result.forms[source].spatial_axes if axes is None else tuple(axes)
     item = result.model.input(source)
     examined = result.examine(tensor)
-    found = _lengths_accepted(examined, item, spatial)
-    lengths = {axis: one for axis, (one, _) in found.items()}
+    accepted = _lengths_accepted(examined, item, spatial)
+    lengths = {axis: one for axis, (one, _) in accepted.items()}
     shape = None if whole is None else _whole_shape(examined, item, lengths, whole)
     examined = _measured_at(examined, item, lengths, whole or _lengths_bound(item, spatial))
     model = examined.lengths.model
@@ -206,7 +207,7 @@ def geometry(
         for axis in spatial
         if (made := _axis(own_shape, tensor, item, axis, moves[axis], lengths[axis]))
     )
-    differing = {axis: breaks for axis, (_, breaks) in found.items()}
+    differing = {axis: breaks for axis, (_, breaks) in accepted.items()}
     blockers = all_blockers(examined, item, moves, differing, {made.axis for made in measured})
     if all(one.why == BEFORE for one in blockers):
         measured, more = _cut_together(examined, item, measured)
@@ -229,8 +230,8 @@ def _measured_at(
 ) -> Examined:
     """Return the tensor in the model at lengths that tiles of the whole have."""
     at = {
-        axis: _base(item.shape[axis], found, length)
-        for (axis, found), length in zip(lengths.items(), whole, strict=True)
+        axis: _base(item.shape[axis], accepted, length)
+        for (axis, accepted), length in zip(lengths.items(), whole, strict=True)
     }
     for axes in _axes_of_one_length(item, at):
         at.update(dict.fromkeys(axes, _common(at, lengths, axes)))
@@ -247,8 +248,8 @@ def _at(
     made = others.at(item, at)
     if made is None:
         said = [f"axis {axis} accepts {accepted_text(lengths[axis])}" for axis in at]
-        found = f"lengths of {', '.join(map(str, at.values()))}"
-        raise UsageError(f"input {quote(item.name)} refuses {found}; {'; '.join(said)}")
+        refused = f"lengths of {', '.join(map(str, at.values()))}"
+        raise UsageError(f"input {quote(item.name)} refuses {refused}; {'; '.join(said)}")
     return made
 
 
@@ -372,9 +373,9 @@ def _cut_together(
     blockers: list[Blocker] = []
     for axis in measured:
         alone = Together(axis.map, axis.mirrored)
-        found = together(examined, item, axis.axis, axis.carrier, alone)
-        halo, grid = _halos(found.needs, axis.size)
-        numbers = replace(axis, map=found.needs, halo=halo, grid_halo=grid)
-        made.append(replace(numbers, mirrored=found.mirrored, inputs=found.inputs))
-        blockers.extend(found.blockers)
+        joined = together(examined, item, axis.axis, axis.carrier, alone)
+        halo, grid = _halos(joined.needs, axis.size)
+        numbers = replace(axis, map=joined.needs, halo=halo, grid_halo=grid)
+        made.append(replace(numbers, mirrored=joined.mirrored, inputs=joined.inputs))
+        blockers.extend(joined.blockers)
     return tuple(made), tuple(dict.fromkeys(blockers))

@@ -78,10 +78,10 @@ def _read(file: BinaryIO) -> NDArray[Any]:
     if dtype.hasobject or dtype.kind not in "biuf":
         raise UsageError(f"required numbers, found {quote(str(dtype))}")
     count = math.prod(shape)
-    found = os.fstat(file.fileno()).st_size - file.tell()
-    if count * dtype.itemsize != found or min(shape, default=0) < 0:
-        raise UsageError(f"required {count * dtype.itemsize} bytes for its shape, found {found}")
-    if found > MAX_BYTES:
-        raise UsageError(f"required at most {MAX_BYTES} bytes, found {found}")
-    array = np.frombuffer(file.read(found), dtype=dtype)
+    size = os.fstat(file.fileno()).st_size - file.tell()
+    if count * dtype.itemsize != size or min(shape, default=0) < 0:
+        raise UsageError(f"required {count * dtype.itemsize} bytes for its shape, found {size}")
+    if size > MAX_BYTES:
+        raise UsageError(f"required at most {MAX_BYTES} bytes, found {size}")
+    array = np.frombuffer(file.read(size), dtype=dtype)
     return array.reshape(shape, order="F" if fortran else "C")

@@ -84,12 +84,12 @@ def _middle(
     except BoundError:
         return None
     length = input_shape(examined.graph, source.name)[axis]
-    found = [
+    middles = [
         _Middle(along, *repeated)
         for along in sorted(table.axes)
         if (repeated := repeating_map(table, along, length, rates)) is not None
     ]
-    return found[0] if len(found) == 1 else None
+    return middles[0] if len(middles) == 1 else None
 
 
 def _needs(reads: PeriodicMap, known: PeriodicMap, step: int) -> PeriodicMap:

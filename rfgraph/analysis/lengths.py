@@ -98,14 +98,14 @@ def accepted_lengths(
         if not step:
             return Lengths(length, math.lcm(moving.step, shared), None, ()), ()
         tried = range(length, length + step)
-    found = {n: made for n in tried if (made := takes(n)) is not None}
-    lossless = [n for n, made in found.items() if not loses_positions(made.graph, moving)]
-    residues = (0,) if few else tuple(sorted(n % step for n in found))
+    models = {n: made for n in tried if (made := takes(n)) is not None}
+    lossless = [n for n, made in models.items() if not loses_positions(made.graph, moving)]
+    residues = (0,) if few else tuple(sorted(n % step for n in models))
     known = tuple(sorted(n % step for n in lossless))
     differing = {
         one: None
         for n in lossless[1:]
-        for one in dependent(found[lossless[0]], found[n], moving, n - lossless[0])
+        for one in dependent(models[lossless[0]], models[n], moving, n - lossless[0])
     }
     merges = any(one.why == MERGED for one in moving.breaks)
     below = [*(n for n in range(1, length) if n % step in residues), length]
@@ -285,7 +285,7 @@ def dependent(first: Model, second: Model, moving: Movement, longer: int) -> Ite
                 yield from _differences(one, other)
         elif operator is not None:
             if not any(one.source in stuck for one, _ in into):
-                changed = [found for pair in into for found in _differences(*pair)]
+                changed = [change for pair in into for change in _differences(*pair)]
                 yield from changed or [Break(operator, UNEVEN)]
             stuck.add(name)
 

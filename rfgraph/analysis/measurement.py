@@ -143,18 +143,18 @@ def _effective_sizes(result: Analysis, tensor: str, source: str) -> dict[int, in
 def _tiles(result: Analysis, tensor: str, source: str) -> dict[int, dict[str, Any]]:
     """Return halo and grid by axis, and where the axis is the only one the look-ahead."""
     try:
-        moved = geometry(result, tensor, source)
+        motion = geometry(result, tensor, source)
     except RfgraphError:
         return {}
     spatial = result.forms[source].spatial_axes
-    along = {axis.axis: axis for axis in moved.axes}
-    found = {}
+    along = {axis.axis: axis for axis in motion.axes}
+    by_axis = {}
     for number in spatial:
         axis = along.get(number)
-        ahead = lookahead(result, moved, number) if len(spatial) == 1 else None
-        found[number] = {
+        ahead = lookahead(result, motion, number) if len(spatial) == 1 else None
+        by_axis[number] = {
             "halo": None if axis is None else axis.halo,
             "grid": None if axis is None else axis.period[1],
             "lookahead": WITHOUT_END if ahead is None and len(spatial) == 1 else ahead,
         }
-    return found
+    return by_axis

@@ -156,10 +156,10 @@ def _accepted_above(axis: AxisGeometry, length: int) -> int:
 
 def _chunk(item: Streaming, number: int, context: int | None, delay: int, within: bool) -> Tile:
     """Return a chunk with the context before it, and the units that it completes."""
-    (axis,), found = item.geometry.axes, item.geometry
+    (axis,), motion = item.geometry.axes, item.geometry
     (p, q), size = axis.period, item.chunks[0].chunk
     begin = 0 if context is None else max(number * size - context, 0)
     first, end = max(number * size * p // q - delay, 0), (number + 1) * size * p // q - delay
     offset = 0 if within else begin * p // q
     read, crop = (begin, (number + 1) * size), (first - offset, end - offset)
-    return tile_of(found, [Span(read, read, (first, end), crop)])
+    return tile_of(motion, [Span(read, read, (first, end), crop)])

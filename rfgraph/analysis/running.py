@@ -38,15 +38,15 @@ def main() -> None:
     job = json.load(sys.stdin)
     try:
         _limit(job["most_bytes"], job["most_seconds"])
-        found = _run(job)
+        outcome = _run(job)
     except MemoryError:
-        found = {"error": f"it needs more than {job['most_bytes']} bytes"}
+        outcome = {"error": f"it needs more than {job['most_bytes']} bytes"}
     except RfgraphError as error:
-        found = {"error": str(error)}
+        outcome = {"error": str(error)}
     except Exception as error:
         # Whatever a runtime raises for a model that it does not run.
-        found = {"error": " ".join(str(error).split())}
-    json.dump(found, sys.stdout)
+        outcome = {"error": " ".join(str(error).split())}
+    json.dump(outcome, sys.stdout)
 
 
 def _limit(memory: int, seconds: int) -> None:

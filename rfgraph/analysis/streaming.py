@@ -163,29 +163,29 @@ def stream(
     result, source, name = pair_asked(model, tensor, input)
     time = _time_axis(result, source, axis)
     speed = None if rate is None else _rate(rate)
-    found = geometry(result, name, source, axes=(time,))
-    breakers = tuple(item for item in found.blockers if item.why not in (BEFORE, OTHERWISE))
-    moved = found.axes[0] if found.axes else None
+    motion = geometry(result, name, source, axes=(time,))
+    breakers = tuple(item for item in motion.blockers if item.why not in (BEFORE, OTHERWISE))
+    moved = motion.axes[0] if motion.axes else None
     if moved is not None and chunk is not None:
         _check_chunk(chunk, moved)
-    whys = {item.why for item in found.moves[time].breaks}
-    endless = any(item.why == BEFORE for item in found.blockers)
+    whys = {item.why for item in motion.moves[time].breaks}
+    endless = any(item.why == BEFORE for item in motion.blockers)
     needs = None if moved is None or breakers else moved.map
-    firsts = {} if moved is None else _read_at_the_start(found, moved)
+    firsts = {} if moved is None else _read_at_the_start(motion, moved)
     chunks = () if needs is None else _chunks((needs, firsts), chunk, speed, endless=endless)
     return Streaming(
         name,
         source,
         time,
-        _causal(found, breakers, whys),
-        lookahead(result, found, time),
+        _causal(motion, breakers, whys),
+        lookahead(result, motion, time),
         None if moved is None else moved.period,
         speed,
         chunks,
-        () if needs is None else caches(found.model, found.moves[time], name),
+        () if needs is None else caches(motion.model, motion.moves[time], name),
         breakers,
         _count_dropped(result, source, name, time),
-        found,
+        motion,
         None if needs is None else _start(needs, firsts, chunks),
     )
 

@@ -176,22 +176,22 @@ def tiles(
     count = len(result.forms[source].spatial_axes)
     whole = None if image is None else per_axis("image", image, count)
     reads = None if tile is None else per_axis("tile", tile, count)
-    found = geometry(result, name, source, whole)
-    if not found.exact:
+    motion = geometry(result, name, source, whole)
+    if not motion.exact:
         refused = any(it is not None for it in (tile, image, memory))
-        return Tiling(found, None, None, None, refused=refused)
-    if reads is None and whole is None and not all(map(_has_core, found.axes)):
-        return Tiling(found, None, None, None)
-    core, taken = _cores(found, reads, whole), None
+        return Tiling(motion, None, None, None, refused=refused)
+    if reads is None and whole is None and not all(map(_has_core, motion.axes)):
+        return Tiling(motion, None, None, None)
+    core, taken = _cores(motion, reads, whole), None
     if memory is not None:
-        core, taken = fitting_core(found, core, memory)
-    recommended = replace(_recommend(found, core), activations=taken)
+        core, taken = fitting_core(motion, core, memory)
+    recommended = replace(_recommend(motion, core), activations=taken)
     if whole is None:
-        return Tiling(found, recommended, None, None)
-    plan = tuple(plan_tiles(found, core, whole))
+        return Tiling(motion, recommended, None, None)
+    plan = tuple(plan_tiles(motion, core, whole))
     if reads is not None:
-        _fits(found, plan, reads)
-    return Tiling(found, recommended, plan, found.shape)
+        _fits(motion, plan, reads)
+    return Tiling(motion, recommended, plan, motion.shape)
 
 
 def per_axis(name: str, value: int | Sequence[int], count: int, least: int = 1) -> tuple[int, ...]:
@@ -301,10 +301,10 @@ def tile_of(found: Geometry, spans: Sequence[Span]) -> Tile:
 
 
 def _slices(rank: int, axes: Sequence[int], ranges: Sequence[tuple[int, int]]) -> Slices:
-    found = [slice(None)] * rank
+    slices = [slice(None)] * rank
     for axis, (first, end) in zip(axes, ranges, strict=True):
-        found[axis] = slice(first, end)
-    return tuple(found)
+        slices[axis] = slice(first, end)
+    return tuple(slices)
 
 
 def _along(axis: AxisGeometry, core: int, whole: int, units: int) -> Iterator[Span]:

@@ -53,7 +53,7 @@ def together(
     examined: Examined, source: ModelInput, axis: int, carrier: int, alone: Together
 ) -> Together:
     """Return what units along `carrier` of a tensor need where `source` is not cut `alone`."""
-    found = alone
+    joined = alone
     others = list(_others(examined, source, carrier))
     lengthens = bool(others) and _lengthens_alone(examined.lengths, source, axis, alone.needs.q)
     symbol = source.symbolic.get(axis, "?")
@@ -62,22 +62,22 @@ def together(
             continue
         stopped = tuple(blocker_of(one.operator, axis, one.why) for one in moving.breaks)
         if value is None:
-            found = found._replace(blockers=(*found.blockers, *stopped))
+            joined = joined._replace(blockers=(*joined.blockers, *stopped))
             continue
-        one, other = found.needs, value.needs
+        one, other = joined.needs, value.needs
         p = math.lcm(one.p, other.p)
         if item.shape[at] != source.shape[axis] or one.rate != other.rate or p > MAX_PERIOD:
             other_steps = Blocker(item.name, "Input", axis, OTHERWISE)
-            found = found._replace(blockers=(*found.blockers, other_steps))
+            joined = joined._replace(blockers=(*joined.blockers, other_steps))
             continue
-        first, last = (max(pair) for pair in zip(found.mirrored, moving.mirrored, strict=True))
-        found = found._replace(
+        first, last = (max(pair) for pair in zip(joined.mirrored, moving.mirrored, strict=True))
+        joined = joined._replace(
             needs=join_over(one, other, p),
             mirrored=(first, last),
-            inputs=(*found.inputs, (item.name, at)),
-            blockers=(*found.blockers, *stopped),
+            inputs=(*joined.inputs, (item.name, at)),
+            blockers=(*joined.blockers, *stopped),
         )
-    return found
+    return joined
 
 
 def _others(

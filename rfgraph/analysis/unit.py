@@ -259,12 +259,12 @@ def _padding_of(
     except BoundError:
         pass
     try:
-        found = examined.touched(source, axis)
+        touched = examined.touched(source, axis)
     except BoundError:
         return None
-    if found is None:
+    if touched is None:
         return None
-    left, right = (bool(_flags_at(side, index).any()) for side in found)
+    left, right = (bool(_flags_at(side, index).any()) for side in touched)
     return left, right
 
 

@@ -50,19 +50,19 @@ def prove_tiles(
     _require_runtime()
     if not item.exact or item.recommended is None:
         return Proof(why="tiles are not exact" if not item.exact else "no tile has a core")
-    found = item.geometry
-    fixed = any(axis.lengths.is_fixed for axis in found.axes)
+    motion = item.geometry
+    fixed = any(axis.lengths.is_fixed for axis in motion.axes)
     if item.plan is None:
-        core = item.recommended.core if fixed else tuple(map(least_core, found.axes))
-        image = tuple(map(least_image, found.axes, core))
-        found = geometry(result, item.tensor, item.input, image)
+        core = item.recommended.core if fixed else tuple(map(least_core, motion.axes))
+        image = tuple(map(least_image, motion.axes, core))
+        motion = geometry(result, item.tensor, item.input, image)
     else:
         core = item.recommended.core
-        image = tuple(max(tile.read[axis.axis].stop for tile in item.plan) for axis in found.axes)
-    proof = _ask(found, file, values, tile_parts(found, core, image))
+        image = tuple(max(tile.read[axis.axis].stop for tile in item.plan) for axis in motion.axes)
+    proof = _ask(motion, file, values, tile_parts(motion, core, image))
     if fixed and proof.why:
-        inside = inside_parts(found)
-        return proof if inside is None else _ask(found, file, values, inside)
+        inside = inside_parts(motion)
+        return proof if inside is None else _ask(motion, file, values, inside)
     return proof
 
 
@@ -132,9 +132,9 @@ def _less(question: Question, others: Sequence[Mapping[str, Any]]) -> Iterator[L
         if isinstance(parts, str):
             yield Less(axis, what, None, parts)
         else:
-            found = next(ran)
-            error = found.get("error")
-            yield Less(axis, what, found.get("difference"), error and one_line(error))
+            outcome = next(ran)
+            error = outcome.get("error")
+            yield Less(axis, what, outcome.get("difference"), error and one_line(error))
 
 
 def _beside(found: Geometry) -> dict[str, tuple[int, ...]]:

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 def group(pairs: Iterable[tuple[Key, Item]]) -> dict[Key, list[Item]]:
     """Return items by what is said of them, in the order of the first of each."""
-    found: dict[Key, list[Item]] = {}
+    groups: dict[Key, list[Item]] = {}
     for key, item in pairs:
-        found.setdefault(key, []).append(item)
-    return found
+        groups.setdefault(key, []).append(item)
+    return groups

@@ -58,7 +58,7 @@ class ConstantFetcher:
         operator = call.operator
         if operator.op_type == "Constant":
             outer = call.scope.attributes
-            values = [found for item in call.node.attribute if (found := resolve(item, outer))]
+            values = [given for item in call.node.attribute if (given := resolve(item, outer))]
             return self._with_stored(values[0].t, value) if len(values) == 1 else value
         if operator.op_type not in self.foldable or normal_domain(operator.domain):
             return value

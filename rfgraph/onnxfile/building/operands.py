@@ -55,10 +55,10 @@ class Operands(ConstantFetcher):
         value = values[slot] if slot < len(values) else None
         if value is None or not value.constant:
             return None
-        found = value.fetched()
+        array = value.fetched()
         if isinstance(value.stored, Deferred):
             value.stored.forget(SMALL)
-        return found
+        return array
 
     def with_computed(self, call: Call, value: Value) -> Value:
         """Return the value of a node of constants, which may not grow past MAX_OPERAND."""

@@ -85,17 +85,17 @@ def _shape(what: str, shape: object) -> Shape:
 
 
 def _values(values: object, shapes: Sequence[Shape | None]) -> tuple[Any, ...]:
-    found = tuple(sequence("values", values))
-    if len(found) > len(shapes):
-        raise UsageError(f"values requires at most {len(shapes)} arrays, found {len(found)}")
-    for number, (value, shape) in enumerate(zip(found, shapes, strict=False)):
+    arrays = tuple(sequence("values", values))
+    if len(arrays) > len(shapes):
+        raise UsageError(f"values requires at most {len(shapes)} arrays, found {len(arrays)}")
+    for number, (value, shape) in enumerate(zip(arrays, shapes, strict=False)):
         if value is not None and not isinstance(value, np.ndarray):
             raise UsageError(f"value {number} requires an array or None, found {describe(value)}")
         if value is not None and shape not in (None, value.shape):
             raise UsageError(
                 f"value {number} requires shape {list(shape or ())}, found {list(value.shape)}"
             )
-    return found
+    return arrays
 
 
 def _link(what: str, link: object, node: OpNode, shapes: Sequence[Shape | None]) -> Link:

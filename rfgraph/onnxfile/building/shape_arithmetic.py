@@ -40,10 +40,10 @@ def evaluate(
         return None
     try:
         with np.errstate(all="ignore"):
-            found = kernel(decode_all(node), given)
+            output = kernel(decode_all(node), given)
     except (ModelError, TypeError, ValueError, IndexError, OverflowError):
         return None
-    return None if found is None else np.asarray(found)
+    return None if output is None else np.asarray(output)
 
 
 def _of_two(ufunc: Callable[..., Array]) -> Kernel:
@@ -75,8 +75,8 @@ def _concat(attributes: Mapping[str, Any], inputs: Sequence[Array]) -> Array | N
 
 def _gather(attributes: Mapping[str, Any], inputs: Sequence[Array]) -> Array | None:
     data, indices = inputs
-    found: Array = np.take(data, indices, axis=attributes.get("axis", 0))
-    return found
+    taken: Array = np.take(data, indices, axis=attributes.get("axis", 0))
+    return taken
 
 
 def _identity(_: Mapping[str, Any], inputs: Sequence[Array]) -> Array | None:

@@ -340,13 +340,13 @@ def _read(
     case: Repeated, facts: dict[str, Kept], sources: dict[str, tuple[int, Entry]]
 ) -> list[_Source]:
     """Return the inputs that are data and what the body takes from outside, each with its slot."""
-    graph, found = case.call.writer.graph, []
+    graph, read = case.call.writer.graph, []
     for name, one in facts.items():
         if name in sources:
             slot, entry = sources[name]
             if entry.tensor is not None:
-                found.append(_Source(slot, entry, one))
+                read.append(_Source(slot, entry, one))
         elif name in graph:
             entry = Entry(Value(shape_of(graph, name)), name)
-            found.append(_Source(len(case.call.entries) + len(found), entry, one))
-    return found
+            read.append(_Source(len(case.call.entries) + len(read), entry, one))
+    return read

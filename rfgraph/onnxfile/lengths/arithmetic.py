@@ -94,8 +94,8 @@ class Expression(NamedTuple):
             if made is None:
                 return None
             stack.append(made)
-        (found,) = stack
-        return int(found) if found.denominator == 1 and found > 0 else None
+        (number,) = stack
+        return int(number) if number.denominator == 1 and number > 0 else None
 
 
 def _apply(operation: Operation, operands: list[Fraction]) -> Fraction | None:

@@ -138,15 +138,15 @@ def dimensions(declared: Sequence[Declared], shapes: Shapes, dims: Mapping[str, 
     ]
     loose = _solve_all(equations, bound)
     first: dict[Dimension, bool] = {}
-    found = Dimensions(
+    named = Dimensions(
         bound, loose, first, arithmetic, frozenset(set(known).difference(alone, bound))
     )
     for item in declared:
         for axis, dim in item.named_dims() if item.name not in shapes else ():
-            for key in found.keys(item.name, axis, dim):
+            for key in named.keys(item.name, axis, dim):
                 if key not in bound:
                     first[key] = first.get(key, False) or axis == 0
-    return found
+    return named
 
 
 def _arithmetic(names: Iterable[str]) -> dict[str, Expression]:
@@ -264,11 +264,11 @@ def _solve(equation: Equation, bound: dict[str, int], loose: dict[str, str]) -> 
     expression, wanted = equation.expression, equation.length
     unknown = _open_symbols(equation, bound)
     if not unknown:
-        found = expression.value(bound)
-        if found != wanted:
+        actual = expression.value(bound)
+        if actual != wanted:
             values = ", ".join(f"{quote(key)} is {bound[key]}" for key in expression.symbols)
             raise UsageError(
-                f"{_binding_text(equation)}, but is {found or 'no length'} where {values}"
+                f"{_binding_text(equation)}, but is {actual or 'no length'} where {values}"
             )
         return
     (symbol,) = unknown

@@ -132,5 +132,5 @@ def _cause(error: Exception) -> str:
 
 
 def _not_a_model(head: bytes, reason: str) -> ModelError:
-    found = foreign.recognise(head)
-    return ModelError(f"not an ONNX model ({f'found {found}' if found else reason})")
+    kind = foreign.recognise(head)
+    return ModelError(f"not an ONNX model ({f'found {kind}' if kind else reason})")

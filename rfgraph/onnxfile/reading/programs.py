@@ -21,11 +21,11 @@ def proto_of(source: object) -> onnx.ModelProto | None:
     """
     try:
         serialize = _serializer(source)
-        found = getattr(source, "model_proto", None) if serialize is None else serialize(source)
+        proto = getattr(source, "model_proto", None) if serialize is None else serialize(source)
     except Exception as error:  # a stranger's object raises whatever it likes
         reason = printable(" ".join(f"{type(error).__name__}: {error}".split()), 160)
         raise ModelError(f"the object gives no model ({reason})") from None
-    return found if isinstance(found, onnx.ModelProto) else None
+    return proto if isinstance(proto, onnx.ModelProto) else None
 
 
 def _serializer(source: object) -> Callable[[object], object] | None:

@@ -127,10 +127,10 @@ def open_source(source: object) -> Source:
         return _file_source(os.fsdecode(source))
     if callable(getattr(source, "read", None)):
         return _stream_source(cast("BinaryIO", source))
-    found = f"a model is a path, bytes, a file object or a ModelProto, not {describe(source)}"
+    message = f"a model is a path, bytes, a file object or a ModelProto, not {describe(source)}"
     # A torch.nn.Module has a state.
     more = ": export it with torch.onnx.export" if hasattr(source, "state_dict") else ""
-    raise UsageError(found + more)
+    raise UsageError(message + more)
 
 
 def read_whole(source: Source) -> bytes:

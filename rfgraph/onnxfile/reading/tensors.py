@@ -71,13 +71,13 @@ def has_payload(tensor: TensorProto) -> bool:
 
 def external_files(proto: ModelProto) -> tuple[str, ...]:
     """Return the files in which tensors of a model lie, as it names them, each once."""
-    found: dict[str, None] = {}
+    locations: dict[str, None] = {}
     for tensor in stored_tensors(proto):
         if tensor.data_location == TensorProto.EXTERNAL:
-            found.update(
+            locations.update(
                 (item.value, None) for item in tensor.external_data if item.key == "location"
             )
-    return tuple(found)
+    return tuple(locations)
 
 
 def stored_tensors(proto: ModelProto) -> Iterator[TensorProto]:
@@ -152,9 +152,9 @@ def _check(tensor: TensorProto, kind: str) -> None:
         needed = 2 * count
     else:  # numbers of 4 and 2 bits share a byte, those of 6 have one each
         needed = -(-count // max(1, 8 // bits))
-    found = len(getattr(tensor, field))
-    if found != needed:
-        what = f"{count} elements of {kind.lower()} are {needed} long in {field}, found {found}"
+    length = len(getattr(tensor, field))
+    if length != needed:
+        what = f"{count} elements of {kind.lower()} are {needed} long in {field}, found {length}"
         raise _bad(tensor, what)
 
 
