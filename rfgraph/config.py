@@ -45,12 +45,12 @@ class Config:
 
     def for_model(self, model: str) -> Values:
         """Return the settings for a model file: those for all, then each pattern's that matches."""
-        found = dict(self.settings)
+        values = dict(self.settings)
         name = self._name(model)
         for pattern in self.patterns:
             if pattern.expression.fullmatch(name):
-                found.update(pattern.values)
-        return found
+                values.update(pattern.values)
+        return values
 
     def arguments(self, model: str | None, given: Mapping[str, Any]) -> Values:
         """Return the arguments of `make_settings`: the file's, then those given, files read.
@@ -176,30 +176,30 @@ def _config(file: Path, section: Mapping[str, Any]) -> Config:
     patterns = []
     for number, table in enumerate(values.pop("models", ()), 1):
         where = f"tool.rfgraph.models, table {number}"
-        found = _read_all(table, {"pattern": _text, **SETTINGS}, where)
-        if "pattern" not in found:
+        own = _read_all(table, {"pattern": _text, **SETTINGS}, where)
+        if "pattern" not in own:
             raise UsageError(f"{where}: the key pattern is required")
-        text = found.pop("pattern")
-        patterns.append(Pattern(text, _compile(text), _place_files(found, file.parent)))
+        text = own.pop("pattern")
+        patterns.append(Pattern(text, _compile(text), _place_files(own, file.parent)))
     run = {key: values.pop(key) for key in map(parameter, RUN) if key in values}
     return Config(file, _place_files(values, file.parent), run, tuple(patterns))
 
 
 def _read_all(table: Mapping[str, Any], readers: Mapping[str, Reader], where: str) -> Values:
-    found: Values = {}
+    values: Values = {}
     for key, value in table.items():
         reader = readers.get(key)
         if reader is None:
             raise UsageError(f"{where}: no key {quote(key)}; known are {', '.join(readers)}")
         try:
-            found[parameter(key)] = reader(value)
+            values[parameter(key)] = reader(value)
         except UsageError as error:
             raise UsageError(f"{where}: {error}") from None
         except (TypeError, ValueError) as error:
             raise UsageError(
                 f"{where}: {key} requires {error}, found {printable(repr(value))}"
             ) from None
-    return found
+    return values
 
 
 def _place_files(values: Values, folder: Path) -> Values:
@@ -282,8 +282,8 @@ def _codes(name: str, value: object) -> tuple[str, ...]:
 
 
 def _min_rf(value: object) -> object:
-    found = settings.lengths(value)
-    return "input" if found is None else found
+    lengths = settings.lengths(value)
+    return "input" if lengths is None else lengths
 
 
 def _shapes(value: object) -> dict[str, tuple[int, ...]]:

@@ -42,7 +42,7 @@ def assert_receptive_field(
     least = severity(asked.pop("fail_on", "warning"))
     findings = at_least(check(model, rules=rules, **asked), least)
     if findings:
-        lines = [f"{found.code} {found.severity}: {found.message}" for found in findings]
+        lines = [f"{finding.code} {finding.severity}: {finding.message}" for finding in findings]
         raise AssertionError("\n".join(lines))
 
 
@@ -57,11 +57,11 @@ def _settings_of(
     config = read(file)
     path = os.fsdecode(model) if isinstance(model, str | os.PathLike) else None
     config.require_matches([] if path is None else [path])
-    found = config.arguments(path, stated)
+    settings = config.arguments(path, stated)
     if isinstance(model, Model | Result):
         binding = {"input_shapes", "input_values", "dims", "masks"} - stated.keys()
-        found = {name: value for name, value in found.items() if name not in binding}
-    return found
+        settings = {name: value for name, value in settings.items() if name not in binding}
+    return settings
 
 
 @pytest.fixture(scope="session")

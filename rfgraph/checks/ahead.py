@@ -39,13 +39,13 @@ def positions(name: str, value: object, least: int = 0, other: str = "") -> tupl
         items = [int(part) if _LENGTH.fullmatch(part) else part for part in value.split(",")]
     elif isinstance(value, Sequence):
         items = value
-    found = tuple(item for item in items if type(item) is int and item >= least)
-    if not items or len(found) != len(items):
+    kept = tuple(item for item in items if type(item) is int and item >= least)
+    if not items or len(kept) != len(items):
         raise UsageError(
             f"{name} requires {other}N or N,N... (positions, one number for each spatial axis), "
             f"found {value_text(value)}"
         )
-    return found
+    return kept
 
 
 def ahead_of(*, causal: bool, most: object, rate: object, axis: int | None) -> Ahead | None:
@@ -69,10 +69,10 @@ def _not_negative(value: object) -> Fraction:
 
 def positive(name: str, value: object) -> Fraction:
     """Return a number above 0: an integer, a decimal or a fraction p/q."""
-    found = exact(value)
-    if found is None or found <= 0:
+    number = exact(value)
+    if number is None or number <= 0:
         raise UsageError(f"{name} requires a number above 0, found {value_text(value)}")
-    return found
+    return number
 
 
 def exact(value: object) -> Fraction | None:

@@ -150,13 +150,13 @@ class Move:
 
     def guess(self, gaps: Mapping[int, Fraction], places: Mapping[int, int]) -> dict[int, int]:
         """Return the steps that arithmetic expects to close the gap on each axis."""
-        found = {}
+        steps = {}
         for axis, gap in gaps.items():
             growth = self.growth(places[axis])
-            found[axis] = max(math.ceil(gap / growth), 1) if growth else 1
+            steps[axis] = max(math.ceil(gap / growth), 1) if growth else 1
         if self.kind == "layer":
-            return dict.fromkeys(found, max(found.values()))
-        return dict.fromkeys(found, 1) if self.kind == "stride" else found
+            return dict.fromkeys(steps, max(steps.values()))
+        return dict.fromkeys(steps, 1) if self.kind == "stride" else steps
 
 
 def _wider_pads(layer: Layer, more: Mapping[int, int], *, causal: bool) -> tuple[int, ...]:
@@ -182,7 +182,7 @@ def moves(
     `places` are the input's spatial axes, counted, along which the field falls short.
     """
     padding = {
-        layer.address: found for layer in layers if (found := padding_of(result, layer)) is not None
+        layer.address: pad for layer in layers if (pad := padding_of(result, layer)) is not None
     }
     made: list[Move] = []
     for kind in KINDS:

@@ -192,10 +192,10 @@ def _value(place: Place, axis: Axis, stat: str, required: int) -> Value:
             return Value(stat, UNDETERMINED, holds=False)
         text = "the whole axis" if covers else "global, but some positions are never read"
         return Value(stat, text, covers)
-    found = _number(place, axis, stat)
-    if isinstance(found, str):
-        return Value(stat, found, holds=False)
-    return Value(stat, rational_text(found), found >= required, found)
+    number = _number(place, axis, stat)
+    if isinstance(number, str):
+        return Value(stat, number, holds=False)
+    return Value(stat, rational_text(number), number >= required, number)
 
 
 def _number(place: Place, axis: Axis, stat: str) -> Fraction | int | str:
@@ -208,8 +208,8 @@ def _number(place: Place, axis: Axis, stat: str) -> Fraction | int | str:
         none = "one-sided" if axis.scope == "one-sided" else UNDETERMINED
         return none if size is None else size
     if part is not None:
-        found = effective(place.subject, place.item, place.tensor, part)
-        size = None if found is None else found.axes[axis.axis].endless_size
+        effective_field = effective(place.subject, place.item, place.tensor, part)
+        size = None if effective_field is None else effective_field.axes[axis.axis].endless_size
         return UNDETERMINED if size is None else size
     if stat in ("min", "max"):
         form = place.subject.result.forms[place.item.name]

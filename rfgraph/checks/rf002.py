@@ -68,14 +68,14 @@ def _unaligned_axes(graph: Graph, form: ClosedForm) -> dict[str, Mapping[int, bo
     """
     known: dict[int, Mapping[int, bool]] = {}
     parts = {name: one.edge.source for one in form.joined.values() for name in one.passed}
-    found: dict[str, Mapping[int, bool]] = {}
+    in_doubt: dict[str, Mapping[int, bool]] = {}
     for tensor, state in form.items():
-        if tensor in parts and not found.get(parts[tensor]):
+        if tensor in parts and not in_doubt.get(parts[tensor]):
             continue
         if id(state) not in known:
             known[id(state)] = _axes_in_doubt(form, state, shape_of(graph, tensor) or ())
-        found[tensor] = known[id(state)]
-    return found
+        in_doubt[tensor] = known[id(state)]
+    return in_doubt
 
 
 def _axes_in_doubt(form: ClosedForm, state: State, shape: Shape) -> Mapping[int, bool]:

@@ -61,13 +61,13 @@ def findings(subject: Subject) -> Iterator[Finding]:
             f"{len(model.outputs)}"
         )
     for item, tensor in subject.outputs():
-        found = tiles(subject.result, tensor, item.name)
+        tiling = tiles(subject.result, tensor, item.name)
         if isinstance(halo, tuple):
-            said = _wrong(found, halo)
+            said = _wrong(tiling, halo)
         else:
             places = model.outputs.index(tensor), model.inputs.index(item)
-            said = _wrongly_described(found, halo, *places)
-        yield from subject.along(CHECK, tensor, item, (*_impossible(found), *said))
+            said = _wrongly_described(tiling, halo, *places)
+        yield from subject.along(CHECK, tensor, item, (*_impossible(tiling), *said))
 
 
 def _impossible(found: Tiling) -> Iterator[Said]:

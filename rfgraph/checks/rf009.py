@@ -64,12 +64,12 @@ def _measurements(subject: Subject) -> Iterator[tuple[ModelInput, Measurement]]:
             "give it (--causal, or --max-lookahead N)"
         )
     for item, tensor in subject.outputs():
-        found = stream(subject.result, tensor, item.name, axis=asked.axis, rate=asked.rate)
-        text, ahead = _what_is_wrong(found, asked), found.lookahead
-        said = partial(Said, found.axis, text or "", required=asked.positions, found=ahead)
+        streaming = stream(subject.result, tensor, item.name, axis=asked.axis, rate=asked.rate)
+        text, ahead = _what_is_wrong(streaming, asked), streaming.lookahead
+        said = partial(Said, streaming.axis, text or "", required=asked.positions, found=ahead)
         yield (
             item,
-            Measurement(tensor, item.name, found.axis, 0, ahead, holds=text is None, said=said),
+            Measurement(tensor, item.name, streaming.axis, 0, ahead, holds=text is None, said=said),
         )
 
 

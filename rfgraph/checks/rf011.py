@@ -40,8 +40,8 @@ SMALL = 0.5
 def findings(subject: Subject) -> Iterator[Finding]:
     """Yield a note for each target, input and spatial axis with a small effective field."""
     for item, tensor in subject.pairs_asked():
-        found = effective(subject, item, tensor, SHARE)
-        axes = found.axes.values() if found else ()
+        field = effective(subject, item, tensor, SHARE)
+        axes = field.axes.values() if field else ()
         said = (
             _what_is_small(axis, _positions_asked(subject, place))
             for place, axis in enumerate(axes)

@@ -213,8 +213,8 @@ def statistic(value: object) -> str:
 
 def effective_share(stat: str) -> float | None:
     """Return the share of the effective field that erfNN stands for, None for another statistic."""
-    found = _EFFECTIVE.fullmatch(stat)
-    return float(found[1]) / 100 if found is not None and float(found[1]) else None
+    match = _EFFECTIVE.fullmatch(stat)
+    return float(match[1]) / 100 if match is not None and float(match[1]) else None
 
 
 def percentile(stat: str) -> Fraction | None:
@@ -227,10 +227,10 @@ def percentile(stat: str) -> Fraction | None:
 
 def share(value: object) -> Fraction:
     """Return a share of paths exactly: 0.9 is nine tenths, whatever a float makes of it."""
-    found = exact(value)
-    if found is None or not 0 <= found <= 1:
+    number = exact(value)
+    if number is None or not 0 <= number <= 1:
         raise UsageError(f"min-covering requires a share from 0 to 1, found {value_text(value)}")
-    return found
+    return number
 
 
 def severity(value: object) -> Severity:

@@ -127,12 +127,12 @@ def _wider(gate: Gate, short: _Shortfall) -> Iterator[Suggestion | str]:
         yield from _past(gate.result, short, layers)
     causal = lookahead_of(gate.result, short.tensor, short.input) == 0
     candidates = moves(gate.result, layers, list(short.places.values()), causal=causal)
-    found: list[tuple[Kind, Suggestion]] = []
+    enough: list[tuple[Kind, Suggestion]] = []
     for kind in KINDS:
         same = [move for move in candidates if move.kind == kind]
-        found.extend(_smallest_of(gate, short, same))
-    yield from (item for _, item in sorted(found, key=lambda it: (KINDS.index(it[0]), it[1].cost)))
-    if not found and layers:
+        enough.extend(_smallest_of(gate, short, same))
+    yield from (item for _, item in sorted(enough, key=lambda it: (KINDS.index(it[0]), it[1].cost)))
+    if not enough and layers:
         names = some_quoted([layer.address for layer in layers])
         yield f"no change of one of these is enough, or the shapes refuse it: {names}"
     elif not layers and not every:

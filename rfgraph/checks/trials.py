@@ -68,8 +68,8 @@ class Gate:
 
     def least_reached(self, changes: Changes) -> Fraction | int | None:
         """Return the least that the statistic is on an axis of the changed model."""
-        found = (item.found for item in self.measure(changes) if item.found is not None)
-        return min(found, default=None)
+        reached = (item.found for item in self.measure(changes) if item.found is not None)
+        return min(reached, default=None)
 
 
 def smallest(

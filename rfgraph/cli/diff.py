@@ -42,8 +42,8 @@ def add_arguments(parser: Parser) -> None:
 
 def parse_renaming(text: str) -> tuple[str, str]:
     """Return what a tensor is called in the old and in the new model."""
-    old, found, new = text.partition("=")
-    return (old, new) if found else (text, text)
+    old, sign, new = text.partition("=")
+    return (old, new) if sign else (text, text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,6 +54,6 @@ def run(options: argparse.Namespace) -> int:
     asked = kinds_of(() if options.fail_on is None else options.fail_on.split(","))
     refuse_to_overwrite(options.output, [options.old, options.new])
     old, new = (load_file(file, options) for file in (options.old, options.new))
-    found = diff(old, new, tensors=dict(options.tensor))
-    show(options, "diff", found)
-    return FAILS if found.failing(asked) else 0
+    differences = diff(old, new, tensors=dict(options.tensor))
+    show(options, "diff", differences)
+    return FAILS if differences.failing(asked) else 0

@@ -78,12 +78,12 @@ def unit(text: str) -> str | tuple[int | slice | None, ...]:
 def share(text: str) -> float:
     """Return a part of one, not zero."""
     try:
-        found = float(text)
+        part = float(text)
     except ValueError:
-        found = math.nan
-    if not 0 < found <= 1:
+        part = math.nan
+    if not 0 < part <= 1:
         raise refusal("a number above 0 and at most 1", text)
-    return found
+    return part
 
 
 def run(options: argparse.Namespace) -> int:
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     fields, file = _fields(chosen, options), None
     if ending in MAPS and ending != options.format:
         if len(fields) != 1:
-            names = ", ".join(quote(found.tensor) for found in fields[:5])
+            names = ", ".join(quote(field.tensor) for field in fields[:5])
             raise UsageError(
                 f"a map is of one tensor, found {len(fields)} ({names}): --tensor NAME"
             )

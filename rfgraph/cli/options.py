@@ -164,8 +164,8 @@ def named_length(text: str) -> tuple[str, int]:
 
 def named_value(text: str) -> tuple[str, str]:
     """Return the name and the value of NAME=VALUE; a name may hold "=", a file's as well."""
-    name, found, value = text.partition("=@")
-    if found:
+    name, sign, value = text.partition("=@")
+    if sign:
         return name, f"@{value}"
     name, _, value = text.rpartition("=")
     if not name or not value:
@@ -206,10 +206,10 @@ def answers(
         raise UsageError(f"--verify is told as {' or '.join(VERIFIED)}, not as {options.format}")
     chosen = view_of(options)
     result = chosen.result
-    found = [ask(result, *pair, **question) for pair in chosen.pairs()]
+    answered = [ask(result, *pair, **question) for pair in chosen.pairs()]
     if options.verify:
-        found = [replace(item, proof=prove(result, item, options)) for item in found]
-    return result.model, found
+        answered = [replace(item, proof=prove(result, item, options)) for item in answered]
+    return result.model, answered
 
 
 def proof_code(found: Iterable[Tiling | Streaming]) -> int:

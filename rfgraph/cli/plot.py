@@ -188,10 +188,10 @@ def _distributions(
 
     count = partial(path_histogram, count=options.count, joint=joint)
     chosen = view(model.result, options.input, options.tensor, reached=False)
-    found = all_distributions(chosen, count)
-    if found and not any(item.histogram is None or item.histogram.total for item in found):
+    counted = all_distributions(chosen, count)
+    if counted and not any(item.histogram is None or item.histogram.total for item in counted):
         raise UsageError("nothing is read: no path leads to the tensors")
-    return found
+    return counted
 
 
 def _histograms(model: Drawn, options: argparse.Namespace) -> list[Part]:
@@ -235,10 +235,10 @@ def _fields(model: Drawn, options: argparse.Namespace) -> list[Part]:
     from rfgraph.relations.graph import input_shape
     from rfgraph.reports.pictures.field import part
 
-    found = _field(model, options)
-    (region,) = read_by(model.result, found.tensor, found.index, found.input).regions
-    shape = input_shape(model.result.graph, found.input)
-    return [part(region, found, shape, model.name or found.tensor)]
+    field = _field(model, options)
+    (region,) = read_by(model.result, field.tensor, field.index, field.input).regions
+    shape = input_shape(model.result.graph, field.input)
+    return [part(region, field, shape, model.name or field.tensor)]
 
 
 def _graphs(model: Drawn, options: argparse.Namespace) -> list[Part]:

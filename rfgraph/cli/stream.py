@@ -56,12 +56,12 @@ def integer(text: str) -> int:
 def rate(text: str) -> Fraction:
     """Return a rate in Hz: a decimal number, or a fraction p/q."""
     try:
-        found = Fraction(text) if len(text) < 40 and "e" not in text.lower() else Fraction(0)
+        hertz = Fraction(text) if len(text) < 40 and "e" not in text.lower() else Fraction(0)
     except (ValueError, ZeroDivisionError):
-        found = Fraction(0)
-    if found <= 0:
+        hertz = Fraction(0)
+    if hertz <= 0:
         raise refusal("a number above 0", text)
-    return found
+    return hertz
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,9 +69,9 @@ def run(options: argparse.Namespace) -> int:
     from rfgraph.analysis.streaming import stream
 
     question = {"axis": options.axis, "rate": options.rate, "chunk": options.chunk}
-    model, found = answers(options, stream, _proof, **question)
-    show(options, "stream", model, found)
-    return proof_code(found)
+    model, streams = answers(options, stream, _proof, **question)
+    show(options, "stream", model, streams)
+    return proof_code(streams)
 
 
 def _proof(result: Analysis, item: Streaming, options: argparse.Namespace) -> Proof:

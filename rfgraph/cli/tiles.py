@@ -74,11 +74,11 @@ def lengths(text: str) -> tuple[int, ...]:
 
 def memory(text: str) -> int:
     """Return the bytes of 512MiB, 2GB or a plain number."""
-    found = _MEMORY.fullmatch(text)
-    if found is None:
+    match = _MEMORY.fullmatch(text)
+    if match is None:
         raise refusal("bytes as 2GiB, 500MB", text)
-    power = "kmgt".find(found[2].lower()) + 1 if found[2] else 0
-    return int(found[1]) * (1 << 10 * power if found[3] else int(1000**power))
+    power = "kmgt".find(match[2].lower()) + 1 if match[2] else 0
+    return int(match[1]) * (1 << 10 * power if match[3] else int(1000**power))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -90,13 +90,13 @@ def run(options: argparse.Namespace) -> int:
     if options.library is not None and options.format != "text":
         raise UsageError(f"--for prints lines to paste, and not {options.format}")
     question = {"tile": options.tile, "image": options.image, "memory": options.memory}
-    model, found = answers(options, tiles, _proof, **question)
+    model, tilings = answers(options, tiles, _proof, **question)
     if options.library is None:
-        show(options, "tiles.report", model, found)
-        return proof_code(found)
+        show(options, "tiles.report", model, tilings)
+        return proof_code(tilings)
     from rfgraph.reports.tiles.snippets import snippet
 
-    emit(options, "\n".join(snippet(item, options.library) for item in found))
+    emit(options, "\n".join(snippet(item, options.library) for item in tilings))
     return 0
 
 

@@ -45,10 +45,10 @@ HEADER = ("axis", "theoretical", "effective", "sigma", "without borders", "ratio
 
 def as_text(model: Model, fields: Sequence[ERF], file: str | None, style: Style) -> str:
     """Return the report of `rfgraph erf`, of which the JSON alone names the `file` of a map."""
-    notes = dict.fromkeys(note for found in fields for note in caveats(found))
+    notes = dict.fromkeys(note for field in fields for note in caveats(field))
     return blocks(
         [style.bold(safe(model.file))],
-        *(_lines(model, found, style) for found in fields),
+        *(_lines(model, field, style) for field in fields),
         [line for note in notes for line in style.wrap(note, "  ")],
     )
 
@@ -111,12 +111,12 @@ def _colour(row: Floats) -> str:
 
 def as_json(model: Model, fields: Sequence[ERF], file: str | None) -> str:
     """Return the report as JSON, with the file that a map is written to."""
-    return results([{**found.entry(), "map_file": file} for found in fields])
+    return results([{**field.entry(), "map_file": file} for field in fields])
 
 
 def as_csv(model: Model, fields: Sequence[ERF], file: str | None) -> str:
     """Return a row for each field and axis, with the keys of the JSON."""
-    return csv_text(RECORD, (row for found in fields for row in _records(found)))
+    return csv_text(RECORD, (row for field in fields for row in _records(field)))
 
 
 def _records(found: ERF) -> Iterator[list[object]]:
@@ -128,7 +128,7 @@ def _records(found: ERF) -> Iterator[list[object]]:
 
 def as_markdown(model: Model, fields: Sequence[ERF], file: str | None) -> str:
     """Return a table for each field."""
-    return page(model.file, (part for found in fields for part in _parts(found)))
+    return page(model.file, (part for field in fields for part in _parts(field)))
 
 
 def _parts(found: ERF) -> Iterator[str]:

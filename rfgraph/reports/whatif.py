@@ -33,8 +33,8 @@ def as_text(
 ) -> str:
     """Return what is changed, and what differs then in what is read."""
     changes = lay_out(HEADER, _rows(model), style)
-    found = _compare(given, model, tensors, source)
-    lines = [style.bold(safe(model.file)), "", *changes, *output_lines(found, style)]
+    differences = _compare(given, model, tensors, source)
+    lines = [style.bold(safe(model.file)), "", *changes, *output_lines(differences, style)]
     return "\n".join(lines) + "\n"
 
 
@@ -43,8 +43,8 @@ def as_markdown(
 ) -> str:
     """Return the same as Markdown."""
     title, changes = f"### What if: {for_markdown(model.file)}", table(HEADER, _rows(model))
-    found = _compare(given, model, tensors, source)
-    return "\n\n".join([title, changes, *output_parts(found)]) + "\n"
+    differences = _compare(given, model, tensors, source)
+    return "\n\n".join([title, changes, *output_parts(differences)]) + "\n"
 
 
 def _compare(given: Model, model: Model, tensors: Sequence[str] | None, source: str | None) -> Diff:

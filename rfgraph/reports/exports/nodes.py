@@ -124,9 +124,9 @@ def by_node(
     result: Analysis, values: Mapping[str, Sequence[Values]]
 ) -> dict[int, Sequence[Values]]:
     """Return the fields by the number of the node in the file; nodes without any are left out."""
-    found = {}
+    fields = {}
     for number, node in enumerate(file_graph(result).nodes):
         tensor = tensor_of(result, node)
         if tensor is not None and values.get(tensor):
-            found[number] = values[tensor]
-    return found
+            fields[number] = values[tensor]
+    return fields

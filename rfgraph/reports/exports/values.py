@@ -52,19 +52,19 @@ class Values:
 
     def attributes(self) -> dict[str, str | int | float]:
         """Return what is known of the axis with the largest size, of one type for each key."""
-        found: dict[str, str | int | float] = dict(self.numbers())
-        found |= {key: float(found[key]) for key in ("stride", "start") if key in found}
+        known: dict[str, str | int | float] = dict(self.numbers())
+        known |= {key: float(known[key]) for key in ("stride", "start") if key in known}
         source = printable(self.input, len(self.input))
-        return {"input": source, "axis": self.largest.axis, **found, "scope": self.largest.scope}
+        return {"input": source, "axis": self.largest.axis, **known, "scope": self.largest.scope}
 
     def texts(self) -> dict[str, str]:
         """Return what is known by key: once where the axes agree, else for each, with commas."""
-        found = {}
+        texts = {}
         for key in KEYS:
             told = [_text(getattr(one, key)) for one in self.along]
             if any(text != "-" for text in told):
-                found[key] = told[0] if len(set(told)) == 1 else ", ".join(told)
-        return found
+                texts[key] = told[0] if len(set(told)) == 1 else ", ".join(told)
+        return texts
 
     def numbers(self) -> dict[str, int | float]:
         """Return the numbers of the axis with the largest size, as far as a float holds them."""
@@ -87,7 +87,7 @@ def values_of(result: Analysis) -> dict[str, tuple[Values, ...]]:
 
     Inputs without a spatial axis are left out.
     """
-    found: dict[str, list[Values]] = {name: [] for name in result.graph}
+    fields: dict[str, list[Values]] = {name: [] for name in result.graph}
     for source, form in result.forms.items():
         if not form.spatial_axes:
             continue
@@ -96,8 +96,8 @@ def values_of(result: Analysis) -> dict[str, tuple[Values, ...]]:
             field = result.receptive_field(tensor, source)
             effective = sizes.get(tensor, {})
             along = [_along(field, axis, effective.get(axis)) for axis in form.spatial_axes]
-            found[tensor].append(Values(source, tuple(along)))
-    return {name: tuple(values) for name, values in found.items()}
+            fields[tensor].append(Values(source, tuple(along)))
+    return {name: tuple(values) for name, values in fields.items()}
 
 
 def _along(field: ReceptiveField, axis: int, effective: int | None) -> Along:
@@ -114,10 +114,10 @@ def named_texts(values: Sequence[Values], *, several: bool) -> dict[str, str]:
     Keys begin with `PREFIX`. Where the model has `several` inputs, rfgraph.input says whose the
     plain keys are, the first that reaches the tensor; those of others have its name in brackets.
     """
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for number, one in enumerate(values):
         if several and not number:
-            found[f"{PREFIX}input"] = one.input
+            texts[f"{PREFIX}input"] = one.input
         mark = f"[{one.input}]" if number else ""
-        found.update((f"{PREFIX}{key}{mark}", text) for key, text in one.texts().items())
-    return found
+        texts.update((f"{PREFIX}{key}{mark}", text) for key, text in one.texts().items())
+    return texts

@@ -45,5 +45,5 @@ def endless_sizes(axes: Sequence[EffectiveAxis]) -> str:
 
 def ratio_text(axes: Sequence[EffectiveAxis]) -> str:
     """Return the ratios of effective to theoretical sizes, once where they agree."""
-    found = dict.fromkeys("-" if a.ratio is None else f"{a.ratio:.0%}" for a in axes)
-    return " x ".join(text.replace("%", " %") for text in found)
+    ratios = dict.fromkeys("-" if a.ratio is None else f"{a.ratio:.0%}" for a in axes)
+    return " x ".join(text.replace("%", " %") for text in ratios)

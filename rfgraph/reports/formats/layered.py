@@ -227,11 +227,11 @@ def _whole(
     least: float,
 ) -> dict[int, int]:
     """Return whole columns from 0, in order and as far apart as before."""
-    found = {}
+    whole = {}
     for row in rows:
         low = None
         for point in row:
             free = round(columns[point] - least) - offsets[point]
             low = free if low is None else max(low, free)
-            found[point] = low + offsets[point]
-    return found
+            whole[point] = low + offsets[point]
+    return whole

@@ -44,8 +44,8 @@ def exact_text(item: Tiling) -> str:
 
 def blocker_lines(blockers: Sequence[Blocker]) -> Iterator[str]:
     """Yield a line for each reason: the operators and the axes."""
-    found = group(((item.op_type, item.why), item) for item in blockers)
-    for (kind, why), alike in found.items():
+    reasons = group(((item.op_type, item.why), item) for item in blockers)
+    for (kind, why), alike in reasons.items():
         nodes = list(dict.fromkeys(item.node for item in alike))
         axes = axes_text(sorted({item.axis for item in alike}))
         yield f"{printable(kind)} at {some_names(nodes)}: {why} ({axes})"

@@ -82,12 +82,12 @@ def fit(name: str, inches: float, size: float, *, bold: bool = False) -> str:
     if len(text) <= _LONG and _width(text, size, bold=bold) <= inches * 72:
         return text
     most = min(len(text) - 1, math.ceil(inches * 72 / (0.3 * size)))
-    found = bisect_right(
+    fitting = bisect_right(
         range(2, most + 1),
         inches * 72,
         key=lambda length: _width(_shorten_middle(text, length), size, bold=bold),
     )
-    return _shorten_middle(text, found + 1) if found else "…"
+    return _shorten_middle(text, fitting + 1) if fitting else "…"
 
 
 def _in_font(name: str, *, bold: bool) -> str:

@@ -133,11 +133,11 @@ def _input(
     result, source = view.result, item.name
     names = [name for name in result.graph if name in result.forms[source]]
     rows = layers(view, source)
-    found = {"name": safe(source), "at": places[source], "shape": item.shape,
-             "axes": result.forms[source].spatial_axes,
-             "open": sorted(item.probed)}  # fmt: skip
+    head = {"name": safe(source), "at": places[source], "shape": item.shape,
+            "axes": result.forms[source].spatial_axes,
+            "open": sorted(item.probed)}  # fmt: skip
     return {
-        **found,
+        **head,
         "layers": [_layer(places, row) for row in rows],
         **_fields(view, item, names, places),
         **_units(result, source, names, places),
@@ -238,7 +238,7 @@ def _walks(
 
     A group is `[axes, {size: tensors}]`; tensors are bits in base 64, six in a character.
     """
-    found = []
+    entries = []
     left = MAX_WALK_BYTES
     for shown in counted:
         groups: list[Any] = []
@@ -248,8 +248,8 @@ def _walks(
             left -= sum(map(len, walks.values()))
             axes = [axis.axis for axis in alike_]
             groups.append([axes, walks, shown.lengths[axes[0]]])
-        found.append([places[shown.tensor], groups])
-    return found
+        entries.append([places[shown.tensor], groups])
+    return entries
 
 
 def _lit(

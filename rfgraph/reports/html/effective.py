@@ -40,11 +40,11 @@ def effective_fields(
         if left < 0:
             return
         try:
-            found = erf(result, name, input=source, local=not _is_local(result, source, name))
+            field = erf(result, name, input=source, local=not _is_local(result, source, name))
         except RfgraphError:
             continue
-        if not found.empty:
-            yield (source, name), found
+        if not field.empty:
+            yield (source, name), field
 
 
 def _in_turn(result: Analysis, layers: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:

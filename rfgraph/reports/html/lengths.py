@@ -50,11 +50,11 @@ def _section(name: str, title: str, parts: Iterable[str]) -> str:
 
 def _tiles(result: Analysis, name: str, source: str) -> Iterator[str]:
     try:
-        found = tiles(result, name, source)
+        tiling = tiles(result, name, source)
     except RfgraphError:
         return
-    if found.exact:
-        yield "".join(_tile_parts(found))
+    if tiling.exact:
+        yield "".join(_tile_parts(tiling))
 
 
 def _tile_parts(found: Tiling) -> Iterator[str]:
@@ -97,11 +97,11 @@ def _stream(result: Analysis, name: str, source: str) -> Iterator[str]:
     if len(result.forms[source].spatial_axes) != 1:
         return
     try:
-        found = stream(result, name, source)
+        streaming = stream(result, name, source)
     except RfgraphError:
         return
-    if not found.breakers and found.period is not None:
-        yield "".join(_stream_parts(found))
+    if not streaming.breakers and streaming.period is not None:
+        yield "".join(_stream_parts(streaming))
 
 
 def _stream_parts(found: Streaming) -> Iterator[str]:

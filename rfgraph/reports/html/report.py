@@ -72,12 +72,12 @@ def _effective(view: View) -> dict[tuple[str, str], ERF]:
 
 def all_findings(result: Result) -> list[Finding]:
     """Return what every check says that needs no setting and can be asked of this model."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for code in all_codes():
         if check_of(code).needs is None:
             try:
-                found.extend(check(result, select=code))
+                findings.extend(check(result, select=code))
             except RfgraphError:
                 # A length is open that this check needs: the answer says which.
                 continue
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(findings))

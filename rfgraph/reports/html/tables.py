@@ -39,13 +39,13 @@ NOTHING = [1, 0]
 
 def alike(result: Analysis, names: Iterable[str]) -> dict[str, str]:
     """Return for each tensor the first whose units read the same: what only passes elements on."""
-    found: dict[str, str] = {}
+    first: dict[str, str] = {}
     for name in names:
         edges = list(edges_into(result.graph, name))
-        same = {found.get(edge.source, edge.source) for edge in edges}
+        same = {first.get(edge.source, edge.source) for edge in edges}
         passes = len(same) == 1 and all(edge.relation.is_identity for edge in edges)
-        found[name] = same.pop() if passes else name
-    return found
+        first[name] = same.pop() if passes else name
+    return first
 
 
 def unit_tables(
@@ -64,12 +64,12 @@ def unit_tables(
         tables = {}
     form = result.forms[source]
     for name in names:
-        shape, found, state = shape_of(result.graph, name), tables.get(name), form[name]
-        if shape is None or found is None:
+        shape, table, state = shape_of(result.graph, name), tables.get(name), form[name]
+        if shape is None or table is None:
             yield name, None
             continue
         moving = frozenset().union(*(carriers(state.classes, axis) for axis in form.spatial_axes))
-        entries = _entries(result, source, name, shape, found, moving)
+        entries = _entries(result, source, name, shape, table, moving)
         yield name, None if entries is None else [sorted(moving), entries]
 
 
@@ -155,8 +155,8 @@ def _periods(axis: Axis, lo: Ints, hi: Ints) -> list[int]:
     """Return periods worth a try: one, that of the field, and the way back to the first unit."""
     inner = None if axis.interior is None else axis.interior.period
     known = [period[0] for period in (axis.period, inner) if period is not None]
-    found = [1, *(p for p in known if p <= _TRIED)]
+    periods = [1, *(p for p in known if p <= _TRIED)]
     back = np.flatnonzero((lo[1:] == lo[0]) & (hi[1:] == hi[0])) + 1
     away = back[back > np.arange(1, len(back) + 1)]
-    found.extend(away[:1].tolist())
-    return found
+    periods.extend(away[:1].tolist())
+    return periods

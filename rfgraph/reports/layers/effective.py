@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 def rows(view: View, kind: Kind, share: float) -> list[Row]:
     """Return a row for each layer and spatial axis of the inputs asked for."""
-    found = []
+    effective_rows = []
     for source in view.inputs:
         every = layers(view, source)
         names = list(dict.fromkeys(layer.field.tensor for layer in every))
@@ -54,8 +54,8 @@ def rows(view: View, kind: Kind, share: float) -> list[Row]:
                 numbers = layer.field.axes[axis].local or layer.field.axes[axis]
                 one = fields.get(name, {}).get(axis)
                 sizes = (None, None) if one is None else (six_digits(one.sigma), one.size)
-                found.append(Row(layer.label, name, source, axis, numbers.size, *sizes))
-    return found
+                effective_rows.append(Row(layer.label, name, source, axis, numbers.size, *sizes))
+    return effective_rows
 
 
 def as_text(file: str, found: Sequence[Row], kind: Kind, share: float, style: Style) -> str:

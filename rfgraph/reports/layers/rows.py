@@ -231,11 +231,11 @@ def _table(view: View, item: ModelInput, rows: list[Layer], style: Style) -> lis
     name = style.name(item.name, style.width // 2)
     caption = f"Input  {name}  {shape_text(item.shape)}, {axes_text(axes)}"
     lines = textwrap.wrap(caption, style.width, drop_whitespace=False)
-    differ, found = _table_rows(rows)
+    differ, groups = _table_rows(rows)
     if differ:
-        cells = [(safe(label), at, *row) for label, at, row in found]
+        cells = [(safe(label), at, *row) for label, at, row in groups]
         return [*lines, *lay_out(("layer", "axis", *HEADER), cells, style)]
-    return [*lines, *lay_out(("layer", *HEADER), [(safe(n), *row) for n, _, row in found], style)]
+    return [*lines, *lay_out(("layer", *HEADER), [(safe(n), *row) for n, _, row in groups], style)]
 
 
 def as_markdown(view: View) -> str:

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 def padding_rows(view: View, field: ReceptiveField) -> Iterator[Row]:
     """Yield a row where padding touches units at any depth, once for like axes."""
     said = group((_counts(view, field, axis), axis) for axis in view.spatial_axes(field))
-    for found, axes in said.items():
-        if found is not None and any(found[:2]):
-            left, right, length = found
+    for counts, axes in said.items():
+        if counts is not None and any(counts[:2]):
+            left, right, length = counts
             text = f"{count_of(left, 'unit')} at the start, {right} at the end of {length}"
             yield "padding touches", text + _where(view, field, axes, " ({})"), ""
 
@@ -53,10 +53,10 @@ def _counts(view: View, field: ReceptiveField, axis: int) -> tuple[int, int, int
         return None
     (carrier,) = along
     try:
-        found = view.result.examine(field.tensor).touched(field.input, axis)
+        touched = view.result.examine(field.tensor).touched(field.input, axis)
     except BoundError:
         return None
-    return None if found is None else (*touched_counts(found, carrier), field.shape[carrier])
+    return None if touched is None else (*touched_counts(touched, carrier), field.shape[carrier])
 
 
 def shift_rows(view: View, field: ReceptiveField, item: ModelInput) -> Iterator[Row]:
@@ -105,10 +105,10 @@ def _stretch_lines(
     view: View, item: ModelInput, axis: int, moving: Movement
 ) -> Iterator[tuple[str, str]]:
     """Say which operators sample otherwise at each length: a part is then never as the whole."""
-    found = [one.operator for one in moving.breaks if one.why == STRETCHED]
-    found.extend(sampled_otherwise(view.result.lengths, item, axis, moving))
-    if found:
-        names = some_names([*dict.fromkeys(operator.label for operator in found)])
+    operators = [one.operator for one in moving.breaks if one.why == STRETCHED]
+    operators.extend(sampled_otherwise(view.result.lengths, item, axis, moving))
+    if operators:
+        names = some_names([*dict.fromkeys(operator.label for operator in operators)])
         yield f"sampling at {names} depends on the length", ""
 
 

@@ -33,11 +33,11 @@ def glance(view: View, field: ReceptiveField) -> list[Row]:
     from rfgraph.reports.formats.effective import endless_sizes, ratio_text, sizes_text
 
     try:
-        found = erf(view.result, field.tensor, input=field.input)
+        effective = erf(view.result, field.tensor, input=field.input)
     except RfgraphError:
         return []
-    axes = list(found.axes.values())
-    if found.empty or any(axis.ratio is None for axis in axes):
+    axes = list(effective.axes.values())
+    if effective.empty or any(axis.ratio is None for axis in axes):
         return []
     without, inside = endless_sizes(axes), sizes_text([axis.size for axis in axes])
     note = f"{ratio_text(axes)} of it"
