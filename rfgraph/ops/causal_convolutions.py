@@ -122,11 +122,11 @@ def _spread(node: OpNode, count: int, last: bool) -> Shape:
 
 def _choose(node: OpNode, shape: Shape) -> Chain:
     """Return a chain from the data to those of its channels that are chosen."""
-    found, start = node.shape(0), node.int("input_channel_offset", 0)
-    last = len(found) - 1
-    if found[last] == shape[last]:
-        return Chain(found)
-    return Chain(found).take(last, start, shape[last])
+    whole, start = node.shape(0), node.int("input_channel_offset", 0)
+    last = len(whole) - 1
+    if whole[last] == shape[last]:
+        return Chain(whole)
+    return Chain(whole).take(last, start, shape[last])
 
 
 def _causal(node: OpNode, shape: Shape, kernel: int, last: bool) -> Causal:

@@ -74,11 +74,11 @@ def _padded_length(length: int, pads: tuple[int, int], extent: int, stride: int,
 def kernel_lengths(node: OpNode, weights: Shape) -> list[int]:
     """Return the kernel's lengths: the weights' axes after two, with which kernel_shape agrees."""
     kernel = [*weights[2:]]
-    found = node.ints("kernel_shape") or kernel
-    if found != kernel or min(kernel, default=0) < 1:
+    given = node.ints("kernel_shape") or kernel
+    if given != kernel or min(kernel, default=0) < 1:
         raise RuleError(
             f"attribute 'kernel_shape' requires the positive lengths of weights of shape "
-            f"{list(weights)}, found {found[:8]}"
+            f"{list(weights)}, found {given[:8]}"
         )
     return kernel
 

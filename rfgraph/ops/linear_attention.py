@@ -98,16 +98,16 @@ def _recurrence(node: OpNode) -> Recurrence:
         node.expect_shape(slot, (batch, length, width))
     gates = tuple(slot for slot in UPDATES[update] if node.has(slot))
     mixed = update.endswith("delta")
-    found = Recurrence(batch, length, queries, keys, size, value_size, gates, mixed, kept)
+    recurrence = Recurrence(batch, length, queries, keys, size, value_size, gates, mixed, kept)
     if node.has(PAST):
-        node.expect_shape(PAST, found.states)
+        node.expect_shape(PAST, recurrence.states)
     for slot in gates:
         widths = (keys * size, keys) if slot == DECAY else (keys, 1)
         wanted = [[batch, length, width] for width in widths]
         if list(node.shape(slot)) not in wanted:
             either = " or ".join(map(str, wanted))
             raise RuleError(f"input {slot} requires shape {either}, found {list(node.shape(slot))}")
-    return found
+    return recurrence
 
 
 def linear_attention(node: OpNode) -> Outcome:

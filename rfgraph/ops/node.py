@@ -113,74 +113,74 @@ class Attributes:
 
     def int(self, name: Str, default: Int | None = None, least: Int | None = None) -> Int:
         """Return an integer attribute, which must be at least `least`."""
-        found = self.attribute(name)
-        if found is None:
+        number = self.attribute(name)
+        if number is None:
             if default is None:
                 raise RuleError(f"requires attribute {quote(name)}, which is missing")
-            found = default
-        if not isinstance(found, int):
-            raise RuleError(f"attribute {quote(name)} requires an integer, found {_kind(found)}")
-        if least is not None and found < least:
-            raise RuleError(f"attribute {quote(name)} requires at least {least}, found {found}")
-        return found
+            number = default
+        if not isinstance(number, int):
+            raise RuleError(f"attribute {quote(name)} requires an integer, found {_kind(number)}")
+        if least is not None and number < least:
+            raise RuleError(f"attribute {quote(name)} requires at least {least}, found {number}")
+        return number
 
     def ints(self, name: Str) -> list[Int] | None:
         """Return an attribute that is a list of integers, None if it is absent."""
-        found = self.attribute(name)
-        if found is None:
+        integers = self.attribute(name)
+        if integers is None:
             return None
-        if not isinstance(found, list) or not all(isinstance(item, int) for item in found):
-            raise RuleError(f"attribute {quote(name)} requires integers, found {_kind(found)}")
-        return list(found)
+        if not isinstance(integers, list) or not all(isinstance(item, int) for item in integers):
+            raise RuleError(f"attribute {quote(name)} requires integers, found {_kind(integers)}")
+        return list(integers)
 
     def int_list(self, name: Str, count: Int, default: Int, least: Int = 1) -> list[Int]:
         """Return `count` integers, each at least `least`; an empty list counts as absent."""
-        found = self.ints(name)
-        if not found:
+        integers = self.ints(name)
+        if not integers:
             return [default] * count
-        if len(found) != count or min(found) < least:
+        if len(integers) != count or min(integers) < least:
             raise RuleError(
                 f"attribute {quote(name)} requires {count} integers of at least {least}, "
-                f"found {found[:8]}"
+                f"found {integers[:8]}"
             )
-        return found
+        return integers
 
     def str(self, name: Str, default: Str) -> Str:
         """Return a string attribute."""
-        found = self.attribute(name)
-        if found is None:
+        text = self.attribute(name)
+        if text is None:
             return default
-        if not isinstance(found, str):
-            raise RuleError(f"attribute {quote(name)} requires a string, found {_kind(found)}")
-        return found
+        if not isinstance(text, str):
+            raise RuleError(f"attribute {quote(name)} requires a string, found {_kind(text)}")
+        return text
 
     def choice(self, name: Str, default: Str, allowed: Sequence[Str]) -> Str:
         """Return a string attribute that must be one of `allowed`."""
-        found = self.str(name, default)
-        if found not in allowed:
+        chosen = self.str(name, default)
+        if chosen not in allowed:
             wanted = ", ".join(allowed)
             raise RuleError(
-                f"attribute {quote(name)} requires one of {wanted}, found {quote(found)}"
+                f"attribute {quote(name)} requires one of {wanted}, found {quote(chosen)}"
             )
-        return found
+        return chosen
 
     def float(self, name: Str, default: Float) -> Float:
         """Return a number attribute."""
-        found = self.attribute(name)
-        if found is None:
+        number = self.attribute(name)
+        if number is None:
             return default
-        if not isinstance(found, int | float):
-            raise RuleError(f"attribute {quote(name)} requires a number, found {_kind(found)}")
-        return float(found)
+        if not isinstance(number, int | float):
+            raise RuleError(f"attribute {quote(name)} requires a number, found {_kind(number)}")
+        return float(number)
 
     def floats(self, name: Str) -> list[Float] | None:
         """Return an attribute that is a list of numbers, None if it is absent."""
-        found = self.attribute(name)
-        if found is None:
+        reals = self.attribute(name)
+        if reals is None:
             return None
-        if not isinstance(found, list) or not all(isinstance(item, int | float) for item in found):
-            raise RuleError(f"attribute {quote(name)} requires numbers, found {_kind(found)}")
-        return [float(item) for item in found]
+        if not isinstance(reals, list) or not all(isinstance(item, int | float) for item in reals):
+            raise RuleError(f"attribute {quote(name)} requires numbers, found {_kind(reals)}")
+        return [float(item) for item in reals]
 
     def axis(self, name: Str, default: Int, rank: Int) -> Int:
         """Return an axis attribute, negative ones counted from the end, checked against `rank`."""
@@ -245,10 +245,10 @@ class OpNode(Attributes):
 
     def expect_shape(self, index: int, wanted: Shape) -> Shape:
         """Return the shape of input `index`, which must be `wanted`."""
-        found = self.shape(index)
-        if found != wanted:
-            raise RuleError(f"input {index} requires shape {list(wanted)}, found {list(found)}")
-        return found
+        shape = self.shape(index)
+        if shape != wanted:
+            raise RuleError(f"input {index} requires shape {list(wanted)}, found {list(shape)}")
+        return shape
 
     def data_inputs(self) -> list[int]:
         """Return the numbers of the inputs that are there."""
@@ -287,10 +287,10 @@ def normal_axis(axis: int, rank: int) -> int:
 
 def normal_axes(axes: Iterable[int], rank: int) -> tuple[int, ...]:
     """Return distinct non-negative axes in the order given."""
-    found = [normal_axis(axis, rank) for axis in axes]
-    if len(set(found)) != len(found):
-        raise RuleError(f"axes requires distinct values, found {list(found)[:8]}")
-    return tuple(found)
+    normal = [normal_axis(axis, rank) for axis in axes]
+    if len(set(normal)) != len(normal):
+        raise RuleError(f"axes requires distinct values, found {list(normal)[:8]}")
+    return tuple(normal)
 
 
 def broadcast(*shapes: Shape) -> Shape:

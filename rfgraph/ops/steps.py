@@ -124,20 +124,20 @@ def broadcasts(found: Shape, shape: Shape) -> bool:
 
 def expect_broadcast(node: OpNode, index: int, shape: Shape) -> Shape:
     """Return the shape of input `index`, which must broadcast to `shape`."""
-    found = node.shape(index)
-    if not broadcasts(found, shape):
+    own = node.shape(index)
+    if not broadcasts(own, shape):
         raise RuleError(
-            f"input {index} requires a shape that broadcasts to {list(shape)}, found {list(found)}"
+            f"input {index} requires a shape that broadcasts to {list(shape)}, found {list(own)}"
         )
-    return found
+    return own
 
 
 def scalar_link(node: OpNode, index: int, shape: Shape, output: int = 0) -> Link:
     """Return the link of an input of one element that every output reads."""
-    found = node.shape(index)
-    if math.prod(found) != 1:
-        raise RuleError(f"input {index} requires one element, found shape {list(found)}")
-    steps = (Regroup(()),) if len(found) > len(shape) else ()
+    scalar = node.shape(index)
+    if math.prod(scalar) != 1:
+        raise RuleError(f"input {index} requires one element, found shape {list(scalar)}")
+    steps = (Regroup(()),) if len(scalar) > len(shape) else ()
     return Link(index, (*steps, Pointwise(shape)), output)
 
 
@@ -170,15 +170,15 @@ def parameter_links(
 
     One element goes for every position.
     """
-    found = node.shape(index)
-    if math.prod(found) == 1:
+    parameter = node.shape(index)
+    if math.prod(parameter) == 1:
         target: Shape = (1,) * len(shape)
-    elif len(found) == 1 and axis < len(shape) and found[0] == shape[axis]:
-        target = along_axis(found[0], axis, len(shape))
+    elif len(parameter) == 1 and axis < len(shape) and parameter[0] == shape[axis]:
+        target = along_axis(parameter[0], axis, len(shape))
     else:
         wanted = shape[axis] if axis < len(shape) else 1
-        raise RuleError(f"input {index} requires {wanted} elements, found shape {list(found)}")
-    return (Chain(found).reshape(target).broadcast(shape).link(index, output),)
+        raise RuleError(f"input {index} requires {wanted} elements, found shape {list(parameter)}")
+    return (Chain(parameter).reshape(target).broadcast(shape).link(index, output),)
 
 
 # -- constant indices ------------------------------------------------------------------------------
@@ -189,12 +189,12 @@ def normal_indices(indices: Array, length: int, what: str = "indices") -> Array:
     if indices.dtype.kind not in "iu":
         raise RuleError(f"{what} requires integers, found {indices.dtype}")
     check_index_count(indices.size, what)
-    found = indices.astype(np.int64)
-    if found.size and not -length <= int(found.min()) <= int(found.max()) < length:
+    signed = indices.astype(np.int64)
+    if signed.size and not -length <= int(signed.min()) <= int(signed.max()) < length:
         raise RuleError(
-            f"{what} requires values in [{-length}, {length - 1}], found {_range_text(found)}"
+            f"{what} requires values in [{-length}, {length - 1}], found {_range_text(signed)}"
         )
-    return np.where(found < 0, found + length, found)
+    return np.where(signed < 0, signed + length, signed)
 
 
 def _range_text(values: Array) -> str:

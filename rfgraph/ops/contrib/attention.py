@@ -142,11 +142,11 @@ def _kept_keys(node: OpNode, slots: Slots, heads: PackedHeads) -> Array | None:
     level = np.zeros((1, 1, 1, 1))
     scores = (heads.batch, heads.heads, heads.queries, heads.total)
     for slot in constant:
-        found = _level(node, slot, heads) if slot == slots.mask else node.value(slot).fetched()
-        if found is None or found.dtype.kind not in "iuf" or not broadcasts(found.shape, scores):
+        mask = _level(node, slot, heads) if slot == slots.mask else node.value(slot).fetched()
+        if mask is None or mask.dtype.kind not in "iuf" or not broadcasts(mask.shape, scores):
             node.uncut = f"input {slot} is no mask whose values are known, by query and key"
             return None
-        level = level + found.astype(np.float64)
+        level = level + mask.astype(np.float64)
     masked = masked_weights(level, 4, [3])
     if masked is None:
         return None
@@ -210,8 +210,8 @@ def _packed_sources(query: Shape) -> list[Source]:
 
 def _packed_source(slot: int, shape: Shape, number: int, count: int) -> Source:
     """Return one of `count` operands that lie on axis 3 of (batch, length, heads, count, size)."""
-    batch, length, heads, found, size = shape
-    if found != count:
+    batch, length, heads, operands, size = shape
+    if operands != count:
         raise RuleError(f"input {slot} requires axis 3 of length {count}, found {list(shape)}")
     return slot, Chain(shape).take(3, number, 1).regroup((batch, length, heads * size))
 

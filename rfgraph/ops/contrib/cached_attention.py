@@ -190,10 +190,10 @@ def _cache_links(node: OpNode, slot: int, found: Grouped, number: int) -> Iterat
 
 
 def _lengths(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
-    found = node.ranked(slot, 1, 2)
-    if math.prod(found) != heads.batch:
-        raise RuleError(f"input {slot} requires {heads.batch} lengths, found shape {list(found)}")
-    yield (Chain(found).reshape((heads.batch, 1, 1)).broadcast(heads.shape).link(slot))
+    lengths = node.ranked(slot, 1, 2)
+    if math.prod(lengths) != heads.batch:
+        raise RuleError(f"input {slot} requires {heads.batch} lengths, found shape {list(lengths)}")
+    yield (Chain(lengths).reshape((heads.batch, 1, 1)).broadcast(heads.shape).link(slot))
 
 
 def _presents(node: OpNode, found: Grouped) -> Iterator[Link]:

@@ -67,9 +67,9 @@ def bias_split_gelu(node: OpNode) -> Outcome:
     out = (*shape[:-1], length // 2)
     links = []
     for start in (0, length // 2):
-        for slot, found in ((0, shape), (1, shape[-1:])):
+        for slot, operand in ((0, shape), (1, shape[-1:])):
             shift = Shift(start, 1, length, length // 2)
-            chain = Chain(found).select([(len(found) - 1, shift)])
+            chain = Chain(operand).select([(len(operand) - 1, shift)])
             links.append(chain.add(*(() if slot == 0 else (Pointwise(out),))).link(slot))
     return Outcome((out,), tuple(links))
 
@@ -177,8 +177,8 @@ def complex_mul(node: OpNode) -> Outcome:
         )
     shape = broadcast(first, second)
     links = []
-    for slot, found in ((0, first), (1, second)):
-        links.append(Chain(found).reduce([len(found) - 1], to=2).broadcast(shape).link(slot))
+    for slot, operand in ((0, first), (1, second)):
+        links.append(Chain(operand).reduce([len(operand) - 1], to=2).broadcast(shape).link(slot))
     return Outcome((shape,), tuple(links))
 
 

@@ -74,14 +74,14 @@ def group_router(node: OpNode) -> Outcome:
     Exact. Upper bound: routing scores where there is nothing to choose. Versions: all (1).
     """
     (experts,) = node.ranked(1, 1, 1)
-    found = node.ranked(0, 1)
-    shape = (math.prod(found[:-1]), experts)
-    if not node.has(2) and found[-1] != experts:
-        raise RuleError(f"input 0 requires {experts} logits, found shape {list(found)}")
+    tokens = node.ranked(0, 1)
+    shape = (math.prod(tokens[:-1]), experts)
+    if not node.has(2) and tokens[-1] != experts:
+        raise RuleError(f"input 0 requires {experts} logits, found shape {list(tokens)}")
     links: list[Link] = []
     for output in range(3):
-        scores = [_logits(node, found, shape)]
-        scores.extend([(2, _projection(node, experts, found[-1]))] if node.has(2) else [])
+        scores = [_logits(node, tokens, shape)]
+        scores.extend([(2, _projection(node, experts, tokens[-1]))] if node.has(2) else [])
         scores.extend([(1, Chain((experts,)))] if output < 2 else [])
         for slot, chain in scores:
             links.append(chain.copy().broadcast(shape).link(slot, output))

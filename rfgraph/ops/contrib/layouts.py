@@ -97,8 +97,8 @@ def max_unpool(node: OpNode) -> Outcome:
     """
     data = permuted_operand(node, 0, channels_first(len(node.expect_shape(1, node.ranked(0, 3)))))
     operands = (data, Operand(1, Value(data.value.shape)), 2)
-    found = first_shape(apply_standard(node, "MaxUnpool", operands, version=node.version))
-    shape = tuple(found[axis] for axis in channels_last(len(found)))
+    unpooled = first_shape(apply_standard(node, "MaxUnpool", operands, version=node.version))
+    shape = tuple(unpooled[axis] for axis in channels_last(len(unpooled)))
     spatial = tuple(range(1, len(shape) - 1))
     anything = (Everything(shape, unknown=True),)
     return Outcome((shape,), tuple(Link(slot, anything, spatial=spatial) for slot in (0, 1)))

@@ -156,11 +156,11 @@ def _count_packed(node: OpNode, data: Shape) -> int:
     """Return how many numbers an element of the data holds."""
     bits, block = node.int("bits", 4), node.int("block_size", 128)
     axis = node.axis("quantize_axis", 1, len(data))
-    found = node.value(0).data
+    stored = node.value(0).data
     if bits not in (2, 4, 8) or block < 0:
         raise RuleError(f"requires 2, 4 or 8 bits and a positive block_size, found {bits}, {block}")
-    if found is not None or bits == 8 or block == 0:
-        return 8 // bits if found is not None and found.dtype == np.uint8 else 1
+    if stored is not None or bits == 8 or block == 0:
+        return 8 // bits if stored is not None and stored.dtype == np.uint8 else 1
     scales = node.ranked(2, len(data), len(data))[axis]
     fits = [
         count
@@ -262,11 +262,11 @@ def irfft(node: OpNode) -> Outcome:
     Upper bound: factors of the transform that are zero count as read. onnxruntime has no CPU kernel
     to compare with. Versions: all (1).
     """
-    found = node.ranked(0, 2)
-    if found[-1] != 2:
-        raise RuleError(f"input 0 requires a last axis of 2, found shape {list(found)}")
-    shape, axes = _signal(node, found[:-1])
-    chain = Chain(found).reduce([len(shape)]).regroup(shape)
+    spectrum = node.ranked(0, 2)
+    if spectrum[-1] != 2:
+        raise RuleError(f"input 0 requires a last axis of 2, found shape {list(spectrum)}")
+    shape, axes = _signal(node, spectrum[:-1])
+    chain = Chain(spectrum).reduce([len(shape)]).regroup(shape)
     chain.add(*_spectrum(shape, axes, 2 * (shape[-1] - 1)))
     return Outcome((chain.shape,), (chain.link(0),))
 

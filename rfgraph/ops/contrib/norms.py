@@ -37,9 +37,9 @@ def _added_links(
     """
     if not node.has(slot):
         return ()
-    found = expect_broadcast(node, slot, shape)
-    less = len(shape) - len(found)
-    statistics = Chain(found).reduce(axis - less for axis in axes if axis >= less)
+    added = expect_broadcast(node, slot, shape)
+    less = len(shape) - len(added)
+    statistics = Chain(added).reduce(axis - less for axis in axes if axis >= less)
     first, second = norm_hows(math.prod(shape[axis] for axis in axes)) if how is None else how
     own = own_link(shape, slot, how=first)
     if not statistics.steps:
@@ -149,22 +149,22 @@ def group_norm(node: OpNode) -> Outcome:
 def _skip_shape(node: OpNode, shape: Shape, own: Shape) -> Shape:
     """Return the shape under which the residual broadcasts: that of the input, or one per image."""
     per_image = (shape[0], *own[1:])
-    found = node.shape(3)
-    if found in (shape, per_image):
-        return found
-    if found == (shape[0], max(own)):
+    skip = node.shape(3)
+    if skip in (shape, per_image):
+        return skip
+    if skip == (shape[0], max(own)):
         return per_image
     raise RuleError(
-        f"input 3 requires shape {list(shape)} or {list(per_image)}, found {list(found)}"
+        f"input 3 requires shape {list(shape)} or {list(per_image)}, found {list(skip)}"
     )
 
 
 def _group_links(node: OpNode, slot: int, under: Shape, shape: Shape, channel: int) -> list[Link]:
-    found = node.shape(slot)
+    operand = node.shape(slot)
     channels = shape[channel]
-    if slot == 4 and found != (channels,):
-        raise RuleError(f"input 4 requires {channels} elements, found shape {list(found)}")
-    place = () if found == under else (Regroup(under),)
+    if slot == 4 and operand != (channels,):
+        raise RuleError(f"input 4 requires {channels} elements, found shape {list(operand)}")
+    place = () if operand == under else (Regroup(under),)
     rules: list[tuple[int, ReduceRule]] = [
         (axis, Whole(length, 1)) for axis, length in enumerate(under) if axis not in (0, channel)
     ]
@@ -237,15 +237,15 @@ def branchwise_rms_norm(node: OpNode) -> Outcome:
 
 def _branch_scale(node: OpNode, shape: Shape, count: int) -> Link:
     """Return the link of the scale: one number per feature, or one per feature and branch."""
-    found = node.shape(1)
+    scale = node.shape(1)
     branches = count or (shape[-2] if len(shape) > 1 else 1)
     features = shape[-1] // max(count, 1)
-    if found == (features,):
+    if scale == (features,):
         return _repeated_link(features, shape)
-    if found not in ((branches, features), (branches * features,)):
+    if scale not in ((branches, features), (branches * features,)):
         raise RuleError(
             f"input 1 requires {features} features or {branches} times as many, "
-            f"found shape {list(found)}"
+            f"found shape {list(scale)}"
         )
     under = (branches * features,) if count or len(shape) < 2 else (branches, features)
-    return Chain(found).reshape(under).broadcast(shape).link(1)
+    return Chain(scale).reshape(under).broadcast(shape).link(1)

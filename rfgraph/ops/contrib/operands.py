@@ -35,10 +35,10 @@ class Operand:
 
 def permuted_operand(node: OpNode, slot: int, perm: tuple[int, ...]) -> Operand:
     """Return an input with its axes permuted."""
-    value, found = node.value(slot), node.ranked(slot, len(perm), len(perm))
+    value, lengths = node.value(slot), node.ranked(slot, len(perm), len(perm))
     if perm == tuple(range(len(perm))):
         return Operand(slot, value)
-    shape = tuple(found[axis] for axis in perm)
+    shape = tuple(lengths[axis] for axis in perm)
     data = None if value.data is None else value.data.transpose(perm)
     return Operand(slot, Value(shape, value.constant, data), (Permute(perm),))
 

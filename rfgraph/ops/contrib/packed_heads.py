@@ -128,23 +128,23 @@ def mask_links(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
     """
     if not node.has(slot):
         return
-    found = node.ranked(slot, 1, 4)
-    chain = Chain(found)
-    if len(found) == 2 and found[0] in (1, heads.batch) and found[1] in (heads.keys, heads.total):
-        if found[1] == heads.total:
+    mask = node.ranked(slot, 1, 4)
+    chain = Chain(mask)
+    if len(mask) == 2 and mask[0] in (1, heads.batch) and mask[1] in (heads.keys, heads.total):
+        if mask[1] == heads.total:
             yield heads.lead_mask(chain).link(slot)
             return
-        chain.reduce([1]).regroup((found[0], 1, 1)).broadcast(heads.shape)
-    elif len(found) == 3 and found[:2] == (heads.batch, heads.queries):
+        chain.reduce([1]).regroup((mask[0], 1, 1)).broadcast(heads.shape)
+    elif len(mask) == 3 and mask[:2] == (heads.batch, heads.queries):
         chain.reduce([2]).broadcast(heads.shape)
-    elif found == (heads.batch,):
+    elif mask == (heads.batch,):
         chain.reshape((heads.batch, 1, 1)).broadcast(heads.shape)
-    elif len(found) in (1, 4):
+    elif len(mask) in (1, 4):
         chain.add(Everything(heads.shape))
     else:
         raise RuleError(
             f"input {slot} requires a mask for {heads.batch} sequences of {heads.total} keys, "
-            f"found shape {list(found)}"
+            f"found shape {list(mask)}"
         )
     yield chain.link(slot)
 
@@ -153,13 +153,13 @@ def bias_links(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
     """Yield the link of an optional bias that is added per head, query and key."""
     if not node.has(slot):
         return
-    found = node.ranked(slot, 4, 4)
-    if not broadcasts(found[:3], (heads.batch, heads.heads, heads.queries)):
+    bias = node.ranked(slot, 4, 4)
+    if not broadcasts(bias[:3], (heads.batch, heads.heads, heads.queries)):
         raise RuleError(
             f"input {slot} requires a shape that broadcasts to "
-            f"{[heads.batch, heads.heads, heads.queries, heads.total]}, found {list(found)}"
+            f"{[heads.batch, heads.heads, heads.queries, heads.total]}, found {list(bias)}"
         )
-    yield heads.lead_bias(Chain(found)).link(slot)
+    yield heads.lead_bias(Chain(bias)).link(slot)
 
 
 def past_links(

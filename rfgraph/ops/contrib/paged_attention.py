@@ -104,20 +104,20 @@ def _token_links(node: OpNode, heads: PackedHeads) -> Iterator[Link]:
     """Yield the links of query, key and value, apart or in one."""
     shape = heads.shape[1:]
     if not node.has(1):
-        found = node.shape(0)
-        chain = Chain(found).regroup((1, *found)).reduce([2])
+        tokens = node.shape(0)
+        chain = Chain(tokens).regroup((1, *tokens)).reduce([2])
         yield heads.reach_queries(chain, 0).broadcast(heads.shape).regroup(shape).link(0)
         return
     yield heads.lead_query(Chain(node.shape(0)).regroup((1, *node.shape(0)))).regroup(shape).link(0)
     for slot in (1, 2):
         if node.has(slot):
-            found = node.ranked(slot, 2, 2)
-            if found[0] != heads.queries or found[1] % heads.groups:
+            tokens = node.ranked(slot, 2, 2)
+            if tokens[0] != heads.queries or tokens[1] % heads.groups:
                 raise RuleError(
                     f"input {slot} requires {heads.queries} tokens of {heads.groups} heads, "
-                    f"found shape {list(found)}"
+                    f"found shape {list(tokens)}"
                 )
-            yield heads.lead_keys(Chain(found).regroup((1, *found)), 0).regroup(shape).link(slot)
+            yield heads.lead_keys(Chain(tokens).regroup((1, *tokens)), 0).regroup(shape).link(slot)
 
 
 def _with_caches(node: OpNode, heads: PackedHeads, links: list[Link]) -> Outcome:
@@ -222,10 +222,10 @@ def packed_sparse_attention_indexer_merge(node: OpNode) -> Outcome:
     shapes = ((count, width), (count,), (count,))
     links = []
     for slot in node.data_inputs():
-        found = node.ranked(slot, 1, 2)
-        if slot > 1 and found[0] != count:
-            raise RuleError(f"input {slot} requires {count} rows, found shape {list(found)}")
-        row = Chain(found).reduce(range(1, len(found)))
+        rows = node.ranked(slot, 1, 2)
+        if slot > 1 and rows[0] != count:
+            raise RuleError(f"input {slot} requires {count} rows, found shape {list(rows)}")
+        row = Chain(rows).reduce(range(1, len(rows)))
         if slot < 2:
             row.reduce([0], unknown=True)
         for output, to in enumerate(shapes):

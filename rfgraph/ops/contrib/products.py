@@ -208,11 +208,11 @@ def _row_links(node: OpNode, slots: Iterable[int], shape: Shape, output: int = 0
     """Return the links of optional tensors of equal rows, one per column of the output."""
     count, links = shape[-1], []
     for slot in filter(node.has, slots):
-        found = node.shape(slot)
-        if math.prod(found) % count:
-            raise RuleError(f"input {slot} requires {count} equal rows, found shape {list(found)}")
-        rows = (count, math.prod(found) // count)
-        chain = Chain(found).reshape(rows).reduce([1], weighted=True)
+        own = node.shape(slot)
+        if math.prod(own) % count:
+            raise RuleError(f"input {slot} requires {count} equal rows, found shape {list(own)}")
+        rows = (count, math.prod(own) // count)
+        chain = Chain(own).reshape(rows).reduce([1], weighted=True)
         links.append(chain.reshape((count,)).broadcast(shape).link(slot, output))
     return links
 
@@ -226,11 +226,11 @@ def matmul_n_bits(node: OpNode) -> Outcome:
     Exact. Versions: all (1).
     """
     columns = node.int("N")
-    shape, found = _project(node, node.int("K"), columns)
+    shape, product = _project(node, node.int("K"), columns)
     if _is_empty(node, 1) and node.int("weight_prepacked", 0) == 0:
         return Outcome((shape,), vector_links(node, 5, shape))
     weights = (*_row_links(node, (1, 2, 3), shape), *everything_links(node, [4], shape))
-    return with_links(found, weights, vector_links(node, 5, shape))
+    return with_links(product, weights, vector_links(node, 5, shape))
 
 
 def _is_empty(node: OpNode, slot: int) -> bool:
@@ -247,11 +247,11 @@ def matmul_n_bits_qlora(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns = node.int("N")
-    shape, found = _project(node, node.int("K"), columns)
+    shape, product = _project(node, node.int("K"), columns)
     up = () if _is_empty(node, 5) else (5, 6)
     down = (3, 4) if up and not _is_empty(node, 3) else ()
     weights = _row_links(node, (1, 2, *up), shape)
-    return with_links(found, weights, everything_links(node, down, shape))
+    return with_links(product, weights, everything_links(node, down, shape))
 
 
 @rule("MatMulPacked", ignores="activation_type packed_type")
@@ -261,8 +261,8 @@ def matmul_packed(node: OpNode) -> Outcome:
     Exact by its definition; onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
     columns = node.int("N")
-    shape, found = _project(node, node.int("K"), columns)
-    return with_links(found, _row_links(node, [1], shape), scalar_links(node, [2], shape))
+    shape, product = _project(node, node.int("K"), columns)
+    return with_links(product, _row_links(node, [1], shape), scalar_links(node, [2], shape))
 
 
 @rule("MatMulBlockQuantizedFp8Weight", ignores="block_size")
@@ -288,10 +288,10 @@ def matmul_fp4(node: OpNode) -> Outcome:
 def _block_quantized_outcome(
     node: OpNode, inner: int, columns: int, scales: tuple[int, ...], bias: int
 ) -> Outcome:
-    shape, found = _project(node, inner, columns)
+    shape, product = _project(node, inner, columns)
     weights = _row_links(node, (1, 2), shape)
     return with_links(
-        found, weights, scalar_links(node, scales, shape), vector_links(node, bias, shape)
+        product, weights, scalar_links(node, scales, shape), vector_links(node, bias, shape)
     )
 
 
@@ -307,8 +307,8 @@ def matmul_bnb4(node: OpNode) -> Outcome:
     inner, columns = node.int("K"), node.int("N")
     if not node.int("transB", 1):
         inner, columns = columns, inner
-    shape, found = _project(node, inner, columns)
-    return with_links(found, everything_links(node, (1, 2), shape))
+    shape, product = _project(node, inner, columns)
+    return with_links(product, everything_links(node, (1, 2), shape))
 
 
 @rule("MatMulFpQ4", ignores="blk_quant_type")
@@ -321,8 +321,8 @@ def matmul_fpq4(node: OpNode) -> Outcome:
     weights = node.known_ints(2) or []
     if len(weights) != 2:
         raise RuleError(f"input 2 requires 2 integers, found {weights[:8]}")
-    shape, found = _project(node, *weights)
-    return with_links(found, everything_links(node, [1], shape))
+    shape, product = _project(node, *weights)
+    return with_links(product, everything_links(node, [1], shape))
 
 
 @rule("MatMulNBitsMlp", ignores=f"{WEIGHTS} activation epsilon")

@@ -178,12 +178,12 @@ def _parameters(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[tupl
             slot = sources[number if len(sources) > 1 else 0]
             if not node.has(slot):
                 continue
-            found = node.ranked(slot, rank, rank)
-            if found[-1] != (length if len(sources) > 1 else 2 * width + value):
+            parameter = node.ranked(slot, rank, rank)
+            if parameter[-1] != (length if len(sources) > 1 else 2 * width + value):
                 raise RuleError(
-                    f"input {slot} requires widths {[width, width, value]}, found {list(found)}"
+                    f"input {slot} requires widths {[width, width, value]}, found {list(parameter)}"
                 )
-            chain = Chain(found).reduce(range(rank - 1), weighted=True)
+            chain = Chain(parameter).reduce(range(rank - 1), weighted=True)
             if len(sources) == 1:
                 chain.take(rank - 1, start, length)
             yield number, slot, chain.reshape((1, 1, length))
@@ -290,11 +290,11 @@ def decoder_attention(node: OpNode) -> Outcome:
     links.append(Chain(shape).reduce([0], weighted=True).add(features, Pointwise(shape)).link(0))
     for slot in (5, 6, 7):
         if node.has(slot):
-            found = node.ranked(slot, 2, 4)
-            if found[0] != shape[1]:
-                raise RuleError(f"input {slot} requires a batch of {shape[1]}, found {found[0]}")
-            chain = Chain(found).reduce(range(1, len(found)))
-            chain.reshape((1, found[0], 1)).broadcast(shape)
+            operand = node.ranked(slot, 2, 4)
+            if operand[0] != shape[1]:
+                raise RuleError(f"input {slot} requires a batch of {shape[1]}, found {operand[0]}")
+            chain = Chain(operand).reduce(range(1, len(operand)))
+            chain.reshape((1, operand[0], 1)).broadcast(shape)
             links.append(chain.link(slot))
     links.extend(everything_links(node, (2, 3, 4, 8, 9, 10, 11), shape))
     links.extend(unknown_links(node, node.data_inputs(), (None, None), 1))

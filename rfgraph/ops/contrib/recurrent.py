@@ -50,16 +50,16 @@ def gated_delta_net(node: OpNode) -> Outcome:
     tokens = (axis, Band(None, 0, out[axis], out[axis]))
     links = []
     for slot in node.data_inputs():
-        found = node.shape(slot)
+        operand = node.shape(slot)
         timed = slot in (0, 1, 2, 4, 5)
-        if timed and found[: axis + 1] != out[: axis + 1]:
+        if timed and operand[: axis + 1] != out[: axis + 1]:
             raise RuleError(
                 f"input {slot} requires tokens of shape {list(out[: axis + 1])}, "
-                f"found shape {list(found)}"
+                f"found shape {list(operand)}"
             )
         if timed:
-            rest = range(axis + 1, len(found))
-            chain = Chain(found).add(Prefix((tokens,))).reduce(rest)
+            rest = range(axis + 1, len(operand))
+            chain = Chain(operand).add(Prefix((tokens,))).reduce(rest)
             chain.reshape((*out[: axis + 1], 1, 1)).broadcast(out)
             links.append(chain.link(slot))
         elif slot < 9:

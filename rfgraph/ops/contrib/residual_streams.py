@@ -38,8 +38,8 @@ def engram_gate(node: OpNode) -> Outcome:
     links = [own.link(2, 0), own.link(2, 1), every.link(2, 1)]
     for output in (0, 1):
         for slot in (0, 1, 3, 4):
-            found = shape if slot < 2 else node.expect_shape(slot, scale)
-            links.append(Chain(found).reduce([len(found) - 1]).broadcast(shape).link(slot, output))
+            part = shape if slot < 2 else node.expect_shape(slot, scale)
+            links.append(Chain(part).reduce([len(part) - 1]).broadcast(shape).link(slot, output))
     links.extend(broadcast_links(node, 5, shape, 1))
     return trim_outputs(node, (shape, shape), links)
 
@@ -59,19 +59,19 @@ def _streams(node: OpNode) -> tuple[Shape, Shape]:
 
 def _gate(node: OpNode, slot: int, grouped: Shape) -> Chain:
     """Return a chain from a gate per stream, or per stream and feature, to the streams' shape."""
-    found = node.shape(slot)
+    gate = node.shape(slot)
     per_stream = (*grouped[:-1], 1)
     under = {
         grouped[:-1]: per_stream,
         per_stream: per_stream,
         grouped: grouped,
         (*grouped[:-2], grouped[-2] * grouped[-1]): grouped,
-    }.get(found)
+    }.get(gate)
     if under is None:
         raise RuleError(
-            f"input {slot} requires gates for streams of shape {list(grouped)}, found {list(found)}"
+            f"input {slot} requires gates for streams of shape {list(grouped)}, found {list(gate)}"
         )
-    return Chain(found).reshape(under).broadcast(grouped)
+    return Chain(gate).reshape(under).broadcast(grouped)
 
 
 @rule("HyperConnectionPreMix", ignores="reduction_scale")
@@ -221,25 +221,25 @@ def _embedding_outcome(node: OpNode, tables: Sequence[tuple[int | None, int]]) -
 def _index_links(node: OpNode, ids: int | None, shape: Shape) -> Iterator[Link]:
     if ids is None or not node.has(ids):
         return
-    found = node.ranked(ids, 2, 2)
-    if found not in (shape[:2], (1, shape[1])):
-        raise RuleError(f"input {ids} requires shape {list(shape[:2])}, found {list(found)}")
+    index = node.ranked(ids, 2, 2)
+    if index not in (shape[:2], (1, shape[1])):
+        raise RuleError(f"input {ids} requires shape {list(shape[:2])}, found {list(index)}")
     for output in (0, 2):
-        yield Chain(found).regroup((*found, 1)).broadcast(shape).link(ids, output)
+        yield Chain(index).regroup((*index, 1)).broadcast(shape).link(ids, output)
 
 
 def _table_row_links(node: OpNode, ids: int | None, table: int, shape: Shape) -> Iterator[Link]:
     """Yield the links of a table: the row that its index names, one's own feature and all."""
     if not node.has(table):
         return
-    found = node.ranked(table, 2, 2)
-    if found[1] != shape[2]:
-        raise RuleError(f"input {table} requires {shape[2]} features, found {found[1]}")
-    chain = Chain(found)
+    lengths = node.ranked(table, 2, 2)
+    if lengths[1] != shape[2]:
+        raise RuleError(f"input {table} requires {shape[2]} features, found {lengths[1]}")
+    chain = Chain(lengths)
     if ids is not None and node.has(ids):
         chain.reduce([0], unknown=True)
-    elif found[0] < shape[1]:
-        raise RuleError(f"input {table} requires {shape[1]} positions, found {found[0]}")
+    elif lengths[0] < shape[1]:
+        raise RuleError(f"input {table} requires {shape[1]} positions, found {lengths[0]}")
     else:
         chain.take(0, 0, shape[1])
     own = (*chain.steps, Pointwise(shape))

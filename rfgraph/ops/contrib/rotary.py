@@ -161,17 +161,17 @@ def rms_norm_rotary(node: OpNode) -> Outcome:
     that are not rotated count as rotated. Unknown: which rows of computed tables are read; of a row
     all counts as read. onnxruntime has no CPU kernel to compare with. Versions: all (1).
     """
-    found = node.ranked(0, 4, 4)
+    shape = node.ranked(0, 4, 4)
     start, rotated = node.int("input_start", 0), node.int("rotary_embedding_dim")
-    width = node.int("input_width", 0) or found[3]
-    if start < 0 or start + width > found[3] or not 0 < rotated <= width or rotated % 2:
+    width = node.int("input_width", 0) or shape[3]
+    if start < 0 or start + width > shape[3] or not 0 < rotated <= width or rotated % 2:
         raise RuleError(
             f"requires an even number of rotated features among input_width {width} from "
-            f"input_start {start} on, found {rotated} and shape {list(found)}"
+            f"input_start {start} on, found {rotated} and shape {list(shape)}"
         )
-    apart = (*found[:3], width)
-    merged = (found[0], found[1], found[2] * width)
-    out = (1, found[0] * found[1], merged[2]) if node.int("flatten_batch", 0) else merged
+    apart = (*shape[:3], width)
+    merged = (shape[0], shape[1], shape[2] * width)
+    out = (1, shape[0] * shape[1], merged[2]) if node.int("flatten_batch", 0) else merged
     links = []
     for slot, chain in _parts(node, apart, start):
         links.append(chain.reshape(out).link(slot))

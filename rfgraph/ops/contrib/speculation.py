@@ -70,10 +70,10 @@ def _state_links(node: OpNode, slot: int, batch: int, to: Shape, output: int) ->
     if slot in (2, 6):
         yield from everything_links(node, (slot,), to, output)
         return
-    found = node.shape(slot)
-    words, rest = divmod(math.prod(found), batch)
+    state = node.shape(slot)
+    words, rest = divmod(math.prod(state), batch)
     if rest:
-        raise RuleError(f"input {slot} requires {batch} requests, found shape {list(found)}")
+        raise RuleError(f"input {slot} requires {batch} requests, found shape {list(state)}")
     own, under = (batch, words), (batch, math.prod(to) // batch)
     all_words = Reduce(((1, Whole(words, 1, unknown=slot == 5)),))
-    yield Chain(found).reshape(own).add(all_words, Pointwise(under)).reshape(to).link(slot, output)
+    yield Chain(state).reshape(own).add(all_words, Pointwise(under)).reshape(to).link(slot, output)

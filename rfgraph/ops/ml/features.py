@@ -63,8 +63,8 @@ def one_hot_encoder(node: OpNode) -> Outcome:
 
 def _labels(node: OpNode, *names: str) -> int:
     """Return the length of whichever of some list attributes is there; 0 if none is."""
-    found = [node.attribute(name) for name in names]
-    for labels in found:
+    attributes = [node.attribute(name) for name in names]
+    for labels in attributes:
         if isinstance(labels, list) and labels:
             return len(labels)
     return 0

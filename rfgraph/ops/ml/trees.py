@@ -36,7 +36,7 @@ class Ensemble:
     def lists(self, count: int) -> list[list[int]] | None:
         """Return the features of each of `count` targets; None if these are too many to list."""
         trees = [self.targets.get(target, set()) for target in range(count)]
-        size = sum(len(self.features.get(tree, ())) for found in trees for tree in found)
+        size = sum(len(self.features.get(tree, ())) for own in trees for tree in own)
         if size > MAX_INDEX_ELEMENTS:
             return None
         empty: set[int] = set()
@@ -71,7 +71,7 @@ def _scores(node: OpNode, ensemble: Ensemble, count: int, transform: object) -> 
         raise RuleError(f"requires 1 to {MAX_INDEX_ELEMENTS} results, found {count}")
     chain = _row_chain(node, ensemble)
     lists = ensemble.lists(count) if transform in APART else None
-    if lists is None or all(found == lists[0] for found in lists):
+    if lists is None or all(features == lists[0] for features in lists):
         return _together(chain, ensemble, count)
     return chain.add(*_listed_steps(lists, chain.shape[1]))
 
@@ -82,10 +82,10 @@ def _listed_steps(lists: list[list[int]], features: int) -> tuple[Step, ...]:
 
 def _ints(node: OpNode, name: str, length: int | None = None) -> list[int]:
     """Return a list attribute, of a given length if that is known."""
-    found = node.ints(name) or []
-    if length is not None and len(found) != length:
-        raise RuleError(f"attribute {quote(name)} requires {length} integers, found {len(found)}")
-    return found
+    ints = node.ints(name) or []
+    if length is not None and len(ints) != length:
+        raise RuleError(f"attribute {quote(name)} requires {length} integers, found {len(ints)}")
+    return ints
 
 
 # -- trees by their number -------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def tree_ensemble_classifier(node: OpNode) -> Outcome:
     """
     ensemble = _trees_by_number(node, "class_ids", "class_treeids")
     labels = [node.attribute(name) for name in ("classlabels_int64s", "classlabels_strings")]
-    count = max(len(found) if isinstance(found, list) else 0 for found in labels)
+    count = max(len(classes) if isinstance(classes, list) else 0 for classes in labels)
     shared = count == 2 and len(ensemble.targets) < 2
     transform = "shared" if shared else node.str("post_transform", "NONE")
     scores = _scores(node, ensemble, count, transform)

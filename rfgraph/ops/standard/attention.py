@@ -326,14 +326,14 @@ def _mask_limit(node: OpNode, heads: Heads) -> int:
     """Check the mask's shape and return how many keys it speaks of; the rest are masked."""
     if not node.has(MASK):
         return heads.total
-    found = node.ranked(MASK, 0, 4)
-    keys = found[-1] if found else 1
-    shorter = node.version >= 24 and bool(found) and keys < heads.total
-    fitted = (*found[:-1], heads.total) if shorter else found
+    mask = node.ranked(MASK, 0, 4)
+    keys = mask[-1] if mask else 1
+    shorter = node.version >= 24 and bool(mask) and keys < heads.total
+    fitted = (*mask[:-1], heads.total) if shorter else mask
     if not broadcasts(fitted, heads.scores):
         raise RuleError(
             f"input {MASK} requires a shape that broadcasts to {list(heads.scores)}, "
-            f"found {list(found)}"
+            f"found {list(mask)}"
         )
     return keys if shorter else heads.total
 

@@ -181,7 +181,7 @@ def _diagonals(chain: Chain, letters: list[Letter]) -> tuple[Chain, list[Letter]
         count = letters.count(letter)
         if count == 1:
             continue
-        own = [axis for axis, found in enumerate(letters) if found == letter]
+        own = [axis for axis, other in enumerate(letters) if other == letter]
         rest = [axis for axis in range(len(letters)) if axis not in own]
         length = chain.shape[own[0]]
         if any(chain.shape[axis] != length for axis in own):

@@ -210,11 +210,11 @@ def prelu(node: OpNode) -> Outcome:
     Exact. Versions: before 7 the slope is one value or one per channel (axis 1), since then it
     broadcasts to the input.
     """
-    found, slope = node.shape(0), node.shape(1)
+    operand, slope = node.shape(0), node.shape(1)
     chain = Chain(slope)
-    if node.version < 7 and len(slope) == 1 and len(found) > 2:
-        chain.reshape((*slope, *(1,) * (len(found) - 2)))
-    shape = broadcast(found, chain.shape)
+    if node.version < 7 and len(slope) == 1 and len(operand) > 2:
+        chain.reshape((*slope, *(1,) * (len(operand) - 2)))
+    shape = broadcast(operand, chain.shape)
     # The slope is learned; 0.25 is where frameworks start.
     own = own_link(shape, how=How("activation", "LeakyRelu", (0.25,)))
     return Outcome((shape,), (own, chain.broadcast(shape).link(1)))
@@ -306,7 +306,7 @@ def _depth(node: OpNode) -> int:
     depth = node.known(1)
     if depth is None or depth.size != 1 or depth.dtype.kind not in "iuf":
         raise RuleError("input 1 requires one number, the depth")
-    found = depth.reshape(-1)[0]
-    if not 1 <= found < 1 << 63:
-        raise RuleError(f"input 1 requires a depth of at least 1, found {found}")
-    return int(found)
+    number = depth.reshape(-1)[0]
+    if not 1 <= number < 1 << 63:
+        raise RuleError(f"input 1 requires a depth of at least 1, found {number}")
+    return int(number)

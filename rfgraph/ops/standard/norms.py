@@ -112,9 +112,9 @@ def group_normalization(node: OpNode) -> Outcome:
         Link(0, (Reduce(tuple(rules)), Pointwise(shape)), how=statistics),
     ]
     for slot in (1, 2):
-        found = node.shape(slot)
-        if node.version < 21 and found == (count,):
-            chain = Chain(found).add(Reduce(((0, Blocks(count, count, channels)),)))
+        parameter = node.shape(slot)
+        if node.version < 21 and parameter == (count,):
+            chain = Chain(parameter).add(Reduce(((0, Blocks(count, count, channels)),)))
             chain.reshape((channels, *(1,) * (len(shape) - 2)))
             links.append(chain.broadcast(shape).link(slot))
         else:

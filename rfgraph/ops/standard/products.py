@@ -161,18 +161,18 @@ def _quantization_links(
     """Return the link of a scale or zero point: one value, one per row, or one per column."""
     if not node.has(slot):
         return []
-    found = node.shape(slot)
-    placed = found
-    if math.prod(found) == 1:
+    parameter = node.shape(slot)
+    placed = parameter
+    if math.prod(parameter) == 1:
         placed = (1,) * len(shape)
-    elif len(found) == 1 and row and len(factor) > 1 and len(shape) > 1:
-        placed = (*found, 1)
+    elif len(parameter) == 1 and row and len(factor) > 1 and len(shape) > 1:
+        placed = (*parameter, 1)
     if not broadcasts(placed, shape):
         raise RuleError(
             f"input {slot} requires one value or one per {'row' if row else 'column'}, "
-            f"found shape {list(found)}"
+            f"found shape {list(parameter)}"
         )
-    return [Chain(found).reshape(placed).broadcast(shape).link(slot)]
+    return [Chain(parameter).reshape(placed).broadcast(shape).link(slot)]
 
 
 # -- Gemm ------------------------------------------------------------------------------------------

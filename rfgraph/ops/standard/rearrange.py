@@ -70,15 +70,15 @@ def pad(node: OpNode) -> Outcome:
 def _pads(node: OpNode, shape: Shape) -> list[tuple[int, int, int]]:
     """Return axis, begin and end of every axis that is named; what remains must not be negative."""
     if node.version < 11:
-        found = node.ints("paddings" if node.version < 2 else "pads")
+        sides = node.ints("paddings" if node.version < 2 else "pads")
     else:
-        found = node.known_ints(1)
+        sides = node.known_ints(1)
     named = node.known_ints(3) if node.version >= 18 else None
     axes = range(len(shape)) if named is None else normal_axes(named, len(shape))
     count = len(axes)
-    if found is None or len(found) != 2 * count:
-        raise RuleError(f"requires {2 * count} pads, found {None if found is None else len(found)}")
-    pads = list(zip(axes, found[:count], found[count:], strict=True))
+    if sides is None or len(sides) != 2 * count:
+        raise RuleError(f"requires {2 * count} pads, found {None if sides is None else len(sides)}")
+    pads = list(zip(axes, sides[:count], sides[count:], strict=True))
     for axis, begin, end in pads:
         if shape[axis] + begin + end < 0:
             raise RuleError(
@@ -109,10 +109,10 @@ def _fill(
     node: OpNode, shape: Shape, out: Shape, pads: Sequence[tuple[int, int, int]]
 ) -> list[Link]:
     """Return the link of constant_value, which only the padding reads."""
-    found = node.shape(2)
-    if math.prod(found) != 1:
-        raise RuleError(f"input 2 requires one element, found shape {list(found)}")
-    fill = Chain(found).reshape((1,) * len(out)).broadcast(out)
+    constant = node.shape(2)
+    if math.prod(constant) != 1:
+        raise RuleError(f"input 2 requires one element, found shape {list(constant)}")
+    fill = Chain(constant).reshape((1,) * len(out)).broadcast(out)
     sides = {a: (b, b + shape[a]) for a, b, e in pads if b > 0 or e > 0}
     if is_unlistable(*(out[axis] for axis in sides)):
         return [fill.link(2)]
@@ -230,11 +230,11 @@ def split(node: OpNode) -> Outcome:
 
 
 def _lengths(node: OpNode, length: int) -> list[int]:
-    found = node.ints("split") if node.version < 13 else None
-    if found is None and (node.version < 2 or node.version >= 13):
-        found = node.known_ints(1)
-    if found is not None:
-        return found
+    lengths = node.ints("split") if node.version < 13 else None
+    if lengths is None and (node.version < 2 or node.version >= 13):
+        lengths = node.known_ints(1)
+    if lengths is not None:
+        return lengths
     count = node.n_outputs
     if node.version >= 18:
         parts = node.int("num_outputs")

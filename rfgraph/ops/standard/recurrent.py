@@ -62,8 +62,8 @@ class Sequence:
             return None
         ends = np.array([self.time]) if self.lengths is None else self.lengths
         at = np.arange(self.time).reshape(-1, 1)
-        found = at < ends - first if reverse else (at >= first) & (at < ends)
-        return np.asarray(found)
+        taken = at < ends - first if reverse else (at >= first) & (at < ends)
+        return np.asarray(taken)
 
     @property
     def _known_lengths(self) -> int:
@@ -116,20 +116,20 @@ def sequence(node: OpNode, gates: int) -> Sequence:
     time, batch = (shape[1], shape[0]) if batch_first else shape[:2]
     count = len(directions)
     lengths = _lengths(node, time, batch)
-    found = Sequence(time, batch, shape[2], hidden, directions, batch_first, lengths)
+    geometry = Sequence(time, batch, shape[2], hidden, directions, batch_first, lengths)
     wanted = {
         W: (count, gates * hidden, shape[2]),
         R: (count, gates * hidden, hidden),
         B: (count, 2 * gates * hidden),
         LENGTHS: (batch,),
-        INITIAL_H: found.shape(Y_H),
-        INITIAL_C: found.shape(Y_H),
+        INITIAL_H: geometry.shape(Y_H),
+        INITIAL_C: geometry.shape(Y_H),
         P: (count, 3 * hidden),
     }
     for slot, own in wanted.items():
         if node.has(slot):
             node.expect_shape(slot, own)
-    return found
+    return geometry
 
 
 def _lengths(node: OpNode, time: int, batch: int) -> Array | None:
@@ -141,8 +141,8 @@ def _lengths(node: OpNode, time: int, batch: int) -> Array | None:
         return None
     if data.dtype.kind not in "iu" or bool(((data < 0) | (data > time)).any()):
         raise RuleError(f"input {LENGTHS} requires {batch} lengths in [0, {time}]")
-    found = data.reshape(-1).astype(np.int64)
-    same = found[:1] if bool((found == found[0]).all()) else found
+    lengths = data.reshape(-1).astype(np.int64)
+    same = lengths[:1] if bool((lengths == lengths[0]).all()) else lengths
     return None if len(same) == 1 and same[0] == time else same
 
 

@@ -48,10 +48,10 @@ def reduce(node: OpNode) -> Outcome:
     """
     shape = node.shape(0)
     as_input = node.version >= (13 if node.op_type == "ReduceSum" else 18)
-    found = node.known_ints(1) if as_input else node.ints("axes")
+    given = node.known_ints(1) if as_input else node.ints("axes")
     none = as_input and node.int("noop_with_empty_axes", 0) != 0
-    named = dict.fromkeys(normal_axis(axis, len(shape)) for axis in found or ())
-    axes = tuple(named) if found else () if none else tuple(range(len(shape)))
+    named = dict.fromkeys(normal_axis(axis, len(shape)) for axis in given or ())
+    axes = tuple(named) if given else () if none else tuple(range(len(shape)))
     how = _HOWS.get(node.op_type)
     return _reduction_outcome(shape, axes, node.int("keepdims", 1) != 0, how)
 
@@ -138,12 +138,12 @@ def top_k(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 1)
     axis = node.axis("axis", -1, len(shape))
-    found = [node.int("k")] if node.version < 10 else node.known_ints(1)
-    if not found or len(found) != 1 or not 0 <= found[0] <= shape[axis]:
+    counts = [node.int("k")] if node.version < 10 else node.known_ints(1)
+    if not counts or len(counts) != 1 or not 0 <= counts[0] <= shape[axis]:
         raise RuleError(
-            f"k requires one integer in [0, {shape[axis]}], found {found and found[:8]}"
+            f"k requires one integer in [0, {shape[axis]}], found {counts and counts[:8]}"
         )
-    steps = (Reduce(((axis, Whole(shape[axis], found[0])),)),)
+    steps = (Reduce(((axis, Whole(shape[axis], counts[0])),)),)
     out = Chain(shape).add(*steps).shape
     return trim_outputs(node, (out, out), (Link(0, steps, output) for output in (0, 1)))
 
@@ -162,10 +162,10 @@ def cumulative(node: OpNode) -> Outcome:
         return Outcome(
             (shape,), (Link(0, (Everything(shape, unknown=True),)), scalar_link(node, 1, shape))
         )
-    found = node.known_ints(1)
-    if not found or len(found) != 1:
-        raise RuleError(f"input 1 requires one integer, the axis, found {found and found[:8]}")
-    axis = normal_axis(found[0], len(shape))
+    axes = node.known_ints(1)
+    if not axes or len(axes) != 1:
+        raise RuleError(f"input 1 requires one integer, the axis, found {axes and axes[:8]}")
+    axis = normal_axis(axes[0], len(shape))
     before, end = (after, None) if reverse else (None, after)
     band = Band(before, end, shape[axis], shape[axis])
     how = SUM if node.op_type == "CumSum" else None
@@ -290,7 +290,7 @@ def dft(node: OpNode) -> Outcome:
 
 def _one(node: OpNode, index: int, default: int) -> list[int]:
     """Return the one integer that an optional constant input holds, as a list."""
-    found = node.known_ints(index)
-    if found is not None and len(found) != 1:
-        raise RuleError(f"input {index} requires one integer, found {len(found)}")
-    return [default] if found is None else found
+    integers = node.known_ints(index)
+    if integers is not None and len(integers) != 1:
+        raise RuleError(f"input {index} requires one integer, found {len(integers)}")
+    return [default] if integers is None else integers

@@ -170,8 +170,8 @@ def _targets(node: OpNode, shape: Shape, axes: Sequence[int]) -> list[Target]:
     lengths = [shape[axis] for axis in axes]
     by_scale, by_size = _is_given(node, 2), _is_given(node, 3)
     if by_scale == by_size:
-        found = "both" if by_scale else "neither"
-        raise RuleError(f"requires either scales or sizes, found {found}")
+        given = "both" if by_scale else "neither"
+        raise RuleError(f"requires either scales or sizes, found {given}")
     if by_scale:
         return _scale_targets(lengths, _floats(node, 2))
     sizes = node.known_ints(3) or []
@@ -292,10 +292,10 @@ def _simplest_between(low: Fraction, high: Fraction) -> Fraction:
     before, after = (0, 1), (1, 0)
     while True:
         whole = math.floor(low)
-        found = whole + 1 < high
-        turn = whole + 1 if found else whole
+        fits = whole + 1 < high
+        turn = whole + 1 if fits else whole
         before, after = after, (turn * after[0] + before[0], turn * after[1] + before[1])
-        if found:
+        if fits:
             return Fraction(*after)
         rest, low = low - whole, 1 / (high - whole)
         high = 1 / rest if rest else low + 2

@@ -196,12 +196,12 @@ class Sampler:
 
     def _taps(self, point: float, length: int) -> tuple[int, ...]:
         low, high = (0.0, length - 1.0) if self.align_corners else (-0.5, length - 0.5)
-        found = [round(point)] if self.mode == "nearest" else self._around(point, low, high)
+        taps = [round(point)] if self.mode == "nearest" else self._around(point, low, high)
         if self.padding == "border":
-            found = [min(max(i, 0), length - 1) for i in found]
+            taps = [min(max(i, 0), length - 1) for i in taps]
         elif self.padding == "reflection":
-            found = [int(_reflect(i, low, high)) for i in found]
-        return tuple(sorted({i for i in found if 0 <= i < length}))
+            taps = [int(_reflect(i, low, high)) for i in taps]
+        return tuple(sorted({i for i in taps if 0 <= i < length}))
 
     def _around(self, point: float, low: float, high: float) -> list[int]:
         """Return the positions that take part before those outside the input are dealt with."""

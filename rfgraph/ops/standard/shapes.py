@@ -78,10 +78,10 @@ def squeeze(node: OpNode) -> Outcome:
     Exact. Versions: before 13 the axes are an attribute.
     """
     shape = node.shape(0)
-    found = _axes(node)
-    if not found:
+    named = _axes(node)
+    if not named:
         return _as(shape, tuple(length for length in shape if length != 1))
-    axes = {normal_axis(axis, len(shape)) for axis in found}
+    axes = {normal_axis(axis, len(shape)) for axis in named}
     for axis in axes:
         if shape[axis] != 1:
             raise RuleError(f"axis {axis} requires length 1, found {shape[axis]}")
@@ -95,11 +95,11 @@ def unsqueeze(node: OpNode) -> Outcome:
     Exact. Versions: before 13 the axes are an attribute.
     """
     shape = node.shape(0)
-    found = _axes(node)
-    if found is None:
+    named = _axes(node)
+    if named is None:
         raise RuleError("requires axes, which are missing")
-    rank = len(shape) + len(found)
-    axes = set(normal_axes(found, rank))
+    rank = len(shape) + len(named)
+    axes = set(normal_axes(named, rank))
     lengths = iter(shape)
     return _as(shape, tuple(1 if axis in axes else next(lengths) for axis in range(rank)))
 

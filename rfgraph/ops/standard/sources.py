@@ -162,10 +162,10 @@ def _scalar(node: OpNode, index: int) -> Any:
 
 
 def _length(node: OpNode, index: int) -> int:
-    found = _scalar(node, index)
-    if found.dtype.kind == "f" or found < 0:
-        raise RuleError(f"input {index} requires an integer of at least 0, found {found}")
-    return int(found)
+    length = _scalar(node, index)
+    if length.dtype.kind == "f" or length < 0:
+        raise RuleError(f"input {index} requires an integer of at least 0, found {length}")
+    return int(length)
 
 
 @rule("EyeLike")
@@ -243,9 +243,9 @@ def given_tensor_fill(node: OpNode) -> Outcome:
     """
     extra = node.ints("extra_shape") or []
     if node.int("input_as_shape", 0):
-        found = node.known_ints(0)
+        lengths = node.known_ints(0)
     else:
-        found = list(node.shape(0)) if node.has(0) else node.ints("shape")
-    if found is None:
+        lengths = list(node.shape(0)) if node.has(0) else node.ints("shape")
+    if lengths is None:
         raise RuleError("requires a shape, which is missing")
-    return Outcome((_lengths([*found, *extra], "the shape"),))
+    return Outcome((_lengths([*lengths, *extra], "the shape"),))

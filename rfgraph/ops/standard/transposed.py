@@ -77,14 +77,14 @@ def _rules(node: OpNode, weights: Shape, lengths: Sequence[int]) -> list[Transpo
 
 def _output_shape(node: OpNode, count: int) -> Sequence[int | None]:
     """Return the spatial lengths that output_shape asks for; it may name the other two first."""
-    found = node.ints("output_shape")
-    if not found:
+    lengths = node.ints("output_shape")
+    if not lengths:
         return [None] * count
-    if len(found) not in (count, count + 2) or min(found[-count:]) < 1:
+    if len(lengths) not in (count, count + 2) or min(lengths[-count:]) < 1:
         raise RuleError(
-            f"attribute 'output_shape' requires {count} positive integers, found {found[:8]}"
+            f"attribute 'output_shape' requires {count} positive integers, found {lengths[:8]}"
         )
-    return found[-count:]
+    return lengths[-count:]
 
 
 def _pad_and_length(

@@ -156,12 +156,12 @@ def stft(node: OpNode) -> Outcome:
 
 
 def _single(node: OpNode, slot: int) -> int:
-    found = node.known_ints(slot)
-    if found is None or len(found) != 1:
+    integers = node.known_ints(slot)
+    if integers is None or len(integers) != 1:
         raise RuleError(
-            f"input {slot} requires one integer, found {'none' if not found else len(found)}"
+            f"input {slot} requires one integer, found {'none' if not integers else len(integers)}"
         )
-    return found[0]
+    return integers[0]
 
 
 def _frame_length(node: OpNode) -> int:
