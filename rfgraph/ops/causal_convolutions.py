@@ -83,7 +83,7 @@ def causal_convolution(node: OpNode) -> Outcome:
     if kernel[:2] != (channels, 1) or min(kernel[2:]) < 1:
         raise RuleError(f"input 1 requires {channels} kernels of depth 1, found {list(kernel)}")
     conv = _causal(node, shape, kernel[-1], last)
-    links = [*_weights(node, conv, last)]
+    links = [*_weight_links(node, conv, last)]
     if count > 1:
         return _unknown_padding_outcome(node, conv, links)
     states = (conv.kept, *conv.state) if conv.kept else conv.state
@@ -100,7 +100,7 @@ def causal_convolution(node: OpNode) -> Outcome:
     links.append(data.link(0, spatial=(conv.axis,)))
     update, first = _first_positions(node, conv, last)
     return trim_outputs(
-        node, (shape, states, update), (*links, *_states(node, conv, states), *first)
+        node, (shape, states, update), (*links, *_state_links(node, conv, states), *first)
     )
 
 
@@ -171,7 +171,7 @@ def _kept_slots(node: OpNode) -> int:
     return kept
 
 
-def _weights(node: OpNode, conv: Causal, last: bool) -> Iterator[Link]:
+def _weight_links(node: OpNode, conv: Causal, last: bool) -> Iterator[Link]:
     """Yield the links of weights and bias, which belong to a channel."""
     shape, kernel = conv.shape, node.shape(1)
     under = shape[2:] if last else (shape[1], *(1,) * (len(shape) - 2))
@@ -201,7 +201,7 @@ def _last_state(conv: Causal, states: Shape) -> Chain:
     return conv.turn(chain.take(0, conv.kept - 1, 1).regroup(conv.state) if conv.kept else chain)
 
 
-def _states(node: OpNode, conv: Causal, states: Shape) -> Iterator[Link]:
+def _state_links(node: OpNode, conv: Causal, states: Shape) -> Iterator[Link]:
     """Yield the links of the new states: the last positions of the old state and the data."""
     size, length, count = conv.state_length, conv.length, max(conv.kept, 1)
     for slot in range(max(count - length, 0), count):

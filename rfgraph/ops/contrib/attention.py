@@ -113,7 +113,7 @@ def _multi_head(node: OpNode, slots: Slots, causal: bool) -> Outcome:
     scoring.append(lead_keys.link(sources[K][0]))
     pasts = list(past_links(node, slots.past, heads, past))
     scoring.extend(pasts[:1])
-    scoring.extend(_masks(node, slots, heads))
+    scoring.extend(_scoring_links(node, slots, heads))
     biases = [chain.link(slots.projection) for chain in _projection(node, slots, heads)]
     scoring.extend(biases[:V])
     links = [*scoring, *pasts[1:], *biases[V:]]
@@ -125,7 +125,7 @@ def _multi_head(node: OpNode, slots: Slots, causal: bool) -> Outcome:
         (heads.batch, count, total, heads.value_size),
         (heads.batch, count, heads.queries, total),
     )
-    links.extend(_presents(node, heads, sources, slots))
+    links.extend(_present_links(node, heads, sources, slots))
     links.extend(heads.score_link(link, node.shape(link.input), shapes[3]) for link in scoring)
     return trim_outputs(node, shapes, links)
 
@@ -216,7 +216,7 @@ def _packed_source(slot: int, shape: Shape, number: int, count: int) -> Source:
     return slot, Chain(shape).take(3, number, 1).regroup((batch, length, heads * size))
 
 
-def _masks(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
+def _scoring_links(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
     lengths = (slots.past[1] + 1, slots.past[1] + 2)
     if slots.shared:
         yield from everything_links(node, (slots.mask, slots.bias, *lengths), heads.shape)
@@ -246,7 +246,7 @@ def _projection(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Chai
 # -- further outputs -------------------------------------------------------------------------------
 
 
-def _presents(
+def _present_links(
     node: OpNode, heads: PackedHeads, sources: Sequence[Source], slots: Slots
 ) -> Iterator[Link]:
     """Yield the links of the new caches: the past, then what is new with its projection bias."""

@@ -130,13 +130,13 @@ def group_query_attention(node: OpNode) -> Outcome:
     heads = grouped.heads
     scoring = _own_links(node, grouped)
     values = [scoring.pop()]
-    scoring += [*bias_links(node, 10, heads), *_lengths(node, 5, heads)]
+    scoring += [*bias_links(node, 10, heads), *_length_links(node, 5, heads)]
     for number, slot in enumerate((3, 4)):
         (values if number else scoring).extend(_cache_links(node, slot, grouped, number))
     scoring.extend(everything_links(node, (6, 7, 8, 9, 12, 14, 15, 16), heads.shape))
     scoring.extend(_sink_links(node, heads))
     values.extend(everything_links(node, (13,), heads.shape))
-    links = [*scoring, *values, *_presents(node, grouped), *_stored_by(node, grouped)]
+    links = [*scoring, *values, *_present_links(node, grouped), *_place_links(node, grouped)]
     shape = grouped.present
     scores = None
     if shape is not None and not grouped.sliding:
@@ -157,7 +157,7 @@ def _sink_links(node: OpNode, heads: PackedHeads) -> Iterator[Link]:
         yield heads.lead_per_head(sink).link(11)
 
 
-def _stored_by(node: OpNode, found: Grouped) -> Iterator[Link]:
+def _place_links(node: OpNode, found: Grouped) -> Iterator[Link]:
     """Yield the links of what tells where new positions are stored, and as what."""
     places = () if found.exact else (5, 6, 16)
     rotated = (5, 7, 8, 9) if node.int("do_rotary", 0) else ()
@@ -189,14 +189,14 @@ def _cache_links(node: OpNode, slot: int, found: Grouped, number: int) -> Iterat
     yield reached.lead(chain, 1 + number, 0).link(slot)
 
 
-def _lengths(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
+def _length_links(node: OpNode, slot: int, heads: PackedHeads) -> Iterator[Link]:
     lengths = node.ranked(slot, 1, 2)
     if math.prod(lengths) != heads.batch:
         raise RuleError(f"input {slot} requires {heads.batch} lengths, found shape {list(lengths)}")
     yield (Chain(lengths).reshape((heads.batch, 1, 1)).broadcast(heads.shape).link(slot))
 
 
-def _presents(node: OpNode, found: Grouped) -> Iterator[Link]:
+def _present_links(node: OpNode, found: Grouped) -> Iterator[Link]:
     """Yield the links of the new caches: the past, then the new positions after `start`."""
     heads, shape = found.heads, found.present
     for output, slot in enumerate((3, 4), 1):
@@ -244,7 +244,7 @@ def sparse_attention(node: OpNode) -> Outcome:
     links.extend(everything_links(node, (5, 6, 7, 8, 9, 10), grouped.heads.shape))
     if grouped.start is None or grouped.start + grouped.heads.keys > grouped.cache:
         grouped = replace(grouped, start=0, exact=False)
-    links.extend(_presents(node, grouped))
+    links.extend(_present_links(node, grouped))
     return trim_outputs(node, (grouped.heads.shape, cache, cache), links)
 
 

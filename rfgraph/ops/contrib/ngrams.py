@@ -35,7 +35,7 @@ class Orders:
         """The shape of the hashes."""
         return (*self.shape, (self.largest - 1) * self.hashes)
 
-    def windows(self, slot: int, found: Shape, shift: int) -> Iterator[Link]:
+    def window_links(self, slot: int, found: Shape, shift: int) -> Iterator[Link]:
         """Yield the links of tokens: position o of order n reads the n tokens up to o + shift."""
         for order in range(2, self.largest + 1):
             window = Window(order, 1, 1, order - 1 - shift, found[self.axis], self.shape[self.axis])
@@ -62,7 +62,9 @@ def _orders(node: OpNode, shape: Shape, axis: int) -> Orders:
     return Orders(shape, axis, largest, hashes)
 
 
-def _tables(node: OpNode, orders: Orders, slots: tuple[int, ...], multipliers: int) -> list[Link]:
+def _table_links(
+    node: OpNode, orders: Orders, slots: tuple[int, ...], multipliers: int
+) -> list[Link]:
     """Return the links of vocabularies and offsets, one per hash, and of the multipliers."""
     out = orders.out
     links = [link for slot in slots for link in vector_links(node, slot, out)]
@@ -87,15 +89,15 @@ def ngram_hash_mapping(node: OpNode) -> Outcome:
     batch, length = shape
     orders = _orders(node, shape, 1)
     size = orders.largest - 1
-    links = [*orders.windows(0, shape, 0), *_tables(node, orders, (2, 4), 1)]
+    links = [*orders.window_links(0, shape, 0), *_table_links(node, orders, (2, 4), 1)]
     shifts = [(0, length - size)]
     if node.has(3):
-        links.extend(orders.windows(3, node.expect_shape(3, (batch, size)), size))
+        links.extend(orders.window_links(3, node.expect_shape(3, (batch, size)), size))
         shifts.append((3, length))
     if node.has(5):
         links.append(scalar_link(node, 5, orders.out))
     if node.has(6):
-        links.extend(orders.windows(6, node.expect_shape(6, shape), 0))
+        links.extend(orders.window_links(6, node.expect_shape(6, shape), 0))
     for slot, start in shifts:
         links.append(Chain(node.shape(slot)).put(1, -start, size).link(slot, 1))
     return trim_outputs(node, (orders.out, (batch, size)), links)
@@ -115,12 +117,12 @@ def varlen_ngram_hash_mapping(node: OpNode) -> Outcome:
     shape = node.ranked(0, 1, 1)
     orders = _orders(node, shape, 0)
     out, batch = orders.out, max(node.ranked(3, 1, 1)[0] - 1, 0)
-    links = [*orders.windows(0, shape, 0), *_tables(node, orders, (2, 5), 1)]
+    links = [*orders.window_links(0, shape, 0), *_table_links(node, orders, (2, 5), 1)]
     links.append(Link(3, (Everything(out),)))
     if node.has(6):
         links.append(scalar_link(node, 6, out))
     if node.has(7):
-        links.extend(orders.windows(7, node.expect_shape(7, shape), 0))
+        links.extend(orders.window_links(7, node.expect_shape(7, shape), 0))
     links.extend(everything_links(node, (4, 8), out, unknown=True))
     size, capacity = orders.largest - 1, max(node.int("state_update_capacity", 0), 0)
     states = ((batch, size), (batch, size), (batch, capacity, size))

@@ -182,7 +182,7 @@ def _group_links(node: OpNode, slot: int, under: Shape, shape: Shape, channel: i
 # -- root mean squares of blocks -------------------------------------------------------------------
 
 
-def _in_blocks(shape: Shape, count: int) -> tuple[Link, Link]:
+def _block_links(shape: Shape, count: int) -> tuple[Link, Link]:
     """Return the links of input 0, normalized in `count` blocks of its last axis."""
     length, axis = shape[-1], len(shape) - 1
     if count < 1 or length % count:
@@ -215,7 +215,7 @@ def gated_rms_norm(node: OpNode) -> Outcome:
             f"requires a gate of shape {list(shape)} and a scale that divides its last axis, "
             f"found shape {list(node.shape(2))} and {block} elements"
         )
-    links = (*_in_blocks(shape, shape[-1] // block), _repeated_link(block, shape))
+    links = (*_block_links(shape, shape[-1] // block), _repeated_link(block, shape))
     return Outcome((shape,), (*links, own_link(shape, 2)))
 
 
@@ -229,13 +229,13 @@ def branchwise_rms_norm(node: OpNode) -> Outcome:
     """
     shape = node.ranked(0, 1)
     count = node.int("num_branches", 0)
-    links: list[Link] = [*_in_blocks(shape, max(count, 1))]
+    links: list[Link] = [*_block_links(shape, max(count, 1))]
     if node.has(1):
-        links.append(_branch_scale(node, shape, count))
+        links.append(_branch_scale_link(node, shape, count))
     return Outcome((shape,), tuple(links))
 
 
-def _branch_scale(node: OpNode, shape: Shape, count: int) -> Link:
+def _branch_scale_link(node: OpNode, shape: Shape, count: int) -> Link:
     """Return the link of the scale: one number per feature, or one per feature and branch."""
     scale = node.shape(1)
     branches = count or (shape[-2] if len(shape) > 1 else 1)

@@ -168,7 +168,7 @@ def sparse_attention_indexer(node: OpNode) -> Outcome:
     """
     shape = (*node.ranked(0, 3, 3)[:2], _list_room(node))
     state = node.shape(7) if node.has(12) else None
-    return _unknown(node, (shape, state, None))
+    return _unknown_outcome(node, (shape, state, None))
 
 
 SHARING = "indexshare_state_policy state_capacity"
@@ -189,7 +189,7 @@ def packed_sparse_attention_indexer(node: OpNode) -> Outcome:
     states = [node.shape(slot) if node.has(slot) else None for slot in (12, 13, 14, 15)]
     batch, _, size = node.ranked(12, 3, 3)
     updates = (batch, max(node.int("state_update_capacity", 0), 0), size)
-    return _unknown(node, (lists, (tokens,), *states, updates, (tokens,), (batch,)))
+    return _unknown_outcome(node, (lists, (tokens,), *states, updates, (tokens,), (batch,)))
 
 
 def _shared_width(node: OpNode) -> int | None:
@@ -246,5 +246,5 @@ def _list_room(node: OpNode) -> int:
     return count
 
 
-def _unknown(node: OpNode, shapes: tuple[Shape | None, ...]) -> Outcome:
+def _unknown_outcome(node: OpNode, shapes: tuple[Shape | None, ...]) -> Outcome:
     return trim_outputs(node, shapes, unknown_links(node, node.data_inputs(), shapes))

@@ -338,7 +338,7 @@ def matmul_n_bits_mlp(node: OpNode) -> Outcome:
     links = [_projection_link(node, slot, node.int("K"), columns) for slot in _terms(node)]
     links.extend(_row_links(node, range(3, 9), shape))
     links.extend(everything_links(node, [2], shape))
-    return trim_outputs(node, (shape, node.shape(0)), (*links, *_residual_sum(node, 1)))
+    return trim_outputs(node, (shape, node.shape(0)), (*links, *_sum_links(node, 1)))
 
 
 @rule("MatMulNBitsQkv", ignores=f"{WEIGHTS} epsilon")
@@ -359,7 +359,7 @@ def matmul_n_bits_qkv(node: OpNode) -> Outcome:
         links.extend(_row_links(node, range(3 + 3 * output, 6 + 3 * output), shape, output))
         links.append(Link(2, (Everything(shape),), output))
     shapes = (*((*rows, columns) for columns in counts), node.shape(0))
-    return trim_outputs(node, shapes, (*links, *_residual_sum(node, 3)))
+    return trim_outputs(node, shapes, (*links, *_sum_links(node, 3)))
 
 
 def _terms(node: OpNode) -> list[int]:
@@ -370,6 +370,6 @@ def _terms(node: OpNode) -> list[int]:
     return [0, 1]
 
 
-def _residual_sum(node: OpNode, output: int) -> list[Link]:
+def _sum_links(node: OpNode, output: int) -> list[Link]:
     shape = node.shape(0)
     return [own_link(shape, slot, output) for slot in _terms(node)]

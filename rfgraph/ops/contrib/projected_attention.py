@@ -150,19 +150,23 @@ def _projection_outcome(node: OpNode, slots: Slots) -> Outcome:
         heads = replace(heads, causal=False)
     total = past if shared else heads.total
     states = (2, heads.batch, heads.heads, total, heads.size)
-    links = [*_data(shape, heads), *_weight_links(node, slots, heads), *_past(node, slots, heads)]
+    links = [
+        *_data_links(shape, heads),
+        *_weight_links(node, slots, heads),
+        *_past_links(node, slots, heads),
+    ]
     if shared:
         links.extend(everything_links(node, (slots.mask, slots.bias), heads.shape))
         links.extend(everything_links(node, node.data_inputs(), states, 1, unknown=True))
     else:
         links.extend(mask_links(node, slots.mask, heads))
         links.extend(bias_links(node, slots.bias, heads))
-        links.extend(_present(node, slots, heads, states, rotary))
+        links.extend(_present_links(node, slots, heads, states, rotary))
     links.extend(everything_links(node, slots.rest, heads.shape))
     return trim_outputs(node, (heads.shape, states), links)
 
 
-def _data(shape: Shape, heads: PackedHeads) -> list[Link]:
+def _data_links(shape: Shape, heads: PackedHeads) -> list[Link]:
     """Return the links of the input: through the query its own position, and through the rest."""
     features = Reduce(((2, Whole(shape[2], 1)),), weighted=True)
     query = Chain(shape).add(features, Pointwise(heads.shape))
@@ -196,7 +200,7 @@ def _weight_links(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Li
         yield chain.broadcast(heads.shape).link(slot)
 
 
-def _past(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
+def _past_links(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
     if not node.has(slots.past):
         return
     cache = (heads.batch, heads.heads, heads.past, heads.size)
@@ -206,7 +210,7 @@ def _past(node: OpNode, slots: Slots, heads: PackedHeads) -> Iterator[Link]:
         yield lead(from_cache(chain), 0).link(slots.past)
 
 
-def _present(
+def _present_links(
     node: OpNode, slots: Slots, heads: PackedHeads, states: Shape, rotary: bool
 ) -> Iterator[Link]:
     """Yield the links of the new state: the past, then keys and values of the input."""

@@ -104,7 +104,7 @@ def _known_shapes(found: Outcome) -> list[Shape]:
     return [shape for shape in found.shapes if shape is not None]
 
 
-def _whole_into(node: OpNode, slot: int, found: Outcome) -> Iterator[Link]:
+def _whole_links(node: OpNode, slot: int, found: Outcome) -> Iterator[Link]:
     """Yield links by which every output reads all of an input."""
     for output, shape in enumerate(_known_shapes(found)):
         yield from everything_links(node, [slot], shape, output)
@@ -127,7 +127,7 @@ def dynamic_quantize_lstm(node: OpNode) -> Outcome:
     outcome = _lstm(node, operands)
     links = list(outcome.links)
     for slot in node.data_inputs():
-        links.extend(_whole_into(node, slot, outcome))
+        links.extend(_whole_links(node, slot, outcome))
     return trim_outputs(node, outcome.shapes, links)
 
 
@@ -149,13 +149,13 @@ def attention_lstm(node: OpNode) -> Outcome:
     outcome = _lstm(node, operands)
     links = [link for link in outcome.links if link.input in (0, 4, 5, 6)]
     for slot in (1, 2, 3, 7, 8, 9, 10, 13):
-        links.extend(_whole_into(node, slot, outcome))
+        links.extend(_whole_links(node, slot, outcome))
     for slot in filter(node.has, (11, 12)):
-        links.extend(_memory(node, slot, outcome, inputs[1]))
+        links.extend(_memory_links(node, slot, outcome, inputs[1]))
     return trim_outputs(node, outcome.shapes, links)
 
 
-def _memory(node: OpNode, slot: int, found: Outcome, batch: int) -> Iterator[Link]:
+def _memory_links(node: OpNode, slot: int, found: Outcome, batch: int) -> Iterator[Link]:
     """Yield the links of memory or its lengths, which belong to an element of the batch."""
     shape = node.ranked(slot, 1)
     if shape[0] != batch:

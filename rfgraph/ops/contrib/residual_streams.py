@@ -132,7 +132,7 @@ def hyper_connection_low_rank_mix(node: OpNode) -> Outcome:
     shape, grouped = _streams(node)
     lead = len(shape) - 1
     mixed, gates = (*shape[:-1], grouped[-1]), grouped[:-1]
-    links = [link for to in ((0, mixed), (1, gates)) for link in _every_stream(node, grouped, *to)]
+    links = [link for to in ((0, mixed), (1, gates)) for link in _stream_links(node, grouped, *to)]
     for slot, chain in _mixed_in(node, shape, grouped):
         own = Chain(node.shape(slot)).add(*chain.steps).reduce([lead], weighted=True)
         links.append(own.reshape(mixed).link(slot))
@@ -151,7 +151,7 @@ def _mixed_in(node: OpNode, shape: Shape, grouped: Shape) -> Iterator[tuple[int,
             yield slot, Chain(node.expect_shape(slot, own)).regroup(under).broadcast(grouped)
 
 
-def _every_stream(node: OpNode, grouped: Shape, output: int, to: Shape) -> Iterator[Link]:
+def _stream_links(node: OpNode, grouped: Shape, output: int, to: Shape) -> Iterator[Link]:
     """Yield the links by which an output reads all streams of its token, and all of the scale."""
     lead = len(grouped) - 2
     shape = (*grouped[:-2], grouped[-2] * grouped[-1])

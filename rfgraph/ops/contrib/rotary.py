@@ -78,7 +78,7 @@ def _rotation(node: OpNode) -> Rotation:
     return Rotation(shape, size, rotated, node.int("interleaved", 0) != 0)
 
 
-def _tables(node: OpNode, rotation: Rotation) -> Iterator[Link]:
+def _table_links(node: OpNode, rotation: Rotation) -> Iterator[Link]:
     """Yield the links of cosines and sines, whose rows the positions name."""
     shape = rotation.split
     for slot in (2, 3):
@@ -107,7 +107,7 @@ def rotary_embedding(node: OpNode) -> Outcome:
         chain = Chain(node.expect_shape(1, tokens)).regroup(rotation.places(tokens))
         chain.broadcast(rotation.split).reshape(shape)
     links = [own_link(shape), rotation.partner().link(0), chain.link(1)]
-    return Outcome((shape,), (*links, *_tables(node, rotation)))
+    return Outcome((shape,), (*links, *_table_links(node, rotation)))
 
 
 @rule("MRotaryEmbedding", ignores="is_packed_batching mrope_layout mrope_section scale")
@@ -126,7 +126,7 @@ def mrotary_embedding(node: OpNode) -> Outcome:
     chain.regroup(rotation.places(tokens)).broadcast(rotation.split)
     chain.reshape(shape)
     links = [own_link(shape), rotation.partner().link(0), chain.link(1)]
-    return Outcome((shape,), (*links, *_tables(node, rotation)))
+    return Outcome((shape,), (*links, *_table_links(node, rotation)))
 
 
 @rule("GemmaRotaryEmbedding")

@@ -56,12 +56,12 @@ def one_hot_encoder(node: OpNode) -> Outcome:
     Exact. All versions.
     """
     shape = node.shape(0)
-    count = _labels(node, "cats_int64s", "cats_strings")
+    count = _list_length(node, "cats_int64s", "cats_strings")
     out = (*shape, count)
     return Outcome((out,), (Link(0, (Regroup((*shape, 1)), Pointwise(out))),))
 
 
-def _labels(node: OpNode, *names: str) -> int:
+def _list_length(node: OpNode, *names: str) -> int:
     """Return the length of whichever of some list attributes is there; 0 if none is."""
     attributes = [node.attribute(name) for name in names]
     for labels in attributes:
@@ -161,8 +161,8 @@ def linear_classifier(node: OpNode) -> Outcome:
 
     Exact. All versions.
     """
-    labels = _labels(node, "classlabels_ints", "classlabels_strings")
-    count = _labels(node, "intercepts") or labels
+    labels = _list_length(node, "classlabels_ints", "classlabels_strings")
+    count = _list_length(node, "intercepts") or labels
     return _classifier_outcome(node, max(count, labels) if count == 1 else count)
 
 
@@ -175,8 +175,8 @@ def svm_classifier(node: OpNode) -> Outcome:
 
     Exact. All versions.
     """
-    count = _labels(node, "classlabels_ints", "classlabels_strings")
-    paired = _labels(node, "vectors_per_class") and not _labels(node, "prob_a")
+    count = _list_length(node, "classlabels_ints", "classlabels_strings")
+    paired = _list_length(node, "vectors_per_class") and not _list_length(node, "prob_a")
     return _classifier_outcome(node, count * (count - 1) // 2 if paired and count > 2 else count)
 
 
@@ -219,7 +219,7 @@ def dict_vectorizer(node: OpNode) -> Outcome:
 
     Unknown: the input is a map. All versions.
     """
-    return _elementwise_outcome((1, _labels(node, "string_vocabulary", "int64_vocabulary")))
+    return _elementwise_outcome((1, _list_length(node, "string_vocabulary", "int64_vocabulary")))
 
 
 @rule("ZipMap", domain=ML, ignores="classlabels_int64s classlabels_strings")

@@ -24,11 +24,11 @@ def quantize_linear(node: OpNode) -> Outcome:
     shape = node.shape(0)
     links = [own_link(shape, how=SELECT)]
     for slot in (1, 2) if node.has(2) else (1,):
-        links.extend(_scale(node, slot, shape))
+        links.extend(_scale_links(node, slot, shape))
     return Outcome((shape,), tuple(links))
 
 
-def _scale(node: OpNode, slot: int, shape: Shape) -> tuple[Link, ...]:
+def _scale_links(node: OpNode, slot: int, shape: Shape) -> tuple[Link, ...]:
     own = node.shape(slot)
     axis, block = node.int("axis", 1), node.int("block_size", 0)
     if math.prod(own) == 1 and len(own) < 2:

@@ -63,7 +63,7 @@ def pad(node: OpNode) -> Outcome:
         chain.broadcast(shape)
     links = [chain.link(0)]
     if mode == "constant" and node.version >= 11 and node.has(2):
-        links.extend(_fill(node, shape, chain.shape, pads))
+        links.extend(_fill_links(node, shape, chain.shape, pads))
     return Outcome((chain.shape,), tuple(links))
 
 
@@ -105,7 +105,7 @@ def _pad_rule(mode: str, begin: int, end: int, length: int) -> Shift:
     return Shift(-begin, 1, length, length + begin + end, outside)
 
 
-def _fill(
+def _fill_links(
     node: OpNode, shape: Shape, out: Shape, pads: Sequence[tuple[int, int, int]]
 ) -> list[Link]:
     """Return the link of constant_value, which only the padding reads."""
