@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+import onnx.parser
 import pytest
 
 import exported
@@ -124,6 +125,21 @@ def test_a_part_that_grows_is_local_with_the_numbers_of_this_length():
     assert axis.to_dict()["grows"] is True
     fixed = axis_of(halves(64))
     assert (fixed.scope, fixed.regular, fixed.grows, fixed.size) == ("local", True, False, 32)
+
+
+def test_a_field_whose_least_size_grows_is_said_to():
+    """Thirds of 255: a window of 2 every 2 lies in one of 85 or over two; thirds of 510 hold it."""
+    graph = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 17]>
+        m (float[1, 1, T] x) => (float[P, Q, R] y)
+        <int64[4] thirds = {0, 0, 3, -1}, int64[3] line = {0, 0, -1}> {
+            a = Reshape (x, thirds)
+            b = ReduceMax <axes = [3], keepdims = 1> (a)
+            c = Add (a, b)
+            d = Reshape (c, line)
+            y = MaxPool <kernel_shape = [2], strides = [2]> (d)
+        }""")
+    axis = rfgraph.analyze(graph).receptive_field().axes[2]
+    assert (axis.size_min, axis.size, axis.grows) == (85, 170, True)
 
 
 def test_a_chunk_whose_length_stays_is_local_at_any_length():

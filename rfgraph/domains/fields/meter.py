@@ -192,7 +192,8 @@ def _at_two_lengths(axis: Axis, longer: Axis) -> Axis:
         return replace(axis, local=_at_two_lengths(axis.local, longer.local))
     if axis.scope != "local" or (longer.scope == "local" and _numbers(axis) == _numbers(longer)):
         return axis
-    grows = longer.size is None or (axis.size is not None and longer.size > axis.size)
+    sizes = (axis.size, longer.size), (axis.size_min, longer.size_min)
+    grows = any(later is None or (now is not None and later > now) for now, later in sizes)
     return Axis(
         axis.axis,
         "local",
