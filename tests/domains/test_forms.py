@@ -354,3 +354,28 @@ def test_parts_that_are_padded_go_on_past_the_border():
     check_regions(model)
     axis = rfgraph.analyze(model).receptive_field().axes[2]
     assert (axis.size, axis.stride, axis.before, axis.after) == (3, 1, 1, 1)
+
+
+def padded_in_channels(*, fused):
+    """Three units a position, every second in a channel of its own, and windows of 3 over those."""
+    build, x = builder(1, 1, 24, 24)
+    made = build.resize(x, [72, 72], [3, 3], mode="nearest", nearest_mode="floor",
+                        coordinate_transformation_mode="asymmetric")  # fmt: skip
+    made = build.one("SpaceToDepth", [made], (1, 4, 36, 36), blocksize=2)
+    if fused:
+        return build.model(build.conv(made, 1, [3, 3], pads=[1, 1, 1, 1]))
+    made = build.pad(made, [0, 0, 1, 1], [0, 0, 1, 1], "constant")
+    return build.model(build.conv(made, 1, [3, 3]))
+
+
+def test_a_pad_goes_on_where_channels_differ():
+    """Unit u reads rows 2u - 2 to 2u + 3 of those in threes: of unit 0 the positions -1 to 1."""
+    axes = [
+        rfgraph.analyze(padded_in_channels(fused=fused)).receptive_field().axes
+        for fused in (True, False)
+    ]
+    assert axes[0] == axes[1]
+    axis = axes[1][2]
+    reads = [((2 * u - 2) // 3, (2 * u + 3) // 3) for u in range(3)]
+    assert reads == [(-1, 1), (0, 1), (0, 2)]
+    assert (axis.size, axis.size_min, axis.start, axis.period) == (3, 2, -1, (3, 2))

@@ -6,9 +6,12 @@ import pickle
 import random
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
+from rfgraph.domains.fields.fitting import continue_past
 from rfgraph.domains.periodic import PeriodicMap, affine, constant, join, reduce_period
+from rfgraph.domains.tables import NOTHING, Table
 from rfgraph.relations.axis_rules import Repeat, Resample, Shift, Transposed, Window
 
 
@@ -144,3 +147,30 @@ def test_the_intervals_at_some_positions(step):
     places = [*range(-20, 20), 3, 1]
     assert list(found.at_each(places)) == [found.at(o) for o in places]
     assert list(found.at_each(places[:3])) == [found.at(o) for o in places[:3]]
+
+
+def test_a_table_goes_on_by_the_period_that_all_its_columns_have():
+    """Two columns of steps of 3 and of 2 units: after 6 units both read 4 positions further."""
+    unit = np.arange(-6, 30)[:, None]
+    lo = np.concatenate((2 * (unit // 3), 4 * (unit // 6) + unit % 2), axis=1)
+    whole = Table(lo, lo + 1)
+    given = Table(lo[6:24], lo[6:24] + 1)
+    made = continue_past(given, 0, range(-6, 30))
+    assert made is not None
+    assert all(map(np.array_equal, made, whole))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        (np.arange(12), 2 * np.arange(12)),
+        (np.arange(12) ** 2,),
+        (np.where(np.arange(12) == 5, NOTHING, np.arange(12)),),
+        (np.arange(12) // 3, np.arange(12) % 4 + np.arange(12) // 4 * 4),
+    ],
+    ids=["of two rates", "of no period", "with a gap", "too long a period"],
+)
+def test_a_table_without_one_period_does_not_go_on(columns):
+    lo = np.stack(columns, axis=1)
+    hi = np.where(lo == NOTHING, -NOTHING, lo)
+    assert continue_past(Table(lo, hi), 0, range(-1, 13)) is None

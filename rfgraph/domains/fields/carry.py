@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rfgraph.domains import tables
 from rfgraph.domains.fields import support
-from rfgraph.domains.fields.fitting import direction, is_shared
+from rfgraph.domains.fields.fitting import continue_past, direction, is_shared
 from rfgraph.domains.fields.moves import (
     broadcast,
     gather,
@@ -61,6 +61,7 @@ from rfgraph.relations.steps import (
 )
 
 if TYPE_CHECKING:
+    from rfgraph.domains.tables import Table
     from rfgraph.relations.relation import Relation
 
 # A position that is evaluated on its own costs as much as so many that are taken from a table.
@@ -201,7 +202,9 @@ def _along_table(piece: Tabled, axis: int, rule: OwnRule, shape: Shape) -> Stand
     if isinstance(opened, Scope):
         return opened
     try:
-        table = tables.along(piece.table, axis, rule, clipped=False)
+        table = _padded_table(piece.table, axis, rule) or tables.along(
+            piece.table, axis, rule, clipped=False
+        )
     except BoundError:
         return _along_blur(blur(opened), axis, rule)
     if table.is_empty:
@@ -212,6 +215,15 @@ def _along_table(piece: Tabled, axis: int, rule: OwnRule, shape: Shape) -> Stand
     )
     axes = piece.axes - {axis} if isinstance(rule, Whole) else piece.axes
     return settle(opened._replace(table=table, axes=axes), carrier)
+
+
+def _padded_table(table: Table, axis: int, rule: OwnRule) -> Table | None:
+    """Return a table that goes on past the ends of an axis that is padded, None if none does."""
+    if not isinstance(rule, Shift) or rule.outside != "pad" or rule.step != 1 or rule.is_inside:
+        return None
+    if table.lo.shape[axis] != rule.in_len:
+        return None
+    return continue_past(table, axis, range(rule.start, rule.start + rule.out_len))
 
 
 def _along_carrier(piece: Mapped, axis: int, rule: OwnRule, shape: Shape) -> Standing | Scope:

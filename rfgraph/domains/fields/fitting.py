@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rfgraph.domains.periodic import MAX_PERIOD, PeriodicMap
 from rfgraph.domains.tables import Table
+from rfgraph.relations.bounds import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,6 +73,26 @@ def fit(table: Table, axis: int) -> PeriodicMap | None:
     first = int((lo <= hi).argmax())
     period = _period(lo, hi, first) if lo[first] <= hi[first] else None
     return None if period is None else _map_of(lo, hi, first, period)
+
+
+def continue_past(table: Table, axis: int, places: range) -> Table | None:
+    """Return a full table at consecutive `places` of an axis, past its ends by its own period.
+
+    None if no period fits all that it has along other axes, as seldom as `fit` asks for.
+    """
+    lo, hi = (np.moveaxis(side, axis, 0) for side in table)
+    columns = np.unique(np.stack((lo, hi)).reshape(2, len(lo), -1), axis=2)
+    pairs = [columns[:, :, number] for number in range(columns.shape[2])]
+    periods = [_period(pair[0], pair[1], 0) for pair in pairs] if table.is_full else []
+    if not periods or None in periods:
+        return None
+    p = math.lcm(*filter(None, periods))
+    if p > min(MAX_PERIOD, (len(lo) - 1) // 2) or len(np.unique(lo[p] - lo[0])) > 1:
+        return None
+    turns, phases = np.divmod(np.arange(places.start, places.stop, dtype=np.int64), p)
+    check_size(lo[0].size * len(places))
+    moved = (turns * (lo[p] - lo[0]).item(0)).reshape(-1, *[1] * (lo.ndim - 1))
+    return Table(*(np.moveaxis(side[phases] + moved, 0, axis) for side in (lo, hi)))
 
 
 def _period(lo: Ints, hi: Ints, first: int) -> int | None:
