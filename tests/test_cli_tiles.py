@@ -470,6 +470,12 @@ def test_names_from_a_file_cannot_act(run, tmp_path):
     assert "\x1b" not in run("tiles", path, "--for", "dask", code=2)
 
 
+def test_a_length_that_the_file_fixes_has_no_other_at_the_ends(run):
+    """Every tile is 572 long there."""
+    found = json.loads(run("tiles", FIXTURES / "unet_transposed.onnx", "--format", "json"))
+    assert ["ends" in axis for axis in found["axes"]] == [False, False]
+
+
 def test_a_run_that_gives_something_else_fails():
     """Off by 1 where rounding may be 256 units in the last place of values up to 1; or no run."""
     found = rfgraph.tiles(UNET)

@@ -97,7 +97,7 @@ class AxisGeometry:
     @property
     def is_longer_at_ends(self) -> bool:
         """Whether one step of the grid and a halo are too few for a tile at an end."""
-        return max(self.end_cores) > self.period[1]
+        return not self.lengths.is_fixed and max(self.end_cores) > self.period[1]
 
     def to_dict(self) -> Json:
         """Return the entry of the JSON report."""
