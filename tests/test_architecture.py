@@ -169,7 +169,7 @@ def test_what_cannot_be_read_would_be_seen():
 # Participles that do not end in -ed or -ing, and words that do and are none.
 IRREGULAR = (
     "bound brought built chosen cut done drawn found given held hidden kept known left lost made "
-    "met said seen sent shown taken told undone written"
+    "met said seen sent shown swept taken told undone written"
 ).split()
 NOUNS = "beginning everything finding heading mapping padding rounding setting".split()
 # What users call; of a comparison those that are worse, of a constant its value.

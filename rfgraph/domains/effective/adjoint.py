@@ -101,15 +101,15 @@ def mass_on(
     """
     shape = shape_of(graph, target) or ()
 
-    def swept(kind: type) -> Mass | None:
+    def sweep(kind: type) -> Mass | None:
         domain = Adjoint(weighing, clipped=clipped, exact=kind is object)
         masses = domain.from_target(graph, target, unit_mass(shape, index, kind))
         return next((mass for name, mass in masses if name == source), None)
 
     try:
-        return swept(float)
+        return sweep(float)
     except OverflowError:
-        return swept(object)
+        return sweep(object)
 
 
 class Adjoint(Domain[Mass]):
