@@ -58,7 +58,7 @@ def _orders(node: OpNode, shape: Shape, axis: int) -> Orders:
             f"found {largest} and {hashes}"
         )
     if largest > MAX_ORDERS:
-        raise BoundError(f"max_ngram_size {largest} exceeds the bound of {MAX_ORDERS}")
+        raise BoundError(f"max_ngram_size {largest} exceeds MAX_ORDERS ({MAX_ORDERS})")
     return Orders(shape, axis, largest, hashes)
 
 
