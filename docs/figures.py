@@ -90,7 +90,9 @@ def card(entry: dict[str, Any], picture: str) -> str:
     inside = times([effective[axis].size for axis in axes])
     cut = rfgraph.tiles(result, histogram.tensor, histogram.input)
     halo = (
-        "; ".join(f"{axis.halo[0]} before, {axis.halo[1]} after" for axis in cut.axes[:1])
+        "; ".join(
+            f"{axis.halo[0]} before, {axis.halo[1]} after" for axis in list(cut.axes.values())[:1]
+        )
         if cut.exact
         else "none is exact: " + ", ".join(dict.fromkeys(item.op_type for item in cut.blockers))
     )
