@@ -170,9 +170,10 @@ def stream(
         _check_chunk(chunk, moved)
     whys = {item.why for item in motion.moves[time].breaks}
     endless = any(item.why == BEFORE for item in motion.blockers)
-    needs = None if moved is None or breakers else moved.map
     firsts = {} if moved is None else _read_at_the_start(motion, moved)
-    chunks = () if needs is None else _chunks((needs, firsts), chunk, speed, endless=endless)
+    needs = None if moved is None or breakers or firsts is None else moved.map
+    known = needs and (needs, firsts or {})
+    chunks = () if known is None else _chunks(known, chunk, speed, endless=endless)
     return Streaming(
         name,
         source,
@@ -186,7 +187,7 @@ def stream(
         breakers,
         _count_dropped(result, source, name, time),
         motion,
-        None if needs is None else _start(needs, firsts, chunks),
+        None if known is None else _start(*known, chunks),
     )
 
 
@@ -238,9 +239,12 @@ def _last_read(found: Geometry, moved: AxisGeometry) -> dict[int, int] | None:
     return {unit: int(hi) for unit, hi in enumerate(last) if hi >= 0}
 
 
-def _read_at_the_start(found: Geometry, moved: AxisGeometry) -> dict[int, int]:
-    """Return the last positions that units read where padding by the input's own turns back."""
-    return (_last_read(found, moved) or {}) if moved.mirrored[0] else {}
+def _read_at_the_start(found: Geometry, moved: AxisGeometry) -> dict[int, int] | None:
+    """Return the last positions that units read where padding by the input's own turns back.
+
+    None beyond a bound.
+    """
+    return _last_read(found, moved) if moved.mirrored[0] else {}
 
 
 def _causal(found: Geometry, breakers: tuple[Blocker, ...], whys: set[str]) -> bool | None:
@@ -253,7 +257,7 @@ def _causal(found: Geometry, breakers: tuple[Blocker, ...], whys: set[str]) -> b
     if moved.halo[1] == 0 and not moved.mirrored[0]:
         return True
     last, (p, q) = _last_read(found, moved), moved.period
-    return last is not None and all(hi < (unit // p + 1) * q for unit, hi in last.items())
+    return None if last is None else all(hi < (unit // p + 1) * q for unit, hi in last.items())
 
 
 def lookahead(result: Analysis, found: Geometry, time: int) -> Fraction | None:
@@ -263,6 +267,8 @@ def lookahead(result: Analysis, found: Geometry, time: int) -> Fraction | None:
         return None
     after = result.receptive_field(found.tensor, found.input).axes[time].after
     last = _read_at_the_start(found, moved) if after is not None else _last_read(found, moved)
+    if last is None and moved.mirrored[0]:
+        return None
     if last is None:
         # What must exist is no less than what is read.
         last = {at: span[1] for at, span in enumerate(moved.map.spans) if span is not None}

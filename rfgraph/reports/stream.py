@@ -116,6 +116,8 @@ def verdict(item: Streaming) -> str:
         return "Does not stream:"
     if item.period is None:
         return "Does not stream: the tensor does not keep the axis."
+    if item.causal is None and not item.chunks:
+        return "Not known whether it waits: tables of what its units read are too large."
     if item.start is not None:
         last, delays = item.start.units - 1, item.start.delays
         settled = "" if any(delays) else ", none of which needs more than its own step"

@@ -14,6 +14,8 @@ import rfgraph
 from analysis import nets
 from analysis.stitched import image_of, network
 from oracle.local_models import local_model, whole_numbers
+from rfgraph.analysis import streaming
+from rfgraph.errors import BoundError
 from rfgraph.reports.stream import verdict
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -398,3 +400,19 @@ def test_units_at_the_start_are_told_from_those_that_follow():
     )
     assert found.to_dict()["start"] == {"units": 1, "delays": [0]}
     assert rfgraph.stream(conv((2, 2))).start is None
+
+
+def test_a_start_too_large_for_tables_is_not_known(monkeypatch):
+    def refuse(*_):
+        raise BoundError("too large")
+
+    monkeypatch.setattr(streaming, "clipped_tables", refuse)
+    found = rfgraph.stream(turned_back())
+    assert (found.causal, found.lookahead, found.chunks, found.start) == (None, None, (), None)
+    assert verdict(found).startswith("Not known whether it waits")
+
+
+def test_a_length_that_is_bound_short_says_what_longer_ones_do():
+    """One position has no unit away from the ends; the file leaves the length open."""
+    short = rfgraph.load(doubled_and_pooled(), input_shapes={"x": (1, 1, 1)})
+    assert rfgraph.stream(short).causal is False

@@ -261,6 +261,7 @@ def test_points_between_positions_have_errors_of_rounding(scale, mode, is_rounde
     assert plan.geometry.rounding == (("resize0",) if is_rounded else ())
     assert ("bit for bit" in exact_text(plan)) == (not is_rounded)
     assert ("but for rounding where points lie between" in exact_text(plan)) == is_rounded
+    assert plan.to_dict()["rounding"] == list(plan.geometry.rounding)
 
 
 def test_a_slice_of_fixed_length_is_named():
@@ -314,6 +315,22 @@ def test_bioimageio_has_the_lengths_that_onnxruntime_makes(seed):
     model = whole_numbers(local_model(1, seed, random.Random(2000 + seed).randint), seed)
     if rfgraph.tiles(model).exact:
         check_description(model)
+
+
+def test_lines_for_dask_say_what_rounds():
+    """Three times as many by interpolation, and the mean of each three: as long as the input."""
+    net = nets.line()
+    triple = net.op("Resize", "x", "", net.constant([1, 1, 3], np.float32), mode="linear")
+    model = net.model(net.op("AveragePool", triple, kernel_shape=[3], strides=[3]))
+    assert "# Exact but for rounding at resize0. Chunks" in snippet(rfgraph.tiles(model), "dask")
+
+
+def test_a_tile_that_is_recommended_is_enough_for_the_end():
+    """600 positions are turned back at the end, more than the least core and its halos."""
+    net = nets.line()
+    model = net.model(net.conv(net.pad("x", 0, 600, "reflect"), 3))
+    plan = rfgraph.tiles(model)
+    assert plan.recommended.tile[0] >= plan.axes[2].ends[1] > 600
 
 
 def test_what_is_mirrored_takes_more_than_the_halo_at_the_end():

@@ -310,3 +310,17 @@ def test_lengths_of_every_kind_are_tried_near_the_first():
     }"""
     (item,) = rfgraph.load(with_weight(text, (1, 1, 5))).inputs
     assert item.shape == (1, 1, 255)
+
+
+def test_a_short_length_that_a_node_asks_for_has_a_longer_one_of_its_kind():
+    """What a Concat asks for is got at 1, and at every odd length; 256 times 1 is none."""
+    text = """m (float[1, 1, T] x) => (float[P, Q, R] y) <float[3] twice = {1, 1, 2}> {
+        a = ConvTranspose <strides = [3]> (x, weight)
+        b = MaxPool <kernel_shape = [2]> (a)
+        c = MaxPool <kernel_shape = [2], strides = [2]> (b)
+        d = Resize (c, , twice)
+        y = Concat <axis = 1> (d, b)
+    }"""
+    (item,) = rfgraph.load(with_weight(text, (1, 1, 3))).inputs
+    assert item.shape == (1, 1, 255)
+    assert item.reasons[2].startswith("asked for by")
